@@ -1,0 +1,6 @@
+/**
+ * Trainchart.
+ *
+ * @module
+ */
+export { tf } from "./src/deps/tfjs.ts";

@@ -1,0 +1,82 @@
+/**
+ * TensorFlow.js, pinned: our kernels complete and correct this very version.
+ *
+ * A plain `export * as tf` would make every one of its thousand undocumented symbols a symbol of
+ * this package. So the value is exported whole, and of the types those that users write down.
+ *
+ * @module
+ */
+import * as tensorflow from "npm:@tensorflow/tfjs@4.22.0";
+
+/**
+ * TensorFlow.js, the one instance (and so the one engine) that Trainchart computes with.
+ *
+ * @example
+ * ```ts
+ * import { tf } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x: tf.Tensor1D = tf.tensor1d([1, 2, 3]);
+ * assertEquals(x.shape, [3]);
+ * x.dispose();
+ * ```
+ */
+export const tf: typeof tensorflow = tensorflow;
+
+/** The types of TensorFlow.js that a model, a loss or a callback is written with. */
+export declare namespace tf {
+  /** An immutable array of numbers on the backend. */
+  type Tensor<R extends Rank = Rank> = InstanceType<typeof tf.Tensor<R>>;
+  /** A tensor of shape `[]`. */
+  type Scalar = tensorflow.Scalar;
+  /** A tensor with one axis. */
+  type Tensor1D = tensorflow.Tensor1D;
+  /** A tensor with two axes. */
+  type Tensor2D = tensorflow.Tensor2D;
+  /** A tensor with three axes. */
+  type Tensor3D = tensorflow.Tensor3D;
+  /** A tensor with four axes. */
+  type Tensor4D = tensorflow.Tensor4D;
+  /** A tensor with five axes. */
+  type Tensor5D = tensorflow.Tensor5D;
+  /** What describes a tensor to a kernel: id of its data, shape and dtype. */
+  type TensorInfo = tensorflow.TensorInfo;
+  /** A number, nested array or typed array that tfjs turns into a tensor. */
+  type TensorLike = tensorflow.TensorLike;
+  /** A tensor, or arrays and records of them, as `tf.tidy` accepts and returns. */
+  type TensorContainer = tensorflow.TensorContainer;
+  /** Tensors by name. */
+  type NamedTensorMap = tensorflow.NamedTensorMap;
+  /** A mutable tensor: a weight. */
+  type Variable<R extends Rank = Rank> = InstanceType<typeof tf.Variable<R>>;
+  /** The number of axes, as a type. */
+  type Rank = tensorflow.Rank;
+  /** The name of an element type, such as `"float32"`. */
+  type DataType = tensorflow.DataType;
+  /** The base class of all optimizers. */
+  type Optimizer = tensorflow.Optimizer;
+  /** A model made of layers. */
+  type LayersModel = tensorflow.LayersModel;
+  /** A model that is a stack of layers. */
+  type Sequential = tensorflow.Sequential;
+  /** A symbolic tensor between layers. */
+  type SymbolicTensor = tensorflow.SymbolicTensor;
+  /** The shape of a layer's input or output; `null` where it is not fixed. */
+  type Shape = tensorflow.Shape;
+  /** Types of `tf.layers`. */
+  namespace layers {
+    /** The base class of all layers. */
+    type Layer = tensorflow.layers.Layer;
+  }
+  /** Types of `tf.io`. */
+  namespace io {
+    /** Loads or saves a model. */
+    type IOHandler = tensorflow.io.IOHandler;
+    /** A model's topology and weights, apart. */
+    type ModelArtifacts = tensorflow.io.ModelArtifacts;
+    /** Whether and when a model was saved. */
+    type SaveResult = tensorflow.io.SaveResult;
+    /** Name, shape and dtype of one weight. */
+    type WeightsManifestEntry = tensorflow.io.WeightsManifestEntry;
+  }
+}

@@ -23,6 +23,10 @@ export { BatchIterator } from "./src/data/batch_iterator.ts";
 export { DataLoader } from "./src/data/data_loader.ts";
 export type { DataLoaderOptions } from "./src/data/data_loader_options.ts";
 
+// Data: files
+export { parseIdx } from "./src/data/parse_idx.ts";
+export { readIdx } from "./src/data/read_idx.ts";
+
 // Random numbers without hidden state
 export { keyedRandom } from "./src/data/keyed_random.ts";
 export { mixKey } from "./src/data/mix_key.ts";

@@ -24,7 +24,11 @@ export { DataLoader } from "./src/data/data_loader.ts";
 export type { DataLoaderOptions } from "./src/data/data_loader_options.ts";
 
 // Data: files
+export { csvDataset } from "./src/data/csv_dataset.ts";
+export type { CsvTable } from "./src/data/csv_table.ts";
+export { parseCsv } from "./src/data/parse_csv.ts";
 export { parseIdx } from "./src/data/parse_idx.ts";
+export { readCsv } from "./src/data/read_csv.ts";
 export { readIdx } from "./src/data/read_idx.ts";
 
 // Random numbers without hidden state

@@ -251,6 +251,37 @@ Deno.test(
   }),
 );
 
+Deno.test(
+  "DataLoader.prefetch bounds what is under way for several next() at once",
+  leavesNoTensor(async () => {
+    const dataset = new Controlled(9);
+    const iterator = new DataLoader({ dataset, batchSize: 1, prefetch: 2 }).iterate();
+    const results = [iterator.next(), iterator.next()];
+    assertEquals(dataset.asked.length, 2);
+    dataset.asked.forEach(({ arrive }) => arrive());
+    for (const result of results) tf.dispose((await result).value);
+    dataset.asked.slice(2).forEach(({ arrive }) => arrive());
+    await iterator.return();
+  }),
+);
+
+for (let ticks = 0; ticks < 8; ticks++) {
+  Deno.test(
+    `BatchIterator.return() ${ticks} microtasks after a batch arrived leaves it whole or disposed`,
+    leavesNoTensor(async () => {
+      const dataset = new Controlled(1);
+      const iterator = new DataLoader({ dataset, batchSize: 1 }).iterate();
+      const next = iterator.next();
+      dataset.asked[0].arrive();
+      for (let tick = 0; tick < ticks; tick++) await undefined;
+      await iterator.return();
+      const { value } = await next;
+      assert(!value?.isDisposed);
+      value?.dispose();
+    }),
+  );
+}
+
 for (const prefetch of [0, 2, 5]) {
   Deno.test(
     `BatchIterator.return() disposes what was not taken, prefetch ${prefetch}`,

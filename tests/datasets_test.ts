@@ -154,6 +154,7 @@ Deno.test(
       [{ ...good, shape: [] }, RangeError, "data.shape must be [examples, ...]"],
       [{ ...good, shape: [-6] }, RangeError, "current value is [-6]"],
       [{ ...good, shape: [6, 2] }, RangeError, "12 elements for shape [6, 2]: current value is 6"],
+      [{ ...good, shape: [2, 2] }, RangeError, "4 elements for shape [2, 2]: current value is 6"],
       [{ ...good, scale: NaN }, RangeError, "data.scale must be finite: current value is NaN"],
       [{ ...good, offset: Infinity }, RangeError, "data.offset must be finite"],
       [{ ...good, dtype: "string" }, TypeError, 'current value is "string"'],
@@ -294,7 +295,7 @@ Deno.test("split() rounds fractions down and gives the rest to the first parts",
   const lengths = (length: number, sizes: number[]) =>
     split(numbers(length), sizes).map((part) => part.length);
   assertEquals(lengths(60_000, [0.9, 0.1]), [54_000, 6000]);
-  assertEquals(lengths(100, [0.29, 0.71]), [29, 71]);
+  assertEquals(lengths(100, [0.71, 0.29]), [71, 29]);
   assertEquals(lengths(10, [1 / 3, 1 / 3, 1 / 3]), [4, 3, 3]);
   assertEquals(lengths(5, [0, 0.5, 0.5]), [0, 3, 2]);
   assertEquals(lengths(7, [7, 0]), [7, 0]);

@@ -34,6 +34,21 @@ Deno.test("philox() gives the known answers of the Random123 library", () => {
   }
 });
 
+Deno.test("keyedRandom() makes each number of two words of its own, as genrand_res53 does", () => {
+  // Matsumoto and Nishimura's formula on block 0 for no keys, whose words of the counter are all ones.
+  const words = Uint32Array.of(0, 0xffffffff, 0xffffffff, 0xffffffff);
+  philox(words, 7, 0);
+  const [a, b, c, d] = words;
+  const random = keyedRandom(7);
+  assertEquals(random(), ((a >>> 5) * 67108864 + (b >>> 6)) / 9007199254740992);
+  assertEquals(random(), ((c >>> 5) * 67108864 + (d >>> 6)) / 9007199254740992);
+});
+
+Deno.test("mixKey() is the first word of the last block", () => {
+  // Seed -1 without keys is key and counter of all ones: the second known answer above.
+  assertEquals(mixKey(-1), 0x408f276d);
+});
+
 Deno.test("keyedRandom() repeats for the same seed and keys, whatever was drawn elsewhere", () => {
   const draw = (random: () => number) => Array.from({ length: 50 }, random);
   const expected = draw(keyedRandom(42, 3, 5));

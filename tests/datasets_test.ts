@@ -118,7 +118,11 @@ Deno.test(
     dataset.dispose();
     dataset.dispose();
     assertEquals([...data.dataSync()], [1, 1]);
-    assertThrows(() => dataset.batch(Int32Array.of(0)), Error, "must not be disposed");
+    assertThrows(
+      () => dataset.batch(Int32Array.of(0)),
+      Error,
+      "must be live: current value is disposed",
+    );
     tf.dispose([data, labels]);
   }),
 );
@@ -148,8 +152,11 @@ Deno.test(
   leavesNoTensor(() => {
     const good = { values: new Float32Array(6), shape: [6] };
     const scalar = tf.scalar(1);
+    const disposed = tf.ones([6]);
+    disposed.dispose();
     // deno-lint-ignore no-explicit-any
     const refusals: [any, new (message: string) => Error, string][] = [
+      [disposed, TypeError, "data must be a live tensor: current value is disposed"],
       [scalar, RangeError, "data.shape must be [examples, ...]: current value is []"],
       [{ ...good, shape: [] }, RangeError, "data.shape must be [examples, ...]"],
       [{ ...good, shape: [-6] }, RangeError, "current value is [-6]"],

@@ -3,7 +3,7 @@
  *
  * Whether they are is told by their first two bytes, 1f 8b, and not by the file's name.
  *
- * @param source A path, or a `file:`, `http:` or `https:` URL.
+ * @param source A path, or a URL: of a file, or of what `fetch()` gets.
  * @returns The bytes.
  * @throws {Error} When the file cannot be read, or is gzipped and damaged.
  */

@@ -7,7 +7,7 @@ import { readBytes } from "./read_bytes.ts";
  *
  * It needs the permission to read the file, or to reach the server.
  *
- * @param source A path, or a `file:`, `http:` or `https:` URL.
+ * @param source A path, or a URL: of a file, or of what `fetch()` gets.
  * @param options How it is written, see {@linkcode parseCsv}.
  * @param options.delimiter What is between cells, default `","`.
  * @param options.columns The names of the columns, for a file without them.
@@ -19,11 +19,12 @@ import { readBytes } from "./read_bytes.ts";
  *
  * @example
  * ```ts
- * import { csvDataset, type Dataset, readCsv } from "@trainchart/trainchart";
+ * import { csvDataset, readCsv } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
  *
- * async function houses(path: string): Promise<Dataset> {
- *   return csvDataset(await readCsv(path), { data: ["rooms", "area"], labels: "price" });
- * }
+ * const table = await readCsv(new URL("data:,rooms,area,price%0A3,70,210%0A4,95,260"));
+ * const dataset = csvDataset(table, { data: ["rooms", "area"], labels: "price" });
+ * assertEquals(dataset.length, 2);
  * ```
  */
 export async function readCsv(

@@ -7,7 +7,7 @@ import { readBytes } from "./read_bytes.ts";
  *
  * It needs the permission to read the file, or to reach the server.
  *
- * @param source A path, or a `file:`, `http:` or `https:` URL.
+ * @param source A path, or a URL: of a file, or of what `fetch()` gets.
  * @returns The elements, in the file's own type, and their shape; see {@linkcode parseIdx}.
  * @throws {TypeError} When the file is no IDX file.
  * @throws {RangeError} When it is shorter or longer than its header says.
@@ -15,13 +15,11 @@ import { readBytes } from "./read_bytes.ts";
  *
  * @example
  * ```ts
- * import { type Dataset, readIdx, TensorDataset } from "@trainchart/trainchart";
+ * import { readIdx } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
  *
- * async function mnist(folder: string): Promise<Dataset> {
- *   const images = await readIdx(`${folder}/train-images-idx3-ubyte.gz`);
- *   const labels = await readIdx(`${folder}/train-labels-idx1-ubyte.gz`);
- *   return new TensorDataset({ data: { ...images, scale: 1 / 255 }, labels });
- * }
+ * const labels = await readIdx(new URL("data:;base64,AAAIAQAAAAMFAAQ="));
+ * assertEquals(labels, { values: Uint8Array.of(5, 0, 4), shape: [3] });
  * ```
  */
 export async function readIdx(source: string | URL): Promise<NdArray> {

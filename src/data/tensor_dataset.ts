@@ -83,7 +83,9 @@ export class TensorDataset<
    */
   batch(indices: Int32Array): Batch<Gathered<Data>, Gathered<Labels>> {
     if (this.#disposed) {
-      throw new Error("Cannot build a batch as the dataset must not be disposed");
+      throw new Error(
+        "Cannot build a batch as the dataset must be live: current value is disposed",
+      );
     }
     for (const index of indices) {
       if (!(index >= 0 && index < this.length)) {
@@ -113,6 +115,11 @@ export class TensorDataset<
 
   #gatherer(columns: Columns, name: string): Gather {
     if (columns instanceof tf.Tensor) {
+      if (columns.isDisposed) {
+        throw new TypeError(
+          `Cannot build a dataset as ${name} must be a live tensor: current value is disposed`,
+        );
+      }
       this.#checkLength(columns.shape[0], name);
       this.#owned.add(columns);
       return (indices) => tf.gather(columns, tf.tensor1d(indices, "int32"));

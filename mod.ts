@@ -4,3 +4,34 @@
  * @module
  */
 export { tf } from "./src/deps/tfjs.ts";
+
+// Data: what there is to learn from
+export type { ArrayColumn } from "./src/data/array_column.ts";
+export { ArrayDataset } from "./src/data/array_dataset.ts";
+export type { Batch } from "./src/data/batch.ts";
+export type { Columns } from "./src/data/columns.ts";
+export type { Dataset } from "./src/data/dataset.ts";
+export type { Gathered } from "./src/data/gathered.ts";
+export type { NdArray } from "./src/data/nd_array.ts";
+export { split } from "./src/data/split.ts";
+export { subset } from "./src/data/subset.ts";
+export { TensorDataset } from "./src/data/tensor_dataset.ts";
+export type { TypedArray } from "./src/data/typed_array.ts";
+
+// Data: batch by batch
+export { BatchIterator } from "./src/data/batch_iterator.ts";
+export { DataLoader } from "./src/data/data_loader.ts";
+export type { DataLoaderOptions } from "./src/data/data_loader_options.ts";
+
+// Data: files
+export { csvDataset } from "./src/data/csv_dataset.ts";
+export type { CsvTable } from "./src/data/csv_table.ts";
+export { parseCsv } from "./src/data/parse_csv.ts";
+export { parseIdx } from "./src/data/parse_idx.ts";
+export { readCsv } from "./src/data/read_csv.ts";
+export { readIdx } from "./src/data/read_idx.ts";
+
+// Random numbers without hidden state
+export { keyedRandom } from "./src/data/keyed_random.ts";
+export { mixKey } from "./src/data/mix_key.ts";
+export { permutation } from "./src/data/permutation.ts";

@@ -23,6 +23,9 @@ import * as tensorflow from "npm:@tensorflow/tfjs@4.22.0";
  */
 export const tf: typeof tensorflow = tensorflow;
 
+// The cpu backend greets its first tensor with an advertisement for another package.
+Object.assign(tensorflow.findBackend("cpu") ?? {}, { firstUse: false });
+
 /** The types of TensorFlow.js that a model, a loss or a callback is written with. */
 export declare namespace tf {
   /** An immutable array of numbers on the backend. */

@@ -1,0 +1,49 @@
+/**
+ * Starting tfjs's WebAssembly backend.
+ *
+ * @module
+ */
+import { tf } from "../deps/tfjs.ts";
+
+/**
+ * Makes the WebAssembly backend current.
+ *
+ * @returns Whether it started, and why or why not.
+ */
+export async function startWasm(): Promise<{ started: boolean; reason: string }> {
+  const said = await listen(async () => {
+    await import("../deps/tfjs_wasm.ts");
+    await tf.setBackend("wasm");
+  });
+  if ("wasm" in tf.engine().registry) return { started: true, reason: "WebAssembly" };
+  retreat();
+  const path = said.match(/Requires read access to "([^"]+)"/)?.[1];
+  return {
+    started: false,
+    reason: path
+      ? `reading tfjs's WebAssembly needs --allow-read=${path.replace(/\/[^/]*$/, "")}`
+      : said.split("\n")[0] || "WebAssembly does not start",
+  };
+}
+
+/** Runs `start`; returns what was printed meanwhile, as tfjs prints why a backend did not start. */
+async function listen(start: () => Promise<unknown>): Promise<string> {
+  const lines: string[] = [];
+  const { warn, error } = console;
+  console.warn = console.error = (...parts: unknown[]) => void lines.push(parts.join(" "));
+  try {
+    await start();
+  } catch (error) {
+    lines.push(String(error));
+  } finally {
+    Object.assign(console, { warn, error });
+  }
+  return lines.join("\n");
+}
+
+/** Takes the backend that failed out of tfjs's own choice, but leaves it there to be tried again. */
+function retreat(): void {
+  const factory = tf.findBackendFactory("wasm");
+  tf.removeBackend("wasm");
+  tf.registerBackend("wasm", factory, 0);
+}

@@ -4,6 +4,7 @@
  * @module
  */
 export { tf } from "./src/deps/tfjs.ts";
+export type { WasmOptions } from "./src/backend/wasm.ts";
 export {
   type BackendChoice,
   type BackendName,

@@ -5,13 +5,13 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import { probeWebGPU } from "./webgpu.ts";
-import { startWasm } from "./wasm.ts";
+import { startWasm, type WasmOptions } from "./wasm.ts";
 
 /** A backend that {@linkcode selectBackend} can choose. */
 export type BackendName = "webgpu" | "wasm" | "cpu";
 
 /** What {@linkcode selectBackend} should prefer. */
-export interface BackendOptions {
+export interface BackendOptions extends WasmOptions {
   /** The only backend to accept; by default the fastest that works here. */
   prefer?: BackendName;
   /** Say nothing; by default one line on stderr tells what was chosen and why. */

@@ -1,0 +1,175 @@
+/**
+ * Pooling in two and three dimensions, and its gradients.
+ *
+ * A window is a table of 32-bit integers which the caller writes, see `src/backend/geometry.ts`.
+ * Positions of a window that lie outside the input count for nothing.
+ */
+
+const BATCH: usize = 0;
+const DEPTH: usize = 4;
+const HEIGHT: usize = 8;
+const WIDTH: usize = 12;
+const CHANNELS: usize = 16;
+const OUT_Z: usize = 20;
+const OUT_Y: usize = 24;
+const OUT_X: usize = 28;
+const WINDOW_Z: usize = 32;
+const WINDOW_Y: usize = 36;
+const WINDOW_X: usize = 40;
+const STEP_Z: usize = 44;
+const STEP_Y: usize = 48;
+const STEP_X: usize = 52;
+const PAD_Z: usize = 56;
+const PAD_Y: usize = 60;
+const PAD_X: usize = 64;
+const DILATION_Z: usize = 68;
+const DILATION_Y: usize = 72;
+const DILATION_X: usize = 76;
+/** The offsets of the input's pixels that a window meets are listed behind it. */
+const OFFSETS: usize = 80;
+
+/** Lists the pixels that the window of one result meets; returns how many. */
+function listWindow(w: usize, b: i32, oz: i32, oy: i32, ox: i32): i32 {
+  const depth = load<i32>(w, DEPTH), height = load<i32>(w, HEIGHT), width = load<i32>(w, WIDTH);
+  const channels = load<i32>(w, CHANNELS);
+  const z0 = oz * load<i32>(w, STEP_Z) - load<i32>(w, PAD_Z);
+  const y0 = oy * load<i32>(w, STEP_Y) - load<i32>(w, PAD_Y);
+  const x0 = ox * load<i32>(w, STEP_X) - load<i32>(w, PAD_X);
+  let count = 0;
+  for (let i = 0, z = z0; i < load<i32>(w, WINDOW_Z); i++, z += load<i32>(w, DILATION_Z)) {
+    if (<u32> z >= <u32> depth) continue;
+    for (let j = 0, y = y0; j < load<i32>(w, WINDOW_Y); j++, y += load<i32>(w, DILATION_Y)) {
+      if (<u32> y >= <u32> height) continue;
+      for (let k = 0, x = x0; k < load<i32>(w, WINDOW_X); k++, x += load<i32>(w, DILATION_X)) {
+        if (<u32> x >= <u32> width) continue;
+        const at = ((b * depth + z) * height + y) * width + x;
+        store<u32>(w + OFFSETS + (<usize> count << 2), <u32> (at * channels << 2));
+        count++;
+      }
+    }
+  }
+  return count;
+}
+
+@inline
+function offsetAt(w: usize, i: i32): usize {
+  return <usize> load<u32>(w + OFFSETS + (<usize> i << 2));
+}
+
+/** The largest of each window's pixels, channel by channel. */
+function maximum(w: usize, count: i32, x: usize, y: usize, channels: i32): void {
+  let c: i32 = 0;
+  for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
+    let top = f32x4.splat(-Infinity);
+    for (let i = 0; i < count; i++) top = f32x4.pmax(top, v128.load(x + offsetAt(w, i)));
+    v128.store(y, top);
+  }
+  for (; c < channels; c++, x += 4, y += 4) {
+    let top: f32 = -Infinity;
+    for (let i = 0; i < count; i++) {
+      const value = load<f32>(x + offsetAt(w, i));
+      if (value > top) top = value;
+    }
+    store<f32>(y, top);
+  }
+}
+
+/** Adds `dy` to the gradient of the first of the largest pixels of a window. */
+function maximumGradient(w: usize, count: i32, x: usize, dy: usize, dx: usize, channels: i32): void {
+  let c: i32 = 0;
+  for (; c + 4 <= channels; c += 4, x += 16, dy += 16, dx += 16) {
+    let top = f32x4.splat(-Infinity);
+    for (let i = 0; i < count; i++) top = f32x4.pmax(top, v128.load(x + offsetAt(w, i)));
+    let left = v128.load(dy);
+    for (let i = 0; i < count; i++) {
+      const offset = offsetAt(w, i);
+      const here = f32x4.eq(v128.load(x + offset), top);
+      const at = dx + offset;
+      v128.store(at, f32x4.add(v128.load(at), v128.and(left, here)));
+      left = v128.andnot(left, here);
+    }
+  }
+  for (; c < channels; c++, x += 4, dy += 4, dx += 4) {
+    let top: f32 = -Infinity;
+    let best = -1;
+    for (let i = 0; i < count; i++) {
+      const value = load<f32>(x + offsetAt(w, i));
+      if (value > top || best < 0) {
+        top = value;
+        best = i;
+      }
+    }
+    if (best < 0) continue;
+    const at = dx + offsetAt(w, best);
+    store<f32>(at, load<f32>(at) + load<f32>(dy));
+  }
+}
+
+function average(w: usize, count: i32, x: usize, y: usize, channels: i32): void {
+  const part: f32 = 1 / <f32> count;
+  let c: i32 = 0;
+  for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
+    let total = f32x4.splat(0);
+    for (let i = 0; i < count; i++) total = f32x4.add(total, v128.load(x + offsetAt(w, i)));
+    v128.store(y, f32x4.mul(total, f32x4.splat(part)));
+  }
+  for (; c < channels; c++, x += 4, y += 4) {
+    let total: f32 = 0;
+    for (let i = 0; i < count; i++) total += load<f32>(x + offsetAt(w, i));
+    store<f32>(y, total * part);
+  }
+}
+
+function averageGradient(w: usize, count: i32, dy: usize, dx: usize, channels: i32): void {
+  const part: f32 = 1 / <f32> count;
+  let c: i32 = 0;
+  for (; c + 4 <= channels; c += 4, dy += 16, dx += 16) {
+    const share = f32x4.mul(v128.load(dy), f32x4.splat(part));
+    for (let i = 0; i < count; i++) {
+      const at = dx + offsetAt(w, i);
+      v128.store(at, f32x4.add(v128.load(at), share));
+    }
+  }
+  for (; c < channels; c++, dy += 4, dx += 4) {
+    for (let i = 0; i < count; i++) {
+      const at = dx + offsetAt(w, i);
+      store<f32>(at, load<f32>(at) + load<f32>(dy) * part);
+    }
+  }
+}
+
+/** What {@linkcode pool} computes. */
+const MAXIMUM: i32 = 0;
+const AVERAGE: i32 = 1;
+const MAXIMUM_GRADIENT: i32 = 2;
+
+/**
+ * Examples `b0` to `b1` of a pooling or of its gradient.
+ *
+ * @param x The input; the gradient of an average does not read it.
+ * @param y The results, or for gradients their gradient.
+ * @param dx The input's gradient, for gradients.
+ */
+export function pool(w: usize, what: i32, x: usize, y: usize, dx: usize, b0: i32, b1: i32): void {
+  const channels = load<i32>(w, CHANNELS);
+  const outZ = load<i32>(w, OUT_Z), outY = load<i32>(w, OUT_Y), outX = load<i32>(w, OUT_X);
+  if (what >= MAXIMUM_GRADIENT) {
+    const size = <usize> (load<i32>(w, DEPTH) * load<i32>(w, HEIGHT) * load<i32>(w, WIDTH)) *
+      (<usize> channels << 2);
+    memory.fill(dx + <usize> b0 * size, 0, <usize> (b1 - b0) * size);
+  }
+  y += <usize> (b0 * outZ * outY * outX * channels) << 2;
+  for (let b = b0; b < b1; b++) {
+    for (let oz = 0; oz < outZ; oz++) {
+      for (let oy = 0; oy < outY; oy++) {
+        for (let ox = 0; ox < outX; ox++, y += <usize> channels << 2) {
+          const count = listWindow(w, b, oz, oy, ox);
+          if (what == MAXIMUM) maximum(w, count, x, y, channels);
+          else if (what == AVERAGE) average(w, count, x, y, channels);
+          else if (what == MAXIMUM_GRADIENT) maximumGradient(w, count, x, y, dx, channels);
+          else averageGradient(w, count, y, dx, channels);
+        }
+      }
+    }
+  }
+}

@@ -9,6 +9,7 @@ import { Heap, type Kernels } from "./heap.ts";
 import { convolutionKernels } from "./kernels/convolution.ts";
 import { depthwiseKernels } from "./kernels/depthwise.ts";
 import { elementwiseKernels } from "./kernels/elementwise.ts";
+import { fusedKernels } from "./kernels/fused.ts";
 import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { matmulKernels } from "./kernels/matmul.ts";
 import { poolKernels } from "./kernels/pool.ts";
@@ -20,6 +21,7 @@ const table: KernelTable = {
   ...depthwiseKernels,
   ...poolKernels,
   ...elementwiseKernels,
+  ...fusedKernels,
   ...trainingKernels,
 };
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
+import { completeGradients } from "./gradients.ts";
 import { probeWebGPU } from "./webgpu.ts";
 import { startWasm, type WasmOptions } from "./wasm.ts";
 
@@ -71,6 +72,7 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
       }: current value is ${prefer}`,
     );
   }
+  completeGradients();
   const refused: string[] = [];
   for (const name of prefer ? [prefer] : names) {
     const { started, reason } = await candidates[name](options);

@@ -5,6 +5,7 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
+import { fuseLayers } from "./fuse.ts";
 import { loadKernels } from "./module.ts";
 import { registerKernels } from "./register.ts";
 
@@ -46,6 +47,7 @@ function complete({ relaxed }: WasmOptions): string {
   const loaded = loadKernels(backend, relaxed);
   if (!loaded) return "WebAssembly with tfjs's kernels, as there is no SIMD";
   registerKernels(backend, loaded.kernels);
+  fuseLayers();
   return `WebAssembly with ${loaded.build === "relaxed" ? "relaxed SIMD" : "SIMD"}`;
 }
 

@@ -49,16 +49,57 @@ export function crossEntropy(
   const { labelSmoothing, classWeights } = checkOptions(options, classes);
   const dense = checkLabels(predictions, labels);
   return tf.tidy(() => {
-    const onehot = dense
-      ? labels.toFloat()
-      : tf.oneHot(labels.flatten().toInt(), classes).toFloat().reshape(predictions.shape);
-    const weighted = classWeights ? onehot.mul(classWeights) : onehot;
-    const spread = onehot.sum(-1, true).mul(labelSmoothing / classes);
-    const smooth = onehot.mul(1 - labelSmoothing).add(spread);
-    const targets = classWeights ? smooth.mul(classWeights) : smooth;
-    return tf.logSoftmax(predictions).mul(targets).sum().div(weighted.sum()).neg().asScalar();
+    const logits = predictions.reshape<tf.Tensor2D>([-1, classes]);
+    const targets = dense ? labels.toFloat().reshape(logits.shape) : labels.flatten().toInt();
+    const weights = classWeights && tf.tensor1d(classWeights);
+    if (logits.dtype !== "float32" || !tf.getKernel(kernelName, tf.getBackend())) {
+      return compose(logits, targets, weights, labelSmoothing);
+    }
+    const inputs: tf.NamedTensorMap = { logits, labels: targets };
+    if (weights) inputs.weights = weights;
+    const results = tf.engine().runKernel(kernelName, inputs, {
+      labelSmoothing,
+      classWeights: classWeights ?? [],
+    });
+    return (results as unknown as tf.Scalar[])[0];
   });
 }
+
+/** The fused kernel, of backends that have it: from logits and labels to the loss and its slopes. */
+const kernelName = "TrainchartCrossEntropy";
+
+/** The same of tfjs operations: `logits [batch, classes]`, labels `[batch]` or `[batch, classes]`. */
+function compose(
+  logits: tf.Tensor2D,
+  labels: tf.Tensor,
+  weights: tf.Tensor1D | undefined,
+  labelSmoothing: number,
+): tf.Scalar {
+  const classes = logits.shape[1];
+  const onehot = labels.rank === 2 ? labels : tf.oneHot(labels as tf.Tensor1D, classes).toFloat();
+  const weighted = weights ? onehot.mul(weights) : onehot;
+  const spread = onehot.sum(-1, true).mul(labelSmoothing / classes);
+  const smooth = onehot.mul(1 - labelSmoothing).add(spread);
+  const targets = weights ? smooth.mul(weights) : smooth;
+  return tf.logSoftmax(logits).mul(targets).sum().div(weighted.sum()).neg().asScalar();
+}
+
+tf.registerGradient({
+  kernelName,
+  inputsToSave: ["logits", "labels"],
+  outputsToSave: [false, true],
+  gradFunc: (dys, [logits, labels, slopes], attributes) => {
+    const dy = (dys as tf.Tensor[])[0];
+    const { labelSmoothing, classWeights } = attributes as unknown as Required<CrossEntropyOptions>;
+    const weights = classWeights.length > 0 ? tf.tensor1d(classWeights) : undefined;
+    return {
+      logits: () => slopes.mul(dy),
+      // Only labels that are themselves predictions, as in distillation, are differentiated.
+      labels: () =>
+        tf.grad((y) => compose(logits as tf.Tensor2D, y, weights, labelSmoothing))(labels, dy),
+    };
+  },
+});
 
 /** Checks the shapes; returns whether labels are probabilities rather than class numbers. */
 function checkLabels(predictions: tf.Tensor, labels: tf.Tensor): boolean {

@@ -45,7 +45,7 @@ const batched: Case[] = [
     name: "broadcast both ways",
     shapes: [[2, 1, 5, 7], [1, 3, 7, 2]],
     compute: (a, b) => tf.matMul(a, b),
-    cpuIsWrong: "its gradient keeps the broadcast shape",
+    cpuIsWrong: "it makes one matrix of each larger operand's, not one of each pair",
   },
   { name: "dot", shapes: [[9], [9]], compute: (a, b) => tf.dot(a, b) },
   {

@@ -87,19 +87,31 @@ function compose(
 tf.registerGradient({
   kernelName,
   inputsToSave: ["logits", "labels"],
-  outputsToSave: [false, true],
-  gradFunc: (dys, [logits, labels, slopes], attributes) => {
+  outputsToSave: [true, true],
+  gradFunc: (dys, [logits, labels, loss, slopes], attributes) => {
     const dy = (dys as tf.Tensor[])[0];
-    const { labelSmoothing, classWeights } = attributes as unknown as Required<CrossEntropyOptions>;
-    const weights = classWeights.length > 0 ? tf.tensor1d(classWeights) : undefined;
+    const options = attributes as unknown as Required<CrossEntropyOptions>;
     return {
       logits: () => slopes.mul(dy),
-      // Only labels that are themselves predictions, as in distillation, are differentiated.
-      labels: () =>
-        tf.grad((y) => compose(logits as tf.Tensor2D, y, weights, labelSmoothing))(labels, dy),
+      labels: () => labelSlopes(logits, labels, loss, options).mul(dy),
     };
   },
 });
+
+/** The slopes by labels that are predictions themselves, as in distillation: of a quotient. */
+function labelSlopes(
+  logits: tf.Tensor,
+  labels: tf.Tensor,
+  loss: tf.Tensor,
+  { labelSmoothing, classWeights }: Required<CrossEntropyOptions>,
+): tf.Tensor {
+  const classes = logits.shape[1]!;
+  const weights = classWeights.length > 0 ? tf.tensor1d(classWeights) : tf.ones([classes]);
+  const surprise = tf.logSoftmax(logits).neg().mul(weights);
+  const spread = surprise.sum(-1, true).mul(labelSmoothing / classes);
+  const total = surprise.mul(1 - labelSmoothing).add(spread);
+  return total.sub(weights.mul(loss)).div(labels.mul(weights).sum());
+}
 
 /** Checks the shapes; returns whether labels are probabilities rather than class numbers. */
 function checkLabels(predictions: tf.Tensor, labels: tf.Tensor): boolean {

@@ -79,7 +79,7 @@ export class Heap {
 
   /** The address of `bytes` of scratch memory, for packed blocks and `zeros` zeros behind. */
   scratch(zeros = 0): number {
-    const bytes = zeros * 4 + 16;
+    const bytes = Math.max(zeros, 1024) * 4;
     const address = this.#scratch.atLeast(this.#fixed + bytes);
     if (bytes > this.#zeros) {
       const start = address + this.#fixed;

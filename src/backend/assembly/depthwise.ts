@@ -65,7 +65,7 @@ export function depthwise(
   const out = <usize> (channels * multiplier) << 2;
   memory.fill(written, 0, size);
   for (let p = 0; p < points; p++, y += out) {
-    listPoints(image, p, 1, 0, point);
+    listPoints(image, p, 1, point);
     let part = w;
     for (let tap = 0; tap < taps; tap++, part += out) {
       const x = pixelAt(image, tap, point, 0);

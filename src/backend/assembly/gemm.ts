@@ -1,13 +1,6 @@
 /** Products of matrices. */
-import { BIAS, block, BLOCK_A, BLOCK_B, blockDepth, MC, NC, padBias, ROWS, todoAt } from "./panel";
+import { BIAS, block, BLOCK_A, BLOCK_B, blockDepth, listRows, MC, NC, padBias, todoAt } from "./panel";
 import { packAcross, packAlong } from "./pack";
-
-/** The rows of a plain matrix of results. */
-function listRows(c: usize, rows: i32, stride: usize, scratch: usize): void {
-  for (let i = 0; i < rows; i++, c += stride) {
-    store<u32>(scratch + ROWS + (<usize> i << 2), <u32> c);
-  }
-}
 
 /**
  * Rows `m0` to `m1` and columns `n0` to `n1` of `activation(a b + bias)`, `[rows, columns]`.

@@ -1,7 +1,7 @@
 /** The kernels: what the compiled module exports. */
 export { scratchBytes } from "./panel";
 export { gemm } from "./gemm";
-export { convolve, convolveFilterGradient } from "./convolution";
+export { convolve, convolveFilterGradient, convolveInputGradient } from "./convolution";
 export { depthwise } from "./depthwise";
 export { pool } from "./pool";
 export {

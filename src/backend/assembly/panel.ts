@@ -14,14 +14,22 @@ export const KC: i32 = 384;
 /** Columns of a block of B. */
 export const NC: i32 = 512;
 
-/** Scratch memory, in bytes from its start: blocks, padded bias, tile, table of rows. */
+/** Scratch memory, in bytes from its start: blocks, padded bias, tile, tables of rows, points and addresses, a block of results. */
 export const BLOCK_A: usize = 0;
 export const BLOCK_B: usize = BLOCK_A + <usize> (MC * KC * 4);
 export const BIAS: usize = BLOCK_B + <usize> (NC * KC * 4);
 export const TILE: usize = BIAS + <usize> (NC * 4);
 export const ROWS: usize = TILE + 128;
-export const PIXELS: usize = ROWS + <usize> (MC * 4);
-export const ZEROS: usize = PIXELS + <usize> (KC * 16);
+export const POINTS: usize = ROWS + <usize> (MC * 4);
+export const ADDRESSES: usize = POINTS + <usize> (KC * 16);
+export const RESULTS: usize = ADDRESSES + <usize> (KC * 4);
+export const ZEROS: usize = RESULTS + <usize> (MC * NC * 4);
+
+/** Lists the rows of a block of results, `stride` bytes apart. */
+export function listRows(first: usize, rows: i32, stride: usize, scratch: usize): void {
+  let to = scratch + ROWS;
+  for (let i = 0; i < rows; i++, first += stride, to += 4) store<u32>(to, <u32> first);
+}
 
 /** What is done to a tile beside the product. */
 export const ACCUMULATE: i32 = 4;
@@ -37,13 +45,6 @@ export function scratchBytes(): i32 {
 export function blockDepth(depth: i32): i32 {
   const blocks = max((depth + KC - 1) / KC, 1);
   return ((depth + blocks - 1) / blocks + 3) & ~3;
-}
-
-@inline
-function finish(x: v128, at: usize, bias: usize, todo: i32): void {
-  if (todo & ACCUMULATE) x = f32x4.add(x, v128.load(at));
-  if (todo & ADD_BIAS) x = f32x4.add(x, v128.load(bias));
-  v128.store(at, activate(x, todo & 3));
 }
 
 /** One tile: rows at `c0` to `c3`; rows of B are `stride` bytes apart. */
@@ -79,14 +80,46 @@ function tile(
     x30 = madd(a3, b0, x30);
     x31 = madd(a3, b1, x31);
   }
-  finish(x00, c0, bias, todo);
-  finish(x01, c0 + 16, bias + 16, todo);
-  finish(x10, c1, bias, todo);
-  finish(x11, c1 + 16, bias + 16, todo);
-  finish(x20, c2, bias, todo);
-  finish(x21, c2 + 16, bias + 16, todo);
-  finish(x30, c3, bias, todo);
-  finish(x31, c3 + 16, bias + 16, todo);
+  if (todo & ACCUMULATE) {
+    x00 = f32x4.add(x00, v128.load(c0));
+    x01 = f32x4.add(x01, v128.load(c0, 16));
+    x10 = f32x4.add(x10, v128.load(c1));
+    x11 = f32x4.add(x11, v128.load(c1, 16));
+    x20 = f32x4.add(x20, v128.load(c2));
+    x21 = f32x4.add(x21, v128.load(c2, 16));
+    x30 = f32x4.add(x30, v128.load(c3));
+    x31 = f32x4.add(x31, v128.load(c3, 16));
+  }
+  if (todo & ADD_BIAS) {
+    const b0 = v128.load(bias), b1 = v128.load(bias, 16);
+    x00 = f32x4.add(x00, b0);
+    x01 = f32x4.add(x01, b1);
+    x10 = f32x4.add(x10, b0);
+    x11 = f32x4.add(x11, b1);
+    x20 = f32x4.add(x20, b0);
+    x21 = f32x4.add(x21, b1);
+    x30 = f32x4.add(x30, b0);
+    x31 = f32x4.add(x31, b1);
+  }
+  const activation = todo & 3;
+  if (activation) {
+    x00 = activate(x00, activation);
+    x01 = activate(x01, activation);
+    x10 = activate(x10, activation);
+    x11 = activate(x11, activation);
+    x20 = activate(x20, activation);
+    x21 = activate(x21, activation);
+    x30 = activate(x30, activation);
+    x31 = activate(x31, activation);
+  }
+  v128.store(c0, x00);
+  v128.store(c0, x01, 16);
+  v128.store(c1, x10);
+  v128.store(c1, x11, 16);
+  v128.store(c2, x20);
+  v128.store(c2, x21, 16);
+  v128.store(c3, x30);
+  v128.store(c3, x31, 16);
 }
 
 function copyTile(rows: i32, cols: i32, table: usize, column: usize, to: usize, back: bool): void {

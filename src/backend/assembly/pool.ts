@@ -59,6 +59,13 @@ function offsetAt(w: usize, i: i32): usize {
 /** The largest of each window's pixels, channel by channel. */
 function maximum(w: usize, count: i32, x: usize, y: usize, channels: i32): void {
   let c: i32 = 0;
+  if (count == 4) {
+    const o0 = offsetAt(w, 0), o1 = offsetAt(w, 1), o2 = offsetAt(w, 2), o3 = offsetAt(w, 3);
+    for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
+      const a = f32x4.pmax(f32x4.pmax(f32x4.splat(-Infinity), v128.load(x + o0)), v128.load(x + o1));
+      v128.store(y, f32x4.pmax(f32x4.pmax(a, v128.load(x + o2)), v128.load(x + o3)));
+    }
+  }
   for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
     let top = f32x4.splat(-Infinity);
     for (let i = 0; i < count; i++) top = f32x4.pmax(top, v128.load(x + offsetAt(w, i)));
@@ -71,6 +78,28 @@ function maximum(w: usize, count: i32, x: usize, y: usize, channels: i32): void 
       if (value > top) top = value;
     }
     store<f32>(y, top);
+  }
+}
+
+/**
+ * The gradient of windows of four that do not overlap: each pixel has one window, so its slope is
+ * written rather than added.
+ */
+function maximumOfFourGradient(w: usize, x: usize, dy: usize, dx: usize, channels: i32): void {
+  const o0 = offsetAt(w, 0), o1 = offsetAt(w, 1), o2 = offsetAt(w, 2), o3 = offsetAt(w, 3);
+  for (let c: i32 = 0; c < channels; c += 4, x += 16, dy += 16, dx += 16) {
+    const x0 = v128.load(x + o0), x1 = v128.load(x + o1);
+    const x2 = v128.load(x + o2), x3 = v128.load(x + o3);
+    const a = f32x4.pmax(f32x4.pmax(f32x4.splat(-Infinity), x0), x1);
+    const top = f32x4.pmax(f32x4.pmax(a, x2), x3);
+    let left = v128.load(dy);
+    const m0 = f32x4.eq(x0, top), m1 = f32x4.eq(x1, top), m2 = f32x4.eq(x2, top);
+    v128.store(dx + o0, v128.and(left, m0));
+    left = v128.andnot(left, m0);
+    v128.store(dx + o1, v128.and(left, m1));
+    left = v128.andnot(left, m1);
+    v128.store(dx + o2, v128.and(left, m2));
+    v128.store(dx + o3, v128.and(v128.andnot(left, m2), f32x4.eq(x3, top)));
   }
 }
 
@@ -94,7 +123,7 @@ function maximumGradient(w: usize, count: i32, x: usize, dy: usize, dx: usize, c
     let best = -1;
     for (let i = 0; i < count; i++) {
       const value = load<f32>(x + offsetAt(w, i));
-      if (value > top || best < 0) {
+      if (value > top) {
         top = value;
         best = i;
       }
@@ -138,6 +167,21 @@ function averageGradient(w: usize, count: i32, dy: usize, dx: usize, channels: i
   }
 }
 
+/** Whether windows neither overlap nor leave pixels out: then every slope is written once. */
+function tiles(w: usize): bool {
+  return load<i32>(w, WINDOW_Z) == load<i32>(w, STEP_Z) &&
+    load<i32>(w, WINDOW_Y) == load<i32>(w, STEP_Y) && load<i32>(w, WINDOW_X) == load<i32>(w, STEP_X) &&
+    load<i32>(w, OUT_Z) * load<i32>(w, STEP_Z) == load<i32>(w, DEPTH) &&
+    load<i32>(w, OUT_Y) * load<i32>(w, STEP_Y) == load<i32>(w, HEIGHT) &&
+    load<i32>(w, OUT_X) * load<i32>(w, STEP_X) == load<i32>(w, WIDTH);
+}
+
+/** Whether the gradient of a maximum may be written rather than added. */
+function isPlain(w: usize): bool {
+  const size = load<i32>(w, WINDOW_Z) * load<i32>(w, WINDOW_Y) * load<i32>(w, WINDOW_X);
+  return size == 4 && (load<i32>(w, CHANNELS) & 3) == 0 && tiles(w);
+}
+
 /** What {@linkcode pool} computes. */
 const MAXIMUM: i32 = 0;
 const AVERAGE: i32 = 1;
@@ -153,7 +197,8 @@ const MAXIMUM_GRADIENT: i32 = 2;
 export function pool(w: usize, what: i32, x: usize, y: usize, dx: usize, b0: i32, b1: i32): void {
   const channels = load<i32>(w, CHANNELS);
   const outZ = load<i32>(w, OUT_Z), outY = load<i32>(w, OUT_Y), outX = load<i32>(w, OUT_X);
-  if (what >= MAXIMUM_GRADIENT) {
+  const plain = what == MAXIMUM_GRADIENT && isPlain(w);
+  if (what >= MAXIMUM_GRADIENT && !plain) {
     const size = <usize> (load<i32>(w, DEPTH) * load<i32>(w, HEIGHT) * load<i32>(w, WIDTH)) *
       (<usize> channels << 2);
     memory.fill(dx + <usize> b0 * size, 0, <usize> (b1 - b0) * size);
@@ -166,6 +211,7 @@ export function pool(w: usize, what: i32, x: usize, y: usize, dx: usize, b0: i32
           const count = listWindow(w, b, oz, oy, ox);
           if (what == MAXIMUM) maximum(w, count, x, y, channels);
           else if (what == AVERAGE) average(w, count, x, y, channels);
+          else if (plain) maximumOfFourGradient(w, x, y, dx, channels);
           else if (what == MAXIMUM_GRADIENT) maximumGradient(w, count, x, y, dx, channels);
           else averageGradient(w, count, y, dx, channels);
         }

@@ -8,9 +8,8 @@ import {
   type Convolution,
   convolution2D,
   convolution3D,
-  gradientPatches,
-  inputPatches,
   isProduct,
+  patchTable,
   pointsOf,
   type WindowAttributes,
 } from "../geometry.ts";
@@ -43,8 +42,8 @@ export function forward(
     const sizes = [points, columns, c.channels, 0, points, 0, columns, 0, 0];
     heap.run("gemm", from, weights, to, ...sizes, ...end);
   } else {
-    const image = heap.table(inputPatches(c, from, to));
-    heap.run("convolve", image, weights, 0, columns, 0, points, 0, columns, ...end);
+    const image = heap.table(patchTable(c, from));
+    heap.run("convolve", image, weights, columns, to, 0, points, 0, columns, ...end);
   }
   return result;
 }
@@ -59,11 +58,17 @@ export function inputGradient(
 ): tf.TensorInfo {
   const result = heap.output(shape);
   const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
-  const scratch = heap.scratch(c.outChannels);
-  for (const { points, table } of gradientPatches(c, from, to)) {
-    const sizes = [1, c.channels, 0, points, 0, c.channels];
-    heap.run("convolve", heap.table(table), weights, ...sizes, 0, 0, scratch);
-  }
+  const image = heap.table(patchTable(c, to));
+  heap.run(
+    "convolveInputGradient",
+    image,
+    from,
+    c.outChannels,
+    weights,
+    0,
+    c.batch,
+    heap.scratch(),
+  );
   return result;
 }
 
@@ -76,7 +81,7 @@ export function filterGradient(
   dy: tf.TensorInfo,
 ): tf.TensorInfo {
   const result = heap.output(shape);
-  const image = heap.table(inputPatches(c, heap.at(x)));
+  const image = heap.table(patchTable(c, heap.at(x)));
   const elements = c.filter[0] * c.filter[1] * c.filter[2] * c.channels;
   const sizes = [0, elements, 0, c.outChannels];
   const [from, to] = [heap.at(dy), heap.at(result)];

@@ -7,7 +7,7 @@ import type { tf } from "../../deps/tfjs.ts";
 import {
   type Convolution,
   convolution2D,
-  inputPatches,
+  patchTable,
   pointsOf,
   type WindowAttributes,
 } from "../geometry.ts";
@@ -35,7 +35,7 @@ function run(
 ): tf.TensorInfo {
   const result = heap.output(shape);
   const { x, w, y } = tensors(result);
-  const image = heap.table(inputPatches(c, heap.at(x)));
+  const image = heap.table(patchTable(c, heap.at(x)));
   heap.run(
     "depthwise",
     ...[what, image, pointsOf(c), heap.at(w), heap.at(y), c.outChannels / c.channels],

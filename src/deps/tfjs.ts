@@ -23,6 +23,11 @@ import * as tensorflow from "npm:@tensorflow/tfjs@4.22.0";
  */
 export const tf: typeof tensorflow = tensorflow;
 
+// The cpu backend greets its first tensor with an advertisement for another package.
+const createCpu = tensorflow.findBackendFactory("cpu");
+tensorflow.removeBackend("cpu");
+tensorflow.registerBackend("cpu", () => Object.assign(createCpu(), { firstUse: false }));
+
 /** The types of TensorFlow.js that a model, a loss or a callback is written with. */
 export declare namespace tf {
   /** An immutable array of numbers on the backend. */
@@ -63,6 +68,13 @@ export declare namespace tf {
   type SymbolicTensor = tensorflow.SymbolicTensor;
   /** The shape of a layer's input or output; `null` where it is not fixed. */
   type Shape = tensorflow.Shape;
+  /** Types of `tf.serialization`. */
+  namespace serialization {
+    /** What rebuilds an object, as plain JSON. */
+    type ConfigDict = tensorflow.serialization.ConfigDict;
+    /** What can be rebuilt from its configuration. */
+    type Serializable = tensorflow.serialization.Serializable;
+  }
   /** Types of `tf.layers`. */
   namespace layers {
     /** The base class of all layers. */

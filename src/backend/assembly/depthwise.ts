@@ -1,0 +1,78 @@
+/**
+ * Depthwise convolutions and their gradients.
+ *
+ * Channel `c` of the input makes channels `c * multiplier` to `(c + 1) * multiplier - 1` of the
+ * result; the filter is `[taps, channels, multiplier]`.
+ */
+import { madd } from "./vector";
+import { channelsOf, listPoints, pixelAt, tapsOf } from "./patches";
+
+/** `y += x * w`, channel by channel; with the results' gradient as `w`, the filter's as `y`. */
+function forward(x: usize, w: usize, y: usize, channels: i32, multiplier: i32): void {
+  let c: i32 = 0;
+  if (multiplier == 1) {
+    for (; c + 4 <= channels; c += 4, x += 16, w += 16, y += 16) {
+      v128.store(y, madd(v128.load(x), v128.load(w), v128.load(y)));
+    }
+  }
+  for (; c < channels; c++, x += 4) {
+    for (let q = 0; q < multiplier; q++, w += 4, y += 4) {
+      store<f32>(y, load<f32>(y) + load<f32>(x) * load<f32>(w));
+    }
+  }
+}
+
+/** `dx += dy * w`, summed over each channel's results. */
+function backward(dy: usize, w: usize, dx: usize, channels: i32, multiplier: i32): void {
+  let c: i32 = 0;
+  if (multiplier == 1) {
+    for (; c + 4 <= channels; c += 4, dx += 16, w += 16, dy += 16) {
+      v128.store(dx, madd(v128.load(dy), v128.load(w), v128.load(dx)));
+    }
+  }
+  for (; c < channels; c++, dx += 4) {
+    let total = load<f32>(dx);
+    for (let q = 0; q < multiplier; q++, w += 4, dy += 4) total += load<f32>(dy) * load<f32>(w);
+    store<f32>(dx, total);
+  }
+}
+
+const FORWARD: i32 = 0;
+const INPUT_GRADIENT: i32 = 1;
+
+/**
+ * A depthwise convolution, or one of its gradients.
+ *
+ * @param what 0: the result, 1: the input's gradient, 2: the filter's gradient.
+ * @param image The patches of the input; for the input's gradient, of that gradient.
+ * @param w The filter, or its gradient.
+ * @param y The results, or their gradient, `[points, channels * multiplier]`.
+ * @param size Of what is written, in bytes.
+ * @param point Scratch memory for one point.
+ */
+export function depthwise(
+  what: i32,
+  image: usize,
+  points: i32,
+  w: usize,
+  y: usize,
+  multiplier: i32,
+  written: usize,
+  size: usize,
+  point: usize,
+): void {
+  const channels = channelsOf(image), taps = tapsOf(image);
+  const out = <usize> (channels * multiplier) << 2;
+  memory.fill(written, 0, size);
+  for (let p = 0; p < points; p++, y += out) {
+    listPoints(image, p, 1, point);
+    let part = w;
+    for (let tap = 0; tap < taps; tap++, part += out) {
+      const x = pixelAt(image, tap, point, 0);
+      if (x == 0) continue;
+      if (what == FORWARD) forward(x, part, y, channels, multiplier);
+      else if (what == INPUT_GRADIENT) backward(y, part, x, channels, multiplier);
+      else forward(x, y, part, channels, multiplier);
+    }
+  }
+}

@@ -1,0 +1,15 @@
+/** The kernels: what the compiled module exports. */
+export { scratchBytes } from "./panel";
+export { gemm } from "./gemm";
+export { convolve, convolveFilterGradient, convolveInputGradient } from "./convolution";
+export { depthwise } from "./depthwise";
+export { pool } from "./pool";
+export {
+  activationAndBiasGradient,
+  activationGradient,
+  addSegments,
+  biasAndActivate,
+  sumColumns,
+} from "./elementwise";
+export { crossEntropy } from "./cross_entropy";
+export { adam, rmsprop, sgd } from "./optimizers";

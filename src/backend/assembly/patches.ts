@@ -1,0 +1,100 @@
+/**
+ * The patches of an image: a row for each point `[b, z, y, x]` of a grid, made of the pixels that
+ * the *taps* of a filter meet there, `[taps, channels]`.
+ *
+ * Their description is a table of 32-bit integers which the caller writes, see
+ * `src/backend/geometry.ts`.
+ */
+const SOURCE: usize = 0;
+const DEPTH: usize = 4;
+const HEIGHT: usize = 8;
+const WIDTH: usize = 12;
+const CHANNELS: usize = 16;
+const GRID_Z: usize = 20;
+const GRID_Y: usize = 24;
+const GRID_X: usize = 28;
+const STEP_Z: usize = 32;
+const STEP_Y: usize = 36;
+const STEP_X: usize = 40;
+const TAPS: usize = 44;
+/** Each tap: its place `z, y, x` from the point's first pixel, and that distance in bytes. */
+const FIRST_TAP: usize = 48;
+
+@inline
+export function channelsOf(image: usize): i32 {
+  return load<i32>(image, CHANNELS);
+}
+
+@inline
+export function tapsOf(image: usize): i32 {
+  return load<i32>(image, TAPS);
+}
+
+/** How many points of the grid belong to one example. */
+@inline
+export function pointsOfOne(image: usize): i32 {
+  return load<i32>(image, GRID_Z) * load<i32>(image, GRID_Y) * load<i32>(image, GRID_X);
+}
+
+/** The bytes of one example of the image. */
+@inline
+export function bytesOfOne(image: usize): usize {
+  const pixels = load<i32>(image, DEPTH) * load<i32>(image, HEIGHT) * load<i32>(image, WIDTH);
+  return <usize> (pixels * channelsOf(image)) << 2;
+}
+
+/** The address of the image. */
+@inline
+export function sourceOf(image: usize): usize {
+  return <usize> load<u32>(image, SOURCE);
+}
+
+/** Whether neighbours along a line of the grid meet neighbouring floats. */
+@inline
+export function isLine(image: usize): bool {
+  return load<i32>(image, CHANNELS) == 1 && load<i32>(image, STEP_X) == 1;
+}
+
+/** How many points from this one on lie on its line, if neighbours are one pixel apart. */
+@inline
+export function restOfLine(image: usize, point: usize, most: i32): i32 {
+  return min(load<i32>(image, GRID_X) - load<i32>(point, 12), most);
+}
+
+/** Lists points of the grid: the address of the first pixel, and its place `z, y, x`. */
+export function listPoints(image: usize, first: i32, count: i32, points: usize): void {
+  const gridX = load<i32>(image, GRID_X), gridY = load<i32>(image, GRID_Y);
+  const gridZ = load<i32>(image, GRID_Z);
+  const stepX = load<i32>(image, STEP_X), stepY = load<i32>(image, STEP_Y);
+  const depth = load<i32>(image, DEPTH), height = load<i32>(image, HEIGHT);
+  const width = load<i32>(image, WIDTH), bytes = channelsOf(image) << 2;
+  let x = first % gridX, rest = first / gridX;
+  let y = rest % gridY;
+  rest /= gridY;
+  let z = rest % gridZ, b = rest / gridZ;
+  for (let i = 0; i < count; i++, points += 16) {
+    const fromZ = z * load<i32>(image, STEP_Z), fromY = y * stepY, fromX = x * stepX;
+    const at = ((b * depth + fromZ) * height + fromY) * width + fromX;
+    store<u32>(points, load<u32>(image, SOURCE) + <u32> (at * bytes));
+    store<i32>(points, fromZ, 4);
+    store<i32>(points, fromY, 8);
+    store<i32>(points, fromX, 12);
+    if (++x < gridX) continue;
+    x = 0;
+    if (++y < gridY) continue;
+    y = 0;
+    if (++z < gridZ) continue;
+    z = 0;
+    b++;
+  }
+}
+
+/** Where the pixel is that a tap meets at a listed point; `outside` if there is none. */
+@inline
+export function pixelAt(image: usize, tap: i32, point: usize, outside: usize): usize {
+  const t = image + FIRST_TAP + (<usize> tap << 4);
+  const inside = <i32> (<u32> (load<i32>(point, 4) + load<i32>(t)) < load<u32>(image, DEPTH)) &
+    <i32> (<u32> (load<i32>(point, 8) + load<i32>(t, 4)) < load<u32>(image, HEIGHT)) &
+    <i32> (<u32> (load<i32>(point, 12) + load<i32>(t, 8)) < load<u32>(image, WIDTH));
+  return inside ? <usize> (load<u32>(point) + load<u32>(t, 12)) : outside;
+}

@@ -1,0 +1,221 @@
+/**
+ * Pooling in two and three dimensions, and its gradients.
+ *
+ * A window is a table of 32-bit integers which the caller writes, see `src/backend/geometry.ts`.
+ * Positions of a window that lie outside the input count for nothing.
+ */
+
+const BATCH: usize = 0;
+const DEPTH: usize = 4;
+const HEIGHT: usize = 8;
+const WIDTH: usize = 12;
+const CHANNELS: usize = 16;
+const OUT_Z: usize = 20;
+const OUT_Y: usize = 24;
+const OUT_X: usize = 28;
+const WINDOW_Z: usize = 32;
+const WINDOW_Y: usize = 36;
+const WINDOW_X: usize = 40;
+const STEP_Z: usize = 44;
+const STEP_Y: usize = 48;
+const STEP_X: usize = 52;
+const PAD_Z: usize = 56;
+const PAD_Y: usize = 60;
+const PAD_X: usize = 64;
+const DILATION_Z: usize = 68;
+const DILATION_Y: usize = 72;
+const DILATION_X: usize = 76;
+/** The offsets of the input's pixels that a window meets are listed behind it. */
+const OFFSETS: usize = 80;
+
+/** Lists the pixels that the window of one result meets; returns how many. */
+function listWindow(w: usize, b: i32, oz: i32, oy: i32, ox: i32): i32 {
+  const depth = load<i32>(w, DEPTH), height = load<i32>(w, HEIGHT), width = load<i32>(w, WIDTH);
+  const channels = load<i32>(w, CHANNELS);
+  const z0 = oz * load<i32>(w, STEP_Z) - load<i32>(w, PAD_Z);
+  const y0 = oy * load<i32>(w, STEP_Y) - load<i32>(w, PAD_Y);
+  const x0 = ox * load<i32>(w, STEP_X) - load<i32>(w, PAD_X);
+  let count = 0;
+  for (let i = 0, z = z0; i < load<i32>(w, WINDOW_Z); i++, z += load<i32>(w, DILATION_Z)) {
+    if (<u32> z >= <u32> depth) continue;
+    for (let j = 0, y = y0; j < load<i32>(w, WINDOW_Y); j++, y += load<i32>(w, DILATION_Y)) {
+      if (<u32> y >= <u32> height) continue;
+      for (let k = 0, x = x0; k < load<i32>(w, WINDOW_X); k++, x += load<i32>(w, DILATION_X)) {
+        if (<u32> x >= <u32> width) continue;
+        const at = ((b * depth + z) * height + y) * width + x;
+        store<u32>(w + OFFSETS + (<usize> count << 2), <u32> (at * channels << 2));
+        count++;
+      }
+    }
+  }
+  return count;
+}
+
+@inline
+function offsetAt(w: usize, i: i32): usize {
+  return <usize> load<u32>(w + OFFSETS + (<usize> i << 2));
+}
+
+/** The largest of each window's pixels, channel by channel. */
+function maximum(w: usize, count: i32, x: usize, y: usize, channels: i32): void {
+  let c: i32 = 0;
+  if (count == 4) {
+    const o0 = offsetAt(w, 0), o1 = offsetAt(w, 1), o2 = offsetAt(w, 2), o3 = offsetAt(w, 3);
+    for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
+      const a = f32x4.pmax(f32x4.pmax(f32x4.splat(-Infinity), v128.load(x + o0)), v128.load(x + o1));
+      v128.store(y, f32x4.pmax(f32x4.pmax(a, v128.load(x + o2)), v128.load(x + o3)));
+    }
+  }
+  for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
+    let top = f32x4.splat(-Infinity);
+    for (let i = 0; i < count; i++) top = f32x4.pmax(top, v128.load(x + offsetAt(w, i)));
+    v128.store(y, top);
+  }
+  for (; c < channels; c++, x += 4, y += 4) {
+    let top: f32 = -Infinity;
+    for (let i = 0; i < count; i++) {
+      const value = load<f32>(x + offsetAt(w, i));
+      if (value > top) top = value;
+    }
+    store<f32>(y, top);
+  }
+}
+
+/**
+ * The gradient of windows of four that do not overlap: each pixel has one window, so its slope is
+ * written rather than added.
+ */
+function maximumOfFourGradient(w: usize, x: usize, dy: usize, dx: usize, channels: i32): void {
+  const o0 = offsetAt(w, 0), o1 = offsetAt(w, 1), o2 = offsetAt(w, 2), o3 = offsetAt(w, 3);
+  for (let c: i32 = 0; c < channels; c += 4, x += 16, dy += 16, dx += 16) {
+    const x0 = v128.load(x + o0), x1 = v128.load(x + o1);
+    const x2 = v128.load(x + o2), x3 = v128.load(x + o3);
+    const a = f32x4.pmax(f32x4.pmax(f32x4.splat(-Infinity), x0), x1);
+    const top = f32x4.pmax(f32x4.pmax(a, x2), x3);
+    let left = v128.load(dy);
+    const m0 = f32x4.eq(x0, top), m1 = f32x4.eq(x1, top), m2 = f32x4.eq(x2, top);
+    v128.store(dx + o0, v128.and(left, m0));
+    left = v128.andnot(left, m0);
+    v128.store(dx + o1, v128.and(left, m1));
+    left = v128.andnot(left, m1);
+    v128.store(dx + o2, v128.and(left, m2));
+    v128.store(dx + o3, v128.and(v128.andnot(left, m2), f32x4.eq(x3, top)));
+  }
+}
+
+/** Adds `dy` to the gradient of the first of the largest pixels of a window. */
+function maximumGradient(w: usize, count: i32, x: usize, dy: usize, dx: usize, channels: i32): void {
+  let c: i32 = 0;
+  for (; c + 4 <= channels; c += 4, x += 16, dy += 16, dx += 16) {
+    let top = f32x4.splat(-Infinity);
+    for (let i = 0; i < count; i++) top = f32x4.pmax(top, v128.load(x + offsetAt(w, i)));
+    let left = v128.load(dy);
+    for (let i = 0; i < count; i++) {
+      const offset = offsetAt(w, i);
+      const here = f32x4.eq(v128.load(x + offset), top);
+      const at = dx + offset;
+      v128.store(at, f32x4.add(v128.load(at), v128.and(left, here)));
+      left = v128.andnot(left, here);
+    }
+  }
+  for (; c < channels; c++, x += 4, dy += 4, dx += 4) {
+    let top: f32 = -Infinity;
+    let best = -1;
+    for (let i = 0; i < count; i++) {
+      const value = load<f32>(x + offsetAt(w, i));
+      if (value > top) {
+        top = value;
+        best = i;
+      }
+    }
+    if (best < 0) continue;
+    const at = dx + offsetAt(w, best);
+    store<f32>(at, load<f32>(at) + load<f32>(dy));
+  }
+}
+
+function average(w: usize, count: i32, x: usize, y: usize, channels: i32): void {
+  const part: f32 = 1 / <f32> count;
+  let c: i32 = 0;
+  for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
+    let total = f32x4.splat(0);
+    for (let i = 0; i < count; i++) total = f32x4.add(total, v128.load(x + offsetAt(w, i)));
+    v128.store(y, f32x4.mul(total, f32x4.splat(part)));
+  }
+  for (; c < channels; c++, x += 4, y += 4) {
+    let total: f32 = 0;
+    for (let i = 0; i < count; i++) total += load<f32>(x + offsetAt(w, i));
+    store<f32>(y, total * part);
+  }
+}
+
+function averageGradient(w: usize, count: i32, dy: usize, dx: usize, channels: i32): void {
+  const part: f32 = 1 / <f32> count;
+  let c: i32 = 0;
+  for (; c + 4 <= channels; c += 4, dy += 16, dx += 16) {
+    const share = f32x4.mul(v128.load(dy), f32x4.splat(part));
+    for (let i = 0; i < count; i++) {
+      const at = dx + offsetAt(w, i);
+      v128.store(at, f32x4.add(v128.load(at), share));
+    }
+  }
+  for (; c < channels; c++, dy += 4, dx += 4) {
+    for (let i = 0; i < count; i++) {
+      const at = dx + offsetAt(w, i);
+      store<f32>(at, load<f32>(at) + load<f32>(dy) * part);
+    }
+  }
+}
+
+/** Whether windows neither overlap nor leave pixels out: then every slope is written once. */
+function tiles(w: usize): bool {
+  return load<i32>(w, WINDOW_Z) == load<i32>(w, STEP_Z) &&
+    load<i32>(w, WINDOW_Y) == load<i32>(w, STEP_Y) && load<i32>(w, WINDOW_X) == load<i32>(w, STEP_X) &&
+    load<i32>(w, OUT_Z) * load<i32>(w, STEP_Z) == load<i32>(w, DEPTH) &&
+    load<i32>(w, OUT_Y) * load<i32>(w, STEP_Y) == load<i32>(w, HEIGHT) &&
+    load<i32>(w, OUT_X) * load<i32>(w, STEP_X) == load<i32>(w, WIDTH);
+}
+
+/** Whether the gradient of a maximum may be written rather than added. */
+function isPlain(w: usize): bool {
+  const size = load<i32>(w, WINDOW_Z) * load<i32>(w, WINDOW_Y) * load<i32>(w, WINDOW_X);
+  return size == 4 && (load<i32>(w, CHANNELS) & 3) == 0 && tiles(w);
+}
+
+/** What {@linkcode pool} computes. */
+const MAXIMUM: i32 = 0;
+const AVERAGE: i32 = 1;
+const MAXIMUM_GRADIENT: i32 = 2;
+
+/**
+ * Examples `b0` to `b1` of a pooling or of its gradient.
+ *
+ * @param x The input; the gradient of an average does not read it.
+ * @param y The results, or for gradients their gradient.
+ * @param dx The input's gradient, for gradients.
+ */
+export function pool(w: usize, what: i32, x: usize, y: usize, dx: usize, b0: i32, b1: i32): void {
+  const channels = load<i32>(w, CHANNELS);
+  const outZ = load<i32>(w, OUT_Z), outY = load<i32>(w, OUT_Y), outX = load<i32>(w, OUT_X);
+  const plain = what == MAXIMUM_GRADIENT && isPlain(w);
+  if (what >= MAXIMUM_GRADIENT && !plain) {
+    const size = <usize> (load<i32>(w, DEPTH) * load<i32>(w, HEIGHT) * load<i32>(w, WIDTH)) *
+      (<usize> channels << 2);
+    memory.fill(dx + <usize> b0 * size, 0, <usize> (b1 - b0) * size);
+  }
+  y += <usize> (b0 * outZ * outY * outX * channels) << 2;
+  for (let b = b0; b < b1; b++) {
+    for (let oz = 0; oz < outZ; oz++) {
+      for (let oy = 0; oy < outY; oy++) {
+        for (let ox = 0; ox < outX; ox++, y += <usize> channels << 2) {
+          const count = listWindow(w, b, oz, oy, ox);
+          if (what == MAXIMUM) maximum(w, count, x, y, channels);
+          else if (what == AVERAGE) average(w, count, x, y, channels);
+          else if (plain) maximumOfFourGradient(w, x, y, dx, channels);
+          else if (what == MAXIMUM_GRADIENT) maximumGradient(w, count, x, y, dx, channels);
+          else averageGradient(w, count, y, dx, channels);
+        }
+      }
+    }
+  }
+}

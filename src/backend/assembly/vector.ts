@@ -1,0 +1,57 @@
+/** What the kernels share: vectors of four floats. */
+
+/** `a * b + c`: one instruction where the machine has it and the build may use it. */
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** Activations that are applied while a result is in registers, and their slopes. */
+export const RELU: i32 = 1;
+export const RELU6: i32 = 2;
+
+@inline
+export function activate(x: v128, activation: i32): v128 {
+  if (activation == 0) return x;
+  // In this order of operands a NaN stays one.
+  x = f32x4.pmax(x, f32x4.splat(0));
+  if (activation == RELU6) x = f32x4.pmin(x, f32x4.splat(6));
+  return x;
+}
+
+/** The sum of four lanes. */
+@inline
+export function sum(x: v128): f32 {
+  return (f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1)) +
+    (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
+}
+
+/** The largest of four lanes. */
+@inline
+export function largest(x: v128): f32 {
+  const a = max(f32x4.extract_lane(x, 0), f32x4.extract_lane(x, 1));
+  return max(a, max(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)));
+}
+
+/**
+ * `e ** x`, to about one unit in the last place: 2 ** n times a polynomial on [-ln 2 / 2, ln 2 / 2].
+ * Below -87 it is flushed to the smallest normal number's neighbourhood; above 88 it is clamped.
+ */
+export function exp(x: v128): v128 {
+  x = f32x4.min(f32x4.max(x, f32x4.splat(-87.3)), f32x4.splat(88.3));
+  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.44269504)));
+  // ln 2 in two parts, so that the remainder is exact.
+  let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)));
+  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
+  let p = f32x4.splat(1.0 / 5040);
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.0 / 720));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.0 / 120));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.0 / 24));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.0 / 6));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(0.5));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1));
+  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  return f32x4.mul(p, power);
+}

@@ -1,0 +1,101 @@
+/**
+ * A layer as one operation: product or convolution, bias and activation, with one gradient.
+ *
+ * tfjs's layers call `tf.fused`, which fuses when it predicts but not when it trains. Here it does
+ * both, wherever the backend has our kernels.
+ *
+ * @module
+ */
+import { tf } from "../deps/tfjs.ts";
+import { convolutionGradients, hasKernel, openWhere, run, runAll } from "./gradients.ts";
+
+type MatMul = typeof tf.fused.matMul;
+type Conv2D = typeof tf.fused.conv2d;
+
+const activations = ["linear", "relu", "relu6"];
+
+/** Whether a fused call trains, and is one that our kernels compute. */
+function trains(
+  kernelName: string,
+  { bias, activation = "linear" }: { bias?: tf.Tensor | tf.TensorLike; activation?: string },
+  x: unknown,
+  weights: unknown,
+  rank: number,
+): boolean {
+  return tf.engine().state.gradientDepth > 0 && hasKernel(kernelName) &&
+    activations.includes(activation) &&
+    isFloat(x, rank) && isFloat(weights, rank) && isFloat(bias, 1) &&
+    bias.shape[0] === weights.shape[rank - 1];
+}
+
+function isFloat(x: unknown, rank: number): x is tf.Tensor {
+  return x instanceof tf.Tensor && x.dtype === "float32" && x.rank === rank;
+}
+
+/** Lets `tf.fused.matMul` and `tf.fused.conv2d` fuse while a gradient is taken; once. */
+export function fuseLayers(): void {
+  if (tf.getGradient("TrainchartDense")) return;
+  registerGradients();
+  const fused = tf.fused as { matMul: MatMul; conv2d: Conv2D };
+  const { matMul, conv2d } = fused;
+  fused.matMul = function fusedMatMul(call) {
+    const { a, b, bias, transposeA, transposeB, activation = "linear" } = call;
+    const ours = !transposeA && !transposeB && trains("TrainchartDense", call, a, b, 2);
+    if (!ours) return matMul(call);
+    return run("TrainchartDense", { a, b, bias } as tf.NamedTensorMap, { activation });
+  };
+  fused.conv2d = function fusedConv2d<T extends tf.Tensor3D | tf.Tensor4D>(
+    call: Parameters<typeof conv2d<T>>[0],
+  ): T {
+    const { x, filter, bias, strides, pad, dataFormat = "NHWC", dilations = 1 } = call;
+    const ours = dataFormat === "NHWC" && trains("TrainchartConv2D", call, x, filter, 4);
+    if (!ours) return conv2d(call);
+    const { dimRoundingMode, activation = "linear" } = call;
+    const attributes = { strides, pad, dataFormat, dilations, dimRoundingMode, activation };
+    return run("TrainchartConv2D", { x, filter, bias } as tf.NamedTensorMap, attributes) as T;
+  };
+}
+
+/** The gradients before an activation, and of the bias. */
+function beforeActivation(dy: tf.Tensor, y: tf.Tensor, activation: string): tf.Tensor[] {
+  if (activation === "linear") return [dy, dy.sum(dy.shape.slice(1).map((_, axis) => axis))];
+  return runAll("TrainchartActivationAndBiasGradient", { dy, y }, { activation });
+}
+
+function registerGradients(): void {
+  tf.registerGradient({
+    kernelName: "TrainchartDense",
+    inputsToSave: ["a", "b"],
+    outputsToSave: [true],
+    gradFunc: (dy, [a, b, y], attributes) => {
+      const activation = attributes.activation as string;
+      const [dz, bias] = beforeActivation(dy as tf.Tensor, y, activation);
+      return {
+        a: () => tf.matMul(dz, b, false, true),
+        b: () => tf.matMul(a, dz, true, false),
+        bias: () => bias,
+      };
+    },
+  });
+  tf.registerGradient({
+    kernelName: "TrainchartConv2D",
+    inputsToSave: ["x", "filter"],
+    outputsToSave: [true],
+    gradFunc: (dy, [x, filter, y], attributes) => {
+      const { activation, ...shared } = attributes;
+      const [dz, bias] = beforeActivation(dy as tf.Tensor, y, activation as string);
+      return { ...convolutionGradients(dz, x, filter, shared), bias: () => bias };
+    },
+  });
+  tf.registerGradient({
+    kernelName: "TrainchartActivationAndBiasGradient",
+    inputsToSave: ["y"],
+    gradFunc: (dys, [y], attributes) => {
+      const [ddz, dbias] = dys as tf.Tensor[];
+      return {
+        dy: () => openWhere(ddz.add(dbias), y, attributes.activation as string),
+        y: () => tf.zerosLike(y),
+      };
+    },
+  });
+}

@@ -1,0 +1,170 @@
+/**
+ * Convolutions and their gradients.
+ *
+ * @module
+ */
+import type { tf } from "../../deps/tfjs.ts";
+import {
+  type Convolution,
+  convolution2D,
+  convolution3D,
+  isProduct,
+  patchTable,
+  pointsOf,
+  type WindowAttributes,
+} from "../geometry.ts";
+import type { Heap } from "../heap.ts";
+import { activations, areFloats, type Inputs, type KernelTable } from "./kernel.ts";
+import { finish } from "./matmul.ts";
+
+interface Attributes extends WindowAttributes {
+  inputShape: number[];
+  filterShape: number[];
+  activation?: string;
+  leakyreluAlpha?: number;
+}
+
+/** The results, `[batch, …output, outChannels]`. */
+export function forward(
+  heap: Heap,
+  c: Convolution,
+  shape: number[],
+  x: tf.TensorInfo,
+  filter: tf.TensorInfo,
+  bias?: tf.TensorInfo,
+  activation = 0,
+): tf.TensorInfo {
+  const result = heap.output(shape);
+  const points = pointsOf(c), columns = c.outChannels;
+  const end = [bias ? heap.at(bias) : 0, activation, heap.scratch(c.channels)];
+  const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
+  if (isProduct(c)) {
+    const sizes = [points, columns, c.channels, 0, points, 0, columns, 0, 0];
+    heap.run("gemm", from, weights, to, ...sizes, ...end);
+  } else {
+    const image = heap.table(patchTable(c, from));
+    heap.run("convolve", image, weights, columns, to, 0, points, 0, columns, ...end);
+  }
+  return result;
+}
+
+/** The gradient of the input, `[batch, …input, channels]`. */
+export function inputGradient(
+  heap: Heap,
+  c: Convolution,
+  shape: number[],
+  dy: tf.TensorInfo,
+  filter: tf.TensorInfo,
+): tf.TensorInfo {
+  const result = heap.output(shape);
+  const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
+  const image = heap.table(patchTable(c, to));
+  heap.run(
+    "convolveInputGradient",
+    image,
+    from,
+    c.outChannels,
+    weights,
+    0,
+    c.batch,
+    heap.scratch(),
+  );
+  return result;
+}
+
+/** The gradient of the filter, `[…filter, channels, outChannels]`. */
+export function filterGradient(
+  heap: Heap,
+  c: Convolution,
+  shape: number[],
+  x: tf.TensorInfo,
+  dy: tf.TensorInfo,
+): tf.TensorInfo {
+  const result = heap.output(shape);
+  const image = heap.table(patchTable(c, heap.at(x)));
+  const elements = c.filter[0] * c.filter[1] * c.filter[2] * c.channels;
+  const sizes = [0, elements, 0, c.outChannels];
+  const [from, to] = [heap.at(dy), heap.at(result)];
+  const scratch = heap.scratch(c.channels);
+  heap.run(
+    "convolveFilterGradient",
+    image,
+    pointsOf(c),
+    from,
+    c.outChannels,
+    to,
+    ...sizes,
+    scratch,
+  );
+  return result;
+}
+
+/** Whether channels come first, which tfjs's kernels handle, or refuse. */
+function isFirst({ dataFormat }: WindowAttributes): boolean {
+  return dataFormat === "NCHW" || dataFormat === "NCDHW";
+}
+
+/** The shape of the results. */
+export function resultShape(c: Convolution, rank: number, channels: number): number[] {
+  return [c.batch, ...c.output.slice(5 - rank), channels];
+}
+
+function conv2D(heap: Heap, { x, filter }: Inputs, attributes: Attributes) {
+  if (!areFloats(x, filter) || isFirst(attributes)) return;
+  const c = convolution2D(x.shape, filter.shape, attributes);
+  return forward(heap, c, resultShape(c, 4, c.outChannels), x, filter);
+}
+
+function fusedConv2D(heap: Heap, inputs: Inputs, attributes: Attributes) {
+  const { x, filter, bias, preluActivationWeights: alpha } = inputs;
+  if (!areFloats(x, filter) || isFirst(attributes)) return;
+  const { activation = "linear", leakyreluAlpha } = attributes;
+  const c = convolution2D(x.shape, filter.shape, attributes);
+  const shape = resultShape(c, 4, c.outChannels);
+  const code = activations[activation];
+  const plain = !bias || bias.shape.at(-1) === c.outChannels;
+  const y = forward(heap, c, shape, x, filter, plain ? bias : undefined, plain ? code : 0);
+  if (plain && code !== undefined) return y;
+  return finish(y, plain ? undefined : bias, activation, alpha, leakyreluAlpha);
+}
+
+function conv2DBackpropInput(heap: Heap, { dy, filter }: Inputs, attributes: Attributes) {
+  if (!areFloats(dy, filter) || isFirst(attributes)) return;
+  const c = convolution2D(attributes.inputShape, filter.shape, attributes);
+  return inputGradient(heap, c, attributes.inputShape, dy, filter);
+}
+
+function conv2DBackpropFilter(heap: Heap, { x, dy }: Inputs, attributes: Attributes) {
+  if (!areFloats(x, dy) || isFirst(attributes)) return;
+  const c = convolution2D(x.shape, attributes.filterShape, attributes);
+  return filterGradient(heap, c, attributes.filterShape, x, dy);
+}
+
+function conv3D(heap: Heap, { x, filter }: Inputs, attributes: Attributes) {
+  if (!areFloats(x, filter) || isFirst(attributes)) return;
+  const c = convolution3D(x.shape, filter.shape, attributes);
+  return forward(heap, c, resultShape(c, 5, c.outChannels), x, filter);
+}
+
+function conv3DBackpropInput(heap: Heap, { dy, filter }: Inputs, attributes: Attributes) {
+  if (!areFloats(dy, filter) || isFirst(attributes)) return;
+  const c = convolution3D(attributes.inputShape, filter.shape, attributes);
+  return inputGradient(heap, c, attributes.inputShape, dy, filter);
+}
+
+function conv3DBackpropFilter(heap: Heap, { x, dy }: Inputs, attributes: Attributes) {
+  if (!areFloats(x, dy) || isFirst(attributes)) return;
+  const c = convolution3D(x.shape, attributes.filterShape, attributes);
+  return filterGradient(heap, c, attributes.filterShape, x, dy);
+}
+
+/** The kernels of convolutions. */
+export const convolutionKernels: KernelTable = {
+  Conv2D: conv2D,
+  FusedConv2D: fusedConv2D,
+  Conv2DBackpropInput: conv2DBackpropInput,
+  Conv2DBackpropFilter: conv2DBackpropFilter,
+  Conv3D: conv3D,
+  Conv3DBackpropInputV2: conv3DBackpropInput,
+  Conv3DBackpropFilterV2: conv3DBackpropFilter,
+};

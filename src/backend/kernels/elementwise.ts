@@ -1,0 +1,89 @@
+/**
+ * Passes over memory: activations backwards, sums of columns and of segments, the identity.
+ *
+ * @module
+ */
+import { tf } from "../../deps/tfjs.ts";
+import type { Heap } from "../heap.ts";
+import { activations, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+
+/** The same elements under another tensor: tfjs counts who refers to them, so no copy is needed. */
+function identity(heap: Heap, { x }: Inputs) {
+  return x.dtype === "string" ? undefined : heap.alias(x);
+}
+
+/** A sum over leading axes is one of columns; tfjs would transpose first. */
+function sum(
+  heap: Heap,
+  { x }: Inputs,
+  { axis, keepDims }: { axis: number | number[]; keepDims: boolean },
+) {
+  const axes = tf.util.parseAxisParam(axis, x.shape).sort((a, b) => a - b);
+  const rest = x.shape.slice(axes.length);
+  const leading = axes.every((at, i) => at === i) && rest.length > 0;
+  if (!areFloats(x) || !leading || axes.length === 0 || sizeOf(x.shape) === 0) return;
+  const result = heap.output(keepDims ? [...axes.map(() => 1), ...rest] : rest);
+  const columns = sizeOf(rest);
+  const rows = sizeOf(x.shape) / columns;
+  const part = heap.scratch(columns);
+  heap.run("sumColumns", heap.at(x), rows, columns, heap.at(result), part);
+  return result;
+}
+
+/** `dy` where the result `y` of an activation shows that it let the input through. */
+function activationGradient(heap: Heap, { dy, y }: Inputs, { activation }: { activation: string }) {
+  const result = heap.output(y.shape);
+  const [from, at, to] = [dy, y, result].map((tensor) => heap.at(tensor));
+  heap.run("activationGradient", from, at, to, sizeOf(y.shape), activations[activation]!);
+  return result;
+}
+
+/** The same, and the sums of its columns: the gradients before an activation, and of its bias. */
+function activationAndBiasGradient(
+  heap: Heap,
+  { dy, y }: Inputs,
+  { activation }: { activation: string },
+) {
+  const columns = y.shape.at(-1)!;
+  const rows = sizeOf(y.shape) / columns;
+  const result = heap.output(y.shape), total = heap.output([columns]);
+  const [from, at, to, bias] = [dy, y, result, total].map((tensor) => heap.at(tensor));
+  heap.run(
+    "activationAndBiasGradient",
+    ...[from, at, to, rows, columns, activations[activation]!, bias, heap.scratch(columns)],
+  );
+  return [result, total];
+}
+
+function unsortedSegmentSum(
+  heap: Heap,
+  { x, segmentIds }: Inputs,
+  { numSegments }: { numSegments: number },
+) {
+  if (segmentIds.shape.length !== 1 || segmentIds.dtype !== "int32") return;
+  const result = heap.output([numSegments, ...x.shape.slice(1)], x.dtype);
+  const rows = x.shape[0], size = sizeOf(x.shape.slice(1));
+  if (areFloats(x)) {
+    const [from, ids, to] = [x, segmentIds, result].map((tensor) => heap.at(tensor));
+    heap.run("addSegments", from, ids, rows, size, to, numSegments);
+    return result;
+  }
+  const [values, ids, totals] = [x, segmentIds, result].map((tensor) =>
+    heap.backend.typedArrayFromHeap(tensor)
+  );
+  totals.fill(0);
+  for (let i = 0; i < rows; i++) {
+    if (ids[i] < 0 || ids[i] >= numSegments) continue;
+    for (let j = 0; j < size; j++) totals[ids[i] * size + j] += values[i * size + j];
+  }
+  return result;
+}
+
+/** The kernels that pass over memory. */
+export const elementwiseKernels: KernelTable = {
+  Identity: identity,
+  Sum: sum,
+  TrainchartActivationGradient: activationGradient,
+  TrainchartActivationAndBiasGradient: activationAndBiasGradient,
+  UnsortedSegmentSum: unsortedSegmentSum,
+};

@@ -1,0 +1,128 @@
+/**
+ * Products of matrices.
+ *
+ * @module
+ */
+import { tf } from "../../deps/tfjs.ts";
+import type { Heap } from "../heap.ts";
+import { activations, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+
+interface MatMulAttributes {
+  transposeA: boolean;
+  transposeB: boolean;
+  activation?: string;
+  leakyreluAlpha?: number;
+}
+
+/** `a b`, with an optional bias `[columns]` and activation, over all pairs of matrices. */
+export function multiply(
+  heap: Heap,
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+  transposeA: boolean,
+  transposeB: boolean,
+  bias?: tf.TensorInfo,
+  activation = 0,
+): tf.TensorInfo {
+  const [rows, depth] = matrixOf(a.shape, transposeA);
+  const columns = matrixOf(b.shape, transposeB)[1];
+  const outer = tf.broadcast_util.assertAndGetBroadcastShape(
+    a.shape.slice(0, -2),
+    b.shape.slice(0, -2),
+  );
+  const result = heap.output([...outer, rows, columns]);
+  const pickA = picker(a.shape.slice(0, -2), outer), pickB = picker(b.shape.slice(0, -2), outer);
+  const [fromA, fromB, to] = [a, b, result].map((tensor) => heap.at(tensor));
+  const scratch = heap.scratch();
+  for (let i = 0, count = sizeOf(outer); i < count; i++) {
+    heap.run(
+      "gemm",
+      fromA + pickA(i) * rows * depth * 4,
+      fromB + pickB(i) * depth * columns * 4,
+      to + i * rows * columns * 4,
+      ...[rows, columns, depth, 0, rows, 0, columns],
+      ...[Number(transposeA), Number(transposeB)],
+      ...[bias ? heap.at(bias) : 0, activation, scratch],
+    );
+  }
+  return result;
+}
+
+/** The last two sizes, in the order in which they are multiplied. */
+function matrixOf(shape: number[], transpose: boolean): [number, number] {
+  const [rows, columns] = shape.slice(-2);
+  return transpose ? [columns, rows] : [rows, columns];
+}
+
+/** Which matrix of an operand belongs to the i-th result, when shapes broadcast. */
+function picker(shape: number[], outer: number[]): (i: number) => number {
+  const size = sizeOf(shape);
+  if (size === sizeOf(outer)) return (i) => i;
+  if (size === 1) return () => 0;
+  const padded = [...outer.slice(shape.length).fill(1), ...shape];
+  return (i) => {
+    let index = 0, step = 1;
+    for (let axis = outer.length - 1; axis >= 0; axis--) {
+      const place = i % outer[axis];
+      i = (i - place) / outer[axis];
+      if (padded[axis] > 1) index += place * step;
+      step *= padded[axis];
+    }
+    return index;
+  };
+}
+
+function batchMatMul(heap: Heap, { a, b }: Inputs, attributes: MatMulAttributes) {
+  if (!areFloats(a, b)) return;
+  return multiply(heap, a, b, attributes.transposeA, attributes.transposeB);
+}
+
+function fusedMatMul(heap: Heap, inputs: Inputs, attributes: MatMulAttributes) {
+  const { a, b, bias, preluActivationWeights: alpha } = inputs;
+  if (!areFloats(a, b)) return;
+  const { transposeA, transposeB, activation = "linear", leakyreluAlpha } = attributes;
+  const columns = matrixOf(b.shape, transposeB)[1];
+  const code = activations[activation];
+  const plain = !bias || (sizeOf(bias.shape) === columns && bias.shape.at(-1) === columns);
+  if (plain && code !== undefined) {
+    return multiply(heap, a, b, transposeA, transposeB, bias, code);
+  }
+  const product = multiply(heap, a, b, transposeA, transposeB, plain ? bias : undefined);
+  return finish(product, plain ? undefined : bias, activation, alpha, leakyreluAlpha);
+}
+
+/** The names of the kernels of activations that ours do not apply. */
+const names: Record<string, string> = {
+  relu: "Relu",
+  relu6: "Relu6",
+  elu: "Elu",
+  sigmoid: "Sigmoid",
+  prelu: "Prelu",
+  leakyrelu: "LeakyRelu",
+};
+
+/** Adds a bias and applies an activation, each by its own kernel; `x` is disposed. */
+export function finish(
+  x: tf.TensorInfo,
+  bias: tf.TensorInfo | undefined,
+  activation: string,
+  alpha?: tf.TensorInfo,
+  leakyreluAlpha?: number,
+): tf.Tensor {
+  const engine = tf.engine();
+  return tf.tidy(() => {
+    let y = engine.makeTensorFromTensorInfo(x);
+    if (bias) y = engine.runKernel("Add", { a: y, b: bias as tf.Tensor });
+    if (activation === "linear") return y;
+    const inputs: tf.NamedTensorMap = activation === "prelu"
+      ? { x: y, alpha: alpha as tf.Tensor }
+      : { x: y };
+    return engine.runKernel(names[activation], inputs, { alpha: leakyreluAlpha ?? 0.2 });
+  });
+}
+
+/** The kernels of products. */
+export const matmulKernels: KernelTable = {
+  BatchMatMul: batchMatMul,
+  _FusedMatMul: fusedMatMul,
+};

@@ -1,0 +1,80 @@
+/**
+ * Pooling and its gradients.
+ *
+ * @module
+ */
+import { tf } from "../../deps/tfjs.ts";
+import { type Convolution, fromInfo, type WindowAttributes, windowTable } from "../geometry.ts";
+import type { Heap } from "../heap.ts";
+import { resultShape } from "./convolution.ts";
+import { areFloats, type Inputs, type Kernel, type KernelTable } from "./kernel.ts";
+
+interface Attributes extends WindowAttributes {
+  filterSize: number | number[];
+}
+
+/** What `assembly/pool.ts` computes. */
+const MAXIMUM = 0, AVERAGE = 1, MAXIMUM_GRADIENT = 2, AVERAGE_GRADIENT = 3;
+
+function geometry(shape: number[], attributes: Attributes): Convolution {
+  const { filterSize, strides, pad, dimRoundingMode, dilations = 1 } = attributes;
+  const rest = [filterSize, strides, dilations, pad, dimRoundingMode] as unknown as [
+    number,
+    number,
+    number,
+    "same",
+  ];
+  return fromInfo(
+    shape.length === 5
+      ? tf.backend_util.computePool3DInfo(
+        shape as [number, number, number, number, number],
+        ...rest,
+      )
+      : tf.backend_util.computePool2DInfo(shape as [number, number, number, number], ...rest),
+  );
+}
+
+/** Runs the kernel; `y` are the results, or for gradients their gradient. */
+function run(
+  heap: Heap,
+  what: number,
+  c: Convolution,
+  x: number,
+  y: tf.TensorInfo,
+  dx = 0,
+): void {
+  const [depth, height, width] = c.filter;
+  const window = heap.table(windowTable(c), depth * height * width);
+  heap.run("pool", window, what, x, heap.at(y), dx, 0, c.batch);
+}
+
+function forward(what: number): Kernel {
+  return function pool(heap: Heap, { x }: Inputs, attributes: Attributes) {
+    if (!areFloats(x) || attributes.dataFormat === "NCDHW") return;
+    const c = geometry(x.shape, attributes);
+    const result = heap.output(resultShape(c, x.shape.length, c.channels));
+    run(heap, what, c, heap.at(x), result);
+    return result;
+  };
+}
+
+function backward(what: number): Kernel {
+  return function poolGradient(heap: Heap, { dy, input }: Inputs, attributes: Attributes) {
+    if (!areFloats(dy, input)) return;
+    const result = heap.output(input.shape);
+    run(heap, what, geometry(input.shape, attributes), heap.at(input), dy, heap.at(result));
+    return result;
+  };
+}
+
+/** The kernels of pooling. */
+export const poolKernels: KernelTable = {
+  MaxPool: forward(MAXIMUM),
+  MaxPool3D: forward(MAXIMUM),
+  MaxPoolGrad: backward(MAXIMUM_GRADIENT),
+  MaxPool3DGrad: backward(MAXIMUM_GRADIENT),
+  AvgPool: forward(AVERAGE),
+  AvgPool3D: forward(AVERAGE),
+  AvgPoolGrad: backward(AVERAGE_GRADIENT),
+  AvgPool3DGrad: backward(AVERAGE_GRADIENT),
+};

@@ -1,0 +1,91 @@
+/**
+ * Whole updates of a variable, and a loss with its gradient.
+ *
+ * @module
+ */
+import type { Heap } from "../heap.ts";
+import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
+
+type Numbers = Record<string, number>;
+
+/**
+ * The new weight goes to fresh memory: XNNPACK remembers packed weights by tensor. Slots are
+ * written in place, unless someone else holds the same elements.
+ */
+function update(
+  slotNames: string[],
+  call: (heap: Heap, from: number[], to: number[], size: number, a: Numbers) => void,
+): Kernel {
+  return function updateVariable(heap: Heap, inputs: Inputs, attributes: Numbers) {
+    const { value, gradient } = inputs;
+    if (!areFloats(value, gradient)) {
+      throw new TypeError(
+        `Cannot update a variable as it and its gradient must be float32: they are ${value.dtype}, ${gradient.dtype}`,
+      );
+    }
+    const slots = slotNames.map((name) => inputs[name]).filter((slot) => slot !== undefined);
+    const results = [
+      heap.output(value.shape),
+      ...slots.map((slot) => heap.isSole(slot) ? heap.alias(slot) : heap.output(slot.shape)),
+    ];
+    const from = [value, gradient, ...slots].map((tensor) => heap.at(tensor));
+    const to = results.map((tensor) => heap.at(tensor));
+    call(heap, from, to, sizeOf(value.shape), attributes);
+    return results;
+  };
+}
+
+const adam = update(["m", "v"], (heap, from, to, size, a) => {
+  heap.run(
+    "adam",
+    ...[...from, ...to, size, a.learningRate, a.beta1, a.beta2, a.epsilon],
+    ...[a.correction1, a.correction2, a.weightDecay, a.decoupled],
+  );
+});
+
+const sgd = update(
+  ["momentum"],
+  (heap, [value, gradient, slot = 0], [to, newSlot = 0], size, a) => {
+    heap.run(
+      "sgd",
+      ...[value, gradient, slot, to, newSlot, size],
+      ...[a.learningRate, a.momentum, a.nesterov, a.weightDecay],
+    );
+  },
+);
+
+const rmsprop = update(
+  ["square", "momentum"],
+  (heap, [value, gradient, square, slot = 0], [to, newSquare, newSlot = 0], size, a) => {
+    heap.run(
+      "rmsprop",
+      ...[value, gradient, square, slot, to, newSquare, newSlot, size],
+      ...[a.learningRate, a.decay, a.momentum, a.epsilon, a.weightDecay],
+    );
+  },
+);
+
+/** The loss, `[]`, and its gradient, `[rows, classes]`. */
+function crossEntropy(
+  heap: Heap,
+  { logits, labels, weights }: Inputs,
+  { labelSmoothing }: { labelSmoothing: number },
+) {
+  const [rows, classes] = logits.shape;
+  const loss = heap.output([]), gradient = heap.output(logits.shape);
+  const dense = Number(labels.shape.length === 2);
+  heap.run(
+    "crossEntropy",
+    ...[heap.at(logits), heap.at(labels), dense, rows, classes, labelSmoothing],
+    ...[weights ? heap.at(weights) : 0, heap.at(gradient), heap.at(loss)],
+  );
+  return [loss, gradient];
+}
+
+/** The kernels that our optimizers and losses look for. */
+export const trainingKernels: KernelTable = {
+  TrainchartAdam: adam,
+  TrainchartSgd: sgd,
+  TrainchartRmsprop: rmsprop,
+  TrainchartCrossEntropy: crossEntropy,
+};

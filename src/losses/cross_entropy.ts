@@ -1,0 +1,147 @@
+/**
+ * The cross-entropy of class predictions.
+ *
+ * @module
+ */
+import { tf } from "../deps/tfjs.ts";
+
+/** How {@linkcode crossEntropy} weighs its labels. */
+export interface CrossEntropyOptions {
+  /** The part of each label that is spread evenly over all classes, in [0, 1]. Default: 0. */
+  labelSmoothing?: number;
+  /** A weight > 0 for each class, `[classes]`. Default: all 1. */
+  classWeights?: number[];
+}
+
+/**
+ * The mean cross-entropy of logits and class labels; the softmax is part of the loss.
+ *
+ * With weights it is the weighted mean: the sum of the weighted losses over the sum of the labels'
+ * weights, as in PyTorch. A label outside `0 … classes - 1` is left out of both sums, so `-1` marks
+ * an example to ignore.
+ *
+ * Label smoothing: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision",
+ * 2016, https://arxiv.org/abs/1512.00567.
+ *
+ * @param predictions Logits, `[…, classes] float32`.
+ * @param labels Class numbers `[…] int32`, or probabilities (one-hot) `[…, classes]`.
+ * @param options Label smoothing, class weights.
+ * @returns The mean, `[]`.
+ * @throws {TypeError} If the shapes do not fit.
+ * @throws {RangeError} If an option is out of range.
+ *
+ * @example
+ * ```ts
+ * import { crossEntropy, tf } from "@trainchart/trainchart";
+ * import { assertAlmostEquals } from "@std/assert";
+ *
+ * const logits = tf.tensor2d([[0, 0], [0, 1000]]);
+ * const loss = crossEntropy(logits, tf.tensor1d([0, 1], "int32"));
+ * assertAlmostEquals(loss.dataSync()[0], Math.LN2 / 2, 1e-6);
+ * ```
+ */
+export function crossEntropy(
+  predictions: tf.Tensor,
+  labels: tf.Tensor,
+  options: CrossEntropyOptions = {},
+): tf.Scalar {
+  const classes = predictions.shape.at(-1) ?? 0;
+  const { labelSmoothing, classWeights } = checkOptions(options, classes);
+  const dense = checkLabels(predictions, labels);
+  return tf.tidy(() => {
+    const logits = predictions.reshape<tf.Tensor2D>([-1, classes]);
+    const targets = dense ? labels.toFloat().reshape(logits.shape) : labels.flatten().toInt();
+    const weights = classWeights && tf.tensor1d(classWeights);
+    if (logits.dtype !== "float32" || !tf.getKernel(kernelName, tf.getBackend())) {
+      return compose(logits, targets, weights, labelSmoothing);
+    }
+    const inputs: tf.NamedTensorMap = { logits, labels: targets };
+    if (weights) inputs.weights = weights;
+    const results = tf.engine().runKernel(kernelName, inputs, {
+      labelSmoothing,
+      classWeights: classWeights ?? [],
+    });
+    return (results as unknown as tf.Scalar[])[0];
+  });
+}
+
+/** The fused kernel, of backends that have it: from logits and labels to the loss and its slopes. */
+const kernelName = "TrainchartCrossEntropy";
+
+/** The same of tfjs operations: `logits [batch, classes]`, labels `[batch]` or `[batch, classes]`. */
+function compose(
+  logits: tf.Tensor2D,
+  labels: tf.Tensor,
+  weights: tf.Tensor1D | undefined,
+  labelSmoothing: number,
+): tf.Scalar {
+  const classes = logits.shape[1];
+  const onehot = labels.rank === 2 ? labels : tf.oneHot(labels as tf.Tensor1D, classes).toFloat();
+  const weighted = weights ? onehot.mul(weights) : onehot;
+  const spread = onehot.sum(-1, true).mul(labelSmoothing / classes);
+  const smooth = onehot.mul(1 - labelSmoothing).add(spread);
+  const targets = weights ? smooth.mul(weights) : smooth;
+  return tf.logSoftmax(logits).mul(targets).sum().div(weighted.sum()).neg().asScalar();
+}
+
+tf.registerGradient({
+  kernelName,
+  inputsToSave: ["logits", "labels"],
+  outputsToSave: [true, true],
+  gradFunc: (dys, [logits, labels, loss, slopes], attributes) => {
+    const dy = (dys as tf.Tensor[])[0];
+    const options = attributes as unknown as Required<CrossEntropyOptions>;
+    return {
+      logits: () => slopes.mul(dy),
+      labels: () => labelSlopes(logits, labels, loss, options).mul(dy),
+    };
+  },
+});
+
+/** The slopes by labels that are predictions themselves, as in distillation: of a quotient. */
+function labelSlopes(
+  logits: tf.Tensor,
+  labels: tf.Tensor,
+  loss: tf.Tensor,
+  { labelSmoothing, classWeights }: Required<CrossEntropyOptions>,
+): tf.Tensor {
+  const classes = logits.shape[1]!;
+  const weights = classWeights.length > 0 ? tf.tensor1d(classWeights) : tf.ones([classes]);
+  const surprise = tf.logSoftmax(logits).neg().mul(weights);
+  const spread = surprise.sum(-1, true).mul(labelSmoothing / classes);
+  const total = surprise.mul(1 - labelSmoothing).add(spread);
+  return total.sub(weights.mul(loss)).div(labels.mul(weights).sum());
+}
+
+/** Checks the shapes; returns whether labels are probabilities rather than class numbers. */
+function checkLabels(predictions: tf.Tensor, labels: tf.Tensor): boolean {
+  const { shape } = predictions;
+  if (shape.length > 0 && labels.shape.join() === shape.join()) return true;
+  if (shape.length > 0 && labels.shape.join() === shape.slice(0, -1).join()) return false;
+  throw new TypeError(
+    `Cannot compute crossEntropy as labels for predictions [${shape}] must be ` +
+      `[${shape.slice(0, -1)}] or [${shape}]: current value is [${labels.shape}]`,
+  );
+}
+
+function checkOptions(
+  { labelSmoothing = 0, classWeights }: CrossEntropyOptions,
+  classes: number,
+): { labelSmoothing: number; classWeights?: number[] } {
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+    throw new RangeError(
+      `Cannot compute crossEntropy as labelSmoothing must be in [0, 1]: current value is ${labelSmoothing}`,
+    );
+  }
+  if (classWeights && classWeights.length !== classes) {
+    throw new RangeError(
+      `Cannot compute crossEntropy as classWeights must have ${classes} elements: current value has ${classWeights.length}`,
+    );
+  }
+  if (classWeights?.some((weight) => !(weight > 0))) {
+    throw new RangeError(
+      `Cannot compute crossEntropy as classWeights must be > 0: current value is ${classWeights}`,
+    );
+  }
+  return { labelSmoothing, classWeights };
+}

@@ -1,0 +1,52 @@
+/**
+ * The Huber loss.
+ *
+ * @module
+ */
+import { tf } from "../deps/tfjs.ts";
+import { assertSameShape } from "./same_shape.ts";
+
+/** How {@linkcode huber} treats outliers. */
+export interface HuberOptions {
+  /** The error from which on the loss is linear, > 0. Default: 1. */
+  delta?: number;
+}
+
+/**
+ * The Huber loss: half the squared error up to `delta` and linear beyond, so that outliers do not
+ * rule the fit.
+ *
+ * Huber, "Robust Estimation of a Location Parameter", 1964, https://doi.org/10.1214/aoms/1177703732.
+ *
+ * @param predictions `[batch, …] float32`.
+ * @param labels The same shape, any numeric dtype.
+ * @param options Where the loss turns linear.
+ * @returns The mean over all elements, `[]`.
+ * @throws {TypeError} If the shapes differ.
+ * @throws {RangeError} If `delta` is not > 0.
+ *
+ * @example
+ * ```ts
+ * import { huber, tf } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const loss = huber(tf.tensor1d([0.5, 10]), tf.tensor1d([0, 0]));
+ * assertEquals(loss.dataSync()[0], (0.125 + 9.5) / 2);
+ * ```
+ */
+export function huber(
+  predictions: tf.Tensor,
+  labels: tf.Tensor,
+  { delta = 1 }: HuberOptions = {},
+): tf.Scalar {
+  assertSameShape("huber", predictions, labels);
+  if (!(delta > 0)) {
+    throw new RangeError(`Cannot compute huber as delta must be > 0: current value is ${delta}`);
+  }
+  return tf.tidy(() => {
+    const error = predictions.sub(labels.toFloat()).abs();
+    const quadratic = error.minimum(delta);
+    const linear = error.sub(quadratic);
+    return quadratic.square().mul(0.5).add(linear.mul(delta)).mean<tf.Scalar>();
+  });
+}

@@ -1,0 +1,177 @@
+import { tf } from "../../mod.ts";
+import { type Case, mixed, negative, sweep } from "./sweep.ts";
+
+type Pad = "same" | "valid" | number;
+
+const geometries: [size: [number, number], filter: [number, number], stride: number, pad: Pad][] = [
+  [[1, 1], [1, 1], 1, "valid"],
+  [[5, 7], [3, 3], 1, "same"],
+  [[5, 7], [3, 3], 1, "valid"],
+  [[8, 6], [3, 3], 2, "same"],
+  [[8, 7], [3, 2], 2, "valid"],
+  [[7, 7], [1, 1], 2, "same"],
+  [[9, 5], [5, 1], 3, "same"],
+  [[6, 6], [2, 4], 2, 1],
+  [[13, 11], [4, 4], 1, "same"],
+];
+
+const channels = [[1, 1], [3, 5], [4, 8], [5, 9]];
+
+const table = geometries.flatMap(([size, filter, stride, pad]) =>
+  channels.map(([inputs, outputs]) => ({
+    name: `${size} * ${filter}, stride ${stride}, pad ${pad}, ${inputs} -> ${outputs} channels`,
+    ...{ size, filter, stride, pad, inputs, outputs },
+  }))
+);
+
+const conv2d: Case[] = table.map(({ name, size, filter, stride, pad, inputs, outputs }) => ({
+  name,
+  shapes: [[2, ...size, inputs], [...filter, inputs, outputs]],
+  compute: (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, pad),
+}));
+
+const transposed: Case[] = table.filter(({ pad }) => typeof pad === "string").map((c) => {
+  const { name, size, filter, stride, pad, inputs, outputs } = c;
+  const large = size.map((n, i) => pad === "same" ? n * stride : (n - 1) * stride + filter[i]) as [
+    number,
+    number,
+  ];
+  return {
+    name,
+    shapes: [[2, ...size, inputs], [...filter, outputs, inputs]],
+    compute: (x, w) =>
+      tf.conv2dTranspose(
+        x as tf.Tensor4D,
+        w as tf.Tensor4D,
+        [2, ...large, outputs],
+        stride,
+        pad as "same",
+      ),
+  };
+});
+
+const depthwise: Case[] = geometries.flatMap(([size, filter, stride, pad]) =>
+  [[1, 1], [4, 1], [5, 1], [3, 2], [4, 3]].map(([inputs, multiplier]) => ({
+    name: `${size} * ${filter}, stride ${stride}, pad ${pad}, ${inputs} x ${multiplier} channels`,
+    shapes: [[2, ...size, inputs], [...filter, inputs, multiplier]],
+    compute: (x: tf.Tensor, w: tf.Tensor) =>
+      tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, pad as "same"),
+  }))
+);
+
+const fused: Case[] = (["linear", "relu", "relu6", "elu", "sigmoid"] as const).flatMap((
+  activation,
+) =>
+  geometries.slice(0, 4).map(([size, filter, strides, pad]) => ({
+    name: `${activation} ${size} * ${filter}, stride ${strides}, pad ${pad}`,
+    shapes: [[2, ...size, 3], [...filter, 3, 5], [5]],
+    compute: (x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor) =>
+      tf.fused.conv2d({
+        x: x as tf.Tensor4D,
+        filter: w as tf.Tensor4D,
+        strides,
+        pad,
+        bias,
+        activation,
+      }),
+  }))
+);
+
+const others: Case[] = [
+  {
+    name: "beyond a block",
+    shapes: [[1, 14, 13, 47], [3, 3, 47, 6]],
+    compute: (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, "same"),
+  },
+  {
+    name: "many channels out",
+    shapes: [[1, 3, 3, 2], [2, 2, 2, 521]],
+    compute: (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, "valid"),
+  },
+  {
+    name: "different strides",
+    shapes: [[2, 9, 8, 3], [3, 3, 3, 4]],
+    compute: (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, [1, 3], "same"),
+  },
+  {
+    name: "conv1d",
+    shapes: [[2, 11, 3], [3, 3, 4]],
+    compute: (x, w) => tf.conv1d(x as tf.Tensor3D, w as tf.Tensor3D, 2, "same"),
+  },
+  {
+    name: "separable",
+    shapes: [[2, 7, 7, 3], [3, 3, 3, 2], [1, 1, 6, 4]],
+    compute: (x, d, p) =>
+      tf.separableConv2d(x as tf.Tensor4D, d as tf.Tensor4D, p as tf.Tensor4D, 1, "same"),
+  },
+];
+
+const conv3d: Case[] = ([[1, "same"], [2, "same"], [1, "valid"], [2, "valid"]] as const).flatMap(
+  ([stride, pad]) =>
+    [[1, 1], [3, 5], [4, 2]].map(([inputs, outputs]) => ({
+      name: `3D, stride ${stride}, pad ${pad}, ${inputs} -> ${outputs} channels`,
+      shapes: [[2, 4, 5, 6, inputs], [2, 3, 3, inputs, outputs]],
+      compute: (x: tf.Tensor, w: tf.Tensor) =>
+        tf.conv3d(x as tf.Tensor5D, w as tf.Tensor5D, stride, pad),
+    })),
+);
+
+conv3d.push({
+  name: "3D transposed",
+  shapes: [[1, 2, 3, 3, 2], [2, 3, 3, 3, 2]],
+  compute: (x, w) =>
+    tf.conv3dTranspose(x as tf.Tensor5D, w as tf.Tensor5D, [1, 4, 6, 6, 3], 2, "same"),
+});
+
+const windows: [size: [number, number], window: [number, number], stride: number, pad: Pad][] = [
+  [[4, 6], [2, 2], 2, "valid"],
+  [[5, 7], [2, 2], 2, "same"],
+  [[5, 7], [3, 3], 2, "same"],
+  [[6, 5], [3, 2], 1, "same"],
+  [[7, 7], [3, 3], 3, 1],
+  [[7, 6], [2, 2], 3, "valid"],
+  [[3, 3], [1, 1], 1, "valid"],
+];
+
+const pools: Case[] = windows.flatMap(([size, window, stride, pad]) =>
+  [1, 4, 7].flatMap((channel) =>
+    (["max", "avg"] as const).flatMap((kind) =>
+      [mixed, negative].map((values) => ({
+        name:
+          `${kind} ${values.name} ${size} by ${window}, stride ${stride}, pad ${pad}, ${channel} channels`,
+        shapes: [[2, ...size, channel]],
+        compute: (x: tf.Tensor) =>
+          (kind === "max" ? tf.maxPool : tf.avgPool)(x as tf.Tensor4D, window, stride, pad),
+        values,
+        cpuIsWrong: kind === "avg" && pad !== "valid"
+          ? "its gradient counts the padding, which the mean leaves out"
+          : undefined,
+      }))
+    )
+  )
+);
+
+const pools3d: Case[] = (["max", "avg"] as const).flatMap((kind) =>
+  ([[2, 2, "valid"], [2, 2, "same"], [3, 2, "same"], [3, 1, "valid"]] as const).flatMap(
+    ([window, stride, pad]) =>
+      [mixed, negative].map((values) => ({
+        name: `${kind}3D ${values.name} by ${window}, stride ${stride}, pad ${pad}`,
+        shapes: [[2, 4, 5, 5, 3]],
+        compute: (x: tf.Tensor) =>
+          (kind === "max" ? tf.maxPool3d : tf.avgPool3d)(x as tf.Tensor5D, window, stride, pad),
+        values,
+        cpuIsWrong: kind === "avg" && pad === "same"
+          ? "its gradient counts the padding"
+          : undefined,
+      })),
+  )
+);
+
+sweep("2D convolutions", conv2d);
+sweep("transposed convolutions", transposed);
+sweep("depthwise convolutions", depthwise);
+sweep("fused convolutions", fused);
+sweep("other convolutions", others);
+sweep("3D convolutions", conv3d);
+sweep("2D pooling", pools);
+sweep("3D pooling", pools3d);

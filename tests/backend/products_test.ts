@@ -1,0 +1,95 @@
+import { tf } from "../../mod.ts";
+import { type Case, sweep } from "./sweep.ts";
+
+/** Ones, primes, and sizes beyond a tile (4 x 8) and beyond a block (128 x 512 x 384). */
+const sizes = [
+  [1, 1, 1],
+  [4, 8, 4],
+  [1, 17, 5],
+  [5, 1, 3],
+  [3, 7, 1],
+  [7, 13, 11],
+  [9, 23, 30],
+  [131, 9, 5],
+  [3, 521, 2],
+  [5, 3, 389],
+];
+
+const matmuls: Case[] = sizes.flatMap(([rows, columns, depth]) =>
+  [false, true].flatMap((transposeA) =>
+    [false, true].map((transposeB): Case => ({
+      name: `${rows}x${columns}x${depth} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`,
+      shapes: [
+        transposeA ? [depth, rows] : [rows, depth],
+        transposeB ? [columns, depth] : [depth, columns],
+      ],
+      compute: (a, b) => tf.matMul(a, b, transposeA, transposeB),
+    }))
+  )
+);
+
+const batched: Case[] = [
+  { name: "batch", shapes: [[3, 5, 7], [3, 7, 2]], compute: (a, b) => tf.matMul(a, b) },
+  {
+    name: "batch TT",
+    shapes: [[3, 5, 7], [3, 2, 5]],
+    compute: (a, b) => tf.matMul(a, b, true, true),
+  },
+  { name: "one left", shapes: [[5, 7], [3, 7, 2]], compute: (a, b) => tf.matMul(a, b) },
+  {
+    name: "two outer axes",
+    shapes: [[2, 3, 5, 7], [2, 3, 7, 2]],
+    compute: (a, b) => tf.matMul(a, b),
+  },
+  {
+    name: "broadcast both ways",
+    shapes: [[2, 1, 5, 7], [1, 3, 7, 2]],
+    compute: (a, b) => tf.matMul(a, b),
+    cpuIsWrong: "it makes one matrix of each larger operand's, not one of each pair",
+  },
+  { name: "dot", shapes: [[9], [9]], compute: (a, b) => tf.dot(a, b) },
+  {
+    name: "outer",
+    shapes: [[9], [5]],
+    compute: (a, b) => tf.outerProduct(a as tf.Tensor1D, b as tf.Tensor1D),
+  },
+];
+
+type Activation = "linear" | "relu" | "relu6" | "elu" | "sigmoid" | "leakyrelu";
+
+const fused: Case[] = (["linear", "relu", "relu6", "elu", "sigmoid", "leakyrelu"] as Activation[])
+  .flatMap((activation) =>
+    [[false, false], [true, false], [false, true], [true, true]].map((
+      [transposeA, transposeB],
+    ) => ({
+      name: `fused ${activation} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`,
+      // Deeper than 48, where tfjs's own kernel adds the bias more than once.
+      shapes: [transposeA ? [101, 6] : [6, 101], transposeB ? [11, 101] : [101, 11], [11]],
+      compute: (a: tf.Tensor, b: tf.Tensor, bias: tf.Tensor) =>
+        tf.fused.matMul({ a, b, bias, transposeA, transposeB, activation }),
+    }))
+  );
+
+const einsums: Case[] = [
+  ["ij,jk->ik", [4, 5], [5, 3]],
+  ["ij,kj->ki", [4, 5], [3, 5]],
+  ["bij,bjk->bik", [2, 4, 5], [2, 5, 3]],
+  ["bhid,bhjd->bhij", [2, 3, 4, 5], [2, 3, 6, 5]],
+  ["abc,cd->abd", [2, 3, 4], [4, 5]],
+  ["i,j->ij", [3], [4]],
+  ["ij,ij->", [3, 4], [3, 4]],
+  ["ij,j->i", [3, 4], [4]],
+  ["aebf,fdec->abcd", [2, 3, 4, 5], [5, 2, 3, 3]],
+].map(([equation, ...shapes]) => ({
+  name: `einsum ${equation}`,
+  shapes: shapes as number[][],
+  compute: (...inputs: tf.Tensor[]) => tf.einsum(equation as string, ...inputs),
+}));
+
+sweep("products", [...matmuls, ...batched]);
+sweep("fused products", fused);
+sweep("einsum", [
+  ...einsums,
+  { name: "einsum ij->ji", shapes: [[3, 4]], compute: (x) => tf.einsum("ij->ji", x) },
+  { name: "einsum ijk->k", shapes: [[3, 4, 5]], compute: (x) => tf.einsum("ijk->k", x) },
+]);

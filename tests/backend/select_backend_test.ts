@@ -1,0 +1,73 @@
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { selectBackend, tf } from "../../mod.ts";
+
+const granted = (await Promise.all([
+  Deno.permissions.query({ name: "read" }),
+  Deno.permissions.query({ name: "run" }),
+])).every(({ state }) => state === "granted");
+
+/** Runs a module that imports `mod.ts`, in a process with no permissions but `flags`. */
+async function run(code: string, ...flags: string[]): Promise<{ out: string; err: string }> {
+  const url = new URL("../../mod.ts", import.meta.url).href;
+  const source = `import { selectBackend, tf } from "${url}"; ${code}`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--no-lock", "--quiet", ...flags, "-"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(source));
+  await writer.close();
+  const { stdout, stderr } = await child.output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { out: decode(stdout), err: decode(stderr) };
+}
+
+Deno.test("selectBackend() falls to cpu and names the permission that wasm needs", {
+  ignore: !granted,
+}, async () => {
+  const { out, err } = await run(
+    `const { name } = await selectBackend(); tf.ones([2]).print(); console.log(name);`,
+  );
+  assertMatch(out, /cpu\n$/);
+  assertMatch(err, /wasm: reading tfjs's WebAssembly needs --allow-read=\S+tfjs-backend-wasm/);
+  assertEquals(err.trim().split("\n").length, 1, "one line, and no advertisement");
+});
+
+Deno.test("selectBackend() needs no permission but to read the folder that it names", {
+  ignore: !granted,
+}, async () => {
+  const code = `console.log((await selectBackend({ quiet: true })).reason)`;
+  const folder = (await run(code)).out.match(/--allow-read=(\S+)/)![1];
+  const { out, err } = await run(
+    `const { name } = await selectBackend({ prefer: "wasm" }); console.log(name)`,
+    `--allow-read=${folder}`,
+  );
+  assertEquals(out, "wasm\n");
+  assertStringIncludes(err, "Trainchart computes on wasm");
+});
+
+Deno.test("selectBackend() tells what there is when the preferred backend does not work", {
+  ignore: !granted,
+}, async () => {
+  const { out } = await run(
+    `await selectBackend({ prefer: "wasm" }).catch((e) => console.log(e.message, tf.getBackend()))`,
+  );
+  assertMatch(out, /^Cannot select a backend as wasm: .*Available here: cpu cpu\n$/);
+});
+
+Deno.test("selectBackend() refuses a name that it does not know", async () => {
+  await assertRejects(
+    () => selectBackend({ prefer: "gpu" as "cpu" }),
+    TypeError,
+    "prefer must be one of webgpu, wasm, cpu: current value is gpu",
+  );
+});
+
+Deno.test("selectBackend() never takes a software adapter unasked", async () => {
+  const { name, reason } = await selectBackend({ quiet: true });
+  if (/software adapter/.test(reason)) assertEquals(name === "webgpu", false);
+  assertEquals(name, tf.getBackend());
+});

@@ -5,6 +5,31 @@
  */
 export { tf } from "./src/deps/tfjs.ts";
 
+// The Learner and its callbacks
+export { Learner } from "./src/learner/learner.ts";
+export type {
+  Dataloaders,
+  LearnerOptions,
+  RunOptions,
+  TrainOptions,
+} from "./src/learner/options.ts";
+export type { TrainResult } from "./src/learner/train_result.ts";
+export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
+export type { Failure } from "./src/learner/run.ts";
+export type { Model } from "./src/learner/model.ts";
+export type { BatchLike } from "./src/learner/to_batch.ts";
+export type {
+  BatchSource,
+  IterateOptions,
+  Loader,
+  SeekableLoader,
+  TensorFlowDataset,
+} from "./src/learner/loader_reader.ts";
+export { withSeed } from "./src/learner/seed.ts";
+export { Callback, type CallbackLike, type Hooks } from "./src/callbacks/callback.ts";
+export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";
+export { type Cancellable, HOOK_NAMES, type HookName, type Phase } from "./src/chart/hooks.ts";
+
 // Data: what there is to learn from
 export type { ArrayColumn } from "./src/data/array_column.ts";
 export { ArrayDataset } from "./src/data/array_dataset.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 import { createActor, type InspectionEvent, type Observer } from "../deps/xstate.ts";
-import { Cancellation, CancelBatch, CancelEpoch, CancelTrain } from "../errors.ts";
+import { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "../errors.ts";
 import { type ChartEvent, type Facts, type Job, learnerMachine } from "./chart.ts";
 import {
   type HookName,
@@ -19,6 +19,7 @@ import {
   WORK_NAMES,
   type WorkName,
 } from "./hooks.ts";
+import { isThenable } from "../is_thenable.ts";
 import { Signals } from "./signals.ts";
 
 /** Who does the work that the machine names. */
@@ -62,6 +63,16 @@ const YIELD_AFTER = 40;
 const ABORTED = "The phase in which this signal was read was cut short";
 
 const RANK = { batch: 1, epoch: 2, train: 3 };
+
+/** A hook while its listeners are called. */
+interface HookRun {
+  readonly hook: HookName;
+  /** Whether all listeners are called, whatever happens. */
+  readonly always: boolean;
+  /** How many cancels there had been when it began. */
+  readonly began: number;
+  readonly thrown: unknown[];
+}
 
 /** Runs one machine from its first to its final state. */
 export class Pump<Listener> {
@@ -175,55 +186,52 @@ export class Pump<Listener> {
     try {
       const running = this.#performer.perform(work);
       if (!isThenable(running)) return;
-      return running.then(undefined, (error) => this.#settle(error, began, work));
+      return Promise.resolve(running).catch((error) => this.#settle(error, began, work));
     } catch (error) {
       this.#settle(error, began, work);
     }
   }
 
-  /** Calls the listeners of a hook one after another, from the `index`-th on. */
+  /** Calls the listeners of a hook one after another; asynchronous only where one of them is. */
   #runHook(hook: HookName, always: boolean): void | Promise<void> {
     const listeners = this.#performer.listeners(hook);
-    if (listeners.length > 0) return this.#callFrom(0, listeners, hook, always, this.#cancels, []);
-  }
-
-  #callFrom(
-    index: number,
-    listeners: readonly Listener[],
-    hook: HookName,
-    always: boolean,
-    began: number,
-    thrown: unknown[],
-  ): void | Promise<void> {
-    for (; index < listeners.length; index++) {
-      const listener = listeners[index];
-      const caught = (error: unknown) => {
-        thrown.push(error);
-        if (!(error instanceof Cancellation)) this.#performer.failed(error, hook, listener);
-      };
-      try {
-        const running = this.#performer.call(listener, hook);
-        if (isThenable(running)) {
-          return running.then(undefined, caught).then(() =>
-            this.#goesOn(always, began, thrown)
-              ? this.#callFrom(index + 1, listeners, hook, always, began, thrown)
-              : this.#settleAll(thrown, began, hook)
-          );
-        }
-      } catch (error) {
-        caught(error);
-      }
-      if (!this.#goesOn(always, began, thrown)) break;
+    if (listeners.length === 0) return;
+    const run: HookRun = { hook, always, began: this.#cancels, thrown: [] };
+    for (let index = 0; index < listeners.length && this.#goesOn(run); index++) {
+      const waiting = this.#call(listeners[index], run);
+      if (waiting) return this.#finishHook(waiting, listeners.slice(index + 1), run);
     }
-    this.#settleAll(thrown, began, hook);
+    this.#settleStrongest(run);
   }
 
-  #goesOn(always: boolean, began: number, thrown: readonly unknown[]): boolean {
+  async #finishHook(waiting: Promise<void>, rest: Listener[], run: HookRun): Promise<void> {
+    await waiting;
+    for (const listener of rest) {
+      if (!this.#goesOn(run)) break;
+      await this.#call(listener, run);
+    }
+    this.#settleStrongest(run);
+  }
+
+  #call(listener: Listener, { hook, thrown }: HookRun): Promise<void> | undefined {
+    const caught = (error: unknown) => {
+      thrown.push(error);
+      if (!(error instanceof Cancellation)) this.#performer.failed(error, hook, listener);
+    };
+    try {
+      const running = this.#performer.call(listener, hook);
+      if (isThenable(running)) return Promise.resolve(running).then(() => {}, caught);
+    } catch (error) {
+      caught(error);
+    }
+  }
+
+  #goesOn({ always, thrown, began }: HookRun): boolean {
     return always || (thrown.length === 0 && began === this.#cancels);
   }
 
   /** Of all that the listeners of one hook threw, the strongest wins: error > train > epoch > batch. */
-  #settleAll(thrown: readonly unknown[], began: number, hook: HookName): void {
+  #settleStrongest({ thrown, began, hook }: HookRun): void {
     if (thrown.length === 0) return;
     const rank = (error: unknown) => error instanceof Cancellation ? RANK[error.cancels] : 4;
     const [strongest] = thrown.toSorted((a, b) => rank(b) - rank(a));
@@ -283,8 +291,4 @@ export class Pump<Listener> {
     this.#wake = undefined;
     clearInterval(alive);
   }
-}
-
-function isThenable(value: unknown): value is Promise<void> {
-  return typeof (value as Promise<void> | undefined)?.then === "function";
 }

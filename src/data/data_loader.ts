@@ -120,6 +120,7 @@ export class DataLoader<B = Batch, Example = unknown> {
    * @param options Where to start.
    * @param options.epoch Which epoch, an integer in [0, 2^32 - 1). Default 0.
    * @param options.skip How many batches to leave out at its start, an integer >= 0. Default 0.
+   * @param options.seed Decides the order if the loader has no seed of its own: a safe integer.
    * @returns The batches; whoever does not take all of them calls its `return()`.
    * @throws {RangeError} When `epoch` or `skip` is out of range.
    *
@@ -137,7 +138,9 @@ export class DataLoader<B = Batch, Example = unknown> {
    * assertEquals([...loader.iterate({ epoch: 7, skip: 2 })], [...loader.iterate({ epoch: 7 })].slice(2));
    * ```
    */
-  iterate({ epoch = 0, skip = 0 }: { epoch?: number; skip?: number } = {}): BatchIterator<B> {
+  iterate(
+    { epoch = 0, skip = 0, seed }: { epoch?: number; skip?: number; seed?: number } = {},
+  ): BatchIterator<B> {
     check(
       "epoch must be an integer in [0, 2^32 - 1)",
       epoch,
@@ -147,7 +150,7 @@ export class DataLoader<B = Batch, Example = unknown> {
     const { dataset, batchSize, length, prefetch, timeout } = this;
     const examples = dataset.length;
     const order = this.shuffle && skip < length
-      ? permutation(examples, keyedRandom(this.seed ?? this.#drawnSeed, epoch))
+      ? permutation(examples, keyedRandom(this.seed ?? seed ?? this.#drawnSeed, epoch))
       : undefined;
     const indices = (batch: number) => {
       const start = batch * batchSize;

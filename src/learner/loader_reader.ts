@@ -1,5 +1,5 @@
-import { type Batch, type BatchLike, cloneBatch, toBatch } from "./batch.ts";
-import { disposeTensors } from "./tensors.ts";
+import { type BatchLike, cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
+import { disposeTensors } from "./nested.ts";
 
 /** Where a pass over a loader starts. */
 export interface IterateOptions {
@@ -11,12 +11,18 @@ export interface IterateOptions {
   seed?: number;
 }
 
+/** An iterator, or an asynchronous one, or one that is asynchronous only where it has to be. */
+export interface BatchSource<Batch> {
+  /** The next batch. */
+  next(): IteratorResult<Batch> | Promise<IteratorResult<Batch>>;
+  /** Ends the pass early. */
+  return?(): unknown;
+}
+
 /** A loader that can start anywhere without building the batches before. */
 export interface SeekableLoader<Data, Labels> {
   /** The batches of an epoch. */
-  iterate(
-    options: IterateOptions,
-  ): Iterator<BatchLike<Data, Labels>> | AsyncIterator<BatchLike<Data, Labels>>;
+  iterate(options: IterateOptions): BatchSource<BatchLike<Data, Labels>>;
   /** The number of batches, where known. */
   readonly length?: number;
 }
@@ -41,11 +47,6 @@ export type Loader<Data = any, Labels = any> =
   | SeekableLoader<Data, Labels>
   | TensorFlowDataset;
 
-type AnyIterator = {
-  next(): IteratorResult<unknown> | Promise<IteratorResult<unknown>>;
-  return?(): unknown;
-};
-
 /** Whether a value can be read as a loader. */
 export function isLoader(value: unknown): value is Loader {
   if (typeof value === "function") return true;
@@ -65,13 +66,13 @@ export function lengthOfLoader(loader: Loader | undefined): number | undefined {
 /** One pass over a loader, batch by batch. */
 export class LoaderReader {
   readonly #name: string;
-  readonly #iterator: AnyIterator;
+  readonly #iterator: BatchSource<unknown>;
   readonly #owned: boolean;
   #index: number;
   #ended = false;
   #pending = false;
 
-  private constructor(name: string, iterator: AnyIterator, owned: boolean, index: number) {
+  private constructor(name: string, iterator: BatchSource<unknown>, owned: boolean, index: number) {
     this.#name = name;
     this.#iterator = iterator;
     this.#owned = owned;
@@ -82,7 +83,7 @@ export class LoaderReader {
   static async open(name: string, loader: Loader, options: IterateOptions): Promise<LoaderReader> {
     const { skip = 0 } = options;
     if ("iterate" in loader) {
-      return new LoaderReader(name, loader.iterate(options) as AnyIterator, true, skip);
+      return new LoaderReader(name, loader.iterate(options), true, skip);
     }
     const source = typeof loader === "function" ? loader() : loader;
     const reader = new LoaderReader(
@@ -102,7 +103,7 @@ export class LoaderReader {
   }
 
   /** The next batch, or `undefined` after the last: at once where the loader is synchronous. */
-  next(): Batch | undefined | Promise<Batch | undefined> {
+  next(): SizedBatch | undefined | Promise<SizedBatch | undefined> {
     const result = this.#iterator.next();
     if (!("then" in result)) return this.#take(result);
     this.#pending = true;
@@ -125,7 +126,7 @@ export class LoaderReader {
     else await returned;
   }
 
-  #take(result: IteratorResult<unknown>): Batch | undefined {
+  #take(result: IteratorResult<unknown>): SizedBatch | undefined {
     if (this.#ended) {
       if (!result.done && this.#owned) disposeTensors(result.value);
       return;
@@ -144,8 +145,8 @@ export class LoaderReader {
   }
 }
 
-function iteratorOf(source: Iterable<unknown> | AsyncIterable<unknown>): AnyIterator {
+function iteratorOf(source: Iterable<unknown> | AsyncIterable<unknown>): BatchSource<unknown> {
   return Symbol.iterator in source
     ? source[Symbol.iterator]()
-    : (source as AsyncIterable<unknown>)[Symbol.asyncIterator]() as AnyIterator;
+    : (source as AsyncIterable<unknown>)[Symbol.asyncIterator]() as BatchSource<unknown>;
 }

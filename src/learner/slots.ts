@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { disposeTensors, tensorsIn } from "./tensors.ts";
+import { disposeTensors, tensorsIn } from "./nested.ts";
 
 /** What a Learner holds of the batch at hand. */
 export type Slot = "data" | "labels" | "predictions" | "loss" | "gradients";

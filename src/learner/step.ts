@@ -26,13 +26,14 @@ export function compute(step: StepOf): void {
   try {
     const { value, grads } = tf.tidy(() => {
       const forward = () => predictAndLose(step, true) as tf.Scalar;
-      if (!isBuilt(model)) predict(step, false);
+      if (!isBuilt(model)) model.apply(slots.get("data") as tf.Tensor, { training: false });
       return tf.variableGrads(forward, checkedVariables(model));
     });
     slots.put("loss", value);
     slots.put("gradients", grads);
   } catch (error) {
     disposeTape();
+    slots.take("loss");
     if (!(error instanceof Error) || !error.message.startsWith("Cannot find a connection")) {
       throw error;
     }
@@ -56,8 +57,6 @@ export function evaluate(step: StepOf): void {
 export function predictOnly(step: StepOf): void {
   tf.tidy(() => {
     predict(step, false);
-    step.hook("afterPredict");
-    step.slots.keep("predictions");
   });
 }
 
@@ -67,16 +66,19 @@ export function update({ optimizer, slots }: StepOf): void {
   optimizer.applyGradients(gradients);
 }
 
-function predict({ model, slots }: StepOf, training: boolean): void {
-  const apply = model.apply as Model["apply"];
-  slots.put("predictions", apply.call(model, slots.get("data"), { training }));
+/** Predictions, kept both before and after the hook: it may replace them, or throw. */
+function predict(step: StepOf, training: boolean): void {
+  const { slots } = step;
+  const model = step.model as Model;
+  slots.put("predictions", model.apply(slots.get("data"), { training }));
+  slots.keep("predictions");
+  step.hook("afterPredict");
+  slots.keep("predictions");
 }
 
 function predictAndLose(step: StepOf, training: boolean): tf.Tensor {
   const { slots } = step;
   predict(step, training);
-  step.hook("afterPredict");
-  slots.keep("predictions");
   slots.put("loss", step.lossFunction(slots.get("predictions"), slots.get("labels")));
   step.hook("afterLoss");
   return checkedLoss(slots.get("loss"));

@@ -1,5 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
-import { mapTensors, tensorsIn } from "./tensors.ts";
+import type { Batch } from "../data/batch.ts";
+import { mapTensors, tensorsIn } from "./nested.ts";
 
 /** A batch in any of the shapes that a loader may yield. */
 export type BatchLike<Data, Labels> =
@@ -8,13 +9,9 @@ export type BatchLike<Data, Labels> =
   | { readonly xs: Data; readonly ys: Labels };
 
 /** A batch as the Learner sees it. */
-export interface Batch<Data = unknown, Labels = unknown> {
-  /** Tensors whose first axis counts examples. */
-  data: Data;
-  /** Tensors whose first axis counts examples. */
-  labels: Labels;
+export interface SizedBatch extends Batch<unknown, unknown> {
   /** The number of examples. */
-  size: number;
+  readonly size: number;
 }
 
 /** Where a batch comes from, for messages. */
@@ -30,7 +27,7 @@ export interface BatchOrigin {
  *
  * @throws {TypeError} if it is not a batch, or if data and labels differ in length.
  */
-export function toBatch(value: unknown, origin: BatchOrigin): Batch {
+export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
   const parts = split(value, origin);
   if (!parts) {
     throw new TypeError(

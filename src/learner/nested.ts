@@ -1,8 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
 
-/** One tensor, or arrays and records of tensors: what a batch, an input or an output may be. */
-export type Tensors = tf.Tensor | readonly Tensors[] | { readonly [name: string]: Tensors };
-
 /** All tensors in a nested structure; anything else in it is passed over. */
 export function* tensorsIn(nested: unknown): Iterable<tf.Tensor> {
   if (nested instanceof tf.Tensor) yield nested;

@@ -26,7 +26,12 @@ export type {
   TensorFlowDataset,
 } from "./src/learner/loader_reader.ts";
 export { withSeed } from "./src/learner/seed.ts";
-export { Callback, type CallbackLike, type Hooks } from "./src/callbacks/callback.ts";
+export {
+  type AnyLearner,
+  Callback,
+  type CallbackLike,
+  type Hooks,
+} from "./src/callbacks/callback.ts";
 export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";
 export { type Cancellable, HOOK_NAMES, type HookName, type Phase } from "./src/chart/hooks.ts";
 

@@ -3,13 +3,7 @@ import type { CallbackLike } from "../callbacks/callback.ts";
 import { nameOf } from "../callbacks/callback.ts";
 import { CallbackList } from "../callbacks/callback_list.ts";
 import type { Facts } from "../chart/chart.ts";
-import {
-  type HookName,
-  type Phase,
-  type TaskName,
-  traitsOf,
-  type WorkName,
-} from "../chart/hooks.ts";
+import { type HookName, HOOKS, type Phase, type TaskName, type WorkName } from "../chart/hooks.ts";
 import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
 import { keyedRandom } from "../data/keyed_random.ts";
 import { isThenable } from "../is_thenable.ts";
@@ -96,7 +90,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
   }
 
   listeners(hook: HookName): readonly CallbackLike[] {
-    const { phase } = traitsOf(hook);
+    const { phase } = HOOKS[hook];
     if (phase) this.#learner.phase = phase;
     return this.#callbacks.listeners(hook, this.#learner.callbacks);
   }

@@ -63,6 +63,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   validationEpochs = 1;
   /** The batch at hand, 0-based, in any pass; -1 before the first. */
   batchIndex: number = -1;
+  /** The number of examples in the batch at hand. Set from `before…Batch` on. */
+  batchSize: number = 0;
   /** What is under way. Set from `beforeTrain`, `beforeValidate` and `beforeTest` on. */
   phase: Phase = "idle";
   /** Mean training loss, weighted by batch size. Set from `afterEpoch` on. */

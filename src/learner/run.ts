@@ -10,7 +10,7 @@ import { isThenable } from "../is_thenable.ts";
 import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
 import { disposeTensors } from "./nested.ts";
-import { RunningMean } from "./running_mean.ts";
+import { RunningMean } from "../metrics/running_mean.ts";
 import { withRandom } from "./seed.ts";
 import type { Slots } from "./slots.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
@@ -193,6 +193,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
     const learner = this.#learner;
     if (batch) {
       learner.batchIndex++;
+      learner.batchSize = batch.size;
       this.slots.put("data", batch.data);
       this.slots.put("labels", batch.labels);
     } else if (learner.batchIndex === -1) {

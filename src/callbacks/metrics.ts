@@ -26,11 +26,14 @@ export interface MetricsOptions {
  * ```
  */
 export class Metrics extends Callback {
-  override priority = 100;
+  /** After the callbacks of users. */
+  override priority: number = 100;
   readonly #metrics: [name: string, metric: Metric, mean: RunningMean][];
   readonly #phases: ReadonlySet<MeasuredPhase>;
 
   /**
+   * Checks the metrics.
+   *
    * @param metrics What to measure, by name.
    * @param options Where.
    * @throws {TypeError} If a metric is not a function.
@@ -55,33 +58,42 @@ export class Metrics extends Callback {
     return [...this.#phases].flatMap((phase) => this.#metrics.map(([name]) => `${phase}.${name}`));
   }
 
-  override beforeEpoch() {
+  /** Starts to measure. */
+  override beforeEpoch(): void {
     this.#reset();
   }
-  override beforeValidate() {
+  /** Starts to measure. */
+  override beforeValidate(): void {
     this.#reset();
   }
-  override beforeTest() {
+  /** Starts to measure. */
+  override beforeTest(): void {
     this.#reset();
   }
 
-  override afterBatch(learner: AnyLearner) {
+  /** Measures. */
+  override afterBatch(learner: AnyLearner): void {
     this.#measure(learner, "train");
   }
-  override afterValidationBatch(learner: AnyLearner) {
+  /** Measures. */
+  override afterValidationBatch(learner: AnyLearner): void {
     this.#measure(learner, "validation");
   }
-  override afterTestBatch(learner: AnyLearner) {
+  /** Measures. */
+  override afterTestBatch(learner: AnyLearner): void {
     this.#measure(learner, "test");
   }
 
-  override async afterEpoch(learner: AnyLearner) {
+  /** Publishes the means. */
+  override async afterEpoch(learner: AnyLearner): Promise<void> {
     await this.#publish(learner, "train");
   }
-  override async afterValidate(learner: AnyLearner) {
+  /** Publishes the means. */
+  override async afterValidate(learner: AnyLearner): Promise<void> {
     await this.#publish(learner, "validation");
   }
-  override async afterTest(learner: AnyLearner) {
+  /** Publishes the means. */
+  override async afterTest(learner: AnyLearner): Promise<void> {
     await this.#publish(learner, "test");
   }
 

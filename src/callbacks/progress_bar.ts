@@ -23,7 +23,8 @@ const BAR = 24;
  * ```
  */
 export class ProgressBar extends Callback {
-  override priority = 500;
+  /** After everything that is to be shown. */
+  override priority: number = 500;
   readonly #terminal: Terminal;
   #columns: string[] | undefined;
   #rowPending = false;
@@ -33,61 +34,77 @@ export class ProgressBar extends Callback {
   #examples = 0;
   #drawn = 0;
 
-  /** @param options Where to write, and whether live. */
+  /**
+   * Writes nothing yet.
+   *
+   * @param options Where to write, and whether live.
+   */
   constructor(options: TerminalOptions = {}) {
     super();
     this.#terminal = new Terminal(options);
   }
 
-  override beforeTrain() {
+  /** Begins a new table. */
+  override beforeTrain(): void {
     this.#columns = undefined;
     this.#rowPending = false;
   }
 
-  override beforeEpoch(learner: AnyLearner) {
+  /** Begins a new bar. */
+  override beforeEpoch(learner: AnyLearner): void {
     this.#flushRow(learner);
     this.#epochBegan = performance.now();
     this.#beginPass();
   }
-  override beforeValidate() {
+  /** Begins a new bar. */
+  override beforeValidate(): void {
     this.#beginPass();
   }
-  override beforeTest() {
+  /** Begins a new bar. */
+  override beforeTest(): void {
     this.#beginPass();
   }
 
-  override afterBatch(learner: AnyLearner) {
+  /** Moves the bar. */
+  override afterBatch(learner: AnyLearner): void | Promise<void> {
     return this.#advance(learner, `epoch ${learner.epoch + 1}/${learner.epochs}`, "train");
   }
-  override afterValidationBatch(learner: AnyLearner) {
+  /** Moves the bar. */
+  override afterValidationBatch(learner: AnyLearner): void | Promise<void> {
     return this.#advance(learner, "validation", "validation");
   }
-  override afterTestBatch(learner: AnyLearner) {
+  /** Moves the bar. */
+  override afterTestBatch(learner: AnyLearner): void | Promise<void> {
     return this.#advance(learner, "test", "test");
   }
 
-  override afterEpoch(learner: AnyLearner) {
+  /** Writes the row, unless a validation follows. */
+  override afterEpoch(learner: AnyLearner): void {
     this.#terminal.clear();
     this.#rowPending = true;
     const { dataloaders, epoch, validationEpochs } = learner;
     const due = dataloaders.validation !== undefined && (epoch + 1) % validationEpochs === 0;
     if (!due) this.#flushRow(learner);
   }
-  override afterValidate(learner: AnyLearner) {
+  /** Writes the row. */
+  override afterValidate(learner: AnyLearner): void {
     this.#terminal.clear();
     this.#flushRow(learner);
   }
-  override afterTrain(learner: AnyLearner) {
+  /** Writes a row that is still due. */
+  override afterTrain(learner: AnyLearner): void {
     this.#flushRow(learner);
   }
-  override afterTest(learner: AnyLearner) {
+  /** Writes the results. */
+  override afterTest(learner: AnyLearner): void {
     this.#terminal.clear();
     const results = Object.entries(learner.metrics)
       .filter(([name]) => name.startsWith("test."))
       .map(([name, value]) => `${name.slice(5)} ${value.toFixed(4)}`);
     this.#terminal.line(`test: ${results.join(", ")}`);
   }
-  override onError() {
+  /** Removes the bar. */
+  override onError(): void {
     this.#terminal.clear();
   }
 

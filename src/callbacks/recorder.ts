@@ -55,7 +55,8 @@ export interface History {
  * ```
  */
 export class Recorder extends Callback {
-  override priority = 100;
+  /** After the callbacks of users. */
+  override priority: number = 100;
   /** What was recorded of the last run. */
   history: History = { batches: [], epochs: [], test: {} };
   readonly #samples: number;
@@ -66,6 +67,8 @@ export class Recorder extends Callback {
   #reading = new Set<Promise<void>>();
 
   /**
+   * Checks the options.
+   *
    * @param options How much.
    * @param options.samples At most how many batches are kept, an integer >= 2. Default: 1000.
    * @throws {RangeError} If `samples` is not an integer >= 2.
@@ -80,18 +83,21 @@ export class Recorder extends Callback {
     this.#samples = samples;
   }
 
-  override beforeTrain() {
+  /** Begins a new history. */
+  override beforeTrain(): void {
     this.history = { batches: [], epochs: [], test: {} };
     this.#stride = 1;
     this.#step = 0;
     this.#began = performance.now();
   }
 
-  override beforeEpoch() {
+  /** Starts the clock of the epoch. */
+  override beforeEpoch(): void {
     this.#epochBegan = performance.now();
   }
 
-  override afterBatch(learner: AnyLearner) {
+  /** Samples the loss. */
+  override afterBatch(learner: AnyLearner): void {
     const step = this.#step++;
     if (!learner.loss || learner.cancelled.has("batch") || step % this.#stride !== 0) return;
     const { epoch, learningRate } = learner;
@@ -102,7 +108,8 @@ export class Recorder extends Callback {
     if (this.history.batches.length > this.#samples) this.#thinOut();
   }
 
-  override async afterEpoch(learner: AnyLearner) {
+  /** Records the epoch. */
+  override async afterEpoch(learner: AnyLearner): Promise<void> {
     await Promise.all(this.#reading);
     this.history.epochs.push({
       epoch: learner.epoch,
@@ -112,14 +119,16 @@ export class Recorder extends Callback {
     });
   }
 
-  override afterValidate(learner: AnyLearner) {
+  /** Adds what validation measured. */
+  override afterValidate(learner: AnyLearner): void {
     const record = this.history.epochs.at(-1);
     if (!record || record.epoch !== learner.epoch) return;
     Object.assign(record.metrics, of(learner, "validation"));
     record.seconds = (performance.now() - this.#epochBegan) / 1000;
   }
 
-  override afterTest(learner: AnyLearner) {
+  /** Records the test. */
+  override afterTest(learner: AnyLearner): void {
     this.history.test = of(learner, "test");
   }
 

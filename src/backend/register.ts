@@ -7,6 +7,7 @@ import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { Heap, type Kernels } from "./heap.ts";
 import { convolutionKernels } from "./kernels/convolution.ts";
+import { dilationKernels } from "./kernels/dilation.ts";
 import { depthwiseKernels } from "./kernels/depthwise.ts";
 import { elementwiseKernels } from "./kernels/elementwise.ts";
 import { fusedKernels } from "./kernels/fused.ts";
@@ -19,6 +20,7 @@ const table: KernelTable = {
   ...matmulKernels,
   ...convolutionKernels,
   ...depthwiseKernels,
+  ...dilationKernels,
   ...poolKernels,
   ...elementwiseKernels,
   ...fusedKernels,
@@ -48,10 +50,11 @@ function register(kernelName: string, kernel: Kernel, heap: Heap): void {
     kernelName,
     backendName: "wasm",
     kernelFunc: (call) => {
-      const result = kernel(heap, call.inputs as Inputs, call.attrs);
-      if (result) return result;
-      if (stock) return stock.kernelFunc(call);
-      throw new TypeError(`Cannot run ${kernelName} on wasm as it must be float32 there`);
+      const runStock = () => {
+        if (stock) return stock.kernelFunc(call);
+        throw new TypeError(`Cannot run ${kernelName} on wasm as it must be float32 there`);
+      };
+      return kernel(heap, call.inputs as Inputs, call.attrs, runStock) ?? runStock();
     },
   });
 }

@@ -6,6 +6,7 @@
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fuseLayers } from "./fuse.ts";
+import { mendBackend } from "./mend.ts";
 import { loadKernels } from "./module.ts";
 import { registerKernels } from "./register.ts";
 
@@ -16,6 +17,8 @@ export interface WasmOptions {
    * same bits on every machine. Default: true.
    */
   relaxed?: boolean;
+  /** Threads to compute with, >= 1; more than one is worth it on an idle machine. Default: 1. */
+  threads?: number;
 }
 
 /**
@@ -44,6 +47,7 @@ export async function startWasm(
 /** Puts our kernels in place; returns which build of them. */
 function complete({ relaxed }: WasmOptions): string {
   const backend = tf.backend() as unknown as BackendWasm;
+  mendBackend(backend);
   const loaded = loadKernels(backend, relaxed);
   if (!loaded) return "WebAssembly with tfjs's kernels, as there is no SIMD";
   registerKernels(backend, loaded.kernels);

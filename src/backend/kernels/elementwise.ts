@@ -79,9 +79,22 @@ function unsortedSegmentSum(
   return result;
 }
 
+/** tfjs's own copies elements of any kind, but calls all of them floats. */
+function stridedSlice(
+  heap: Heap,
+  { x }: Inputs,
+  _: unknown,
+  stock: () => tf.TensorInfo | tf.TensorInfo[],
+) {
+  const y = stock() as tf.TensorInfo;
+  heap.backend.dataIdMap.get(y.dataId).dtype = x.dtype;
+  return { ...y, dtype: x.dtype };
+}
+
 /** The kernels that pass over memory. */
 export const elementwiseKernels: KernelTable = {
   Identity: identity,
+  StridedSlice: stridedSlice,
   Sum: sum,
   TrainchartActivationGradient: activationGradient,
   TrainchartActivationAndBiasGradient: activationAndBiasGradient,

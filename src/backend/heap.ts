@@ -5,6 +5,7 @@
  */
 import type { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
+import type { Threads } from "./threads.ts";
 
 /** The functions of the compiled module; addresses and flags are numbers. */
 export type Kernels = Record<string, (...args: number[]) => number>;
@@ -26,14 +27,28 @@ export function moduleOf(backend: BackendWasm): Emscripten {
   return backend.wasm as unknown as Emscripten;
 }
 
+/** How one call of a kernel may be split between threads; each result is made by one of them. */
+export interface Split {
+  /** The index of the argument that says where to begin; the one behind it says where to end. */
+  argument: number;
+  /** Parts begin at multiples of it. */
+  multiple: number;
+  /** Multiply-adds of the whole call, or what takes as long. */
+  work: number;
+}
+
+/** Below this, a call is done before another thread has begun. */
+const worthwhile = 400_000;
+
 /**
  * Tensors of one backend as addresses, and scratch memory between them.
  *
  * Scratch memory is allocated once, grows to what the largest call needs and stays.
  */
 export class Heap {
-  #scratch: Region;
-  #table: Region;
+  /** For each thread, the main one first. */
+  readonly #scratches: Region[];
+  readonly #table: Region;
   #zeros = 0;
   readonly #fixed: number;
 
@@ -42,10 +57,16 @@ export class Heap {
    *
    * @param backend Whose heap it is.
    * @param kernels The module, instantiated on that heap.
+   * @param threads More threads on that heap.
    */
-  constructor(readonly backend: BackendWasm, readonly kernels: Kernels) {
+  constructor(
+    readonly backend: BackendWasm,
+    readonly kernels: Kernels,
+    readonly threads?: Threads,
+  ) {
     this.#fixed = kernels.scratchBytes();
-    this.#scratch = new Region(backend);
+    const count = 1 + (threads?.count ?? 0);
+    this.#scratches = Array.from({ length: count }, () => new Region(backend));
     this.#table = new Region(backend);
   }
 
@@ -71,27 +92,50 @@ export class Heap {
   }
 
   /** Writes 32-bit integers to memory that stays as it is until the next call. */
-  table(values: number[], spare = 0): number {
-    const address = this.#table.atLeast((values.length + spare) * 4);
+  table(values: number[]): number {
+    const address = this.#table.atLeast(values.length * 4);
     new Int32Array(moduleOf(this.backend).HEAPU8.buffer, address, values.length).set(values);
     return address;
   }
 
-  /** The address of `bytes` of scratch memory, for packed blocks and `zeros` zeros behind. */
+  /** The address of scratch memory: for packed blocks and, behind, at least so many zeros. */
   scratch(zeros = 0): number {
     const bytes = Math.max(zeros, 1024) * 4;
-    const address = this.#scratch.atLeast(this.#fixed + bytes);
     if (bytes > this.#zeros) {
-      const start = address + this.#fixed;
-      moduleOf(this.backend).HEAPU8.fill(0, start, start + bytes);
+      for (const region of this.#scratches) {
+        const start = region.atLeast(this.#fixed + bytes) + this.#fixed;
+        moduleOf(this.backend).HEAPU8.fill(0, start, start + bytes);
+      }
       this.#zeros = bytes;
     }
-    return address;
+    return this.#scratches[0].atLeast(0);
   }
 
-  /** Calls a kernel. */
-  run(name: string, ...args: number[]): void {
-    this.kernels[name](...args);
+  /**
+   * Calls a kernel.
+   *
+   * @param name Of the kernel.
+   * @param args Its arguments; the last one of a call that may be split is scratch memory.
+   * @param split How several threads may share it.
+   */
+  run(name: string, args: number[], split?: Split): void {
+    const threads = this.threads;
+    if (!threads || !split || split.work < worthwhile) {
+      this.kernels[name](...args);
+      return;
+    }
+    const { argument, multiple } = split;
+    const first = args[argument], last = args[argument + 1];
+    const steps = Math.ceil((last - first) / multiple / (threads.count + 1));
+    const part = (i: number): number[] => {
+      const own = [...args.slice(0, -1), this.#scratches[i].atLeast(0)];
+      own[argument] = Math.min(first + i * steps * multiple, last);
+      own[argument + 1] = Math.min(own[argument] + steps * multiple, last);
+      return own;
+    };
+    for (let i = 0; i < threads.count; i++) threads.begin(i, name, part(i + 1));
+    this.kernels[name](...part(0));
+    for (let i = 0; i < threads.count; i++) threads.finish(i);
   }
 }
 

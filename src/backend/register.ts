@@ -14,6 +14,7 @@ import { fusedKernels } from "./kernels/fused.ts";
 import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { matmulKernels } from "./kernels/matmul.ts";
 import { poolKernels } from "./kernels/pool.ts";
+import type { Threads } from "./threads.ts";
 import { trainingKernels } from "./kernels/training.ts";
 
 const table: KernelTable = {
@@ -35,8 +36,8 @@ const replaced = new Map<string, ReturnType<typeof tf.getKernel> | undefined>();
  *
  * Where there is a kernel of tfjs's, it stays behind ours, for what ours leaves to it.
  */
-export function registerKernels(backend: BackendWasm, kernels: Kernels): void {
-  const heap = new Heap(backend, kernels);
+export function registerKernels(backend: BackendWasm, kernels: Kernels, threads?: Threads): void {
+  const heap = new Heap(backend, kernels, threads);
   for (const [name, kernel] of Object.entries(table)) register(name, kernel, heap);
 }
 

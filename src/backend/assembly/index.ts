@@ -8,7 +8,6 @@ export {
   activationAndBiasGradient,
   activationGradient,
   addSegments,
-  biasAndActivate,
   sumColumns,
 } from "./elementwise";
 export { crossEntropy } from "./cross_entropy";

@@ -14,7 +14,7 @@ import {
   type WindowAttributes,
 } from "../geometry.ts";
 import type { Heap } from "../heap.ts";
-import { activations, areFloats, type Inputs, type KernelTable } from "./kernel.ts";
+import { activations, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
 
 interface Attributes extends WindowAttributes {
@@ -22,6 +22,11 @@ interface Attributes extends WindowAttributes {
   filterShape: number[];
   activation?: string;
   leakyreluAlpha?: number;
+}
+
+/** Multiply-adds. */
+function workOf(c: Convolution): number {
+  return pointsOf(c) * sizeOf(c.filter) * c.channels * c.outChannels;
 }
 
 /** The results, `[batch, …output, outChannels]`. */
@@ -40,10 +45,12 @@ export function forward(
   const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
   if (isProduct(c)) {
     const sizes = [points, columns, c.channels, 0, points, 0, columns, 0, 0];
-    heap.run("gemm", from, weights, to, ...sizes, ...end);
+    const split = { argument: 6, multiple: 4, work: workOf(c) };
+    heap.run("gemm", [from, weights, to, ...sizes, ...end], split);
   } else {
     const image = heap.table(patchTable(c, from));
-    heap.run("convolve", image, weights, columns, to, 0, points, 0, columns, ...end);
+    const split = { argument: 4, multiple: 4, work: workOf(c) };
+    heap.run("convolve", [image, weights, columns, to, 0, points, 0, columns, ...end], split);
   }
   return result;
 }
@@ -59,16 +66,8 @@ export function inputGradient(
   const result = heap.output(shape);
   const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
   const image = heap.table(patchTable(c, to));
-  heap.run(
-    "convolveInputGradient",
-    image,
-    from,
-    c.outChannels,
-    weights,
-    0,
-    c.batch,
-    heap.scratch(),
-  );
+  const args = [image, from, c.outChannels, weights, 0, c.batch, heap.scratch()];
+  heap.run("convolveInputGradient", args, { argument: 4, multiple: 1, work: workOf(c) });
   return result;
 }
 
@@ -82,20 +81,12 @@ export function filterGradient(
 ): tf.TensorInfo {
   const result = heap.output(shape);
   const image = heap.table(patchTable(c, heap.at(x)));
-  const elements = c.filter[0] * c.filter[1] * c.filter[2] * c.channels;
+  const elements = sizeOf(c.filter) * c.channels;
   const sizes = [0, elements, 0, c.outChannels];
   const [from, to] = [heap.at(dy), heap.at(result)];
   const scratch = heap.scratch(c.channels);
-  heap.run(
-    "convolveFilterGradient",
-    image,
-    pointsOf(c),
-    from,
-    c.outChannels,
-    to,
-    ...sizes,
-    scratch,
-  );
+  const args = [image, pointsOf(c), from, c.outChannels, to, ...sizes, scratch];
+  heap.run("convolveFilterGradient", args, { argument: 5, multiple: 4, work: workOf(c) });
   return result;
 }
 

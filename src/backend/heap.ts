@@ -49,6 +49,9 @@ export class Heap {
   /** For each thread, the main one first. */
   readonly #scratches: Region[];
   readonly #table: Region;
+  readonly #shared: Region;
+  /** Of each scratch memory: its size, and how much of it is known to be zeros, in bytes. */
+  #bytes = 0;
   #zeros = 0;
   readonly #fixed: number;
 
@@ -68,6 +71,7 @@ export class Heap {
     const count = 1 + (threads?.count ?? 0);
     this.#scratches = Array.from({ length: count }, () => new Region(backend));
     this.#table = new Region(backend);
+    this.#shared = new Region(backend);
   }
 
   /** The address of a tensor's first element. */
@@ -98,16 +102,28 @@ export class Heap {
     return address;
   }
 
-  /** The address of scratch memory: for packed blocks and, behind, at least so many zeros. */
-  scratch(zeros = 0): number {
+  /** The address of memory that all threads read; it stays as it is until the next call. */
+  shared(bytes: number): number {
+    return this.#shared.atLeast(bytes);
+  }
+
+  /**
+   * The address of scratch memory of the main thread; the others have as much.
+   *
+   * @param zeros How many zeros, at least, lie behind the packed blocks.
+   * @param more How many bytes lie behind the zeros, at least.
+   */
+  scratch(zeros = 0, more = 0): number {
     const bytes = Math.max(zeros, 1024) * 4;
-    if (bytes > this.#zeros) {
-      for (const region of this.#scratches) {
-        const start = region.atLeast(this.#fixed + bytes) + this.#fixed;
-        moduleOf(this.backend).HEAPU8.fill(0, start, start + bytes);
-      }
-      this.#zeros = bytes;
+    const all = this.#fixed + bytes + more;
+    const moves = all > this.#bytes;
+    this.#bytes = Math.max(all, this.#bytes);
+    for (const region of moves || bytes > this.#zeros ? this.#scratches : []) {
+      const start = region.atLeast(this.#bytes) + this.#fixed;
+      moduleOf(this.backend).HEAPU8.fill(0, start, start + bytes);
     }
+    // What lies behind the zeros of this call is written to.
+    this.#zeros = more > 0 || moves ? bytes : Math.max(bytes, this.#zeros);
     return this.#scratches[0].atLeast(0);
   }
 

@@ -2,6 +2,7 @@
 export { scratchBytes } from "./panel";
 export { gemm } from "./gemm";
 export { convolve, convolveFilterGradient, convolveInputGradient } from "./convolution";
+export { winograd, winogradFilter, winogradFilterGradient } from "./winograd";
 export { depthwise } from "./depthwise";
 export { pool } from "./pool";
 export {

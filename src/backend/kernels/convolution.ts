@@ -16,6 +16,7 @@ import {
 import type { Heap } from "../heap.ts";
 import { activations, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
+import { isWinograd, turn, winograd, winogradFilterGradient } from "./winograd.ts";
 
 interface Attributes extends WindowAttributes {
   inputShape: number[];
@@ -41,6 +42,10 @@ export function forward(
 ): tf.TensorInfo {
   const result = heap.output(shape);
   const points = pointsOf(c), columns = c.outChannels;
+  if (isWinograd(c)) {
+    winograd(heap, c, result, x, filter, false, bias, activation);
+    return result;
+  }
   const end = [bias ? heap.at(bias) : 0, activation, heap.scratch(c.channels)];
   const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
   if (isProduct(c)) {
@@ -65,6 +70,11 @@ export function inputGradient(
 ): tf.TensorInfo {
   const result = heap.output(shape);
   const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
+  const turned = turn(c);
+  if (isWinograd(turned)) {
+    winograd(heap, turned, result, dy, filter, true);
+    return result;
+  }
   const image = heap.table(patchTable(c, to));
   const args = [image, from, c.outChannels, weights, 0, c.batch, heap.scratch()];
   heap.run("convolveInputGradient", args, { argument: 4, multiple: 1, work: workOf(c) });
@@ -80,6 +90,10 @@ export function filterGradient(
   dy: tf.TensorInfo,
 ): tf.TensorInfo {
   const result = heap.output(shape);
+  if (isWinograd(c)) {
+    winogradFilterGradient(heap, c, result, x, dy);
+    return result;
+  }
   const image = heap.table(patchTable(c, heap.at(x)));
   const elements = sizeOf(c.filter) * c.channels;
   const sizes = [0, elements, 0, c.outChannels];

@@ -2,7 +2,12 @@
 export { scratchBytes } from "./panel";
 export { gemm } from "./gemm";
 export { convolve, convolveFilterGradient, convolveInputGradient } from "./convolution";
-export { winograd, winogradFilter, winogradFilterGradient } from "./winograd";
+export {
+  winograd,
+  winogradFilter,
+  winogradFilterGradient,
+  winogradInputGradient,
+} from "./winograd";
 export { depthwise } from "./depthwise";
 export { pool } from "./pool";
 export {

@@ -122,6 +122,21 @@ function slopes(d0: v128, d1: v128, d2: v128, d3: v128, to: usize, step: usize):
   v128.store(to + 5 * step, d3);
 }
 
+/** B m: six products to slopes of six pixels. */
+@inline
+function inputSlopes(from: usize, stride: usize, to: usize, step: usize): void {
+  const m0 = v128.load(from), m1 = v128.load(from + stride), m2 = v128.load(from + 2 * stride);
+  const m3 = v128.load(from + 3 * stride), m4 = v128.load(from + 4 * stride);
+  const m5 = v128.load(from + 5 * stride);
+  const a = add(m1, m2), b = scale(sub(m1, m2), A), c = add(m3, m4), e = scale(sub(m3, m4), B);
+  v128.store(to, m0);
+  v128.store(to + step, sub(m5, add(scale(b, 2), scale(e, 0.5))));
+  v128.store(to + 2 * step, sub(scale(m0, -2.5), add(scale(a, 2), scale(c, 0.5))));
+  v128.store(to + 3 * step, sub(add(b, e), scale(m5, 2.5)));
+  v128.store(to + 4 * step, add(m0, add(a, c)));
+  v128.store(to + 5 * step, m5);
+}
+
 /** G' s: six sums to three slopes of weights. */
 @inline
 function filterSlopes(from: usize, stride: usize, to: usize, step: usize): void {
@@ -203,32 +218,30 @@ function transformInput(g: usize, t: i32, c0: i32, c1: i32, to: usize, step: usi
 /**
  * Transforms a filter `[3, 3, channels, columns]` to 36 matrices, packed in panels of 8 columns.
  *
- * @param turned Whether it is turned and transposed to `[3, 3, columns, channels]`, as for the
- *   input's gradient; rows of the matrices are then columns.
+ * @param transposed Whether the matrices are `[columns, channels]`, as for the input's gradient.
  */
-export function winogradFilter(w: usize, channels: i32, columns: i32, turned: bool, to: usize, square: usize): void {
+export function winogradFilter(w: usize, channels: i32, columns: i32, transposed: bool, to: usize, square: usize): void {
   const tap = <usize> (channels * columns) << 2;
-  const rows = turned ? columns : channels, width = turned ? channels : columns;
+  const rows = transposed ? columns : channels, width = transposed ? channels : columns;
   const matrix = <usize> (((width + 7) / 8) * rows) << 5;
   for (let c = 0; c < channels; c++) {
     for (let k = 0; k < columns; k += 4) {
       const from = w + (<usize> (c * columns + k) << 2);
       for (let i: usize = 0; i < 3; i++) {
-        const line = from + (turned ? 2 - i : i) * 3 * tap;
+        const line = from + i * 3 * tap;
         const g0 = v128.load(line), g1 = v128.load(line + tap), g2 = v128.load(line + 2 * tap);
-        if (turned) filter(g2, g1, g0, square + i * 96, 16);
-        else filter(g0, g1, g2, square + i * 96, 16);
+        filter(g0, g1, g2, square + i * 96, 16);
       }
       for (let j: usize = 0; j < 6; j++) {
         const s = square + j * 16;
         filter(v128.load(s), v128.load(s, 96), v128.load(s, 192), square + 288 + j * 16, 96);
       }
-      let at = to + (turned
+      let at = to + (transposed
         ? (<usize> ((c >> 3) * rows + k) << 5) + (<usize> (c & 7) << 2)
         : (<usize> ((k >> 3) * rows + c) << 5) + (<usize> (k & 7) << 2));
       for (let i: usize = 0; i < 36; i++, at += matrix) {
         const x = v128.load(square + 288 + i * 16);
-        if (!turned) v128.store(at, x);
+        if (!transposed) v128.store(at, x);
         else {
           store<f32>(at, f32x4.extract_lane(x, 0));
           store<f32>(at, f32x4.extract_lane(x, 1), 32);
@@ -339,6 +352,57 @@ function transformSlopes(g: usize, t: i32, to: usize, step: usize, scratch: usiz
     for (let j: usize = 0; j < 6; j++) {
       const s = square + j * 16;
       slopes(v128.load(s), v128.load(s, 96), v128.load(s, 192), v128.load(s, 288), to + j * step, 6 * step);
+    }
+  }
+}
+
+/** Adds the slopes of the pixels of a tile to the image. */
+function addInputSlopes(g: usize, t: i32, from: usize, step: usize, scratch: usize): void {
+  const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
+  const tilesX = load<i32>(g, TILES_X), tilesY = load<i32>(g, TILES_Y);
+  const row = t / tilesX, b = row / tilesY;
+  const y = (row - b * tilesY) * 4 - load<i32>(g, PAD_Y), x = (t - row * tilesX) * 4 - load<i32>(g, PAD_X);
+  const square = scratch + RESULTS, results = square + 576;
+  const image = <usize> load<u32>(g, SOURCE) + (<usize> (b * height * width * channels) << 2);
+  const i0 = max(-y, 0), i1 = min(height - y, 6), j0 = max(-x, 0), j1 = min(width - x, 6);
+  for (let c = 0; c < channels; c += 4, from += 16) {
+    for (let i: usize = 0; i < 6; i++) inputSlopes(from + i * 6 * step, step, square + i * 96, 16);
+    for (let j: usize = 0; j < 6; j++) inputSlopes(square + j * 16, 96, results + j * 16, 96);
+    for (let i = i0; i < i1; i++) {
+      for (let j = j0; j < j1; j++) {
+        const at = image + (<usize> (((y + i) * width + x + j) * channels + c) << 2);
+        v128.store(at, add(v128.load(at), v128.load(results + (<usize> (i * 6 + j) << 4))));
+      }
+    }
+  }
+}
+
+/**
+ * Examples `b0` to `b1` of the input's gradient: the algorithm backwards.
+ *
+ * @param g The geometry; its source is the result, its target the gradient of the results.
+ * @param matrices The transformed filter, transposed.
+ */
+export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i32, scratch: usize): void {
+  const channels = load<i32>(g, CHANNELS), columns = load<i32>(g, COLUMNS), size = load<i32>(g, BLOCK);
+  const image = <usize> (load<i32>(g, HEIGHT) * load<i32>(g, WIDTH) * channels) << 2;
+  memory.fill(<usize> load<u32>(g, SOURCE) + <usize> b0 * image, 0, <usize> (b1 - b0) * image);
+  const panel = <usize> columns << 5, matrix = <usize> ((channels + 7) / 8) * panel;
+  const rowSlopes = <usize> columns << 2, rowPixels = <usize> channels << 2;
+  const work = workOf(g, scratch);
+  const tilesOfOne = load<i32>(g, TILES_Y) * load<i32>(g, TILES_X), last = b1 * tilesOfOne;
+  for (let t = b0 * tilesOfOne; t < last; t += size) {
+    const tiles = min(size, last - t);
+    const before = <usize> tiles * rowSlopes, after = <usize> tiles * rowPixels;
+    const products = work + 36 * before;
+    for (let i = 0; i < tiles; i++) transformSlopes(g, t + i, work + <usize> i * rowSlopes, before, scratch);
+    for (let i: usize = 0; i < 36; i++) {
+      packAcross(work + i * before, rowSlopes, tiles, columns, 4, scratch + BLOCK_A, <usize> columns << 4);
+      listRows(products + i * after, tiles, rowPixels, scratch);
+      block(tiles, channels, columns, matrices + i * matrix, 32, panel, 0, 0, scratch);
+    }
+    for (let i = 0; i < tiles; i++) {
+      addInputSlopes(g, t + i, products + <usize> i * rowPixels, after, scratch);
     }
   }
 }

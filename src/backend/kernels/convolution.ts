@@ -16,7 +16,7 @@ import {
 import type { Heap } from "../heap.ts";
 import { activations, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
-import { isWinograd, turn, winograd, winogradFilterGradient } from "./winograd.ts";
+import { isWinograd, winograd, winogradFilterGradient, winogradInputGradient } from "./winograd.ts";
 
 interface Attributes extends WindowAttributes {
   inputShape: number[];
@@ -43,7 +43,7 @@ export function forward(
   const result = heap.output(shape);
   const points = pointsOf(c), columns = c.outChannels;
   if (isWinograd(c)) {
-    winograd(heap, c, result, x, filter, false, bias, activation);
+    winograd(heap, c, result, x, filter, bias, activation);
     return result;
   }
   const end = [bias ? heap.at(bias) : 0, activation, heap.scratch(c.channels)];
@@ -70,9 +70,8 @@ export function inputGradient(
 ): tf.TensorInfo {
   const result = heap.output(shape);
   const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
-  const turned = turn(c);
-  if (isWinograd(turned)) {
-    winograd(heap, turned, result, dy, filter, true);
+  if (isWinograd(c)) {
+    winogradInputGradient(heap, c, result, dy, filter);
     return result;
   }
   const image = heap.table(patchTable(c, to));

@@ -57,29 +57,34 @@ function workOf(c: Convolution): number {
   return c.batch * y * x * 36 * c.channels * c.outChannels;
 }
 
-/**
- * The convolution.
- *
- * @param turned Whether the filter is that of the convolution whose input's gradient this is.
- */
+/** Transforms the filter, for the convolution or (transposed) for the gradient of its input. */
+function matricesOf(
+  heap: Heap,
+  c: Convolution,
+  filter: tf.TensorInfo,
+  transposed: boolean,
+): number {
+  const [rows, columns] = transposed ? [c.outChannels, c.channels] : [c.channels, c.outChannels];
+  const matrices = heap.shared(36 * rows * Math.ceil(columns / 8) * 8 * 4);
+  const sizes = [c.channels, c.outChannels, Number(transposed)];
+  heap.run("winogradFilter", [heap.at(filter), ...sizes, matrices, heap.scratch()]);
+  return matrices;
+}
+
+/** The convolution, with a bias and an activation. */
 export function winograd(
   heap: Heap,
   c: Convolution,
   result: tf.TensorInfo,
   x: tf.TensorInfo,
   filter: tf.TensorInfo,
-  turned: boolean,
   bias?: tf.TensorInfo,
   activation = 0,
 ): void {
-  const rows = turned ? c.outChannels : c.channels;
-  const columns = turned ? c.channels : c.outChannels;
-  const panels = Math.ceil(c.outChannels / 8) * 8;
-  const matrices = heap.shared(36 * panels * c.channels * 4);
-  const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
-  heap.run("winogradFilter", [heap.at(filter), rows, columns, Number(turned), matrices, scratch]);
+  const matrices = matricesOf(heap, c, filter, false);
   const geometry = heap.table(table(c, heap.at(x), heap.at(result)));
   const [y, across] = tilesOf(c);
+  const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
   heap.run(
     "winograd",
     [geometry, matrices, 0, c.batch * y * across, bias ? heap.at(bias) : 0, activation, scratch],
@@ -87,16 +92,22 @@ export function winograd(
   );
 }
 
-/** The convolution of the results' slopes that is the gradient of the input. */
-export function turn(c: Convolution): Convolution {
-  return {
-    ...c,
-    input: c.output,
-    output: c.input,
-    channels: c.outChannels,
-    outChannels: c.channels,
-    pad: [0, 2 - c.pad[1], 2 - c.pad[2]],
-  };
+/** The gradient of the input. */
+export function winogradInputGradient(
+  heap: Heap,
+  c: Convolution,
+  result: tf.TensorInfo,
+  dy: tf.TensorInfo,
+  filter: tf.TensorInfo,
+): void {
+  const matrices = matricesOf(heap, c, filter, true);
+  const geometry = heap.table(table(c, heap.at(result), heap.at(dy)));
+  const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
+  heap.run(
+    "winogradInputGradient",
+    [geometry, matrices, 0, c.batch, scratch],
+    { argument: 2, multiple: 1, work: workOf(c) },
+  );
 }
 
 /** The gradient of the filter. */

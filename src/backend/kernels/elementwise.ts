@@ -95,9 +95,18 @@ function stridedSlice(
   return { ...y, dtype: x.dtype };
 }
 
+/** tfjs's own remembers weights by tensor, and would not see that they changed in place. */
+function prelu(_: Heap, { x, alpha }: Inputs) {
+  return tf.tidy(() => {
+    const negative = tf.minimum(x as tf.Tensor, 0).mul(alpha as tf.Tensor);
+    return tf.relu(x as tf.Tensor).add(negative);
+  });
+}
+
 /** The kernels that pass over memory. */
 export const elementwiseKernels: KernelTable = {
   Identity: identity,
+  Prelu: prelu,
   StridedSlice: stridedSlice,
   Sum: sum,
   TrainchartActivationGradient: activationGradient,

@@ -9,8 +9,8 @@ import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from ".
 type Numbers = Record<string, number>;
 
 /**
- * The new weight goes to fresh memory: XNNPACK remembers packed weights by tensor. Slots are
- * written in place, unless someone else holds the same elements.
+ * An update of one variable. What nobody else holds is written in place, and returned as it came;
+ * otherwise the result is a new tensor. Our optimizers call it without the engine.
  */
 function update(
   slotNames: string[],
@@ -24,10 +24,9 @@ function update(
       );
     }
     const slots = slotNames.map((name) => inputs[name]).filter((slot) => slot !== undefined);
-    const results = [
-      heap.output(value.shape),
-      ...slots.map((slot) => heap.isSole(slot) ? heap.alias(slot) : heap.output(slot.shape)),
-    ];
+    const results = [value, ...slots].map((tensor) =>
+      heap.isSole(tensor) ? tensor : heap.output(tensor.shape)
+    );
     const from = [value, gradient, ...slots].map((tensor) => heap.at(tensor));
     const to = results.map((tensor) => heap.at(tensor));
     call(heap, from, to, sizeOf(value.shape), attributes);

@@ -27,6 +27,23 @@ export function moduleOf(backend: BackendWasm): Emscripten {
   return backend.wasm as unknown as Emscripten;
 }
 
+/** The internals of a backend that our kernels rely on and this one lacks; by name. */
+export function missingInternals(backend: BackendWasm): string[] {
+  const module: Partial<Emscripten> = backend.wasm ? moduleOf(backend) : {};
+  const needed: Record<string, boolean> = {
+    "wasm.asm.memory": module.asm?.memory instanceof WebAssembly.Memory,
+    "wasm.HEAPU8": module.HEAPU8 instanceof Uint8Array,
+    dataIdMap: typeof backend.dataIdMap?.get === "function",
+  };
+  for (const name of ["_malloc", "_free"] as const) {
+    needed[`wasm.${name}`] = typeof module[name] === "function";
+  }
+  for (const name of ["makeOutput", "incRef", "refCount", "typedArrayFromHeap"] as const) {
+    needed[name] = typeof backend[name] === "function";
+  }
+  return Object.keys(needed).filter((name) => !needed[name]);
+}
+
 /** How one call of a kernel may be split between threads; each result is made by one of them. */
 export interface Split {
   /** The index of the argument that says where to begin; the one behind it says where to end. */

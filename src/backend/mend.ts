@@ -21,6 +21,8 @@ export function mendBackend(backend: BackendWasm): void {
   if (mended.has(backend)) return;
   mended.add(backend);
   const module = moduleOf(backend);
+  // Its first call puts the function itself in its place, and would put it in place of ours.
+  module._free(module._malloc(16));
   const { _malloc } = module;
   module._malloc = function malloc(bytes) {
     const address = bytes <= limit ? _malloc(bytes) >>> 0 : 0;

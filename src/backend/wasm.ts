@@ -6,6 +6,7 @@
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fuseLayers } from "./fuse.ts";
+import { missingInternals } from "./heap.ts";
 import { mendBackend } from "./mend.ts";
 import { isShared, loadKernels } from "./module.ts";
 import { registerKernels } from "./register.ts";
@@ -78,6 +79,12 @@ async function complete(
   { relaxed, threads: wanted = 1 }: WasmOptions,
 ): Promise<{ started: boolean; reason: string }> {
   const backend = tf.backend() as unknown as BackendWasm;
+  const missing = missingInternals(backend);
+  if (missing.length > 0) {
+    const reason = `WebAssembly with tfjs's own kernels, as it has no ${missing.join(", no ")}`;
+    console.warn(`Trainchart computes more slowly than it could: ${reason}`);
+    return { started: wanted === 1, reason };
+  }
   mendBackend(backend);
   const loaded = loadKernels(backend, relaxed);
   if (!loaded) {

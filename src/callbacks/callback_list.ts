@@ -1,0 +1,43 @@
+import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
+import { type CallbackLike, checkCallback, listensTo } from "./callback.ts";
+
+/**
+ * The callbacks of a Learner, sorted once.
+ *
+ * Anybody may push to, reassign or reorder `learner.callbacks`, or change a priority, at any time:
+ * a cheap comparison before each hook notices, and only then is the list checked and sorted anew.
+ */
+export class CallbackList {
+  #source: readonly CallbackLike[] = [];
+  #priorities: number[] = [];
+  #listeners = new Map<HookName, readonly CallbackLike[]>();
+
+  /**
+   * Who listens to a hook, in ascending priority, ties in order of addition. The array is never
+   * changed: whoever walks it is not disturbed by a callback that adds or removes callbacks.
+   */
+  listeners(hook: HookName, callbacks: readonly CallbackLike[]): readonly CallbackLike[] {
+    if (this.#changed(callbacks)) this.#sort(callbacks);
+    return this.#listeners.get(hook)!;
+  }
+
+  #changed(callbacks: readonly CallbackLike[]): boolean {
+    const source = this.#source;
+    if (callbacks.length !== source.length || this.#listeners.size === 0) return true;
+    for (let index = 0; index < source.length; index++) {
+      if (callbacks[index] !== source[index]) return true;
+      if ((source[index].priority ?? 0) !== this.#priorities[index]) return true;
+    }
+    return false;
+  }
+
+  #sort(callbacks: readonly CallbackLike[]): void {
+    callbacks.forEach(checkCallback);
+    this.#source = [...callbacks];
+    this.#priorities = callbacks.map(({ priority = 0 }) => priority);
+    const sorted = callbacks.toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
+    for (const hook of HOOK_NAMES) {
+      this.#listeners.set(hook, sorted.filter((callback) => listensTo(callback, hook)));
+    }
+  }
+}

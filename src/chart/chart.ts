@@ -1,0 +1,321 @@
+/**
+ * The statechart of a run. Pure data: it names what is to be done and never does it.
+ *
+ * A *gate* is a state without work of its own, in which the exit hooks of what was left are run
+ * before the machine decides where to go: a state with exit hooks is only entered from a gate, and
+ * alone. So a cancel in `beforeTrain` never runs `afterEpoch` for an epoch that did not begin.
+ *
+ * @module
+ */
+import { assign, setup } from "../deps/xstate.ts";
+import { type Cancellable, WORK_NAMES, type WorkName } from "./hooks.ts";
+
+/** What the machine remembers: small plain JSON, so that snapshots and inspectors stay light. */
+export interface ChartContext {
+  /** Of the epoch at hand, 0-based. */
+  epoch: number;
+  /** How many epochs this training has. */
+  epochs: number;
+  /** How many batches of the current pass are behind us. */
+  batch: number;
+  /** Whether the run stops before its next batch. */
+  hold: boolean;
+  /** What was cut short since it was last entered. */
+  cancelled: readonly Cancellable[];
+  /** The message of the error that ended the run. */
+  error: string | null;
+}
+
+/** What the guards need to know, copied off the Learner into each `next`. */
+export interface Facts {
+  /** Of the epoch at hand, 0-based. */
+  epoch: number;
+  /** How many epochs this training has. */
+  epochs: number;
+  /** Whether the loader had another batch. */
+  loaded: boolean;
+  /** Whether the epoch that has ended is to be validated. */
+  validate: boolean;
+  /** Whether there is something to test. */
+  test: boolean;
+}
+
+/** The four things that a run can be for. */
+export type Job = "train" | "validate" | "test" | "predict";
+
+/** Every event that the machine accepts. */
+export type ChartEvent =
+  | { type: Job }
+  | { type: "next" } & Facts
+  | { type: "cancel.batch" | "cancel.epoch" | "cancel.train" }
+  | { type: "pause" | "resume" | "step" }
+  | { type: "restore" }
+  | { type: "fail"; message: string };
+
+/** Queueing is the pump's: without one, the machine can be walked and nothing happens. */
+const work = Object.fromEntries(WORK_NAMES.map((name) => [name, () => {}])) as unknown as Record<
+  WorkName,
+  () => void
+>;
+
+const chart = setup({
+  types: { context: {} as ChartContext, events: {} as ChartEvent },
+  guards: {
+    moreEpochs: ({ event }) => event.type === "next" && event.epoch < event.epochs,
+    exhausted: ({ event }) => event.type === "next" && !event.loaded,
+    validationDue: ({ event }) => event.type === "next" && event.validate,
+    testDue: ({ event }) => event.type === "next" && event.test,
+    trainCancelled: ({ context }) => context.cancelled.includes("train"),
+    held: ({ context }) => context.hold,
+    running: ({ context }) => !context.hold,
+  },
+  actions: {
+    ...work,
+    drop: () => {},
+    hold: assign({ hold: true }),
+    release: assign({ hold: false }),
+    begin: assign(({ context, event }, { phase }: { phase: Cancellable }) => ({
+      epoch: event.type === "next" ? event.epoch : context.epoch,
+      epochs: event.type === "next" ? event.epochs : context.epochs,
+      batch: phase === "batch" ? context.batch : 0,
+      cancelled: context.cancelled.filter((other) => other !== phase),
+    })),
+    count: assign({ batch: ({ context }) => context.batch + 1 }),
+    mark: assign({
+      cancelled: ({ context }, { phases }: { phases: readonly Cancellable[] }) => [
+        ...new Set([...context.cancelled, ...phases]),
+      ],
+    }),
+    record: assign({ error: ({ event }) => event.type === "fail" ? event.message : null }),
+  },
+});
+
+const begin = (phase: Cancellable) => ({ type: "begin", params: { phase } }) as const;
+const mark = (...phases: Cancellable[]) => ({ type: "mark", params: { phases } }) as const;
+
+/** What tells one pass over a loader from another. */
+interface Pass {
+  /** Names the pass among all states. */
+  id: string;
+  /** What `cancel.epoch` cuts short in here. */
+  phase: Exclude<Cancellable, "batch" | "train">;
+  before: WorkName[];
+  after: WorkName[];
+  onCancel: WorkName[];
+  beforeBatch: WorkName[];
+  afterBatch: WorkName[];
+  /** What is done with each batch: states that follow one another. */
+  batch: Record<string, WorkName[]>;
+  /** Where the pass leads, and where a cancelled training leads from in here. */
+  onDone: string | typeof nextEpoch;
+  onCancelTrain: string;
+}
+
+/**
+ * One pass over a loader: an epoch, a validation, a test or a prediction.
+ *
+ * ```text
+ * next (gate) ──> batch ──> next …     next [exhausted] ──> done
+ *      └─[held]──> held ──> batch      cancel.epoch ──> cancelled ──> done
+ * ```
+ */
+function pass(is: Pass) {
+  const steps = Object.keys(is.batch);
+  return chart.createStateConfig({
+    id: is.id,
+    entry: [begin(is.phase), ...is.before],
+    exit: ["closeLoader", ...is.after],
+    initial: "next",
+    onDone: is.onDone,
+    on: {
+      "cancel.epoch": { target: ".cancelled", actions: ["drop", mark(is.phase)] },
+      "cancel.train": {
+        target: is.onCancelTrain,
+        actions: ["drop", "release", mark(is.phase, "train")],
+      },
+      restore: ".next",
+    },
+    states: {
+      next: {
+        entry: "fetch",
+        on: {
+          next: [
+            { guard: "exhausted", target: "done" },
+            { guard: "held", target: "held" },
+            { target: "batch" },
+          ],
+        },
+      },
+      held: {
+        tags: "paused",
+        on: { resume: { target: "batch", actions: "release" }, step: "batch" },
+      },
+      batch: {
+        entry: [begin("batch"), ...is.beforeBatch],
+        exit: ["count", ...is.afterBatch, "disposeBatch"],
+        initial: steps[0],
+        on: {
+          "cancel.batch": { target: ".cancelled", actions: ["drop", mark("batch")] },
+          "cancel.epoch": {
+            target: `#${is.id}.cancelled`,
+            actions: ["drop", mark("batch", is.phase)],
+          },
+          "cancel.train": {
+            target: is.onCancelTrain,
+            actions: ["drop", "release", mark("batch", is.phase, "train")],
+          },
+        },
+        states: {
+          ...Object.fromEntries(steps.map((step, index) => [step, {
+            entry: is.batch[step],
+            on: { next: steps[index + 1] ?? `#${is.id}.next` },
+          }])),
+          cancelled: {
+            entry: "onCancelBatch",
+            on: { "cancel.batch": {}, next: `#${is.id}.next` },
+          },
+        },
+      },
+      cancelled: {
+        entry: is.onCancel,
+        on: { "cancel.epoch": {}, next: "done" },
+      },
+      done: { type: "final" },
+    },
+  });
+}
+
+const validation = {
+  phase: "validate",
+  before: ["beforeValidate", "openValidation"],
+  after: ["afterValidate"],
+  onCancel: ["onCancelValidate"],
+  beforeBatch: ["beforeValidationBatch"],
+  afterBatch: ["afterValidationBatch"],
+  batch: { evaluate: ["evaluate"] },
+} satisfies Partial<Pass>;
+
+const nextEpoch = [
+  { guard: "trainCancelled", target: "next" },
+  { target: "next", actions: "advance" },
+] as const;
+
+/** The machine that every run of a Learner follows. */
+export const learnerMachine = chart.createMachine({
+  id: "learner",
+  context: { epoch: 0, epochs: 0, batch: 0, hold: false, cancelled: [], error: null },
+  initial: "idle",
+  on: {
+    pause: { guard: "running", actions: "hold" },
+    step: { actions: "hold" },
+    resume: { guard: "held", actions: "release" },
+    fail: { target: ".failing", actions: ["drop", "record"] },
+  },
+  states: {
+    idle: {
+      on: { train: "train", validate: "validate", test: "test", predict: "predict" },
+    },
+
+    train: {
+      entry: "beforeTrain",
+      exit: "afterTrain",
+      initial: "next",
+      onDone: "trainEnd",
+      on: { "cancel.train": { actions: ["drop", "release", mark("train")] } },
+      states: {
+        next: {
+          on: {
+            next: [
+              { guard: "trainCancelled", target: "cancelled" },
+              { guard: "moreEpochs", target: "epoch" },
+              { target: "done" },
+            ],
+          },
+        },
+        epoch: pass({
+          id: "epoch",
+          phase: "epoch",
+          before: ["beforeEpoch", "openTrain"],
+          after: ["afterEpoch"],
+          onCancel: ["onCancelEpoch"],
+          beforeBatch: ["beforeBatch"],
+          afterBatch: ["afterBatch"],
+          batch: {
+            compute: ["compute", "afterBackward"],
+            update: ["beforeStep", "step", "afterStep"],
+          },
+          onDone: "epochEnd",
+          onCancelTrain: "#learner.train.epochEnd",
+        }),
+        epochEnd: {
+          on: {
+            next: [
+              { guard: "validationDue", target: "validate" },
+              ...nextEpoch,
+            ],
+          },
+        },
+        validate: pass({
+          ...validation,
+          id: "validate",
+          onDone: nextEpoch,
+          onCancelTrain: "#learner.train.next",
+        }),
+        cancelled: {
+          entry: "onCancelTrain",
+          on: { "cancel.train": {}, next: "done" },
+        },
+        done: { type: "final" },
+      },
+    },
+
+    trainEnd: {
+      on: { next: [{ guard: "testDue", target: "test" }, { target: "testEnd" }] },
+    },
+
+    validate: pass({
+      ...validation,
+      id: "validateOnly",
+      onDone: "testEnd",
+      onCancelTrain: "#learner.testEnd",
+    }),
+
+    test: pass({
+      id: "test",
+      phase: "test",
+      before: ["beforeTest", "openTest"],
+      after: ["afterTest"],
+      onCancel: ["onCancelTest"],
+      beforeBatch: ["beforeTestBatch"],
+      afterBatch: ["afterTestBatch"],
+      batch: { evaluate: ["evaluate"] },
+      onDone: "testEnd",
+      onCancelTrain: "#learner.testEnd",
+    }),
+
+    predict: pass({
+      id: "predict",
+      phase: "predict",
+      before: ["openPredict"],
+      after: [],
+      onCancel: [],
+      beforeBatch: [],
+      afterBatch: [],
+      batch: { predict: ["predict"] },
+      onDone: "testEnd",
+      onCancelTrain: "#learner.testEnd",
+    }),
+
+    testEnd: {
+      on: { next: [{ guard: "trainCancelled", target: "cancelled" }, { target: "completed" }] },
+    },
+
+    failing: {
+      entry: "onError",
+      on: { fail: {}, next: "failed" },
+    },
+    completed: { type: "final" },
+    cancelled: { type: "final" },
+    failed: { type: "final" },
+  },
+});

@@ -1,0 +1,294 @@
+/**
+ * The pump does what the machine asks for.
+ *
+ * The machine's entry and exit actions only queue named work. After each macrostep the pump runs
+ * the queue in order, awaiting only what is thenable, and then sends the machine exactly one event:
+ * `next` with the facts that its guards need, a cancel, or `fail`. So hooks may be asynchronous,
+ * their order is total, and a throw never ends the actor in the middle of a transition.
+ *
+ * @module
+ */
+import { createActor, type InspectionEvent, type Observer } from "../deps/xstate.ts";
+import { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "../errors.ts";
+import { type ChartEvent, type Facts, type Job, learnerMachine } from "./chart.ts";
+import {
+  type HookName,
+  isFinally,
+  isTask,
+  type TaskName,
+  WORK_NAMES,
+  type WorkName,
+} from "./hooks.ts";
+import { isThenable } from "../is_thenable.ts";
+import { Signals } from "./signals.ts";
+
+/** Who does the work that the machine names. */
+export interface Performer<Listener> {
+  /** What the machine's guards need to know now. */
+  facts(): Facts;
+  /** Does a piece of the Learner's own work. */
+  perform(task: TaskName): void | Promise<void>;
+  /** Who listens to a hook, in the order in which they are called. */
+  listeners(hook: HookName): readonly Listener[];
+  /** Calls one listener. */
+  call(listener: Listener, hook: HookName): unknown;
+  /** Hears of every error that a listener or a task threw, the one that ends the run first. */
+  failed(error: unknown, work: WorkName | HookName, listener?: Listener): void;
+}
+
+/** How a run ended. */
+export interface Outcome {
+  /** The final state of the machine. */
+  status: "completed" | "cancelled" | "failed";
+  /** What the training was cancelled for. */
+  reason?: string;
+  /** What was thrown. */
+  error?: unknown;
+}
+
+/** Options of {@linkcode Pump}. */
+export interface PumpOptions {
+  /** Observes the actor, as in XState's `createActor`. */
+  inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void);
+  /** The machine to follow. Default: the chart of the Learner. */
+  machine?: typeof learnerMachine;
+}
+
+/** Thrown through synchronous hooks when a cancel from outside has made their work obsolete. */
+const OBSOLETE = Symbol("obsolete");
+
+/** After how many ms of work timers and sockets get their turn. */
+const YIELD_AFTER = 40;
+
+const ABORTED = "The phase in which this signal was read was cut short";
+
+const RANK = { batch: 1, epoch: 2, train: 3 };
+
+/** A hook while its listeners are called. */
+interface HookRun {
+  readonly hook: HookName;
+  /** Whether all listeners are called, whatever happens. */
+  readonly always: boolean;
+  /** How many cancels there had been when it began. */
+  readonly began: number;
+  readonly thrown: unknown[];
+}
+
+/** Runs one machine from its first to its final state. */
+export class Pump<Listener> {
+  /** The actor of the run. */
+  readonly actor: ReturnType<typeof createActor<typeof learnerMachine>>;
+  readonly #performer: Performer<Listener>;
+  readonly #signals = new Signals();
+  #queue: WorkName[] = [];
+  /** Counts the accepted cancels: work that began under an earlier count is obsolete. */
+  #cancels = 0;
+  #wake: (() => void) | undefined;
+  #yielded = performance.now();
+  #error: { value: unknown } | undefined;
+  #reason: string | undefined;
+
+  constructor(performer: Performer<Listener>, options: PumpOptions = {}) {
+    this.#performer = performer;
+    const { machine = learnerMachine, inspect } = options;
+    const queue = (work: WorkName) => () => {
+      this.#queue.push(work);
+      this.#wake?.();
+    };
+    const actions = {
+      ...Object.fromEntries(WORK_NAMES.map((work) => [work, queue(work)])),
+      drop: ({ event }: { event: ChartEvent }) => this.#drop(event),
+    };
+    this.actor = createActor(machine.provide({ actions: actions as never }), { inspect });
+    this.actor.subscribe({ complete: () => this.#wake?.(), error: () => this.#wake?.() });
+  }
+
+  /** Aborts when the innermost phase that is open now is cut short. */
+  get signal(): AbortSignal {
+    return this.#signals.of(this.actor.getSnapshot().value);
+  }
+
+  /** Whether the machine accepts an event now. */
+  can(event: ChartEvent): boolean {
+    return this.actor.getSnapshot().can(event);
+  }
+
+  /** Sends an event from outside; `false` where the machine does not accept it. */
+  request(event: ChartEvent, reason?: string): boolean {
+    if (!this.can(event)) return false;
+    if (event.type === "cancel.train" && reason) this.#reason ??= reason;
+    this.actor.send(event);
+    return true;
+  }
+
+  /** Starts the machine: from here on, it can be steered. */
+  start(job: Job): void {
+    this.actor.start();
+    this.actor.send({ type: job });
+  }
+
+  /** Does what the machine asks for until it is in a final state. */
+  async run(): Promise<Outcome> {
+    const { actor } = this;
+    let snapshot = actor.getSnapshot();
+    while (snapshot.status === "active") {
+      while (this.#queue.length > 0) {
+        const running = this.#do(this.#queue.shift()!);
+        if (running) await running;
+      }
+      if (performance.now() - this.#yielded > YIELD_AFTER) await this.#yield();
+      else if (actor.getSnapshot().hasTag("paused")) await this.#woken();
+      else actor.send({ type: "next", ...this.#performer.facts() });
+      snapshot = actor.getSnapshot();
+    }
+    if (snapshot.status === "error") throw snapshot.error;
+    if (snapshot.status === "stopped") {
+      throw new Error(
+        'Cannot finish the run as its actor must not be stopped: use learner.cancel("train")',
+      );
+    }
+    return {
+      status: snapshot.value as Outcome["status"],
+      reason: this.#reason,
+      error: this.#error?.value,
+    };
+  }
+
+  /** Runs a synchronous hook in the middle of a task. */
+  runSynchronously(hook: HookName): void {
+    const began = this.#cancels;
+    for (const listener of this.#performer.listeners(hook)) {
+      let result: unknown;
+      try {
+        result = this.#performer.call(listener, hook);
+      } catch (error) {
+        if (!(error instanceof Cancellation)) this.#performer.failed(error, hook, listener);
+        throw error;
+      }
+      if (isThenable(result)) {
+        result.then(undefined, () => {});
+        const error = new TypeError(
+          `Cannot run ${hook} as it must be synchronous: it returned a promise`,
+        );
+        this.#performer.failed(error, hook, listener);
+        throw error;
+      }
+      if (began !== this.#cancels) throw OBSOLETE;
+    }
+  }
+
+  /** Does one piece of work; returns a promise only where there is something to wait for. */
+  #do(work: WorkName): void | Promise<void> {
+    if (!isTask(work)) return this.#runHook(work as HookName, isFinally(work));
+    if (work === "disposeBatch") this.#signals.end("batch");
+    else if (work === "closeLoader") this.#signals.end("epoch");
+    const began = this.#cancels;
+    try {
+      const running = this.#performer.perform(work);
+      if (!isThenable(running)) return;
+      return Promise.resolve(running).catch((error) => this.#settle(error, began, work));
+    } catch (error) {
+      this.#settle(error, began, work);
+    }
+  }
+
+  /** Calls the listeners of a hook one after another; asynchronous only where one of them is. */
+  #runHook(hook: HookName, always: boolean): void | Promise<void> {
+    const listeners = this.#performer.listeners(hook);
+    if (listeners.length === 0) return;
+    const run: HookRun = { hook, always, began: this.#cancels, thrown: [] };
+    for (let index = 0; index < listeners.length && this.#goesOn(run); index++) {
+      const waiting = this.#call(listeners[index], run);
+      if (waiting) return this.#finishHook(waiting, listeners.slice(index + 1), run);
+    }
+    this.#settleStrongest(run);
+  }
+
+  async #finishHook(waiting: Promise<void>, rest: Listener[], run: HookRun): Promise<void> {
+    await waiting;
+    for (const listener of rest) {
+      if (!this.#goesOn(run)) break;
+      await this.#call(listener, run);
+    }
+    this.#settleStrongest(run);
+  }
+
+  #call(listener: Listener, { hook, thrown }: HookRun): Promise<void> | undefined {
+    const caught = (error: unknown) => {
+      thrown.push(error);
+      if (!(error instanceof Cancellation)) this.#performer.failed(error, hook, listener);
+    };
+    try {
+      const running = this.#performer.call(listener, hook);
+      if (isThenable(running)) return Promise.resolve(running).then(() => {}, caught);
+    } catch (error) {
+      caught(error);
+    }
+  }
+
+  #goesOn({ always, thrown, began }: HookRun): boolean {
+    return always || (thrown.length === 0 && began === this.#cancels);
+  }
+
+  /** Of all that the listeners of one hook threw, the strongest wins: error > train > epoch > batch. */
+  #settleStrongest({ thrown, began, hook }: HookRun): void {
+    if (thrown.length === 0) return;
+    const rank = (error: unknown) => error instanceof Cancellation ? RANK[error.cancels] : 4;
+    const [strongest] = thrown.toSorted((a, b) => rank(b) - rank(a));
+    this.#settle(strongest, began, hook);
+  }
+
+  /** Turns what was thrown into the one event that it stands for. */
+  #settle(error: unknown, began: number, work: WorkName | HookName): void {
+    const obsolete = began !== this.#cancels;
+    if (error === OBSOLETE || (obsolete && this.#signals.echoes(error))) return;
+    if (!(error instanceof Cancellation)) return this.#fail(error, work);
+    const event = { type: `cancel.${error.cancels}` } as const;
+    if (this.request(event, error.message)) return;
+    if (obsolete || isFinally(work as WorkName)) return;
+    this.#fail(
+      new RangeError(
+        `Cannot cancel the ${error.cancels} in ${work} as no ${error.cancels} must be open: ` +
+          `no ${error.cancels} is under way there`,
+        { cause: error },
+      ),
+      work,
+    );
+  }
+
+  #fail(error: unknown, work: WorkName | HookName): void {
+    this.#performer.failed(error, work);
+    const event = {
+      type: "fail",
+      message: error instanceof Error ? error.message : String(error),
+    } as const;
+    if (this.can(event)) {
+      this.#error ??= { value: error };
+      this.actor.send(event);
+    }
+  }
+
+  /** Whatever was queued for the phase that is cut short is obsolete, except what always runs. */
+  #drop(event: ChartEvent): void {
+    this.#cancels++;
+    this.#queue = this.#queue.filter(isFinally);
+    if (event.type === "cancel.batch") this.#signals.abort("batch", new CancelBatch(ABORTED));
+    else if (event.type === "cancel.epoch") this.#signals.abort("epoch", new CancelEpoch(ABORTED));
+    else if (event.type === "cancel.train") this.#signals.abort("train", new CancelTrain(ABORTED));
+    else this.#signals.abort("train", this.#error?.value);
+    this.#wake?.();
+  }
+
+  async #yield(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.#yielded = performance.now();
+  }
+
+  /** Waits for an event from outside. The timer keeps the process alive meanwhile. */
+  async #woken(): Promise<void> {
+    const alive = setInterval(() => {}, 2 ** 30);
+    await new Promise<void>((resolve) => this.#wake = resolve);
+    this.#wake = undefined;
+    clearInterval(alive);
+  }
+}

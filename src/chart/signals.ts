@@ -1,0 +1,54 @@
+/** The phases that can be cut short, from inside to outside. */
+const LEVELS = ["batch", "epoch", "train"] as const;
+
+/** A phase that can be cut short; a validation and a test count as epochs. */
+type Level = typeof LEVELS[number];
+
+/**
+ * The abort signals of the phases that are open, made only when somebody asks for one.
+ *
+ * The signal of a batch aborts when the batch, its epoch or the training is cut short, the one of
+ * the training only when the training is.
+ */
+export class Signals {
+  readonly #controllers = new Map<Level, AbortController>();
+  #reason: unknown;
+
+  /** The signal of the innermost phase that is open in a state of the machine. */
+  of(state: unknown): AbortSignal {
+    const level = innermost(state);
+    let controller = this.#controllers.get(level);
+    if (!controller) this.#controllers.set(level, controller = new AbortController());
+    return controller.signal;
+  }
+
+  /** Aborts the signals of a phase and of all inside it. */
+  abort(level: Level, reason: unknown): void {
+    this.#reason = reason;
+    for (const inner of LEVELS.slice(0, LEVELS.indexOf(level) + 1)) {
+      this.#controllers.get(inner)?.abort(reason);
+      this.#controllers.delete(inner);
+    }
+  }
+
+  /** Forgets the signal of a phase that has ended by itself. */
+  end(level: Level): void {
+    this.#controllers.delete(level);
+  }
+
+  /** Whether an error is only the echo of the last abort, thrown by who listened to the signal. */
+  echoes(error: unknown): boolean {
+    return error === this.#reason;
+  }
+}
+
+function innermost(state: unknown): Level {
+  let level: Level = "train";
+  while (typeof state === "object" && state !== null) {
+    const [[name, inner]] = Object.entries(state);
+    if (name === "batch") return "batch";
+    if (name !== "train") level = "epoch";
+    state = inner;
+  }
+  return level;
+}

@@ -1,0 +1,29 @@
+import { randomBlock } from "./random_block.ts";
+
+/**
+ * One 32-bit number for a seed and keys: a seed for generators that take no keys, such as those
+ * inside TensorFlow.js.
+ *
+ * It is independent of what {@linkcode keyedRandom} draws for the same seed and keys.
+ *
+ * @param seed Any safe integer.
+ * @param keys At most three integers in [0, 2^32 - 1), such as epoch and batch.
+ * @returns An integer in [0, 2^32).
+ * @throws {RangeError} When the seed is not a safe integer, or a key is out of range.
+ *
+ * @example
+ * ```ts
+ * import { mixKey, tf } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [epoch, batch] = [3, 141];
+ * const noise = tf.randomNormal([2], 0, 1, "float32", mixKey(42, epoch, batch));
+ * assertEquals(noise.shape, [2]);
+ * noise.dispose();
+ * ```
+ */
+export function mixKey(seed: number, ...keys: number[]): number {
+  const words = new Uint32Array(4);
+  randomBlock(seed, keys)(0xffffffff, words);
+  return words[0];
+}

@@ -1,0 +1,65 @@
+import type { Dataset } from "./dataset.ts";
+import { keyedRandom } from "./keyed_random.ts";
+import { permutation } from "./permutation.ts";
+import { subset } from "./subset.ts";
+
+/**
+ * Divides a dataset at random into parts that share no example.
+ *
+ * The parts are views, see {@linkcode subset}. Fractions are rounded down; the examples left over
+ * go one each to the first parts.
+ *
+ * @param dataset The whole.
+ * @param sizes The size of each part: counts that add up to the dataset's length, or else fractions
+ *   that add up to 1.
+ * @param options How to choose.
+ * @param options.shuffle Whether examples are drawn at random, default `true`. With `false`, parts
+ *   are consecutive stretches: only for data that is in random order already.
+ * @param options.seed Decides, alone, which examples go where. Default 0.
+ * @returns The parts, in the order of `sizes`.
+ * @throws {RangeError} When sizes are negative or do not add up.
+ *
+ * @example
+ * ```ts
+ * import { ArrayDataset, split } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const dataset = new ArrayDataset([...Array(11).keys()], { collate: (examples) => examples });
+ * const [train, validation] = split(dataset, [0.8, 0.2], { seed: 42 });
+ * assertEquals([train.length, validation.length], [9, 2]);
+ * ```
+ */
+export function split<B>(
+  dataset: Dataset<B>,
+  sizes: readonly number[],
+  { shuffle = true, seed = 0 }: { shuffle?: boolean; seed?: number } = {},
+): Dataset<B>[] {
+  const { length } = dataset;
+  const counts = partCounts(length, sizes);
+  const order = shuffle
+    ? permutation(length, keyedRandom(seed))
+    : Int32Array.from({ length }, (_, index) => index);
+  let start = 0;
+  return counts.map((count) => subset(dataset, order.subarray(start, start += count)));
+}
+
+function partCounts(length: number, sizes: readonly number[]): number[] {
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const valid = sizes.every((size) => size >= 0);
+  if (valid && total === length && sizes.every(Number.isInteger)) return [...sizes];
+  if (!valid || !(Math.abs(total - 1) < 1e-6)) {
+    throw new RangeError(
+      `Cannot split as sizes must be counts that add up to ${length} or fractions that add up ` +
+        `to 1: current value is [${sizes.join(", ")}]`,
+    );
+  }
+  // A fraction such as 0.29 of 100 must not lose an example to rounding of its last bit.
+  const counts = sizes.map((size) => Math.floor(size * length + 1e-6));
+  let left = length - counts.reduce((sum, count) => sum + count, 0);
+  for (let part = 0; left > 0; part = (part + 1) % counts.length) {
+    if (sizes[part] === 0) continue;
+    counts[part]++;
+    left--;
+  }
+  return counts;
+}

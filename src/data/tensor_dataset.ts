@@ -1,0 +1,168 @@
+import { tf } from "../deps/tfjs.ts";
+import { arrayGatherer } from "./array_gatherer.ts";
+import type { Batch } from "./batch.ts";
+import type { ArrayColumn } from "./array_column.ts";
+import type { Columns } from "./columns.ts";
+import type { Dataset } from "./dataset.ts";
+import type { Gathered } from "./gathered.ts";
+import type { Tensors } from "./tensors.ts";
+
+type Gather = (indices: Int32Array) => Tensors;
+
+/**
+ * Examples that are in memory as tensors or plain numbers.
+ *
+ * Each batch gathers its rows into new tensors; nothing else is copied, neither at construction
+ * nor per epoch. It is synchronous.
+ *
+ * The dataset owns the tensors that it is given: {@linkcode TensorDataset.dispose} disposes them.
+ * Who needs one elsewhere passes a `clone()`.
+ *
+ * @template Data The columns that become a batch's `data`.
+ * @template Labels The columns that become its `labels`.
+ *
+ * @example
+ * ```ts
+ * import { TensorDataset, tf } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const dataset = new TensorDataset({
+ *   data: { values: Uint8Array.of(0, 51, 102, 255), shape: [2, 2], scale: 1 / 255 },
+ *   labels: tf.tensor1d([7, 9], "int32"),
+ * });
+ * assertEquals(dataset.length, 2);
+ * const { data, labels } = dataset.batch(Int32Array.of(1));
+ * assertEquals(data.dtype, "float32");
+ * assertEquals(data.arraySync(), [[Math.fround(102 / 255), 1]]);
+ * assertEquals(labels.arraySync(), [9]);
+ * tf.dispose([data, labels]);
+ * dataset.dispose();
+ * ```
+ */
+export class TensorDataset<
+  Data extends Columns = tf.Tensor,
+  Labels extends Columns = tf.Tensor,
+> implements Dataset<Batch<Gathered<Data>, Gathered<Labels>>> {
+  /** The number of examples. */
+  readonly length: number;
+  readonly #owned = new Set<tf.Tensor>();
+  readonly #gather: { data: Gather; labels: Gather };
+  #length: number | undefined;
+  #first = "";
+  #disposed = false;
+
+  /**
+   * Checks the columns.
+   *
+   * @param columns Data and labels: `[examples, ...]` each. From now on their tensors belong to the
+   *   dataset; typed arrays are used in place.
+   * @throws {TypeError} When a column is neither tensor nor plain numbers, or has a wrong type.
+   * @throws {RangeError} When columns differ in the number of examples, or values do not fit their
+   *   shape.
+   */
+  constructor(columns: { data: Data; labels: Labels }) {
+    this.#gather = {
+      data: this.#gatherer(columns.data, "data"),
+      labels: this.#gatherer(columns.labels, "labels"),
+    };
+    if (this.#length === undefined) {
+      throw new TypeError(
+        "Cannot build a dataset as data or labels must have a column: current value is none",
+      );
+    }
+    this.length = this.#length;
+  }
+
+  /**
+   * Gathers the rows of a batch.
+   *
+   * @param indices `[batch] int32`, each in [0, `length`).
+   * @returns A batch of new tensors, which the caller owns.
+   * @throws {RangeError} When an index is out of range.
+   * @throws {Error} When the dataset was disposed.
+   */
+  batch(indices: Int32Array): Batch<Gathered<Data>, Gathered<Labels>> {
+    if (this.#disposed) {
+      throw new Error(
+        "Cannot build a batch as the dataset must be live: current value is disposed",
+      );
+    }
+    for (const index of indices) {
+      if (!(index >= 0 && index < this.length)) {
+        throw new RangeError(
+          `Cannot build a batch as an index must be in [0, ${this.length}): current value is ${index}`,
+        );
+      }
+    }
+    const { data, labels } = this.#gather;
+    const batch = tf.tidy(() =>
+      ({ data: data(indices), labels: labels(indices) }) as tf.TensorContainer
+    );
+    return batch as ReturnType<this["batch"]>;
+  }
+
+  /** Disposes the tensors that the dataset was given. Batches that it built are not affected. */
+  dispose(): void {
+    this.#disposed = true;
+    tf.dispose([...this.#owned]);
+    this.#owned.clear();
+  }
+
+  /** Disposes the tensors that the dataset was given, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #gatherer(columns: Columns, name: string): Gather {
+    if (columns instanceof tf.Tensor) {
+      if (columns.isDisposed) {
+        throw new TypeError(
+          `Cannot build a dataset as ${name} must be a live tensor: current value is disposed`,
+        );
+      }
+      this.#checkLength(columns.shape[0], name);
+      this.#owned.add(columns);
+      return (indices) => tf.gather(columns, tf.tensor1d(indices, "int32"));
+    }
+    if (columns && typeof columns === "object" && "values" in columns && "shape" in columns) {
+      const gather = arrayGatherer(columns as ArrayColumn, name);
+      this.#checkLength((columns as ArrayColumn).shape[0], name);
+      return gather;
+    }
+    if (Array.isArray(columns)) {
+      const gathers = columns.map((column, index) => this.#gatherer(column, `${name}[${index}]`));
+      return (indices) => gathers.map((gather) => gather(indices));
+    }
+    if (columns && Object.getPrototypeOf(columns) === Object.prototype) {
+      const gathers = Object.entries(columns).map(([key, column]) =>
+        [key, this.#gatherer(column, `${name}.${key}`)] as const
+      );
+      return (indices) =>
+        Object.fromEntries(gathers.map(([key, gather]) => [key, gather(indices)]));
+    }
+    throw new TypeError(
+      `Cannot build a dataset as ${name} must be a tensor, { values, shape }, or arrays or records ` +
+        `of them: current value is ${
+          columns === null || typeof columns !== "object"
+            ? String(columns)
+            : `of type ${columns.constructor?.name}`
+        }`,
+    );
+  }
+
+  #checkLength(length: number | undefined, name: string): void {
+    if (length === undefined) {
+      throw new RangeError(
+        `Cannot build a dataset as ${name}.shape must be [examples, ...]: current value is []`,
+      );
+    }
+    this.#length ??= length;
+    this.#first ||= name;
+    if (length !== this.#length) {
+      throw new RangeError(
+        `Cannot build a dataset as ${name} must have the ${this.#length} examples that ` +
+          `${this.#first} has: current value is ${length}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * What a callback throws to cut a phase short.
+ *
+ * @module
+ */
+
+/** What {@linkcode CancelBatch}, {@linkcode CancelEpoch} and {@linkcode CancelTrain} share. */
+export abstract class Cancellation extends Error {
+  /** What is cut short. */
+  abstract readonly cancels: "batch" | "epoch" | "train";
+}
+
+/**
+ * Thrown by a callback to skip the rest of the batch: in training, validation and test.
+ *
+ * @example
+ * ```ts
+ * import { CancelBatch } from "@trainchart/trainchart";
+ *
+ * const skipEmpty = {
+ *   beforeBatch({ data }: { data: { size: number } }) {
+ *     if (data.size === 0) throw new CancelBatch("nothing in it");
+ *   },
+ * };
+ * ```
+ */
+export class CancelBatch extends Cancellation {
+  /** The name of the class. */
+  override readonly name = "CancelBatch";
+  /** What is cut short. */
+  readonly cancels = "batch";
+}
+
+/** Thrown by a callback to skip the rest of the epoch, of the validation or of the test. */
+export class CancelEpoch extends Cancellation {
+  /** The name of the class. */
+  override readonly name = "CancelEpoch";
+  /** What is cut short. */
+  readonly cancels = "epoch";
+}
+
+/** Thrown by a callback to end the training; its message becomes the reason in the result. */
+export class CancelTrain extends Cancellation {
+  /** The name of the class. */
+  override readonly name = "CancelTrain";
+  /** What is cut short. */
+  readonly cancels = "train";
+}

@@ -1,0 +1,126 @@
+/**
+ * What is checked before any work is done.
+ *
+ * @module
+ */
+import { tf } from "../deps/tfjs.ts";
+import { closest } from "../deps/levenshtein.ts";
+import type { Job } from "../chart/chart.ts";
+import type { Learner } from "./learner.ts";
+import { loaderLength } from "../data/loader_length.ts";
+import { isLoader, type Loader } from "./loader_reader.ts";
+import { isBuilt, isModel } from "./model.ts";
+import type { LearnerOptions, TrainOptions } from "./options.ts";
+import type { RunEvent } from "./run_actor.ts";
+import { checkedVariables } from "./step.ts";
+
+type AnyLearner = Learner<unknown, unknown, unknown>;
+
+/** Checks the parts of a Learner. */
+// deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
+export function checkSetup(options: LearnerOptions<any, any, any>): void {
+  const { model, optimizer, lossFunction, dataloaders = {}, seed } = options;
+  must(isModel(model), "model", "be a tf.LayersModel or { apply, trainableVariables }", model);
+  must(
+    typeof optimizer?.applyGradients === "function",
+    "optimizer",
+    "be a tf.Optimizer",
+    optimizer,
+  );
+  must(typeof lossFunction === "function", "lossFunction", "be a function", lossFunction);
+  for (const [name, loader] of Object.entries(dataloaders)) {
+    must(
+      ["train", "validation", "test"].includes(name),
+      "dataloaders",
+      "have the keys train, validation and test only",
+      name,
+    );
+    must(
+      loader === undefined || isLoader(loader),
+      `dataloaders.${name}`,
+      "be an iterable of batches, a function that makes one, or a dataset",
+      loader,
+    );
+  }
+  must(seed === undefined || Number.isSafeInteger(seed), "seed", "be a safe integer", seed);
+}
+
+/** Checks that a run can begin. */
+export function checkStart(
+  job: Job,
+  learner: AnyLearner,
+  options: Pick<TrainOptions, "epochs" | "validationEpochs" | "learningRate"> = {},
+): void {
+  const { dataloaders, model } = learner;
+  const { epochs = 1, validationEpochs = 1, learningRate } = options;
+  checkCount("epochs", epochs);
+  checkCount("validationEpochs", validationEpochs);
+  if (learningRate !== undefined) checkRate(learningRate);
+  if (job === "predict") return;
+  const needed = job === "validate" ? "validation" : job;
+  if (dataloaders[needed] === undefined) {
+    const present = Object.keys(dataloaders).join(", ") || "no loader at all";
+    throw new TypeError(
+      `Cannot ${job} as dataloaders.${needed} must be set: there is ${present}`,
+    );
+  }
+  const loaders = job === "train" ? ["train", "validation", "test"] as const : [needed] as const;
+  for (const name of loaders) {
+    if (loaderLength(dataloaders[name]) === 0) {
+      throw new RangeError(
+        `Cannot ${job} as dataloaders.${name} must yield at least one batch: its length is 0`,
+      );
+    }
+  }
+  if (job === "train" && isBuilt(model)) checkedVariables(model);
+}
+
+/** A rate that can be trained with. */
+export function checkRate(rate: number): number {
+  if (Number.isFinite(rate) && rate >= 0) return rate;
+  throw new RangeError(
+    `Cannot set the learning rate as it must be finite and >= 0: current value is ${rate}`,
+  );
+}
+
+/** The event of that name. */
+export function eventOf(name: string): { type: RunEvent } {
+  const events: RunEvent[] = [
+    "pause",
+    "resume",
+    "step",
+    "cancel.batch",
+    "cancel.epoch",
+    "cancel.train",
+  ];
+  if ((events as string[]).includes(name)) return { type: name as RunEvent };
+  throw new TypeError(
+    `Cannot steer the run as the event must be one of ${events.join(", ")}: current value is ` +
+      `"${name}", did you mean "${closest(name, events)}"?`,
+  );
+}
+
+/** What there is to predict, as a loader. */
+// deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
+export function loaderOf(input: tf.Tensor | Loader<any, any>): Loader {
+  if (input instanceof tf.Tensor) return [input] as never;
+  must(isLoader(input), "input", "be a tensor or a loader", input);
+  return input;
+}
+
+function checkCount(name: string, value: number): void {
+  if (Number.isInteger(value) && value >= 1) return;
+  throw new RangeError(
+    `Cannot train as ${name} must be an integer >= 1: current value is ${value}`,
+  );
+}
+
+function must(holds: boolean, name: string, required: string, value: unknown): asserts holds {
+  if (holds) return;
+  const actual = typeof value === "object" && value !== null
+    ? `an object with the keys ${Object.keys(value).slice(0, 8).join(", ") || "(none)"}`
+    : String(value);
+  throw new TypeError(
+    `Cannot make a Learner as ${name} must ${required}: current value is ${actual}`,
+  );
+}

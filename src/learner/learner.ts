@@ -1,0 +1,322 @@
+import type { tf } from "../deps/tfjs.ts";
+import type { CallbackLike } from "../callbacks/callback.ts";
+import { checkCallback } from "../callbacks/callback.ts";
+import type { Job } from "../chart/chart.ts";
+import type { Cancellable, Phase } from "../chart/hooks.ts";
+import type { Outcome } from "../chart/pump.ts";
+import type { Dataloaders, LearnerOptions, RunOptions, TrainOptions } from "./options.ts";
+import type { RunActor, RunEvent } from "./run_actor.ts";
+import type { TrainResult } from "./train_result.ts";
+import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
+import type { Model } from "./model.ts";
+import { type Failure, joinOutputs, Run } from "./run.ts";
+import { Slots } from "./slots.ts";
+import type { Loader } from "./loader_reader.ts";
+import { learningRateOf, setLearningRate } from "./learning_rate.ts";
+
+/**
+ * Trains a model: a statechart says when, TensorFlow.js computes, callbacks do everything else.
+ *
+ * Every field may be read *and changed* by every callback; a change is obeyed from the next use on.
+ * The tensors of a batch belong to the Learner, which disposes them after the batch's after hooks:
+ * a callback that keeps one clones it.
+ *
+ * @example
+ * ```ts
+ * import { adam, Learner, meanSquaredError, tf, withSeed } from "@trainchart/trainchart";
+ * import { assert } from "@std/assert";
+ *
+ * const model = withSeed(42, () =>
+ *   tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }));
+ * const x = tf.tensor2d([[0], [1], [2], [3]]);
+ * const y = tf.tensor2d([[1], [3], [5], [7]]);
+ *
+ * const learner = new Learner({
+ *   model,
+ *   optimizer: adam(0.1),
+ *   lossFunction: meanSquaredError,
+ *   dataloaders: { train: [[x, y]] },
+ * });
+ * const { status, trainLoss } = await learner.train({ epochs: 200 });
+ * assert(status === "completed" && trainLoss < 0.01);
+ * ```
+ */
+export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
+  /** What is trained. */
+  model: tf.LayersModel | Model<Data, Predictions>;
+  /** What updates the weights. */
+  optimizer: tf.Optimizer;
+  /** What is minimised. */
+  lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  /** Where batches come from. */
+  dataloaders: Dataloaders<Data, Labels>;
+  /** What hangs on the hooks: add, remove and reorder at any time. */
+  callbacks: CallbackLike[];
+  /** Makes shuffling and random draws repeat exactly: a safe integer. */
+  seed: number | undefined;
+
+  /** The epoch at hand, 0-based; from `afterTrain` on, how many are behind us. */
+  epoch = 0;
+  /** How many epochs this training has. Set from `beforeTrain` on. */
+  epochs = 0;
+  /** After every how many epochs is validated. Set from `beforeTrain` on. */
+  validationEpochs = 1;
+  /** The batch at hand, 0-based, in any pass; -1 before the first. */
+  batchIndex: number = -1;
+  /** The number of examples in the batch at hand. Set from `before…Batch` on. */
+  batchSize: number = 0;
+  /** What is under way. Set from `beforeTrain`, `beforeValidate` and `beforeTest` on. */
+  phase: Phase = "idle";
+  /** Mean training loss, weighted by batch size. Set from `afterEpoch` on. */
+  trainLoss: number = NaN;
+  /** Mean validation loss, weighted by batch size. Set from `afterValidate` on. */
+  validationLoss: number = NaN;
+  /** Mean test loss, weighted by batch size. Set from `afterTest` on. */
+  testLoss: number = NaN;
+  /** The newest of everything that is measured, by name: `"validation.loss"`. */
+  metrics: Record<string, number> = {};
+
+  readonly #slots = new Slots();
+  #run: Run | undefined;
+  #running = false;
+  #cancelled: { source: readonly Cancellable[]; set: ReadonlySet<Cancellable> } = {
+    source: [],
+    set: new Set(),
+  };
+
+  /**
+   * Checks what can be checked before there is a batch.
+   *
+   * @param options What to train, on what, and how.
+   * @throws {TypeError} If something is missing or of the wrong kind, or a hook is misspelt.
+   */
+  constructor(options: LearnerOptions<Data, Labels, Predictions>) {
+    checkSetup(options);
+    this.model = options.model;
+    this.optimizer = options.optimizer;
+    this.lossFunction = options.lossFunction;
+    this.dataloaders = { ...options.dataloaders };
+    this.callbacks = [...options.callbacks ?? []];
+    this.callbacks.forEach(checkCallback);
+    this.seed = options.seed;
+  }
+
+  /** What the model sees of the batch at hand. Set from `before…Batch` on. */
+  get data(): Data {
+    return this.#slots.get("data") as Data;
+  }
+  set data(data: Data) {
+    this.#slots.put("data", data);
+  }
+
+  /** What is to be predicted of the batch at hand. Set from `before…Batch` on. */
+  get labels(): Labels {
+    return this.#slots.get("labels") as Labels;
+  }
+  set labels(labels: Labels) {
+    this.#slots.put("labels", labels);
+  }
+
+  /** What the model made of the data. Set from `afterPredict` on. */
+  get predictions(): Predictions {
+    return this.#slots.get("predictions") as Predictions;
+  }
+  set predictions(predictions: Predictions) {
+    this.#slots.put("predictions", predictions);
+  }
+
+  /** The scalar loss of the batch at hand, on the device. Set from `afterLoss` on. */
+  get loss(): tf.Tensor {
+    return this.#slots.get("loss") as tf.Tensor;
+  }
+  set loss(loss: tf.Tensor) {
+    this.#slots.put("loss", loss);
+  }
+
+  /** The gradient of the loss by the name of each trained weight. Set from `afterBackward` on. */
+  get gradients(): tf.NamedTensorMap {
+    return this.#slots.get("gradients") as tf.NamedTensorMap;
+  }
+  set gradients(gradients: tf.NamedTensorMap) {
+    this.#slots.put("gradients", gradients);
+  }
+
+  /**
+   * The optimizer's learning rate, per step, finite and >= 0.
+   *
+   * @throws {TypeError} If the optimizer has none.
+   * @throws {RangeError} If it is set to anything else.
+   */
+  get learningRate(): number {
+    return learningRateOf(this.optimizer);
+  }
+  set learningRate(rate: number) {
+    setLearningRate(this.optimizer, checkRate(rate));
+  }
+
+  /** What was cut short: a phase is in here from its cancel until it is entered again. */
+  get cancelled(): ReadonlySet<Cancellable> {
+    const source = this.#run?.pump.actor.getSnapshot().context.cancelled ?? [];
+    if (source !== this.#cancelled.source) this.#cancelled = { source, set: new Set(source) };
+    return this.#cancelled.set;
+  }
+
+  /** Aborts when the innermost phase that is open now is cut short: for `fetch` in a hook. */
+  get signal(): AbortSignal {
+    return this.#running ? this.#run!.pump.signal : new AbortController().signal;
+  }
+
+  /** All that was thrown in this run; the first is what `train()` rejects with. */
+  get failures(): readonly Failure[] {
+    return this.#run?.failures ?? [];
+  }
+
+  /** The XState actor of the run, from `train()` on; that of the last run afterwards. */
+  get actor(): RunActor | undefined {
+    return this.#run?.pump.actor as RunActor | undefined;
+  }
+
+  /**
+   * Trains, validates after every `validationEpochs`-th epoch, and tests at the end, also of a
+   * training that was cancelled. A second call goes on with the trained model.
+   *
+   * @param options How long, and how fast.
+   * @returns How it ended, and the last losses.
+   * @throws {RangeError | TypeError} If the options or the loaders cannot work, before any work.
+   * @throws whatever a callback, the model, the loss, the optimizer or a loader threw.
+   */
+  async train(options: TrainOptions = {}): Promise<TrainResult> {
+    const { epochs = 1, validationEpochs = 1, learningRate } = options;
+    this.#check("train", { epochs, validationEpochs, learningRate });
+    this.epochs = epochs;
+    this.validationEpochs = validationEpochs;
+    if (learningRate !== undefined) this.learningRate = learningRate;
+    this.epoch = 0;
+    this.metrics = {};
+    this.trainLoss = this.validationLoss = this.testLoss = NaN;
+    const outcome = await this.#go("train", options);
+    return this.#result(outcome);
+  }
+
+  /** Validates, and nothing else. */
+  async validate(options: RunOptions = {}): Promise<TrainResult> {
+    this.#check("validate");
+    return this.#result(await this.#go("validate", options));
+  }
+
+  /** Tests, and nothing else. */
+  async test(options: RunOptions = {}): Promise<TrainResult> {
+    this.#check("test");
+    return this.#result(await this.#go("test", options));
+  }
+
+  /**
+   * Predicts, with the model in inference mode.
+   *
+   * @param input One batch of data, which stays yours; or a loader, whose batches may lack labels.
+   * @returns The predictions of all batches, joined along the first axis; they are yours.
+   */
+  async predict(
+    input: tf.Tensor | Loader<Data, Labels>,
+    options: RunOptions = {},
+  ): Promise<Predictions> {
+    this.#check("predict");
+    await this.#go("predict", options, loaderOf(input));
+    return joinOutputs(this.#run!.outputs);
+  }
+
+  /** Stops before the next batch, until {@linkcode resume} or {@linkcode step}. */
+  pause(): boolean {
+    return this.#request({ type: "pause" });
+  }
+
+  /** Goes on after {@linkcode pause}. */
+  resume(): boolean {
+    return this.#request({ type: "resume" });
+  }
+
+  /** While paused, goes on for one batch. */
+  step(): boolean {
+    return this.#request({ type: "step" });
+  }
+
+  /**
+   * Cuts short, from outside or inside, what is under way: queued work is dropped, `signal` aborts,
+   * the hook that is running finishes, then the after hooks run.
+   *
+   * @param phase A `"batch"`; an `"epoch"`, validation or test; or the whole `"train"`ing.
+   * @param reason For the result, if it is the training.
+   * @returns `false` if there is nothing of the kind to cancel.
+   * @throws {TypeError} If the phase is none of these.
+   */
+  cancel(phase: "batch" | "epoch" | "train", reason?: string): boolean {
+    return this.#request(eventOf(`cancel.${phase}`), reason);
+  }
+
+  /**
+   * Whether an event would be accepted now.
+   *
+   * @throws {TypeError} If there is no such event.
+   */
+  can(event: RunEvent): boolean {
+    const checked = eventOf(event);
+    return this.#running && this.#run!.pump.can(checked);
+  }
+
+  /** The mean loss of the pass so far. This reads the device: not for every batch. */
+  async lossSoFar(): Promise<number> {
+    return await this.#run?.mean.read() ?? NaN;
+  }
+
+  #request(event: ReturnType<typeof eventOf>, reason?: string): boolean {
+    return this.#running && this.#run!.pump.request(event, reason);
+  }
+
+  #check(job: Job, options?: Pick<TrainOptions, "epochs" | "validationEpochs" | "learningRate">) {
+    if (this.#running) {
+      throw new Error(
+        `Cannot ${job} as no other run of this Learner must be under way: current phase is ` +
+          `"${this.phase}"`,
+      );
+    }
+    checkStart(job, this as Learner<unknown, unknown, unknown>, options);
+  }
+
+  async #go(job: Job, { signal, inspect }: RunOptions, input?: Loader): Promise<Outcome> {
+    const self = this as unknown as Learner<unknown, unknown, unknown>;
+    const run = new Run(self, this.#slots, { inspect: inspect as never, input });
+    this.#run = run;
+    this.#running = true;
+    const abort = () => this.cancel("train", describeReason(signal!.reason));
+    try {
+      run.pump.start(job);
+      signal?.addEventListener("abort", abort, { once: true });
+      if (signal?.aborted) abort();
+      const outcome = await run.pump.run();
+      if (outcome.status === "failed") throw outcome.error;
+      return outcome;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      await run.dispose();
+      this.#running = false;
+      this.phase = "idle";
+    }
+  }
+
+  #result({ status, reason }: Outcome): TrainResult {
+    const { epoch: epochs, trainLoss, validationLoss, testLoss, metrics } = this;
+    return {
+      status: status as TrainResult["status"],
+      ...reason === undefined ? {} : { reason },
+      epochs,
+      trainLoss,
+      validationLoss,
+      testLoss,
+      metrics: { ...metrics },
+    };
+  }
+}
+
+function describeReason(reason: unknown): string {
+  return reason instanceof Error ? reason.message : String(reason);
+}

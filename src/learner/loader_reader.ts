@@ -1,0 +1,144 @@
+import { type BatchLike, cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
+import { disposeTensors } from "./nested.ts";
+
+/** Where a pass over a loader starts. */
+export interface IterateOptions {
+  /** Which epoch's order to take, 0-based. */
+  epoch?: number;
+  /** How many batches to leave out at the start. */
+  skip?: number;
+  /** Decides the order where the loader has no seed of its own. */
+  seed?: number;
+}
+
+/** An iterator, or an asynchronous one, or one that is asynchronous only where it has to be. */
+export interface BatchSource<Batch> {
+  /** The next batch. */
+  next(): IteratorResult<Batch> | Promise<IteratorResult<Batch>>;
+  /** Ends the pass early. */
+  return?(): unknown;
+}
+
+/** A loader that can start anywhere without building the batches before. */
+export interface SeekableLoader<Data, Labels> {
+  /** The batches of an epoch. */
+  iterate(options: IterateOptions): BatchSource<BatchLike<Data, Labels>>;
+  /** The number of batches, where known. */
+  readonly length?: number;
+}
+
+/** A dataset of `tf.data`. */
+export interface TensorFlowDataset {
+  /** Starts a pass. */
+  iterator(): Promise<{ next(): Promise<IteratorResult<unknown>> }>;
+}
+
+/**
+ * Anything that yields batches: an array, a generator, an async generator, a function that makes
+ * one, a `tf.data.Dataset` or a `DataLoader`.
+ *
+ * The Learner disposes each batch that is yielded; of the batches in an array it takes clones.
+ */
+// deno-lint-ignore no-explicit-any -- batches of tensors in any nesting
+export type Loader<Data = any, Labels = any> =
+  | Iterable<BatchLike<Data, Labels>>
+  | AsyncIterable<BatchLike<Data, Labels>>
+  | (() => Iterable<BatchLike<Data, Labels>> | AsyncIterable<BatchLike<Data, Labels>>)
+  | SeekableLoader<Data, Labels>
+  | TensorFlowDataset;
+
+/** Whether a value can be read as a loader. */
+export function isLoader(value: unknown): value is Loader {
+  if (typeof value === "function") return true;
+  if (typeof value !== "object" || value === null) return false;
+  return Symbol.iterator in value || Symbol.asyncIterator in value || "iterate" in value ||
+    typeof (value as { iterator?: unknown }).iterator === "function";
+}
+
+/** One pass over a loader, batch by batch. */
+export class LoaderReader {
+  readonly #name: string;
+  readonly #iterator: BatchSource<unknown>;
+  readonly #owned: boolean;
+  #index: number;
+  #ended = false;
+  #pending = false;
+
+  private constructor(name: string, iterator: BatchSource<unknown>, owned: boolean, index: number) {
+    this.#name = name;
+    this.#iterator = iterator;
+    this.#owned = owned;
+    this.#index = index;
+  }
+
+  /** Starts a pass; `name` is the loader's key in `dataloaders`. */
+  static async open(name: string, loader: Loader, options: IterateOptions): Promise<LoaderReader> {
+    const { skip = 0 } = options;
+    if ("iterate" in loader) {
+      return new LoaderReader(name, loader.iterate(options), true, skip);
+    }
+    const source = typeof loader === "function" ? loader() : loader;
+    const reader = new LoaderReader(
+      name,
+      "iterator" in source && typeof source.iterator === "function"
+        ? await source.iterator()
+        : iteratorOf(source as Iterable<unknown>),
+      !Array.isArray(source),
+      0,
+    );
+    for (let left = skip; left > 0; left--) {
+      const batch = await reader.next();
+      if (!batch) break;
+      disposeTensors([batch.data, batch.labels]);
+    }
+    return reader;
+  }
+
+  /** The next batch, or `undefined` after the last: at once where the loader is synchronous. */
+  next(): SizedBatch | undefined | Promise<SizedBatch | undefined> {
+    const result = this.#iterator.next();
+    if (!("then" in result)) return this.#take(result);
+    this.#pending = true;
+    return result.then((result) => {
+      this.#pending = false;
+      return this.#take(result);
+    }, (error) => {
+      this.#pending = false;
+      this.#ended = true;
+      throw error;
+    });
+  }
+
+  /** Ends the pass. A loader that is stuck in the middle of a batch is not waited for. */
+  async close(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    const returned = this.#iterator.return?.();
+    if (this.#pending) Promise.resolve(returned).catch(() => {});
+    else await returned;
+  }
+
+  #take(result: IteratorResult<unknown>): SizedBatch | undefined {
+    if (this.#ended) {
+      if (!result.done && this.#owned) disposeTensors(result.value);
+      return;
+    }
+    if (result.done) {
+      this.#ended = true;
+      return;
+    }
+    const value = this.#owned ? result.value : cloneBatch(result.value);
+    try {
+      return toBatch(value, { loader: this.#name, index: this.#index++ });
+    } catch (error) {
+      disposeTensors(value);
+      throw error;
+    }
+  }
+}
+
+function iteratorOf(source: Iterable<unknown> | AsyncIterable<unknown>): BatchSource<unknown> {
+  return Symbol.iterator in source
+    ? source[Symbol.iterator]()
+    : (source as AsyncIterable<unknown>)[Symbol.asyncIterator]() as BatchSource<unknown>;
+}

@@ -1,0 +1,32 @@
+import type { tf } from "../deps/tfjs.ts";
+
+/** The least that a model must be: a function of its inputs, and the weights that are trained. */
+export interface Model<Data = unknown, Predictions = unknown> {
+  /**
+   * Computes predictions, synchronously and out of TensorFlow.js operations.
+   *
+   * @param data of one batch; the first axis counts examples.
+   * @param options `training` is `true` in training only: dropout and batch normalisation differ.
+   */
+  apply(data: Data, options: { training: boolean }): Predictions;
+  /** The weights that the optimizer updates. */
+  readonly trainableVariables: readonly tf.Variable[];
+}
+
+/** The weights of a model that are trained, at this moment: layers can be frozen at any time. */
+export function trainableVariables(model: tf.LayersModel | Model): tf.Variable[] {
+  return "trainableWeights" in model
+    ? model.trainableWeights.map((weight) => weight.read() as tf.Variable)
+    : [...model.trainableVariables];
+}
+
+/** Whether the weights exist: a sequential model without an input shape makes them at first use. */
+export function isBuilt(model: tf.LayersModel | Model): boolean {
+  return !("trainableWeights" in model) || model.built;
+}
+
+/** Whether a value can be trained. */
+export function isModel(value: unknown): value is Model {
+  return typeof (value as Model | undefined)?.apply === "function" &&
+    ("trainableWeights" in (value as object) || "trainableVariables" in (value as object));
+}

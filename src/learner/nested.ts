@@ -1,0 +1,29 @@
+import { tf } from "../deps/tfjs.ts";
+
+/** All tensors in a nested structure; anything else in it is passed over. */
+export function* tensorsIn(nested: unknown): Iterable<tf.Tensor> {
+  if (nested instanceof tf.Tensor) yield nested;
+  else if (typeof nested === "object" && nested !== null && !ArrayBuffer.isView(nested)) {
+    for (const inner of Object.values(nested)) yield* tensorsIn(inner);
+  }
+}
+
+/** The same structure with every tensor replaced. */
+export function mapTensors<T>(nested: T, replace: (tensor: tf.Tensor) => tf.Tensor): T {
+  if (nested instanceof tf.Tensor) return replace(nested) as T;
+  if (Array.isArray(nested)) return nested.map((inner) => mapTensors(inner, replace)) as T;
+  if (typeof nested !== "object" || nested === null || ArrayBuffer.isView(nested)) return nested;
+  return Object.fromEntries(
+    Object.entries(nested).map(([name, inner]) => [name, mapTensors(inner, replace)]),
+  ) as T;
+}
+
+/** Disposes every tensor in a nested structure, but no variable: those belong to models. */
+export function disposeTensors(nested: unknown): void {
+  if (nested instanceof tf.Tensor) disposeTensor(nested);
+  else for (const tensor of tensorsIn(nested)) disposeTensor(tensor);
+}
+
+function disposeTensor(tensor: tf.Tensor): void {
+  if (!tensor.isDisposed && !(tensor instanceof tf.Variable)) tensor.dispose();
+}

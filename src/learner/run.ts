@@ -1,0 +1,264 @@
+import { tf } from "../deps/tfjs.ts";
+import type { CallbackLike } from "../callbacks/callback.ts";
+import { nameOf } from "../callbacks/callback.ts";
+import { CallbackList } from "../callbacks/callback_list.ts";
+import type { Facts } from "../chart/chart.ts";
+import { type HookName, HOOKS, type Phase, type TaskName, type WorkName } from "../chart/hooks.ts";
+import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
+import { keyedRandom } from "../data/keyed_random.ts";
+import { isThenable } from "../is_thenable.ts";
+import type { Learner } from "./learner.ts";
+import { type Loader, LoaderReader } from "./loader_reader.ts";
+import { disposeTensors } from "./nested.ts";
+import { RunningMean } from "../metrics/running_mean.ts";
+import { withRandom } from "./seed.ts";
+import type { Slots } from "./slots.ts";
+import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
+import type { SizedBatch } from "./to_batch.ts";
+
+/** An error, and what was being done when it was thrown. */
+export interface Failure {
+  /** What was thrown. */
+  readonly error: unknown;
+  /** The hook or task that threw. */
+  readonly during: string;
+  /** The name of the callback, if it was one. */
+  readonly callback?: string;
+  /** 0-based. */
+  readonly epoch: number;
+  /** 0-based; -1 before the first of a pass. */
+  readonly batch: number;
+}
+
+/** The parts of a run that draw random numbers apart from one another. */
+const STREAMS: Record<Phase, number> = { idle: 0, train: 1, validate: 2, test: 3, predict: 4 };
+
+/** One run of a Learner: does what the machine names, on the Learner's fields. */
+export class Run implements Performer<CallbackLike>, StepOf {
+  readonly pump: Pump<CallbackLike>;
+  /** All that was thrown; the first ended the run. */
+  readonly failures: Failure[] = [];
+  /** What was predicted, batch by batch. */
+  readonly outputs: unknown[] = [];
+  readonly slots: Slots;
+  /** The mean loss of the pass at hand. */
+  readonly mean = new RunningMean();
+  readonly #learner: Learner<unknown, unknown, unknown>;
+  readonly #input: Loader | undefined;
+  readonly #callbacks = new CallbackList();
+  #reader: LoaderReader | undefined;
+  #batch: SizedBatch | undefined;
+  /** Whether the batch at hand was worked through, so that its loss counts. */
+  #computed = false;
+
+  constructor(
+    learner: Learner<unknown, unknown, unknown>,
+    slots: Slots,
+    options: PumpOptions & { input?: Loader },
+  ) {
+    this.#learner = learner;
+    this.slots = slots;
+    this.#input = options.input;
+    this.pump = new Pump(this, options);
+  }
+
+  get model(): StepOf["model"] {
+    return this.#learner.model as StepOf["model"];
+  }
+
+  get lossFunction(): StepOf["lossFunction"] {
+    return this.#learner.lossFunction;
+  }
+
+  get optimizer(): tf.Optimizer {
+    return this.#learner.optimizer;
+  }
+
+  hook(name: "afterPredict" | "afterLoss"): void {
+    this.pump.runSynchronously(name);
+  }
+
+  facts(): Facts {
+    const { epoch, epochs, validationEpochs, dataloaders } = this.#learner;
+    return {
+      epoch,
+      epochs,
+      loaded: this.#batch !== undefined,
+      validate: dataloaders.validation !== undefined && (epoch + 1) % validationEpochs === 0,
+      test: dataloaders.test !== undefined,
+    };
+  }
+
+  listeners(hook: HookName): readonly CallbackLike[] {
+    const { phase } = HOOKS[hook];
+    if (phase) this.#learner.phase = phase;
+    return this.#callbacks.listeners(hook, this.#learner.callbacks);
+  }
+
+  call(callback: CallbackLike, hook: HookName): unknown {
+    return callback[hook]!(this.#learner);
+  }
+
+  failed(error: unknown, work: WorkName | HookName, callback?: CallbackLike): void {
+    if (this.failures.some((failure) => failure.error === error)) return;
+    const { epoch, batchIndex: batch } = this.#learner;
+    const name = callback && nameOf(callback);
+    this.failures.push({ error, during: work, callback: name, epoch, batch });
+    if (error instanceof Error && error.stack) {
+      const where = name ? `${name}.${work}` : work;
+      error.stack += `\n    in ${where} (epoch ${epoch}, batch ${batch})`;
+    }
+  }
+
+  perform(task: TaskName): void | Promise<void> {
+    switch (task) {
+      case "openTrain":
+        return this.#open("train", this.#learner.dataloaders.train);
+      case "openValidation":
+        this.#learner.phase = "validate";
+        return this.#open("validation", this.#learner.dataloaders.validation);
+      case "openTest":
+        return this.#open("test", this.#learner.dataloaders.test);
+      case "openPredict":
+        this.#learner.phase = "predict";
+        return this.#open("predict", this.#input);
+      case "fetch":
+        return this.#fetch();
+      case "compute":
+        return this.#seeded(compute);
+      case "step":
+        update(this);
+        this.#computed = true;
+        return;
+      case "evaluate":
+        this.#seeded(evaluate);
+        this.#computed = true;
+        return;
+      case "predict":
+        this.#seeded(predictOnly);
+        this.outputs.push(this.slots.take("predictions"));
+        return;
+      case "disposeBatch":
+        return this.#disposeBatch();
+      case "closeLoader":
+        return this.#close();
+      case "advance":
+        this.#learner.epoch++;
+        return;
+    }
+  }
+
+  /** Leaves nothing behind, however the run ended. */
+  async dispose(): Promise<void> {
+    this.#batch = undefined;
+    this.slots.dispose();
+    this.mean.reset();
+    await this.#reader?.close();
+  }
+
+  async #open(name: string, loader: Loader | undefined): Promise<void> {
+    if (loader === undefined) {
+      throw new TypeError(`Cannot read batches as dataloaders.${name} must be set: it is missing`);
+    }
+    const { epoch, seed } = this.#learner;
+    this.mean.reset();
+    this.#learner.batchIndex = -1;
+    this.#reader = await LoaderReader.open(name, loader, { epoch, seed });
+  }
+
+  #fetch(): void | Promise<void> {
+    const reader = this.#reader!;
+    this.#batch = undefined;
+    const next = reader.next();
+    if (!isThenable(next)) return this.#take(next);
+    return this.#abandonable(next).then((batch) => this.#take(batch));
+  }
+
+  /** A loader that is stuck does not hold up a cancel: its late batch is disposed on arrival. */
+  #abandonable<T>(next: Promise<T>): Promise<T> {
+    const { signal } = this.pump;
+    return new Promise((resolve, reject) => {
+      const abandon = () => {
+        this.#reader?.close();
+        reject(signal.reason);
+      };
+      signal.addEventListener("abort", abandon, { once: true });
+      next.then(resolve, reject).finally(() => signal.removeEventListener("abort", abandon));
+    });
+  }
+
+  #take(batch: SizedBatch | undefined): void {
+    this.#batch = batch;
+    this.#computed = false;
+    const learner = this.#learner;
+    if (batch) {
+      learner.batchIndex++;
+      learner.batchSize = batch.size;
+      this.slots.put("data", batch.data);
+      this.slots.put("labels", batch.labels);
+    } else if (learner.batchIndex === -1) {
+      throw new RangeError(
+        `Cannot ${learner.phase} as the loader must yield at least one batch: it yielded none ` +
+          "(a generator runs only once: pass a function that makes one)",
+      );
+    }
+  }
+
+  #seeded(work: (step: StepOf) => void): void {
+    const { seed, epoch, batchIndex, phase } = this.#learner;
+    if (seed === undefined) return work(this);
+    withRandom(keyedRandom(seed, epoch, batchIndex, STREAMS[phase]), () => work(this));
+  }
+
+  #disposeBatch(): void {
+    if (this.#computed && !this.#learner.cancelled.has("batch")) {
+      const loss = this.slots.take("loss");
+      if (loss instanceof tf.Tensor && !loss.isDisposed) this.mean.add(loss, this.#batch!.size);
+    }
+    this.#computed = false;
+    this.#batch = undefined;
+    this.slots.dispose();
+  }
+
+  async #close(): Promise<void> {
+    const learner = this.#learner;
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (this.#batch) this.#disposeBatch();
+    if (!reader) return;
+    try {
+      const loss = await this.mean.read();
+      if (learner.phase === "train") learner.trainLoss = learner.metrics["train.loss"] = loss;
+      else if (learner.phase === "validate") {
+        learner.validationLoss = learner.metrics["validation.loss"] = loss;
+      } else if (learner.phase === "test") learner.testLoss = learner.metrics["test.loss"] = loss;
+    } finally {
+      this.mean.reset();
+      await reader.close();
+    }
+  }
+}
+
+/** Joins the predictions of all batches along the first axis. */
+export function joinOutputs<Predictions>(outputs: unknown[]): Predictions {
+  try {
+    return join(outputs) as Predictions;
+  } finally {
+    if (outputs.length > 1) disposeTensors(outputs);
+  }
+}
+
+function join(parts: unknown[]): unknown {
+  const [first] = parts;
+  if (parts.length === 1) return first;
+  if (first instanceof tf.Tensor) return tf.concat(parts as tf.Tensor[], 0);
+  if (Array.isArray(first)) {
+    return first.map((_, index) => join(parts.map((part) => (part as unknown[])[index])));
+  }
+  return Object.fromEntries(
+    Object.keys(first as object).map((name) => [
+      name,
+      join(parts.map((part) => (part as Record<string, unknown>)[name])),
+    ]),
+  );
+}

@@ -1,0 +1,45 @@
+import { keyedRandom } from "../data/keyed_random.ts";
+
+/**
+ * Runs a synchronous function in a world where `Math.random` draws from a generator of ours.
+ *
+ * TensorFlow.js seeds each of its random operations from `Math.random` unless told otherwise: this
+ * is what keys dropout, noise and initializers, in stock layers too.
+ */
+export function withRandom<T>(random: () => number, work: () => T): T {
+  const { random: original } = Math;
+  Math.random = random;
+  try {
+    return work();
+  } finally {
+    Math.random = original;
+  }
+}
+
+/**
+ * Builds something random, such as a model with its initial weights, so that it comes out the same
+ * every time.
+ *
+ * @param seed Any safe integer.
+ * @param build Synchronous; all that it draws from `Math.random` or TensorFlow.js depends on `seed`.
+ * @returns What `build` returned.
+ * @throws {TypeError} If `build` is asynchronous: others would draw from the same numbers.
+ *
+ * @example
+ * ```ts
+ * import { tf, withSeed } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const draw = () => tf.tidy(() => tf.randomNormal([3]).arraySync());
+ * assertEquals(withSeed(42, draw), withSeed(42, draw));
+ * ```
+ */
+export function withSeed<T>(seed: number, build: () => T): T {
+  const built = withRandom(keyedRandom(seed), build);
+  if (typeof (built as { then?: unknown } | undefined)?.then === "function") {
+    throw new TypeError(
+      "Cannot build with a seed as the function must be synchronous: it returned a promise",
+    );
+  }
+  return built;
+}

@@ -1,0 +1,116 @@
+/**
+ * One batch, numerically: predict -> loss -> gradients -> update.
+ *
+ * @module
+ */
+import { tf } from "../deps/tfjs.ts";
+import type { Model } from "./model.ts";
+import { isBuilt, trainableVariables } from "./model.ts";
+import type { Slots } from "./slots.ts";
+
+/** Who is asked for the parts of a step. */
+export interface StepOf {
+  readonly model: tf.LayersModel | Model;
+  // deno-lint-ignore no-explicit-any -- typed where the Learner is made
+  readonly lossFunction: (predictions: any, labels: any) => tf.Tensor;
+  readonly optimizer: tf.Optimizer;
+  /** What the hooks may read and replace in the middle of the step. */
+  readonly slots: Slots;
+  /** Runs a hook in the middle of the step. */
+  hook(name: "afterPredict" | "afterLoss"): void;
+}
+
+/** Predictions, loss and gradients of a batch of training. */
+export function compute(step: StepOf): void {
+  const { slots, model } = step;
+  try {
+    const { value, grads } = tf.tidy(() => {
+      const forward = () => predictAndLose(step, true) as tf.Scalar;
+      if (!isBuilt(model)) model.apply(slots.get("data") as tf.Tensor, { training: false });
+      return tf.variableGrads(forward, checkedVariables(model));
+    });
+    slots.put("loss", value);
+    slots.put("gradients", grads);
+  } catch (error) {
+    disposeTape();
+    slots.take("loss");
+    if (!(error instanceof Error) || !error.message.startsWith("Cannot find a connection")) {
+      throw error;
+    }
+    throw new TypeError(
+      "Cannot train as the loss must depend on the model's trainable weights: " +
+        "current loss has no gradient for any of them",
+      { cause: error },
+    );
+  }
+}
+
+/** Predictions and loss of a batch of validation or test. */
+export function evaluate(step: StepOf): void {
+  tf.tidy(() => {
+    predictAndLose(step, false);
+    step.slots.keep("loss");
+  });
+}
+
+/** Predictions of a batch, with no loss. */
+export function predictOnly(step: StepOf): void {
+  tf.tidy(() => {
+    predict(step, false);
+  });
+}
+
+/** Updates the weights. */
+export function update({ optimizer, slots }: StepOf): void {
+  const gradients = slots.get("gradients") as tf.NamedTensorMap;
+  optimizer.applyGradients(gradients);
+}
+
+/** Predictions, kept both before and after the hook: it may replace them, or throw. */
+function predict(step: StepOf, training: boolean): void {
+  const { slots } = step;
+  const model = step.model as Model;
+  slots.put("predictions", model.apply(slots.get("data"), { training }));
+  slots.keep("predictions");
+  step.hook("afterPredict");
+  slots.keep("predictions");
+}
+
+function predictAndLose(step: StepOf, training: boolean): tf.Tensor {
+  const { slots } = step;
+  predict(step, training);
+  slots.put("loss", step.lossFunction(slots.get("predictions"), slots.get("labels")));
+  step.hook("afterLoss");
+  return checkedLoss(slots.get("loss"));
+}
+
+/** The weights to train, or a clear error. */
+export function checkedVariables(model: tf.LayersModel | Model): tf.Variable[] {
+  const variables = trainableVariables(model).filter(({ trainable }) => trainable);
+  if (variables.length > 0) return variables;
+  throw new RangeError(
+    "Cannot train as the model must have a trainable weight: it has none " +
+      "(are all its layers frozen?)",
+  );
+}
+
+function checkedLoss(loss: unknown): tf.Tensor {
+  if (loss instanceof tf.Tensor && loss.rank === 0) return loss;
+  const actual = loss instanceof tf.Tensor ? `a tensor of shape [${loss.shape}]` : String(loss);
+  throw new TypeError(
+    `Cannot train as the loss function must return a scalar: current value is ${actual}`,
+  );
+}
+
+/**
+ * Frees what the engine keeps for a gradient that is not going to be computed, because something
+ * threw in the middle: TensorFlow.js itself frees it only at the end of the backward pass.
+ */
+function disposeTape(): void {
+  const { state } = tf.engine() as unknown as {
+    state: { activeTape: { saved?: tf.Tensor[] }[] | null; gradientDepth: number };
+  };
+  if (state.gradientDepth > 0) return;
+  for (const { saved } of state.activeTape ?? []) tf.dispose(saved ?? []);
+  state.activeTape = null;
+}

@@ -1,0 +1,90 @@
+import { tf } from "../deps/tfjs.ts";
+import type { Batch } from "../data/batch.ts";
+import { mapTensors, tensorsIn } from "./nested.ts";
+
+/** A batch in any of the shapes that a loader may yield. */
+export type BatchLike<Data, Labels> =
+  | readonly [data: Data, labels: Labels]
+  | { readonly data: Data; readonly labels: Labels }
+  | { readonly xs: Data; readonly ys: Labels };
+
+/** A batch as the Learner sees it. */
+export interface SizedBatch extends Batch<unknown, unknown> {
+  /** The number of examples. */
+  readonly size: number;
+}
+
+/** Where a batch comes from, for messages. */
+export interface BatchOrigin {
+  /** The key of the loader in `dataloaders`. */
+  loader: string;
+  /** 0-based. */
+  index: number;
+}
+
+/**
+ * Brings what a loader yielded into one shape.
+ *
+ * @throws {TypeError} if it is not a batch, or if data and labels differ in length.
+ */
+export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
+  const parts = split(value, origin);
+  if (!parts) {
+    throw new TypeError(
+      `Cannot use batch ${origin.index} of the ${origin.loader} loader as it must be ` +
+        `[data, labels], { data, labels } or { xs, ys }: current value is ${describe(value)}`,
+    );
+  }
+  for (const tensor of tensorsIn(parts)) {
+    if (!tensor.isDisposed) continue;
+    throw new TypeError(
+      `Cannot use batch ${origin.index} of the ${origin.loader} loader as its tensors must be ` +
+        "alive: one is disposed. The Learner disposes each batch after use: " +
+        "yield new tensors or clones",
+    );
+  }
+  const [data, labels] = parts;
+  const size = lengthOf(data);
+  const labelled = lengthOf(labels);
+  if (size === undefined) {
+    throw new TypeError(
+      `Cannot use batch ${origin.index} of the ${origin.loader} loader as its data must be ` +
+        `tensors whose first axis counts examples: current value is ${describe(data)}`,
+    );
+  }
+  if (labelled !== undefined && labelled !== size) {
+    throw new TypeError(
+      `Cannot use batch ${origin.index} of the ${origin.loader} loader as data and labels must ` +
+        `have the same length: current lengths are ${size} and ${labelled}`,
+    );
+  }
+  return { data, labels, size };
+}
+
+/** A batch of the same tensors that may be disposed without disposing the original. */
+export function cloneBatch(value: unknown): unknown {
+  return mapTensors(value, (tensor) => tensor.clone());
+}
+
+function split(value: unknown, { loader }: BatchOrigin): [unknown, unknown] | undefined {
+  if (loader === "predict" && value instanceof tf.Tensor) return [value, undefined];
+  if (typeof value !== "object" || value === null || value instanceof tf.Tensor) return;
+  if (Array.isArray(value)) return value.length === 2 ? [value[0], value[1]] : undefined;
+  const batch = value as Record<string, unknown>;
+  const unlabelled = loader === "predict";
+  if ("data" in batch && (unlabelled || "labels" in batch)) return [batch.data, batch.labels];
+  if ("xs" in batch && (unlabelled || "ys" in batch)) return [batch.xs, batch.ys];
+}
+
+/** The length of the first axis of the first tensor. */
+function lengthOf(nested: unknown): number | undefined {
+  if (nested instanceof tf.Tensor) return nested.shape[0];
+  for (const tensor of tensorsIn(nested)) return tensor.shape[0];
+}
+
+function describe(value: unknown): string {
+  if (value instanceof tf.Tensor) return `a tensor of shape [${value.shape}]`;
+  if (Array.isArray(value)) return `an array of length ${value.length}`;
+  if (typeof value !== "object" || value === null) return String(value);
+  return `an object with the keys ${Object.keys(value).join(", ") || "(none)"}`;
+}

@@ -5,19 +5,21 @@
  * @module
  */
 import { TextLineStream } from "./lines.ts";
-import { adam, crossEntropy, selectBackend, tf } from "../../mod.ts";
+import { adam, crossEntropy, Learner, selectBackend, tf } from "../../mod.ts";
 import { models } from "./models.ts";
 
 /** How a worker trains. */
 export interface Variant {
   /** `ours`, or the backend with tfjs's own kernels. */
   kernels: "ours" | "wasm" | "cpu";
-  /** Our optimizer and loss, those of tfjs, or tfjs's `model.fit`. */
-  loop: "ours" | "tfjs" | "fit";
+  /** A Learner, a plain loop, or tfjs's `model.fit`. */
+  loop: "learner" | "plain" | "fit";
+  /** Our optimizer and loss, or those of tfjs. */
+  parts: "ours" | "tfjs";
   threads?: number;
 }
 
-const { kernels, loop, threads } = JSON.parse(Deno.args[0]) as Variant;
+const { kernels, loop, parts, threads } = JSON.parse(Deno.args[0]) as Variant;
 
 if (kernels === "ours") await selectBackend({ prefer: "wasm", threads, quiet: true });
 else {
@@ -50,17 +52,30 @@ function prepare(name: string): Steps {
       tf.dispose([many, answers]);
     };
   }
-  const optimizer = loop === "ours" ? adam(1e-3) : tf.train.adam(1e-3);
-  const loss = (): tf.Scalar => {
-    const predictions = model.apply(data, { training: true }) as tf.Tensor2D;
-    if (loop === "ours") return crossEntropy(predictions, labels);
-    return tf.losses.softmaxCrossEntropy(onehot, predictions);
-  };
+  const optimizer = parts === "ours" ? adam(1e-3) : tf.train.adam(1e-3);
+  const [lossFunction, answers] = parts === "ours"
+    ? [crossEntropy, labels]
+    : [(x: tf.Tensor, y: tf.Tensor) => tf.losses.softmaxCrossEntropy(y, x).asScalar(), onehot];
+  if (loop === "learner") {
+    // Every batch is the Learner's own, to dispose.
+    const batches = function* (count: number) {
+      for (let i = 0; i < count; i++) {
+        yield [data.clone(), answers.clone()] as [tf.Tensor, tf.Tensor];
+      }
+    };
+    return async (count) => {
+      const dataloaders = { train: { [Symbol.iterator]: () => batches(count) } };
+      await new Learner({ model, optimizer, lossFunction, dataloaders }).train();
+    };
+  }
   return async (count) => {
     let last: tf.Scalar | null = null;
     for (let i = 0; i < count; i++) {
       last?.dispose();
-      last = optimizer.minimize(loss, true);
+      last = optimizer.minimize(
+        () => lossFunction(model.apply(data, { training: true }) as tf.Tensor, answers),
+        true,
+      );
     }
     await last?.data();
     last?.dispose();

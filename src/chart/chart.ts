@@ -16,7 +16,7 @@ export interface ChartContext {
   epoch: number;
   /** How many epochs this training has. */
   epochs: number;
-  /** How many batches of the current pass are behind us. */
+  /** How many batches of the current pass were begun. */
   batch: number;
   /** Whether the run stops before its next batch. */
   hold: boolean;
@@ -77,10 +77,9 @@ const chart = setup({
     begin: assign(({ context, event }, { phase }: { phase: Cancellable }) => ({
       epoch: event.type === "next" ? event.epoch : context.epoch,
       epochs: event.type === "next" ? event.epochs : context.epochs,
-      batch: phase === "batch" ? context.batch : 0,
+      batch: phase === "batch" ? context.batch + 1 : 0,
       cancelled: context.cancelled.filter((other) => other !== phase),
     })),
-    count: assign({ batch: ({ context }) => context.batch + 1 }),
     mark: assign({
       cancelled: ({ context }, { phases }: { phases: readonly Cancellable[] }) => [
         ...new Set([...context.cancelled, ...phases]),
@@ -152,7 +151,7 @@ function pass(is: Pass) {
       },
       batch: {
         entry: [begin("batch"), ...is.beforeBatch],
-        exit: ["count", ...is.afterBatch, "disposeBatch"],
+        exit: [...is.afterBatch, "disposeBatch"],
         initial: steps[0],
         on: {
           "cancel.batch": { target: ".cancelled", actions: ["drop", mark("batch")] },

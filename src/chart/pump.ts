@@ -20,6 +20,7 @@ import {
   type WorkName,
 } from "./hooks.ts";
 import { isThenable } from "../is_thenable.ts";
+import { yieldToEventLoop } from "./yield_to_event_loop.ts";
 import { Signals } from "./signals.ts";
 
 /** Who does the work that the machine names. */
@@ -58,7 +59,7 @@ export interface PumpOptions {
 const OBSOLETE = Symbol("obsolete");
 
 /** After how many ms of work timers and sockets get their turn. */
-const YIELD_AFTER = 40;
+const YIELD_AFTER = 50;
 
 const ABORTED = "The phase in which this signal was read was cut short";
 
@@ -100,7 +101,6 @@ export class Pump<Listener> {
       drop: ({ event }: { event: ChartEvent }) => this.#drop(event),
     };
     this.actor = createActor(machine.provide({ actions: actions as never }), { inspect });
-    this.actor.subscribe({ complete: () => this.#wake?.(), error: () => this.#wake?.() });
   }
 
   /** Aborts when the innermost phase that is open now is cut short. */
@@ -280,15 +280,17 @@ export class Pump<Listener> {
   }
 
   async #yield(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await yieldToEventLoop();
     this.#yielded = performance.now();
   }
 
   /** Waits for an event from outside. The timer keeps the process alive meanwhile. */
   async #woken(): Promise<void> {
     const alive = setInterval(() => {}, 2 ** 30);
+    const stopped = this.actor.subscribe({ complete: () => this.#wake?.() });
     await new Promise<void>((resolve) => this.#wake = resolve);
     this.#wake = undefined;
+    stopped.unsubscribe();
     clearInterval(alive);
   }
 }

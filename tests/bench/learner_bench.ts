@@ -1,0 +1,149 @@
+/**
+ * What a Learner costs beside the computing itself: `deno task bench`.
+ *
+ * @module
+ */
+import { cpuUsage } from "node:process";
+import {
+  adam,
+  crossEntropy,
+  DataLoader,
+  Learner,
+  selectBackend,
+  TensorDataset,
+  tf,
+  withSeed,
+} from "../../mod.ts";
+import { HOOK_NAMES, type TaskName } from "../../src/chart/hooks.ts";
+import { Run } from "../../src/learner/run.ts";
+import { Slots } from "../../src/learner/slots.ts";
+import { median } from "./median.ts";
+import { models } from "./models.ts";
+
+declare const gc: () => void;
+
+/** A run whose steps compute nothing: what is left is the machine, the pump and the loop. */
+class EmptyRun extends Run {
+  override perform(task: TaskName): void | Promise<void> {
+    if (task !== "compute" && task !== "step") return super.perform(task);
+  }
+}
+
+/** Batches that cost nothing: variables are never disposed. */
+function batches(count: number) {
+  const x = tf.variable(tf.zeros([1, 1]));
+  return function* () {
+    for (let index = 0; index < count; index++) yield [x, x] as const;
+  };
+}
+
+async function runEmpty(count: number, callbacks: object[]): Promise<void> {
+  const model = { apply: (x: tf.Tensor) => x, trainableVariables: [tf.variable(tf.scalar(0))] };
+  const learner = new Learner({
+    model,
+    optimizer: tf.train.sgd(0.1),
+    lossFunction: () => tf.scalar(0),
+    dataloaders: { train: batches(count) },
+    callbacks,
+  });
+  learner.epochs = 1;
+  const run = new EmptyRun(
+    learner as unknown as Learner<unknown, unknown, unknown>,
+    new Slots(),
+    {},
+  );
+  run.pump.start("train");
+  await run.pump.run();
+}
+
+/** CPU time of all threads per batch, µs. */
+async function costOfBatch(callbacks: object[]): Promise<number> {
+  const count = 20_000;
+  await runEmpty(count, callbacks);
+  const rounds: number[] = [];
+  for (let round = 0; round < 7; round++) {
+    const before = cpuUsage();
+    await runEmpty(count, callbacks);
+    const { user, system } = cpuUsage(before);
+    rounds.push((user + system) / count);
+  }
+  return median(rounds);
+}
+
+/** How much the heap grows between batch 20,000 and batch 200,000, MB. */
+async function heapGrowth(): Promise<number> {
+  let batch = 0;
+  let early = 0;
+  let late = 0;
+  const heap = () => (gc(), gc(), Deno.memoryUsage().heapUsed / 2 ** 20);
+  await runEmpty(200_001, [{
+    afterBatch() {
+      batch++;
+      if (batch === 20_000) early = heap();
+      if (batch === 200_000) late = heap();
+    },
+  }]);
+  return late - early;
+}
+
+/** The median time of a Learner's epoch over that of a hand-written loop, rounds interleaved. */
+async function ratioToBareLoop(rounds: number): Promise<number> {
+  const steps = 60;
+  const dataset = new TensorDataset({
+    data: { values: new Float32Array(steps * 64 * 784).fill(0.5), shape: [steps * 64, 784] },
+    labels: { values: new Int32Array(steps * 64), shape: [steps * 64] },
+  });
+  const loader = new DataLoader({ dataset, batchSize: 64 });
+  const learner = new Learner({
+    model: withSeed(1, models.mlp.build),
+    optimizer: adam(1e-3),
+    lossFunction: crossEntropy,
+    dataloaders: { train: loader },
+  });
+  const model = withSeed(1, models.mlp.build);
+  const optimizer = adam(1e-3);
+  const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+  const bare = () => {
+    for (const { data, labels } of loader.iterate({ epoch: 0 })) {
+      const { value, grads } = tf.variableGrads(
+        () =>
+          crossEntropy(
+            model.apply(data, { training: true }) as tf.Tensor,
+            labels as tf.Tensor,
+          ) as tf.Scalar,
+        variables,
+      );
+      optimizer.applyGradients(grads);
+      tf.dispose([value, grads, data, labels]);
+    }
+  };
+  const timeOf = async (work: () => unknown) => {
+    const began = performance.now();
+    await work();
+    return performance.now() - began;
+  };
+  const ratios: number[] = [];
+  for (let round = -3; round < rounds; round++) {
+    // Each takes the first turn every other time: whoever comes second finds the caches warm.
+    let [ours, theirs] = [0, 0];
+    if (round % 2) ours = await timeOf(() => learner.train());
+    theirs = await timeOf(bare);
+    if (!(round % 2)) ours = await timeOf(() => learner.train());
+    if (round >= 0) ratios.push(ours / theirs);
+  }
+  return median(ratios);
+}
+
+const ten = Array.from({ length: 10 }, (_, index) => {
+  const hooks = HOOK_NAMES.filter((hook) => hook.endsWith("Batch") && hook !== "onCancelBatch");
+  return { priority: index, ...Object.fromEntries(hooks.map((hook) => [hook, () => {}])) };
+});
+
+const choice = await selectBackend({ prefer: "wasm" });
+console.log(`backend: ${choice.name}`);
+console.log(`CPU per batch, no callbacks: ${(await costOfBatch([])).toFixed(1)} µs (<= 40)`);
+console.log(`CPU per batch, ten callbacks: ${(await costOfBatch(ten)).toFixed(1)} µs (<= 60)`);
+console.log(`heap after 200,000 batches over 20,000: ${(await heapGrowth()).toFixed(2)} MB (<= 2)`);
+console.log(
+  `Learner over bare loop, MLP at batch 64: ${(await ratioToBareLoop(41)).toFixed(3)} (<= 1.03)`,
+);

@@ -59,19 +59,21 @@ Deno.test("ProgressBar draws a bar with loss, speed and time left, and removes i
   using time = new FakeTime();
   const wait = { priority: 400, afterBatch: () => time.tick(1000) };
   const { learner, weight } = learnerOf(true, texts, [wait]);
-  const [first, second] = [...(learner.dataloaders.train as () => Iterable<never>)()];
-  learner.dataloaders.train = [first, second];
+  const [one, two] = [...(learner.dataloaders.train as () => Iterable<never>)()];
+  learner.dataloaders.train = [one, two];
   const draw = spy((_: AnyLearner) => {});
   learner.callbacks.push({ priority: 501, afterBatch: draw });
   await learner.train();
   assertSpyCalls(draw as never, 2);
   assertStringIncludes(
     texts[0],
-    `\r\x1b[2Kepoch 1/1  ${"━".repeat(12)}${"─".repeat(12)}  1/2  2 examples/s  loss `,
+    `\r\x1b[2Kepoch 1/1  ${"━".repeat(12)}${"─".repeat(12)}  1/2  2 ex`,
   );
   assertMatch(texts[0], /0:01 left$/);
+  const second = texts.find((text) => text.includes("2/2"))!;
+  assertMatch(second, /━{24} {2}2\/2 {2}2 examples\/s {2}loss \d\.\d{4} {2}0:00 left$/);
   assertEquals(texts.filter((text) => text === "\r\x1b[2K").length >= 1, true);
-  tf.dispose([first, second]);
+  tf.dispose([one, two]);
   weight.dispose();
 });
 

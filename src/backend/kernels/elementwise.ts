@@ -25,7 +25,7 @@ function sum(
   const result = heap.output(keepDims ? [...axes.map(() => 1), ...rest] : rest);
   const columns = sizeOf(rest);
   const rows = sizeOf(x.shape) / columns;
-  const part = heap.scratch(columns);
+  const part = heap.shared(columns * 4);
   heap.run("sumColumns", [heap.at(x), rows, columns, heap.at(result), part]);
   return result;
 }
@@ -48,14 +48,13 @@ function activationAndBiasGradient(
   const rows = sizeOf(y.shape) / columns;
   const result = heap.output(y.shape), total = heap.output([columns]);
   const [from, at, to, bias] = [dy, y, result, total].map((tensor) => heap.at(tensor));
-  heap.run(
-    "activationAndBiasGradient",
-    [
-      ...[from, at, to, rows, columns, 0, columns, activations[activation]!, bias],
-      heap.scratch(columns),
-    ],
-    { argument: 5, multiple: 16, work: rows * columns * 4 },
-  );
+  const code = activations[activation]!;
+  // The sums of a part of the columns; scratch memory holds those of any layer but the very widest.
+  const fits = columns * 4 <= 2 ** 20;
+  const part = fits ? heap.scratch() : heap.shared(columns * 4);
+  const args = [from, at, to, rows, columns, 0, columns, code, bias, part];
+  const split = { argument: 5, multiple: 16, work: rows * columns * 4 };
+  heap.run("activationAndBiasGradient", args, fits ? split : undefined);
   return [result, total];
 }
 

@@ -11,6 +11,7 @@ export {
   activationAndBiasGradient,
   activationGradient,
   addSegments,
+  squareRoot,
   sumColumns,
 } from "./elementwise";
 export { crossEntropy } from "./cross_entropy";

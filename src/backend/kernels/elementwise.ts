@@ -12,6 +12,13 @@ function identity(heap: Heap, { x }: Inputs) {
   return x.dtype === "string" ? undefined : heap.alias(x);
 }
 
+function squareRoot(heap: Heap, { x }: Inputs) {
+  if (!areFloats(x)) return;
+  const y = heap.output(x.shape);
+  heap.run("squareRoot", [heap.at(x), heap.at(y), sizeOf(x.shape)]);
+  return y;
+}
+
 /** A sum over leading axes is one of columns; tfjs would transpose first. */
 function sum(
   heap: Heap,
@@ -106,6 +113,7 @@ function prelu(_: Heap, { x, alpha }: Inputs) {
 export const elementwiseKernels: KernelTable = {
   Identity: identity,
   Prelu: prelu,
+  Sqrt: squareRoot,
   StridedSlice: stridedSlice,
   Sum: sum,
   TrainchartActivationGradient: activationGradient,

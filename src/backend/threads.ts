@@ -20,7 +20,7 @@ interface Start {
 /** The places in {@linkcode Start.control}. */
 const CALLS = 0, ANSWERS = 1, FAILED = 2;
 
-/** How often a thread looks for a call, or for an answer, before it sleeps: about 50 µs. */
+/** How often a thread looks for a call, or for an answer, before it sleeps: about 0.1 ms. */
 const spins = 10_000;
 
 /** How long a thread may take that shares work with one that is done, in ms. */

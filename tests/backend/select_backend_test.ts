@@ -1,4 +1,10 @@
-import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertLess,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { selectBackend, tf } from "../../mod.ts";
 
 const granted = (await Promise.all([
@@ -70,4 +76,19 @@ Deno.test("selectBackend() never takes a software adapter unasked", async () => 
   const { name, reason } = await selectBackend({ quiet: true });
   if (/software adapter/.test(reason)) assertEquals(name === "webgpu", false);
   assertEquals(name, tf.getBackend());
+});
+
+Deno.test("selectBackend() takes the build without fused multiply-adds if asked", {
+  ignore: !granted,
+}, async () => {
+  const product = () =>
+    tf.tidy(() => {
+      const x = tf.tensor2d(Array.from({ length: 33 * 19 }, (_, i) => Math.sin(i)), [33, 19]);
+      return x.matMul(x, true).dataSync();
+    });
+  const { reason } = await selectBackend({ prefer: "wasm", relaxed: false, quiet: true });
+  assertMatch(reason, /^WebAssembly with SIMD$/);
+  const plain = product();
+  await selectBackend({ prefer: "wasm", quiet: true });
+  product().forEach((x, i) => assertLess(Math.abs(x - plain[i]), 1e-5));
 });

@@ -21,7 +21,7 @@ const { values } = parseArgs({
 });
 
 /** Steps a turn: less than a tenth of a second of the fastest. */
-const steps: Record<string, number> = { mlp: 30, cnn: 3, tiny: 200 };
+const steps: Record<string, number> = { mlp: 50, cnn: 5, tiny: 400 };
 
 interface Contender {
   name: string;

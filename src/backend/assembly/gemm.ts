@@ -1,6 +1,59 @@
 /** Products of matrices. */
 import { BIAS, block, BLOCK_A, BLOCK_B, blockDepth, listRows, MC, NC, padBias, todoAt } from "./panel";
 import { packAcross, packAlong } from "./pack";
+import { activate, madd } from "./vector";
+
+/**
+ * Columns `n0` to `n1` of one row times a matrix: memory sets the pace, so that rows of the matrix
+ * are read from end to end, and nothing is packed.
+ */
+function multiplyRow(
+  a: usize,
+  step: usize,
+  b: usize,
+  stride: usize,
+  c: usize,
+  depth: i32,
+  n0: i32,
+  n1: i32,
+  bias: usize,
+  activation: i32,
+): void {
+  let n = n0;
+  for (; n + 16 <= n1; n += 16) {
+    const offset = <usize> n << 2;
+    let x0 = f32x4.splat(0), x1 = x0, x2 = x0, x3 = x0;
+    let p = a, q = b + offset;
+    for (let k = 0; k < depth; k++, p += step, q += stride) {
+      const value = v128.load32_splat(p);
+      x0 = madd(value, v128.load(q), x0);
+      x1 = madd(value, v128.load(q, 16), x1);
+      x2 = madd(value, v128.load(q, 32), x2);
+      x3 = madd(value, v128.load(q, 48), x3);
+    }
+    if (bias) {
+      x0 = f32x4.add(x0, v128.load(bias + offset));
+      x1 = f32x4.add(x1, v128.load(bias + offset, 16));
+      x2 = f32x4.add(x2, v128.load(bias + offset, 32));
+      x3 = f32x4.add(x3, v128.load(bias + offset, 48));
+    }
+    const to = c + offset;
+    v128.store(to, activate(x0, activation));
+    v128.store(to, activate(x1, activation), 16);
+    v128.store(to, activate(x2, activation), 32);
+    v128.store(to, activate(x3, activation), 48);
+  }
+  for (; n < n1; n++) {
+    const offset = <usize> n << 2;
+    let x = f32x4.splat(0);
+    let p = a, q = b + offset;
+    for (let k = 0; k < depth; k++, p += step, q += stride) {
+      x = madd(v128.load32_splat(p), v128.load32_splat(q), x);
+    }
+    if (bias) x = f32x4.add(x, v128.load32_splat(bias + offset));
+    store<f32>(c + offset, f32x4.extract_lane(activate(x, activation), 0));
+  }
+}
 
 /**
  * Rows `m0` to `m1` and columns `n0` to `n1` of `activation(a b + bias)`, `[rows, columns]`.
@@ -31,6 +84,14 @@ export function gemm(
   const strideA = <usize> (transposeA ? rows : depth) << 2;
   const strideB = <usize> (transposeB ? depth : columns) << 2;
   const strideC = <usize> columns << 2;
+  if (m1 - m0 <= 2 && !transposeB) {
+    for (let m = m0; m < m1; m++) {
+      const from = a + (transposeA ? <usize> m << 2 : <usize> m * strideA);
+      const step = transposeA ? strideA : 4;
+      multiplyRow(from, step, b, strideB, c + <usize> m * strideC, depth, n0, n1, bias, activation);
+    }
+    return;
+  }
   const full = blockDepth(depth);
   for (let n = n0; n < n1; n += NC) {
     const cols = min(NC, n1 - n);

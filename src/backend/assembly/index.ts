@@ -1,19 +1,17 @@
 /** The kernels: what the compiled module exports. */
 export { scratchBytes } from "./panel";
 export { gemm } from "./gemm";
-export { convolve, convolveFilterGradient, convolveInputGradient } from "./convolution";
-export {
-  winograd,
-  winogradFilter,
-  winogradFilterGradient,
-  winogradInputGradient,
-} from "./winograd";
+export { convolve } from "./convolution";
+export { convolveFilterGradient, convolveInputGradient } from "./convolution_gradients";
+export { winograd, winogradFilter } from "./winograd";
+export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
 export { depthwise } from "./depthwise";
 export { pool } from "./pool";
 export {
   activationAndBiasGradient,
   activationGradient,
   addSegments,
+  squareRoot,
   sumColumns,
 } from "./elementwise";
 export { crossEntropy } from "./cross_entropy";

@@ -5,6 +5,8 @@
  * Their description is a table of 32-bit integers which the caller writes, see
  * `src/backend/geometry.ts`.
  */
+import { POINTS } from "./panel";
+
 const SOURCE: usize = 0;
 const DEPTH: usize = 4;
 const HEIGHT: usize = 8;
@@ -59,6 +61,12 @@ export function isLine(image: usize): bool {
 @inline
 export function restOfLine(image: usize, point: usize, most: i32): i32 {
   return min(load<i32>(image, GRID_X) - load<i32>(point, 12), most);
+}
+
+/** Where a listed point is. */
+@inline
+export function pointAt(scratch: usize, i: i32): usize {
+  return scratch + POINTS + (<usize> i << 4);
 }
 
 /** Lists points of the grid: the address of the first pixel, and its place `z, y, x`. */

@@ -12,6 +12,13 @@ function identity(heap: Heap, { x }: Inputs) {
   return x.dtype === "string" ? undefined : heap.alias(x);
 }
 
+function squareRoot(heap: Heap, { x }: Inputs) {
+  if (!areFloats(x)) return;
+  const y = heap.output(x.shape);
+  heap.run("squareRoot", [heap.at(x), heap.at(y), sizeOf(x.shape)]);
+  return y;
+}
+
 /** A sum over leading axes is one of columns; tfjs would transpose first. */
 function sum(
   heap: Heap,
@@ -25,7 +32,7 @@ function sum(
   const result = heap.output(keepDims ? [...axes.map(() => 1), ...rest] : rest);
   const columns = sizeOf(rest);
   const rows = sizeOf(x.shape) / columns;
-  const part = heap.scratch(columns);
+  const part = heap.shared(columns * 4);
   heap.run("sumColumns", [heap.at(x), rows, columns, heap.at(result), part]);
   return result;
 }
@@ -48,14 +55,13 @@ function activationAndBiasGradient(
   const rows = sizeOf(y.shape) / columns;
   const result = heap.output(y.shape), total = heap.output([columns]);
   const [from, at, to, bias] = [dy, y, result, total].map((tensor) => heap.at(tensor));
-  heap.run(
-    "activationAndBiasGradient",
-    [
-      ...[from, at, to, rows, columns, 0, columns, activations[activation]!, bias],
-      heap.scratch(columns),
-    ],
-    { argument: 5, multiple: 16, work: rows * columns * 4 },
-  );
+  const code = activations[activation]!;
+  // The sums of a part of the columns; scratch memory holds those of any layer but the very widest.
+  const fits = columns * 4 <= 2 ** 20;
+  const part = fits ? heap.scratch() : heap.shared(columns * 4);
+  const args = [from, at, to, rows, columns, 0, columns, code, bias, part];
+  const split = { argument: 5, multiple: 16, work: rows * columns * 4 };
+  heap.run("activationAndBiasGradient", args, fits ? split : undefined);
   return [result, total];
 }
 
@@ -107,6 +113,7 @@ function prelu(_: Heap, { x, alpha }: Inputs) {
 export const elementwiseKernels: KernelTable = {
   Identity: identity,
   Prelu: prelu,
+  Sqrt: squareRoot,
   StridedSlice: stridedSlice,
   Sum: sum,
   TrainchartActivationGradient: activationGradient,

@@ -1,0 +1,96 @@
+/**
+ * Tiles of an image for Winograd's algorithm: where their pixels are, and their transform.
+ *
+ * The geometry is a table of 32-bit integers which the caller writes, see
+ * `src/backend/kernels/winograd.ts`.
+ */
+import { ADDRESSES, RESULTS, ZEROS } from "./panel";
+import { input } from "./winograd_transforms";
+
+export const SOURCE: usize = 0;
+export const HEIGHT: usize = 4;
+export const WIDTH: usize = 8;
+export const CHANNELS: usize = 12;
+export const TARGET: usize = 16;
+export const OUT_HEIGHT: usize = 20;
+export const OUT_WIDTH: usize = 24;
+export const COLUMNS: usize = 28;
+export const PAD_Y: usize = 32;
+export const PAD_X: usize = 36;
+export const TILES_Y: usize = 40;
+export const TILES_X: usize = 44;
+/** Tiles of a block. */
+export const BLOCK: usize = 48;
+
+/** Where memory begins that is not otherwise used. */
+@inline
+export function workOf(g: usize, scratch: usize): usize {
+  const zeros = max(max(load<i32>(g, CHANNELS), load<i32>(g, COLUMNS)), 1024);
+  return scratch + ZEROS + (<usize> zeros << 2);
+}
+
+/** Lists the addresses of a square of pixels, zeros where it leaves the image. */
+export function listSquare(
+  image: usize,
+  height: i32,
+  width: i32,
+  channels: i32,
+  y0: i32,
+  x0: i32,
+  side: i32,
+  scratch: usize,
+): void {
+  let to = scratch + ADDRESSES;
+  for (let y = y0; y < y0 + side; y++) {
+    for (let x = x0; x < x0 + side; x++, to += 4) {
+      const inside = <u32> y < <u32> height && <u32> x < <u32> width;
+      const at = image + (<usize> ((y * width + x) * channels) << 2);
+      store<u32>(to, <u32> (inside ? at : scratch + ZEROS));
+    }
+  }
+}
+
+@inline
+export function pixel(scratch: usize, i: i32, offset: usize): v128 {
+  return v128.load(<usize> load<u32>(scratch + ADDRESSES + (<usize> i << 2)) + offset);
+}
+
+/** Transforms channels `c0` to `c1` of the pixels of a tile: 36 values, `step` bytes apart. */
+export function transformInput(g: usize, t: i32, c0: i32, c1: i32, to: usize, step: usize, scratch: usize): void {
+  const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
+  const tilesX = load<i32>(g, TILES_X), tilesY = load<i32>(g, TILES_Y);
+  const row = t / tilesX, b = row / tilesY;
+  const y = (row - b * tilesY) * 4 - load<i32>(g, PAD_Y), x = (t - row * tilesX) * 4 - load<i32>(g, PAD_X);
+  const image = <usize> load<u32>(g, SOURCE) + (<usize> (b * height * width * channels) << 2);
+  listSquare(image, height, width, channels, y, x, 6, scratch);
+  const square = scratch + RESULTS;
+  for (let c = c0; c < c1; c += 4, to += 16) {
+    const o = <usize> c << 2;
+    for (let i = 0; i < 6; i++) {
+      const p = i * 6;
+      input(
+        pixel(scratch, p, o),
+        pixel(scratch, p + 1, o),
+        pixel(scratch, p + 2, o),
+        pixel(scratch, p + 3, o),
+        pixel(scratch, p + 4, o),
+        pixel(scratch, p + 5, o),
+        square + <usize> p * 16,
+        16,
+      );
+    }
+    for (let j: usize = 0; j < 6; j++) {
+      const s = square + j * 16;
+      input(
+        v128.load(s),
+        v128.load(s, 96),
+        v128.load(s, 192),
+        v128.load(s, 288),
+        v128.load(s, 384),
+        v128.load(s, 480),
+        to + j * step,
+        6 * step,
+      );
+    }
+  }
+}

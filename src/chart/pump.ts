@@ -110,7 +110,8 @@ export class Pump<Listener> {
 
   /** Whether the machine accepts an event now. */
   can(event: ChartEvent): boolean {
-    return this.actor.getSnapshot().can(event);
+    const snapshot = this.actor.getSnapshot();
+    return snapshot.status === "active" && snapshot.can(event);
   }
 
   /** Sends an event from outside; `false` where the machine does not accept it. */

@@ -123,3 +123,38 @@ export async function leftBy(work: () => Promise<unknown>): Promise<number> {
   await work();
   return tf.memory().numTensors - before;
 }
+
+/** The phase that each before and after hook opens or closes, and those that it may be in. */
+const BRACKETS: Record<string, { phase: string; in: (string | undefined)[] }> = {
+  Train: { phase: "train", in: [undefined] },
+  Epoch: { phase: "epoch", in: ["train"] },
+  Batch: { phase: "batch", in: ["epoch"] },
+  Validate: { phase: "validate", in: ["train", undefined] },
+  ValidationBatch: { phase: "validation batch", in: ["validate"] },
+  Test: { phase: "test", in: [undefined] },
+  TestBatch: { phase: "test batch", in: ["test"] },
+};
+
+/**
+ * Checks that phases nest: each is opened where it belongs, closed once, and all inside it before
+ * it. The before hook of a phase may be missing where the phase was cut short at once.
+ *
+ * @throws {Error} at the first hook that is out of place.
+ */
+export function checkNesting(hooks: readonly HookName[]): void {
+  const open: string[] = [];
+  for (const [index, hook] of hooks.entries()) {
+    const bracket = BRACKETS[hook.replace(/^(before|after)/, "")];
+    if (!bracket) continue;
+    const innermost = open.at(-1);
+    const wrong = hook.startsWith("before")
+      ? !bracket.in.includes(innermost)
+      : innermost === bracket.phase
+      ? false
+      : open.includes(bracket.phase) || !bracket.in.includes(innermost);
+    if (wrong) throw new Error(`${hook} is out of place: ${hooks.slice(0, index + 1).join(" ")}`);
+    if (hook.startsWith("before")) open.push(bracket.phase);
+    else if (innermost === bracket.phase) open.pop();
+  }
+  if (open.length > 0) throw new Error(`${open} was never closed: ${hooks.join(" ")}`);
+}

@@ -8,7 +8,7 @@ import type { Dataloaders, LearnerOptions, RunOptions, TrainOptions } from "./op
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import type { TrainResult } from "./train_result.ts";
 import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
-import { type Model } from "./model.ts";
+import type { Model } from "./model.ts";
 import { type Failure, joinOutputs, Run } from "./run.ts";
 import { Slots } from "./slots.ts";
 import type { Loader } from "./loader_reader.ts";

@@ -72,7 +72,7 @@ function deedAt(hook: HookName, draw: Draw, rate: number, waiting: number): Deed
     () => ({
       waits,
       asks: draw(["batch", "epoch"] as const),
-      throws: draw([new Error("broken"), new CancelTrain()]),
+      throws: draw([new Error("broken"), new CancelBatch(), new CancelEpoch(), new CancelTrain()]),
     }),
   ])();
 }
@@ -140,7 +140,7 @@ async function differenceOf(seed: number): Promise<string | undefined> {
   const expected = oracle(plan);
   let actual: Told;
   try {
-    actual = await within(5000, "the run", perform(plan, drawer(seed, 0, 1)));
+    actual = await within(20_000, "the run", perform(plan, drawer(seed, 0, 1)));
   } catch (error) {
     return `seed ${seed}: ${error}`;
   }

@@ -257,7 +257,8 @@ for (const phase of ["epoch", "train"] as const) {
       assertEquals(inOneLine(heard), `beforeTrain beforeEpoch ${B}`);
       assertEquals(learner.cancel("batch"), false);
       assert(learner.cancel(phase));
-      const { status } = await within(LIMIT, "the run", run);
+      const { status, reason } = await within(LIMIT, "the run", run);
+      assertEquals(reason, undefined, "nobody gave one");
       const rest = phase === "train"
         ? "afterEpoch* onCancelTrain afterTrain*"
         : `onCancelEpoch afterEpoch* beforeEpoch ${B} ${B} afterEpoch afterTrain`;

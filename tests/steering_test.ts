@@ -328,6 +328,22 @@ Deno.test("Learner.signal aborts when its own phase or one around it is cut shor
   }
 });
 
+Deno.test("Learner.signal never aborts once its phase has ended by itself", async () => {
+  for (const cancel of ["batch", "epoch", "train"] as const) {
+    const ended: AbortSignal[] = [];
+    const learner = tinyLearner({ train: 2 }, [
+      recorder([], (hook, learner) => {
+        const { epoch, batchIndex, signal } = learner;
+        if (hook === "beforeEpoch" && epoch === 0) ended.push(signal);
+        if (hook === "beforeBatch" && (epoch === 0 || batchIndex === 0)) ended.push(signal);
+        if (hook === "beforeStep" && epoch === 1 && batchIndex === 1) learner.cancel(cancel);
+      }),
+    ]);
+    await learner.train({ epochs: 2 });
+    assertEquals(ended.map(({ aborted }) => aborted), Array(4).fill(false), cancel);
+  }
+});
+
 Deno.test("Learner.signal wakes a hook that waits for it, and its echo is no error", async () => {
   const heard: Heard[] = [];
   const learner = tinyLearner({ train: 2 }, [

@@ -182,9 +182,13 @@ Deno.test("Learner leaves no tensor of a batch that was loaded, but not begun", 
   const left = await leftBy(async () => {
     for (const phase of ["epoch", "train"] as const) {
       const { learner, run } = await held();
+      const { data } = learner;
+      let disposed: boolean | undefined;
+      learner.callbacks.push({ afterEpoch: () => void (disposed ??= data.isDisposed) });
       learner.cancel(phase);
       learner.resume();
       await run;
+      assertEquals(disposed, true, "with the epoch, and not later");
     }
   });
   assertEquals(left, 0);
@@ -270,6 +274,20 @@ for (const phase of ["epoch", "train"] as const) {
     assertEquals(left, 0, "tensors are left");
   });
 }
+
+Deno.test("Learner.cancel() disposes a batch that comes while its loader is being closed", async () => {
+  const left = await leftBy(async () => {
+    const { loader, letGo } = stalling();
+    const learner = tinyLearner({}, [], { dataloaders: { train: loader } });
+    const run = learner.train();
+    await wait(5);
+    learner.cancel("train");
+    letGo();
+    assertEquals((await within(LIMIT, "the run", run)).status, "cancelled");
+    await wait(1);
+  });
+  assertEquals(left, 0, "tensors are left");
+});
 
 Deno.test("Learner.cancel() does not wait for a loader that asked for it before it got stuck", async () => {
   const learner = tinyLearner({});

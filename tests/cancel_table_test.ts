@@ -70,6 +70,7 @@ function once(hook: HookName, act: Act, when: (learner: AnyLearner) => boolean =
 /** The ways to cancel: from inside by a throw, at once or later; from outside during a hook. */
 const CANCELS = { CancelBatch, CancelEpoch, CancelTrain };
 type CancelName = keyof typeof CANCELS;
+const CANCEL_EVENTS = { CancelBatch: "batch", CancelEpoch: "epoch", CancelTrain: "train" } as const;
 const WAYS: Record<string, (name: CancelName) => Act> = {
   thrown: (name) => () => {
     throw new CANCELS[name]("enough");
@@ -79,8 +80,7 @@ const WAYS: Record<string, (name: CancelName) => Act> = {
     throw new CANCELS[name]("enough");
   },
   called: (name) => (_, learner) => {
-    const cancel = { CancelBatch: "batch", CancelEpoch: "epoch", CancelTrain: "train" } as const;
-    learner.cancel(cancel[name], "enough");
+    learner.cancel(CANCEL_EVENTS[name], "enough");
   },
   sent: (name) => (hook, learner) =>
     new Promise<void>((resolve) =>
@@ -463,7 +463,9 @@ for (const [hook, cancel, reachedBy, told] of ON_CANCEL) {
     const reach = cancelling();
     const end = await tell((at, learner) => {
       reach(at, learner);
-      if (at === hook) throw new CANCELS[cancel]();
+      if (at !== hook) return;
+      assertEquals(learner.can(`cancel.${CANCEL_EVENTS[cancel]}`), false);
+      throw new CANCELS[cancel]();
     });
     assertEquals(end.sequence, usual.sequence);
     assertEquals(end.status, usual.status);

@@ -178,6 +178,18 @@ Deno.test("Learner.cancel('train') while paused ends the training without anothe
   assertEquals(status, "cancelled");
 });
 
+Deno.test("Learner.cancel('train') ends a pause that was asked for in the same hook", async () => {
+  const hooks = ["beforeTrain", "beforeEpoch", "beforeBatch", "afterEpoch", "beforeTest"] as const;
+  for (const hook of hooks) {
+    const learner = tinyLearner({ train: 1, validation: 1, test: 1 }, [{
+      [hook](learner: AnyLearner) {
+        assert(learner.pause() && learner.cancel("train"));
+      },
+    }]);
+    assertEquals((await within(LIMIT, hook, learner.train())).status, "cancelled");
+  }
+});
+
 Deno.test("Learner leaves no tensor of a batch that was loaded, but not begun", async () => {
   const left = await leftBy(async () => {
     for (const phase of ["epoch", "train"] as const) {

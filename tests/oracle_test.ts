@@ -19,7 +19,7 @@ import {
   within,
 } from "./tiny_learner.ts";
 
-const RUNS = 2500;
+const RUNS = 2000;
 
 const SYNCHRONOUS: readonly HookName[] = ["afterPredict", "afterLoss"];
 

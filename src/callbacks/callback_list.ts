@@ -15,6 +15,8 @@ export class CallbackList {
   /**
    * Who listens to a hook, in ascending priority, ties in order of addition. The array is never
    * changed: whoever walks it is not disturbed by a callback that adds or removes callbacks.
+   *
+   * @throws {TypeError} once after a bad callback was added, which is left out from then on.
    */
   listeners(hook: HookName, callbacks: readonly CallbackLike[]): readonly CallbackLike[] {
     if (this.#changed(callbacks)) this.#sort(callbacks);
@@ -26,18 +28,28 @@ export class CallbackList {
     if (callbacks.length !== source.length || this.#listeners.size === 0) return true;
     for (let index = 0; index < source.length; index++) {
       if (callbacks[index] !== source[index]) return true;
-      if ((source[index].priority ?? 0) !== this.#priorities[index]) return true;
+      if ((source[index]?.priority ?? 0) !== this.#priorities[index]) return true;
     }
     return false;
   }
 
   #sort(callbacks: readonly CallbackLike[]): void {
-    callbacks.forEach(checkCallback);
+    const errors: unknown[] = [];
+    const sound = callbacks.filter((callback) => {
+      try {
+        checkCallback(callback);
+        return true;
+      } catch (error) {
+        errors.push(error);
+        return false;
+      }
+    });
     this.#source = [...callbacks];
-    this.#priorities = callbacks.map(({ priority = 0 }) => priority);
-    const sorted = callbacks.toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
+    this.#priorities = callbacks.map((callback) => callback?.priority ?? 0);
+    const sorted = sound.toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
     for (const hook of HOOK_NAMES) {
       this.#listeners.set(hook, sorted.filter((callback) => listensTo(callback, hook)));
     }
+    if (errors.length > 0) throw errors[0];
   }
 }

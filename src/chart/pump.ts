@@ -29,7 +29,7 @@ export interface Performer<Listener> {
   facts(): Facts;
   /** Does a piece of the Learner's own work. */
   perform(task: TaskName): void | Promise<void>;
-  /** Who listens to a hook, in the order in which they are called. */
+  /** Who listens to a hook, in the order in which they are called; throws of a bad one only once. */
   listeners(hook: HookName): readonly Listener[];
   /** Calls one listener. */
   call(listener: Listener, hook: HookName): unknown;
@@ -110,7 +110,8 @@ export class Pump<Listener> {
 
   /** Whether the machine accepts an event now. */
   can(event: ChartEvent): boolean {
-    return this.actor.getSnapshot().can(event);
+    const snapshot = this.actor.getSnapshot();
+    return snapshot.status === "active" && snapshot.can(event);
   }
 
   /** Sends an event from outside; `false` where the machine does not accept it. */
@@ -194,7 +195,7 @@ export class Pump<Listener> {
 
   /** Calls the listeners of a hook one after another; asynchronous only where one of them is. */
   #runHook(hook: HookName, always: boolean): void | Promise<void> {
-    const listeners = this.#performer.listeners(hook);
+    const listeners = this.#listeners(hook, always);
     if (listeners.length === 0) return;
     const run: HookRun = { hook, always, began: this.#cancels, thrown: [] };
     for (let index = 0; index < listeners.length && this.#goesOn(run); index++) {
@@ -202,6 +203,16 @@ export class Pump<Listener> {
       if (waiting) return this.#finishHook(waiting, listeners.slice(index + 1), run);
     }
     this.#settleStrongest(run);
+  }
+
+  /** Who listens to a hook. One who cannot fails the run, and the others listen nevertheless. */
+  #listeners(hook: HookName, always: boolean): readonly Listener[] {
+    try {
+      return this.#performer.listeners(hook);
+    } catch (error) {
+      this.#settle(error, this.#cancels, hook);
+      return always ? this.#performer.listeners(hook) : [];
+    }
   }
 
   async #finishHook(waiting: Promise<void>, rest: Listener[], run: HookRun): Promise<void> {

@@ -113,9 +113,13 @@ export class LoaderReader {
   async close(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    const returned = this.#iterator.return?.();
-    if (this.#pending) Promise.resolve(returned).catch(() => {});
+    const returned = this.#return();
+    if (this.#pending) returned.catch(() => {});
     else await returned;
+  }
+
+  async #return(): Promise<void> {
+    await this.#iterator.return?.();
   }
 
   #take(result: IteratorResult<unknown>): SizedBatch | undefined {

@@ -169,20 +169,22 @@ export class Run implements Performer<CallbackLike>, StepOf {
   #fetch(): void | Promise<void> {
     const reader = this.#reader!;
     this.#batch = undefined;
+    // Before the loader is asked, because it may itself cancel what this signal is for.
+    const { signal } = this.pump;
     const next = reader.next();
     if (!isThenable(next)) return this.#take(next);
-    return this.#abandonable(next).then((batch) => this.#take(batch));
+    return this.#abandonable(next, signal).then((batch) => this.#take(batch));
   }
 
   /** A loader that is stuck does not hold up a cancel: its late batch is disposed on arrival. */
-  #abandonable<T>(next: Promise<T>): Promise<T> {
-    const { signal } = this.pump;
+  #abandonable<T>(next: Promise<T>, signal: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       const abandon = () => {
         this.#reader?.close();
         reject(signal.reason);
       };
-      signal.addEventListener("abort", abandon, { once: true });
+      if (signal.aborted) abandon();
+      else signal.addEventListener("abort", abandon, { once: true });
       next.then(resolve, reject).finally(() => signal.removeEventListener("abort", abandon));
     });
   }

@@ -32,9 +32,11 @@ export class CallbackList {
   }
 
   #sort(callbacks: readonly CallbackLike[]): void {
-    callbacks.forEach(checkCallback);
+    // Remembered first, so that a list that is refused is refused once: the after hooks that
+    // follow are those of the last good list.
     this.#source = [...callbacks];
-    this.#priorities = callbacks.map(({ priority = 0 }) => priority);
+    this.#priorities = callbacks.map((callback) => callback?.priority ?? 0);
+    callbacks.forEach(checkCallback);
     const sorted = callbacks.toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
     for (const hook of HOOK_NAMES) {
       this.#listeners.set(hook, sorted.filter((callback) => listensTo(callback, hook)));

@@ -194,9 +194,14 @@ export class Pump<Listener> {
 
   /** Calls the listeners of a hook one after another; asynchronous only where one of them is. */
   #runHook(hook: HookName, always: boolean): void | Promise<void> {
-    const listeners = this.#performer.listeners(hook);
-    if (listeners.length === 0) return;
     const run: HookRun = { hook, always, began: this.#cancels, thrown: [] };
+    let listeners: readonly Listener[];
+    try {
+      listeners = this.#performer.listeners(hook);
+    } catch (error) {
+      return this.#settle(error, run.began, hook);
+    }
+    if (listeners.length === 0) return;
     for (let index = 0; index < listeners.length && this.#goesOn(run); index++) {
       const waiting = this.#call(listeners[index], run);
       if (waiting) return this.#finishHook(waiting, listeners.slice(index + 1), run);

@@ -1,6 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { CallbackLike } from "../callbacks/callback.ts";
-import { checkCallback } from "../callbacks/callback.ts";
 import type { Job } from "../chart/chart.ts";
 import type { Cancellable, Phase } from "../chart/hooks.ts";
 import type { Outcome } from "../chart/pump.ts";
@@ -98,7 +97,6 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     this.lossFunction = options.lossFunction;
     this.dataloaders = { ...options.dataloaders };
     this.callbacks = [...options.callbacks ?? []];
-    this.callbacks.forEach(checkCallback);
     this.seed = options.seed;
   }
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type CallbackLike, CancelBatch, Learner } from "../../mod.ts";
+import { type CallbackLike, CancelBatch, type Learner } from "../../mod.ts";
 import { learnerOf, Line, loaders, onEveryHook, testTensors } from "./line.ts";
 
 const tick = () => new Promise<void>((resolve) => setTimeout(resolve, 1));

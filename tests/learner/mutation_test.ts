@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { Learner, meanSquaredError, sgd, tf } from "../../mod.ts";
+import { type Learner, meanSquaredError, sgd, tf } from "../../mod.ts";
 import { batches, learnerOf, Line, loaders, testTensors } from "./line.ts";
 
 testTensors("Learner.epochs and Learner.epoch are obeyed when a callback sets them", async () => {

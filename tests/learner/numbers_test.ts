@@ -73,18 +73,20 @@ testTensors("Learner.train() weighs the loss of each batch by its size", async (
 });
 
 testTensors("Learner.train() leaves a cancelled batch out of the mean loss", async () => {
-  using model = new Line();
-  const learner = learnerOf(model, {
-    optimizer: sgd(0),
-    lossFunction: (predictions, labels) => predictions.mul(0).add(labels).mean(),
-    dataloaders: loaders({ train: [1, 1, 1] }),
-    callbacks: [{
-      afterBackward({ batchIndex }) {
-        if (batchIndex === 1) throw new CancelBatch();
-      },
-    }],
-  });
-  assertAlmostEquals((await learner.train()).trainLoss, mean([1, 2]), 1e-6);
+  for (const hook of ["beforeBatch", "afterBackward", "afterStep"] as const) {
+    using model = new Line();
+    const learner = learnerOf(model, {
+      optimizer: sgd(0),
+      lossFunction: (predictions, labels) => predictions.mul(0).add(labels).mean(),
+      dataloaders: loaders({ train: [1, 1, 1] }),
+      callbacks: [{
+        [hook]({ batchIndex }: Learner) {
+          if (batchIndex === 1) throw new CancelBatch();
+        },
+      }],
+    });
+    assertAlmostEquals((await learner.train()).trainLoss, mean([1, 2]), 1e-6, hook);
+  }
 });
 
 testTensors("Learner.lossSoFar() is the mean loss of the pass at hand", async () => {

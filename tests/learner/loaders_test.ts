@@ -159,3 +159,27 @@ testTensors(
     assertEquals(orders[0][0].toSorted(), orders[0][1].toSorted());
   },
 );
+
+testTensors(
+  "Learner.cancel() does not wait for a loader that is stuck, whose late batch is disposed",
+  async () => {
+    using model = new Line();
+    const gate = Promise.withResolvers<void>();
+    const learner = learnerOf(model, {
+      dataloaders: {
+        async *train(): AsyncGenerator<BatchLike<tf.Tensor, tf.Tensor>> {
+          await gate.promise;
+          yield* batches(1, 1);
+        },
+      },
+    });
+    const running = learner.train();
+    await tick();
+    assertEquals(learner.cancel("train", "stuck"), true);
+    const { status, reason } = await running;
+    assertEquals([status, reason], ["cancelled", "stuck"]);
+    gate.resolve();
+    await tick();
+    assertEquals(model.calls, []);
+  },
+);

@@ -176,3 +176,30 @@ testTensors("Learner.loss counts as a callback left it", async () => {
   });
   assertEquals((await learner.train()).trainLoss, 7);
 });
+
+testTensors(
+  "Learner keeps what a callback put for predictions and loss until the after hook",
+  async () => {
+    using model = new Line();
+    const after = (learner: Learner) => {
+      assertEquals([...learner.predictions.dataSync()], [8]);
+      assertEquals(learner.loss.dataSync()[0], 5);
+    };
+    const learner = learnerOf(model, {
+      dataloaders: loaders({ train: [1] }),
+      callbacks: [{
+        afterPredict(learner: Learner) {
+          learner.predictions = learner.predictions.mul(0).add(8);
+        },
+        afterLoss(learner: Learner) {
+          learner.loss = learner.loss.mul(0).add(5);
+        },
+        afterBatch: after,
+        afterValidationBatch: after,
+        afterTestBatch: after,
+      }],
+    });
+    const { trainLoss, validationLoss, testLoss } = await learner.train();
+    assertEquals([trainLoss, validationLoss, testLoss], [5, 5, 5]);
+  },
+);

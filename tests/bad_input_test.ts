@@ -342,6 +342,7 @@ testTensors(
     for (const run of [() => learner.train(), () => learner.validate(), () => learner.test()]) {
       await assertRejects(run, TypeError, 'did you mean "afterBatch"?');
     }
+    assertEquals(learner.actor, undefined, "a run was begun");
     assertEquals(model.calls, []);
   },
 );

@@ -182,6 +182,15 @@ testTensors(
   },
 );
 
+testTensors("Learner.train() no longer listens to its signal when it has ended", async () => {
+  using model = new Line();
+  const controller = new AbortController();
+  const learner = learnerOf(model);
+  await learner.train({ signal: controller.signal });
+  learner.callbacks.push({ beforeBatch: () => controller.abort() });
+  assertEquals((await learner.train()).status, "completed");
+});
+
 testTensors("Learner.train() tells an inspector of every event", async () => {
   using model = new Line();
   const events = new Set<string>();

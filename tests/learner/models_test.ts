@@ -167,3 +167,13 @@ testTensors(
     model.dispose();
   },
 );
+
+testTensors("Learner never disposes a weight, even one that a model returns", async () => {
+  const prototype = weight([0]);
+  const learner = learnerOf({ apply: () => prototype, trainableVariables: [prototype] });
+  await learner.train({ epochs: 2 });
+  const predicted = await learner.predict(() => batches(1));
+  predicted.dispose();
+  assert(!prototype.isDisposed && prototype.dataSync()[0] > 0);
+  prototype.dispose();
+});

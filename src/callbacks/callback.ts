@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closest } from "../deps/levenshtein.ts";
+import { closest, distance } from "../deps/levenshtein.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 import type { Learner } from "../learner/learner.ts";
 
@@ -115,6 +115,9 @@ export function nameOf(callback: CallbackLike): string {
   return callback.name ?? callback.constructor?.name ?? "callback";
 }
 
+/** By how many letters a method may differ from a hook and still be taken for a slip. */
+const MISSPELT = 2;
+
 /**
  * Checks that a callback has no misspelt hook.
  *
@@ -128,7 +131,7 @@ export function checkCallback(callback: CallbackLike): void {
   }
   const known = new Set<string>(HOOK_NAMES);
   for (const name of methodsOf(callback)) {
-    if (known.has(name) || !/^(before|after|on(Cancel|Error))/.test(name)) continue;
+    if (known.has(name) || !resemblesHook(name)) continue;
     throw new TypeError(
       `Cannot add callback ${nameOf(callback)} as each of its hooks must exist: ` +
         `there is no "${name}", did you mean "${closest(name, HOOK_NAMES)}"?`,
@@ -140,6 +143,11 @@ export function checkCallback(callback: CallbackLike): void {
         `current value is ${callback.priority}`,
     );
   }
+}
+
+function resemblesHook(name: string): boolean {
+  return /^(before|after|on(Cancel|Error))/.test(name) ||
+    distance(name, closest(name, HOOK_NAMES)) <= MISSPELT;
 }
 
 function* methodsOf(callback: object): Iterable<string> {

@@ -9,7 +9,9 @@ import type { Job } from "../chart/chart.ts";
 import type { Learner } from "./learner.ts";
 import { loaderLength } from "../data/loader_length.ts";
 import { isLoader, type Loader } from "./loader_reader.ts";
+import { checkCallback } from "../callbacks/callback.ts";
 import { isBuilt, isModel } from "./model.ts";
+import { learningRateOf } from "./learning_rate.ts";
 import type { LearnerOptions, TrainOptions } from "./options.ts";
 import type { RunEvent } from "./run_actor.ts";
 import { checkedVariables } from "./step.ts";
@@ -19,7 +21,7 @@ type AnyLearner = Learner<unknown, unknown, unknown>;
 /** Checks the parts of a Learner. */
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
 export function checkSetup(options: LearnerOptions<any, any, any>): void {
-  const { model, optimizer, lossFunction, dataloaders = {}, seed } = options;
+  const { model, optimizer, lossFunction, dataloaders = {}, callbacks = [], seed } = options;
   must(isModel(model), "model", "be a tf.LayersModel or { apply, trainableVariables }", model);
   must(
     typeof optimizer?.applyGradients === "function",
@@ -42,6 +44,8 @@ export function checkSetup(options: LearnerOptions<any, any, any>): void {
       loader,
     );
   }
+  must(Array.isArray(callbacks), "callbacks", "be an array", callbacks);
+  callbacks.forEach(checkCallback);
   must(seed === undefined || Number.isSafeInteger(seed), "seed", "be a safe integer", seed);
 }
 
@@ -55,11 +59,16 @@ export function checkStart(
   const { epochs = 1, validationEpochs = 1, learningRate } = options;
   checkCount("epochs", epochs);
   checkCount("validationEpochs", validationEpochs);
-  if (learningRate !== undefined) checkRate(learningRate);
+  if (learningRate !== undefined) {
+    learningRateOf(learner.optimizer);
+    checkRate(learningRate);
+  }
+  learner.callbacks.forEach(checkCallback);
   if (job === "predict") return;
   const needed = job === "validate" ? "validation" : job;
   if (dataloaders[needed] === undefined) {
-    const present = Object.keys(dataloaders).join(", ") || "no loader at all";
+    const names = ["train", "validation", "test"] as const;
+    const present = names.filter((name) => dataloaders[name]).join(", ") || "no loader at all";
     throw new TypeError(
       `Cannot ${job} as dataloaders.${needed} must be set: there is ${present}`,
     );
@@ -104,7 +113,7 @@ export function eventOf(name: string): { type: RunEvent } {
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
 export function loaderOf(input: tf.Tensor | Loader<any, any>): Loader {
   if (input instanceof tf.Tensor) return [input] as never;
-  must(isLoader(input), "input", "be a tensor or a loader", input);
+  must(isLoader(input), "input", "be a tensor or a loader", input, "predict");
   return input;
 }
 
@@ -115,12 +124,18 @@ function checkCount(name: string, value: number): void {
   );
 }
 
-function must(holds: boolean, name: string, required: string, value: unknown): asserts holds {
+function must(
+  holds: boolean,
+  name: string,
+  required: string,
+  value: unknown,
+  action = "make a Learner",
+): asserts holds {
   if (holds) return;
   const actual = typeof value === "object" && value !== null
     ? `an object with the keys ${Object.keys(value).slice(0, 8).join(", ") || "(none)"}`
     : String(value);
   throw new TypeError(
-    `Cannot make a Learner as ${name} must ${required}: current value is ${actual}`,
+    `Cannot ${action} as ${name} must ${required}: current value is ${actual}`,
   );
 }

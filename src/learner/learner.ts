@@ -1,6 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { CallbackLike } from "../callbacks/callback.ts";
-import { checkCallback } from "../callbacks/callback.ts";
 import type { Job } from "../chart/chart.ts";
 import type { Cancellable, Phase } from "../chart/hooks.ts";
 import type { Outcome } from "../chart/pump.ts";
@@ -10,6 +9,7 @@ import type { TrainResult } from "./train_result.ts";
 import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
 import type { Model } from "./model.ts";
 import { type Failure, joinOutputs, Run } from "./run.ts";
+import { disposeTensors } from "./nested.ts";
 import { Slots } from "./slots.ts";
 import type { Loader } from "./loader_reader.ts";
 import { learningRateOf, setLearningRate } from "./learning_rate.ts";
@@ -97,7 +97,6 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     this.lossFunction = options.lossFunction;
     this.dataloaders = { ...options.dataloaders };
     this.callbacks = [...options.callbacks ?? []];
-    this.callbacks.forEach(checkCallback);
     this.seed = options.seed;
   }
 
@@ -215,14 +214,27 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    *
    * @param input One batch of data, which stays yours; or a loader, whose batches may lack labels.
    * @returns The predictions of all batches, joined along the first axis; they are yours.
+   * @throws {DOMException} An `AbortError`, if it is cancelled: some predictions would be missing.
    */
   async predict(
     input: tf.Tensor | Loader<Data, Labels>,
     options: RunOptions = {},
   ): Promise<Predictions> {
     this.#check("predict");
-    await this.#go("predict", options, loaderOf(input));
-    return joinOutputs(this.#run!.outputs);
+    const outputs: unknown[] = [];
+    try {
+      const { reason = "no reason given" } = await this.#go("predict", options, {
+        input: loaderOf(input),
+        outputs,
+      });
+      if (!this.cancelled.has("predict")) return joinOutputs(outputs.splice(0));
+      throw new DOMException(
+        `Cannot predict as all batches must be worked through: it was cancelled (${reason})`,
+        "AbortError",
+      );
+    } finally {
+      disposeTensors(outputs);
+    }
   }
 
   /** Stops before the next batch, until {@linkcode resume} or {@linkcode step}. */
@@ -282,9 +294,13 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     checkStart(job, this as Learner<unknown, unknown, unknown>, options);
   }
 
-  async #go(job: Job, { signal, inspect }: RunOptions, input?: Loader): Promise<Outcome> {
+  async #go(
+    job: Job,
+    { signal, inspect }: RunOptions,
+    prediction: { input?: Loader; outputs?: unknown[] } = {},
+  ): Promise<Outcome> {
     const self = this as unknown as Learner<unknown, unknown, unknown>;
-    const run = new Run(self, this.#slots, { inspect: inspect as never, input });
+    const run = new Run(self, this.#slots, { inspect: inspect as never, ...prediction });
     this.#run = run;
     this.#running = true;
     const abort = () => this.cancel("train", describeReason(signal!.reason));
@@ -297,9 +313,12 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
       return outcome;
     } finally {
       signal?.removeEventListener("abort", abort);
-      await run.dispose();
-      this.#running = false;
-      this.phase = "idle";
+      try {
+        await run.dispose();
+      } finally {
+        this.#running = false;
+        this.phase = "idle";
+      }
     }
   }
 

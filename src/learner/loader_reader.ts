@@ -74,10 +74,16 @@ export class LoaderReader {
   /** Starts a pass; `name` is the loader's key in `dataloaders`. */
   static async open(name: string, loader: Loader, options: IterateOptions): Promise<LoaderReader> {
     const { skip = 0 } = options;
-    if ("iterate" in loader) {
+    if (typeof loader === "object" && "iterate" in loader) {
       return new LoaderReader(name, loader.iterate(options), true, skip);
     }
     const source = typeof loader === "function" ? loader() : loader;
+    if (!isLoader(source) || typeof source === "function") {
+      throw new TypeError(
+        `Cannot read the ${name} loader as it must be, or its function must return, an iterable ` +
+          `of batches: current value is ${source}`,
+      );
+    }
     const reader = new LoaderReader(
       name,
       "iterator" in source && typeof source.iterator === "function"

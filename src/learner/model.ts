@@ -20,9 +20,10 @@ export function trainableVariables(model: tf.LayersModel | Model): tf.Variable[]
     : [...model.trainableVariables];
 }
 
-/** Whether the weights exist: a sequential model without an input shape makes them at first use. */
+/** Whether the weights exist: a layer that is a model by itself makes them at first use. */
 export function isBuilt(model: tf.LayersModel | Model): boolean {
-  return !("trainableWeights" in model) || model.built;
+  return !("trainableWeights" in model) || model.built ||
+    model.weights.length > 0;
 }
 
 /** Whether a value can be trained. */

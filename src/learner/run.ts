@@ -9,7 +9,7 @@ import { keyedRandom } from "../data/keyed_random.ts";
 import { isThenable } from "../is_thenable.ts";
 import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
-import { disposeTensors } from "./nested.ts";
+import { disposeTensors, mapTensors } from "./nested.ts";
 import { RunningMean } from "../metrics/running_mean.ts";
 import { withRandom } from "./seed.ts";
 import type { Slots } from "./slots.ts";
@@ -39,7 +39,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
   /** All that was thrown; the first ended the run. */
   readonly failures: Failure[] = [];
   /** What was predicted, batch by batch. */
-  readonly outputs: unknown[] = [];
+  readonly outputs: unknown[];
   readonly slots: Slots;
   /** The mean loss of the pass at hand. */
   readonly mean = new RunningMean();
@@ -54,11 +54,12 @@ export class Run implements Performer<CallbackLike>, StepOf {
   constructor(
     learner: Learner<unknown, unknown, unknown>,
     slots: Slots,
-    options: PumpOptions & { input?: Loader },
+    options: PumpOptions & { input?: Loader; outputs?: unknown[] },
   ) {
     this.#learner = learner;
     this.slots = slots;
     this.#input = options.input;
+    this.outputs = options.outputs ?? [];
     this.pump = new Pump(this, options);
   }
 
@@ -91,7 +92,10 @@ export class Run implements Performer<CallbackLike>, StepOf {
 
   listeners(hook: HookName): readonly CallbackLike[] {
     const { phase } = HOOKS[hook];
-    if (phase) this.#learner.phase = phase;
+    if (phase) {
+      this.#learner.phase = phase;
+      if (hook.startsWith("before")) this.#learner.batchIndex = -1;
+    }
     return this.#callbacks.listeners(hook, this.#learner.callbacks);
   }
 
@@ -136,7 +140,8 @@ export class Run implements Performer<CallbackLike>, StepOf {
         return;
       case "predict":
         this.#seeded(predictOnly);
-        this.outputs.push(this.slots.take("predictions"));
+        // Clones, because a model may return its very input, which goes with the batch.
+        this.outputs.push(mapTensors(this.slots.get("predictions"), (tensor) => tensor.clone()));
         return;
       case "disposeBatch":
         return this.#disposeBatch();
@@ -214,8 +219,9 @@ export class Run implements Performer<CallbackLike>, StepOf {
 
   #disposeBatch(): void {
     if (this.#computed && !this.#learner.cancelled.has("batch")) {
-      const loss = this.slots.take("loss");
-      if (loss instanceof tf.Tensor && !loss.isDisposed) this.mean.add(loss, this.#batch!.size);
+      const { loss, batchSize } = this.#learner;
+      // A clone, because a model may return its own loss, which goes with the predictions.
+      if (loss instanceof tf.Tensor && !loss.isDisposed) this.mean.add(loss.clone(), batchSize);
     }
     this.#computed = false;
     this.#batch = undefined;
@@ -241,18 +247,21 @@ export class Run implements Performer<CallbackLike>, StepOf {
   }
 }
 
-/** Joins the predictions of all batches along the first axis. */
+/** Joins the predictions of all batches, which this now owns, along the first axis. */
 export function joinOutputs<Predictions>(outputs: unknown[]): Predictions {
+  if (outputs.length === 0) {
+    throw new RangeError("Cannot predict as a batch must be left: each one was cancelled");
+  }
+  if (outputs.length === 1) return outputs[0] as Predictions;
   try {
-    return join(outputs) as Predictions;
+    return tf.tidy(() => join(outputs) as tf.TensorContainer) as Predictions;
   } finally {
-    if (outputs.length > 1) disposeTensors(outputs);
+    disposeTensors(outputs);
   }
 }
 
 function join(parts: unknown[]): unknown {
   const [first] = parts;
-  if (parts.length === 1) return first;
   if (first instanceof tf.Tensor) return tf.concat(parts as tf.Tensor[], 0);
   if (Array.isArray(first)) {
     return first.map((_, index) => join(parts.map((part) => (part as unknown[])[index])));

@@ -6,11 +6,12 @@ export type Slot = "data" | "labels" | "predictions" | "loss" | "gradients";
 
 /**
  * The tensors of the batch at hand. Whatever was ever put here is disposed with the batch, also
- * what a callback has replaced meanwhile: other tensors may still be computed from it.
+ * what a callback has replaced meanwhile, in whole or inside a record: other tensors may still be
+ * computed from it.
  */
 export class Slots {
   readonly #values: Partial<Record<Slot, unknown>> = {};
-  #replaced: unknown[] = [];
+  #owned: tf.Tensor[] = [];
 
   /** What is in a slot. */
   get(slot: Slot): unknown {
@@ -19,16 +20,9 @@ export class Slots {
 
   /** Puts tensors into a slot; they now belong to the batch. */
   put(slot: Slot, value: unknown): void {
-    const old = this.#values[slot];
-    if (old !== undefined && old !== value) this.#replaced.push(old);
+    if (value instanceof tf.Tensor) this.#owned.push(value);
+    else this.#owned.push(...tensorsIn(value));
     this.#values[slot] = value;
-  }
-
-  /** Empties a slot without disposing what was in it. */
-  take(slot: Slot): unknown {
-    const value = this.#values[slot];
-    this.#values[slot] = undefined;
-    return value;
   }
 
   /** Keeps what is in a slot beyond the end of the surrounding `tf.tidy`. */
@@ -46,9 +40,7 @@ export class Slots {
     disposeTensors(values.gradients);
     values.data = values.labels = undefined;
     values.predictions = values.loss = values.gradients = undefined;
-    if (this.#replaced.length > 0) {
-      disposeTensors(this.#replaced);
-      this.#replaced = [];
-    }
+    disposeTensors(this.#owned);
+    this.#owned = [];
   }
 }

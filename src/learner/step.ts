@@ -24,16 +24,14 @@ export interface StepOf {
 export function compute(step: StepOf): void {
   const { slots, model } = step;
   try {
-    const { value, grads } = tf.tidy(() => {
+    const { grads } = tf.tidy(() => {
       const forward = () => predictAndLose(step, true) as tf.Scalar;
       if (!isBuilt(model)) model.apply(slots.get("data") as tf.Tensor, { training: false });
       return tf.variableGrads(forward, checkedVariables(model));
     });
-    slots.put("loss", value);
     slots.put("gradients", grads);
   } catch (error) {
     disposeTape();
-    slots.take("loss");
     if (!(error instanceof Error) || !error.message.startsWith("Cannot find a connection")) {
       throw error;
     }
@@ -49,7 +47,6 @@ export function compute(step: StepOf): void {
 export function evaluate(step: StepOf): void {
   tf.tidy(() => {
     predictAndLose(step, false);
-    step.slots.keep("loss");
   });
 }
 
@@ -66,7 +63,7 @@ export function update({ optimizer, slots }: StepOf): void {
   optimizer.applyGradients(gradients);
 }
 
-/** Predictions, kept both before and after the hook: it may replace them, or throw. */
+/** Predictions, kept both before and after the hook, which may replace them, or throw. */
 function predict(step: StepOf, training: boolean): void {
   const { slots } = step;
   const model = step.model as Model;
@@ -76,11 +73,14 @@ function predict(step: StepOf, training: boolean): void {
   slots.keep("predictions");
 }
 
+/** Predictions and loss, kept likewise. */
 function predictAndLose(step: StepOf, training: boolean): tf.Tensor {
   const { slots } = step;
   predict(step, training);
   slots.put("loss", step.lossFunction(slots.get("predictions"), slots.get("labels")));
+  slots.keep("loss");
   step.hook("afterLoss");
+  slots.keep("loss");
   return checkedLoss(slots.get("loss"));
 }
 

@@ -1,0 +1,257 @@
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { CancelTrain, type Learner, tf } from "../../mod.ts";
+import { batches, learnerOf, Line, loaders, onEveryHook, testTensors } from "./line.ts";
+
+testTensors(
+  "Learner.validate() and test() run their own hooks only and train nothing",
+  async () => {
+    using model = new Line();
+    const seen: string[] = [];
+    const learner = learnerOf(model, { callbacks: [onEveryHook((hook) => void seen.push(hook))] });
+    // Labels are 2x + 1 at x = 0 and predictions 0: the loss is 1.
+    const validated = await learner.validate();
+    assertEquals(validated.status, "completed");
+    assertEquals([validated.validationLoss, learner.metrics["validation.loss"]], [1, 1]);
+    const inner = (
+      name: string,
+    ) => [`before${name}Batch`, "afterPredict", "afterLoss", `after${name}Batch`];
+    assertEquals(seen.splice(0), ["beforeValidate", ...inner("Validation"), "afterValidate"]);
+    assertEquals((await learner.test()).testLoss, 1);
+    assertEquals(seen, ["beforeTest", ...inner("Test"), "afterTest"]);
+    assertEquals(model.weights, [0, 0]);
+    assertEquals(model.calls, [false, false]);
+  },
+);
+
+testTensors("Learner.predict() keeps the caller's tensor and joins batches", async () => {
+  using model = new Line();
+  tf.tidy(() => model.slope.assign(tf.scalar(3)));
+  const learner = learnerOf(model, { dataloaders: undefined });
+  const x = tf.tensor2d([[1], [2]]);
+  const y = await learner.predict(x);
+  assertEquals([...y.dataSync()], [3, 6]);
+  assert(!x.isDisposed);
+  const joined = await learner.predict(() => batches(2, 1));
+  assertEquals(joined.shape, [3, 1]);
+  assertEquals([...joined.dataSync()], [0, 0.75, 1.5]);
+  const unlabelled = await learner.predict([{ data: x }, x] as never);
+  assertEquals([...unlabelled.dataSync()], [3, 6, 3, 6]);
+  assertEquals(model.calls.includes(true), false);
+  tf.dispose([x, y, joined, unlabelled]);
+});
+
+testTensors(
+  "Learner.predict() gives tensors of their own where a model returns its input",
+  async () => {
+    const model = { apply: (data: tf.Tensor) => data, trainableVariables: [] };
+    const learner = learnerOf(model, { dataloaders: undefined });
+    const x = tf.tensor1d([1, 2]);
+    const y = await learner.predict(x);
+    x.dispose();
+    assertEquals([...y.dataSync()], [1, 2]);
+    y.dispose();
+  },
+);
+
+testTensors("Learner.predict() joins nested outputs part by part", async () => {
+  const model = {
+    apply: (data: tf.Tensor) => ({ twice: data.mul(2), pair: [data.add(1), data.neg()] }),
+    trainableVariables: [],
+  };
+  const learner = learnerOf(model as never, { dataloaders: undefined });
+  const outputs = await learner.predict(() => batches(2, 1)) as unknown as {
+    twice: tf.Tensor;
+    pair: tf.Tensor[];
+  };
+  assertEquals([...outputs.twice.dataSync()], [0, 0.5, 1]);
+  assertEquals(outputs.pair.map((part) => [...part.dataSync()]), [[1, 1.25, 1.5], [
+    -0,
+    -0.25,
+    -0.5,
+  ]]);
+  tf.dispose([outputs.twice, outputs.pair]);
+});
+
+testTensors(
+  "Learner.predict() rejects when it is cancelled, as predictions would be missing",
+  async () => {
+    using model = new Line();
+    const learner = learnerOf(model, {
+      callbacks: [{
+        afterPredict({ batchIndex }) {
+          if (batchIndex === 1) throw new CancelTrain("enough");
+        },
+      }],
+    });
+    const error = await assertRejects(
+      () => learner.predict(() => batches(1, 1, 1)),
+      DOMException,
+      "it was cancelled (enough)",
+    );
+    assertEquals(error.name, "AbortError");
+  },
+);
+
+testTensors("Learner.train() skips the passes that have no loader", async () => {
+  using model = new Line();
+  const all = loaders();
+  for (const names of [[], ["validation"], ["test"], ["validation", "test"]] as const) {
+    const seen = new Set<string>();
+    const learner = learnerOf(model, {
+      dataloaders: {
+        train: all.train,
+        ...Object.fromEntries(names.map((name) => [name, all[name]])),
+      },
+      callbacks: [onEveryHook((hook) => void seen.add(hook))],
+    });
+    const result = await learner.train();
+    assertEquals(seen.has("beforeValidate"), names.includes("validation" as never));
+    assertEquals(seen.has("beforeTest"), names.includes("test" as never));
+    assertEquals(Number.isNaN(result.validationLoss), !names.includes("validation" as never));
+    assertEquals(Number.isNaN(result.testLoss), !names.includes("test" as never));
+  }
+});
+
+testTensors("Learner.train() goes on with the trained model when called again", async () => {
+  using once = new Line();
+  await learnerOf(once).train({ epochs: 3 });
+  using twice = new Line();
+  const learner = learnerOf(twice);
+  await learner.train({ epochs: 1 });
+  const { epochs } = await learner.train({ epochs: 2 });
+  assertEquals(epochs, 2);
+  assertEquals(twice.weights, once.weights);
+});
+
+testTensors("Learner.train() is refused while a run is under way, also inside a hook", async () => {
+  using model = new Line();
+  const refused: string[] = [];
+  const learner = learnerOf(model, {
+    callbacks: [{
+      async beforeBatch(learner: Learner) {
+        for (const run of ["train", "validate", "test", "predict"] as const) {
+          await learner[run](undefined as never).catch(({ message }) => refused.push(message));
+        }
+      },
+    }],
+    dataloaders: { train: () => batches(1) },
+  });
+  const running = learner.train();
+  await assertRejects(
+    () => learner.train(),
+    Error,
+    "no other run of this Learner must be under way",
+  );
+  assertEquals((await running).status, "completed");
+  assertEquals(refused.length, 4);
+  assertEquals(
+    refused[1],
+    'Cannot validate as no other run of this Learner must be under way: current phase is "train"',
+  );
+  await learner.train();
+});
+
+testTensors(
+  "Learner.train() is cancelled by its signal, with the reason, and still tests",
+  async () => {
+    using model = new Line();
+    const controller = new AbortController();
+    const seen: string[] = [];
+    const inner: boolean[] = [];
+    const learner = learnerOf(model, {
+      callbacks: [{
+        beforeStep(learner) {
+          const { signal } = learner;
+          controller.abort(new Error("no time left"));
+          inner.push(signal.aborted);
+        },
+        onCancelTrain: () => void seen.push("onCancelTrain"),
+        afterTrain: () => void seen.push("afterTrain"),
+        afterTest: () => void seen.push("afterTest"),
+      }],
+    });
+    const result = await learner.train({ epochs: 5, signal: controller.signal });
+    assertEquals([result.status, result.reason, result.epochs], ["cancelled", "no time left", 0]);
+    assertEquals(inner, [true]);
+    assertEquals(seen, ["onCancelTrain", "afterTrain", "afterTest"]);
+    assertEquals(model.weights, [0, 0]);
+
+    const result2 = await learner.train({ signal: AbortSignal.abort("at once") });
+    assertEquals([result2.status, result2.reason], ["cancelled", "at once"]);
+    assertEquals(model.weights, [0, 0]);
+  },
+);
+
+testTensors("Learner.train() no longer listens to its signal when it has ended", async () => {
+  using model = new Line();
+  const controller = new AbortController();
+  const learner = learnerOf(model);
+  await learner.train({ signal: controller.signal });
+  learner.callbacks.push({ beforeBatch: () => controller.abort() });
+  assertEquals((await learner.train()).status, "completed");
+});
+
+testTensors("Learner.train() tells an inspector of every event", async () => {
+  using model = new Line();
+  const events = new Set<string>();
+  const inspect = ({ type, event }: { type: string; event?: { type: string } }) =>
+    void events.add(`${type} ${event?.type ?? ""}`);
+  await learnerOf(model).train({ inspect });
+  assert(events.has("@xstate.event train") && events.has("@xstate.snapshot next"));
+  events.clear();
+  await learnerOf(model).train({ inspect: { next: inspect } });
+  assert(events.has("@xstate.event train"));
+});
+
+testTensors("Learner.actor can be subscribed to and tells where the run is", async () => {
+  using model = new Line();
+  const states = new Set<string>();
+  let completed = 0;
+  const learner = learnerOf(model, {
+    callbacks: [{
+      beforeTrain({ actor }) {
+        actor!.subscribe({
+          next: ({ value }) => void states.add(JSON.stringify(value)),
+          complete: () => void completed++,
+        });
+      },
+      beforeBatch({ actor }) {
+        const snapshot = actor!.getSnapshot();
+        assert(snapshot.matches({ train: { epoch: "batch" } }));
+        assertEquals(JSON.parse(JSON.stringify(snapshot.context)), snapshot.context);
+      },
+    }],
+  });
+  assertEquals(learner.actor, undefined);
+  await learner.train();
+  assertEquals(completed, 1);
+  assert(states.has('{"train":{"epoch":{"batch":"compute"}}}') && states.has('"completed"'));
+  assertEquals(learner.actor!.getSnapshot().status, "done");
+});
+
+testTensors(
+  "Learner.train() returns how it ended, and the last of everything measured",
+  async () => {
+    using model = new Line();
+    const learner = learnerOf(model, {
+      callbacks: [{ afterEpoch: ({ metrics }) => void (metrics["train.mine"] = 5) }],
+    });
+    const { trainLoss, validationLoss, testLoss, metrics, ...rest } = await learner.train({
+      epochs: 2,
+      learningRate: 0.01,
+    });
+    assertEquals(rest, { status: "completed", epochs: 2 });
+    assertEquals(metrics, {
+      "train.loss": trainLoss,
+      "train.mine": 5,
+      "validation.loss": validationLoss,
+      "test.loss": testLoss,
+    });
+    assertEquals([trainLoss, testLoss], [learner.trainLoss, learner.testLoss]);
+    assertAlmostEquals(learner.learningRate, 0.01, 1e-9);
+    const stop = { afterEpoch: () => learner.cancel("train", "seen enough") };
+    learner.callbacks.push(stop as never);
+    const cancelled = await learner.train({ epochs: 2 });
+    assertEquals([cancelled.status, cancelled.reason], ["cancelled", "seen enough"]);
+  },
+);

@@ -1,0 +1,181 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { Learner, meanSquaredError, sgd, tf, withSeed } from "../../mod.ts";
+import { batches, learnerOf, loaders, testTensors, weight } from "./line.ts";
+
+testTensors("Learner.train() trains a sequential model, which calls itself unbuilt", async () => {
+  const model = withSeed(
+    1,
+    () => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
+  );
+  assertEquals(model.built, false);
+  const learner = learnerOf(model);
+  const { trainLoss } = await learner.train({ epochs: 50 });
+  assert(trainLoss < 0.05, `${trainLoss}`);
+  model.dispose();
+});
+
+testTensors(
+  "Learner.train() trains a layer that is its own model and has no weights yet",
+  async () => {
+    const layer = tf.layers.dense({ units: 1, kernelInitializer: "zeros" });
+    const learner = learnerOf(layer as unknown as tf.LayersModel);
+    const { trainLoss } = await learner.train({ epochs: 50 });
+    assert(trainLoss < 0.05, `${trainLoss}`);
+    layer.dispose();
+  },
+);
+
+testTensors("Learner.train() trains a functional model of two inputs and two outputs", async () => {
+  const inputs = [tf.input({ shape: [1] }), tf.input({ shape: [1] })];
+  const outputs = withSeed(
+    2,
+    () => inputs.map((input) => tf.layers.dense({ units: 1 }).apply(input) as tf.SymbolicTensor),
+  );
+  const model = tf.model({ inputs, outputs });
+  const learner = new Learner<tf.Tensor[], tf.Tensor[], tf.Tensor[]>({
+    model,
+    optimizer: sgd(0.1),
+    lossFunction: ([p, q], [a, b]) => meanSquaredError(p, a).add(meanSquaredError(q, b)),
+    dataloaders: {
+      *train() {
+        for (const [x, y] of batches(2, 1)) yield { data: [x, x.neg()], labels: [y, y.neg()] };
+      },
+    },
+  });
+  const { trainLoss } = await learner.train({ epochs: 60 });
+  assert(trainLoss < 0.1, `${trainLoss}`);
+  const x = tf.tensor2d([[1]]);
+  const both = await learner.predict([{ data: [x, x] }] as never);
+  assertEquals(both.map(({ shape }) => shape), [[1, 1], [1, 1]]);
+  tf.dispose([x, ...both]);
+  model.dispose();
+});
+
+testTensors("Learner.train() trains a model of records", async () => {
+  const slope = weight(0);
+  interface Data {
+    left: tf.Tensor;
+    right: tf.Tensor;
+  }
+  const learner = new Learner<Data, { sum: tf.Tensor }, { sum: tf.Tensor }>({
+    model: {
+      apply: ({ left, right }: Data) => ({ sum: left.add(right).mul(slope) }),
+      trainableVariables: [slope],
+    },
+    optimizer: sgd(0.025),
+    lossFunction: (predictions, labels) => meanSquaredError(predictions.sum, labels.sum),
+    dataloaders: {
+      *train() {
+        const x = tf.tensor1d([1, 2]);
+        yield { data: { left: x, right: x.clone() }, labels: { sum: x.mul(4) } };
+      },
+    },
+  });
+  await learner.train({ epochs: 20 });
+  assert(Math.abs(slope.dataSync()[0] - 2) < 1e-4);
+  slope.dispose();
+});
+
+testTensors("Learner.train() trains a model that returns its own loss", async () => {
+  const slope = weight(3);
+  const learner = new Learner<tf.Tensor, tf.Tensor, tf.Tensor>({
+    model: {
+      apply: (data: tf.Tensor) => data.mul(slope).square().mean(),
+      trainableVariables: [slope],
+    },
+    optimizer: sgd(0),
+    lossFunction: (predictions) => predictions,
+    dataloaders: { train: loaders({ train: [1, 1, 1] }).train },
+  });
+  // x is 0, 1/4 and 1/2, so 3x squared is 0, 9/16 and 36/16.
+  assertEquals((await learner.train()).trainLoss, 45 / 16 / 3);
+  slope.dispose();
+});
+
+testTensors("Learner calls dropout in training mode only while it trains", async () => {
+  const model = tf.sequential({
+    layers: [
+      tf.layers.dense({ units: 8, inputShape: [1], kernelInitializer: "ones" }),
+      tf.layers.dropout({ rate: 0.5 }),
+    ],
+  });
+  const zeros: Record<string, boolean> = {};
+  const learner = new Learner({
+    model,
+    optimizer: sgd(0),
+    lossFunction: (predictions) => predictions.mean(),
+    dataloaders: loaders({ train: [8], validation: [8], test: [8] }),
+    seed: 1,
+    callbacks: [{
+      afterPredict({ phase, predictions }: Learner) {
+        zeros[phase] = [...predictions.dataSync()].slice(8).includes(0);
+      },
+    }],
+  });
+  await learner.train();
+  const x = tf.ones([8, 1]);
+  (await learner.predict(x)).dispose();
+  assertEquals(zeros, { train: true, validate: false, test: false, predict: false });
+  x.dispose();
+  model.dispose();
+});
+
+testTensors(
+  "Learner moves the averages of a batch normalisation only while it trains",
+  async () => {
+    const model = tf.sequential({ layers: [tf.layers.batchNormalization({ inputShape: [1] })] });
+    const averages = () => {
+      const [, , mean, variance] = model.weights.map((weight) => weight.read().dataSync()[0]);
+      return [mean, variance];
+    };
+    const learner = learnerOf(model, { optimizer: sgd(0), dataloaders: loaders({ train: [4] }) });
+    const before = averages();
+    await learner.validate();
+    await learner.test();
+    assertEquals(averages(), before);
+    const { trainLoss, validationLoss } = await learner.train();
+    assertNotEquals(averages(), before);
+    assert(Number.isFinite(trainLoss) && Number.isFinite(validationLoss));
+    model.dispose();
+  },
+);
+
+testTensors(
+  "Learner.train() leaves a frozen layer as it is, from the moment it is frozen",
+  async () => {
+    const model = tf.sequential({
+      layers: [
+        tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "ones", name: "first" }),
+        tf.layers.dense({ units: 1, kernelInitializer: "ones" }),
+      ],
+    });
+    const values = (layer: number) => [...model.layers[layer].getWeights()[0].dataSync()];
+    const frozen: number[][] = [];
+    const learner = learnerOf(model, {
+      callbacks: [{
+        beforeEpoch({ epoch }) {
+          if (epoch !== 1) return;
+          model.layers[0].trainable = false;
+          frozen.push(values(0), values(1));
+        },
+      }],
+    });
+    await learner.train({ epochs: 2 });
+    assertNotEquals(frozen[0], [1]);
+    assertEquals(values(0), frozen[0]);
+    assertNotEquals(values(1), frozen[1]);
+    model.dispose();
+  },
+);
+
+testTensors("Learner never disposes a weight, even one that a model returns", async () => {
+  const prototype = weight([0]);
+  const learner = learnerOf({ apply: () => prototype, trainableVariables: [prototype] }, {
+    lossFunction: (predictions, labels) => predictions.sub(labels).square().mean(),
+  });
+  await learner.train({ epochs: 2 });
+  const predicted = await learner.predict(() => batches(1));
+  predicted.dispose();
+  assert(!prototype.isDisposed && prototype.dataSync()[0] > 0);
+  prototype.dispose();
+});

@@ -41,6 +41,19 @@ export {
   Recorder,
 } from "./src/callbacks/recorder.ts";
 export type { TerminalOptions } from "./src/callbacks/terminal.ts";
+// Callbacks: schedules
+export {
+  LearningRateSchedule,
+  type LearningRateScheduleOptions,
+} from "./src/callbacks/learning_rate_schedule.ts";
+export { ReduceOnPlateau, type ReduceOnPlateauOptions } from "./src/callbacks/reduce_on_plateau.ts";
+export * as schedules from "./src/schedules/mod.ts";
+
+// Callbacks: to write your own
+export { Monitor, type MonitorOptions } from "./src/callbacks/monitor.ts";
+export { PRIORITIES } from "./src/callbacks/priorities.ts";
+
+// Metrics
 export { accuracy } from "./src/metrics/accuracy.ts";
 export type { Metric } from "./src/metrics/metric.ts";
 export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";

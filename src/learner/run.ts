@@ -169,9 +169,16 @@ export class Run implements Performer<CallbackLike>, StepOf {
   #fetch(): void | Promise<void> {
     const reader = this.#reader!;
     this.#batch = undefined;
+    if (this.#limited()) return this.#take(undefined);
     const next = reader.next();
     if (!isThenable(next)) return this.#take(next);
     return this.#abandonable(next).then((batch) => this.#take(batch));
+  }
+
+  #limited(): boolean {
+    const { phase, limits, batchIndex } = this.#learner;
+    const name = phase === "validate" ? "validation" : phase;
+    return name !== "idle" && name !== "predict" && batchIndex + 1 >= (limits[name] ?? Infinity);
   }
 
   /** A loader that is stuck does not hold up a cancel: its late batch is disposed on arrival. */

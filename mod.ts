@@ -49,6 +49,16 @@ export {
 export { ReduceOnPlateau, type ReduceOnPlateauOptions } from "./src/callbacks/reduce_on_plateau.ts";
 export * as schedules from "./src/schedules/mod.ts";
 
+// Callbacks: stopping and limits
+export { EarlyStopping, type EarlyStoppingOptions } from "./src/callbacks/early_stopping.ts";
+export { fastDevRun, type FastDevRunOptions } from "./src/callbacks/fast_dev_run.ts";
+export { type BatchLimits, LimitBatches } from "./src/callbacks/limit_batches.ts";
+export { MaxSteps } from "./src/callbacks/max_steps.ts";
+export { MaxTime, type MaxTimeOptions } from "./src/callbacks/max_time.ts";
+export { OverfitOneBatch, type OverfitOneBatchOptions } from "./src/callbacks/overfit_one_batch.ts";
+export { SanityCheck, type SanityCheckOptions } from "./src/callbacks/sanity_check.ts";
+export { StopOnNaN, type StopOnNaNOptions } from "./src/callbacks/stop_on_nan.ts";
+
 // Callbacks: to write your own
 export { Monitor, type MonitorOptions } from "./src/callbacks/monitor.ts";
 export { PRIORITIES } from "./src/callbacks/priorities.ts";

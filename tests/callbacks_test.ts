@@ -9,9 +9,16 @@ import {
   CancelBatch,
   CancelEpoch,
   CancelTrain,
+  EarlyStopping,
   LearningRateSchedule,
+  LimitBatches,
+  MaxSteps,
+  MaxTime,
+  OverfitOneBatch,
   ReduceOnPlateau,
+  SanityCheck,
   schedules,
+  StopOnNaN,
   tf,
   type TrainResult,
 } from "../mod.ts";
@@ -39,7 +46,32 @@ const TABLE: Row[] = [
     name: "ReduceOnPlateau",
     make: () => new ReduceOnPlateau({ patience: 1, factor: 0.5, minDelta: 0.1 }),
   },
+  {
+    name: "EarlyStopping",
+    make: () => new EarlyStopping({ patience: 1, minDelta: 100, restoreBest: true }),
+    ends: "cancelled",
+  },
+  { name: "StopOnNaN", make: () => new StopOnNaN() },
+  { name: "MaxTime", make: () => new MaxTime(1e6) },
+  {
+    name: "MaxTime that is up",
+    make: () => new MaxTime(7e-3, { now: ticks() }),
+    ends: "cancelled",
+  },
+  { name: "MaxSteps", make: () => new MaxSteps(6), ends: "cancelled" },
+  {
+    name: "LimitBatches",
+    make: () => new LimitBatches({ train: 0.75, validation: 1, test: 5 }),
+  },
+  { name: "OverfitOneBatch", make: () => new OverfitOneBatch({ stepsPerEpoch: 2 }) },
+  { name: "SanityCheck", make: () => new SanityCheck() },
 ];
+
+/** A clock that goes on by 1 ms each time that somebody looks. */
+function ticks(): () => number {
+  let now = 0;
+  return () => now++;
+}
 
 /** Everything about a learner that a callback must leave as it was. */
 function settings({ learner, model }: Tiny): unknown[] {

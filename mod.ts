@@ -59,6 +59,12 @@ export { OverfitOneBatch, type OverfitOneBatchOptions } from "./src/callbacks/ov
 export { SanityCheck, type SanityCheckOptions } from "./src/callbacks/sanity_check.ts";
 export { StopOnNaN, type StopOnNaNOptions } from "./src/callbacks/stop_on_nan.ts";
 
+// Callbacks: gradients and weights
+export { Freeze, type FreezeOptions } from "./src/callbacks/freeze.ts";
+export { GradientAccumulation } from "./src/callbacks/gradient_accumulation.ts";
+export { GradientClip, type GradientClipOptions } from "./src/callbacks/gradient_clip.ts";
+export { WeightAverage, type WeightAverageOptions } from "./src/callbacks/weight_average.ts";
+
 // Callbacks: to write your own
 export { Monitor, type MonitorOptions } from "./src/callbacks/monitor.ts";
 export { PRIORITIES } from "./src/callbacks/priorities.ts";

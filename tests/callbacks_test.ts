@@ -10,6 +10,9 @@ import {
   CancelEpoch,
   CancelTrain,
   EarlyStopping,
+  Freeze,
+  GradientAccumulation,
+  GradientClip,
   LearningRateSchedule,
   LimitBatches,
   MaxSteps,
@@ -21,6 +24,7 @@ import {
   StopOnNaN,
   tf,
   type TrainResult,
+  WeightAverage,
 } from "../mod.ts";
 import { numbersOf, type Tiny, tiny } from "./callbacks/tiny.ts";
 
@@ -65,6 +69,21 @@ const TABLE: Row[] = [
   },
   { name: "OverfitOneBatch", make: () => new OverfitOneBatch({ stepsPerEpoch: 2 }) },
   { name: "SanityCheck", make: () => new SanityCheck() },
+  { name: "GradientClip", make: () => new GradientClip({ value: 1, norm: 0.1 }) },
+  { name: "GradientAccumulation", make: () => new GradientAccumulation(3) },
+  { name: "Freeze", make: () => new Freeze(/bias$/, { until: 2 }) },
+  { name: "WeightAverage (EMA)", make: () => new WeightAverage() },
+  {
+    name: "WeightAverage (SWA)",
+    make: () => new WeightAverage({ method: "swa", startEpoch: 1 }),
+    options: {
+      layers: () => [
+        tf.layers.dense({ units: 2, inputShape: [1] }),
+        tf.layers.batchNormalization(),
+        tf.layers.dense({ units: 1 }),
+      ],
+    },
+  },
 ];
 
 /** A clock that goes on by 1 ms each time that somebody looks. */

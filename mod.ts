@@ -65,6 +65,16 @@ export { GradientAccumulation } from "./src/callbacks/gradient_accumulation.ts";
 export { GradientClip, type GradientClipOptions } from "./src/callbacks/gradient_clip.ts";
 export { WeightAverage, type WeightAverageOptions } from "./src/callbacks/weight_average.ts";
 
+// Callbacks: data and labels
+export { CutMix } from "./src/callbacks/cut_mix.ts";
+export { MixUp } from "./src/callbacks/mix_up.ts";
+export {
+  type BatchTransform,
+  TransformBatch,
+  type TransformBatchOptions,
+  type TransformedBatch,
+} from "./src/callbacks/transform_batch.ts";
+
 // Callbacks: to write your own
 export { Monitor, type MonitorOptions } from "./src/callbacks/monitor.ts";
 export { PRIORITIES } from "./src/callbacks/priorities.ts";

@@ -9,6 +9,7 @@ import {
   CancelBatch,
   CancelEpoch,
   CancelTrain,
+  CutMix,
   EarlyStopping,
   Freeze,
   GradientAccumulation,
@@ -17,6 +18,7 @@ import {
   LimitBatches,
   MaxSteps,
   MaxTime,
+  MixUp,
   OverfitOneBatch,
   ReduceOnPlateau,
   SanityCheck,
@@ -24,6 +26,7 @@ import {
   StopOnNaN,
   tf,
   type TrainResult,
+  TransformBatch,
   WeightAverage,
 } from "../mod.ts";
 import { numbersOf, type Tiny, tiny } from "./callbacks/tiny.ts";
@@ -83,6 +86,17 @@ const TABLE: Row[] = [
         tf.layers.dense({ units: 1 }),
       ],
     },
+  },
+  { name: "MixUp", make: () => new MixUp() },
+  {
+    name: "CutMix",
+    make: () => new CutMix(),
+    options: { images: true },
+  },
+  {
+    name: "TransformBatch",
+    make: () =>
+      new TransformBatch(({ data }) => ({ data: tf.add(data, tf.randomNormal(data.shape)) })),
   },
 ];
 

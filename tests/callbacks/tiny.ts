@@ -10,6 +10,22 @@ export function line(from: number, count: number): [data: tf.Tensor, labels: tf.
   ];
 }
 
+/** The same, as images of one colour. */
+function collage(from: number, count: number): [data: tf.Tensor, labels: tf.Tensor] {
+  const [data, labels] = line(from, count);
+  const images = tf.tidy(() => tf.tile(data.reshape([count, 1, 1, 1]), [1, 4, 4, 1]));
+  data.dispose();
+  return [images, labels];
+}
+
+/** What is not as usual. */
+export interface TinyOptions extends Partial<LearnerOptions> {
+  /** Whether the data are images, `[batch, 4, 4, 1]`. Default: numbers, `[batch, 1]`. */
+  images?: boolean;
+  /** Of the model. */
+  layers?: () => tf.layers.Layer[];
+}
+
 /** What a {@linkcode tiny} learner is made of, with all that is to be disposed afterwards. */
 export interface Tiny {
   learner: Learner;
@@ -20,16 +36,20 @@ export interface Tiny {
 /** A learner of one weight and one bias: 4 batches to train, 2 to validate, 1 to test. */
 export function tiny(
   callbacks: CallbackLike[] = [],
-  options: Partial<LearnerOptions> & { layers?: () => tf.layers.Layer[] } = {},
+  options: TinyOptions = {},
 ): Tiny {
-  const { layers, ...rest } = options;
+  const { layers, images, ...rest } = options;
+  const batch = (from: number, count: number) => images ? collage(from, count) : line(from, count);
   const model = withSeed(1, () =>
     tf.sequential({
-      layers: layers?.() ?? [tf.layers.dense({ units: 1, inputShape: [1] })],
+      layers: layers?.() ?? [
+        ...images ? [tf.layers.flatten({ inputShape: [4, 4, 1] })] : [],
+        tf.layers.dense({ units: 1, inputShape: [images ? 16 : 1] }),
+      ],
     }));
-  const train = [line(0, 2), line(2, 2), line(4, 2), line(6, 2)];
-  const validation = [line(8, 2), line(10, 2)];
-  const test = [line(12, 2)];
+  const train = [batch(0, 2), batch(2, 2), batch(4, 2), batch(6, 2)];
+  const validation = [batch(8, 2), batch(10, 2)];
+  const test = [batch(12, 2)];
   const optimizer = rest.optimizer ?? sgd(0.05, { momentum: 0.5 });
   const learner = new Learner({
     model,

@@ -43,6 +43,12 @@ export {
 export type { TerminalOptions } from "./src/callbacks/terminal.ts";
 // Callbacks: schedules
 export {
+  LearningRateFinder,
+  type LearningRateFinderOptions,
+  type LearningRatePoint,
+  type SuggestedRates,
+} from "./src/callbacks/learning_rate_finder.ts";
+export {
   LearningRateSchedule,
   type LearningRateScheduleOptions,
 } from "./src/callbacks/learning_rate_schedule.ts";

@@ -14,6 +14,7 @@ import {
   Freeze,
   GradientAccumulation,
   GradientClip,
+  LearningRateFinder,
   LearningRateSchedule,
   LimitBatches,
   MaxSteps,
@@ -29,7 +30,7 @@ import {
   TransformBatch,
   WeightAverage,
 } from "../mod.ts";
-import { numbersOf, type Tiny, tiny } from "./callbacks/tiny.ts";
+import { numbersOf, type Tiny, tiny, type TinyOptions } from "./callbacks/tiny.ts";
 
 interface Row {
   name: string;
@@ -37,7 +38,7 @@ interface Row {
   /** How a run of 3 epochs of 4 batches ends. Default: it completes. */
   ends?: "completed" | "cancelled";
   /** What the run needs that the tiny learner has not. */
-  options?: Parameters<typeof tiny>[1];
+  options?: () => TinyOptions;
 }
 
 const TABLE: Row[] = [
@@ -79,24 +80,35 @@ const TABLE: Row[] = [
   {
     name: "WeightAverage (SWA)",
     make: () => new WeightAverage({ method: "swa", startEpoch: 1 }),
-    options: {
+    options: () => ({
       layers: () => [
         tf.layers.dense({ units: 2, inputShape: [1] }),
         tf.layers.batchNormalization(),
         tf.layers.dense({ units: 1 }),
       ],
-    },
+    }),
   },
   { name: "MixUp", make: () => new MixUp() },
   {
     name: "CutMix",
     make: () => new CutMix(),
-    options: { images: true },
+    options: () => ({ images: true }),
   },
   {
     name: "TransformBatch",
     make: () =>
       new TransformBatch(({ data }) => ({ data: tf.add(data, tf.randomNormal(data.shape)) })),
+  },
+  {
+    name: "LearningRateFinder",
+    make: () => new LearningRateFinder({ steps: 10, from: 1e-5, to: 1e-3 }),
+    ends: "cancelled",
+  },
+  {
+    name: "LearningRateFinder with an optimizer of TensorFlow.js",
+    make: () => new LearningRateFinder({ steps: 10 }),
+    options: () => ({ optimizer: tf.train.sgd(0.1) }),
+    ends: "cancelled",
   },
 ];
 
@@ -129,7 +141,7 @@ interface Scenario {
 /** Runs a callback in a new learner; nothing may be left but numbers. */
 async function run(row: Row, callback: CallbackLike, { beside, epochs = 3 }: Scenario = {}) {
   const before = tf.memory().numTensors;
-  const subject = tiny([callback, ...beside ? [beside] : []], row.options);
+  const subject = tiny([callback, ...beside ? [beside] : []], row.options?.());
   const was = settings(subject);
   const outcome: { result?: TrainResult; error?: unknown } = {};
   try {
@@ -197,7 +209,7 @@ for (const row of TABLE) {
 
   Deno.test(`${name}: the same learner can train twice`, async () => {
     const before = tf.memory().numTensors;
-    const subject = tiny([make()], row.options);
+    const subject = tiny([make()], row.options?.());
     const first = await subject.learner.train({ epochs: 3 });
     const second = await subject.learner.train({ epochs: 3 });
     assertEquals(second.status, first.status);

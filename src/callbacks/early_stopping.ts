@@ -3,7 +3,7 @@ import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { PRIORITIES } from "./priorities.ts";
-import { assignWeights, cloneAll, cloneWeights } from "./weights.ts";
+import { assignWeights, cloneWeights } from "./weights.ts";
 
 /** Options of {@linkcode EarlyStopping}. */
 export interface EarlyStoppingOptions extends MonitorOptions {
@@ -20,7 +20,8 @@ interface State {
   best: number | null;
   bestEpoch: number;
   waited: number;
-  weights?: tf.NamedTensorMap;
+  /** In the order of the model's variables: names differ from one process to the next. */
+  weights?: tf.Tensor[];
 }
 
 /**
@@ -56,7 +57,7 @@ export class EarlyStopping extends Callback {
   readonly #restoreBest: boolean;
   #waited = 0;
   #bestEpoch = 0;
-  #weights: tf.NamedTensorMap | undefined;
+  #weights: tf.Tensor[] | undefined;
 
   /**
    * Checks the options.
@@ -110,25 +111,25 @@ export class EarlyStopping extends Callback {
     this.#forget();
   }
 
-  /** What it remembers, for a checkpoint; the caller disposes the tensors. */
+  /** What it remembers, for a checkpoint; the tensors stay its own. */
   state(): unknown {
     const { best } = this.#monitor;
     return {
       best: Number.isNaN(best) ? null : best,
       bestEpoch: this.#bestEpoch,
       waited: this.#waited,
-      ...this.#weights && { weights: cloneAll(this.#weights) },
+      ...this.#weights && { weights: this.#weights },
     } satisfies State;
   }
 
-  /** Goes on from a checkpoint; the tensors stay the caller's. */
+  /** Goes on from a checkpoint, whose tensors are now its own. */
   restore(state: unknown): void {
     const { best, bestEpoch, waited, weights } = state as State;
     this.#forget();
     this.#monitor.best = best ?? NaN;
     this.#bestEpoch = bestEpoch;
     this.#waited = waited;
-    this.#weights = weights && cloneAll(weights);
+    this.#weights = weights;
   }
 
   #measured(learner: AnyLearner, value: number | undefined): void {

@@ -1,12 +1,13 @@
 import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { PRIORITIES } from "./priorities.ts";
-import { cloneAll } from "./weights.ts";
+import { variablesOf } from "./weights.ts";
 
 interface State {
   batches: number;
   examples: number;
-  sums: tf.NamedTensorMap;
+  /** By position among the model's variables: names differ from one process to the next. */
+  sums: Record<number, tf.Tensor>;
 }
 
 /**
@@ -41,7 +42,7 @@ export class GradientAccumulation extends Callback {
   readonly #window: number;
   #batches = 0;
   #examples = 0;
-  #sums: tf.NamedTensorMap = {};
+  #sums: Record<number, tf.Tensor> = {};
 
   /**
    * Checks the number.
@@ -66,28 +67,21 @@ export class GradientAccumulation extends Callback {
 
   /** Adds the gradients, and hands the mean on when the window is full. */
   override afterBackward(learner: AnyLearner): void {
-    const { gradients, batchSize, batchIndex } = learner;
-    const sums = tf.tidy(() =>
-      Object.fromEntries(
-        Object.entries(gradients).map(([name, gradient]) => {
-          const weighted = gradient.mul(batchSize);
-          return [name, this.#sums[name] ? weighted.add(this.#sums[name]) : weighted];
-        }),
-      )
-    );
-    for (const name of Object.keys(sums)) this.#sums[name]?.dispose();
-    Object.assign(this.#sums, sums);
+    const { gradients, batchSize, batchIndex, model } = learner;
+    variablesOf(model).forEach(({ name }, position) => {
+      if (gradients[name]) this.#add(position, gradients[name], batchSize);
+    });
     this.#examples += batchSize;
     this.#batches++;
     const last = batchIndex + 1 === learner.batchCount("train");
-    learner.gradients = this.#batches === this.#window || last ? this.#mean() : {};
+    learner.gradients = this.#batches === this.#window || last ? this.#mean(model) : {};
   }
 
   /** Makes the update that is left, unless the training has ended. */
   override afterEpoch(learner: AnyLearner): void {
     const over = learner.cancelled.has("train") || learner.failures.length > 0;
     if (this.#batches === 0 || over) return;
-    const mean = this.#mean();
+    const mean = this.#mean(learner.model);
     learner.optimizer.applyGradients(mean);
     tf.dispose(mean);
   }
@@ -97,27 +91,40 @@ export class GradientAccumulation extends Callback {
     this.#forget();
   }
 
-  /** The window that is open, for a checkpoint; the caller disposes the tensors. */
+  /** The window that is open, for a checkpoint; the tensors stay its own. */
   state(): unknown {
     return {
       batches: this.#batches,
       examples: this.#examples,
-      sums: cloneAll(this.#sums),
+      sums: this.#sums,
     } satisfies State;
   }
 
-  /** Goes on from a checkpoint; the tensors stay the caller's. */
+  /** Goes on from a checkpoint, whose tensors are now its own. */
   restore(state: unknown): void {
     const { batches, examples, sums } = state as State;
     this.#forget();
     this.#batches = batches;
     this.#examples = examples;
-    this.#sums = cloneAll(sums);
+    this.#sums = sums;
   }
 
-  #mean(): tf.NamedTensorMap {
+  #add(position: number, gradient: tf.Tensor, weight: number): void {
+    const old = this.#sums[position];
+    this.#sums[position] = tf.tidy(() => {
+      const weighted = gradient.mul(weight);
+      return old ? weighted.add(old) : weighted;
+    });
+    old?.dispose();
+  }
+
+  #mean(model: AnyLearner["model"]): tf.NamedTensorMap {
+    const variables = variablesOf(model);
     const mean = Object.fromEntries(
-      Object.entries(this.#sums).map(([name, sum]) => [name, sum.div(this.#examples)]),
+      Object.entries(this.#sums).map(([position, sum]) => [
+        variables[Number(position)].name,
+        sum.div(this.#examples),
+      ]),
     );
     this.#forget();
     return mean;

@@ -3,7 +3,7 @@ import { refreshStatistics } from "./batch_statistics.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { isTraining } from "./monitor.ts";
 import { PRIORITIES } from "./priorities.ts";
-import { cloneAll, variablesOf } from "./weights.ts";
+import { variablesOf } from "./weights.ts";
 
 /** Options of {@linkcode WeightAverage}. */
 export interface WeightAverageOptions {
@@ -29,7 +29,8 @@ export interface WeightAverageOptions {
 interface State {
   updates: number;
   swapped: boolean;
-  kept?: tf.NamedTensorMap;
+  /** In the order of the model's variables: names differ from one process to the next. */
+  kept?: tf.Tensor[];
 }
 
 /**
@@ -75,7 +76,7 @@ export class WeightAverage extends Callback {
   #updates = 0;
   /** Whether the average is in the model, and the trained weights are kept here. */
   #swapped = false;
-  #kept: tf.NamedTensorMap | undefined;
+  #kept: tf.Tensor[] | undefined;
 
   /**
    * Checks the options.
@@ -141,22 +142,25 @@ export class WeightAverage extends Callback {
     }
   }
 
-  /** The average, or the weights that are trained while it is in the model, for a checkpoint; the caller disposes the tensors. */
+  /**
+   * The average, or while that is in the model the weights that are trained, for a checkpoint; the
+   * tensors stay its own.
+   */
   state(): unknown {
     return {
       updates: this.#updates,
       swapped: this.#swapped,
-      ...this.#kept && { kept: cloneAll(this.#kept) },
+      ...this.#kept && { kept: this.#kept },
     } satisfies State;
   }
 
-  /** Goes on from a checkpoint; the tensors stay the caller's. */
+  /** Goes on from a checkpoint, whose tensors are now its own. */
   restore(state: unknown): void {
     const { updates, swapped, kept } = state as State;
     this.#forget();
     this.#updates = updates;
     this.#swapped = swapped;
-    this.#kept = kept && cloneAll(kept);
+    this.#kept = kept;
   }
 
   #begun({ epoch, epochs }: AnyLearner): boolean {
@@ -165,11 +169,10 @@ export class WeightAverage extends Callback {
 
   /** Moves the average by a part of the way to the weights. */
   #update({ model }: AnyLearner, part: number): void {
-    const kept = this.#kept ??= {};
-    for (const variable of variablesOf(model)) {
-      const { name } = variable;
-      const old = kept[name];
-      kept[name] = !old || variable.dtype !== "float32"
+    const kept = this.#kept ??= [];
+    for (const [index, variable] of variablesOf(model).entries()) {
+      const old = kept[index];
+      kept[index] = !old || variable.dtype !== "float32"
         ? variable.clone()
         : tf.tidy(() => old.add(tf.sub(variable, old).mul(part)));
       old?.dispose();
@@ -185,10 +188,9 @@ export class WeightAverage extends Callback {
 
   #swap({ model }: AnyLearner): void {
     const kept = this.#kept!;
-    for (const variable of variablesOf(model)) {
-      const old = kept[variable.name];
-      if (!old) continue;
-      kept[variable.name] = variable.clone();
+    for (const [index, variable] of variablesOf(model).entries()) {
+      const old = kept[index];
+      kept[index] = variable.clone();
       variable.assign(old);
       old.dispose();
     }

@@ -10,21 +10,12 @@ export function variablesOf(model: AnyLearner["model"]): tf.Variable[] {
   return model.weights.map((weight) => weight.read() as tf.Variable);
 }
 
-/** The weights as they are now, by name; whoever asks disposes them. */
-export function cloneWeights(model: AnyLearner["model"]): tf.NamedTensorMap {
-  return Object.fromEntries(
-    variablesOf(model).map((variable) => [variable.name, variable.clone()]),
-  );
+/** The weights as they are now, in the order of the variables; whoever asks disposes them. */
+export function cloneWeights(model: AnyLearner["model"]): tf.Tensor[] {
+  return variablesOf(model).map((variable) => variable.clone());
 }
 
-/** Sets the weights that are named; the values stay the caller's. */
-export function assignWeights(model: AnyLearner["model"], values: tf.NamedTensorMap): void {
-  for (const variable of variablesOf(model)) {
-    if (values[variable.name]) variable.assign(values[variable.name]);
-  }
-}
-
-/** The same tensors once more; whoever asks disposes them. */
-export function cloneAll(values: tf.NamedTensorMap): tf.NamedTensorMap {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.clone()]));
+/** Sets the weights, in the order of the variables; the values stay the caller's. */
+export function assignWeights(model: AnyLearner["model"], values: readonly tf.Tensor[]): void {
+  variablesOf(model).forEach((variable, index) => variable.assign(values[index]));
 }

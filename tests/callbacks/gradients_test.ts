@@ -11,7 +11,7 @@ import {
   tf,
   WeightAverage,
 } from "../../mod.ts";
-import { line, numbersOf, type Tiny, tiny } from "./tiny.ts";
+import { copyOf, line, numbersOf, type Tiny, tiny } from "./tiny.ts";
 
 function assertClose(actual: number[], expected: number[], tolerance: number) {
   assertEquals(actual.length, expected.length);
@@ -109,7 +109,7 @@ Deno.test("GradientAccumulation goes on from its state", async () => {
   let state: unknown;
   const first = new GradientAccumulation(2);
   const { learner, model, dispose } = tiny(
-    [first, { afterBatch: () => void (state ??= first.state()) }],
+    [first, { afterBatch: () => void (state ??= copyOf(first.state())) }],
     { optimizer: sgd(0.1) },
   );
   const weights = model.getWeights().map((weight) => weight.clone());
@@ -123,7 +123,7 @@ Deno.test("GradientAccumulation goes on from its state", async () => {
   learner.dataloaders.train = (learner.dataloaders.train as never[]).slice(1);
   await learner.train();
   assertEquals(numbersOf(model), expected);
-  tf.dispose([weights, (state as { sums: tf.NamedTensorMap }).sums]);
+  tf.dispose(weights);
   dispose();
 });
 
@@ -284,19 +284,17 @@ Deno.test("WeightAverage goes on from its state, also with the average in the mo
   const first = new WeightAverage({ decay: 0.9 });
   const a = tiny([first, {
     priority: 600,
-    afterEpoch: () => void states.push(first.state()),
-    afterValidate: () => void states.push(first.state()),
+    afterEpoch: () => void states.push(copyOf(first.state())),
+    afterValidate: () => void states.push(copyOf(first.state())),
   }], { lossFunction: meanSquaredError, optimizer: sgd(0) });
   await a.learner.train({ epochs: 1 });
-  for (const state of states as { swapped: boolean; updates: number; kept: tf.NamedTensorMap }[]) {
+  for (const state of states as { swapped: boolean; updates: number; kept: tf.Tensor[] }[]) {
     const second = new WeightAverage({ decay: 0.9 });
+    const kept = state.kept.map((tensor) => [...tensor.dataSync()]);
     second.restore(state);
     const again = second.state() as typeof state;
     assertEquals([again.swapped, again.updates], [state.swapped, 4]);
-    for (const [name, tensor] of Object.entries(state.kept)) {
-      assertEquals(again.kept[name].dataSync(), tensor.dataSync());
-    }
-    tf.dispose([again.kept, state.kept]);
+    assertEquals(again.kept.map((tensor) => [...tensor.dataSync()]), kept);
     await second.afterTrain(a.learner);
   }
   assertEquals(states.map((state) => (state as { swapped: boolean }).swapped), [false, true]);

@@ -15,7 +15,7 @@ import {
   StopOnNaN,
   tf,
 } from "../../mod.ts";
-import { numbersOf, tiny } from "./tiny.ts";
+import { copyOf, numbersOf, tiny } from "./tiny.ts";
 
 /** Measures what it is told to, once for each validation. */
 function measuring(values: number[]): CallbackLike {
@@ -93,7 +93,10 @@ Deno.test("EarlyStopping goes on from its state", async () => {
   const { learner, dispose } = tiny([
     measuring([1, 2, 2, 2]),
     first,
-    { priority: 600, afterValidate: ({ epoch }) => void (epoch === 1 && (state = first.state())) },
+    {
+      priority: 600,
+      afterValidate: ({ epoch }) => void (epoch === 1 && (state = copyOf(first.state()))),
+    },
   ]);
   await learner.train({ epochs: 2 });
   const second = make();
@@ -104,7 +107,6 @@ Deno.test("EarlyStopping goes on from its state", async () => {
   ];
   const { reason } = await learner.train({ epochs: 3 });
   assertEquals(reason, "EarlyStopping: validation.score has not improved on 1 for 1 epoch");
-  tf.dispose((state as { weights: tf.NamedTensorMap }).weights);
   dispose();
 });
 

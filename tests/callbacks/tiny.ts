@@ -75,3 +75,11 @@ export function tiny(
 export function numbersOf(model: tf.LayersModel): number[] {
   return model.weights.flatMap((weight) => [...weight.read().dataSync()]);
 }
+
+/** What a checkpoint makes of a callback's state: the same, in tensors of its own. */
+export function copyOf(state: unknown): unknown {
+  if (state instanceof tf.Tensor) return tf.tensor(state.dataSync(), state.shape, state.dtype);
+  if (Array.isArray(state)) return state.map(copyOf);
+  if (typeof state !== "object" || state === null) return state;
+  return Object.fromEntries(Object.entries(state).map(([name, part]) => [name, copyOf(part)]));
+}

@@ -72,10 +72,14 @@ export class Freeze extends Callback {
     this.#freeze(learner);
   }
 
-  /** Thaws when it is time, and freezes in a training that was resumed. */
+  /** Thaws when it is time. */
   override beforeEpoch(learner: AnyLearner): void {
     if (learner.epoch >= this.#until) this.#thaw();
-    else if (!this.#frozen) this.#freeze(learner);
+  }
+
+  /** Freezes in a training that was resumed, where `beforeTrain` does not run. */
+  override beforeBatch(learner: AnyLearner): void {
+    if (!this.#frozen && learner.epoch < this.#until) this.#freeze(learner);
   }
 
   /** Thaws. */

@@ -54,6 +54,11 @@ export class LimitBatches extends Callback {
     this.#set(learner, "train");
   }
 
+  /** Limits an epoch of a training that was resumed, where `beforeTrain` does not run. */
+  override beforeBatch(learner: AnyLearner): void {
+    if (!("train" in this.#before)) this.#set(learner, "train");
+  }
+
   /** Lifts the limit. */
   override afterTrain(learner: AnyLearner): void {
     this.#reset(learner, "train");
@@ -89,6 +94,7 @@ export class LimitBatches extends Callback {
 
   #reset(learner: AnyLearner, name: keyof BatchLimits): void {
     const before = this.#before[name];
+    delete this.#before[name];
     if (before === undefined) delete learner.limits[name];
     else learner.limits[name] = before;
   }

@@ -5,6 +5,7 @@ import {
   CancelBatch,
   EarlyStopping,
   fastDevRun,
+  Freeze,
   LimitBatches,
   MaxSteps,
   MaxTime,
@@ -212,6 +213,20 @@ Deno.test("LimitBatches takes counts and parts, in each phase, and is gone after
   await learner.validate();
   assertEquals(seen.validation, 2);
   assertEquals({ ...learner.limits }, { test: 8 });
+  dispose();
+});
+
+Deno.test("LimitBatches and Freeze need no beforeTrain, as in a training that is resumed", async () => {
+  const limit = new LimitBatches({ train: 2 });
+  const freeze = new Freeze(/kernel/);
+  const { learner, model, dispose } = tiny();
+  const [kernel] = numbersOf(model);
+  learner.callbacks = [{ beforeTrain: (learner) => void learner.callbacks.push(limit, freeze) }];
+  await learner.train();
+  assertEquals(learner.optimizer.iterations, 2);
+  assertEquals(numbersOf(model)[0], kernel);
+  assertEquals(model.weights.every((weight) => (weight.read() as tf.Variable).trainable), true);
+  assertEquals({ ...learner.limits }, {});
   dispose();
 });
 

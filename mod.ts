@@ -41,6 +41,51 @@ export {
   Recorder,
 } from "./src/callbacks/recorder.ts";
 export type { TerminalOptions } from "./src/callbacks/terminal.ts";
+// Callbacks: schedules
+export {
+  LearningRateFinder,
+  type LearningRateFinderOptions,
+  type LearningRatePoint,
+  type SuggestedRates,
+} from "./src/callbacks/learning_rate_finder.ts";
+export {
+  LearningRateSchedule,
+  type LearningRateScheduleOptions,
+} from "./src/callbacks/learning_rate_schedule.ts";
+export { ReduceOnPlateau, type ReduceOnPlateauOptions } from "./src/callbacks/reduce_on_plateau.ts";
+export * as schedules from "./src/schedules/mod.ts";
+
+// Callbacks: stopping and limits
+export { EarlyStopping, type EarlyStoppingOptions } from "./src/callbacks/early_stopping.ts";
+export { fastDevRun, type FastDevRunOptions } from "./src/callbacks/fast_dev_run.ts";
+export { type BatchLimits, LimitBatches } from "./src/callbacks/limit_batches.ts";
+export { MaxSteps } from "./src/callbacks/max_steps.ts";
+export { MaxTime, type MaxTimeOptions } from "./src/callbacks/max_time.ts";
+export { OverfitOneBatch, type OverfitOneBatchOptions } from "./src/callbacks/overfit_one_batch.ts";
+export { SanityCheck, type SanityCheckOptions } from "./src/callbacks/sanity_check.ts";
+export { StopOnNaN, type StopOnNaNOptions } from "./src/callbacks/stop_on_nan.ts";
+
+// Callbacks: gradients and weights
+export { Freeze, type FreezeOptions } from "./src/callbacks/freeze.ts";
+export { GradientAccumulation } from "./src/callbacks/gradient_accumulation.ts";
+export { GradientClip, type GradientClipOptions } from "./src/callbacks/gradient_clip.ts";
+export { WeightAverage, type WeightAverageOptions } from "./src/callbacks/weight_average.ts";
+
+// Callbacks: data and labels
+export { CutMix } from "./src/callbacks/cut_mix.ts";
+export { MixUp } from "./src/callbacks/mix_up.ts";
+export {
+  type BatchTransform,
+  TransformBatch,
+  type TransformBatchOptions,
+  type TransformedBatch,
+} from "./src/callbacks/transform_batch.ts";
+
+// Callbacks: to write your own
+export { Monitor, type MonitorOptions } from "./src/callbacks/monitor.ts";
+export { PRIORITIES } from "./src/callbacks/priorities.ts";
+
+// Metrics
 export { accuracy } from "./src/metrics/accuracy.ts";
 export type { Metric } from "./src/metrics/metric.ts";
 export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";

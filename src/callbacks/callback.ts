@@ -78,6 +78,13 @@ export interface CallbackLike extends Hooks {
   readonly name?: string;
   /** Hooks run in ascending priority, ties in order of addition. Default: 0. */
   priority?: number;
+  /**
+   * The names under which it will put values into `learner.metrics`, so that others can say before
+   * the training that there is no such metric: `"validation.accuracy"`. Default: none.
+   */
+  readonly metricNames?: readonly string[];
+  /** Whether it writes files or sends anything away; trial runs leave it out. Default: no. */
+  readonly writesFiles?: boolean;
 }
 
 /**

@@ -2,6 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { RunningMean } from "../metrics/running_mean.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
 
 /** Where a metric is measured. */
 export type MeasuredPhase = "train" | "validation" | "test";
@@ -27,7 +28,7 @@ export interface MetricsOptions {
  */
 export class Metrics extends Callback {
   /** After the callbacks of users. */
-  override priority: number = 100;
+  override priority: number = PRIORITIES.metrics;
   readonly #metrics: [name: string, metric: Metric, mean: RunningMean][];
   readonly #phases: ReadonlySet<MeasuredPhase>;
 

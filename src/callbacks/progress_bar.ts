@@ -1,5 +1,5 @@
-import { loaderLength } from "../data/loader_length.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
 import { Terminal, type TerminalOptions } from "./terminal.ts";
 
 /** How often the bar is drawn anew, ms: reading the loss for it stays cheap. */
@@ -24,7 +24,7 @@ const BAR = 24;
  */
 export class ProgressBar extends Callback {
   /** After everything that is to be shown. */
-  override priority: number = 500;
+  override priority: number = PRIORITIES.display;
   readonly #terminal: Terminal;
   #columns: string[] | undefined;
   #rowPending = false;
@@ -125,7 +125,7 @@ export class ProgressBar extends Callback {
     const now = performance.now();
     if (now - this.#drawn < INTERVAL) return;
     this.#drawn = now;
-    return this.#draw(learner, label, loaderLength(learner.dataloaders[loader]));
+    return this.#draw(learner, label, learner.batchCount(loader));
   }
 
   async #draw(learner: AnyLearner, label: string, total: number | undefined): Promise<void> {

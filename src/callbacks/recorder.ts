@@ -1,5 +1,6 @@
 import type { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
 
 /** What was recorded of one batch of training. */
 export interface BatchRecord {
@@ -56,7 +57,7 @@ export interface History {
  */
 export class Recorder extends Callback {
   /** After the callbacks of users. */
-  override priority: number = 100;
+  override priority: number = PRIORITIES.metrics;
   /** What was recorded of the last run. */
   history: History = { batches: [], epochs: [], test: {} };
   readonly #samples: number;

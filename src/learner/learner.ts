@@ -1,5 +1,8 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { CallbackLike } from "../callbacks/callback.ts";
+import { describeCallbacks } from "../callbacks/describe_callbacks.ts";
+import type { Batch } from "../data/batch.ts";
+import { loaderLength } from "../data/loader_length.ts";
 import type { Job } from "../chart/chart.ts";
 import type { Cancellable, Phase } from "../chart/hooks.ts";
 import type { Outcome } from "../chart/pump.ts";
@@ -9,9 +12,9 @@ import type { TrainResult } from "./train_result.ts";
 import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
 import type { Model } from "./model.ts";
 import { type Failure, joinOutputs, Run } from "./run.ts";
-import { disposeTensors } from "./nested.ts";
 import { Slots } from "./slots.ts";
-import type { Loader } from "./loader_reader.ts";
+import { type Loader, LoaderReader } from "./loader_reader.ts";
+import { disposeTensors } from "./nested.ts";
 import { learningRateOf, setLearningRate } from "./learning_rate.ts";
 
 /**
@@ -65,6 +68,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   batchIndex: number = -1;
   /** The number of examples in the batch at hand. Set from `before…Batch` on. */
   batchSize: number = 0;
+  /** At most how many batches of each loader a pass reads, integers >= 1. Default: all of them. */
+  limits: Partial<Record<keyof Dataloaders, number>> = {};
   /** What is under way. Set from `beforeTrain`, `beforeValidate` and `beforeTest` on. */
   phase: Phase = "idle";
   /** Mean training loss, weighted by batch size. Set from `afterEpoch` on. */
@@ -278,6 +283,68 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   /** The mean loss of the pass so far. This reads the device: not for every batch. */
   async lossSoFar(): Promise<number> {
     return await this.#run?.mean.read() ?? NaN;
+  }
+
+  /**
+   * Who listens to which hook: a line for each, in the order in which they run; in it the
+   * callbacks in the order in which they are called, each with its priority.
+   *
+   * @example
+   * ```ts
+   * import { Learner, Metrics, accuracy, sgd, tf } from "@trainchart/trainchart";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const learner = new Learner({
+   *   model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
+   *   optimizer: sgd(),
+   *   lossFunction: tf.losses.meanSquaredError,
+   *   callbacks: [{ name: "Late", priority: 500, afterTest() {} }, new Metrics({ accuracy })],
+   * });
+   * assertEquals(learner.describe().split("\n").at(-1), "afterTest             Metrics (100), Late (500)");
+   * ```
+   */
+  describe(): string {
+    return describeCallbacks(this.callbacks);
+  }
+
+  /** How many batches a pass over a loader has, where it is known. */
+  batchCount(name: keyof Dataloaders): number | undefined {
+    const length = loaderLength(this.dataloaders[name]);
+    const limit = this.limits[name];
+    return length !== undefined && limit !== undefined ? Math.min(length, limit) : length;
+  }
+
+  /**
+   * Reads a loader apart from any run, for callbacks that look at data by themselves.
+   *
+   * @param name Which loader.
+   * @param options Whose order to take.
+   * @param options.epoch 0-based. Default: 0.
+   * @returns The batches, each disposed when the next is asked for or the loop is left.
+   * @throws {TypeError} If there is no such loader.
+   */
+  async *batches(
+    name: keyof Dataloaders,
+    { epoch = 0 }: { epoch?: number } = {},
+  ): AsyncGenerator<Batch<Data, Labels>, void> {
+    const loader = this.dataloaders[name];
+    if (loader === undefined) {
+      throw new TypeError(`Cannot read batches as dataloaders.${name} must be set: it is missing`);
+    }
+    const reader = await LoaderReader.open(name, loader, { epoch, seed: this.seed });
+    try {
+      for (let left = this.limits[name] ?? Infinity; left > 0; left--) {
+        const batch = await reader.next();
+        if (!batch) return;
+        try {
+          yield batch as unknown as Batch<Data, Labels>;
+        } finally {
+          disposeTensors([batch.data, batch.labels]);
+        }
+      }
+    } finally {
+      await reader.close();
+    }
   }
 
   #request(event: ReturnType<typeof eventOf>, reason?: string): boolean {

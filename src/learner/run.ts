@@ -6,12 +6,12 @@ import type { Facts } from "../chart/chart.ts";
 import { type HookName, HOOKS, type Phase, type TaskName, type WorkName } from "../chart/hooks.ts";
 import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
 import { keyedRandom } from "../data/keyed_random.ts";
+import { withRandom } from "../data/with_random.ts";
 import { isThenable } from "../is_thenable.ts";
 import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
 import { disposeTensors, mapTensors } from "./nested.ts";
 import { RunningMean } from "../metrics/running_mean.ts";
-import { withRandom } from "./seed.ts";
 import type { Slots } from "./slots.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import type { SizedBatch } from "./to_batch.ts";
@@ -176,9 +176,16 @@ export class Run implements Performer<CallbackLike>, StepOf {
     this.#batch = undefined;
     // Before the loader is asked, because it may itself cancel what this signal is for.
     const { signal } = this.pump;
+    if (this.#limited()) return this.#take(undefined);
     const next = reader.next();
     if (!isThenable(next)) return this.#take(next);
     return this.#abandonable(next, signal).then((batch) => this.#take(batch));
+  }
+
+  #limited(): boolean {
+    const { phase, limits, batchIndex } = this.#learner;
+    const name = phase === "validate" ? "validation" : phase;
+    return name !== "idle" && name !== "predict" && batchIndex + 1 >= (limits[name] ?? Infinity);
   }
 
   /** A loader that is stuck does not hold up a cancel: its late batch is disposed on arrival. */

@@ -1,20 +1,5 @@
 import { keyedRandom } from "../data/keyed_random.ts";
-
-/**
- * Runs a synchronous function in a world where `Math.random` draws from a generator of ours.
- *
- * TensorFlow.js seeds each of its random operations from `Math.random` unless told otherwise: this
- * is what keys dropout, noise and initializers, in stock layers too.
- */
-export function withRandom<T>(random: () => number, work: () => T): T {
-  const { random: original } = Math;
-  Math.random = random;
-  try {
-    return work();
-  } finally {
-    Math.random = original;
-  }
-}
+import { withRandom } from "../data/with_random.ts";
 
 /**
  * Builds something random, such as a model with its initial weights, so that it comes out the same

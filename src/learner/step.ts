@@ -57,13 +57,27 @@ export function predictOnly(step: StepOf): void {
   });
 }
 
-/** Updates the weights. */
+/** Updates the weights; where a callback has left no gradients, nothing. */
 export function update({ optimizer, slots }: StepOf): void {
   const gradients = slots.get("gradients") as tf.NamedTensorMap;
-  optimizer.applyGradients(gradients);
+  const names = Object.keys(gradients);
+  if (names.length === 0) return;
+  let order = orders.get(optimizer);
+  if (!order) orders.set(optimizer, order = new Set());
+  for (const name of names) order.add(name);
+  optimizer.applyGradients(
+    [...order].map((name) => ({ name, tensor: gradients[name] ?? null })),
+  );
 }
 
-/** Predictions, kept both before and after the hook, which may replace them, or throw. */
+/**
+ * The names of the weights that an optimizer has seen. Those of TensorFlow.js keep what they
+ * remember by position: a weight that is frozen must leave a gap, and one that is thawed must come
+ * last.
+ */
+const orders = new WeakMap<tf.Optimizer, Set<string>>();
+
+/** Predictions, kept both before and after the hook: it may replace them, or throw. */
 function predict(step: StepOf, training: boolean): void {
   const { slots } = step;
   const model = step.model as Model;

@@ -21,7 +21,7 @@ class Adam extends SlotOptimizer {
   protected override readonly slotNames = ["m", "v"];
   protected override readonly kernelName = "TrainchartAdam";
   protected readonly decoupled: number = 0;
-  readonly #beta1: number;
+  #beta1: number;
   readonly #beta2: number;
   readonly #epsilon: number;
 
@@ -42,6 +42,15 @@ class Adam extends SlotOptimizer {
     this.#beta1 = beta1;
     this.#beta2 = beta2;
     this.#epsilon = epsilon;
+  }
+
+  /** How much of the mean gradient is kept at each step, in [0, 1): Adam's momentum. */
+  get beta1(): number {
+    return this.#beta1;
+  }
+
+  set beta1(beta1: number) {
+    this.#beta1 = beta1;
   }
 
   protected override attributes(step: number, learningRate: number): UpdateAttributes {

@@ -21,7 +21,7 @@ class Rmsprop extends SlotOptimizer {
   protected override readonly slotNames: string[];
   protected override readonly kernelName = "TrainchartRmsprop";
   readonly #decay: number;
-  readonly #momentum: number;
+  #momentum: number;
   readonly #epsilon: number;
 
   constructor(learningRate: number, options: RmspropOptions) {
@@ -42,6 +42,15 @@ class Rmsprop extends SlotOptimizer {
     this.#decay = decay;
     this.#momentum = momentum;
     this.#epsilon = epsilon;
+  }
+
+  /** How much of the last change is kept at each step; `undefined` if made without momentum. */
+  get momentum(): number | undefined {
+    return this.slotNames.includes("momentum") ? this.#momentum : undefined;
+  }
+
+  set momentum(momentum: number) {
+    this.#momentum = momentum;
   }
 
   protected override attributes(_: number, learningRate: number): UpdateAttributes {

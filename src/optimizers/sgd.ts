@@ -18,7 +18,7 @@ class Sgd extends SlotOptimizer {
   static readonly className = "TrainchartSgd";
   protected override readonly slotNames: string[];
   protected override readonly kernelName = "TrainchartSgd";
-  readonly #momentum: number;
+  #momentum: number;
   readonly #nesterov: number;
 
   constructor(learningRate: number, options: SgdOptions) {
@@ -35,6 +35,15 @@ class Sgd extends SlotOptimizer {
     this.slotNames = momentum > 0 ? ["momentum"] : [];
     this.#momentum = momentum;
     this.#nesterov = nesterov ? 1 : 0;
+  }
+
+  /** How much of the last change is kept at each step; `undefined` if made without momentum. */
+  get momentum(): number | undefined {
+    return this.slotNames.includes("momentum") ? this.#momentum : undefined;
+  }
+
+  set momentum(momentum: number) {
+    this.#momentum = momentum;
   }
 
   protected override attributes(_: number, learningRate: number): UpdateAttributes {

@@ -1,0 +1,40 @@
+import { tf } from "../deps/tfjs.ts";
+import { keyedRandom } from "../data/keyed_random.ts";
+import { withRandom } from "../data/with_random.ts";
+import type { AnyLearner } from "./callback.ts";
+
+/** A layer of batch normalisation, which does not tell TypeScript of its momentum. */
+interface BatchNormalization {
+  momentum: number;
+}
+
+/** Computes the statistics of batch normalisation anew, as means over batches of training. */
+export async function refreshStatistics(learner: AnyLearner, batches: number): Promise<void> {
+  const { model, epoch } = learner;
+  const layers = "layers" in model ? [...normalizations(model.layers)] : [];
+  if (layers.length === 0 || batches === 0) return;
+  const momenta = layers.map(({ momentum }) => momentum);
+  try {
+    let index = 0;
+    for await (const { data } of learner.batches("train", { epoch })) {
+      // With these momenta, a moving average is the mean of all so far.
+      for (const layer of layers) layer.momentum = index / (index + 1);
+      withRandom(keyedRandom(0, index), () =>
+        tf.tidy(() => {
+          model.apply(data, { training: true });
+        }));
+      if (++index >= batches) break;
+    }
+  } finally {
+    layers.forEach((layer, index) => layer.momentum = momenta[index]);
+  }
+}
+
+function* normalizations(layers: tf.layers.Layer[]): Iterable<BatchNormalization> {
+  for (const layer of layers) {
+    if ("layers" in layer) yield* normalizations(layer.layers as tf.layers.Layer[]);
+    else if (layer.getClassName() === "BatchNormalization") {
+      yield layer as unknown as BatchNormalization;
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import { tf } from "../deps/tfjs.ts";
+import { type AnyLearner, Callback } from "./callback.ts";
+import { checkAlpha, drawBeta, type MixedLoss, mixLoss, partnersOf } from "./mixing.ts";
+import { PRIORITIES } from "./priorities.ts";
+import { randomOf } from "./random_of.ts";
+
+/**
+ * Trains on collages: a box of each image is replaced by that of another one of its batch, and the
+ * loss is mixed by area, so labels may be of any kind. Validation and test see the data as they are.
+ *
+ * Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
+ * Features", 2019, https://arxiv.org/abs/1905.04899. As there, a batch has one box for all of its
+ * images. Metrics of training compare with the images' own labels.
+ *
+ * @example
+ * ```ts
+ * import { crossEntropy, CutMix, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { assert } from "@std/assert";
+ *
+ * const learner = new Learner({
+ *   model: tf.sequential({
+ *     layers: [tf.layers.flatten({ inputShape: [8, 8, 1] }), tf.layers.dense({ units: 2 })],
+ *   }),
+ *   optimizer: sgd(),
+ *   lossFunction: crossEntropy,
+ *   dataloaders: {
+ *     train: [[tf.concat([tf.zeros([1, 8, 8, 1]), tf.ones([1, 8, 8, 1])]), tf.tensor1d([0, 1], "int32")]],
+ *   },
+ *   callbacks: [new CutMix(), {
+ *     beforeBatch: ({ data }) => assert(data.dataSync().every((x: number) => x === 0 || x === 1)),
+ *   }],
+ * });
+ * await learner.train();
+ * ```
+ */
+export class CutMix extends Callback {
+  /** Before anybody looks at the batch. */
+  override priority: number = PRIORITIES.data;
+  readonly #alpha: number;
+  #mixed: MixedLoss | undefined;
+
+  /**
+   * Checks the options.
+   *
+   * @param options How much is mixed.
+   * @param options.alpha The area that is left is drawn from Beta(alpha, alpha); finite and > 0.
+   *   Default: 1, where every area is as likely.
+   * @throws {RangeError} If `alpha` is out of range.
+   */
+  constructor({ alpha = 1 }: { alpha?: number } = {}) {
+    super();
+    this.#alpha = checkAlpha(this.name, alpha);
+  }
+
+  /**
+   * Cuts and pastes.
+   *
+   * @throws {TypeError} If the data are no images, `[batch, height, width, channels]`.
+   */
+  override beforeBatch(learner: AnyLearner): void {
+    const random = randomOf(learner, "cutMix");
+    const left = drawBeta(this.#alpha, random);
+    const { data, labels } = partnersOf(this.name, learner, random);
+    const [, height, width] = data.shape;
+    if (data.rank !== 4) {
+      tf.dispose([data, labels]);
+      throw new TypeError(
+        "Cannot mix a batch with CutMix as its data must be [batch, height, width, channels]: " +
+          `current shape is [${data.shape}]`,
+      );
+    }
+    const size = Math.sqrt(1 - left);
+    const [top, bottom] = cut(height, size, random);
+    const [begin, end] = cut(width, size, random);
+    const mask = new Uint8Array(height * width);
+    for (let y = top; y < bottom; y++) mask.fill(1, y * width + begin, y * width + end);
+    learner.data = tf.tidy(() =>
+      tf.where(tf.tensor(mask, [1, height, width, 1], "bool"), data, learner.data)
+    );
+    data.dispose();
+    const area = (bottom - top) * (end - begin);
+    this.#mixed = { labels, share: 1 - area / (height * width) };
+  }
+
+  /** Mixes the loss. */
+  override afterLoss(learner: AnyLearner): void {
+    if (this.#mixed) mixLoss(learner, this.#mixed);
+  }
+
+  /** Forgets the partners. */
+  override afterBatch(): void {
+    this.#mixed?.labels.dispose();
+    this.#mixed = undefined;
+  }
+}
+
+/** A stretch around a random middle, as far as it lies inside. */
+function cut(length: number, size: number, random: () => number): [from: number, to: number] {
+  const middle = Math.floor(random() * length);
+  const half = Math.floor(length * size) / 2;
+  const from = Math.max(0, Math.floor(middle - half));
+  const to = Math.min(length, Math.floor(middle + half));
+  return [from, to];
+}

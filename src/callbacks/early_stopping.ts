@@ -1,0 +1,160 @@
+import { tf } from "../deps/tfjs.ts";
+import { CancelTrain } from "../errors.ts";
+import { type AnyLearner, Callback } from "./callback.ts";
+import { Monitor, type MonitorOptions } from "./monitor.ts";
+import { PRIORITIES } from "./priorities.ts";
+import { assignWeights, cloneWeights } from "./weights.ts";
+
+/** Options of {@linkcode EarlyStopping}. */
+export interface EarlyStoppingOptions extends MonitorOptions {
+  /** After how many measurements in a row without improvement, an integer >= 1. Default: 3. */
+  patience?: number;
+  /**
+   * Whether the model gets the weights of the best measurement back at the end, whoever or whatever
+   * ended the training. Default: false.
+   */
+  restoreBest?: boolean;
+}
+
+interface State {
+  best: number | null;
+  bestEpoch: number;
+  waited: number;
+  /** In the order of the model's variables: names differ from one process to the next. */
+  weights?: tf.Tensor[];
+}
+
+/**
+ * Ends the training when a metric no longer improves.
+ *
+ * The weights that `restoreBest` keeps share memory with the model until it is trained on.
+ *
+ * Prechelt, "Early Stopping - But When?", 1998, https://doi.org/10.1007/3-540-49430-8_3.
+ *
+ * @example
+ * ```ts
+ * import { EarlyStopping, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const learner = new Learner({
+ *   model: tf.sequential({
+ *     layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "ones" })],
+ *   }),
+ *   optimizer: sgd(0), // learns nothing
+ *   lossFunction: tf.losses.meanSquaredError,
+ *   dataloaders: { train: [[tf.zeros([1, 1]), tf.ones([1, 1])]] },
+ *   callbacks: [new EarlyStopping({ monitor: "train.loss", patience: 2 })],
+ * });
+ * const { reason } = await learner.train({ epochs: 10 });
+ * assertEquals(reason, "EarlyStopping: train.loss has not improved on 1 for 2 epochs");
+ * ```
+ */
+export class EarlyStopping extends Callback {
+  /** After whatever saves. */
+  override priority: number = PRIORITIES.stopping;
+  readonly #monitor: Monitor;
+  readonly #patience: number;
+  readonly #restoreBest: boolean;
+  #waited = 0;
+  #bestEpoch = 0;
+  #weights: tf.Tensor[] | undefined;
+
+  /**
+   * Checks the options.
+   *
+   * @param options What to watch, and for how long.
+   * @throws {TypeError} If the metric cannot be monitored.
+   * @throws {RangeError} If a number is out of range.
+   */
+  constructor(options: EarlyStoppingOptions = {}) {
+    super();
+    const { patience = 3, restoreBest = false } = options;
+    this.#monitor = new Monitor(this.name, options);
+    if (!Number.isInteger(patience) || patience < 1) {
+      throw new RangeError(
+        `Cannot stop early as patience must be an integer >= 1: current value is ${patience}`,
+      );
+    }
+    this.#patience = patience;
+    this.#restoreBest = restoreBest;
+  }
+
+  /** The best value so far, or of the last training; NaN if there was none. */
+  get best(): number {
+    return this.#monitor.best;
+  }
+
+  /** The epoch of the best value, 0-based. */
+  get bestEpoch(): number {
+    return this.#bestEpoch;
+  }
+
+  /** Begins anew. */
+  override beforeTrain(learner: AnyLearner): void {
+    this.#monitor.begin(learner);
+    this.#waited = this.#bestEpoch = 0;
+  }
+
+  /** Looks at a metric of training. */
+  override afterEpoch(learner: AnyLearner): void {
+    this.#measured(learner, this.#monitor.read(learner, "afterEpoch"));
+  }
+
+  /** Looks at a metric of validation. */
+  override afterValidate(learner: AnyLearner): void {
+    this.#measured(learner, this.#monitor.read(learner, "afterValidate"));
+  }
+
+  /** Gives the best weights back. */
+  override afterTrain(learner: AnyLearner): void {
+    if (this.#weights) assignWeights(learner.model, this.#weights);
+    this.#forget();
+  }
+
+  /** What it remembers, for a checkpoint; the tensors stay its own. */
+  state(): unknown {
+    const { best } = this.#monitor;
+    return {
+      best: Number.isNaN(best) ? null : best,
+      bestEpoch: this.#bestEpoch,
+      waited: this.#waited,
+      ...this.#weights && { weights: this.#weights },
+    } satisfies State;
+  }
+
+  /** Goes on from a checkpoint, whose tensors are now its own. */
+  restore(state: unknown): void {
+    const { best, bestEpoch, waited, weights } = state as State;
+    this.#forget();
+    this.#monitor.best = best ?? NaN;
+    this.#bestEpoch = bestEpoch;
+    this.#waited = waited;
+    this.#weights = weights;
+  }
+
+  #measured(learner: AnyLearner, value: number | undefined): void {
+    if (value === undefined) return;
+    if (this.#monitor.improves(value)) {
+      this.#waited = 0;
+      this.#bestEpoch = learner.epoch;
+      if (!this.#restoreBest) return;
+      this.#forget();
+      this.#weights = cloneWeights(learner.model);
+      return;
+    }
+    this.#waited++;
+    if (this.#waited < this.#patience) return;
+    const { name, best } = this.#monitor;
+    if (Number.isNaN(best)) throw new CancelTrain(`${this.name}: ${name} is ${value}`);
+    const epochs = learner.epoch - this.#bestEpoch;
+    throw new CancelTrain(
+      `${this.name}: ${name} has not improved on ${Number(best.toPrecision(4))} for ${epochs} ` +
+        (epochs === 1 ? "epoch" : "epochs"),
+    );
+  }
+
+  #forget(): void {
+    if (this.#weights) tf.dispose(this.#weights);
+    this.#weights = undefined;
+  }
+}

@@ -1,0 +1,138 @@
+import { tf } from "../deps/tfjs.ts";
+import { type AnyLearner, Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
+import { variablesOf } from "./weights.ts";
+
+interface State {
+  batches: number;
+  examples: number;
+  /** By position among the model's variables: names differ from one process to the next. */
+  sums: Record<number, tf.Tensor>;
+}
+
+/**
+ * Updates the weights once for several batches, with the mean of their gradients weighted by batch
+ * size: as with one large batch, in the memory of a small one. (Batch normalisation still sees small
+ * batches.)
+ *
+ * The last batches of an epoch are a window of their own, even if there are too few. Where the
+ * loader does not know its length, or the epoch is cut short, that last update is made in
+ * `afterEpoch`, without `beforeStep` and `afterStep`. In the batches between, `gradients` is empty
+ * from `afterBackward` on, and nothing is updated.
+ *
+ * @example
+ * ```ts
+ * import { GradientAccumulation, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const learner = new Learner({
+ *   model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
+ *   optimizer: sgd(),
+ *   lossFunction: tf.losses.meanSquaredError,
+ *   dataloaders: { train: Array(5).fill([tf.ones([2, 1]), tf.ones([2, 1])]) },
+ *   callbacks: [new GradientAccumulation(2)],
+ * });
+ * await learner.train();
+ * assertEquals(learner.optimizer.iterations, 3); // of 2, 2 and 1 batches
+ * ```
+ */
+export class GradientAccumulation extends Callback {
+  /** Before users look at the gradients. */
+  override priority: number = PRIORITIES.data;
+  readonly #window: number;
+  #batches = 0;
+  #examples = 0;
+  #sums: Record<number, tf.Tensor> = {};
+
+  /**
+   * Checks the number.
+   *
+   * @param batches How many batches make an update, an integer >= 1.
+   * @throws {RangeError} If it is anything else.
+   */
+  constructor(batches: number) {
+    super();
+    if (!Number.isInteger(batches) || batches < 1) {
+      throw new RangeError(
+        `Cannot accumulate gradients as batches must be an integer >= 1: current value is ${batches}`,
+      );
+    }
+    this.#window = batches;
+  }
+
+  /** Begins anew. */
+  override beforeTrain(): void {
+    this.#forget();
+  }
+
+  /** Adds the gradients, and hands the mean on when the window is full. */
+  override afterBackward(learner: AnyLearner): void {
+    const { gradients, batchSize, batchIndex, model } = learner;
+    variablesOf(model).forEach(({ name }, position) => {
+      if (gradients[name]) this.#add(position, gradients[name], batchSize);
+    });
+    this.#examples += batchSize;
+    this.#batches++;
+    const last = batchIndex + 1 === learner.batchCount("train");
+    learner.gradients = this.#batches === this.#window || last ? this.#mean(model) : {};
+  }
+
+  /** Makes the update that is left, unless the training has ended. */
+  override afterEpoch(learner: AnyLearner): void {
+    const over = learner.cancelled.has("train") || learner.failures.length > 0;
+    if (this.#batches === 0 || over) return;
+    const mean = this.#mean(learner.model);
+    learner.optimizer.applyGradients(mean);
+    tf.dispose(mean);
+  }
+
+  /** Forgets what is left. */
+  override afterTrain(): void {
+    this.#forget();
+  }
+
+  /** The window that is open, for a checkpoint; the tensors stay its own. */
+  state(): unknown {
+    return {
+      batches: this.#batches,
+      examples: this.#examples,
+      sums: this.#sums,
+    } satisfies State;
+  }
+
+  /** Goes on from a checkpoint, whose tensors are now its own. */
+  restore(state: unknown): void {
+    const { batches, examples, sums } = state as State;
+    this.#forget();
+    this.#batches = batches;
+    this.#examples = examples;
+    this.#sums = sums;
+  }
+
+  #add(position: number, gradient: tf.Tensor, weight: number): void {
+    const old = this.#sums[position];
+    this.#sums[position] = tf.tidy(() => {
+      const weighted = gradient.mul(weight);
+      return old ? weighted.add(old) : weighted;
+    });
+    old?.dispose();
+  }
+
+  #mean(model: AnyLearner["model"]): tf.NamedTensorMap {
+    const variables = variablesOf(model);
+    const mean = Object.fromEntries(
+      Object.entries(this.#sums).map(([position, sum]) => [
+        variables[Number(position)].name,
+        sum.div(this.#examples),
+      ]),
+    );
+    this.#forget();
+    return mean;
+  }
+
+  #forget(): void {
+    tf.dispose(this.#sums);
+    this.#sums = {};
+    this.#batches = this.#examples = 0;
+  }
+}

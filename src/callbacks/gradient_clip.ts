@@ -1,0 +1,95 @@
+import { tf } from "../deps/tfjs.ts";
+import { type AnyLearner, Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
+
+/** Options of {@linkcode GradientClip}; at least one is given. */
+export interface GradientClipOptions {
+  /** Brings every element into [-value, value]; > 0. Done first. Default: no limit. */
+  value?: number;
+  /** Scales all gradients together, so that their common L2 norm is at most this; > 0. Default: no limit. */
+  norm?: number;
+}
+
+/**
+ * Limits gradients before the update, without a word to the device's host.
+ *
+ * Pascanu et al., "On the difficulty of training recurrent neural networks", 2013,
+ * https://arxiv.org/abs/1211.5063.
+ *
+ * @example
+ * ```ts
+ * import { GradientClip, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { assertAlmostEquals } from "@std/assert";
+ *
+ * const layer = tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "zeros" });
+ * const learner = new Learner({
+ *   model: tf.sequential({ layers: [layer] }),
+ *   optimizer: sgd(1),
+ *   lossFunction: tf.losses.meanSquaredError,
+ *   dataloaders: { train: [[tf.tensor2d([[3]]), tf.tensor2d([[-50]])]] }, // gradients 300 and 100
+ *   callbacks: [new GradientClip({ norm: 1 })],
+ * });
+ * await learner.train();
+ * const [kernel] = layer.getWeights();
+ * assertAlmostEquals(kernel.dataSync()[0], -3 / Math.sqrt(10), 1e-5);
+ * ```
+ */
+export class GradientClip extends Callback {
+  /** Before users look at the gradients of the step. */
+  override priority: number = PRIORITIES.data;
+  readonly #value: number;
+  readonly #norm: number;
+
+  /**
+   * Checks the limits.
+   *
+   * @param options The limits.
+   * @throws {TypeError} If none is given.
+   * @throws {RangeError} If one is not > 0.
+   */
+  constructor(options: GradientClipOptions) {
+    super();
+    const { value = Infinity, norm = Infinity } = options;
+    if (options.value === undefined && options.norm === undefined) {
+      throw new TypeError(
+        "Cannot clip gradients as value or norm must be given: current value is neither",
+      );
+    }
+    for (const [name, limit] of Object.entries({ value, norm })) {
+      if (limit > 0) continue;
+      throw new RangeError(
+        `Cannot clip gradients as ${name} must be > 0: current value is ${limit}`,
+      );
+    }
+    this.#value = value;
+    this.#norm = norm;
+  }
+
+  /** Clips. */
+  override beforeStep(learner: AnyLearner): void {
+    if (Object.keys(learner.gradients).length === 0) return;
+    learner.gradients = tf.tidy(() => this.#scaled(this.#clipped(learner.gradients)));
+  }
+
+  #clipped(gradients: tf.NamedTensorMap): tf.NamedTensorMap {
+    if (this.#value === Infinity) return gradients;
+    return map(gradients, (gradient) => tf.clipByValue(gradient, -this.#value, this.#value));
+  }
+
+  #scaled(gradients: tf.NamedTensorMap): tf.NamedTensorMap {
+    if (this.#norm === Infinity) return gradients;
+    const squares = Object.values(gradients).map((gradient) => gradient.square().sum());
+    const norm = tf.addN(squares).sqrt();
+    const scale = tf.minimum(tf.div(this.#norm, norm.add(1e-12)), 1);
+    return map(gradients, (gradient) => gradient.mul(scale));
+  }
+}
+
+function map(
+  gradients: tf.NamedTensorMap,
+  change: (gradient: tf.Tensor) => tf.Tensor,
+): tf.NamedTensorMap {
+  return Object.fromEntries(
+    Object.entries(gradients).map(([name, gradient]) => [name, change(gradient)]),
+  );
+}

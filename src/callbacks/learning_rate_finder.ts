@@ -1,0 +1,202 @@
+import { CancelTrain } from "../errors.ts";
+import { type AnyLearner, Callback } from "./callback.ts";
+import { preserve } from "./preserve.ts";
+import { PRIORITIES } from "./priorities.ts";
+
+/** Options of {@linkcode LearningRateFinder}. */
+export interface LearningRateFinderOptions {
+  /** The first rate, per step, finite and > 0. Default: 1e-7. */
+  from?: number;
+  /** The last rate, per step, finite and > `from`. Default: 10. */
+  to?: number;
+  /** How many steps there are between them, an integer >= 10. Default: 100. */
+  steps?: number;
+}
+
+/** A loss at a learning rate. */
+export interface LearningRatePoint {
+  /** Per step. */
+  learningRate: number;
+  /** Of the batch. */
+  loss: number;
+  /** Averaged with those before, the newer the more. */
+  smoothed: number;
+}
+
+/** Learning rates, per step, that are worth trying; `undefined` where the loss never fell. */
+export interface SuggestedRates {
+  /** Where the loss falls fastest: a careful choice. */
+  steepest: number | undefined;
+  /** Two thirds of the way down the longest descent: usually the better choice. */
+  valley: number | undefined;
+}
+
+/** How many times the best loss ends the sweep. */
+const DIVERGED = 4;
+/** How much of the mean loss is kept at each step. */
+const SMOOTHING = 0.9;
+
+/**
+ * Finds a learning rate: trains with one that grows by the same factor in every step, until the loss
+ * exceeds 4 times the best. Weights and optimizer are afterwards what they were.
+ *
+ * {@linkcode LearningRateFinder.find} does it all. As a callback it turns any training into a sweep.
+ * It reads the loss of every batch.
+ *
+ * Smith, "Cyclical Learning Rates for Training Neural Networks", 2017,
+ * https://arxiv.org/abs/1506.01186.
+ *
+ * @example
+ * ```ts
+ * import { Learner, LearningRateFinder, sgd, tf } from "@trainchart/trainchart";
+ * import { assert } from "@std/assert";
+ *
+ * const learner = new Learner({
+ *   model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
+ *   optimizer: sgd(),
+ *   lossFunction: tf.losses.meanSquaredError,
+ *   dataloaders: { train: [[tf.ones([1, 1]), tf.fill([1, 1], 5)]] },
+ * });
+ * const finder = new LearningRateFinder();
+ * const { valley } = await finder.find(learner);
+ * assert(valley! > 1e-3 && valley! < 1);
+ * assert(finder.curve.length > 10);
+ * ```
+ */
+export class LearningRateFinder extends Callback {
+  /** With those who set rates. */
+  override priority: number = PRIORITIES.schedules;
+  /** What was seen in the last sweep, in the order of rates. */
+  curve: LearningRatePoint[] = [];
+  readonly #from: number;
+  readonly #to: number;
+  readonly #steps: number;
+  #mean = 0;
+  #best = Infinity;
+  #restore: (() => void) | undefined;
+
+  /**
+   * Checks the options.
+   *
+   * @param options Which rates.
+   * @throws {RangeError} If a number is out of range.
+   */
+  constructor({ from = 1e-7, to = 10, steps = 100 }: LearningRateFinderOptions = {}) {
+    super();
+    check("from must be finite and > 0", from, from > 0 && from < Infinity);
+    check("to must be finite and > from", to, to > from && to < Infinity);
+    check("steps must be an integer >= 10", steps, Number.isInteger(steps) && steps >= 10);
+    this.#from = from;
+    this.#to = to;
+    this.#steps = steps;
+  }
+
+  /**
+   * Sweeps. Nothing is validated or tested, and of the callbacks only those run that decide what is
+   * trained: whatever measures, sets rates, saves, stops or shows is left out.
+   *
+   * @param learner Its loader of training is read as often as it takes.
+   * @returns Rates worth trying.
+   * @throws whatever goes wrong in the training.
+   */
+  async find(learner: AnyLearner): Promise<SuggestedRates> {
+    const { callbacks, dataloaders } = learner;
+    const { test: _, ...others } = dataloaders;
+    const kept = callbacks.filter(({ priority = 0 }) => priority < PRIORITIES.metrics);
+    learner.callbacks = [...kept.filter((callback) => callback !== this), this];
+    learner.dataloaders = others;
+    try {
+      await learner.train({ epochs: this.#steps });
+    } finally {
+      learner.callbacks = callbacks;
+      learner.dataloaders = dataloaders;
+    }
+    return this.suggest();
+  }
+
+  /** Rates worth trying, from the last sweep. */
+  suggest(): SuggestedRates {
+    const { curve } = this;
+    const steepest = steepestDescent(curve.map(({ smoothed }) => smoothed));
+    const valley = longestDescent(curve.map(({ smoothed }) => smoothed));
+    return { steepest: curve[steepest]?.learningRate, valley: curve[valley]?.learningRate };
+  }
+
+  /** Remembers weights and optimizer, and takes the validation away. */
+  override beforeTrain(learner: AnyLearner): void {
+    this.curve = [];
+    this.#mean = 0;
+    this.#best = Infinity;
+    const restore = preserve(learner);
+    const { dataloaders } = learner;
+    learner.dataloaders = { ...dataloaders, validation: undefined };
+    this.#restore = () => {
+      restore();
+      learner.dataloaders = dataloaders;
+    };
+  }
+
+  /** Sets the rate of the step. */
+  override beforeBatch(learner: AnyLearner): void {
+    learner.learningRate = this.#from *
+      (this.#to / this.#from) ** (this.curve.length / (this.#steps - 1));
+  }
+
+  /** Notes the loss of the step. */
+  override async afterBatch(learner: AnyLearner): Promise<void> {
+    if (learner.cancelled.has("batch") || learner.failures.length > 0) return;
+    const { learningRate } = learner;
+    const [loss] = await learner.loss.data();
+    this.#mean = SMOOTHING * this.#mean + (1 - SMOOTHING) * loss;
+    const smoothed = this.#mean / (1 - SMOOTHING ** (this.curve.length + 1));
+    if (!Number.isFinite(loss) || smoothed > DIVERGED * this.#best) {
+      throw new CancelTrain(`${this.name}: the loss has diverged at a rate of ${learningRate}`);
+    }
+    this.#best = Math.min(this.#best, smoothed);
+    this.curve.push({ learningRate, loss, smoothed });
+    if (this.curve.length < this.#steps) return;
+    throw new CancelTrain(`${this.name}: all ${this.#steps} rates are done`);
+  }
+
+  /** Gives weights and optimizer back. */
+  override afterTrain(): void {
+    this.#restore?.();
+    this.#restore = undefined;
+  }
+}
+
+/** Where losses fall fastest, over steps of the same factor; -1 where they never do. */
+function steepestDescent(losses: number[]): number {
+  let steepest = 0, at = -1;
+  for (let index = 1; index < losses.length - 1; index++) {
+    const slope = (losses[index + 1] - losses[index - 1]) / 2;
+    if (slope < steepest) [steepest, at] = [slope, index];
+  }
+  return at;
+}
+
+/** Two thirds of the way along the longest series of ever smaller losses; -1 where there is none. */
+function longestDescent(losses: number[]): number {
+  // For each loss, the longest series that ends there: its length and where it began.
+  const series: { length: number; begin: number }[] = [];
+  let longest = -1;
+  losses.forEach((loss, end) => {
+    let best = { length: 1, begin: end };
+    for (let before = 0; before < end; before++) {
+      const { length, begin } = series[before];
+      if (losses[before] > loss && length >= best.length) best = { length: length + 1, begin };
+    }
+    series.push(best);
+    if (best.length > 1 && best.length > (series[longest]?.length ?? 0)) longest = end;
+  });
+  if (longest === -1) return -1;
+  const { begin } = series[longest];
+  return begin + Math.round((longest - begin) * 2 / 3);
+}
+
+function check(requirement: string, value: number, holds: boolean): void {
+  if (holds) return;
+  throw new RangeError(
+    `Cannot search for a learning rate as ${requirement}: current value is ${value}`,
+  );
+}

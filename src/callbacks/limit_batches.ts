@@ -1,0 +1,110 @@
+import { type AnyLearner, Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
+
+/** How much of each loader a pass reads: batches, an integer >= 1, or a part of them in (0, 1). */
+export interface BatchLimits {
+  /** Of an epoch. Default: all. */
+  train?: number;
+  /** Of a validation. Default: all. */
+  validation?: number;
+  /** Of the test. Default: all. */
+  test?: number;
+}
+
+/**
+ * Ends every pass after some batches, as if the loader had no more: nothing counts as cancelled.
+ *
+ * A part is rounded down, but at least one batch is left.
+ *
+ * @example
+ * ```ts
+ * import { LimitBatches } from "@trainchart/trainchart";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const limits = new LimitBatches({ train: 100, validation: 0.1 });
+ * assertThrows(() => new LimitBatches({ train: 1.5 }), RangeError);
+ * ```
+ */
+export class LimitBatches extends Callback {
+  /** Before whoever asks how many batches there are. */
+  override priority: number = PRIORITIES.mode;
+  readonly #limits: BatchLimits;
+  #before: BatchLimits = {};
+
+  /**
+   * Checks the limits.
+   *
+   * @param limits By loader.
+   * @throws {RangeError} If one is neither an integer >= 1 nor in (0, 1).
+   */
+  constructor(limits: BatchLimits) {
+    super();
+    for (const [name, limit] of Object.entries(limits)) {
+      if (limit === undefined || (limit > 0 && (limit < 1 || Number.isInteger(limit)))) continue;
+      throw new RangeError(
+        `Cannot limit batches as ${name} must be an integer >= 1 or a part in (0, 1): ` +
+          `current value is ${limit}`,
+      );
+    }
+    this.#limits = { ...limits };
+  }
+
+  /** Limits the epochs. */
+  override beforeTrain(learner: AnyLearner): void {
+    this.#set(learner, "train");
+  }
+
+  /** Limits an epoch of a training that was resumed, where `beforeTrain` does not run. */
+  override beforeBatch(learner: AnyLearner): void {
+    if (!("train" in this.#before)) this.#set(learner, "train");
+  }
+
+  /** Lifts the limit. */
+  override afterTrain(learner: AnyLearner): void {
+    this.#reset(learner, "train");
+  }
+
+  /** Limits the validation. */
+  override beforeValidate(learner: AnyLearner): void {
+    this.#set(learner, "validation");
+  }
+
+  /** Lifts the limit. */
+  override afterValidate(learner: AnyLearner): void {
+    this.#reset(learner, "validation");
+  }
+
+  /** Limits the test. */
+  override beforeTest(learner: AnyLearner): void {
+    this.#set(learner, "test");
+  }
+
+  /** Lifts the limit. */
+  override afterTest(learner: AnyLearner): void {
+    this.#reset(learner, "test");
+  }
+
+  #set(learner: AnyLearner, name: keyof BatchLimits): void {
+    const limit = this.#limits[name];
+    this.#before[name] = learner.limits[name];
+    if (limit === undefined) return;
+    const batches = limit < 1 ? Math.max(1, Math.floor(limit * length(learner, name))) : limit;
+    learner.limits[name] = Math.min(batches, this.#before[name] ?? Infinity);
+  }
+
+  #reset(learner: AnyLearner, name: keyof BatchLimits): void {
+    const before = this.#before[name];
+    delete this.#before[name];
+    if (before === undefined) delete learner.limits[name];
+    else learner.limits[name] = before;
+  }
+}
+
+function length(learner: AnyLearner, name: keyof BatchLimits): number {
+  const batches = learner.batchCount(name);
+  if (batches !== undefined) return batches;
+  throw new TypeError(
+    `Cannot limit batches to a part of them as their number must be known: dataloaders.${name} ` +
+      "has no length",
+  );
+}

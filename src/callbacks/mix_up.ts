@@ -1,0 +1,71 @@
+import { tf } from "../deps/tfjs.ts";
+import { type AnyLearner, Callback } from "./callback.ts";
+import { checkAlpha, drawBeta, type MixedLoss, mixLoss, partnersOf } from "./mixing.ts";
+import { PRIORITIES } from "./priorities.ts";
+import { randomOf } from "./random_of.ts";
+
+/**
+ * Trains on blends: each example is mixed with another one of its batch, and the loss is mixed
+ * likewise, so labels may be of any kind. Validation and test see the data as they are.
+ *
+ * Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018,
+ * https://arxiv.org/abs/1710.09412. As there, a batch has one share for all of its examples. Metrics
+ * of training compare with the examples' own labels.
+ *
+ * @example
+ * ```ts
+ * import { crossEntropy, Learner, MixUp, sgd, tf } from "@trainchart/trainchart";
+ * import { assert } from "@std/assert";
+ *
+ * const learner = new Learner({
+ *   model: tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [1] })] }),
+ *   optimizer: sgd(),
+ *   lossFunction: crossEntropy,
+ *   dataloaders: { train: [[tf.tensor2d([[0], [1]]), tf.tensor1d([0, 1], "int32")]] },
+ *   callbacks: [new MixUp({ alpha: 0.4 }), {
+ *     beforeBatch: ({ data }) => assert(data.dataSync().every((x: number) => x >= 0 && x <= 1)),
+ *   }],
+ * });
+ * await learner.train();
+ * ```
+ */
+export class MixUp extends Callback {
+  /** Before anybody looks at the batch. */
+  override priority: number = PRIORITIES.data;
+  readonly #alpha: number;
+  #mixed: MixedLoss | undefined;
+
+  /**
+   * Checks the options.
+   *
+   * @param options How much is mixed.
+   * @param options.alpha Shares are drawn from Beta(alpha, alpha); finite and > 0, small for little
+   *   mixing. Default: 0.4.
+   * @throws {RangeError} If `alpha` is out of range.
+   */
+  constructor({ alpha = 0.4 }: { alpha?: number } = {}) {
+    super();
+    this.#alpha = checkAlpha(this.name, alpha);
+  }
+
+  /** Mixes the data. */
+  override beforeBatch(learner: AnyLearner): void {
+    const random = randomOf(learner, "mixUp");
+    const share = drawBeta(this.#alpha, random);
+    const { data, labels } = partnersOf(this.name, learner, random);
+    learner.data = tf.tidy(() => tf.add(tf.mul(learner.data, share), tf.mul(data, 1 - share)));
+    data.dispose();
+    this.#mixed = { labels, share };
+  }
+
+  /** Mixes the loss. */
+  override afterLoss(learner: AnyLearner): void {
+    if (this.#mixed) mixLoss(learner, this.#mixed);
+  }
+
+  /** Forgets the partners. */
+  override afterBatch(): void {
+    this.#mixed?.labels.dispose();
+    this.#mixed = undefined;
+  }
+}

@@ -1,0 +1,80 @@
+import type { AnyLearner } from "./callback.ts";
+import { Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
+
+/** Options of {@linkcode OverfitOneBatch}. */
+export interface OverfitOneBatchOptions {
+  /** How many times the batch comes in an epoch, an integer >= 1. Default: 1. */
+  stepsPerEpoch?: number;
+}
+
+/**
+ * Trains and validates on the first batch of training alone: a model that cannot learn one batch by
+ * heart has a bug. After the training the loaders are as they were.
+ *
+ * @example
+ * ```ts
+ * import { adam, Learner, OverfitOneBatch, tf } from "@trainchart/trainchart";
+ * import { assertLess } from "@std/assert";
+ *
+ * const learner = new Learner({
+ *   model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
+ *   optimizer: adam(0.1),
+ *   lossFunction: tf.losses.meanSquaredError,
+ *   dataloaders: { train: [[tf.ones([1, 1]), tf.ones([1, 1])], [tf.ones([1, 1]), tf.zeros([1, 1])]] },
+ *   callbacks: [new OverfitOneBatch({ stepsPerEpoch: 200 })],
+ * });
+ * await learner.train({ epochs: 2 });
+ * assertLess(learner.trainLoss, 1e-3);
+ * ```
+ */
+export class OverfitOneBatch extends Callback {
+  /** Before whoever asks for the data. */
+  override priority: number = PRIORITIES.mode;
+  readonly #stepsPerEpoch: number;
+  #restore: (() => Promise<unknown>) | undefined;
+
+  /**
+   * Checks the options.
+   *
+   * @param options How often.
+   * @throws {RangeError} If `stepsPerEpoch` is not an integer >= 1.
+   */
+  constructor({ stepsPerEpoch = 1 }: OverfitOneBatchOptions = {}) {
+    super();
+    if (!Number.isInteger(stepsPerEpoch) || stepsPerEpoch < 1) {
+      throw new RangeError(
+        "Cannot overfit one batch as stepsPerEpoch must be an integer >= 1: " +
+          `current value is ${stepsPerEpoch}`,
+      );
+    }
+    this.#stepsPerEpoch = stepsPerEpoch;
+  }
+
+  /** Takes the batch; it stays while its iterator waits. */
+  override async beforeTrain(learner: AnyLearner): Promise<void> {
+    const { dataloaders } = learner;
+    const batches = learner.batches("train");
+    this.#restore = () => {
+      learner.dataloaders = dataloaders;
+      return batches.return();
+    };
+    const { value: batch, done } = await batches.next();
+    if (done) {
+      throw new RangeError(
+        "Cannot overfit one batch as dataloaders.train must yield one: it yielded none",
+      );
+    }
+    learner.dataloaders = {
+      ...dataloaders,
+      train: Array(this.#stepsPerEpoch).fill(batch),
+      ...dataloaders.validation && { validation: [batch] },
+    };
+  }
+
+  /** Gives the loaders back. */
+  override async afterTrain(): Promise<void> {
+    await this.#restore?.();
+    this.#restore = undefined;
+  }
+}

@@ -1,0 +1,13 @@
+import { keyedRandom } from "../data/keyed_random.ts";
+import type { AnyLearner } from "./callback.ts";
+
+/** What keeps the draws of callbacks apart from one another, and from those inside the step. */
+const STREAMS = { mixUp: 16, cutMix: 17, transformBatch: 18 };
+
+/** Random numbers for the batch at hand; with a seed, they depend on seed, epoch and batch only. */
+export function randomOf(
+  { seed, epoch, batchIndex }: AnyLearner,
+  stream: keyof typeof STREAMS,
+): () => number {
+  return seed === undefined ? Math.random : keyedRandom(seed, epoch, batchIndex, STREAMS[stream]);
+}

@@ -1,0 +1,88 @@
+import { tf } from "../deps/tfjs.ts";
+import { keyedRandom } from "../data/keyed_random.ts";
+import { withRandom } from "../data/with_random.ts";
+import { type AnyLearner, Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
+
+/** Options of {@linkcode SanityCheck}. */
+export interface SanityCheckOptions {
+  /** How many batches, an integer >= 1. Default: 2. */
+  batches?: number;
+}
+
+/**
+ * Predicts and computes the loss of a few batches of validation before the training, so that a
+ * mistake there does not come out an epoch later.
+ *
+ * Nobody's hooks run, no weight changes and no random state is touched. A loader that can be read
+ * only once (a generator) is left alone.
+ *
+ * @example
+ * ```ts
+ * import { Learner, SanityCheck, sgd, tf } from "@trainchart/trainchart";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const learner = new Learner({
+ *   model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
+ *   optimizer: sgd(),
+ *   lossFunction: tf.losses.meanSquaredError,
+ *   dataloaders: {
+ *     train: [[tf.ones([1, 1]), tf.ones([1, 1])]],
+ *     validation: [[tf.ones([1, 1]), tf.fill([1, 1], NaN)]],
+ *   },
+ *   callbacks: [new SanityCheck()],
+ * });
+ * await assertRejects(() => learner.train(), RangeError, "must be finite: current value is NaN");
+ * ```
+ */
+export class SanityCheck extends Callback {
+  /** Before anybody begins to measure. */
+  override priority: number = PRIORITIES.mode;
+  readonly #batches: number;
+
+  /**
+   * Checks the options.
+   *
+   * @param options How much.
+   * @throws {RangeError} If `batches` is not an integer >= 1.
+   */
+  constructor({ batches = 2 }: SanityCheckOptions = {}) {
+    super();
+    if (!Number.isInteger(batches) || batches < 1) {
+      throw new RangeError(
+        `Cannot check the validation as batches must be an integer >= 1: current value is ${batches}`,
+      );
+    }
+    this.#batches = batches;
+  }
+
+  /** Checks the validation. */
+  override async beforeTrain(learner: AnyLearner): Promise<void> {
+    const { model, dataloaders: { validation } } = learner;
+    if (validation === undefined || isReadOnce(validation)) return;
+    let index = 0;
+    for await (const { data, labels } of learner.batches("validation")) {
+      const loss = tf.tidy(() =>
+        withRandom(keyedRandom(0, index), () => {
+          const predictions = model.apply(data, { training: false });
+          return learner.lossFunction(predictions, labels);
+        })
+      );
+      const [value] = await loss.data();
+      loss.dispose();
+      if (loss.rank !== 0 || !Number.isFinite(value)) {
+        throw new RangeError(
+          `Cannot validate as the loss of batch ${index} of dataloaders.validation must be ` +
+            (loss.rank === 0
+              ? `finite: current value is ${value}`
+              : `a scalar: current shape is [${loss.shape}]`),
+        );
+      }
+      if (++index === this.#batches) break;
+    }
+  }
+}
+
+function isReadOnce(loader: unknown): boolean {
+  return typeof loader === "object" && typeof (loader as { next?: unknown }).next === "function";
+}

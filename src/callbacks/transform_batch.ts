@@ -1,0 +1,118 @@
+import { tf } from "../deps/tfjs.ts";
+import { withRandom } from "../data/with_random.ts";
+import { isThenable } from "../is_thenable.ts";
+import { type AnyLearner, Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
+import { randomOf } from "./random_of.ts";
+
+/** A batch that is to be changed, or what it was changed into. */
+export interface TransformedBatch {
+  /** The model's input, `[batch, ...]`. */
+  // deno-lint-ignore no-explicit-any -- batches of tensors in any nesting
+  data: any;
+  /** The truth, `[batch, ...]`. */
+  // deno-lint-ignore no-explicit-any -- batches of tensors in any nesting
+  labels: any;
+}
+
+/**
+ * Changes a batch, synchronously and out of TensorFlow.js operations, into one of as many examples.
+ *
+ * Tensors in between are disposed. What it draws from `random`, from `Math.random` or by random
+ * operations of TensorFlow.js depends on seed, epoch and batch only, if the Learner has a seed.
+ *
+ * @param batch What the loader yielded.
+ * @param random Uniform in [0, 1).
+ * @returns What is to be replaced.
+ */
+export type BatchTransform = (
+  batch: TransformedBatch,
+  random: () => number,
+) => Partial<TransformedBatch>;
+
+/** Options of {@linkcode TransformBatch}. */
+export interface TransformBatchOptions {
+  /** Where to do it. Default: in training only. */
+  phases?: readonly ("train" | "validation" | "test")[];
+}
+
+/**
+ * Changes batches before the model sees them: augmentation, noise, normalisation on the device.
+ *
+ * @example
+ * ```ts
+ * import { Learner, sgd, tf, TransformBatch } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const normalize = new TransformBatch(
+ *   ({ data }) => ({ data: tf.div(data, 255) }),
+ *   { phases: ["train", "validation", "test"] },
+ * );
+ * const flip = new TransformBatch(({ data }, random) => random() < 0.5 ? { data: tf.reverse(data, 1) } : {});
+ *
+ * const learner = new Learner({
+ *   model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] }),
+ *   optimizer: sgd(),
+ *   lossFunction: tf.losses.meanSquaredError,
+ *   dataloaders: { train: [[tf.tensor2d([[255, 255]]), tf.ones([1, 1])]] },
+ *   callbacks: [normalize, flip, {
+ *     beforeBatch: ({ data }) => assertEquals([...data.dataSync()], [1, 1]),
+ *   }],
+ * });
+ * await learner.train();
+ * ```
+ */
+export class TransformBatch extends Callback {
+  /** Before anybody looks at the batch. */
+  override priority: number = PRIORITIES.data;
+  readonly #transform: BatchTransform;
+  readonly #phases: ReadonlySet<string>;
+
+  /**
+   * Checks the options.
+   *
+   * @param transform What to do.
+   * @param options Where.
+   * @throws {TypeError} If `transform` is not a function.
+   */
+  constructor(transform: BatchTransform, { phases = ["train"] }: TransformBatchOptions = {}) {
+    super();
+    if (typeof transform !== "function") {
+      throw new TypeError(
+        `Cannot transform batches as transform must be a function: current value is ${transform}`,
+      );
+    }
+    this.#transform = transform;
+    this.#phases = new Set(phases);
+  }
+
+  /** Changes a batch of training. */
+  override beforeBatch(learner: AnyLearner): void {
+    this.#change(learner, "train");
+  }
+
+  /** Changes a batch of validation. */
+  override beforeValidationBatch(learner: AnyLearner): void {
+    this.#change(learner, "validation");
+  }
+
+  /** Changes a batch of the test. */
+  override beforeTestBatch(learner: AnyLearner): void {
+    this.#change(learner, "test");
+  }
+
+  #change(learner: AnyLearner, phase: string): void {
+    if (!this.#phases.has(phase)) return;
+    const { data, labels } = learner;
+    const random = randomOf(learner, "transformBatch");
+    const changed = tf.tidy(() => {
+      const result = withRandom(random, () => this.#transform({ data, labels }, random));
+      if (!isThenable(result)) return { ...result } as tf.NamedTensorMap;
+      throw new TypeError(
+        "Cannot transform a batch as transform must be synchronous: it returned a promise",
+      );
+    });
+    if (changed.data !== undefined) learner.data = changed.data;
+    if (changed.labels !== undefined) learner.labels = changed.labels;
+  }
+}

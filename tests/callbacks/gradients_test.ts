@@ -1,0 +1,302 @@
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  adam,
+  type CallbackLike,
+  Freeze,
+  GradientAccumulation,
+  GradientClip,
+  MaxSteps,
+  meanSquaredError,
+  sgd,
+  tf,
+  WeightAverage,
+} from "../../mod.ts";
+import { copyOf, line, numbersOf, type Tiny, tiny } from "./tiny.ts";
+
+function assertClose(actual: number[], expected: number[], tolerance: number) {
+  assertEquals(actual.length, expected.length);
+  actual.forEach((value, index) => assertAlmostEquals(value, expected[index], tolerance));
+}
+
+/** What a callback does to given gradients. */
+async function clipped(callback: CallbackLike, given: number[][]): Promise<number[][]> {
+  let seen: number[][] = [];
+  const { learner, dispose } = tiny([
+    {
+      priority: -1000,
+      afterBackward(learner) {
+        const names = Object.keys(learner.gradients);
+        learner.gradients = Object.fromEntries(
+          names.map((
+            name,
+            index,
+          ) => [name, tf.tensor(given[index], learner.gradients[name].shape)]),
+        );
+      },
+    },
+    callback,
+    {
+      beforeStep: ({ gradients }) =>
+        void (seen = Object.values(gradients as tf.NamedTensorMap).map((g) => [...g.dataSync()])),
+    },
+  ], {
+    layers: () => [tf.layers.dense({ units: 2, inputShape: [1] }), tf.layers.dense({ units: 1 })],
+  });
+  learner.limits = { train: 1, validation: 1 };
+  await learner.train();
+  dispose();
+  return seen;
+}
+
+Deno.test("GradientClip limits each element, and the norm of all gradients together", async () => {
+  const given = [[3, -4], [0, 12], [84, 0], [0]]; // 3, 4, 12, 84: norm 85
+  const rounded = async (options: { value?: number; norm?: number }) =>
+    (await clipped(new GradientClip(options), given)).flat().map((x) => Math.round(x * 1e4) / 1e4);
+  assertEquals(await rounded({ value: 5 }), [3, -4, 0, 5, 5, 0, 0]);
+  assertEquals(await rounded({ norm: 8.5 }), [0.3, -0.4, 0, 1.2, 8.4, 0, 0]);
+  assertEquals(await rounded({ norm: 85.1 }), given.flat());
+  // 3, 4, 10, 10: norm 15
+  assertEquals(await rounded({ value: 10, norm: 1.5 }), [0.3, -0.4, 0, 1, 1, 0, 0]);
+  assertThrows(() => new GradientClip({}), TypeError, "value or norm must be given");
+  assertThrows(() => new GradientClip({ norm: 0 }), RangeError, "norm must be > 0");
+});
+
+Deno.test("GradientClip lets gradients pass that are all 0", async () => {
+  const zeros = [[0, 0], [0, 0], [0, 0], [0]];
+  assertEquals(await clipped(new GradientClip({ norm: 1 }), zeros), zeros);
+});
+
+for (const known of [true, false]) {
+  Deno.test(
+    `GradientAccumulation equals the large batch, with a length that is ${known ? "" : "un"}known`,
+    async () => {
+      for (const make of [() => adam(0.05), () => tf.train.adam(0.05), () => tf.train.sgd(0.05)]) {
+        // Windows of 2 + 3 + 1, and of what is left: 2 examples.
+        const parts = [line(0, 2), line(2, 3), line(5, 1), line(6, 2)] as [tf.Tensor, tf.Tensor][];
+        const small = tiny([new GradientAccumulation(3)], { optimizer: make() });
+        small.learner.dataloaders = { train: known ? parts : (() => parts.map(clone)) as never };
+        await small.learner.train({ epochs: 3 });
+        const large = tiny([], { optimizer: make() });
+        large.learner.dataloaders = { train: [line(0, 6), line(6, 2)] };
+        await large.learner.train({ epochs: 3 });
+        assertClose(numbersOf(small.model), numbersOf(large.model), 1e-5);
+      }
+    },
+  );
+}
+
+const clone = ([data, labels]: [tf.Tensor, tf.Tensor]) => [data.clone(), labels.clone()];
+
+Deno.test("GradientAccumulation makes one update for each window, which MaxSteps counts", async () => {
+  const steps = new MaxSteps(100);
+  const { learner, dispose } = tiny([new GradientAccumulation(3), steps]);
+  await learner.train({ epochs: 2 });
+  assertEquals([steps.steps, learner.optimizer.iterations], [4, 4]);
+  dispose();
+});
+
+Deno.test("GradientAccumulation drops its window when the training is cancelled", async () => {
+  const { learner, dispose } = tiny([
+    new GradientAccumulation(3),
+    { afterBatch: (learner) => void learner.cancel("train") },
+  ]);
+  await learner.train();
+  assertEquals(learner.optimizer.iterations ?? 0, 0);
+  dispose();
+});
+
+Deno.test("GradientAccumulation goes on from its state", async () => {
+  let state: unknown;
+  const first = new GradientAccumulation(2);
+  const { learner, model, dispose } = tiny(
+    [first, { afterBatch: () => void (state ??= copyOf(first.state())) }],
+    { optimizer: sgd(0.1) },
+  );
+  const weights = model.getWeights().map((weight) => weight.clone());
+  await learner.train();
+  const expected = numbersOf(model);
+  model.setWeights(weights);
+  const second = new GradientAccumulation(2);
+  learner.callbacks = [second, {
+    beforeBatch: ({ batchIndex }) => void (batchIndex || second.restore(state)),
+  }];
+  learner.dataloaders.train = (learner.dataloaders.train as never[]).slice(1);
+  await learner.train();
+  assertEquals(numbersOf(model), expected);
+  tf.dispose(weights);
+  dispose();
+});
+
+const deep = () => [
+  tf.layers.dense({ units: 2, inputShape: [1], name: "body" }),
+  tf.layers.dense({ units: 1, name: "head" }),
+];
+
+for (
+  const [name, make] of [["adam", () => adam(0.1)], [
+    "tf.train.adam",
+    () => tf.train.adam(0.1),
+  ]] as const
+) {
+  Deno.test(`Freeze leaves ${name}'s memory with its weights when it thaws`, async () => {
+    const history: number[][] = [];
+    const subject = tiny([
+      new Freeze("body", { until: 2 }),
+      { afterEpoch: () => void history.push(numbersOf(subject.model)) },
+    ], { layers: deep, optimizer: make() });
+    const before = numbersOf(subject.model);
+    const seen: string[][] = [];
+    subject.learner.callbacks.push({
+      afterBackward: ({ gradients }) => void seen.push(Object.keys(gradients)),
+    });
+    await subject.learner.train({ epochs: 3 });
+    const body = (numbers: number[]) => numbers.slice(0, 4);
+    assertEquals(body(history[0]), body(before));
+    assertEquals(body(history[1]), body(before));
+    assert(body(history[2]).every((x, index) => index > 1 || x !== before[index]));
+    assertEquals(seen[0].length, 2);
+    assertEquals(seen[8].length, 4);
+    const memory = await subject.learner.optimizer.getWeights();
+    for (const { name, tensor } of memory) {
+      const variable = name.match(/^(.*)\/(m|v)$/)?.[1];
+      if (!variable) continue;
+      const weight = subject.model.weights.find((weight) => weight.name === variable)!;
+      assertEquals(tensor.shape, weight.shape as number[], name);
+    }
+    if (name === "adam") memory.forEach(({ tensor }) => tensor.dispose());
+    subject.dispose();
+  });
+}
+
+Deno.test("Freeze matches layers, weights, patterns and models within the model", async () => {
+  const frozen = async (match: string | RegExp | (string | RegExp)[]) => {
+    let seen: string[] = [];
+    const subject: Tiny = tiny([new Freeze(match), {
+      afterBackward: ({ gradients }) => void (seen = Object.keys(gradients)),
+    }], {
+      layers: () => [
+        tf.sequential({ name: "encoder", layers: deep() }) as never as tf.layers.Layer,
+        tf.layers.dense({ units: 1, name: "last" }),
+      ],
+    });
+    await subject.learner.train();
+    subject.dispose();
+    return seen.map((name) => name.replace(/_\d+$/, ""));
+  };
+  const last = ["last/kernel", "last/bias"];
+  const head = ["head/kernel", "head/bias"];
+  assertEquals(await frozen("encoder"), last);
+  assertEquals(await frozen("body"), [...head, ...last]);
+  assertEquals(await frozen([/^(body|head)/, "last/bias"]), ["last/kernel"]);
+  const { learner, dispose } = tiny([new Freeze("hd")], { layers: deep });
+  await assertRejects(
+    () => learner.train(),
+    RangeError,
+    "Cannot freeze hd as it must be the name of a layer or weight: " +
+      "there are body, body/kernel, body/bias, head, head/kernel, head/bias",
+  );
+  dispose();
+});
+
+Deno.test("WeightAverage is the moving average of the weights after each step", async () => {
+  const steps: number[][] = [];
+  const subject = tiny([
+    { afterStep: () => void steps.push(numbersOf(subject.model)) },
+    new WeightAverage({ decay: 0.5 }),
+  ]);
+  await subject.learner.train({ epochs: 3 });
+  let average: number[] | undefined;
+  steps.forEach((weights, n) => {
+    const decay = Math.min(0.5, (1 + n) / (10 + n));
+    average = average
+      ? average.map((old, index) => decay * old + (1 - decay) * weights[index])
+      : weights;
+  });
+  assertClose(numbersOf(subject.model), average!, 1e-6);
+  subject.dispose();
+});
+
+Deno.test("WeightAverage is validated and tested, and not trained on", async () => {
+  const seen: Record<string, number[][]> = {};
+  const note = (hook: string) => () => void (seen[hook] ??= []).push(numbersOf(subject.model));
+  const subject: Tiny = tiny([
+    new WeightAverage({ method: "swa", startEpoch: 0 }),
+    {
+      priority: 1000,
+      beforeEpoch: note("beforeEpoch"),
+      afterEpoch: note("afterEpoch"),
+      beforeValidationBatch: note("validation"),
+      afterValidate: note("afterValidate"),
+      beforeTestBatch: note("test"),
+    },
+  ]);
+  await subject.learner.train({ epochs: 3 });
+  const { beforeEpoch, afterEpoch, validation, afterValidate, test } = seen;
+  assertEquals(beforeEpoch.slice(1), afterEpoch.slice(0, 2), "training goes on from the average");
+  const mean = (epochs: number) =>
+    afterEpoch[0].map((_, i) =>
+      afterEpoch.slice(0, epochs).reduce((sum, weights) => sum + weights[i], 0) / epochs
+    );
+  for (const epoch of [0, 1, 2]) {
+    assertClose(validation[2 * epoch], mean(epoch + 1), 1e-6);
+    assertEquals(afterValidate[epoch], validation[2 * epoch]);
+  }
+  assertClose(test[0], mean(3), 1e-6);
+  assertEquals(numbersOf(subject.model), test[0]);
+  subject.dispose();
+});
+
+Deno.test("WeightAverage computes the statistics of batch normalisation anew", async () => {
+  const subject = tiny([new WeightAverage({ method: "swa", startEpoch: 0 })], {
+    layers: () => [
+      tf.layers.batchNormalization({ inputShape: [1] }),
+      tf.layers.dense({ units: 1 }),
+    ],
+  });
+  await subject.learner.train({ epochs: 2 });
+  const [normalization] = subject.model.layers;
+  const [, , mean, variance] = normalization.getWeights().map((weight) => weight.dataSync()[0]);
+  // Batches of k/8 and (k + 1)/8: their means are 1/16, 5/16, 9/16, 13/16, all variances 1/256.
+  assertAlmostEquals(mean, 28 / 64, 1e-6);
+  assertAlmostEquals(variance, 1 / 256, 1e-6);
+  assertEquals((normalization as never as { momentum: number }).momentum, 0.99);
+  subject.dispose();
+});
+
+Deno.test("WeightAverage leaves the trained weights after an error", async () => {
+  let trained: number[] = [];
+  const subject = tiny([
+    new WeightAverage(),
+    { afterStep: () => void (trained = numbersOf(subject.model)) },
+    {
+      afterValidationBatch() {
+        throw new Error("a test");
+      },
+    },
+  ]);
+  await assertRejects(() => subject.learner.train(), Error, "a test");
+  assertEquals(numbersOf(subject.model), trained);
+  subject.dispose();
+});
+
+Deno.test("WeightAverage goes on from its state, also with the average in the model", async () => {
+  const states: unknown[] = [];
+  const first = new WeightAverage({ decay: 0.9 });
+  const a = tiny([first, {
+    priority: 600,
+    afterEpoch: () => void states.push(copyOf(first.state())),
+    afterValidate: () => void states.push(copyOf(first.state())),
+  }], { lossFunction: meanSquaredError, optimizer: sgd(0) });
+  await a.learner.train({ epochs: 1 });
+  for (const state of states as { swapped: boolean; updates: number; kept: tf.Tensor[] }[]) {
+    const second = new WeightAverage({ decay: 0.9 });
+    const kept = state.kept.map((tensor) => [...tensor.dataSync()]);
+    second.restore(state);
+    const again = second.state() as typeof state;
+    assertEquals([again.swapped, again.updates], [state.swapped, 4]);
+    assertEquals(again.kept.map((tensor) => [...tensor.dataSync()]), kept);
+    await second.afterTrain(a.learner);
+  }
+  assertEquals(states.map((state) => (state as { swapped: boolean }).swapped), [false, true]);
+  a.dispose();
+});

@@ -1,0 +1,170 @@
+import { assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { adam, LearningRateSchedule, ReduceOnPlateau, schedules, sgd, tf } from "../../mod.ts";
+import { tiny } from "./tiny.ts";
+
+const { constant, cosine, cosineRestarts, exponential, linearWarmup } = schedules;
+const { oneCycle, polynomial, sequence, step, warmup } = schedules;
+
+// Each value worked out by hand.
+const TABLE: [name: string, schedule: schedules.Schedule, points: [at: number, value: number][]][] =
+  [
+    ["constant", constant(0.3), [[0, 0.3], [0.5, 0.3], [0.999, 0.3]]],
+    ["polynomial", polynomial(1, 0.2), [[0, 1], [0.25, 0.8], [0.5, 0.6], [1, 0.2]]],
+    ["polynomial of power 2", polynomial(1, 0.2, { power: 2 }), [[0, 1], [0.5, 0.4], [1, 0.2]]],
+    ["linearWarmup", linearWarmup(1, { from: 0.2 }), [[0, 0.2], [0.5, 0.6], [1, 1]]],
+    ["exponential", exponential(1, 1e-4), [[0, 1], [0.25, 0.1], [0.5, 0.01], [1, 1e-4]]],
+    ["exponential up", exponential(1e-4, 1), [[0.25, 1e-3], [0.75, 0.1]]],
+    ["step", step(2, { at: [0.5, 0.75] }), [[0, 2], [0.49, 2], [0.5, 0.2], [0.75, 0.02]]],
+    ["cosine", cosine(1), [
+      [0, 1],
+      [1 / 3, 0.75],
+      [0.5, 0.5],
+      [2 / 3, 0.25],
+      [1, 0],
+    ]],
+    ["cosine to 0.2", cosine(1, 0.2), [[0.25, 0.6 + 0.4 * Math.SQRT1_2], [0.5, 0.6], [1, 0.2]]],
+    // 1/7, 2/7 and 4/7 of the training.
+    ["cosineRestarts", cosineRestarts(1, 0, { decay: 0.5 }), [
+      [0, 1],
+      [0.5 / 7, 0.5],
+      [1 / 7, 0.5],
+      [2 / 7, 0.25],
+      [3 / 7, 0.25],
+      [5 / 7, 0.125],
+      [1, 0],
+    ]],
+    ["sequence", sequence([[0.2, constant(1)], [0.8, polynomial(2, 1)]]), [
+      [0.1, 1],
+      [0.2, 2],
+      [0.6, 1.5],
+      [1, 1],
+    ]],
+    ["warmup", warmup(cosine(1), { part: 0.2 }), [[0, 0], [0.1, 0.5], [0.2, 1], [0.6, 0.5], [
+      1,
+      0,
+    ]]],
+    ["oneCycle", oneCycle(1, { part: 0.5, divide: 10, finalDivide: 100 }).learningRate, [
+      [0, 0.1],
+      [0.25, 0.55],
+      [0.5, 1],
+      [0.75, 0.505],
+      [1, 0.01],
+    ]],
+    ["oneCycle of momentum", oneCycle(1, { part: 0.5 }).momentum, [
+      [0, 0.95],
+      [0.25, 0.9],
+      [0.5, 0.85],
+      [0.75, 0.9],
+      [1, 0.95],
+    ]],
+  ];
+
+for (const [name, schedule, points] of TABLE) {
+  Deno.test(`${name} has the values worked out by hand`, () => {
+    for (const [at, value] of points) {
+      assertAlmostEquals(schedule(at), value, 1e-12, `${name}(${at}) is ${schedule(at)}`);
+    }
+  });
+}
+
+const REFUSED: [action: () => unknown, message: string][] = [
+  [() => constant(-1), "value must be finite and >= 0: current value is -1"],
+  [() => polynomial(1, 0, { power: 0 }), "power must be finite and > 0: current value is 0"],
+  [() => exponential(1, 0), "to must be finite and > 0: current value is 0"],
+  [() => step(1, { at: [1.5] }), "at must be a list of parts in (0, 1): current value is 1.5"],
+  [() => cosineRestarts(1, 0, { cycles: 0 }), "cycles must be an integer >= 1"],
+  [() => sequence([[0.5, constant(1)]]), "the sum of its parts must be 1: current value is 0.5"],
+  [() => warmup(constant(1), { part: 0 }), "each part must be > 0: current value is 0, 1"],
+  [() => oneCycle(0), "the highest rate must be finite and > 0: current value is 0"],
+  [() => oneCycle(1, { momentum: [1, 0] }), "momentum must be in [0, 1): current value is 1,0"],
+];
+
+for (const [action, message] of REFUSED) {
+  Deno.test(`a schedule is refused as ${message}`, () => {
+    assertThrows(action, RangeError, message);
+  });
+}
+
+Deno.test("LearningRateSchedule sets rate and momentum of every batch, of any optimizer", async () => {
+  const momentumOf = (optimizer: tf.Optimizer) => {
+    const { momentum, beta1, m } = optimizer as never as Record<string, number> & { m?: tf.Tensor };
+    return m ? Math.round(m.dataSync()[0] * 1e6) / 1e6 : momentum ?? beta1;
+  };
+  const optimizers = [
+    sgd(1, { momentum: 0.5 }),
+    adam(1),
+    tf.train.adam(1),
+    tf.train.momentum(1, 0.5),
+  ];
+  for (const optimizer of optimizers) {
+    const seen: number[][] = [];
+    const cycle = { learningRate: polynomial(0.08, 0), momentum: polynomial(0.8, 0) };
+    const before = momentumOf(optimizer);
+    const { learner, dispose } = tiny([
+      new LearningRateSchedule(cycle),
+      { afterStep: ({ learningRate }) => void seen.push([learningRate, momentumOf(optimizer)]) },
+    ], { optimizer });
+    await learner.train({ epochs: 2 });
+    assertEquals(seen.length, 8);
+    seen.forEach(([rate, momentum], index) => {
+      assertAlmostEquals(rate, 0.08 * (8 - index) / 8, 1e-9);
+      assertAlmostEquals(momentum, 0.8 * (8 - index) / 8, 1e-6);
+    });
+    assertEquals(learner.learningRate, 1);
+    assertEquals(momentumOf(optimizer), before);
+    dispose();
+  }
+});
+
+Deno.test("LearningRateSchedule counts the batches that limits leave", async () => {
+  const rates: number[] = [];
+  const { learner, dispose } = tiny([
+    new LearningRateSchedule(polynomial(1, 0)),
+    { afterBatch: ({ learningRate }) => void rates.push(learningRate) },
+  ]);
+  learner.limits.train = 2;
+  await learner.train();
+  assertEquals(rates, [1, 0.5]);
+  dispose();
+});
+
+Deno.test("LearningRateSchedule by batch must know the number of batches", async () => {
+  const schedule = new LearningRateSchedule(constant(0.1));
+  const { learner, dispose } = tiny([schedule]);
+  const { train } = learner.dataloaders;
+  learner.dataloaders.train = () => train as never;
+  await assertRejects(() => learner.train(), TypeError, 'give batchesPerEpoch, or by: "epoch"');
+  learner.callbacks = [new LearningRateSchedule(constant(0.1), { batchesPerEpoch: 4 })];
+  await learner.train();
+  dispose();
+});
+
+Deno.test("LearningRateSchedule refuses an optimizer without momentum before the first batch", async () => {
+  const { learner, dispose } = tiny([new LearningRateSchedule(oneCycle(1))], { optimizer: sgd() });
+  await assertRejects(() => learner.train(), TypeError, "TrainchartSgd was made without");
+  assertEquals(learner.batchIndex, -1);
+  dispose();
+});
+
+Deno.test("ReduceOnPlateau multiplies after patience, waits for cooldown, stops at minimum", async () => {
+  const values = [1, 0.9, 0.95, 0.9, 0.9, 0.9, 0.9, 0.9, 0.5, 0.9, 0.9];
+  const rates: number[] = [];
+  const { learner, dispose } = tiny([
+    { afterEpoch: ({ metrics, epoch }) => void (metrics["train.score"] = values[epoch]) },
+    { name: "Names", metricNames: ["train.score"] },
+    new ReduceOnPlateau({
+      monitor: "train.score",
+      mode: "min",
+      factor: 0.5,
+      patience: 2,
+      cooldown: 1,
+      minimum: 0.2,
+    }),
+    { priority: 600, afterEpoch: ({ learningRate }) => void rates.push(learningRate) },
+  ]);
+  await learner.train({ epochs: values.length, learningRate: 0.6 });
+  // Waited:          0    0    1    2    cool 1    2    cool 0    1    2
+  assertEquals(rates, [0.6, 0.6, 0.6, 0.3, 0.3, 0.3, 0.2, 0.2, 0.2, 0.2, 0.2]);
+  assertEquals(learner.learningRate, 0.6);
+  dispose();
+});

@@ -43,6 +43,16 @@ export {
 export type { TerminalOptions } from "./src/callbacks/terminal.ts";
 export { accuracy } from "./src/metrics/accuracy.ts";
 export type { Metric } from "./src/metrics/metric.ts";
+export type { StatefulMetric } from "./src/metrics/stateful_metric.ts";
+export type { AveragingOptions } from "./src/metrics/averaging.ts";
+export { confusion } from "./src/metrics/confusion.ts";
+export { f1 } from "./src/metrics/f1.ts";
+export { meanAbsoluteError } from "./src/metrics/mean_absolute_error.ts";
+export { precision } from "./src/metrics/precision.ts";
+export { recall } from "./src/metrics/recall.ts";
+export { rocAuc, type RocAucOptions } from "./src/metrics/roc_auc.ts";
+export { rSquared } from "./src/metrics/r_squared.ts";
+export { topK } from "./src/metrics/top_k.ts";
 export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";
 export { type Cancellable, HOOK_NAMES, type HookName, type Phase } from "./src/chart/hooks.ts";
 

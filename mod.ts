@@ -40,6 +40,9 @@ export {
   type History,
   Recorder,
 } from "./src/callbacks/recorder.ts";
+export { EpochLogger } from "./src/callbacks/epoch_logger.ts";
+export { CsvLogger } from "./src/callbacks/csv_logger.ts";
+export { JsonLinesLogger, type JsonLinesLoggerOptions } from "./src/callbacks/json_lines_logger.ts";
 export type { TerminalOptions } from "./src/callbacks/terminal.ts";
 export { accuracy } from "./src/metrics/accuracy.ts";
 export type { Metric } from "./src/metrics/metric.ts";

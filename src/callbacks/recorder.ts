@@ -1,5 +1,6 @@
 import type { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
+import { metricsOf } from "./metrics_of.ts";
 
 /** What was recorded of one batch of training. */
 export interface BatchRecord {
@@ -113,7 +114,7 @@ export class Recorder extends Callback {
     await Promise.all(this.#reading);
     this.history.epochs.push({
       epoch: learner.epoch,
-      metrics: of(learner, "train"),
+      metrics: metricsOf(learner, "train"),
       learningRate: learner.learningRate,
       seconds: (performance.now() - this.#epochBegan) / 1000,
     });
@@ -123,13 +124,13 @@ export class Recorder extends Callback {
   override afterValidate(learner: AnyLearner): void {
     const record = this.history.epochs.at(-1);
     if (!record || record.epoch !== learner.epoch) return;
-    Object.assign(record.metrics, of(learner, "validation"));
+    Object.assign(record.metrics, metricsOf(learner, "validation"));
     record.seconds = (performance.now() - this.#epochBegan) / 1000;
   }
 
   /** Records the test. */
   override afterTest(learner: AnyLearner): void {
-    this.history.test = of(learner, "test");
+    this.history.test = metricsOf(learner, "test");
   }
 
   #read(loss: tf.Tensor, record: BatchRecord): void {
@@ -147,10 +148,4 @@ export class Recorder extends Callback {
     this.#stride *= 2;
     this.history.batches = this.history.batches.filter(({ step }) => step % this.#stride === 0);
   }
-}
-
-function of({ metrics }: AnyLearner, phase: string): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(metrics).filter(([name]) => name.startsWith(`${phase}.`)),
-  );
 }

@@ -43,6 +43,11 @@ export {
 export { EpochLogger } from "./src/callbacks/epoch_logger.ts";
 export { CsvLogger } from "./src/callbacks/csv_logger.ts";
 export { JsonLinesLogger, type JsonLinesLoggerOptions } from "./src/callbacks/json_lines_logger.ts";
+export { type PhaseTime, Timer, type WorkTime } from "./src/callbacks/timer.ts";
+export { type Leak, LeakGuard, type LeakGuardOptions } from "./src/callbacks/leak_guard.ts";
+export { ConfusionMatrix, type ConfusionMatrixOptions } from "./src/callbacks/confusion_matrix.ts";
+export { type Notice, Notify, type NotifyOptions } from "./src/callbacks/notify.ts";
+export type { Watch } from "./src/callbacks/watch.ts";
 export type { TerminalOptions } from "./src/callbacks/terminal.ts";
 export { accuracy } from "./src/metrics/accuracy.ts";
 export type { Metric } from "./src/metrics/metric.ts";
@@ -57,7 +62,13 @@ export { rocAuc, type RocAucOptions } from "./src/metrics/roc_auc.ts";
 export { rSquared } from "./src/metrics/r_squared.ts";
 export { topK } from "./src/metrics/top_k.ts";
 export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";
-export { type Cancellable, HOOK_NAMES, type HookName, type Phase } from "./src/chart/hooks.ts";
+export {
+  type Cancellable,
+  HOOK_NAMES,
+  type HookName,
+  type Phase,
+  type TaskName,
+} from "./src/chart/hooks.ts";
 
 // Data: what there is to learn from
 export type { ArrayColumn } from "./src/data/array_column.ts";

@@ -1,22 +1,31 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import {
   accuracy,
+  type Batch,
   type CallbackLike,
   CancelBatch,
   CancelEpoch,
   CancelTrain,
+  ConfusionMatrix,
   CsvLogger,
   f1,
   JsonLinesLogger,
+  type Leak,
+  LeakGuard,
   type Learner,
   Metrics,
+  type Notice,
+  Notify,
+  Recorder,
   selectBackend,
   tf,
+  Timer,
 } from "../mod.ts";
 import { disposeLearner, tinyLearner } from "./tiny_learner.ts";
 
 const { state } = await Deno.permissions.query({ name: "write" });
+const networked = (await Deno.permissions.query({ name: "net" })).state === "granted";
 
 interface Row<C extends CallbackLike = CallbackLike> {
   /** Makes the callback anew. */
@@ -48,6 +57,38 @@ const CALLBACKS: Record<string, Row> = {
         const { event, epoch, metrics } = JSON.parse(line);
         return [event, epoch, Object.keys(metrics ?? {})];
       }),
+  }),
+  Timer: row({
+    create: () => new Timer(),
+    shows: ({ phases, work }) => [
+      Object.entries(phases).map(([phase, { examples }]) => [phase, examples]),
+      work.map(({ owner, work, calls }) => [owner, work, calls].join()).sort(),
+    ],
+  }),
+  LeakGuard: row({
+    create: () => {
+      const leaks: Leak[] = [];
+      return Object.assign(new LeakGuard({ onLeak: (leak) => leaks.push(leak) }), {
+        leaks,
+      });
+    },
+    shows: ({ leaks }) => leaks,
+  }),
+  ConfusionMatrix: row({
+    create: () => new ConfusionMatrix({ phases: ["train", "validation", "test"] }),
+    shows: ({ counts, classes }) => [counts.flat().reduce((a, b) => a + b), classes],
+  }),
+  Notify: row({
+    create: () => {
+      const told: { last?: Notice } = {};
+      return Object.assign(
+        new Notify((notice) => {
+          told.last = notice;
+        }),
+        { told },
+      );
+    },
+    shows: ({ told: { last } }) => [last?.status, last?.epochs, Object.keys(last!.metrics)],
   }),
 };
 
@@ -191,5 +232,108 @@ testInFolder("JsonLinesLogger tells what went wrong, and where", async (folder) 
   assertEquals([message, during, callback], ["elsewhere", "beforeBatch", "Thrower"]);
   assertEquals(lines[2].status, "failed");
   assert(!Number.isNaN(Date.parse(lines[0].time)));
+  disposeLearner(learner);
+});
+
+Deno.test("Timer tells which callback costs what", async () => {
+  const timer = new Timer();
+  const learner = tinyLearner([timer, {
+    name: "Slow",
+    async afterBatch() {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    },
+  }]);
+  await learner.train();
+  const slow = timer.work.find(({ owner }) => owner === "Slow")!;
+  assertEquals([slow.work, slow.calls], ["afterBatch", 4]);
+  assert(slow.seconds >= 0.018 && slow.seconds <= timer.phases.train!.seconds);
+  assertEquals(timer.phases.train!.examples, 16);
+  assertMatch(String(timer), /Slow\.afterBatch +4 /);
+  assertMatch(String(timer), /Learner\.compute +4 /);
+  disposeLearner(learner);
+});
+
+/** The same loader again and again in one pass. */
+function longer(loader: unknown, times: number): () => Generator<Batch> {
+  return function* () {
+    for (let time = 0; time < times; time++) yield* (loader as () => Generator<Batch>)();
+  };
+}
+
+for (const [hook, epochs] of [["afterBatch", 1], ["afterEpoch", 4], ["afterPredict", 4]] as const) {
+  Deno.test(`LeakGuard names the callback that leaks in ${hook}`, async () => {
+    const leaks: Leak[] = [];
+    const kept: tf.Tensor[] = [];
+    const learner = tinyLearner([
+      new Metrics({ accuracy, f1: f1() }),
+      new Recorder(),
+      new LeakGuard({ onLeak: (leak) => leaks.push(leak) }),
+      { name: "Leaky", [hook]: () => void kept.push(tf.keep(tf.scalar(1))) },
+    ]);
+    if (epochs === 1) learner.dataloaders.train = longer(learner.dataloaders.train, 100);
+    await learner.train({ epochs });
+    assertEquals(leaks.map(({ owner, work }) => [owner, work]), [["Leaky", hook]]);
+    assertMatch(leaks[0].message, new RegExp(`Leaky.${hook} leaks memory: it has left \\d+ ten`));
+    assertEquals(Object.hasOwn(tf.engine(), "trackTensor"), false);
+    tf.dispose(kept);
+    disposeLearner(learner);
+  });
+}
+
+Deno.test("ConfusionMatrix names what is confused most", async () => {
+  const matrix = new ConfusionMatrix({ classes: ["ant", "bee", "cat"] });
+  const learner = tinyLearner([matrix, {
+    name: "Always ant",
+    afterPredict(learner) {
+      learner.predictions = tf.tidy(() => learner.predictions.mul(0).add(tf.tensor1d([1, 0, 0])));
+    },
+  }]);
+  await learner.validate();
+  assertEquals(matrix.counts, [[3, 0, 0], [3, 0, 0], [2, 0, 0]]);
+  assertEquals(matrix.mostConfused(1), [{ actual: "bee", predicted: "ant", count: 3 }]);
+  assertMatch(String(matrix), /actual \\ predicted +ant +bee +cat/);
+  disposeLearner(learner);
+});
+
+Deno.test("Notify posts JSON to a webhook", { ignore: !networked }, async () => {
+  const received: Record<string, unknown>[] = [];
+  const server = Deno.serve({ port: 0, onListen() {} }, async (request) => {
+    received.push(await request.json());
+    return new Response("thanks");
+  });
+  const notify = new Notify(`http://localhost:${server.addr.port}/`, { extra: { name: "first" } });
+  const learner = tinyLearner([notify]);
+  await learner.train();
+  await server.shutdown();
+  assertEquals(received.length, 1);
+  assertEquals([received[0].status, received[0].name], ["completed", "first"]);
+  assertEquals(Object.keys(received[0].metrics as object).includes("test.loss"), true);
+  disposeLearner(learner);
+});
+
+Deno.test("Notify never fails a run", { ignore: !networked }, async () => {
+  const failures: string[] = [];
+  const onFailure = (error: unknown) => failures.push(String(error));
+  const slow = Deno.serve({ port: 0, onListen() {} }, () => new Response("no", { status: 500 }));
+  const learner = tinyLearner([
+    new Notify("http://localhost:1/", { onFailure }),
+    new Notify(`http://localhost:${slow.addr.port}/`, { onFailure }),
+    new Notify(() => Promise.reject(new Error("own")), { onFailure }),
+  ]);
+  assertEquals((await learner.train()).status, "completed");
+  await slow.shutdown();
+  assertEquals(failures.length, 3);
+  assertEquals(failures.slice(1), ["Error: the webhook answered 500", "Error: own"]);
+  disposeLearner(learner);
+});
+
+Deno.test("Notify tells once, and what went wrong", async () => {
+  const notices: Notice[] = [];
+  const notify = new Notify((notice) => void notices.push(notice));
+  const learner = tinyLearner([notify, throwing(new Error("elsewhere"))]);
+  await assertRejects(() => learner.train());
+  assertEquals(notices.map(({ status, error }) => [status, error]), [
+    ["failed", "Error: elsewhere"],
+  ]);
   disposeLearner(learner);
 });

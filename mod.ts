@@ -47,6 +47,15 @@ export { type PhaseTime, Timer, type WorkTime } from "./src/callbacks/timer.ts";
 export { type Leak, LeakGuard, type LeakGuardOptions } from "./src/callbacks/leak_guard.ts";
 export { ConfusionMatrix, type ConfusionMatrixOptions } from "./src/callbacks/confusion_matrix.ts";
 export { type Notice, Notify, type NotifyOptions } from "./src/callbacks/notify.ts";
+export { ActivationStats } from "./src/callbacks/activation_stats.ts";
+export { GradientStats } from "./src/callbacks/gradient_stats.ts";
+export {
+  type LayerRecord,
+  LayerStats,
+  type LayerStatsOptions,
+} from "./src/callbacks/layer_stats.ts";
+export { TensorBoard, type TensorBoardOptions } from "./src/callbacks/tensor_board.ts";
+export type { Histogram, TensorStats, TensorStatsOptions } from "./src/metrics/tensor_stats.ts";
 export type { Watch } from "./src/callbacks/watch.ts";
 export type { TerminalOptions } from "./src/callbacks/terminal.ts";
 export { accuracy } from "./src/metrics/accuracy.ts";

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import {
   accuracy,
+  ActivationStats,
   type Batch,
   type CallbackLike,
   CancelBatch,
@@ -10,6 +11,7 @@ import {
   ConfusionMatrix,
   CsvLogger,
   f1,
+  GradientStats,
   JsonLinesLogger,
   type Leak,
   LeakGuard,
@@ -19,9 +21,11 @@ import {
   Notify,
   Recorder,
   selectBackend,
+  TensorBoard,
   tf,
   Timer,
 } from "../mod.ts";
+import { tensorStats } from "../src/metrics/tensor_stats.ts";
 import { disposeLearner, tinyLearner } from "./tiny_learner.ts";
 
 const { state } = await Deno.permissions.query({ name: "write" });
@@ -89,6 +93,32 @@ const CALLBACKS: Record<string, Row> = {
       );
     },
     shows: ({ told: { last } }) => [last?.status, last?.epochs, Object.keys(last!.metrics)],
+  }),
+  ActivationStats: row({
+    create: () => new ActivationStats({ every: 2 }),
+    shows: ({ records }) =>
+      records.map(({ step, epoch, layer, size }) => [step, epoch, layer, size]),
+  }),
+  GradientStats: row({
+    create: () => new GradientStats({ every: 3, layers: /kernel/ }),
+    shows: ({ records }) =>
+      records.map((
+        { step, epoch, layer, size },
+      ) => [step, epoch, layer.replace(/_\d+$/, ""), size]),
+  }),
+  TensorBoard: row({
+    create: (folder) => new TensorBoard(join(folder, "board")),
+    shows: (_, folder) => {
+      const sizes = [...Deno.readDirSync(join(folder, "board"))].map(({ name }) => ({
+        name,
+        size: Deno.statSync(join(folder, "board", name)).size,
+      }));
+      const lastWritten = sizes.sort((a, b) =>
+        Deno.statSync(join(folder, "board", a.name)).mtime!.getTime() -
+        Deno.statSync(join(folder, "board", b.name)).mtime!.getTime()
+      ).at(-1)!;
+      return lastWritten.size;
+    },
   }),
 };
 
@@ -336,4 +366,33 @@ Deno.test("Notify tells once, and what went wrong", async () => {
     ["failed", "Error: elsewhere"],
   ]);
   disposeLearner(learner);
+});
+
+Deno.test("ActivationStats sees what the layers put out, and changes nothing", async () => {
+  const losses: number[] = [];
+  for (const watching of [false, true]) {
+    const activations = new ActivationStats({ every: 1, layers: /logits/ });
+    const learner = tinyLearner(watching ? [activations] : []);
+    losses.push((await learner.train({ epochs: 2 })).trainLoss);
+    if (watching) {
+      assertEquals(activations.layers, ["logits"]);
+      assertEquals(activations.records.length, 8);
+      const [{ size, histogram, deviation, nonFinite }] = activations.records;
+      assertEquals([size, nonFinite, histogram.counts.reduce((a, b) => a + b)], [12, 0, 12]);
+      assert(deviation > 0);
+    }
+    disposeLearner(learner);
+  }
+  assertEquals(losses[0], losses[1]);
+});
+
+Deno.test("tensorStats() agrees with the definitions, whatever the values", () => {
+  const { mean, deviation, nearZero, histogram, nonFinite } = tensorStats(
+    [0, 1, 2, 3, 4, NaN, Infinity],
+    { bins: 2, threshold: 0.5 },
+  );
+  assertEquals([mean, deviation, nonFinite], [2, Math.sqrt(2), 2]);
+  assertEquals([nearZero, histogram], [1 / 7, { min: 0, max: 4, counts: [2, 3] }]);
+  assertEquals(tensorStats([5, 5], { bins: 2 }).histogram, { min: 5, max: 5, counts: [2, 0] });
+  assertEquals(tensorStats([NaN]).histogram.min, NaN);
 });

@@ -14,6 +14,7 @@ export type {
   TrainOptions,
 } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
+export type { LayerSummary, ModelSummary } from "./src/learner/summary.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
 export type { Failure } from "./src/learner/run.ts";
 export type { Model } from "./src/learner/model.ts";

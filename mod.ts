@@ -57,6 +57,9 @@ export {
 } from "./src/callbacks/layer_stats.ts";
 export { TensorBoard, type TensorBoardOptions } from "./src/callbacks/tensor_board.ts";
 export type { Histogram, TensorStats, TensorStatsOptions } from "./src/metrics/tensor_stats.ts";
+export { curvePlot, type CurvePlotOptions } from "./src/pictures/curve_plot.ts";
+export { type Report, writeReport } from "./src/pictures/write_report.ts";
+export { Picture } from "./src/pictures/picture.ts";
 export type { Watch } from "./src/callbacks/watch.ts";
 export type { TerminalOptions } from "./src/callbacks/terminal.ts";
 export { accuracy } from "./src/metrics/accuracy.ts";

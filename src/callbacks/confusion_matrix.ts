@@ -1,4 +1,6 @@
 import { ConfusionTotal } from "../metrics/confusion_total.ts";
+import { confusionPlot } from "../pictures/confusion_plot.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import type { MeasuredPhase } from "./metrics.ts";
 import { textTable } from "./text_table.ts";
@@ -69,6 +71,19 @@ export class ConfusionMatrix extends Callback {
         predicted: classes[predicted],
         count,
       }));
+  }
+
+  /**
+   * Draws the matrix of the last pass.
+   *
+   * @throws {Error} If nothing was counted yet.
+   */
+  plot(): Picture {
+    if (this.counts.length > 0) return confusionPlot(this.counts, this.classes);
+    throw new Error(
+      "Cannot draw the confusion matrix as something must have been counted: " +
+        "no pass has ended yet",
+    );
   }
 
   /** A table. */

@@ -1,5 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
 import { type TensorStats, tensorStats, type TensorStatsOptions } from "../metrics/tensor_stats.ts";
+import { layersPlot } from "../pictures/layers_plot.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 
 /** What was seen of one layer, or of one weight, in one batch. */
@@ -57,6 +59,18 @@ export abstract class LayerStats extends Callback {
   /** The names of all that was looked at. */
   get layers(): string[] {
     return [...new Set(this.records.map(({ layer }) => layer))];
+  }
+
+  /**
+   * Draws what was seen over time, number by number and layer by layer.
+   *
+   * @throws {Error} If nothing was seen yet.
+   */
+  plot(): Picture {
+    if (this.records.length > 0) return layersPlot(this.records);
+    throw new Error(
+      `Cannot draw ${this.name} as something must have been seen: no batch was looked at yet`,
+    );
   }
 
   /** Forgets the last run. */

@@ -1,5 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
+import { historyPlot } from "../pictures/history_plot.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { metricsOf } from "./metrics_of.ts";
 
 /** What was recorded of one batch of training. */
@@ -131,6 +133,11 @@ export class Recorder extends Callback {
   /** Records the test. */
   override afterTest(learner: AnyLearner): void {
     this.history.test = metricsOf(learner, "test");
+  }
+
+  /** Draws the run: loss, metrics and learning rate over epochs. */
+  plot(): Picture {
+    return historyPlot(this.history);
   }
 
   #read(loss: tf.Tensor, record: BatchRecord): void {

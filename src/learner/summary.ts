@@ -120,7 +120,7 @@ function tableOf(summary: Omit<ModelSummary, "toString">): string {
       layer.trainable === layer.parameters ? "all" : count(layer.trainable),
       count(layer.operations),
     ]),
-  ]);
+  ], 3);
   return [
     table,
     "",

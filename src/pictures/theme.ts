@@ -35,6 +35,7 @@ export const THEME: Readonly<Record<string, unknown>> = {
     titlePadding: 8,
   },
   legend: { labelColor: INK, labelFontSize: 11, symbolStrokeWidth: 2, title: null },
+  mark: { color: COLORS[0] },
   range: { category: COLORS },
 };
 

@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { join } from "node:path";
 import {
   accuracy,
@@ -21,6 +28,7 @@ import {
   Notify,
   Recorder,
   selectBackend,
+  type StatefulMetric,
   TensorBoard,
   tf,
   Timer,
@@ -262,6 +270,20 @@ testInFolder("JsonLinesLogger tells what went wrong, and where", async (folder) 
   assertEquals([message, during, callback], ["elsewhere", "beforeBatch", "Thrower"]);
   assertEquals(lines[2].status, "failed");
   assert(!Number.isNaN(Date.parse(lines[0].time)));
+  disposeLearner(learner);
+});
+
+Deno.test("Metrics computes metrics with state over the whole pass", async () => {
+  const matrix = new ConfusionMatrix({ phases: ["train"] });
+  const metrics = new Metrics({ f1: f1({ average: "micro" }), accuracy });
+  const learner = tinyLearner([metrics, matrix]);
+  learner.dataloaders = { train: learner.dataloaders.train };
+  const result = await learner.train({ epochs: 2 });
+  const right = matrix.counts.reduce((sum, row, index) => sum + row[index], 0);
+  assertEquals(result.metrics["train.f1"], right / 16);
+  assertAlmostEquals(result.metrics["train.accuracy"], right / 16, 1e-6);
+  const wrong = { reset() {}, update() {} } as unknown as StatefulMetric;
+  assertThrows(() => new Metrics({ wrong }), TypeError, "reset, update and compute");
   disposeLearner(learner);
 });
 

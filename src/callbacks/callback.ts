@@ -75,12 +75,12 @@ export interface Hooks {
 
 /** Anything with hooks: an object literal, or an instance of {@linkcode Callback}. */
 export interface CallbackLike extends Hooks {
+  /** Looks at every call of a hook, of whichever callback, and at every task of the Learner. */
+  watch?: Watch;
   /** What it is called in messages. Default: the name of its class. */
   readonly name?: string;
   /** Hooks run in ascending priority, ties in order of addition. Default: 0. */
   priority?: number;
-  /** Looks at every call of a hook, of whichever callback, and at every task of the Learner. */
-  watch?: Watch;
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { tf } from "../deps/tfjs.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
 import { historyPlot } from "../pictures/history_plot.ts";
 import type { Picture } from "../pictures/picture.ts";
 import { metricsOf } from "./metrics_of.ts";
+import { type AnyLearner, Callback } from "./callback.ts";
 
 /** What was recorded of one batch of training. */
 export interface BatchRecord {

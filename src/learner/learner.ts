@@ -10,9 +10,9 @@ import type { TrainResult } from "./train_result.ts";
 import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
 import type { Model } from "./model.ts";
 import { type Failure, joinOutputs, Run } from "./run.ts";
+import { type ModelSummary, summarize } from "./summary.ts";
 import { Slots } from "./slots.ts";
 import type { Loader } from "./loader_reader.ts";
-import { type ModelSummary, summarize } from "./summary.ts";
 import { learningRateOf, setLearningRate } from "./learning_rate.ts";
 
 /**
@@ -226,6 +226,27 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     return joinOutputs(this.#run!.outputs);
   }
 
+  /**
+   * Layers, shapes, parameters, memory and operations, as plain data and, as a string, a table.
+   *
+   * @example
+   * ```ts
+   * import { adam, Learner, meanSquaredError, tf } from "@trainchart/trainchart";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const learner = new Learner({
+   *   model: tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] }),
+   *   optimizer: adam(),
+   *   lossFunction: meanSquaredError,
+   * });
+   * const { parameters, weightBytes, optimizerBytes, operations } = learner.summary();
+   * assertEquals([parameters, weightBytes, optimizerBytes, operations], [8, 32, 64, 14]);
+   * ```
+   */
+  summary(): ModelSummary {
+    return summarize(this.model as Model, this.optimizer);
+  }
+
   /** Stops before the next batch, until {@linkcode resume} or {@linkcode step}. */
   pause(): boolean {
     return this.#request({ type: "pause" });
@@ -267,27 +288,6 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   /** The mean loss of the pass so far. This reads the device: not for every batch. */
   async lossSoFar(): Promise<number> {
     return await this.#run?.mean.read() ?? NaN;
-  }
-
-  /**
-   * Layers, shapes, parameters, memory and operations, as plain data and, as a string, a table.
-   *
-   * @example
-   * ```ts
-   * import { adam, Learner, meanSquaredError, tf } from "@trainchart/trainchart";
-   * import { assertEquals } from "@std/assert";
-   *
-   * const learner = new Learner({
-   *   model: tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] }),
-   *   optimizer: adam(),
-   *   lossFunction: meanSquaredError,
-   * });
-   * const { parameters, weightBytes, optimizerBytes, operations } = learner.summary();
-   * assertEquals([parameters, weightBytes, optimizerBytes, operations], [8, 32, 64, 14]);
-   * ```
-   */
-  summary(): ModelSummary {
-    return summarize(this.model as Model, this.optimizer);
   }
 
   #request(event: ReturnType<typeof eventOf>, reason?: string): boolean {

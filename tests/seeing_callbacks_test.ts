@@ -287,6 +287,46 @@ Deno.test("Metrics computes metrics with state over the whole pass", async () =>
   disposeLearner(learner);
 });
 
+Deno.test("a watcher sees hooks and tasks begin and end, whatever they do", async () => {
+  const seen: string[] = [];
+  const watcher = (name: string): CallbackLike => ({
+    name,
+    watch(work, callback) {
+      if (work !== "step" && callback?.name !== "Watched") return;
+      seen.push(`${name} + ${work}`);
+      return () => seen.push(`${name} - ${work}`);
+    },
+  });
+  const learner = tinyLearner([watcher("a"), watcher("b"), {
+    name: "Watched",
+    async beforeStep() {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      seen.push("waited");
+    },
+    afterStep() {
+      throw new Error("thrown");
+    },
+  }]);
+  await assertRejects(() => learner.train(), Error, "thrown");
+  assertEquals(seen, [
+    ...["a + beforeStep", "b + beforeStep", "waited", "b - beforeStep", "a - beforeStep"],
+    ...["a + step", "b + step", "b - step", "a - step"],
+    ...["a + afterStep", "b + afterStep", "b - afterStep", "a - afterStep"],
+  ]);
+  disposeLearner(learner);
+});
+
+Deno.test("Recorder records what Metrics measures, in whichever order they are added", async () => {
+  const recorder = new Recorder();
+  const learner = tinyLearner([recorder, new Metrics({ accuracy })]);
+  await learner.train({ epochs: 1 });
+  assertEquals(Object.keys(recorder.history.epochs[0].metrics).sort(), [
+    ...["train.accuracy", "train.loss", "validation.accuracy", "validation.loss"],
+  ]);
+  assertEquals(Object.keys(recorder.history.test).sort(), ["test.accuracy", "test.loss"]);
+  disposeLearner(learner);
+});
+
 Deno.test("Timer tells which callback costs what", async () => {
   const timer = new Timer();
   const learner = tinyLearner([timer, {

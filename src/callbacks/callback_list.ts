@@ -10,7 +10,8 @@ import { type CallbackLike, checkCallback, listensTo } from "./callback.ts";
 export class CallbackList {
   #source: readonly CallbackLike[] = [];
   #priorities: number[] = [];
-  #watchers: readonly CallbackLike[] = [];
+  /** Who looks at the calls of all the others, as of the last hook. */
+  watchers: readonly CallbackLike[] = [];
   #listeners = new Map<HookName, readonly CallbackLike[]>();
 
   /**
@@ -20,12 +21,6 @@ export class CallbackList {
   listeners(hook: HookName, callbacks: readonly CallbackLike[]): readonly CallbackLike[] {
     if (this.#changed(callbacks)) this.#sort(callbacks);
     return this.#listeners.get(hook)!;
-  }
-
-  /** Who looks at the calls of all the others. */
-  watchers(callbacks: readonly CallbackLike[]): readonly CallbackLike[] {
-    if (this.#changed(callbacks)) this.#sort(callbacks);
-    return this.#watchers;
   }
 
   #changed(callbacks: readonly CallbackLike[]): boolean {
@@ -43,7 +38,7 @@ export class CallbackList {
     this.#source = [...callbacks];
     this.#priorities = callbacks.map(({ priority = 0 }) => priority);
     const sorted = callbacks.toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
-    this.#watchers = sorted.filter(({ watch }) => typeof watch === "function");
+    this.watchers = sorted.filter(({ watch }) => typeof watch === "function");
     for (const hook of HOOK_NAMES) {
       this.#listeners.set(hook, sorted.filter((callback) => listensTo(callback, hook)));
     }

@@ -58,8 +58,8 @@ export interface History {
  * ```
  */
 export class Recorder extends Callback {
-  /** After the callbacks of users. */
-  override priority: number = 100;
+  /** After everything that measures. */
+  override priority: number = 110;
   /** What was recorded of the last run. */
   history: History = { batches: [], epochs: [], test: {} };
   readonly #samples: number;

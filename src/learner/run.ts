@@ -97,7 +97,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
   }
 
   call(callback: CallbackLike, hook: HookName): unknown {
-    const watchers = this.#callbacks.watchers(this.#learner.callbacks);
+    const { watchers } = this.#callbacks;
     if (watchers.length === 0) return callback[hook]!(this.#learner);
     return watched(watchers, hook, callback, () => callback[hook]!(this.#learner));
   }
@@ -114,7 +114,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
   }
 
   perform(task: TaskName): void | Promise<void> {
-    const watchers = this.#callbacks.watchers(this.#learner.callbacks);
+    const { watchers } = this.#callbacks;
     if (watchers.length === 0) return this.#perform(task);
     return watched(watchers, task, undefined, () => this.#perform(task));
   }

@@ -92,6 +92,16 @@ test("pictures are drawn of runs in which hardly anything happened", async () =>
   assertThrows(() => new GradientStats().plot(), Error, "no batch was looked at");
 });
 
+test("a confusion matrix names every class, however long the names", async () => {
+  const matrix = new ConfusionMatrix({ classes: ["T-shirt/top", "Trouser", "Pullover", "Dress"] });
+  matrix.counts = [[9, 0, 0, 1], [0, 8, 0, 0], [1, 0, 7, 0], [0, 0, 2, 9]];
+  const texts = textsIn(await matrix.plot().svg());
+  for (const name of matrix.classes) {
+    assertEquals(texts.filter((text) => text === name).length, 2, `${name} is missing`);
+  }
+  assert(texts.includes("33 of 37 right, 89.19%"));
+});
+
 test("curvePlot() marks what matters and leaves out what is not finite", async () => {
   const points = [{ x: 1e-6, y: 2 }, { x: 1e-3, y: 1 }, { x: 0.1, y: NaN }, { x: 1, y: 8 }];
   const marks = [{ x: 1e-3, label: "steepest" }];

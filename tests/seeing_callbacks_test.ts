@@ -58,6 +58,14 @@ const CALLBACKS: Record<string, Row> = {
     create: () => new Metrics({ accuracy, f1: f1() }),
     shows: ({ metricNames }) => metricNames,
   }),
+  Recorder: row({
+    create: () => new Recorder({ samples: 4 }),
+    shows: ({ history: { batches, epochs, test } }) => [
+      batches.map(({ step, epoch }) => [step, epoch]),
+      epochs.map(({ epoch, metrics }) => [epoch, Object.keys(metrics)]),
+      Object.keys(test),
+    ],
+  }),
   CsvLogger: row({
     create: (folder) => new CsvLogger(join(folder, "log", "run.csv")),
     shows: (_, folder) => read(folder, "log/run.csv").split("\n").map((line) => line.split(",")[0]),

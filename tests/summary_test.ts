@@ -1,9 +1,12 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { adam, Learner, meanSquaredError, type Model, sgd, tf } from "../mod.ts";
 
 const { layers } = tf;
 
-function summaryOf(model: tf.LayersModel | Model<tf.Tensor, tf.Tensor>, optimizer = adam()) {
+function summaryOf(
+  model: tf.LayersModel | Model<tf.Tensor, tf.Tensor>,
+  optimizer: tf.Optimizer = adam(),
+) {
   return new Learner({ model, optimizer, lossFunction: meanSquaredError }).summary();
 }
 
@@ -90,4 +93,34 @@ Deno.test("Learner.summary() tells what it can of a model without layers", () =>
   assertEquals([row.name, row.type, row.operations], ["weight", "Variable", undefined]);
   assertEquals([parameters, operations], [6, 0]);
   weight.dispose();
+});
+
+Deno.test("Learner.summary() foretells the memory of every optimizer", () => {
+  const optimizers: Record<string, tf.Optimizer> = {
+    sgd: tf.train.sgd(0.1),
+    momentum: tf.train.momentum(0.1, 0.9),
+    adagrad: tf.train.adagrad(0.1),
+    adadelta: tf.train.adadelta(),
+    adam: tf.train.adam(),
+    adamax: tf.train.adamax(),
+    rmsprop: tf.train.rmsprop(0.1),
+    centered: tf.train.rmsprop(0.1, 0.9, 0, 1e-7, true),
+    ours: adam(),
+  };
+  for (const [name, optimizer] of Object.entries(optimizers)) {
+    const model = tf.sequential({ layers: [layers.dense({ units: 100, inputShape: [100] })] });
+    const { optimizerBytes } = summaryOf(model, optimizer);
+    const before = tf.memory().numBytes;
+    tf.tidy(() => {
+      const { grads } = tf.variableGrads(() => {
+        const output = model.apply(tf.ones([1, 100]), { training: true }) as tf.Tensor;
+        return output.sum<tf.Scalar>();
+      });
+      optimizer.applyGradients(grads as never);
+    });
+    const measured = tf.memory().numBytes - before;
+    assert(Math.abs(measured - optimizerBytes!) < 500, `${name}: ${measured}, ${optimizerBytes}`);
+    optimizer.dispose();
+    model.dispose();
+  }
 });

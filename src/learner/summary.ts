@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { textTable } from "../callbacks/text_table.ts";
-import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Model } from "./model.ts";
 import { operationsOf } from "./operations.ts";
 
@@ -46,7 +46,7 @@ const SLOTS: Record<string, number> = {
   Adadelta: 2,
   Adam: 2,
   Adamax: 2,
-  RMSProp: 3,
+  RMSProp: 2,
 };
 
 /** What there is to say of a model and its optimizer. */
@@ -100,7 +100,9 @@ function variableSummary({ name, shape, size, trainable }: tf.Variable): LayerSu
 }
 
 function slotsOf(optimizer: tf.Optimizer): number | undefined {
-  return optimizer instanceof SlotOptimizer ? optimizer.slotCount : SLOTS[optimizer.getClassName()];
+  // Not by instanceof: TensorFlow.js takes every optimizer for an instance of every class of them.
+  const { slotCount, centered } = optimizer as Partial<SlotOptimizer> & { centered?: boolean };
+  return slotCount ?? (centered ? SLOTS.RMSProp + 1 : SLOTS[optimizer.getClassName()]);
 }
 
 function bytesOf({ size, dtype }: tf.Tensor): number {

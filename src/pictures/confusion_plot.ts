@@ -5,6 +5,9 @@ const MANY = 31;
 /** Height and width of the picture without its labels, pixels; small matrices stay smaller. */
 const SIDE = 480;
 const LARGEST_CELL = 64;
+/** What a letter and a line of a label take, about, pixels. */
+const LETTER = 7;
+const LINE = 14;
 
 /** Draws a confusion matrix: shares of each actual class as colours, counts as numbers. */
 export function confusionPlot(
@@ -23,13 +26,15 @@ export function confusionPlot(
   const all = counts.flat().reduce((a, b) => a + b, 0);
   const right = counts.reduce((sum, row, index) => sum + row[index], 0);
   const cell = Math.min(LARGEST_CELL, SIDE / classes.length);
+  const crowded = Math.max(...classes.map(({ length }) => length)) * LETTER > cell;
   const axis = (title: string, orient: string) => ({
     title,
     orient,
     domain: false,
     ticks: false,
-    labelAngle: orient === "top" && Math.max(...classes.map(({ length }) => length)) > 3 ? -40 : 0,
-    labelOverlap: true,
+    labelAngle: orient === "top" && crowded ? -40 : 0,
+    labelAlign: orient === "top" && crowded ? "left" : undefined,
+    labelOverlap: cell < LINE,
   });
   const encoding = {
     x: {

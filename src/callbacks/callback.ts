@@ -6,6 +6,7 @@
 import { closest, distance } from "../deps/levenshtein.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 import type { Learner } from "../learner/learner.ts";
+import type { Watch } from "./watch.ts";
 
 /** A Learner of batches of any kind: a callback serves them all. */
 // deno-lint-ignore no-explicit-any -- the kind of batch is known only where a Learner is made
@@ -74,6 +75,8 @@ export interface Hooks {
 
 /** Anything with hooks: an object literal, or an instance of {@linkcode Callback}. */
 export interface CallbackLike extends Hooks {
+  /** Looks at every call of a hook, of whichever callback, and at every task of the Learner. */
+  watch?: Watch;
   /** What it is called in messages. Default: the name of its class. */
   readonly name?: string;
   /** Hooks run in ascending priority, ties in order of addition. Default: 0. */

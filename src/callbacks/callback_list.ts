@@ -10,6 +10,8 @@ import { type CallbackLike, checkCallback, listensTo } from "./callback.ts";
 export class CallbackList {
   #source: readonly CallbackLike[] = [];
   #priorities: number[] = [];
+  /** Who looks at the calls of all the others, as of the last hook. */
+  watchers: readonly CallbackLike[] = [];
   #listeners = new Map<HookName, readonly CallbackLike[]>();
 
   /**
@@ -47,6 +49,7 @@ export class CallbackList {
     this.#source = [...callbacks];
     this.#priorities = callbacks.map((callback) => callback?.priority ?? 0);
     const sorted = sound.toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
+    this.watchers = sorted.filter(({ watch }) => typeof watch === "function");
     for (const hook of HOOK_NAMES) {
       this.#listeners.set(hook, sorted.filter((callback) => listensTo(callback, hook)));
     }

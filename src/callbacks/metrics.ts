@@ -1,6 +1,6 @@
-import { tf } from "../deps/tfjs.ts";
 import type { Metric } from "../metrics/metric.ts";
-import { RunningMean } from "../metrics/running_mean.ts";
+import { MeanMetric } from "../metrics/mean_metric.ts";
+import { isStateful, type StatefulMetric } from "../metrics/stateful_metric.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { PRIORITIES } from "./priorities.ts";
 
@@ -14,22 +14,23 @@ export interface MetricsOptions {
 }
 
 /**
- * Measures every batch on the device, averages by batch size, and at the end of each pass puts the
- * means into `learner.metrics`, under names like `"validation.accuracy"`.
+ * Measures every batch on the device, and at the end of each pass puts the results into
+ * `learner.metrics`, under names like `"validation.accuracy"`. A metric that is a function is
+ * averaged by batch size; one with state, such as `f1()`, computes its own value.
  *
  * A batch that was cancelled is not measured.
  *
  * @example
  * ```ts
- * import { accuracy, Metrics } from "@trainchart/trainchart";
+ * import { accuracy, f1, Metrics } from "@trainchart/trainchart";
  *
- * const metrics = new Metrics({ accuracy }, { phases: ["validation", "test"] });
+ * const metrics = new Metrics({ accuracy, f1: f1() }, { phases: ["validation", "test"] });
  * ```
  */
 export class Metrics extends Callback {
   /** After the callbacks of users. */
   override priority: number = PRIORITIES.metrics;
-  readonly #metrics: [name: string, metric: Metric, mean: RunningMean][];
+  readonly #metrics: [name: string, metric: StatefulMetric | MeanMetric][];
   readonly #phases: ReadonlySet<MeasuredPhase>;
 
   /**
@@ -37,20 +38,11 @@ export class Metrics extends Callback {
    *
    * @param metrics What to measure, by name.
    * @param options Where.
-   * @throws {TypeError} If a metric is not a function.
+   * @throws {TypeError} If a metric is neither a function nor has `reset`, `update` and `compute`.
    */
-  constructor(metrics: Record<string, Metric>, options: MetricsOptions = {}) {
+  constructor(metrics: Record<string, Metric | StatefulMetric>, options: MetricsOptions = {}) {
     super();
-    for (const [name, metric] of Object.entries(metrics)) {
-      if (typeof metric === "function") continue;
-      throw new TypeError(
-        `Cannot measure ${name} as a metric must be a function (predictions, labels) -> tensor: ` +
-          `current value is ${metric}`,
-      );
-    }
-    this.#metrics = Object.entries(metrics).map((
-      [name, metric],
-    ) => [name, metric, new RunningMean()]);
+    this.#metrics = Object.entries(metrics).map(([name, metric]) => [name, checked(name, metric)]);
     this.#phases = new Set(options.phases ?? ["train", "validation", "test"]);
   }
 
@@ -99,22 +91,32 @@ export class Metrics extends Callback {
   }
 
   #reset(): void {
-    for (const [, , mean] of this.#metrics) mean.reset();
+    for (const [, metric] of this.#metrics) metric.reset();
   }
 
   #measure(learner: AnyLearner, phase: MeasuredPhase): void {
     if (!this.#phases.has(phase) || !learner.loss || learner.cancelled.has("batch")) return;
-    for (const [, metric, mean] of this.#metrics) {
-      const value = tf.tidy(() => tf.mean(metric(learner.predictions, learner.labels)));
-      mean.add(value, learner.batchSize);
-    }
+    const { predictions, labels, batchSize } = learner;
+    for (const [, metric] of this.#metrics) metric.update(predictions, labels, batchSize);
   }
 
   async #publish(learner: AnyLearner, phase: MeasuredPhase): Promise<void> {
     if (!this.#phases.has(phase)) return;
-    for (const [name, , mean] of this.#metrics) {
-      learner.metrics[`${phase}.${name}`] = await mean.read();
-      mean.reset();
+    try {
+      for (const [name, metric] of this.#metrics) {
+        learner.metrics[`${phase}.${name}`] = await metric.compute();
+      }
+    } finally {
+      this.#reset();
     }
   }
+}
+
+function checked(name: string, metric: Metric | StatefulMetric): StatefulMetric | MeanMetric {
+  if (isStateful(metric)) return metric;
+  if (typeof metric === "function") return new MeanMetric(metric);
+  throw new TypeError(
+    `Cannot measure ${name} as a metric must be a function (predictions, labels) -> tensor, or ` +
+      `have the methods reset, update and compute: current value is ${metric}`,
+  );
 }

@@ -1,4 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
+import { historyPlot } from "../pictures/history_plot.ts";
+import type { Picture } from "../pictures/picture.ts";
+import { metricsOf } from "./metrics_of.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { PRIORITIES } from "./priorities.ts";
 
@@ -56,8 +59,8 @@ export interface History {
  * ```
  */
 export class Recorder extends Callback {
-  /** After the callbacks of users. */
-  override priority: number = PRIORITIES.metrics;
+  /** After everything that measures. */
+  override priority: number = PRIORITIES.metrics + 10;
   /** What was recorded of the last run. */
   history: History = { batches: [], epochs: [], test: {} };
   readonly #samples: number;
@@ -114,7 +117,7 @@ export class Recorder extends Callback {
     await Promise.all(this.#reading);
     this.history.epochs.push({
       epoch: learner.epoch,
-      metrics: of(learner, "train"),
+      metrics: metricsOf(learner, "train"),
       learningRate: learner.learningRate,
       seconds: (performance.now() - this.#epochBegan) / 1000,
     });
@@ -124,13 +127,18 @@ export class Recorder extends Callback {
   override afterValidate(learner: AnyLearner): void {
     const record = this.history.epochs.at(-1);
     if (!record || record.epoch !== learner.epoch) return;
-    Object.assign(record.metrics, of(learner, "validation"));
+    Object.assign(record.metrics, metricsOf(learner, "validation"));
     record.seconds = (performance.now() - this.#epochBegan) / 1000;
   }
 
   /** Records the test. */
   override afterTest(learner: AnyLearner): void {
-    this.history.test = of(learner, "test");
+    this.history.test = metricsOf(learner, "test");
+  }
+
+  /** Draws the run: loss, metrics and learning rate over epochs. */
+  plot(): Picture {
+    return historyPlot(this.history);
   }
 
   #read(loss: tf.Tensor, record: BatchRecord): void {
@@ -148,10 +156,4 @@ export class Recorder extends Callback {
     this.#stride *= 2;
     this.history.batches = this.history.batches.filter(({ step }) => step % this.#stride === 0);
   }
-}
-
-function of({ metrics }: AnyLearner, phase: string): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(metrics).filter(([name]) => name.startsWith(`${phase}.`)),
-  );
 }

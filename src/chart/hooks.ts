@@ -101,6 +101,21 @@ export const HOOKS: Readonly<Record<HookName, HookTraits>> = {
 /** The names of all hooks, in the order in which they run. */
 export const HOOK_NAMES: readonly HookName[] = Object.keys(HOOKS) as HookName[];
 
+/** The name of a piece of the Learner's own work. */
+export type TaskName =
+  | "openTrain"
+  | "openValidation"
+  | "openTest"
+  | "openPredict"
+  | "fetch"
+  | "compute"
+  | "step"
+  | "evaluate"
+  | "predict"
+  | "disposeBatch"
+  | "closeLoader"
+  | "advance";
+
 /**
  * The Learner's own work. Like an after hook, a task marked `finally` runs also after a cancel or
  * an error: what was opened is closed, what was loaded is released.
@@ -118,10 +133,7 @@ export const TASKS = {
   disposeBatch: { finally: true },
   closeLoader: { finally: true },
   advance: {},
-} as const satisfies Record<string, { readonly finally?: true }>;
-
-/** The name of a piece of the Learner's own work. */
-export type TaskName = keyof typeof TASKS;
+} as const satisfies Record<TaskName, { readonly finally?: true }>;
 
 /** Anything that the machine queues and the pump performs. */
 export type WorkName = Exclude<HookName, "afterPredict" | "afterLoss"> | TaskName;

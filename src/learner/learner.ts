@@ -12,6 +12,7 @@ import type { TrainResult } from "./train_result.ts";
 import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
 import type { Model } from "./model.ts";
 import { type Failure, joinOutputs, Run } from "./run.ts";
+import { type ModelSummary, summarize } from "./summary.ts";
 import { Slots } from "./slots.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
 import { disposeTensors } from "./nested.ts";
@@ -240,6 +241,27 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     } finally {
       disposeTensors(outputs);
     }
+  }
+
+  /**
+   * Layers, shapes, parameters, memory and operations, as plain data and, as a string, a table.
+   *
+   * @example
+   * ```ts
+   * import { adam, Learner, meanSquaredError, tf } from "@trainchart/trainchart";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const learner = new Learner({
+   *   model: tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] }),
+   *   optimizer: adam(),
+   *   lossFunction: meanSquaredError,
+   * });
+   * const { parameters, weightBytes, optimizerBytes, operations } = learner.summary();
+   * assertEquals([parameters, weightBytes, optimizerBytes, operations], [8, 32, 64, 14]);
+   * ```
+   */
+  summary(): ModelSummary {
+    return summarize(this.model as Model, this.optimizer);
   }
 
   /** Stops before the next batch, until {@linkcode resume} or {@linkcode step}. */

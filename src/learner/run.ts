@@ -5,6 +5,7 @@ import { CallbackList } from "../callbacks/callback_list.ts";
 import type { Facts } from "../chart/chart.ts";
 import { type HookName, HOOKS, type Phase, type TaskName, type WorkName } from "../chart/hooks.ts";
 import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
+import { watched } from "../callbacks/watch.ts";
 import { keyedRandom } from "../data/keyed_random.ts";
 import { withRandom } from "../data/with_random.ts";
 import { isThenable } from "../is_thenable.ts";
@@ -100,7 +101,9 @@ export class Run implements Performer<CallbackLike>, StepOf {
   }
 
   call(callback: CallbackLike, hook: HookName): unknown {
-    return callback[hook]!(this.#learner);
+    const { watchers } = this.#callbacks;
+    if (watchers.length === 0) return callback[hook]!(this.#learner);
+    return watched(watchers, hook, callback, () => callback[hook]!(this.#learner));
   }
 
   failed(error: unknown, work: WorkName | HookName, callback?: CallbackLike): void {
@@ -115,6 +118,12 @@ export class Run implements Performer<CallbackLike>, StepOf {
   }
 
   perform(task: TaskName): void | Promise<void> {
+    const { watchers } = this.#callbacks;
+    if (watchers.length === 0) return this.#perform(task);
+    return watched(watchers, task, undefined, () => this.#perform(task));
+  }
+
+  #perform(task: TaskName): void | Promise<void> {
     switch (task) {
       case "openTrain":
         return this.#open("train", this.#learner.dataloaders.train);

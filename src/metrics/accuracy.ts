@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import { actualClasses, predictedClasses } from "./classes.ts";
 
 /**
  * The share of examples whose class is predicted right.
@@ -21,16 +22,7 @@ import { tf } from "../deps/tfjs.ts";
  */
 export function accuracy(predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor1D {
   return tf.tidy(() => {
-    const binary = predictions.rank === 1 || (predictions.rank === 2 && predictions.shape[1] === 1);
-    const predicted = binary ? predictions.flatten().greater(0) : predictions.argMax(-1);
-    const oneHot = labels.rank === predictions.rank && !binary;
-    const actual = oneHot ? labels.argMax(-1) : binary ? labels.flatten() : labels;
-    if (predicted.size !== actual.size) {
-      throw new TypeError(
-        "Cannot measure accuracy as predictions [batch, classes] must go with labels [batch] or " +
-          `[batch, classes]: current shapes are [${predictions.shape}] and [${labels.shape}]`,
-      );
-    }
-    return predicted.toInt().equal(actual.toInt()).toFloat().flatten() as tf.Tensor1D;
+    const actual = actualClasses("accuracy", predictions, labels);
+    return predictedClasses(predictions).equal(actual).toFloat() as tf.Tensor1D;
   });
 }

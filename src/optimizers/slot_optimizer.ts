@@ -78,6 +78,11 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     this.#learningRate = atLeastZero("learningRate", rate);
   }
 
+  /** How many numbers are remembered for each one that is trained. */
+  get slotCount(): number {
+    return this.slotNames.length;
+  }
+
   /** The numbers that the update number `step` (from 1) needs. */
   protected abstract attributes(step: number, learningRate: number): UpdateAttributes;
 

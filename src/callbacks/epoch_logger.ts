@@ -1,0 +1,70 @@
+import { type AnyLearner, Callback } from "./callback.ts";
+import { metricsOf } from "./metrics_of.ts";
+import type { EpochRecord } from "./recorder.ts";
+
+/**
+ * The base of whatever writes something down for each epoch: it tells when the numbers of an epoch
+ * are complete, which is after its validation if there is one.
+ *
+ * @example
+ * ```ts
+ * import { EpochLogger, type EpochRecord } from "@trainchart/trainchart";
+ *
+ * class ConsoleLogger extends EpochLogger {
+ *   protected override logEpoch({ epoch, metrics }: EpochRecord): void {
+ *     console.log(epoch, metrics);
+ *   }
+ * }
+ * const logger = new ConsoleLogger();
+ * ```
+ */
+export abstract class EpochLogger extends Callback {
+  /** After everything that measures. */
+  override priority: number = 110;
+  #pending: EpochRecord | undefined;
+  #began = 0;
+
+  /** Writes an epoch down, once. */
+  protected abstract logEpoch(record: EpochRecord, learner: AnyLearner): void | Promise<void>;
+
+  /** Forgets the last run. */
+  override beforeTrain(_learner: AnyLearner): void | Promise<void> {
+    this.#pending = undefined;
+  }
+
+  /** Logs an epoch that had no validation. */
+  override async beforeEpoch(learner: AnyLearner): Promise<void> {
+    await this.#flush(learner);
+    this.#began = performance.now();
+  }
+
+  /** Takes what training measured. */
+  override afterEpoch(learner: AnyLearner): void {
+    const { epoch, learningRate } = learner;
+    const metrics = metricsOf(learner, "train");
+    this.#pending = { epoch, metrics, learningRate, seconds: this.#seconds() };
+  }
+
+  /** Takes what validation measured, and logs the epoch. */
+  override async afterValidate(learner: AnyLearner): Promise<void> {
+    if (!this.#pending) return;
+    Object.assign(this.#pending.metrics, metricsOf(learner, "validation"));
+    this.#pending.seconds = this.#seconds();
+    await this.#flush(learner);
+  }
+
+  /** Logs the last epoch, if it had no validation. */
+  override async afterTrain(learner: AnyLearner): Promise<void> {
+    await this.#flush(learner);
+  }
+
+  #seconds(): number {
+    return (performance.now() - this.#began) / 1000;
+  }
+
+  async #flush(learner: AnyLearner): Promise<void> {
+    const record = this.#pending;
+    this.#pending = undefined;
+    if (record) await this.logEpoch(record, learner);
+  }
+}

@@ -1,0 +1,22 @@
+import type { AnyLearner } from "./callback.ts";
+import { LayerStats } from "./layer_stats.ts";
+
+/**
+ * Keeps an eye on the gradients: mean, deviation, share near zero and histogram of that of each
+ * weight, as the loss gave it, once in so many batches.
+ *
+ * @example
+ * ```ts
+ * import { GradientStats } from "@trainchart/trainchart";
+ *
+ * const gradients = new GradientStats({ every: 100, layers: /kernel/ });
+ * ```
+ */
+export class GradientStats extends LayerStats {
+  /** Reads the gradients. */
+  override async afterBackward(learner: AnyLearner): Promise<void> {
+    if (!this.due) return;
+    const gradients = Object.entries(learner.gradients).filter(([name]) => this.wanted(name));
+    await this.record(learner, gradients);
+  }
+}

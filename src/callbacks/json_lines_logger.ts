@@ -1,0 +1,95 @@
+import { writeFile } from "../io/write_file.ts";
+import type { AnyLearner } from "./callback.ts";
+import { EpochLogger } from "./epoch_logger.ts";
+import { metricsOf } from "./metrics_of.ts";
+import type { EpochRecord } from "./recorder.ts";
+
+/** Options of {@linkcode JsonLinesLogger}. */
+export interface JsonLinesLoggerOptions {
+  /** Whether each training writes after those before, instead of a new file. Default: `false`. */
+  append?: boolean;
+}
+
+/**
+ * Writes a file with one JSON object in each line, each with an `event` and its `time` (ISO 8601).
+ *
+ * | event   | when                          | with                                                |
+ * |---------|-------------------------------|-----------------------------------------------------|
+ * | `train` | a training begins             | `epochs`, `learningRate`, `seed`                    |
+ * | `epoch` | an epoch is complete          | `epoch` (0-based), `metrics`, `learningRate`, `seconds` |
+ * | `end`   | the training has ended        | `status`, `epochs` that were done                   |
+ * | `test`  | the test has ended            | `metrics`                                           |
+ * | `error` | something threw               | `message`, `during`, `callback`                     |
+ *
+ * Numbers that JSON does not have, NaN and infinities, are `null`.
+ *
+ * @example
+ * ```ts
+ * import { JsonLinesLogger } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const logger = new JsonLinesLogger("runs/all.jsonl", { append: true });
+ * assertEquals(logger.path, "runs/all.jsonl");
+ * ```
+ */
+export class JsonLinesLogger extends EpochLogger {
+  /** Where the file is. */
+  readonly path: string | URL;
+  /** Trial runs leave it out. */
+  readonly writesFiles: boolean = true;
+  readonly #append: boolean;
+  #training = false;
+
+  /**
+   * Writes nothing yet.
+   *
+   * @param path Of the file; missing folders are made.
+   * @param options Whether to append.
+   */
+  constructor(path: string | URL, { append = false }: JsonLinesLoggerOptions = {}) {
+    super();
+    this.path = path;
+    this.#append = append;
+  }
+
+  /** Writes that it begins. */
+  override async beforeTrain(learner: AnyLearner): Promise<void> {
+    await super.beforeTrain(learner);
+    if (!this.#append) await writeFile(this.path, "");
+    this.#training = true;
+    const { epochs, learningRate, seed } = learner;
+    await this.#write("train", { epochs, learningRate, seed });
+  }
+
+  /** Writes an epoch. */
+  protected override async logEpoch(record: EpochRecord): Promise<void> {
+    await this.#write("epoch", { ...record });
+  }
+
+  /** Writes that it has ended. */
+  override async afterTrain(learner: AnyLearner): Promise<void> {
+    await super.afterTrain(learner);
+    const ended = learner.cancelled.has("train") ? "cancelled" : "completed";
+    const status = learner.failures.length > 0 ? "failed" : ended;
+    await this.#write("end", { status, epochs: learner.epoch });
+  }
+
+  /** Writes the test. */
+  override async afterTest(learner: AnyLearner): Promise<void> {
+    if (this.#training) await this.#write("test", { metrics: metricsOf(learner, "test") });
+  }
+
+  /** Writes what went wrong. */
+  override async onError(learner: AnyLearner): Promise<void> {
+    const [failure] = learner.failures;
+    if (!this.#training || !failure) return;
+    const { error, during, callback } = failure;
+    const message = error instanceof Error ? error.message : String(error);
+    await this.#write("error", { message, during, callback });
+  }
+
+  async #write(event: string, facts: Record<string, unknown>): Promise<void> {
+    const line = JSON.stringify({ event, time: new Date().toISOString(), ...facts });
+    await writeFile(this.path, `${line}\n`, { append: true });
+  }
+}

@@ -1,0 +1,109 @@
+import type { tf } from "../deps/tfjs.ts";
+import { type TensorStats, tensorStats, type TensorStatsOptions } from "../metrics/tensor_stats.ts";
+import { layersPlot } from "../pictures/layers_plot.ts";
+import type { Picture } from "../pictures/picture.ts";
+import { type AnyLearner, Callback } from "./callback.ts";
+
+/** What was seen of one layer, or of one weight, in one batch. */
+export interface LayerRecord extends TensorStats {
+  /** Counts all batches of training since the run began, 0-based. */
+  step: number;
+  /** 0-based. */
+  epoch: number;
+  /** The name of the layer or weight. */
+  layer: string;
+}
+
+/** Options of {@linkcode ActivationStats} and {@linkcode GradientStats}. */
+export interface LayerStatsOptions extends TensorStatsOptions {
+  /** Look at every so many batches of training, an integer >= 1. Default: 50. */
+  every?: number;
+  /** Which layers or weights to look at, by name. Default: all. */
+  layers?: RegExp;
+}
+
+/** What {@linkcode ActivationStats} and {@linkcode GradientStats} share: when to look, what to keep. */
+export abstract class LayerStats extends Callback {
+  /** With the metrics. */
+  override priority: number = 100;
+  /** What was seen in the last run, in order of time. */
+  records: LayerRecord[] = [];
+  readonly #every: number;
+  readonly #options: LayerStatsOptions;
+  #step = 0;
+
+  /**
+   * Checks the options.
+   *
+   * @param options When and how to look.
+   * @throws {RangeError} If `every` or `bins` is not an integer >= 1, or `threshold` is negative.
+   */
+  constructor(options: LayerStatsOptions = {}) {
+    super();
+    const { every = 50, bins = 40, threshold = 1e-6 } = options;
+    for (const [name, value] of Object.entries({ every, bins })) {
+      if (Number.isInteger(value) && value >= 1) continue;
+      throw new RangeError(
+        `Cannot look at layers as ${name} must be an integer >= 1: current value is ${value}`,
+      );
+    }
+    if (!(threshold >= 0)) {
+      throw new RangeError(
+        `Cannot look at layers as threshold must be >= 0: current value is ${threshold}`,
+      );
+    }
+    this.#every = every;
+    this.#options = options;
+  }
+
+  /** The names of all that was looked at. */
+  get layers(): string[] {
+    return [...new Set(this.records.map(({ layer }) => layer))];
+  }
+
+  /**
+   * Draws what was seen over time, number by number and layer by layer.
+   *
+   * @throws {Error} If nothing was seen yet.
+   */
+  plot(): Picture {
+    if (this.records.length > 0) return layersPlot(this.records);
+    throw new Error(
+      `Cannot draw ${this.name} as something must have been seen: no batch was looked at yet`,
+    );
+  }
+
+  /** Forgets the last run. */
+  override beforeTrain(_learner: AnyLearner): void {
+    this.records = [];
+    this.#step = 0;
+  }
+
+  /** Counts batches. */
+  override afterBatch(_learner: AnyLearner): void {
+    this.#step++;
+  }
+
+  /** Whether to look at the batch at hand. */
+  protected get due(): boolean {
+    return this.#step % this.#every === 0;
+  }
+
+  /** Whether a layer is one of those to look at. */
+  protected wanted(layer: string): boolean {
+    return this.#options.layers?.test(layer) ?? true;
+  }
+
+  /** Reads tensors off the device, all at once, and keeps what there is to say of them. */
+  protected async record(
+    { epoch }: AnyLearner,
+    tensors: readonly (readonly [layer: string, tensor: tf.Tensor])[],
+  ): Promise<void> {
+    const step = this.#step;
+    const values = await Promise.all(tensors.map(([, tensor]) => tensor.data()));
+    tensors.forEach(([layer], index) => {
+      const stats = tensorStats(values[index], this.#options);
+      this.records.push({ step, epoch, layer, ...stats });
+    });
+  }
+}

@@ -1,0 +1,165 @@
+import type { HookName, TaskName } from "../chart/hooks.ts";
+import { type AnyLearner, Callback, type CallbackLike, nameOf } from "./callback.ts";
+import type { MeasuredPhase } from "./metrics.ts";
+import { textTable } from "./text_table.ts";
+
+/** What a phase took. */
+export interface PhaseTime {
+  /** By the clock on the wall, with pauses. */
+  seconds: number;
+  /** How many were worked through. */
+  examples: number;
+}
+
+/** What one hook of one callback took, or one task of the Learner. */
+export interface WorkTime {
+  /** Whose hook it is; `"Learner"` for its own tasks. */
+  owner: string;
+  /** The hook or task. */
+  work: HookName | TaskName;
+  /** How often it was called. */
+  calls: number;
+  /** In total; that of `compute` and `evaluate` includes the hooks in the middle of the step. */
+  seconds: number;
+}
+
+const BEGINS: Partial<Record<HookName | TaskName, MeasuredPhase>> = {
+  beforeEpoch: "train",
+  openTrain: "train",
+  beforeValidate: "validation",
+  openValidation: "validation",
+  beforeTest: "test",
+  openTest: "test",
+};
+
+/**
+ * Times a run: seconds and examples per second of each phase, and which callback costs what.
+ *
+ * What a backend computes later than it is asked to, as WebGPU does, counts where it is waited for.
+ *
+ * @example
+ * ```ts
+ * import { Timer } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const timer = new Timer();
+ * // await new Learner({ callbacks: [timer], … }).train(); console.log(String(timer));
+ * assertEquals(timer.work, []);
+ * ```
+ */
+export class Timer extends Callback {
+  /** Ends a phase after everybody else. */
+  override priority: number = 1000;
+  #phases = new Map<MeasuredPhase, PhaseTime>();
+  #work = new Map<string, WorkTime>();
+  #training = false;
+  #current: MeasuredPhase | undefined;
+  #marked = 0;
+
+  /** What the phases of the last run took. */
+  get phases(): Partial<Record<MeasuredPhase, PhaseTime>> {
+    return Object.fromEntries(this.#phases);
+  }
+
+  /** What the hooks and tasks of the last run took, the most expensive first. */
+  get work(): WorkTime[] {
+    return [...this.#work.values()].sort((a, b) => b.seconds - a.seconds);
+  }
+
+  /** Starts a stopwatch. */
+  watch = (work: HookName | TaskName, callback?: CallbackLike): () => void => {
+    if (work === "beforeTrain" && !this.#training) this.#reset();
+    this.#mark(BEGINS[work] ?? this.#current);
+    const began = performance.now();
+    return () => {
+      const owner = callback ? nameOf(callback) : "Learner";
+      const key = `${owner}.${work}`;
+      const time = this.#work.get(key) ?? { owner, work, calls: 0, seconds: 0 };
+      time.calls++;
+      time.seconds += (performance.now() - began) / 1000;
+      this.#work.set(key, time);
+      this.#mark(this.#current);
+    };
+  };
+
+  /** Whoever watches has begun at zero by now; here is somebody to watch in any case. */
+  override beforeTrain(): void {}
+
+  /** Counts examples. */
+  override afterBatch(learner: AnyLearner): void {
+    this.#count(learner, "train");
+  }
+  /** Counts examples. */
+  override afterValidationBatch(learner: AnyLearner): void {
+    this.#count(learner, "validation");
+  }
+  /** Counts examples. */
+  override afterTestBatch(learner: AnyLearner): void {
+    this.#count(learner, "test");
+  }
+
+  /** Ends the phase. */
+  override afterEpoch(): void {
+    this.#mark(undefined);
+  }
+  /** Ends the phase. */
+  override afterValidate(): void {
+    this.#mark(undefined);
+  }
+  /** Ends the phase. */
+  override afterTest(): void {
+    this.#mark(undefined);
+  }
+  /** Ends the training. */
+  override afterTrain(): void {
+    this.#training = false;
+  }
+
+  /** Two tables: phases, and whatever took at least a thousandth of the time. */
+  override toString(): string {
+    const phases = [...this.#phases].map(([phase, { seconds, examples }]) => [
+      phase,
+      seconds.toFixed(3),
+      String(examples),
+      seconds > 0 ? (examples / seconds).toFixed(0) : "-",
+    ]);
+    const total = [...this.#phases.values()].reduce((sum, { seconds }) => sum + seconds, 0);
+    const work = this.work.filter(({ seconds }) => seconds >= total / 1000)
+      .map(({ owner, work, calls, seconds }) => [
+        `${owner}.${work}`,
+        String(calls),
+        seconds.toFixed(3),
+        (1000 * seconds / calls).toFixed(3),
+        `${(100 * seconds / total).toFixed(1)}%`,
+      ]);
+    return [
+      textTable([["phase", "seconds", "examples", "examples/s"], ...phases]),
+      textTable([["work", "calls", "seconds", "ms/call", "share"], ...work]),
+    ].join("\n\n");
+  }
+
+  #reset(): void {
+    this.#phases = new Map();
+    this.#work = new Map();
+    this.#training = true;
+    this.#current = undefined;
+  }
+
+  /** Adds the time since the last mark to the phase at hand. */
+  #mark(next: MeasuredPhase | undefined): void {
+    const now = performance.now();
+    if (this.#current) this.#phase(this.#current).seconds += (now - this.#marked) / 1000;
+    this.#marked = now;
+    this.#current = next;
+  }
+
+  #count({ batchSize }: AnyLearner, phase: MeasuredPhase): void {
+    this.#phase(phase).examples += batchSize;
+  }
+
+  #phase(phase: MeasuredPhase): PhaseTime {
+    let time = this.#phases.get(phase);
+    if (!time) this.#phases.set(phase, time = { seconds: 0, examples: 0 });
+    return time;
+  }
+}

@@ -1,0 +1,23 @@
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/**
+ * Writes a file, and the folders above it where they are missing.
+ *
+ * Nothing stays open between two calls, so that a run that is killed leaves whole lines behind.
+ *
+ * @param path Where.
+ * @param data All of it, or what comes next.
+ * @param options How.
+ * @param options.append Whether to write after what is there. Default: replace it.
+ */
+export async function writeFile(
+  path: string | URL,
+  data: string | Uint8Array,
+  { append = false }: { append?: boolean } = {},
+): Promise<void> {
+  const file = path instanceof URL ? fileURLToPath(path) : path;
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+  await Deno.mkdir(dirname(file), { recursive: true });
+  await Deno.writeFile(file, bytes, { append });
+}

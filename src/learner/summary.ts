@@ -1,0 +1,144 @@
+import { tf } from "../deps/tfjs.ts";
+import { textTable } from "../callbacks/text_table.ts";
+import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import type { Model } from "./model.ts";
+import { operationsOf } from "./operations.ts";
+
+/** What there is to say of a layer; for a model without layers, of a weight. */
+export interface LayerSummary {
+  /** Its name. */
+  name: string;
+  /** Its class. */
+  type: string;
+  /** What it puts out; `null` where the length is not fixed. */
+  outputShape: (number | null)[];
+  /** How many numbers it has learned, or is given. */
+  parameters: number;
+  /** How many of them are trained at this moment. */
+  trainable: number;
+  /** Additions and multiplications per example, going forward; `undefined` if not known. */
+  operations: number | undefined;
+}
+
+/** What there is to say of a model and its optimizer. As a string, it is a table. */
+export interface ModelSummary {
+  /** In the order of the model. */
+  layers: LayerSummary[];
+  /** How many numbers the model has learned, or is given. */
+  parameters: number;
+  /** How many of them are trained at this moment. */
+  trainable: number;
+  /** Memory of all weights, bytes. */
+  weightBytes: number;
+  /** Memory of what the optimizer remembers, once it has begun, bytes; `undefined` if not known. */
+  optimizerBytes: number | undefined;
+  /** Additions and multiplications per example, going forward, of the layers where it is known. */
+  operations: number;
+  /** The same as a table. */
+  toString(): string;
+}
+
+/** How many slots TensorFlow.js's own optimizers keep for each number that is trained. */
+const SLOTS: Record<string, number> = {
+  SGD: 0,
+  Momentum: 1,
+  Adagrad: 1,
+  Adadelta: 2,
+  Adam: 2,
+  Adamax: 2,
+  RMSProp: 2,
+};
+
+/** What there is to say of a model and its optimizer. */
+export function summarize(
+  model: tf.LayersModel | Model,
+  optimizer: tf.Optimizer,
+): ModelSummary {
+  const layered = model instanceof tf.LayersModel;
+  const layers = layered
+    ? model.layers.map(layerSummary)
+    : model.trainableVariables.map(variableSummary);
+  const weights = layered
+    ? model.layers.flatMap((layer) => layer.weights.map((weight) => weight.read()))
+    : model.trainableVariables;
+  const trained = layered
+    ? model.layers.flatMap((layer) => layer.trainableWeights.map((weight) => weight.read()))
+    : model.trainableVariables.filter(({ trainable }) => trainable);
+  const slots = slotsOf(optimizer);
+  const summary = {
+    layers,
+    parameters: sum(weights.map(({ size }) => size)),
+    trainable: sum(trained.map(({ size }) => size)),
+    weightBytes: sum(weights.map(bytesOf)),
+    optimizerBytes: slots === undefined ? undefined : slots * sum(trained.map(bytesOf)),
+    operations: sum(layers.map(({ operations }) => operations ?? 0)),
+  };
+  return Object.defineProperty(summary, "toString", { value: () => tableOf(summary) });
+}
+
+function layerSummary(layer: tf.layers.Layer): LayerSummary {
+  const [output] = [layer.getOutputAt(0)].flat();
+  return {
+    name: layer.name,
+    type: layer.getClassName(),
+    outputShape: output.shape,
+    parameters: layer.countParams(),
+    trainable: sum(layer.trainableWeights.map((weight) => weight.read().size)),
+    operations: operationsOf(layer),
+  };
+}
+
+function variableSummary({ name, shape, size, trainable }: tf.Variable): LayerSummary {
+  return {
+    name,
+    type: "Variable",
+    outputShape: shape,
+    parameters: size,
+    trainable: trainable ? size : 0,
+    operations: undefined,
+  };
+}
+
+function slotsOf(optimizer: tf.Optimizer): number | undefined {
+  // Not by instanceof: TensorFlow.js takes every optimizer for an instance of every class of them.
+  const { slotCount, centered } = optimizer as Partial<SlotOptimizer> & { centered?: boolean };
+  return slotCount ?? (centered ? SLOTS.RMSProp + 1 : SLOTS[optimizer.getClassName()]);
+}
+
+function bytesOf({ size, dtype }: tf.Tensor): number {
+  return size * tf.util.bytesPerElement(dtype);
+}
+
+function tableOf(summary: Omit<ModelSummary, "toString">): string {
+  const { layers, parameters, trainable, weightBytes, optimizerBytes, operations } = summary;
+  const count = (value: number | undefined) => value?.toLocaleString("en") ?? "-";
+  const table = textTable([
+    ["layer", "type", "output", "parameters", "trained", "operations"],
+    ...layers.map((layer) => [
+      layer.name,
+      layer.type,
+      `[${layer.outputShape.map((length) => length ?? "·").join(", ")}]`,
+      count(layer.parameters),
+      layer.trainable === layer.parameters ? "all" : count(layer.trainable),
+      count(layer.operations),
+    ]),
+  ], 3);
+  return [
+    table,
+    "",
+    `parameters  ${count(parameters)}, of which ${count(trainable)} are trained`,
+    `memory      weights ${bytes(weightBytes)}, optimizer ${bytes(optimizerBytes)}`,
+    `operations  ${count(operations)} per example, going forward`,
+  ].join("\n");
+}
+
+function bytes(count: number | undefined): string {
+  if (count === undefined) return "unknown";
+  if (count < 1024) return `${count} B`;
+  const power = count < 1024 ** 2 ? 1 : count < 1024 ** 3 ? 2 : 3;
+  return `${(count / 1024 ** power).toFixed(1)} ${["KiB", "MiB", "GiB"][power - 1]}`;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}

@@ -1,0 +1,28 @@
+import { tf } from "../deps/tfjs.ts";
+import { confusion } from "./confusion.ts";
+
+/** A confusion matrix of many batches, kept on the device as exact integers. */
+export class ConfusionTotal {
+  #total: tf.Tensor2D | undefined;
+
+  /** Adds a batch. */
+  add(predictions: tf.Tensor, labels: tf.Tensor): void {
+    const before = this.#total;
+    this.#total = tf.keep(tf.tidy(() => {
+      const counts = confusion(predictions, labels);
+      return before ? counts.add<tf.Tensor2D>(before) : counts;
+    }));
+    before?.dispose();
+  }
+
+  /** The counts so far, read off the device: a row for each actual class; none before a batch. */
+  async read(): Promise<number[][]> {
+    return await this.#total?.array() ?? [];
+  }
+
+  /** Forgets everything. */
+  reset(): void {
+    this.#total?.dispose();
+    this.#total = undefined;
+  }
+}

@@ -1,0 +1,32 @@
+import { AveragedMetric, type AveragingOptions } from "./averaging.ts";
+import type { StatefulMetric } from "./stateful_metric.ts";
+
+/**
+ * The harmonic mean of precision and recall.
+ *
+ * It is counted over a whole pass: the mean over batches would be another number. Where nothing
+ * can be counted it is 0.
+ *
+ * @param options How to average over classes.
+ * @returns A metric of predictions `[batch, classes]`, or of one logit `[batch]` or `[batch, 1]`,
+ *   with labels `[batch]` of class numbers or one-hot `[batch, classes]`.
+ * @throws {TypeError | RangeError} If an option is not one of these.
+ *
+ * @example
+ * ```ts
+ * import { f1, tf } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const metric = f1();
+ * metric.update(tf.tensor1d([2, 3, -1, 1]), tf.tensor1d([1, 0, 1, 1], "int32"));
+ * assertEquals(await metric.compute(), 2 / 3);
+ * metric.reset();
+ * ```
+ */
+export function f1(options: AveragingOptions = {}): StatefulMetric {
+  return new AveragedMetric(
+    "f1",
+    ({ hits, falseAlarms, misses }) => [2 * hits, 2 * hits + falseAlarms + misses],
+    options,
+  );
+}

@@ -1,0 +1,26 @@
+import { tf } from "../deps/tfjs.ts";
+import { assertSameShape } from "../losses/same_shape.ts";
+
+/**
+ * The mean of the absolute differences. For that of their squares, the loss `meanSquaredError` is a
+ * metric as it is.
+ *
+ * @param predictions `[batch, …] float32`.
+ * @param labels The same shape, any numeric dtype.
+ * @returns The mean over all elements, `[]`.
+ * @throws {TypeError} If the shapes differ.
+ *
+ * @example
+ * ```ts
+ * import { meanAbsoluteError, meanSquaredError, Metrics, tf } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = meanAbsoluteError(tf.tensor1d([1, 2]), tf.tensor1d([1, 4]));
+ * assertEquals(error.dataSync()[0], 1);
+ * const metrics = new Metrics({ mae: meanAbsoluteError, mse: meanSquaredError });
+ * ```
+ */
+export function meanAbsoluteError(predictions: tf.Tensor, labels: tf.Tensor): tf.Scalar {
+  assertSameShape("meanAbsoluteError", predictions, labels);
+  return tf.tidy(() => predictions.sub(labels.toFloat()).abs().mean<tf.Scalar>());
+}

@@ -1,0 +1,45 @@
+import { tf } from "../deps/tfjs.ts";
+import { actualClasses } from "./classes.ts";
+import type { Metric } from "./metric.ts";
+
+/**
+ * The share of examples whose class is among the `k` that are predicted most strongly.
+ *
+ * Of equal predictions the one with the lower class number counts as the stronger, so that a model
+ * that says the same of every class is not right by default.
+ *
+ * @param k How many guesses, an integer >= 1.
+ * @returns A metric of predictions `[batch, classes]` with labels `[batch]` of class numbers or
+ *   one-hot `[batch, classes]`.
+ * @throws {RangeError} If `k` is not an integer >= 1.
+ *
+ * @example
+ * ```ts
+ * import { tf, topK } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const logits = tf.tensor2d([[3, 2, 1], [3, 2, 1]]);
+ * const labels = tf.tensor1d([1, 2], "int32");
+ * assertEquals([...topK(2)(logits, labels).dataSync()], [1, 0]);
+ * ```
+ */
+export function topK(k: number): Metric {
+  if (!Number.isInteger(k) || k < 1) {
+    throw new RangeError(
+      `Cannot measure top-k as k must be an integer >= 1: current value is ${k}`,
+    );
+  }
+  const metric = (predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor1D =>
+    tf.tidy(() => {
+      const classes = predictions.shape.at(-1)!;
+      const actual = actualClasses("top-k", predictions, labels).expandDims(1);
+      const scores = predictions.reshape([-1, classes]);
+      const own = tf.range(0, classes, 1, "int32").expandDims(0);
+      const score = tf.where(own.equal(actual), scores, 0).sum(1, true);
+      const stronger = scores.greater(score)
+        .logicalOr(scores.equal(score).logicalAnd(own.less(actual)));
+      return stronger.toInt().sum(1).less(k).toFloat() as tf.Tensor1D;
+    });
+  Object.defineProperty(metric, "name", { value: `top${k}` });
+  return metric;
+}

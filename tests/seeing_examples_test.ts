@@ -1,0 +1,51 @@
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { readMail, trainSpamFilter } from "../examples/imbalanced.ts";
+import { fitPenguins } from "../examples/regression.ts";
+import { selectBackend, tf } from "../mod.ts";
+
+const { state } = await Deno.permissions.query({ name: "read" });
+const ignore = state !== "granted";
+
+Deno.test("the regression example weighs penguins, and draws them", { ignore }, async () => {
+  await selectBackend({ prefer: "cpu", quiet: true });
+  const before = tf.memory().numTensors;
+  const { metrics, history, scatter } = await fitPenguins({ epochs: 40 });
+  assertGreater(metrics["test.r2"], 0.8);
+  assertLess(metrics["test.error, kg"], 0.3);
+  assert((await scatter.svg()).includes("actual mass, kg"));
+  assert((await history.svg()).includes("error, kg"));
+  assert(tf.memory().numTensors === before, "tensors are left");
+});
+
+Deno.test("the imbalanced example finds more spam with class weights", { ignore }, async () => {
+  await selectBackend({ prefer: "wasm", quiet: true });
+  const before = tf.memory().numTensors;
+  const mail = readMail(1000);
+  const even = await trainSpamFilter(mail, { epochs: 6 });
+  const weighted = await trainSpamFilter(mail, { epochs: 6, spamWeight: 8 });
+  assertGreater(weighted["test.recall"], even["test.recall"]);
+  assertGreater(weighted["test.rocAuc"], 0.9);
+  assert(tf.memory().numTensors === before, "tensors are left");
+});
+
+Deno.test("the MNIST example writes a report", { ignore }, async () => {
+  if ((await Deno.permissions.query({ name: "run" })).state !== "granted") return;
+  const report = await Deno.makeTempFile({ suffix: ".html" });
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-check",
+      "-A",
+      new URL("../examples/mnist.ts", import.meta.url).pathname,
+      ...["--model", "mlp", "--limit", "600", "--epochs", "1", "--report", report],
+    ],
+    env: { NO_COLOR: "1" },
+  }).output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  const page = await Deno.readTextFile(report);
+  for (const part of ["<h1>MNIST, mlp</h1>", "Confusion matrix", "Activations", "test.accuracy"]) {
+    assert(page.includes(part), `${part} is missing`);
+  }
+  await Deno.remove(report);
+});

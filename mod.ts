@@ -83,3 +83,12 @@ export {
   SlotOptimizer,
   type UpdateAttributes,
 } from "./src/optimizers/slot_optimizer.ts";
+
+// Files
+export { type Dtype, DTYPES } from "./src/io/dtypes.ts";
+export type { HostTensor, HostValues } from "./src/io/host_tensor.ts";
+export { SafetensorsFile } from "./src/io/safetensors_file.ts";
+export type { HeaderEntry } from "./src/io/safetensors_header.ts";
+export { StorageError, type StorageProblem } from "./src/io/storage_error.ts";
+export { toTensor } from "./src/io/to_tensor.ts";
+export { writeSafetensors } from "./src/io/write_safetensors.ts";

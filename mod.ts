@@ -26,7 +26,23 @@ export type {
   TensorFlowDataset,
 } from "./src/learner/loader_reader.ts";
 export { withSeed } from "./src/learner/seed.ts";
-export { Callback, type CallbackLike, type Hooks } from "./src/callbacks/callback.ts";
+export {
+  type AnyLearner,
+  Callback,
+  type CallbackLike,
+  type Hooks,
+} from "./src/callbacks/callback.ts";
+export { type MeasuredPhase, Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
+export { ProgressBar } from "./src/callbacks/progress_bar.ts";
+export {
+  type BatchRecord,
+  type EpochRecord,
+  type History,
+  Recorder,
+} from "./src/callbacks/recorder.ts";
+export type { TerminalOptions } from "./src/callbacks/terminal.ts";
+export { accuracy } from "./src/metrics/accuracy.ts";
+export type { Metric } from "./src/metrics/metric.ts";
 export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";
 export { type Cancellable, HOOK_NAMES, type HookName, type Phase } from "./src/chart/hooks.ts";
 

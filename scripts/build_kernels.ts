@@ -16,12 +16,23 @@ const builds: Record<string, string[]> = {
 };
 
 /**
- * `-O1`: from `-O2` on, binaryen moves the multiply-adds of the inner loop into chains, the engine
+ * With a maximum, the imported memory may be shared by setting a flag, so that there is no need for
+ * builds with threads. `-O1`: from `-O2` on, binaryen moves the multiply-adds of the inner loop into chains, the engine
  * runs out of registers, and products take twice as long.
  */
 const always = [
   ...["index.ts", "--outFile", "kernels.wasm", "-O1", "--runtime", "stub", "--noAssert"],
-  ...["--use", "abort=", "--importMemory", "--enable", "simd", "--disableWarning", "112"],
+  ...[
+    "--use",
+    "abort=",
+    "--importMemory",
+    "--maximumMemory",
+    "65536",
+    "--enable",
+    "simd",
+    "--disableWarning",
+    "112",
+  ],
 ];
 
 async function compile(options: string[]): Promise<Uint8Array> {

@@ -25,18 +25,24 @@ export abstract class Cancellation extends Error {
  * ```
  */
 export class CancelBatch extends Cancellation {
+  /** The name of the class. */
   override readonly name = "CancelBatch";
+  /** What is cut short. */
   readonly cancels = "batch";
 }
 
 /** Thrown by a callback to skip the rest of the epoch, of the validation or of the test. */
 export class CancelEpoch extends Cancellation {
+  /** The name of the class. */
   override readonly name = "CancelEpoch";
+  /** What is cut short. */
   readonly cancels = "epoch";
 }
 
 /** Thrown by a callback to end the training; its message becomes the reason in the result. */
 export class CancelTrain extends Cancellation {
+  /** The name of the class. */
   override readonly name = "CancelTrain";
+  /** What is cut short. */
   readonly cancels = "train";
 }

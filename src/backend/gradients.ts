@@ -34,7 +34,7 @@ export function runAll(
 }
 
 /** Sums over the axes along which `shape` was broadcast. */
-function unbroadcast(x: tf.Tensor, shape: number[]): tf.Tensor {
+export function unbroadcast(x: tf.Tensor, shape: number[]): tf.Tensor {
   const axes = tf.broadcast_util.getReductionAxes(shape, x.shape);
   return axes.length > 0 ? x.sum(axes).reshape(shape) : x;
 }
@@ -67,9 +67,8 @@ export function openWhere(dy: tf.Tensor, y: tf.Tensor, activation: string): tf.T
   return dy.mul(open.toFloat());
 }
 
-/** Registers them, once. */
+/** Registers them. */
 export function completeGradients(): void {
-  if (tf.getGradient("TrainchartActivationGradient")) return;
   tf.registerGradient({
     kernelName: "BatchMatMul",
     inputsToSave: ["a", "b"],

@@ -5,6 +5,7 @@
  */
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { type Kernels, moduleOf } from "./heap.ts";
+import { shareMemory } from "./share_memory.ts";
 import * as builds from "./kernels.generated.ts";
 
 /** The builds, the fastest first. */
@@ -14,6 +15,10 @@ export type Build = "relaxed" | "simd";
 export interface Loaded {
   /** The functions. */
   kernels: Kernels;
+  /** What they are functions of. */
+  module: WebAssembly.Module;
+  /** The heap. */
+  memory: WebAssembly.Memory;
   /** The build. */
   build: Build;
 }
@@ -28,13 +33,19 @@ export interface Loaded {
  */
 export function loadKernels(backend: BackendWasm, relaxed = true): Loaded | undefined {
   const names: Build[] = relaxed ? ["relaxed", "simd"] : ["simd"];
+  const { memory } = moduleOf(backend).asm;
   for (const build of names) {
-    const bytes = Uint8Array.fromBase64(builds[build]);
+    const plain = Uint8Array.fromBase64(builds[build]);
+    const bytes = isShared(memory) ? shareMemory(plain) : plain;
     if (!WebAssembly.validate(bytes)) continue;
-    const { memory } = moduleOf(backend).asm;
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      env: { memory, log: Math.log },
-    });
-    return { kernels: instance.exports as Kernels, build };
+    const module = new WebAssembly.Module(bytes);
+    const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
+    const functions = Object.entries(exports).filter(([, value]) => typeof value === "function");
+    return { kernels: Object.fromEntries(functions) as Kernels, module, memory, build };
   }
+}
+
+/** Whether several threads may use a heap. */
+export function isShared({ buffer }: WebAssembly.Memory): boolean {
+  return typeof SharedArrayBuffer === "function" && buffer instanceof SharedArrayBuffer;
 }

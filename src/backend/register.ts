@@ -7,18 +7,21 @@ import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { Heap, type Kernels } from "./heap.ts";
 import { convolutionKernels } from "./kernels/convolution.ts";
+import { dilationKernels } from "./kernels/dilation.ts";
 import { depthwiseKernels } from "./kernels/depthwise.ts";
 import { elementwiseKernels } from "./kernels/elementwise.ts";
 import { fusedKernels } from "./kernels/fused.ts";
 import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { matmulKernels } from "./kernels/matmul.ts";
 import { poolKernels } from "./kernels/pool.ts";
+import type { Threads } from "./threads.ts";
 import { trainingKernels } from "./kernels/training.ts";
 
 const table: KernelTable = {
   ...matmulKernels,
   ...convolutionKernels,
   ...depthwiseKernels,
+  ...dilationKernels,
   ...poolKernels,
   ...elementwiseKernels,
   ...fusedKernels,
@@ -33,8 +36,8 @@ const replaced = new Map<string, ReturnType<typeof tf.getKernel> | undefined>();
  *
  * Where there is a kernel of tfjs's, it stays behind ours, for what ours leaves to it.
  */
-export function registerKernels(backend: BackendWasm, kernels: Kernels): void {
-  const heap = new Heap(backend, kernels);
+export function registerKernels(backend: BackendWasm, kernels: Kernels, threads?: Threads): void {
+  const heap = new Heap(backend, kernels, threads);
   for (const [name, kernel] of Object.entries(table)) register(name, kernel, heap);
 }
 
@@ -48,10 +51,11 @@ function register(kernelName: string, kernel: Kernel, heap: Heap): void {
     kernelName,
     backendName: "wasm",
     kernelFunc: (call) => {
-      const result = kernel(heap, call.inputs as Inputs, call.attrs);
-      if (result) return result;
-      if (stock) return stock.kernelFunc(call);
-      throw new TypeError(`Cannot run ${kernelName} on wasm as it must be float32 there`);
+      const runStock = () => {
+        if (stock) return stock.kernelFunc(call);
+        throw new TypeError(`Cannot run ${kernelName} on wasm as it must be float32 there`);
+      };
+      return kernel(heap, call.inputs as Inputs, call.attrs, runStock) ?? runStock();
     },
   });
 }

@@ -5,6 +5,8 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import { completeGradients } from "./gradients.ts";
+import { mendCast } from "./mend.ts";
+import { mendGradients } from "./mended_gradients.ts";
 import { probeWebGPU } from "./webgpu.ts";
 import { startWasm, type WasmOptions } from "./wasm.ts";
 
@@ -36,6 +38,11 @@ const candidates: Record<BackendName, (options: BackendOptions) => Promise<Attem
   wasm: startWasm,
   cpu: startCpu,
 };
+
+// At import, so that they also count for what is computed before a backend is selected.
+completeGradients();
+mendGradients();
+mendCast();
 
 let lastLine = "";
 
@@ -72,7 +79,6 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
       }: current value is ${prefer}`,
     );
   }
-  completeGradients();
   const refused: string[] = [];
   for (const name of prefer ? [prefer] : names) {
     const { started, reason } = await candidates[name](options);

@@ -6,8 +6,12 @@
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fuseLayers } from "./fuse.ts";
-import { loadKernels } from "./module.ts";
+import { missingInternals } from "./heap.ts";
+import { mendBackend } from "./mend.ts";
+import { isShared, loadKernels } from "./module.ts";
 import { registerKernels } from "./register.ts";
+import { shareMemory } from "./share_memory.ts";
+import { Threads } from "./threads.ts";
 
 /** How the WebAssembly backend computes. */
 export interface WasmOptions {
@@ -16,6 +20,8 @@ export interface WasmOptions {
    * same bits on every machine. Default: true.
    */
   relaxed?: boolean;
+  /** Threads to compute with, >= 1; more than one is worth it on an idle machine. Default: 1. */
+  threads?: number;
 }
 
 /**
@@ -26,11 +32,18 @@ export interface WasmOptions {
 export async function startWasm(
   options: WasmOptions,
 ): Promise<{ started: boolean; reason: string }> {
+  const { threads = 1 } = options;
+  if (!(Number.isInteger(threads) && threads >= 1)) {
+    throw new RangeError(
+      `Cannot select a backend as threads must be an integer >= 1: current value is ${threads}`,
+    );
+  }
   const said = await listen(async () => {
     await import("../deps/tfjs_wasm.ts");
-    await tf.setBackend("wasm");
+    const start = () => tf.setBackend("wasm");
+    await (threads > 1 && !isRunning() ? withSharedMemory(start) : start());
   });
-  if ("wasm" in tf.engine().registry) return { started: true, reason: complete(options) };
+  if (isRunning()) return await complete(options);
   retreat();
   const path = said.match(/Requires read access to "([^"]+)"/)?.[1];
   return {
@@ -41,14 +54,61 @@ export async function startWasm(
   };
 }
 
-/** Puts our kernels in place; returns which build of them. */
-function complete({ relaxed }: WasmOptions): string {
+function isRunning(): boolean {
+  return "wasm" in tf.engine().registry;
+}
+
+/** Starts tfjs's module with a memory that threads may share. */
+async function withSharedMemory<T>(start: () => Promise<T>): Promise<T> {
+  const { instantiate } = WebAssembly;
+  WebAssembly.instantiate =
+    ((module: Uint8Array, imports: WebAssembly.Imports) =>
+      instantiate(shareMemory(module), imports)) as typeof instantiate;
+  try {
+    return await start();
+  } finally {
+    WebAssembly.instantiate = instantiate;
+  }
+}
+
+/** The threads that run on a backend's heap, by what they run. */
+const running = new Map<string, Threads>();
+
+/** Puts our kernels in place; tells which build of them. */
+async function complete(
+  { relaxed, threads: wanted = 1 }: WasmOptions,
+): Promise<{ started: boolean; reason: string }> {
   const backend = tf.backend() as unknown as BackendWasm;
+  const missing = missingInternals(backend);
+  if (missing.length > 0) {
+    const reason = `WebAssembly with tfjs's own kernels, as it has no ${missing.join(", no ")}`;
+    console.warn(`Trainchart computes more slowly than it could: ${reason}`);
+    return { started: wanted === 1, reason };
+  }
+  mendBackend(backend);
   const loaded = loadKernels(backend, relaxed);
-  if (!loaded) return "WebAssembly with tfjs's kernels, as there is no SIMD";
-  registerKernels(backend, loaded.kernels);
+  if (!loaded) {
+    return { started: true, reason: "WebAssembly with tfjs's kernels, as there is no SIMD" };
+  }
+  const { kernels, module, memory, build } = loaded;
+  if (wanted > 1 && !isShared(memory)) {
+    return {
+      started: false,
+      reason: "threads must be asked for when WebAssembly is first selected",
+    };
+  }
+  const key = `${build} ${wanted}`;
+  let threads = running.get(key);
+  if (wanted > 1 && !threads) {
+    running.set(key, threads = await Threads.start(wanted - 1, kernels, module, memory));
+  }
+  registerKernels(backend, kernels, threads);
   fuseLayers();
-  return `WebAssembly with ${loaded.build === "relaxed" ? "relaxed SIMD" : "SIMD"}`;
+  const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";
+  return {
+    started: true,
+    reason: `WebAssembly with ${simd}${wanted > 1 ? `, ${wanted} threads` : ""}`,
+  };
 }
 
 /** Runs `start`; returns what was printed meanwhile, as tfjs prints why a backend did not start. */

@@ -7,8 +7,9 @@ import { closest } from "../deps/levenshtein.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 import type { Learner } from "../learner/learner.ts";
 
-// deno-lint-ignore no-explicit-any -- a callback serves learners of all kinds of batches
-type AnyLearner = Learner<any, any, any>;
+/** A Learner of batches of any kind: a callback serves them all. */
+// deno-lint-ignore no-explicit-any -- the kind of batch is known only where a Learner is made
+export type AnyLearner = Learner<any, any, any>;
 
 /**
  * What a callback may listen to: every hook, in the order in which they run.
@@ -106,7 +107,7 @@ export abstract class Callback implements CallbackLike {
   /** Hooks run in ascending priority, ties in order of addition. */
   priority = 0;
 }
-// Merged, so that `override` knows the hooks.
+/** Merged into the class, so that `override` knows the hooks. */
 export interface Callback extends Hooks {}
 
 /** What a callback is called in messages. */

@@ -41,8 +41,36 @@ interface HookTraits {
   readonly phase?: Phase;
 }
 
+/** The name of a hook. */
+export type HookName =
+  | "beforeTrain"
+  | "beforeEpoch"
+  | "beforeBatch"
+  | "afterPredict"
+  | "afterLoss"
+  | "afterBackward"
+  | "beforeStep"
+  | "afterStep"
+  | "onCancelBatch"
+  | "afterBatch"
+  | "onCancelEpoch"
+  | "afterEpoch"
+  | "beforeValidate"
+  | "beforeValidationBatch"
+  | "afterValidationBatch"
+  | "onCancelValidate"
+  | "afterValidate"
+  | "onCancelTrain"
+  | "afterTrain"
+  | "beforeTest"
+  | "beforeTestBatch"
+  | "afterTestBatch"
+  | "onCancelTest"
+  | "afterTest"
+  | "onError";
+
 /** Every hook and how it runs, in the order in which they run. */
-export const HOOKS = {
+export const HOOKS: Readonly<Record<HookName, HookTraits>> = {
   beforeTrain: { phase: "train" },
   beforeEpoch: { phase: "train" },
   beforeBatch: {},
@@ -68,18 +96,10 @@ export const HOOKS = {
   onCancelTest: { finally: true },
   afterTest: { finally: true },
   onError: { finally: true },
-} as const satisfies Record<string, HookTraits>;
-
-/** The name of a hook. */
-export type HookName = keyof typeof HOOKS;
+};
 
 /** The names of all hooks, in the order in which they run. */
 export const HOOK_NAMES: readonly HookName[] = Object.keys(HOOKS) as HookName[];
-
-/** How a hook runs. */
-export function traitsOf(hook: HookName): HookTraits {
-  return HOOKS[hook];
-}
 
 /**
  * The Learner's own work. Like an after hook, a task marked `finally` runs also after a cancel or
@@ -108,7 +128,7 @@ export type WorkName = Exclude<HookName, "afterPredict" | "afterLoss"> | TaskNam
 
 /** The names of all work, hooks and tasks. */
 export const WORK_NAMES: readonly WorkName[] = [
-  ...HOOK_NAMES.filter((hook) => !traitsOf(hook).synchronous),
+  ...HOOK_NAMES.filter((hook) => !HOOKS[hook].synchronous),
   ...Object.keys(TASKS),
 ] as WorkName[];
 
@@ -119,5 +139,5 @@ export function isTask(work: WorkName): work is TaskName {
 
 /** Whether work is done also after a cancel or an error. */
 export function isFinally(work: WorkName): boolean {
-  return "finally" in (isTask(work) ? TASKS[work] : traitsOf(work as HookName));
+  return "finally" in (isTask(work) ? TASKS[work] : HOOKS[work as HookName]);
 }

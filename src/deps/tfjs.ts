@@ -46,6 +46,8 @@ export declare namespace tf {
   type Tensor5D = tensorflow.Tensor5D;
   /** What describes a tensor to a kernel: id of its data, shape and dtype. */
   type TensorInfo = tensorflow.TensorInfo;
+  /** What computes: storage for tensors, and the kernels registered for it. */
+  type KernelBackend = tensorflow.KernelBackend;
   /** A number, nested array or typed array that tfjs turns into a tensor. */
   type TensorLike = tensorflow.TensorLike;
   /** A tensor, or arrays and records of them, as `tf.tidy` accepts and returns. */

@@ -7,7 +7,8 @@ import { tf } from "../deps/tfjs.ts";
 import { closest } from "../deps/levenshtein.ts";
 import type { Job } from "../chart/chart.ts";
 import type { Learner } from "./learner.ts";
-import { isLoader, lengthOfLoader, type Loader } from "./loader_reader.ts";
+import { loaderLength } from "../data/loader_length.ts";
+import { isLoader, type Loader } from "./loader_reader.ts";
 import { isBuilt, isModel } from "./model.ts";
 import type { LearnerOptions, TrainOptions } from "./options.ts";
 import type { RunEvent } from "./run_actor.ts";
@@ -65,7 +66,7 @@ export function checkStart(
   }
   const loaders = job === "train" ? ["train", "validation", "test"] as const : [needed] as const;
   for (const name of loaders) {
-    if (lengthOfLoader(dataloaders[name]) === 0) {
+    if (loaderLength(dataloaders[name]) === 0) {
       throw new RangeError(
         `Cannot ${job} as dataloaders.${name} must yield at least one batch: its length is 0`,
       );

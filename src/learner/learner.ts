@@ -8,7 +8,7 @@ import type { Dataloaders, LearnerOptions, RunOptions, TrainOptions } from "./op
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import type { TrainResult } from "./train_result.ts";
 import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
-import { type Model } from "./model.ts";
+import type { Model } from "./model.ts";
 import { type Failure, joinOutputs, Run } from "./run.ts";
 import { Slots } from "./slots.ts";
 import type { Loader } from "./loader_reader.ts";
@@ -62,15 +62,17 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   /** After every how many epochs is validated. Set from `beforeTrain` on. */
   validationEpochs = 1;
   /** The batch at hand, 0-based, in any pass; -1 before the first. */
-  batchIndex = -1;
+  batchIndex: number = -1;
+  /** The number of examples in the batch at hand. Set from `before…Batch` on. */
+  batchSize: number = 0;
   /** What is under way. Set from `beforeTrain`, `beforeValidate` and `beforeTest` on. */
   phase: Phase = "idle";
   /** Mean training loss, weighted by batch size. Set from `afterEpoch` on. */
-  trainLoss = NaN;
+  trainLoss: number = NaN;
   /** Mean validation loss, weighted by batch size. Set from `afterValidate` on. */
-  validationLoss = NaN;
+  validationLoss: number = NaN;
   /** Mean test loss, weighted by batch size. Set from `afterTest` on. */
-  testLoss = NaN;
+  testLoss: number = NaN;
   /** The newest of everything that is measured, by name: `"validation.loss"`. */
   metrics: Record<string, number> = {};
 

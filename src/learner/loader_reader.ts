@@ -55,14 +55,6 @@ export function isLoader(value: unknown): value is Loader {
     typeof (value as { iterator?: unknown }).iterator === "function";
 }
 
-/** The number of batches in a loader, where it is known. */
-export function lengthOfLoader(loader: Loader | undefined): number | undefined {
-  const length = typeof loader === "object"
-    ? (loader as { length?: number; size?: number }).length ?? (loader as { size?: number }).size
-    : undefined;
-  return Number.isFinite(length) ? length : undefined;
-}
-
 /** One pass over a loader, batch by batch. */
 export class LoaderReader {
   readonly #name: string;

@@ -1,4 +1,4 @@
-import { tf } from "../deps/tfjs.ts";
+import type { tf } from "../deps/tfjs.ts";
 
 /** The least that a model must be: a function of its inputs, and the weights that are trained. */
 export interface Model<Data = unknown, Predictions = unknown> {

@@ -3,20 +3,14 @@ import type { CallbackLike } from "../callbacks/callback.ts";
 import { nameOf } from "../callbacks/callback.ts";
 import { CallbackList } from "../callbacks/callback_list.ts";
 import type { Facts } from "../chart/chart.ts";
-import {
-  type HookName,
-  type Phase,
-  type TaskName,
-  traitsOf,
-  type WorkName,
-} from "../chart/hooks.ts";
+import { type HookName, HOOKS, type Phase, type TaskName, type WorkName } from "../chart/hooks.ts";
 import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
 import { keyedRandom } from "../data/keyed_random.ts";
 import { isThenable } from "../is_thenable.ts";
 import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
 import { disposeTensors } from "./nested.ts";
-import { RunningMean } from "./running_mean.ts";
+import { RunningMean } from "../metrics/running_mean.ts";
 import { withRandom } from "./seed.ts";
 import type { Slots } from "./slots.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
@@ -96,7 +90,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
   }
 
   listeners(hook: HookName): readonly CallbackLike[] {
-    const { phase } = traitsOf(hook);
+    const { phase } = HOOKS[hook];
     if (phase) this.#learner.phase = phase;
     return this.#callbacks.listeners(hook, this.#learner.callbacks);
   }
@@ -199,6 +193,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
     const learner = this.#learner;
     if (batch) {
       learner.batchIndex++;
+      learner.batchSize = batch.size;
       this.slots.put("data", batch.data);
       this.slots.put("labels", batch.labels);
     } else if (learner.batchIndex === -1) {

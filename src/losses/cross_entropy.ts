@@ -49,8 +49,14 @@ export function crossEntropy(
   const { labelSmoothing, classWeights } = checkOptions(options, classes);
   const dense = checkLabels(predictions, labels);
   return tf.tidy(() => {
-    const logits = predictions.reshape<tf.Tensor2D>([-1, classes]);
-    const targets = dense ? labels.toFloat().reshape(logits.shape) : labels.flatten().toInt();
+    const flat = predictions.rank === 2;
+    const logits = flat
+      ? predictions as tf.Tensor2D
+      : predictions.reshape<tf.Tensor2D>([-1, classes]);
+    const numbers = labels.dtype === (dense ? "float32" : "int32")
+      ? labels
+      : labels.cast(dense ? "float32" : "int32");
+    const targets = flat ? numbers : numbers.reshape(dense ? logits.shape : [-1]);
     const weights = classWeights && tf.tensor1d(classWeights);
     if (logits.dtype !== "float32" || !tf.getKernel(kernelName, tf.getBackend())) {
       return compose(logits, targets, weights, labelSmoothing);

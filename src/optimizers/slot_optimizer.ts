@@ -118,24 +118,23 @@ export abstract class SlotOptimizer extends tf.Optimizer {
       ...this.attributes(++memory.step, rate),
       weightDecay: group?.weightDecay ?? this.#options.weightDecay ?? 0,
     };
-    const [updated, ...slots] = tf.tidy(() => this.#run(value, gradient, memory.slots, attributes));
-    value.assign(updated);
-    tf.dispose([updated, memory.slots]);
-    memory.slots = slots.map((slot) => tf.keep(slot));
-  }
-
-  #run(
-    value: tf.Tensor,
-    gradient: tf.Tensor,
-    slots: tf.Tensor[],
-    attributes: UpdateAttributes,
-  ): tf.Tensor[] {
-    if (!tf.getKernel(this.kernelName, tf.getBackend())) {
-      return this.compose(value, gradient, slots, attributes);
+    const kernel = tf.getKernel(this.kernelName, tf.getBackend());
+    if (kernel) {
+      const inputs: Record<string, tf.TensorInfo> = { value, gradient };
+      memory.slots.forEach((slot, i) => inputs[this.slotNames[i]] = slot);
+      const call = { inputs, attrs: attributes, backend: tf.backend() };
+      const [updated, ...slots] = kernel.kernelFunc(call) as tf.TensorInfo[];
+      if (updated !== value) assign(value, adopt(updated));
+      memory.slots = slots.map((slot, i) =>
+        slot === memory.slots[i] ? memory.slots[i] : replace(memory.slots[i], adopt(slot))
+      );
+      return;
     }
-    const inputs: tf.NamedTensorMap = { value, gradient };
-    slots.forEach((slot, i) => inputs[this.slotNames[i]] = slot);
-    return tf.engine().runKernel(this.kernelName, inputs, attributes) as tf.Tensor[];
+    const [updated, ...slots] = tf.tidy(() =>
+      this.compose(value, gradient, memory.slots, attributes)
+    );
+    assign(value, updated);
+    memory.slots = slots.map((slot, i) => replace(memory.slots[i], slot));
   }
 
   #memory(name: string, value: tf.Tensor): Memory {
@@ -220,6 +219,21 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     for (const { slots } of this.#memories.values()) tf.dispose(slots);
     this.#memories.clear();
   }
+}
+
+/** What a kernel made, as a tensor. */
+function adopt(info: tf.TensorInfo): tf.Tensor {
+  return tf.engine().makeTensorFromTensorInfo(info);
+}
+
+function assign(variable: tf.Variable, value: tf.Tensor): void {
+  variable.assign(value);
+  value.dispose();
+}
+
+function replace(old: tf.Tensor, slot: tf.Tensor): tf.Tensor {
+  old.dispose();
+  return tf.keep(slot);
 }
 
 function atLeastZero(name: string, value: number): number {

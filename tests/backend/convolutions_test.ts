@@ -77,6 +77,25 @@ const fused: Case[] = (["linear", "relu", "relu6", "elu", "sigmoid"] as const).f
   }))
 );
 
+/** Large enough for Winograd's algorithm; odd sizes, so that tiles are cut. */
+const winograd: Case[] = ([[7, 6, "valid"], [9, 5, "same"], [3, 3, "valid"], [8, 8, 2]] as const)
+  .flatMap(
+    ([height, width, pad]) =>
+      [[16, 16], [20, 36]].map(([inputs, outputs]): Case => ({
+        name: `${height} x ${width}, pad ${pad}, ${inputs} -> ${outputs} channels`,
+        shapes: [[3, height, width, inputs], [3, 3, inputs, outputs], [outputs]],
+        compute: (x, w, bias) =>
+          tf.fused.conv2d({
+            x: x as tf.Tensor4D,
+            filter: w as tf.Tensor4D,
+            strides: 1,
+            pad,
+            bias,
+            activation: "linear",
+          }),
+      })),
+  );
+
 const others: Case[] = [
   {
     name: "beyond a block",
@@ -171,6 +190,7 @@ sweep("2D convolutions", conv2d);
 sweep("transposed convolutions", transposed);
 sweep("depthwise convolutions", depthwise);
 sweep("fused convolutions", fused);
+sweep("convolutions by Winograd's algorithm", winograd);
 sweep("other convolutions", others);
 sweep("3D convolutions", conv3d);
 sweep("2D pooling", pools);

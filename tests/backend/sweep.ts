@@ -14,9 +14,9 @@ export interface Case {
   cpuIsWrong?: string;
 }
 
-/** Values of both signs that are at least 0.4 / size apart, in no order. */
+/** Values of both signs, 2 / size apart and not close to zero, in no order. */
 export function mixed(size: number): number[] {
-  return shuffled(size).map((rank) => (rank + 0.5) / size * 2 - 1);
+  return shuffled(size).map((rank) => (rank + 0.65) / size * 2 - 1);
 }
 
 /** Values in (0.2, 1.2). */

@@ -1,5 +1,5 @@
 /** Activations backwards, sums of columns, and other passes over memory. */
-import { activate, RELU6 } from "./vector";
+import { RELU6 } from "./vector";
 
 /** The slope of an activation from its result `y`, as a mask of the lanes where it is one. */
 @inline
@@ -74,44 +74,45 @@ export function sumColumns(x: usize, rows: i32, columns: i32, total: usize, part
   }
 }
 
-/** Both at once: the gradients of what went into an activation, and of the bias before it. */
+/**
+ * Both at once, for columns `c0` to `c1`: the gradients of what went into an activation, and of the
+ * bias before it.
+ */
 export function activationAndBiasGradient(
   dy: usize,
   y: usize,
   dx: usize,
   rows: i32,
   columns: i32,
+  c0: i32,
+  c1: i32,
   activation: i32,
   total: usize,
   part: usize,
 ): void {
-  memory.fill(total, 0, <usize> columns << 2);
+  const width = c1 - c0;
+  const bytes = <usize> width << 2;
+  total += <usize> c0 << 2;
+  memory.fill(total, 0, bytes);
   const some = min(rows, 64);
   for (let i = 0; i < rows; i += some) {
-    const count = min(some, rows - i);
-    const offset = <usize> i * <usize> columns << 2;
-    activationGradient(dy + offset, y + offset, dx + offset, count * columns, activation);
-    memory.fill(part, 0, <usize> columns << 2);
-    addRows(dx + offset, count, columns, part);
-    addRows(part, 1, columns, total);
-  }
-}
-
-/** `activation(x + bias)`, `[rows, columns]`, in place. */
-export function biasAndActivate(x: usize, rows: i32, columns: i32, bias: usize, activation: i32): void {
-  for (let i = 0; i < rows; i++) {
-    let j: i32 = 0;
-    let b = bias;
-    for (; j + 4 <= columns; j += 4, x += 16, b += 16) {
-      let value = v128.load(x);
-      if (bias) value = f32x4.add(value, v128.load(b));
-      v128.store(x, activate(value, activation));
+    memory.fill(part, 0, bytes);
+    for (let row = i; row < min(i + some, rows); row++) {
+      const start = (<usize> row * <usize> columns + <usize> c0) << 2;
+      let c: i32 = 0;
+      for (let o = start, p = part; c + 4 <= width; c += 4, o += 16, p += 16) {
+        const slope = v128.and(v128.load(dy + o), open(v128.load(y + o), activation));
+        v128.store(dx + o, slope);
+        v128.store(p, f32x4.add(v128.load(p), slope));
+      }
+      for (; c < width; c++) {
+        const o = start + (<usize> c << 2), p = part + (<usize> c << 2);
+        const slope: f32 = openOne(load<f32>(y + o), activation) ? load<f32>(dy + o) : 0;
+        store<f32>(dx + o, slope);
+        store<f32>(p, load<f32>(p) + slope);
+      }
     }
-    for (; j < columns; j++, x += 4, b += 4) {
-      let value = f32x4.splat(load<f32>(x));
-      if (bias) value = f32x4.add(value, f32x4.splat(load<f32>(b)));
-      store<f32>(x, f32x4.extract_lane(activate(value, activation), 0));
-    }
+    addRows(part, 1, width, total);
   }
 }
 

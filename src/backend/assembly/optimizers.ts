@@ -2,8 +2,8 @@
  * Whole updates of one variable: one pass that reads the weight, its gradient and its slots, and
  * writes the new weight and, in place or elsewhere, the new slots.
  *
- * Each takes `size` elements; what is left over behind the last whole vector is moved to a small
- * buffer of whole vectors by the caller of the loop, so that there is one formula.
+ * Each updates elements `first` to `end`. Lanes behind the end are not in memory: there is one
+ * formula for whole vectors and for the rest.
  */
 
 @inline
@@ -32,7 +32,7 @@ function storeSome(at: usize, x: v128, count: i32): void {
   if (count > 2) store<f32>(at, f32x4.extract_lane(x, 2), 8);
 }
 
-/** Adam; with `decoupled`, AdamW. `rate` has the bias correction of the first moment in it. */
+/** Adam; with `decoupled`, AdamW. */
 export function adam(
   value: usize,
   gradient: usize,
@@ -41,7 +41,8 @@ export function adam(
   newValue: usize,
   newM: usize,
   newV: usize,
-  size: i32,
+  first: i32,
+  end: i32,
   learningRate: f32,
   beta1: f32,
   beta2: f32,
@@ -50,14 +51,15 @@ export function adam(
   correction2: f32,
   weightDecay: f32,
   decoupled: bool,
+  _: usize,
 ): void {
   const keep1 = lanes(beta1), add1 = lanes(1 - beta1);
   const keep2 = lanes(beta2), add2 = lanes(1 - beta2);
   const part1 = lanes(learningRate / correction1), part2 = lanes(1 / correction2);
   const l2 = lanes(decoupled ? 0 : weightDecay);
   const shrink = lanes(decoupled ? 1 - learningRate * weightDecay : 1);
-  for (let i: i32 = 0, o: usize = 0; i < size; i += 4, o += 16) {
-    const count = size - i;
+  for (let i = first, o = <usize> first << 2; i < end; i += 4, o += 16) {
+    const count = end - i;
     const x = loadSome(value + o, count);
     const g = f32x4.add(loadSome(gradient + o, count), f32x4.mul(l2, x));
     const a = f32x4.add(f32x4.mul(loadSome(m + o, count), keep1), f32x4.mul(g, add1));
@@ -80,15 +82,17 @@ export function sgd(
   momentum: usize,
   newValue: usize,
   newMomentum: usize,
-  size: i32,
+  first: i32,
+  end: i32,
   learningRate: f32,
   kept: f32,
   nesterov: bool,
   weightDecay: f32,
+  _: usize,
 ): void {
   const rate = lanes(learningRate), keep = lanes(kept), l2 = lanes(weightDecay);
-  for (let i: i32 = 0, o: usize = 0; i < size; i += 4, o += 16) {
-    const count = size - i;
+  for (let i = first, o = <usize> first << 2; i < end; i += 4, o += 16) {
+    const count = end - i;
     const x = loadSome(value + o, count);
     const g = f32x4.add(loadSome(gradient + o, count), f32x4.mul(l2, x));
     let change = g;
@@ -110,16 +114,18 @@ export function rmsprop(
   newValue: usize,
   newSquare: usize,
   newMomentum: usize,
-  size: i32,
+  first: i32,
+  end: i32,
   learningRate: f32,
   decay: f32,
   kept: f32,
   epsilon: f32,
   weightDecay: f32,
+  _: usize,
 ): void {
   const l2 = lanes(weightDecay), keep = lanes(decay), add = lanes(1 - decay);
-  for (let i: i32 = 0, o: usize = 0; i < size; i += 4, o += 16) {
-    const count = size - i;
+  for (let i = first, o = <usize> first << 2; i < end; i += 4, o += 16) {
+    const count = end - i;
     const x = loadSome(value + o, count);
     const g = f32x4.add(loadSome(gradient + o, count), f32x4.mul(l2, x));
     const mean = f32x4.add(

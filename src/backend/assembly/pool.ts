@@ -1,7 +1,7 @@
 /**
  * Pooling in two and three dimensions, and its gradients.
  *
- * A window is a table of 32-bit integers which the caller writes, see `src/backend/geometry.ts`.
+ * Windows are described by a table of 32-bit integers which the caller writes, see `src/backend/geometry.ts`.
  * Positions of a window that lie outside the input count for nothing.
  */
 
@@ -25,11 +25,9 @@ const PAD_X: usize = 64;
 const DILATION_Z: usize = 68;
 const DILATION_Y: usize = 72;
 const DILATION_X: usize = 76;
-/** The offsets of the input's pixels that a window meets are listed behind it. */
-const OFFSETS: usize = 80;
 
 /** Lists the pixels that the window of one result meets; returns how many. */
-function listWindow(w: usize, b: i32, oz: i32, oy: i32, ox: i32): i32 {
+function listWindow(w: usize, b: i32, oz: i32, oy: i32, ox: i32, to: usize): i32 {
   const depth = load<i32>(w, DEPTH), height = load<i32>(w, HEIGHT), width = load<i32>(w, WIDTH);
   const channels = load<i32>(w, CHANNELS);
   const z0 = oz * load<i32>(w, STEP_Z) - load<i32>(w, PAD_Z);
@@ -43,7 +41,7 @@ function listWindow(w: usize, b: i32, oz: i32, oy: i32, ox: i32): i32 {
       for (let k = 0, x = x0; k < load<i32>(w, WINDOW_X); k++, x += load<i32>(w, DILATION_X)) {
         if (<u32> x >= <u32> width) continue;
         const at = ((b * depth + z) * height + y) * width + x;
-        store<u32>(w + OFFSETS + (<usize> count << 2), <u32> (at * channels << 2));
+        store<u32>(to + (<usize> count << 2), <u32> (at * channels << 2));
         count++;
       }
     }
@@ -52,15 +50,15 @@ function listWindow(w: usize, b: i32, oz: i32, oy: i32, ox: i32): i32 {
 }
 
 @inline
-function offsetAt(w: usize, i: i32): usize {
-  return <usize> load<u32>(w + OFFSETS + (<usize> i << 2));
+function offsetAt(window: usize, i: i32): usize {
+  return <usize> load<u32>(window + (<usize> i << 2));
 }
 
 /** The largest of each window's pixels, channel by channel. */
-function maximum(w: usize, count: i32, x: usize, y: usize, channels: i32): void {
+function maximum(window: usize, count: i32, x: usize, y: usize, channels: i32): void {
   let c: i32 = 0;
   if (count == 4) {
-    const o0 = offsetAt(w, 0), o1 = offsetAt(w, 1), o2 = offsetAt(w, 2), o3 = offsetAt(w, 3);
+    const o0 = offsetAt(window, 0), o1 = offsetAt(window, 1), o2 = offsetAt(window, 2), o3 = offsetAt(window, 3);
     for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
       const a = f32x4.pmax(f32x4.pmax(f32x4.splat(-Infinity), v128.load(x + o0)), v128.load(x + o1));
       v128.store(y, f32x4.pmax(f32x4.pmax(a, v128.load(x + o2)), v128.load(x + o3)));
@@ -68,13 +66,13 @@ function maximum(w: usize, count: i32, x: usize, y: usize, channels: i32): void 
   }
   for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
     let top = f32x4.splat(-Infinity);
-    for (let i = 0; i < count; i++) top = f32x4.pmax(top, v128.load(x + offsetAt(w, i)));
+    for (let i = 0; i < count; i++) top = f32x4.pmax(top, v128.load(x + offsetAt(window, i)));
     v128.store(y, top);
   }
   for (; c < channels; c++, x += 4, y += 4) {
     let top: f32 = -Infinity;
     for (let i = 0; i < count; i++) {
-      const value = load<f32>(x + offsetAt(w, i));
+      const value = load<f32>(x + offsetAt(window, i));
       if (value > top) top = value;
     }
     store<f32>(y, top);
@@ -85,8 +83,8 @@ function maximum(w: usize, count: i32, x: usize, y: usize, channels: i32): void 
  * The gradient of windows of four that do not overlap: each pixel has one window, so its slope is
  * written rather than added.
  */
-function maximumOfFourGradient(w: usize, x: usize, dy: usize, dx: usize, channels: i32): void {
-  const o0 = offsetAt(w, 0), o1 = offsetAt(w, 1), o2 = offsetAt(w, 2), o3 = offsetAt(w, 3);
+function maximumOfFourGradient(window: usize, x: usize, dy: usize, dx: usize, channels: i32): void {
+  const o0 = offsetAt(window, 0), o1 = offsetAt(window, 1), o2 = offsetAt(window, 2), o3 = offsetAt(window, 3);
   for (let c: i32 = 0; c < channels; c += 4, x += 16, dy += 16, dx += 16) {
     const x0 = v128.load(x + o0), x1 = v128.load(x + o1);
     const x2 = v128.load(x + o2), x3 = v128.load(x + o3);
@@ -104,14 +102,14 @@ function maximumOfFourGradient(w: usize, x: usize, dy: usize, dx: usize, channel
 }
 
 /** Adds `dy` to the gradient of the first of the largest pixels of a window. */
-function maximumGradient(w: usize, count: i32, x: usize, dy: usize, dx: usize, channels: i32): void {
+function maximumGradient(window: usize, count: i32, x: usize, dy: usize, dx: usize, channels: i32): void {
   let c: i32 = 0;
   for (; c + 4 <= channels; c += 4, x += 16, dy += 16, dx += 16) {
     let top = f32x4.splat(-Infinity);
-    for (let i = 0; i < count; i++) top = f32x4.pmax(top, v128.load(x + offsetAt(w, i)));
+    for (let i = 0; i < count; i++) top = f32x4.pmax(top, v128.load(x + offsetAt(window, i)));
     let left = v128.load(dy);
     for (let i = 0; i < count; i++) {
-      const offset = offsetAt(w, i);
+      const offset = offsetAt(window, i);
       const here = f32x4.eq(v128.load(x + offset), top);
       const at = dx + offset;
       v128.store(at, f32x4.add(v128.load(at), v128.and(left, here)));
@@ -122,46 +120,46 @@ function maximumGradient(w: usize, count: i32, x: usize, dy: usize, dx: usize, c
     let top: f32 = -Infinity;
     let best = -1;
     for (let i = 0; i < count; i++) {
-      const value = load<f32>(x + offsetAt(w, i));
+      const value = load<f32>(x + offsetAt(window, i));
       if (value > top) {
         top = value;
         best = i;
       }
     }
     if (best < 0) continue;
-    const at = dx + offsetAt(w, best);
+    const at = dx + offsetAt(window, best);
     store<f32>(at, load<f32>(at) + load<f32>(dy));
   }
 }
 
-function average(w: usize, count: i32, x: usize, y: usize, channels: i32): void {
+function average(window: usize, count: i32, x: usize, y: usize, channels: i32): void {
   const part: f32 = 1 / <f32> count;
   let c: i32 = 0;
   for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
     let total = f32x4.splat(0);
-    for (let i = 0; i < count; i++) total = f32x4.add(total, v128.load(x + offsetAt(w, i)));
+    for (let i = 0; i < count; i++) total = f32x4.add(total, v128.load(x + offsetAt(window, i)));
     v128.store(y, f32x4.mul(total, f32x4.splat(part)));
   }
   for (; c < channels; c++, x += 4, y += 4) {
     let total: f32 = 0;
-    for (let i = 0; i < count; i++) total += load<f32>(x + offsetAt(w, i));
+    for (let i = 0; i < count; i++) total += load<f32>(x + offsetAt(window, i));
     store<f32>(y, total * part);
   }
 }
 
-function averageGradient(w: usize, count: i32, dy: usize, dx: usize, channels: i32): void {
+function averageGradient(window: usize, count: i32, dy: usize, dx: usize, channels: i32): void {
   const part: f32 = 1 / <f32> count;
   let c: i32 = 0;
   for (; c + 4 <= channels; c += 4, dy += 16, dx += 16) {
     const share = f32x4.mul(v128.load(dy), f32x4.splat(part));
     for (let i = 0; i < count; i++) {
-      const at = dx + offsetAt(w, i);
+      const at = dx + offsetAt(window, i);
       v128.store(at, f32x4.add(v128.load(at), share));
     }
   }
   for (; c < channels; c++, dy += 4, dx += 4) {
     for (let i = 0; i < count; i++) {
-      const at = dx + offsetAt(w, i);
+      const at = dx + offsetAt(window, i);
       store<f32>(at, load<f32>(at) + load<f32>(dy) * part);
     }
   }
@@ -193,8 +191,9 @@ const MAXIMUM_GRADIENT: i32 = 2;
  * @param x The input; the gradient of an average does not read it.
  * @param y The results, or for gradients their gradient.
  * @param dx The input's gradient, for gradients.
+ * @param window Scratch memory: the pixels that a window meets.
  */
-export function pool(w: usize, what: i32, x: usize, y: usize, dx: usize, b0: i32, b1: i32): void {
+export function pool(w: usize, what: i32, x: usize, y: usize, dx: usize, b0: i32, b1: i32, window: usize): void {
   const channels = load<i32>(w, CHANNELS);
   const outZ = load<i32>(w, OUT_Z), outY = load<i32>(w, OUT_Y), outX = load<i32>(w, OUT_X);
   const plain = what == MAXIMUM_GRADIENT && isPlain(w);
@@ -208,12 +207,12 @@ export function pool(w: usize, what: i32, x: usize, y: usize, dx: usize, b0: i32
     for (let oz = 0; oz < outZ; oz++) {
       for (let oy = 0; oy < outY; oy++) {
         for (let ox = 0; ox < outX; ox++, y += <usize> channels << 2) {
-          const count = listWindow(w, b, oz, oy, ox);
-          if (what == MAXIMUM) maximum(w, count, x, y, channels);
-          else if (what == AVERAGE) average(w, count, x, y, channels);
-          else if (plain) maximumOfFourGradient(w, x, y, dx, channels);
-          else if (what == MAXIMUM_GRADIENT) maximumGradient(w, count, x, y, dx, channels);
-          else averageGradient(w, count, y, dx, channels);
+          const count = listWindow(w, b, oz, oy, ox, window);
+          if (what == MAXIMUM) maximum(window, count, x, y, channels);
+          else if (what == AVERAGE) average(window, count, x, y, channels);
+          else if (plain) maximumOfFourGradient(window, x, y, dx, channels);
+          else if (what == MAXIMUM_GRADIENT) maximumGradient(window, count, x, y, dx, channels);
+          else averageGradient(window, count, y, dx, channels);
         }
       }
     }

@@ -14,14 +14,20 @@ import {
   type WindowAttributes,
 } from "../geometry.ts";
 import type { Heap } from "../heap.ts";
-import { activations, areFloats, type Inputs, type KernelTable } from "./kernel.ts";
+import { activations, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
+import { isWinograd, winograd, winogradFilterGradient, winogradInputGradient } from "./winograd.ts";
 
 interface Attributes extends WindowAttributes {
   inputShape: number[];
   filterShape: number[];
   activation?: string;
   leakyreluAlpha?: number;
+}
+
+/** Multiply-adds. */
+function workOf(c: Convolution): number {
+  return pointsOf(c) * sizeOf(c.filter) * c.channels * c.outChannels;
 }
 
 /** The results, `[batch, …output, outChannels]`. */
@@ -36,14 +42,20 @@ export function forward(
 ): tf.TensorInfo {
   const result = heap.output(shape);
   const points = pointsOf(c), columns = c.outChannels;
+  if (isWinograd(c)) {
+    winograd(heap, c, result, x, filter, bias, activation);
+    return result;
+  }
   const end = [bias ? heap.at(bias) : 0, activation, heap.scratch(c.channels)];
   const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
   if (isProduct(c)) {
     const sizes = [points, columns, c.channels, 0, points, 0, columns, 0, 0];
-    heap.run("gemm", from, weights, to, ...sizes, ...end);
+    const split = { argument: 6, multiple: 4, work: workOf(c) };
+    heap.run("gemm", [from, weights, to, ...sizes, ...end], split);
   } else {
     const image = heap.table(patchTable(c, from));
-    heap.run("convolve", image, weights, columns, to, 0, points, 0, columns, ...end);
+    const split = { argument: 4, multiple: 4, work: workOf(c) };
+    heap.run("convolve", [image, weights, columns, to, 0, points, 0, columns, ...end], split);
   }
   return result;
 }
@@ -58,17 +70,13 @@ export function inputGradient(
 ): tf.TensorInfo {
   const result = heap.output(shape);
   const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
+  if (isWinograd(c)) {
+    winogradInputGradient(heap, c, result, dy, filter);
+    return result;
+  }
   const image = heap.table(patchTable(c, to));
-  heap.run(
-    "convolveInputGradient",
-    image,
-    from,
-    c.outChannels,
-    weights,
-    0,
-    c.batch,
-    heap.scratch(),
-  );
+  const args = [image, from, c.outChannels, weights, 0, c.batch, heap.scratch()];
+  heap.run("convolveInputGradient", args, { argument: 4, multiple: 1, work: workOf(c) });
   return result;
 }
 
@@ -81,21 +89,17 @@ export function filterGradient(
   dy: tf.TensorInfo,
 ): tf.TensorInfo {
   const result = heap.output(shape);
+  if (isWinograd(c)) {
+    winogradFilterGradient(heap, c, result, x, dy);
+    return result;
+  }
   const image = heap.table(patchTable(c, heap.at(x)));
-  const elements = c.filter[0] * c.filter[1] * c.filter[2] * c.channels;
+  const elements = sizeOf(c.filter) * c.channels;
   const sizes = [0, elements, 0, c.outChannels];
   const [from, to] = [heap.at(dy), heap.at(result)];
   const scratch = heap.scratch(c.channels);
-  heap.run(
-    "convolveFilterGradient",
-    image,
-    pointsOf(c),
-    from,
-    c.outChannels,
-    to,
-    ...sizes,
-    scratch,
-  );
+  const args = [image, pointsOf(c), from, c.outChannels, to, ...sizes, scratch];
+  heap.run("convolveFilterGradient", args, { argument: 5, multiple: 4, work: workOf(c) });
   return result;
 }
 

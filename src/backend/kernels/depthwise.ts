@@ -36,11 +36,10 @@ function run(
   const result = heap.output(shape);
   const { x, w, y } = tensors(result);
   const image = heap.table(patchTable(c, heap.at(x)));
-  heap.run(
-    "depthwise",
+  heap.run("depthwise", [
     ...[what, image, pointsOf(c), heap.at(w), heap.at(y), c.outChannels / c.channels],
     ...[heap.at(result), sizeOf(shape) * 4, heap.scratch()],
-  );
+  ]);
   return result;
 }
 

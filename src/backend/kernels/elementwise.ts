@@ -26,7 +26,7 @@ function sum(
   const columns = sizeOf(rest);
   const rows = sizeOf(x.shape) / columns;
   const part = heap.scratch(columns);
-  heap.run("sumColumns", heap.at(x), rows, columns, heap.at(result), part);
+  heap.run("sumColumns", [heap.at(x), rows, columns, heap.at(result), part]);
   return result;
 }
 
@@ -34,7 +34,7 @@ function sum(
 function activationGradient(heap: Heap, { dy, y }: Inputs, { activation }: { activation: string }) {
   const result = heap.output(y.shape);
   const [from, at, to] = [dy, y, result].map((tensor) => heap.at(tensor));
-  heap.run("activationGradient", from, at, to, sizeOf(y.shape), activations[activation]!);
+  heap.run("activationGradient", [from, at, to, sizeOf(y.shape), activations[activation]!]);
   return result;
 }
 
@@ -50,7 +50,11 @@ function activationAndBiasGradient(
   const [from, at, to, bias] = [dy, y, result, total].map((tensor) => heap.at(tensor));
   heap.run(
     "activationAndBiasGradient",
-    ...[from, at, to, rows, columns, activations[activation]!, bias, heap.scratch(columns)],
+    [
+      ...[from, at, to, rows, columns, 0, columns, activations[activation]!, bias],
+      heap.scratch(columns),
+    ],
+    { argument: 5, multiple: 16, work: rows * columns * 4 },
   );
   return [result, total];
 }
@@ -65,7 +69,7 @@ function unsortedSegmentSum(
   const rows = x.shape[0], size = sizeOf(x.shape.slice(1));
   if (areFloats(x)) {
     const [from, ids, to] = [x, segmentIds, result].map((tensor) => heap.at(tensor));
-    heap.run("addSegments", from, ids, rows, size, to, numSegments);
+    heap.run("addSegments", [from, ids, rows, size, to, numSegments]);
     return result;
   }
   const [values, ids, totals] = [x, segmentIds, result].map((tensor) =>
@@ -79,9 +83,31 @@ function unsortedSegmentSum(
   return result;
 }
 
+/** tfjs's own copies elements of any kind, but calls all of them floats. */
+function stridedSlice(
+  heap: Heap,
+  { x }: Inputs,
+  _: unknown,
+  stock: () => tf.TensorInfo | tf.TensorInfo[],
+) {
+  const y = stock() as tf.TensorInfo;
+  heap.backend.dataIdMap.get(y.dataId).dtype = x.dtype;
+  return { ...y, dtype: x.dtype };
+}
+
+/** tfjs's own remembers weights by tensor, and would not see that they changed in place. */
+function prelu(_: Heap, { x, alpha }: Inputs) {
+  return tf.tidy(() => {
+    const negative = tf.minimum(x as tf.Tensor, 0).mul(alpha as tf.Tensor);
+    return tf.relu(x as tf.Tensor).add(negative);
+  });
+}
+
 /** The kernels that pass over memory. */
 export const elementwiseKernels: KernelTable = {
   Identity: identity,
+  Prelu: prelu,
+  StridedSlice: stridedSlice,
   Sum: sum,
   TrainchartActivationGradient: activationGradient,
   TrainchartActivationAndBiasGradient: activationAndBiasGradient,

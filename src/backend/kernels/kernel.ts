@@ -10,7 +10,7 @@ import type { Heap } from "../heap.ts";
 export type Inputs = Record<string, tf.TensorInfo>;
 
 /**
- * A kernel for the WebAssembly backend.
+ * A kernel for the WebAssembly backend. `stock` runs tfjs's own.
  *
  * @returns The results, or `undefined` to leave the case to tfjs's own kernel.
  */
@@ -19,6 +19,7 @@ export type Kernel = (
   inputs: Inputs,
   // deno-lint-ignore no-explicit-any
   attributes: any,
+  stock: () => tf.TensorInfo | tf.TensorInfo[],
 ) => tf.TensorInfo | tf.TensorInfo[] | undefined;
 
 /** Kernels by the names that tfjs calls them. */

@@ -35,15 +35,17 @@ export function multiply(
   const [fromA, fromB, to] = [a, b, result].map((tensor) => heap.at(tensor));
   const scratch = heap.scratch();
   for (let i = 0, count = sizeOf(outer); i < count; i++) {
-    heap.run(
-      "gemm",
+    const args = [
       fromA + pickA(i) * rows * depth * 4,
       fromB + pickB(i) * depth * columns * 4,
       to + i * rows * columns * 4,
       ...[rows, columns, depth, 0, rows, 0, columns],
       ...[Number(transposeA), Number(transposeB)],
       ...[bias ? heap.at(bias) : 0, activation, scratch],
-    );
+    ];
+    // Of the operands, the smaller one is packed by each thread.
+    const split = rows >= columns ? { argument: 6, multiple: 4 } : { argument: 8, multiple: 8 };
+    heap.run("gemm", args, { ...split, work: rows * columns * depth });
   }
   return result;
 }

@@ -4,10 +4,16 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { type Convolution, fromInfo, type WindowAttributes, windowTable } from "../geometry.ts";
+import {
+  type Convolution,
+  fromInfo,
+  pointsOf,
+  type WindowAttributes,
+  windowTable,
+} from "../geometry.ts";
 import type { Heap } from "../heap.ts";
 import { resultShape } from "./convolution.ts";
-import { areFloats, type Inputs, type Kernel, type KernelTable } from "./kernel.ts";
+import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
 interface Attributes extends WindowAttributes {
   filterSize: number | number[];
@@ -43,9 +49,9 @@ function run(
   y: tf.TensorInfo,
   dx = 0,
 ): void {
-  const [depth, height, width] = c.filter;
-  const window = heap.table(windowTable(c), depth * height * width);
-  heap.run("pool", window, what, x, heap.at(y), dx, 0, c.batch);
+  const args = [heap.table(windowTable(c)), what, x, heap.at(y), dx, 0, c.batch, heap.scratch()];
+  const work = pointsOf(c) * c.channels * sizeOf(c.filter);
+  heap.run("pool", args, { argument: 5, multiple: 1, work });
 }
 
 function forward(what: number): Kernel {

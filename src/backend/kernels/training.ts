@@ -9,8 +9,8 @@ import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from ".
 type Numbers = Record<string, number>;
 
 /**
- * The new weight goes to fresh memory: XNNPACK remembers packed weights by tensor. Slots are
- * written in place, unless someone else holds the same elements.
+ * An update of one variable. What nobody else holds is written in place, and returned as it came;
+ * otherwise the result is a new tensor. Our optimizers call it without the engine.
  */
 function update(
   slotNames: string[],
@@ -24,10 +24,9 @@ function update(
       );
     }
     const slots = slotNames.map((name) => inputs[name]).filter((slot) => slot !== undefined);
-    const results = [
-      heap.output(value.shape),
-      ...slots.map((slot) => heap.isSole(slot) ? heap.alias(slot) : heap.output(slot.shape)),
-    ];
+    const results = [value, ...slots].map((tensor) =>
+      heap.isSole(tensor) ? tensor : heap.output(tensor.shape)
+    );
     const from = [value, gradient, ...slots].map((tensor) => heap.at(tensor));
     const to = results.map((tensor) => heap.at(tensor));
     call(heap, from, to, sizeOf(value.shape), attributes);
@@ -36,32 +35,26 @@ function update(
 }
 
 const adam = update(["m", "v"], (heap, from, to, size, a) => {
-  heap.run(
-    "adam",
-    ...[...from, ...to, size, a.learningRate, a.beta1, a.beta2, a.epsilon],
-    ...[a.correction1, a.correction2, a.weightDecay, a.decoupled],
-  );
+  const numbers = [a.learningRate, a.beta1, a.beta2, a.epsilon, a.correction1, a.correction2];
+  const args = [...from, ...to, 0, size, ...numbers, a.weightDecay, a.decoupled, 0];
+  heap.run("adam", args, { argument: 7, multiple: 4, work: size * 8 });
 });
 
 const sgd = update(
   ["momentum"],
   (heap, [value, gradient, slot = 0], [to, newSlot = 0], size, a) => {
-    heap.run(
-      "sgd",
-      ...[value, gradient, slot, to, newSlot, size],
-      ...[a.learningRate, a.momentum, a.nesterov, a.weightDecay],
-    );
+    const numbers = [a.learningRate, a.momentum, a.nesterov, a.weightDecay];
+    const args = [value, gradient, slot, to, newSlot, 0, size, ...numbers, 0];
+    heap.run("sgd", args, { argument: 5, multiple: 4, work: size * 4 });
   },
 );
 
 const rmsprop = update(
   ["square", "momentum"],
   (heap, [value, gradient, square, slot = 0], [to, newSquare, newSlot = 0], size, a) => {
-    heap.run(
-      "rmsprop",
-      ...[value, gradient, square, slot, to, newSquare, newSlot, size],
-      ...[a.learningRate, a.decay, a.momentum, a.epsilon, a.weightDecay],
-    );
+    const numbers = [a.learningRate, a.decay, a.momentum, a.epsilon, a.weightDecay];
+    const args = [value, gradient, square, slot, to, newSquare, newSlot, 0, size, ...numbers, 0];
+    heap.run("rmsprop", args, { argument: 7, multiple: 4, work: size * 8 });
   },
 );
 
@@ -74,11 +67,10 @@ function crossEntropy(
   const [rows, classes] = logits.shape;
   const loss = heap.output([]), gradient = heap.output(logits.shape);
   const dense = Number(labels.shape.length === 2);
-  heap.run(
-    "crossEntropy",
+  heap.run("crossEntropy", [
     ...[heap.at(logits), heap.at(labels), dense, rows, classes, labelSmoothing],
     ...[weights ? heap.at(weights) : 0, heap.at(gradient), heap.at(loss)],
-  );
+  ]);
   return [loss, gradient];
 }
 

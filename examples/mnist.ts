@@ -1,0 +1,100 @@
+/**
+ * Trains a classifier on the whole of MNIST: `deno task mnist --help`.
+ *
+ * @module
+ */
+import {
+  accuracy,
+  adam,
+  type BackendName,
+  crossEntropy,
+  DataLoader,
+  Learner,
+  Metrics,
+  ProgressBar,
+  selectBackend,
+  split,
+  subset,
+  TensorDataset,
+  tf,
+  withSeed,
+} from "../mod.ts";
+import { type LabelledImages, loadMnist } from "./load_mnist.ts";
+import { mnistFolder } from "./mnist_folder.ts";
+import { type MnistOptions, parseMnistOptions } from "./mnist_options.ts";
+
+/** A small network of three dense layers. */
+function mlp(): tf.LayersModel {
+  return tf.sequential({
+    layers: [
+      tf.layers.flatten({ inputShape: [28, 28, 1] }),
+      tf.layers.dense({ units: 256, activation: "relu" }),
+      tf.layers.dense({ units: 128, activation: "relu" }),
+      tf.layers.dense({ units: 10 }),
+    ],
+  });
+}
+
+/** Two convolutions with pooling, then two dense layers. */
+function cnn(): tf.LayersModel {
+  const convolution = { kernelSize: 3, activation: "relu", padding: "same" } as const;
+  return tf.sequential({
+    layers: [
+      tf.layers.conv2d({ ...convolution, filters: 32, inputShape: [28, 28, 1] }),
+      tf.layers.maxPooling2d({ poolSize: 2 }),
+      tf.layers.conv2d({ ...convolution, filters: 64 }),
+      tf.layers.maxPooling2d({ poolSize: 2 }),
+      tf.layers.flatten(),
+      tf.layers.dense({ units: 128, activation: "relu" }),
+      tf.layers.dropout({ rate: 0.3 }),
+      tf.layers.dense({ units: 10 }),
+    ],
+  });
+}
+
+/** Bytes stay bytes: each batch is scaled to [0, 1] as it is built. */
+function dataset({ images, labels }: LabelledImages) {
+  const data = { ...images, shape: [...images.shape, 1], scale: 1 / 255 };
+  return new TensorDataset({ data, labels });
+}
+
+async function main(options: MnistOptions): Promise<number> {
+  await selectBackend({ prefer: options.backend as BackendName });
+  const files = await loadMnist(options.data ?? await mnistFolder());
+  const { batchSize, seed } = options;
+  const all = dataset(files.train);
+  const known = options.limit ? subset(all, { end: options.limit }) : all;
+  const held = Math.round(known.length / 12);
+  const [train, validation] = split(known, [known.length - held, held], { seed });
+  const test = dataset(files.test);
+
+  const learner = new Learner({
+    model: withSeed(seed, options.model === "cnn" ? cnn : mlp),
+    optimizer: adam(options.learningRate),
+    lossFunction: crossEntropy,
+    dataloaders: {
+      train: new DataLoader({ dataset: train, batchSize, shuffle: true }),
+      validation: new DataLoader({ dataset: validation, batchSize: 500 }),
+      test: new DataLoader({ dataset: test, batchSize: 500 }),
+    },
+    callbacks: [new Metrics({ accuracy }), new ProgressBar()],
+    seed,
+  });
+
+  // The first Ctrl-C ends the training, and the test still runs; the next one cuts that short too.
+  const interrupt = () => {
+    if (!learner.cancel("train", "interrupted")) Deno.exit(130);
+  };
+  Deno.addSignalListener("SIGINT", interrupt);
+  const { status, metrics } = await learner.train({ epochs: options.epochs });
+  Deno.removeSignalListener("SIGINT", interrupt);
+
+  console.log(`test accuracy: ${metrics["test.accuracy"]?.toFixed(4) ?? "unknown"}`);
+  return status === "cancelled" ? 130 : 0;
+}
+
+if (import.meta.main) {
+  const options = parseMnistOptions(Deno.args);
+  if (typeof options === "string") console.log(options);
+  else Deno.exit(await main(options));
+}

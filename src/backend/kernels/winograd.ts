@@ -1,0 +1,130 @@
+/**
+ * Convolutions with filters of 3 x 3 by Winograd's algorithm.
+ *
+ * @module
+ */
+import type { tf } from "../../deps/tfjs.ts";
+import type { Convolution } from "../geometry.ts";
+import type { Heap } from "../heap.ts";
+
+/** What a block of transformed tiles may take, in bytes: about half a second-level cache. */
+const blockBytes = 512 * 1024;
+/** What 36 transformed filters may take, in bytes; beyond, plain products are as fast. */
+const filterBytes = 4 * 1024 * 1024;
+
+/** Whether the algorithm applies, and pays. */
+export function isWinograd(
+  { filter, stride, dilation, channels, outChannels }: Convolution,
+): boolean {
+  return filter.join() === "1,3,3" && stride.join() === "1,1,1" && dilation.join() === "1,1,1" &&
+    channels % 4 === 0 && outChannels % 4 === 0 && channels >= 16 && outChannels >= 16 &&
+    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= filterBytes;
+}
+
+/** Tiles of a block: as many as fit, in whole panels. */
+function blockOf(c: Convolution): number {
+  return Math.min(Math.max(blockBytes / (36 * 4 * (c.channels + c.outChannels)) & ~3, 4), 128);
+}
+
+function tilesOf({ output: [, height, width] }: Convolution): [number, number] {
+  return [Math.ceil(height / 4), Math.ceil(width / 4)];
+}
+
+/** The table of `assembly/winograd.ts`. */
+function table(c: Convolution, source: number, target: number): number[] {
+  const [, ...size] = c.input, [, ...out] = c.output, [, ...pad] = c.pad;
+  return [
+    source,
+    ...size,
+    c.channels,
+    target,
+    ...out,
+    c.outChannels,
+    ...pad,
+    ...tilesOf(c),
+    blockOf(c),
+  ];
+}
+
+/** Transformed tiles of a block, before and after the products, in bytes. */
+function tileBytes(c: Convolution): number {
+  return blockOf(c) * 36 * 4 * (c.channels + c.outChannels);
+}
+
+/** Multiply-adds. */
+function workOf(c: Convolution): number {
+  const [y, x] = tilesOf(c);
+  return c.batch * y * x * 36 * c.channels * c.outChannels;
+}
+
+/** Transforms the filter, for the convolution or (transposed) for the gradient of its input. */
+function matricesOf(
+  heap: Heap,
+  c: Convolution,
+  filter: tf.TensorInfo,
+  transposed: boolean,
+): number {
+  const [rows, columns] = transposed ? [c.outChannels, c.channels] : [c.channels, c.outChannels];
+  const matrices = heap.shared(36 * rows * Math.ceil(columns / 8) * 8 * 4);
+  const sizes = [c.channels, c.outChannels, Number(transposed)];
+  heap.run("winogradFilter", [heap.at(filter), ...sizes, matrices, heap.scratch()]);
+  return matrices;
+}
+
+/** The convolution, with a bias and an activation. */
+export function winograd(
+  heap: Heap,
+  c: Convolution,
+  result: tf.TensorInfo,
+  x: tf.TensorInfo,
+  filter: tf.TensorInfo,
+  bias?: tf.TensorInfo,
+  activation = 0,
+): void {
+  const matrices = matricesOf(heap, c, filter, false);
+  const geometry = heap.table(table(c, heap.at(x), heap.at(result)));
+  const [y, across] = tilesOf(c);
+  const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
+  heap.run(
+    "winograd",
+    [geometry, matrices, 0, c.batch * y * across, bias ? heap.at(bias) : 0, activation, scratch],
+    { argument: 2, multiple: 4, work: workOf(c) },
+  );
+}
+
+/** The gradient of the input. */
+export function winogradInputGradient(
+  heap: Heap,
+  c: Convolution,
+  result: tf.TensorInfo,
+  dy: tf.TensorInfo,
+  filter: tf.TensorInfo,
+): void {
+  const matrices = matricesOf(heap, c, filter, true);
+  const geometry = heap.table(table(c, heap.at(result), heap.at(dy)));
+  const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
+  heap.run(
+    "winogradInputGradient",
+    [geometry, matrices, 0, c.batch, scratch],
+    { argument: 2, multiple: 1, work: workOf(c) },
+  );
+}
+
+/** The gradient of the filter. */
+export function winogradFilterGradient(
+  heap: Heap,
+  c: Convolution,
+  result: tf.TensorInfo,
+  x: tf.TensorInfo,
+  dy: tf.TensorInfo,
+): void {
+  const geometry = heap.table(table(c, heap.at(x), heap.at(dy)));
+  const [y, across] = tilesOf(c);
+  const sums = 36 * c.channels * c.outChannels * 4;
+  const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c) + sums);
+  heap.run(
+    "winogradFilterGradient",
+    [geometry, c.batch * y * across, heap.at(result), 0, c.channels, scratch],
+    { argument: 3, multiple: 4, work: workOf(c) },
+  );
+}

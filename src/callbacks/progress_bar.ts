@@ -1,0 +1,183 @@
+import { loaderLength } from "../data/loader_length.ts";
+import { type AnyLearner, Callback } from "./callback.ts";
+import { Terminal, type TerminalOptions } from "./terminal.ts";
+
+/** How often the bar is drawn anew, ms: reading the loss for it stays cheap. */
+const INTERVAL = 200;
+const BAR = 24;
+
+/**
+ * Shows a run in the terminal: a live bar per pass, and a table with one row per epoch.
+ *
+ * The bar tells batches done, examples per second, the running loss and the time left. In a pipe,
+ * or with NO_COLOR, there is only the table, in plain lines without control codes.
+ *
+ * @example
+ * ```ts
+ * import { ProgressBar } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const lines: string[] = [];
+ * const progress = new ProgressBar({ live: false, write: (text) => lines.push(text) });
+ * assertEquals(progress.priority, 500);
+ * ```
+ */
+export class ProgressBar extends Callback {
+  /** After everything that is to be shown. */
+  override priority: number = 500;
+  readonly #terminal: Terminal;
+  #columns: string[] | undefined;
+  #rowPending = false;
+  #epochBegan = 0;
+  #passBegan = 0;
+  #batches = 0;
+  #examples = 0;
+  #drawn = 0;
+
+  /**
+   * Writes nothing yet.
+   *
+   * @param options Where to write, and whether live.
+   */
+  constructor(options: TerminalOptions = {}) {
+    super();
+    this.#terminal = new Terminal(options);
+  }
+
+  /** Begins a new table. */
+  override beforeTrain(): void {
+    this.#columns = undefined;
+    this.#rowPending = false;
+  }
+
+  /** Begins a new bar. */
+  override beforeEpoch(learner: AnyLearner): void {
+    this.#flushRow(learner);
+    this.#epochBegan = performance.now();
+    this.#beginPass();
+  }
+  /** Begins a new bar. */
+  override beforeValidate(): void {
+    this.#beginPass();
+  }
+  /** Begins a new bar. */
+  override beforeTest(): void {
+    this.#beginPass();
+  }
+
+  /** Moves the bar. */
+  override afterBatch(learner: AnyLearner): void | Promise<void> {
+    return this.#advance(learner, `epoch ${learner.epoch + 1}/${learner.epochs}`, "train");
+  }
+  /** Moves the bar. */
+  override afterValidationBatch(learner: AnyLearner): void | Promise<void> {
+    return this.#advance(learner, "validation", "validation");
+  }
+  /** Moves the bar. */
+  override afterTestBatch(learner: AnyLearner): void | Promise<void> {
+    return this.#advance(learner, "test", "test");
+  }
+
+  /** Writes the row, unless a validation follows. */
+  override afterEpoch(learner: AnyLearner): void {
+    this.#terminal.clear();
+    this.#rowPending = true;
+    const { dataloaders, epoch, validationEpochs } = learner;
+    const due = dataloaders.validation !== undefined && (epoch + 1) % validationEpochs === 0;
+    if (!due) this.#flushRow(learner);
+  }
+  /** Writes the row. */
+  override afterValidate(learner: AnyLearner): void {
+    this.#terminal.clear();
+    this.#flushRow(learner);
+  }
+  /** Writes a row that is still due. */
+  override afterTrain(learner: AnyLearner): void {
+    this.#flushRow(learner);
+  }
+  /** Writes the results. */
+  override afterTest(learner: AnyLearner): void {
+    this.#terminal.clear();
+    const results = Object.entries(learner.metrics)
+      .filter(([name]) => name.startsWith("test."))
+      .map(([name, value]) => `${name.slice(5)} ${value.toFixed(4)}`);
+    this.#terminal.line(`test: ${results.join(", ")}`);
+  }
+  /** Removes the bar. */
+  override onError(): void {
+    this.#terminal.clear();
+  }
+
+  #beginPass(): void {
+    this.#passBegan = this.#drawn = performance.now();
+    this.#batches = 0;
+    this.#examples = 0;
+  }
+
+  #advance(
+    learner: AnyLearner,
+    label: string,
+    loader: "train" | "validation" | "test",
+  ): void | Promise<void> {
+    this.#batches++;
+    this.#examples += learner.batchSize;
+    if (!this.#terminal.live) return;
+    const now = performance.now();
+    if (now - this.#drawn < INTERVAL) return;
+    this.#drawn = now;
+    return this.#draw(learner, label, loaderLength(learner.dataloaders[loader]));
+  }
+
+  async #draw(learner: AnyLearner, label: string, total: number | undefined): Promise<void> {
+    const loss = await learner.lossSoFar();
+    const seconds = (performance.now() - this.#passBegan) / 1000;
+    const done = this.#batches;
+    const share = total ? Math.min(1, done / total) : undefined;
+    const filled = Math.round(BAR * (share ?? 0));
+    const parts = [
+      label,
+      share === undefined ? "" : "━".repeat(filled) + "─".repeat(BAR - filled),
+      total ? `${done}/${total}` : `${done} batches`,
+      `${Math.round(this.#examples / seconds)} examples/s`,
+      Number.isNaN(loss) ? "" : `loss ${loss.toFixed(4)}`,
+      share ? `${clock(seconds / share - seconds)} left` : "",
+    ];
+    this.#terminal.draw(parts.filter(Boolean).join("  "));
+  }
+
+  /** Prints the row of an epoch whose numbers are complete. */
+  #flushRow({ epoch, metrics }: AnyLearner): void {
+    if (!this.#rowPending) return;
+    this.#rowPending = false;
+    const seconds = (performance.now() - this.#epochBegan) / 1000;
+    if (!this.#columns) {
+      this.#columns = columnsOf(metrics);
+      this.#terminal.line(row(["epoch", ...this.#columns.map(titleOf), "time"]));
+    }
+    const values = this.#columns.map((name) => metrics[name]?.toFixed(4) ?? "-");
+    this.#terminal.line(row([String(epoch + 1), ...values, clock(seconds)]));
+  }
+}
+
+/** Losses first, then what validation measured; where there is no validation, what training did. */
+function columnsOf(metrics: Record<string, number>): string[] {
+  const names = Object.keys(metrics).filter((name) => !name.startsWith("test."));
+  const losses = ["train.loss", "validation.loss"].filter((name) => names.includes(name));
+  const phase = losses.includes("validation.loss") ? "validation." : "train.";
+  return [...losses, ...names.filter((name) => name.startsWith(phase) && !losses.includes(name))];
+}
+
+function titleOf(name: string): string {
+  return name.endsWith(".loss") ? name.replace(".", " ") : name.slice(name.indexOf(".") + 1);
+}
+
+function row(cells: string[]): string {
+  return cells.map((cell, index) => cell.padStart(index === 0 ? 5 : 15)).join("  ");
+}
+
+function clock(seconds: number): string {
+  const whole = Math.round(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const rest = String(whole % 60).padStart(2, "0");
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}

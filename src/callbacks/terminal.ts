@@ -1,0 +1,67 @@
+/** Options of everything that shows a run in the terminal. */
+export interface TerminalOptions {
+  /** Whether one line is drawn over and over. Default: on a terminal, unless NO_COLOR is set. */
+  live?: boolean;
+  /** Where text goes. Default: standard output, in a browser the console. */
+  write?: (text: string) => void;
+}
+
+/** Standard output as a place where one line may be drawn over and over, under lines that stay. */
+export class Terminal {
+  /** Whether a line may be drawn over. */
+  readonly live: boolean;
+  readonly #write: (text: string) => void;
+  #drawn = false;
+
+  constructor({ live, write }: TerminalOptions) {
+    this.live = live ?? (isTerminal() && !write);
+    this.#write = write ?? writeToStandardOutput;
+  }
+
+  /** Draws the line that is going to be drawn over. */
+  draw(text: string): void {
+    if (!this.live) return;
+    this.#write(`\r\x1b[2K${text.slice(0, columns() - 1)}`);
+    this.#drawn = true;
+  }
+
+  /** Removes the line that was drawn. */
+  clear(): void {
+    if (this.#drawn) this.#write("\r\x1b[2K");
+    this.#drawn = false;
+  }
+
+  /** Writes a line that stays. */
+  line(text: string): void {
+    this.clear();
+    this.#write(`${text}\n`);
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** A display never ends a run: a pipe that was closed at its other end is left alone. */
+function writeToStandardOutput(text: string): void {
+  if (typeof Deno === "undefined") {
+    if (text.endsWith("\n")) console.log(text.slice(0, -1));
+    return;
+  }
+  let bytes = encoder.encode(text);
+  try {
+    while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+function isTerminal(): boolean {
+  return typeof Deno !== "undefined" && !Deno.noColor && Deno.stdout.isTerminal();
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    return 80;
+  }
+}

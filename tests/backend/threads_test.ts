@@ -1,0 +1,104 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { selectBackend } from "../../mod.ts";
+
+const granted = (await Promise.all([
+  Deno.permissions.query({ name: "read" }),
+  Deno.permissions.query({ name: "run" }),
+])).every(({ state }) => state === "granted");
+
+const root = new URL("../../", import.meta.url).href;
+
+/** Trains a small convolutional network for some steps; prints what its weights add up to, bitwise. */
+const training = `
+  const layers = [
+    tf.layers.conv2d({ inputShape: [17, 17, 3], filters: 20, kernelSize: 3, activation: "relu" }),
+    tf.layers.conv2d({ filters: 24, kernelSize: 3, padding: "same", activation: "relu" }),
+    tf.layers.maxPooling2d({ poolSize: 2 }),
+    tf.layers.conv2d({ filters: 19, kernelSize: 2, strides: 2, activation: "relu" }),
+    tf.layers.flatten(),
+    tf.layers.dense({ units: 301, activation: "relu" }),
+    tf.layers.dense({ units: 10 }),
+  ];
+  const model = tf.sequential({ layers });
+  model.setWeights(model.getWeights().map(({ shape, size }, i) =>
+    tf.tensor(Array.from({ length: size }, (_, j) => Math.cos(i + j) * 0.1), shape)));
+  const x = tf.tensor(Array.from({ length: 32 * 867 }, (_, i) => Math.sin(i * i)), [32, 17, 17, 3]);
+  const y = tf.range(0, 32, 1, "int32").mod(tf.scalar(10, "int32"));
+  const optimizer = adam(1e-3);
+  for (let i = 0; i < 5; i++) optimizer.minimize(() => crossEntropy(model.apply(x, { training: true }), y));
+  const sums = model.getWeights().map((weight) =>
+    new Int32Array(weight.dataSync().buffer).reduce((sum, bits) => (sum * 31 + bits) | 0, 0));
+  console.log(sums.join());
+`;
+
+/** Runs code in a process of its own, which is ended if it hangs. */
+async function run(code: string): Promise<{ out: string; err: string; ended: boolean }> {
+  const source = `import { adam, crossEntropy, selectBackend, tf } from "${root}mod.ts"; ${code}`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "--no-prompt", "--quiet", "--allow-read", "-"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(source));
+  await writer.close();
+  let ended = true;
+  const timer = setTimeout(() => {
+    ended = false;
+    child.kill();
+  }, 60_000);
+  const { stdout, stderr } = await child.output();
+  clearTimeout(timer);
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { out: decode(stdout), err: decode(stderr), ended };
+}
+
+const select = (threads: number) =>
+  `console.error((await selectBackend({ prefer: "wasm", threads: ${threads}, quiet: true })).reason);`;
+
+Deno.test("threads compute the very bits that one computes, and let the process end", {
+  ignore: !granted,
+}, async () => {
+  const [one, two, three] = await Promise.all([1, 2, 3].map((n) => run(select(n) + training)));
+  assertMatch(two.err, /relaxed SIMD, 2 threads/);
+  assertMatch(one.out, /^-?\d+(,-?\d+){9}\n$/);
+  assertEquals(two.out, one.out);
+  assertEquals(three.out, one.out);
+  assert(one.ended && two.ended && three.ended, "a process hung");
+});
+
+Deno.test("a thread that dies is an error, not a hang", { ignore: !granted }, async () => {
+  const { out, err, ended } = await run(`
+    ${select(2)}
+    const { Threads } = await import("${root}src/backend/threads.ts");
+    // Called with an address outside the heap, the thread fails as it would without memory.
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true });
+    const { shareMemory } = await import("${root}src/backend/share_memory.ts");
+    const builds = await import("${root}src/backend/kernels.generated.ts");
+    const module = new WebAssembly.Module(shareMemory(Uint8Array.fromBase64(builds.simd)));
+    const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
+    const pool = await Threads.start(1, exports, module, memory);
+    pool.begin(0, "sumColumns", [0, 1, 1, 2 ** 31, 0]);
+    try { pool.finish(0); } catch (error) { console.log(error.message); }
+  `);
+  assertEquals(out, "Cannot go on computing as thread 1 failed in a kernel\n", err);
+  assert(ended);
+});
+
+Deno.test("selectBackend() refuses numbers of threads that make no sense, and latecomers", {
+  ignore: !granted,
+}, async () => {
+  await assertRejects(
+    () => selectBackend({ prefer: "wasm", threads: 0 }),
+    RangeError,
+    "threads must be an integer >= 1: current value is 0",
+  );
+  await selectBackend({ prefer: "wasm", quiet: true });
+  await assertRejects(
+    () => selectBackend({ prefer: "wasm", threads: 2 }),
+    Error,
+    "threads must be asked for when WebAssembly is first selected",
+  );
+});

@@ -1,0 +1,182 @@
+/**
+ * Training speed against tfjs's own kernels and, where it is installed, PyTorch.
+ *
+ * All variants take turns, each in a process of its own, so that a busy machine slows all of them.
+ * `--json` prints JSON, `--rounds n` sets the number of turns, `--models a,b` what is trained.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { TextLineStream } from "./lines.ts";
+import { models } from "./models.ts";
+import type { Variant } from "./training_worker.ts";
+
+const { values } = parseArgs({
+  args: Deno.args,
+  options: {
+    json: { type: "boolean" },
+    rounds: { type: "string", default: "15" },
+    models: { type: "string", default: "mlp,cnn,tiny" },
+  },
+});
+
+/** Steps a turn: less than a tenth of a second of the fastest. */
+const steps: Record<string, number> = { mlp: 30, cnn: 3, tiny: 200 };
+
+interface Contender {
+  name: string;
+  command: string[];
+  /** What it trains. */
+  models: string[];
+}
+
+const python = "/usr/bin/python3";
+const folder = new URL("./", import.meta.url).pathname;
+
+function deno(name: string, variant: Variant, trains: string[]): Contender {
+  const command = [
+    Deno.execPath(),
+    "run",
+    "-A",
+    `${folder}training_worker.ts`,
+    JSON.stringify(variant),
+  ];
+  return { name, command, models: trains };
+}
+
+function torch(threads: number): Contender {
+  return {
+    name: `torch, ${threads} thread${threads > 1 ? "s" : ""}`,
+    command: [python, `${folder}torch_worker.py`, String(threads)],
+    models: Object.keys(models),
+  };
+}
+
+async function hasTorch(): Promise<boolean> {
+  try {
+    const { success } = await new Deno.Command(python, {
+      args: ["-c", "import torch"],
+      stderr: "null",
+    })
+      .output();
+    return success;
+  } catch {
+    return false;
+  }
+}
+
+const withTorch = await hasTorch();
+const all = Object.keys(models);
+const learner = { loop: "learner", parts: "ours" } as const;
+const contenders: Contender[] = [
+  deno("Trainchart, 1 thread", { kernels: "ours", ...learner }, all),
+  deno("Trainchart, 2 threads", { kernels: "ours", ...learner, threads: 2 }, all),
+  deno("tfjs adam and loss, our kernels", { kernels: "ours", loop: "learner", parts: "tfjs" }, all),
+  deno("plain loop, our kernels", { kernels: "ours", loop: "plain", parts: "ours" }, all),
+  ...withTorch ? [torch(1), torch(2)] : [],
+  // Convolutions do not train on tfjs's wasm; on cpu a step takes many seconds.
+  deno("tfjs loop, stock wasm", { kernels: "wasm", loop: "plain", parts: "tfjs" }, ["mlp", "tiny"]),
+  deno("tfjs fit, stock wasm", { kernels: "wasm", loop: "fit", parts: "tfjs" }, ["mlp", "tiny"]),
+  deno("tfjs fit, cpu", { kernels: "cpu", loop: "fit", parts: "tfjs" }, ["mlp", "tiny"]),
+];
+
+/** A worker that is running: ask it for a turn. */
+function start({ command: [program, ...args] }: Contender) {
+  const child = new Deno.Command(program, {
+    args,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  })
+    .spawn();
+  const writer = child.stdin.getWriter();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())
+    .getReader();
+  return {
+    async turn(model: string, count: number): Promise<number> {
+      await writer.write(new TextEncoder().encode(`${model} ${count}\n`));
+      const { value } = await lines.read();
+      return Number(value);
+    },
+    async stop(): Promise<void> {
+      await writer.close();
+      await child.status;
+    },
+  };
+}
+
+function median(numbers: number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
+/** One row of the table. */
+interface Row {
+  model: string;
+  variant: string;
+  /** Milliseconds a step. */
+  median: number;
+  best: number;
+  examplesPerSecond: number;
+  /** Medians of the ratios of each round, against each baseline; and ratios of the best. */
+  ratios: Record<string, { median: number; best: number }>;
+}
+
+const baselines = [
+  "torch, 1 thread",
+  "torch, 2 threads",
+  "tfjs fit, stock wasm",
+  "tfjs loop, stock wasm",
+];
+const rows: Row[] = [];
+const workers = contenders.map((contender) => ({ ...contender, ...start(contender) }));
+for (const model of values.models!.split(",")) {
+  const taking = workers.filter((worker) => worker.models.includes(model));
+  const times = new Map<string, number[]>(taking.map(({ name }) => [name, []]));
+  for (const { turn } of taking) await turn(model, steps[model]);
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (const { name, turn } of taking) times.get(name)!.push(await turn(model, steps[model]));
+  }
+  for (const [variant, own] of times) {
+    const ratios: Row["ratios"] = {};
+    for (const baseline of baselines) {
+      const theirs = times.get(baseline);
+      if (!theirs) continue;
+      ratios[baseline] = {
+        median: median(own.map((time, round) => time / theirs[round])),
+        best: Math.min(...own) / Math.min(...theirs),
+      };
+    }
+    const typical = median(own);
+    rows.push({
+      ...{ model, variant, median: typical, best: Math.min(...own), ratios },
+      examplesPerSecond: models[model].batch / typical * 1000,
+    });
+  }
+}
+for (const { stop } of workers) await stop();
+
+if (values.json) console.log(JSON.stringify({ rounds: Number(values.rounds), rows }, null, 2));
+else {
+  const shown = baselines.filter((baseline) => rows.some(({ ratios }) => baseline in ratios));
+  console.log(
+    `| model | variant | ms a step, median (best) | examples/s | ${
+      shown.map((baseline) => `against ${baseline}, median (best)`).join(" | ")
+    } |`,
+  );
+  console.log(`|${"---|".repeat(4 + shown.length)}`);
+  for (const { model, variant, median, best, examplesPerSecond, ratios } of rows) {
+    const cells = shown.map((baseline) => {
+      const ratio = ratios[baseline];
+      return ratio ? `${ratio.median.toFixed(2)} (${ratio.best.toFixed(2)})` : "";
+    });
+    console.log(
+      `| ${model} | ${variant} | ${median.toFixed(2)} (${best.toFixed(2)}) | ${
+        examplesPerSecond.toFixed(0)
+      } | ${cells.join(" | ")} |`,
+    );
+  }
+  if (!withTorch) {
+    console.log("\nPyTorch is not installed: apt-get install python3-torch libopenblas0");
+  }
+}

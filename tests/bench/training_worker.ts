@@ -1,0 +1,96 @@
+/**
+ * Trains one model after another in a process of its own, on command: reads lines of a model and a
+ * number of steps, and answers each with milliseconds a step.
+ *
+ * @module
+ */
+import { TextLineStream } from "./lines.ts";
+import { adam, crossEntropy, Learner, selectBackend, tf } from "../../mod.ts";
+import { models } from "./models.ts";
+
+/** How a worker trains. */
+export interface Variant {
+  /** `ours`, or the backend with tfjs's own kernels. */
+  kernels: "ours" | "wasm" | "cpu";
+  /** A Learner, a plain loop, or tfjs's `model.fit`. */
+  loop: "learner" | "plain" | "fit";
+  /** Our optimizer and loss, or those of tfjs. */
+  parts: "ours" | "tfjs";
+  threads?: number;
+}
+
+const { kernels, loop, parts, threads } = JSON.parse(Deno.args[0]) as Variant;
+
+if (kernels === "ours") await selectBackend({ prefer: "wasm", threads, quiet: true });
+else {
+  if (kernels === "wasm") await import("../../src/deps/tfjs_wasm.ts");
+  await tf.setBackend(kernels);
+}
+
+type Steps = (count: number) => Promise<void>;
+
+/** Builds a model, and how to train it for some steps. */
+function prepare(name: string): Steps {
+  const { shape, classes, batch, build } = models[name];
+  const model = build();
+  const data = tf.randomNormal([batch, ...shape]);
+  const labels = tf.tensor1d(Array.from({ length: batch }, (_, i) => i % classes), "int32");
+  const onehot = tf.oneHot(labels, classes).toFloat();
+  if (loop === "fit") {
+    model.compile({
+      optimizer: tf.train.adam(1e-3),
+      loss: (y, x) => tf.losses.softmaxCrossEntropy(y, x),
+    });
+    return async (count) => {
+      const [many, answers] = [data, onehot].map((tensor) => tf.concat(Array(count).fill(tensor)));
+      await model.fit(many, answers, {
+        batchSize: batch,
+        shuffle: false,
+        verbose: 0,
+        yieldEvery: "never",
+      });
+      tf.dispose([many, answers]);
+    };
+  }
+  const optimizer = parts === "ours" ? adam(1e-3) : tf.train.adam(1e-3);
+  const [lossFunction, answers] = parts === "ours"
+    ? [crossEntropy, labels]
+    : [(x: tf.Tensor, y: tf.Tensor) => tf.losses.softmaxCrossEntropy(y, x).asScalar(), onehot];
+  if (loop === "learner") {
+    // Every batch is the Learner's own, to dispose.
+    const batches = function* (count: number) {
+      for (let i = 0; i < count; i++) {
+        yield [data.clone(), answers.clone()] as [tf.Tensor, tf.Tensor];
+      }
+    };
+    return async (count) => {
+      const dataloaders = { train: { [Symbol.iterator]: () => batches(count) } };
+      await new Learner({ model, optimizer, lossFunction, dataloaders }).train();
+    };
+  }
+  return async (count) => {
+    let last: tf.Scalar | null = null;
+    for (let i = 0; i < count; i++) {
+      last?.dispose();
+      last = optimizer.minimize(
+        () => lossFunction(model.apply(data, { training: true }) as tf.Tensor, answers),
+        true,
+      );
+    }
+    await last?.data();
+    last?.dispose();
+  };
+}
+
+const prepared = new Map<string, Steps>();
+const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream()).pipeThrough(
+  new TextLineStream(),
+);
+for await (const line of lines) {
+  const [name, count] = line.split(" ");
+  let train = prepared.get(name);
+  if (!train) prepared.set(name, train = prepare(name));
+  const start = performance.now();
+  await train(Number(count));
+  console.log((performance.now() - start) / Number(count));
+}

@@ -31,6 +31,7 @@ export {
   Callback,
   type CallbackLike,
   type Hooks,
+  type Stateful,
 } from "./src/callbacks/callback.ts";
 export { type MeasuredPhase, Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { ProgressBar } from "./src/callbacks/progress_bar.ts";
@@ -108,3 +109,6 @@ export type { HeaderEntry } from "./src/io/safetensors_header.ts";
 export { StorageError, type StorageProblem } from "./src/io/storage_error.ts";
 export { toTensor } from "./src/io/to_tensor.ts";
 export { writeSafetensors } from "./src/io/write_safetensors.ts";
+export { loadCheckpoint } from "./src/io/load_checkpoint.ts";
+export type { ModelStructure, RunCheckpoint } from "./src/io/run_checkpoint.ts";
+export { saveCheckpoint } from "./src/io/save_checkpoint.ts";

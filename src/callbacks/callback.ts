@@ -72,8 +72,23 @@ export interface Hooks {
   onError?(learner: AnyLearner): void | Promise<void>;
 }
 
+/** What a callback has that remembers something from batch to batch. */
+export interface Stateful {
+  /**
+   * All that it remembers, for a checkpoint: data, of which tensors (which stay the callback's)
+   * and typed arrays may be a part.
+   */
+  state?(): unknown;
+  /**
+   * Goes on from what {@linkcode Stateful.state} returned, before a run is resumed. Tensors in
+   * it are now the callback's.
+   */
+  // deno-lint-ignore no-explicit-any -- each callback knows its own state
+  restore?(state: any): void | Promise<void>;
+}
+
 /** Anything with hooks: an object literal, or an instance of {@linkcode Callback}. */
-export interface CallbackLike extends Hooks {
+export interface CallbackLike extends Hooks, Stateful {
   /** What it is called in messages. Default: the name of its class. */
   readonly name?: string;
   /** Hooks run in ascending priority, ties in order of addition. Default: 0. */
@@ -108,7 +123,7 @@ export abstract class Callback implements CallbackLike {
   priority = 0;
 }
 /** Merged into the class, so that `override` knows the hooks. */
-export interface Callback extends Hooks {}
+export interface Callback extends Hooks, Stateful {}
 
 /** What a callback is called in messages. */
 export function nameOf(callback: CallbackLike): string {

@@ -7,11 +7,16 @@ import { toTensor } from "./to_tensor.ts";
  *
  * @param json The JSON.
  * @param tensors The values of its tensors and typed arrays, by name.
+ * @param rename What to call the members of its objects. Default: as they were.
  * @returns The state; its tensors are new and the caller's.
  * @throws {StorageError} If a tensor is missing.
  */
-export function decodeState(json: unknown, tensors: ReadonlyMap<string, HostTensor>): unknown {
-  const decode = (json: unknown) => decodeState(json, tensors);
+export function decodeState(
+  json: unknown,
+  tensors: ReadonlyMap<string, HostTensor>,
+  rename: (key: string) => string = (key) => key,
+): unknown {
+  const decode = (json: unknown) => decodeState(json, tensors, rename);
   const pairs = (list: unknown) =>
     (list as [unknown, unknown][]).map(([key, value]) => [decode(key), decode(value)] as const);
   if (typeof json !== "object" || json === null) return json;
@@ -34,7 +39,7 @@ export function decodeState(json: unknown, tensors: ReadonlyMap<string, HostTens
     case "$object":
       return Object.fromEntries(pairs(value) as [string, unknown][]);
     default:
-      return Object.fromEntries(entries.map(([key, inner]) => [key, decode(inner)]));
+      return Object.fromEntries(entries.map(([key, inner]) => [rename(key), decode(inner)]));
   }
 }
 

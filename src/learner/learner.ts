@@ -9,7 +9,10 @@ import type { RunActor, RunEvent } from "./run_actor.ts";
 import type { TrainResult } from "./train_result.ts";
 import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
 import type { Model } from "./model.ts";
-import { type Failure, joinOutputs, Run } from "./run.ts";
+import { type Failure, joinOutputs, Run, type RunState } from "./run.ts";
+import { restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
+import { loadCheckpoint } from "../io/load_checkpoint.ts";
+import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import { Slots } from "./slots.ts";
 import type { Loader } from "./loader_reader.ts";
 import { learningRateOf, setLearningRate } from "./learning_rate.ts";
@@ -186,8 +189,9 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * @throws whatever a callback, the model, the loss, the optimizer or a loader threw.
    */
   async train(options: TrainOptions = {}): Promise<TrainResult> {
-    const { epochs = 1, validationEpochs = 1, learningRate } = options;
+    const { epochs = 1, validationEpochs = 1, learningRate, from } = options;
     this.#check("train", { epochs, validationEpochs, learningRate });
+    if (from !== undefined) return await this.#resume(from, options);
     this.epochs = epochs;
     this.validationEpochs = validationEpochs;
     if (learningRate !== undefined) this.learningRate = learningRate;
@@ -196,6 +200,41 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     this.trainLoss = this.validationLoss = this.testLoss = NaN;
     const outcome = await this.#go("train", options);
     return this.#result(outcome);
+  }
+
+  /**
+   * Takes the whole of a training's state: between any two batches, so that
+   * `train({ from: checkpoint })` goes on as if nothing had happened, bit for bit where there is a
+   * `seed`.
+   *
+   * @returns Plain data, off the device.
+   * @throws {Error} If no training is in an after hook or paused: in the middle of a batch there is
+   *   no state that another process could go on from.
+   */
+  async checkpoint(): Promise<RunCheckpoint> {
+    if (this.#running && this.#run!.job === "train") {
+      return await takeCheckpoint(this.#self, this.#run!);
+    }
+    throw new Error(
+      `Cannot take a checkpoint as a training must be under way: current phase is "${this.phase}"`,
+    );
+  }
+
+  /**
+   * Goes on with the training that a file was saved in, in this process or in another.
+   *
+   * @param path What `saveCheckpoint()` or the Checkpoint callback wrote.
+   * @param options The same as when it began.
+   * @param run What is to be different: `epochs`, `signal`. Default: nothing.
+   * @returns How it ended.
+   * @throws {StorageError} If the file is damaged, or of another model.
+   */
+  static async resume<Data, Labels, Predictions>(
+    path: string | URL,
+    options: LearnerOptions<Data, Labels, Predictions>,
+    run: Omit<TrainOptions, "from"> = {},
+  ): Promise<TrainResult> {
+    return await new Learner(options).train({ ...run, from: path });
   }
 
   /** Validates, and nothing else. */
@@ -282,13 +321,44 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     checkStart(job, this as Learner<unknown, unknown, unknown>, options);
   }
 
-  async #go(job: Job, { signal, inspect }: RunOptions, input?: Loader): Promise<Outcome> {
-    const self = this as unknown as Learner<unknown, unknown, unknown>;
-    const run = new Run(self, this.#slots, { inspect: inspect as never, input });
+  async #resume(from: RunCheckpoint | string | URL, options: TrainOptions): Promise<TrainResult> {
+    this.#running = true;
+    let state;
+    try {
+      const plain = typeof from === "string" || from instanceof URL;
+      const checkpoint = plain ? await loadCheckpoint(from) : from;
+      state = await restoreCheckpoint(this.#self, checkpoint);
+    } finally {
+      this.#running = false;
+    }
+    const { epochs, validationEpochs, learningRate } = options;
+    if (epochs !== undefined) this.epochs = epochs;
+    if (validationEpochs !== undefined) this.validationEpochs = validationEpochs;
+    if (learningRate !== undefined) this.learningRate = learningRate;
+    return this.#result(await this.#go("train", options, undefined, state));
+  }
+
+  get #self(): Learner<unknown, unknown, unknown> {
+    return this as unknown as Learner<unknown, unknown, unknown>;
+  }
+
+  async #go(
+    job: Job,
+    { signal, inspect }: RunOptions,
+    input?: Loader,
+    from?: RunState,
+  ): Promise<Outcome> {
+    const run = new Run(this.#self, this.#slots, {
+      job,
+      inspect: inspect as never,
+      input,
+      from: from?.pump,
+    });
     this.#run = run;
     this.#running = true;
     const abort = () => this.cancel("train", describeReason(signal!.reason));
     try {
+      if (from) await run.restore(from);
       run.pump.start(job);
       signal?.addEventListener("abort", abort, { once: true });
       if (signal?.aborted) abort();

@@ -112,3 +112,4 @@ export { writeSafetensors } from "./src/io/write_safetensors.ts";
 export { loadCheckpoint } from "./src/io/load_checkpoint.ts";
 export type { ModelStructure, RunCheckpoint } from "./src/io/run_checkpoint.ts";
 export { saveCheckpoint } from "./src/io/save_checkpoint.ts";
+export { Checkpoint, type CheckpointOptions } from "./src/callbacks/checkpoint.ts";

@@ -5,6 +5,7 @@
  */
 import { closest } from "../deps/levenshtein.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
+import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import type { Learner } from "../learner/learner.ts";
 
 /** A Learner of batches of any kind: a callback serves them all. */
@@ -85,6 +86,8 @@ export interface Stateful {
    */
   // deno-lint-ignore no-explicit-any -- each callback knows its own state
   restore?(state: any): void | Promise<void>;
+  /** Asked by `train()` without `from`, before anything is done: what to go on from, if at all. */
+  resumeFrom?(): Promise<RunCheckpoint | undefined>;
 }
 
 /** Anything with hooks: an object literal, or an instance of {@linkcode Callback}. */

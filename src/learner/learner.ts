@@ -166,7 +166,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
 
   /** Aborts when the innermost phase that is open now is cut short: for `fetch` in a hook. */
   get signal(): AbortSignal {
-    return this.#running ? this.#run!.pump.signal : new AbortController().signal;
+    return this.#running && this.#run ? this.#run.pump.signal : new AbortController().signal;
   }
 
   /** All that was thrown in this run; the first is what `train()` rejects with. */
@@ -192,6 +192,9 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     const { epochs = 1, validationEpochs = 1, learningRate, from } = options;
     this.#check("train", { epochs, validationEpochs, learningRate });
     if (from !== undefined) return await this.#resume(from, options);
+    const asked = this.callbacks.filter((callback) => callback.resumeFrom);
+    const found = asked.length > 0 ? await this.#find(asked) : undefined;
+    if (found) return await this.#resume(found, options);
     this.epochs = epochs;
     this.validationEpochs = validationEpochs;
     if (learningRate !== undefined) this.learningRate = learningRate;
@@ -212,8 +215,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    *   no state that another process could go on from.
    */
   async checkpoint(): Promise<RunCheckpoint> {
-    if (this.#running && this.#run!.job === "train") {
-      return await takeCheckpoint(this.#self, this.#run!);
+    if (this.#running && this.#run?.job === "train") {
+      return await takeCheckpoint(this.#self, this.#run);
     }
     throw new Error(
       `Cannot take a checkpoint as a training must be under way: current phase is "${this.phase}"`,
@@ -299,7 +302,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   can(event: RunEvent): boolean {
     const checked = eventOf(event);
-    return this.#running && this.#run!.pump.can(checked);
+    return this.#running && this.#run?.pump.can(checked) === true;
   }
 
   /** The mean loss of the pass so far. This reads the device: not for every batch. */
@@ -308,7 +311,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   }
 
   #request(event: ReturnType<typeof eventOf>, reason?: string): boolean {
-    return this.#running && this.#run!.pump.request(event, reason);
+    return this.#running && this.#run?.pump.request(event, reason) === true;
   }
 
   #check(job: Job, options?: Pick<TrainOptions, "epochs" | "validationEpochs" | "learningRate">) {
@@ -319,6 +322,19 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
       );
     }
     checkStart(job, this as Learner<unknown, unknown, unknown>, options);
+  }
+
+  /** What the first callback that knows of a checkpoint would go on from. */
+  async #find(callbacks: CallbackLike[]): Promise<RunCheckpoint | undefined> {
+    this.#running = true;
+    try {
+      for (const callback of callbacks) {
+        const found = await callback.resumeFrom!();
+        if (found) return found;
+      }
+    } finally {
+      this.#running = false;
+    }
   }
 
   async #resume(from: RunCheckpoint | string | URL, options: TrainOptions): Promise<TrainResult> {

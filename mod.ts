@@ -113,3 +113,9 @@ export { loadCheckpoint } from "./src/io/load_checkpoint.ts";
 export type { ModelStructure, RunCheckpoint } from "./src/io/run_checkpoint.ts";
 export { saveCheckpoint } from "./src/io/save_checkpoint.ts";
 export { Checkpoint, type CheckpointOptions } from "./src/callbacks/checkpoint.ts";
+
+// Models in and out
+export { exportModel } from "./src/io/export_model.ts";
+export { fileHandler } from "./src/io/file_handler.ts";
+export { loadWeights, type LoadWeightsOptions } from "./src/io/load_weights.ts";
+export { saveWeights } from "./src/io/save_weights.ts";

@@ -126,8 +126,10 @@ export class SafetensorsFile {
     }
     const { size } = await this.#file.stat();
     const hash = await sha256();
+    const chunk = new Uint8Array(Math.min(CHUNK, size));
     for (let begin = 0; begin < size; begin += CHUNK) {
-      const bytes = await readAt(this.#file, begin, Math.min(CHUNK, size - begin), path);
+      const bytes = chunk.subarray(0, size - begin);
+      await readInto(bytes, this.#file, begin, path);
       if (begin === 0) bytes.fill(0x30, CHECKSUM_AT, CHECKSUM_AT + CHECKSUM_LENGTH);
       hash.update(bytes);
     }
@@ -156,11 +158,21 @@ async function readAt(
   path: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
+  await readInto(bytes, file, begin, path);
+  return bytes;
+}
+
+async function readInto(
+  bytes: Uint8Array,
+  file: Deno.FsFile,
+  begin: number,
+  path: string,
+): Promise<void> {
+  const { length } = bytes;
   await file.seek(begin, Deno.SeekMode.Start);
   for (let done = 0; done < length;) {
     const read = await file.read(bytes.subarray(done, done + CHUNK));
     if (read === null) throw damaged(path, `it must have ${length} bytes from byte ${begin} on`);
     done += read;
   }
-  return bytes;
 }

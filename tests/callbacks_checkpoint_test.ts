@@ -183,6 +183,35 @@ testIn(
   },
 );
 
+Deno.test("Checkpoint in a folder that cannot be written goes on, and says so", {
+  ignore: write !== "granted" || Deno.build.os !== "linux",
+}, async () => {
+  const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
+  const learner = learnerOf([new Checkpoint("/proc/run", { ...ALL, warn })]);
+  assertEquals((await learner.train()).status, "completed");
+  assert(warnings[0].startsWith("Could not save a checkpoint in /proc/run"), warnings[0]);
+});
+
+testIn("Checkpoint on a small tmpfs that fills up keeps what is saved", async (folder) => {
+  if (run !== "granted") return;
+  await Deno.mkdir(folder);
+  const mount = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder];
+  const mounted = await new Deno.Command("mount", { args: mount, stderr: "null" }).output()
+    .then(({ success }) => success, () => false);
+  if (!mounted) return; // only root may; the writer that fails is tested anyway
+  try {
+    const warnings: string[] = [];
+    const warn = (message: string) => void warnings.push(message);
+    const learner = learnerOf([new Checkpoint(folder, { ...ALL, warn })]);
+    assertEquals((await learner.train({ epochs: 9 })).status, "completed");
+    assert(warnings.length > 0 && names(folder).length > 1);
+    for (const name of names(folder)) await loadCheckpoint(`${folder}/${name}`);
+  } finally {
+    await new Deno.Command("umount", { args: [folder] }).output();
+  }
+});
+
 testIn("Checkpoint saves nothing of a validation alone", async (folder) => {
   const learner = learnerOf([new Checkpoint(folder, { best: 1, every: { minutes: 1e-9 } })]);
   await learner.validate();

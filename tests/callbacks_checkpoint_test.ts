@@ -52,8 +52,12 @@ const ALL: CheckpointOptions = { every: { batches: 1 }, last: 99, signals: false
 
 testIn("Checkpoint saves every n batches and at the end, and keeps the last k", async (folder) => {
   const checkpoint = new Checkpoint(folder, { every: { batches: 2 }, last: 2 });
+  await Deno.mkdir(folder);
+  const older = "00000000-train-epoch-0000-batch-000001.safetensors";
+  await Deno.writeTextFile(`${folder}/${older}`, "of another run");
   await learnerOf([checkpoint]).train({ epochs: 2 });
   assertEquals(names(folder), [
+    older,
     "00000003-train-epoch-0001-batch-000003.safetensors",
     "00000004-train-epoch-0002-batch-000003.safetensors",
   ]);

@@ -63,6 +63,8 @@ export class Checkpoint extends Callback {
   readonly #options: Required<CheckpointOptions>;
   /** Files with what was measured then, the best first. */
   #best: Ranked[] = [];
+  /** What this run has saved, oldest first: nothing else is ever removed. */
+  #own: string[] = [];
   #batches = 0;
   /** Whether a training is under way, and not a validation or a test alone. */
   #training = false;
@@ -117,13 +119,14 @@ export class Checkpoint extends Callback {
 
   /** What it remembers: which files are the best. */
   override state(): unknown {
-    return { best: this.#best, batches: this.#batches };
+    return { best: this.#best, own: this.#own, batches: this.#batches };
   }
 
   /** Goes on in another process. */
   override restore(state: unknown): void {
-    const { best, batches } = state as { best: Ranked[]; batches: number };
+    const { best, own, batches } = state as { best: Ranked[]; own: string[]; batches: number };
     this.#best = best;
+    this.#own = own;
     this.#batches = batches;
     this.#training = true;
   }
@@ -131,6 +134,7 @@ export class Checkpoint extends Callback {
   /** Begins anew. */
   override beforeTrain(learner: AnyLearner): void {
     this.#best = [];
+    this.#own = [];
     this.#batches = 0;
     this.#training = true;
     this.#saved = performance.now();
@@ -211,8 +215,9 @@ export class Checkpoint extends Callback {
       const error = failures.length > 0 ? "failed" : null;
       const name = checkpointName(number, { phase, epoch, batch: batchIndex + 1, error });
       if (value !== undefined) this.#rank(name, value);
+      this.#own = [...this.#own, name];
       const checkpoint = await learner.checkpoint();
-      this.#writing = this.#write(name, checkpoint, names).catch((error) => this.#failed(error));
+      this.#writing = this.#write(name, checkpoint).catch((error) => this.#failed(error));
     } catch (error) {
       if (!(error instanceof Deno.errors.NotADirectory)) throw error;
       this.#failed(error);
@@ -220,21 +225,17 @@ export class Checkpoint extends Callback {
     }
   }
 
-  async #write(name: string, checkpoint: RunCheckpoint, older: string[]): Promise<void> {
+  async #write(name: string, checkpoint: RunCheckpoint): Promise<void> {
     await Deno.mkdir(this.folder, { recursive: true });
     await saveCheckpoint(`${this.folder}/${name}`, checkpoint);
-    const kept = new Set([...this.#best.map(({ name }) => name), ...this.#newest(older, name)]);
-    for (const old of older) {
-      if (kept.has(old)) continue;
+    const newest = this.#own.slice(-this.#options.last);
+    const kept = new Set([...newest, ...this.#best.map(({ name }) => name), name]);
+    for (const old of this.#own.filter((name) => !kept.has(name))) {
       await Deno.remove(`${this.folder}/${old}`).catch((error) => {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
       });
     }
-  }
-
-  #newest(older: string[], name: string): string[] {
-    const resumable = [...older, name].filter((name) => !parseCheckpointName(name)!.failed);
-    return [...resumable.slice(-this.#options.last), name];
+    this.#own = this.#own.filter((name) => kept.has(name));
   }
 
   #rank(name: string, value: number): void {

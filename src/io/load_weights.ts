@@ -40,7 +40,8 @@ const PYTORCH: readonly (readonly [string, readonly string[]])[] = [
  * Loads weights from a safetensors file, of ours or of anybody's.
  *
  * Tensors are found by name: `dense/kernel`, in PyTorch's layout also `dense.weight`, where
- * `num_batches_tracked` is not needed. Nothing is changed unless everything fits.
+ * `num_batches_tracked` is not needed. A dense layer right after a flattened image sees its inputs in
+ * another order here, [height, width, channels], which no map of axes can mend. Nothing is changed unless everything fits.
  *
  * @param model Whose weights to set.
  * @param path A path, or a `file:` URL.

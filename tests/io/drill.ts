@@ -62,14 +62,22 @@ async function attempt(folder: string, killAfter: number | undefined): Promise<s
   let output = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     output += text;
-    if (killAfter !== undefined) timer ??= setTimeout(() => child.kill("SIGKILL"), killAfter);
+    if (killAfter !== undefined) timer ??= setTimeout(() => kill(child), killAfter);
   }
-  const { signal, success } = await child.status;
   clearTimeout(timer);
+  const { signal, success } = await child.status;
   const error = await new Response(child.stderr).text();
   if (signal === "SIGKILL") return undefined;
   if (!success) throw new Error(error);
   return output.replace(STARTED, "");
+}
+
+function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // it has just ended by itself
+  }
 }
 
 if (import.meta.main) {

@@ -32,6 +32,7 @@ export {
   Callback,
   type CallbackLike,
   type Hooks,
+  type Stateful,
 } from "./src/callbacks/callback.ts";
 export { type MeasuredPhase, Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { ProgressBar } from "./src/callbacks/progress_bar.ts";
@@ -181,3 +182,22 @@ export {
   SlotOptimizer,
   type UpdateAttributes,
 } from "./src/optimizers/slot_optimizer.ts";
+
+// Files
+export { type Dtype, DTYPES } from "./src/io/dtypes.ts";
+export type { HostTensor, HostValues } from "./src/io/host_tensor.ts";
+export { SafetensorsFile } from "./src/io/safetensors_file.ts";
+export type { HeaderEntry } from "./src/io/safetensors_header.ts";
+export { StorageError, type StorageProblem } from "./src/io/storage_error.ts";
+export { toTensor } from "./src/io/to_tensor.ts";
+export { writeSafetensors } from "./src/io/write_safetensors.ts";
+export { loadCheckpoint } from "./src/io/load_checkpoint.ts";
+export type { ModelStructure, RunCheckpoint } from "./src/io/run_checkpoint.ts";
+export { saveCheckpoint } from "./src/io/save_checkpoint.ts";
+export { Checkpoint, type CheckpointOptions } from "./src/callbacks/checkpoint.ts";
+
+// Models in and out
+export { exportModel } from "./src/io/export_model.ts";
+export { fileHandler } from "./src/io/file_handler.ts";
+export { loadWeights, type LoadWeightsOptions } from "./src/io/load_weights.ts";
+export { saveWeights } from "./src/io/save_weights.ts";

@@ -5,6 +5,7 @@
  */
 import { closest, distance } from "../deps/levenshtein.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
+import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import type { Learner } from "../learner/learner.ts";
 import type { Watch } from "./watch.ts";
 
@@ -73,8 +74,25 @@ export interface Hooks {
   onError?(learner: AnyLearner): void | Promise<void>;
 }
 
+/** What a callback has that remembers something from batch to batch. */
+export interface Stateful {
+  /**
+   * All that it remembers, for a checkpoint: data, of which tensors (which stay the callback's)
+   * and typed arrays may be a part.
+   */
+  state?(): unknown;
+  /**
+   * Goes on from what {@linkcode Stateful.state} returned, before a run is resumed. Tensors in
+   * it are now the callback's.
+   */
+  // deno-lint-ignore no-explicit-any -- each callback knows its own state
+  restore?(state: any): void | Promise<void>;
+  /** Asked by `train()` without `from`, before anything is done: what to go on from, if at all. */
+  resumeFrom?(): Promise<RunCheckpoint | undefined>;
+}
+
 /** Anything with hooks: an object literal, or an instance of {@linkcode Callback}. */
-export interface CallbackLike extends Hooks {
+export interface CallbackLike extends Hooks, Stateful {
   /** Looks at every call of a hook, of whichever callback, and at every task of the Learner. */
   watch?: Watch;
   /** What it is called in messages. Default: the name of its class. */
@@ -118,7 +136,7 @@ export abstract class Callback implements CallbackLike {
   priority = 0;
 }
 /** Merged into the class, so that `override` knows the hooks. */
-export interface Callback extends Hooks {}
+export interface Callback extends Hooks, Stateful {}
 
 /** What a callback is called in messages. */
 export function nameOf(callback: CallbackLike): string {

@@ -112,7 +112,7 @@ export class EarlyStopping extends Callback {
   }
 
   /** What it remembers, for a checkpoint; the tensors stay its own. */
-  state(): unknown {
+  override state(): unknown {
     const { best } = this.#monitor;
     return {
       best: Number.isNaN(best) ? null : best,
@@ -123,7 +123,7 @@ export class EarlyStopping extends Callback {
   }
 
   /** Goes on from a checkpoint, whose tensors are now its own. */
-  restore(state: unknown): void {
+  override restore(state: unknown): void {
     const { best, bestEpoch, waited, weights } = state as State;
     this.#forget();
     this.#monitor.best = best ?? NaN;

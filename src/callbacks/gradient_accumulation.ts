@@ -92,7 +92,7 @@ export class GradientAccumulation extends Callback {
   }
 
   /** The window that is open, for a checkpoint; the tensors stay its own. */
-  state(): unknown {
+  override state(): unknown {
     return {
       batches: this.#batches,
       examples: this.#examples,
@@ -101,7 +101,7 @@ export class GradientAccumulation extends Callback {
   }
 
   /** Goes on from a checkpoint, whose tensors are now its own. */
-  restore(state: unknown): void {
+  override restore(state: unknown): void {
     const { batches, examples, sums } = state as State;
     this.#forget();
     this.#batches = batches;

@@ -124,12 +124,12 @@ export class LearningRateSchedule extends Callback {
   }
 
   /** The optimizer's own numbers, for a checkpoint. */
-  state(): unknown {
+  override state(): unknown {
     return { before: this.#before ?? null };
   }
 
   /** Goes on from a checkpoint. */
-  restore(state: unknown): void {
+  override restore(state: unknown): void {
     this.#before = (state as { before: Before | null }).before ?? undefined;
   }
 

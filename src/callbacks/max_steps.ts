@@ -58,12 +58,12 @@ export class MaxSteps extends Callback {
   }
 
   /** The steps that are done, for a checkpoint. */
-  state(): unknown {
+  override state(): unknown {
     return { steps: this.#steps };
   }
 
   /** Goes on from a checkpoint. */
-  restore(state: unknown): void {
+  override restore(state: unknown): void {
     this.#steps = (state as { steps: number }).steps;
   }
 }

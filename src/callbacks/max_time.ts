@@ -67,12 +67,12 @@ export class MaxTime extends Callback {
   }
 
   /** The time that is spent, for a checkpoint. */
-  state(): unknown {
+  override state(): unknown {
     return { seconds: this.#elapsed() };
   }
 
   /** Goes on from a checkpoint. */
-  restore(state: unknown): void {
+  override restore(state: unknown): void {
     this.#began = this.#now() - 1000 * (state as { seconds: number }).seconds;
   }
 

@@ -90,7 +90,7 @@ export class ReduceOnPlateau extends Callback {
   }
 
   /** What it remembers, for a checkpoint. */
-  state(): unknown {
+  override state(): unknown {
     const { best } = this.#monitor;
     return {
       best: Number.isNaN(best) ? null : best,
@@ -101,7 +101,7 @@ export class ReduceOnPlateau extends Callback {
   }
 
   /** Goes on from a checkpoint. */
-  restore(state: unknown): void {
+  override restore(state: unknown): void {
     const { best, waited, cooling, before } = state as State;
     this.#monitor.best = best ?? NaN;
     this.#waited = waited;

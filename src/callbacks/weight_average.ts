@@ -146,7 +146,7 @@ export class WeightAverage extends Callback {
    * The average, or while that is in the model the weights that are trained, for a checkpoint; the
    * tensors stay its own.
    */
-  state(): unknown {
+  override state(): unknown {
     return {
       updates: this.#updates,
       swapped: this.#swapped,
@@ -155,7 +155,7 @@ export class WeightAverage extends Callback {
   }
 
   /** Goes on from a checkpoint, whose tensors are now its own. */
-  restore(state: unknown): void {
+  override restore(state: unknown): void {
     const { updates, swapped, kept } = state as State;
     this.#forget();
     this.#updates = updates;

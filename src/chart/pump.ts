@@ -47,8 +47,28 @@ export interface Outcome {
   error?: unknown;
 }
 
+/** Where a run is, in plain JSON: what the machine remembers, and what is left to do. */
+export interface PumpState {
+  /** The machine's own. */
+  readonly snapshot: unknown;
+  /** Work that is queued. */
+  readonly queue: readonly WorkName[];
+  /** The after hook that is running, if any. */
+  readonly hook?: {
+    readonly name: HookName;
+    /** How many of its listeners, the last ones, were not called yet. */
+    readonly left: number;
+    /** What those threw. */
+    readonly thrown: readonly { readonly cancels?: keyof typeof RANK; readonly message: string }[];
+  };
+  /** What the training was cancelled for. */
+  readonly reason?: string;
+}
+
 /** Options of {@linkcode Pump}. */
 export interface PumpOptions {
+  /** Goes on where another run was. Default: begins anew. */
+  from?: PumpState;
   /** Observes the actor, as in XState's `createActor`. */
   inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void);
   /** The machine to follow. Default: the chart of the Learner. */
@@ -73,6 +93,8 @@ interface HookRun {
   /** How many cancels there had been when it began. */
   readonly began: number;
   readonly thrown: unknown[];
+  /** How many listeners were called. */
+  called: number;
 }
 
 /** Runs one machine from its first to its final state. */
@@ -88,10 +110,15 @@ export class Pump<Listener> {
   #yielded = performance.now();
   #error: { value: unknown } | undefined;
   #reason: string | undefined;
+  /** The hook whose listeners are being called. */
+  #hook: HookRun | undefined;
+  readonly #from: PumpState | undefined;
 
   constructor(performer: Performer<Listener>, options: PumpOptions = {}) {
     this.#performer = performer;
-    const { machine = learnerMachine, inspect } = options;
+    const { machine = learnerMachine, inspect, from } = options;
+    this.#from = from;
+    this.#reason = from?.reason;
     const queue = (work: WorkName) => () => {
       this.#queue.push(work);
       this.#wake?.();
@@ -100,7 +127,10 @@ export class Pump<Listener> {
       ...Object.fromEntries(WORK_NAMES.map((work) => [work, queue(work)])),
       drop: ({ event }: { event: ChartEvent }) => this.#drop(event),
     };
-    this.actor = createActor(machine.provide({ actions: actions as never }), { inspect });
+    this.actor = createActor(machine.provide({ actions: actions as never }), {
+      inspect,
+      snapshot: from && released(from.snapshot),
+    });
   }
 
   /** Aborts when the innermost phase that is open now is cut short. */
@@ -125,12 +155,47 @@ export class Pump<Listener> {
   /** Starts the machine: from here on, it can be steered. */
   start(job: Job): void {
     this.actor.start();
-    this.actor.send({ type: job });
+    if (!this.#from) this.actor.send({ type: job });
+    else if (this.actor.getSnapshot().hasTag("paused")) this.actor.send({ type: "restore" });
+    else this.#queue.push(...this.#from.queue);
+  }
+
+  /**
+   * Where the run is, so that another one can go on from there.
+   *
+   * @throws {Error} If it is neither in an after hook nor paused: in the middle of a batch.
+   */
+  state(): PumpState {
+    const hook = this.#hook;
+    const snapshot = this.actor.getSnapshot();
+    const waiting = snapshot.hasTag("paused") && this.#queue.length === 0;
+    if (snapshot.status !== "active" || !(hook ? hook.always : waiting)) {
+      throw new Error(
+        "Cannot take a checkpoint as the run must be in an after hook, or paused: it is " +
+          (hook ? `in ${hook.hook}` : `in ${JSON.stringify(snapshot.value)}`),
+      );
+    }
+    return {
+      snapshot: JSON.parse(JSON.stringify(this.actor.getPersistedSnapshot())),
+      queue: [...this.#queue],
+      ...this.#reason === undefined ? {} : { reason: this.#reason },
+      ...hook && {
+        hook: {
+          name: hook.hook,
+          left: this.#performer.listeners(hook.hook).length - hook.called,
+          thrown: hook.thrown.map((error) => ({
+            ...error instanceof Cancellation && { cancels: error.cancels },
+            message: error instanceof Error ? error.message : String(error),
+          })),
+        },
+      },
+    };
   }
 
   /** Does what the machine asks for until it is in a final state. */
   async run(): Promise<Outcome> {
     const { actor } = this;
+    await this.#finishRestored();
     let snapshot = actor.getSnapshot();
     while (snapshot.status === "active") {
       while (this.#queue.length > 0) {
@@ -197,7 +262,8 @@ export class Pump<Listener> {
   #runHook(hook: HookName, always: boolean): void | Promise<void> {
     const listeners = this.#listeners(hook, always);
     if (listeners.length === 0) return;
-    const run: HookRun = { hook, always, began: this.#cancels, thrown: [] };
+    const run: HookRun = { hook, always, began: this.#cancels, thrown: [], called: 0 };
+    this.#hook = run;
     for (let index = 0; index < listeners.length && this.#goesOn(run); index++) {
       const waiting = this.#call(listeners[index], run);
       if (waiting) return this.#finishHook(waiting, listeners.slice(index + 1), run);
@@ -215,6 +281,24 @@ export class Pump<Listener> {
     }
   }
 
+  /** Calls the listeners that a checkpoint in the middle of an after hook had still before it. */
+  #finishRestored(): void | Promise<void> {
+    const { hook } = this.#from ?? {};
+    if (!hook) return;
+    const thrown = hook.thrown.map(({ cancels, message }) => {
+      if (cancels === "batch") return new CancelBatch(message);
+      if (cancels === "epoch") return new CancelEpoch(message);
+      return cancels ? new CancelTrain(message) : new Error(message);
+    });
+    const { name } = hook;
+    const listeners = this.#performer.listeners(name);
+    const called = Math.max(0, listeners.length - hook.left);
+    const run = { hook: name, always: true, began: this.#cancels, thrown, called };
+    this.#hook = run;
+    const left = listeners.slice(called);
+    return this.#finishHook(Promise.resolve(), left, run);
+  }
+
   async #finishHook(waiting: Promise<void>, rest: Listener[], run: HookRun): Promise<void> {
     await waiting;
     for (const listener of rest) {
@@ -224,7 +308,9 @@ export class Pump<Listener> {
     this.#settleStrongest(run);
   }
 
-  #call(listener: Listener, { hook, thrown }: HookRun): Promise<void> | undefined {
+  #call(listener: Listener, run: HookRun): Promise<void> | undefined {
+    const { hook, thrown } = run;
+    run.called++;
     const caught = (error: unknown) => {
       thrown.push(error);
       if (!(error instanceof Cancellation)) this.#performer.failed(error, hook, listener);
@@ -243,6 +329,7 @@ export class Pump<Listener> {
 
   /** Of all that the listeners of one hook threw, the strongest wins: error > train > epoch > batch. */
   #settleStrongest({ thrown, began, hook }: HookRun): void {
+    this.#hook = undefined;
     if (thrown.length === 0) return;
     const rank = (error: unknown) => error instanceof Cancellation ? RANK[error.cancels] : 4;
     const [strongest] = thrown.toSorted((a, b) => rank(b) - rank(a));
@@ -304,4 +391,10 @@ export class Pump<Listener> {
     stopped.unsubscribe();
     clearInterval(alive);
   }
+}
+
+/** Whoever goes on does not want to wait, also where the run was paused. */
+function released(snapshot: unknown): never {
+  const { context, ...rest } = snapshot as { context: object };
+  return { ...rest, context: { ...context, hold: false } } as never;
 }

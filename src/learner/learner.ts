@@ -11,8 +11,11 @@ import type { RunActor, RunEvent } from "./run_actor.ts";
 import type { TrainResult } from "./train_result.ts";
 import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
 import type { Model } from "./model.ts";
-import { type Failure, joinOutputs, Run } from "./run.ts";
 import { type ModelSummary, summarize } from "./summary.ts";
+import { type Failure, joinOutputs, Run, type RunState } from "./run.ts";
+import { restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
+import { loadCheckpoint } from "../io/load_checkpoint.ts";
+import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import { Slots } from "./slots.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
 import { disposeTensors } from "./nested.ts";
@@ -168,7 +171,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
 
   /** Aborts when the innermost phase that is open now is cut short: for `fetch` in a hook. */
   get signal(): AbortSignal {
-    return this.#running ? this.#run!.pump.signal : new AbortController().signal;
+    return this.#running && this.#run ? this.#run.pump.signal : new AbortController().signal;
   }
 
   /** All that was thrown in this run; the first is what `train()` rejects with. */
@@ -191,8 +194,12 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * @throws whatever a callback, the model, the loss, the optimizer or a loader threw.
    */
   async train(options: TrainOptions = {}): Promise<TrainResult> {
-    const { epochs = 1, validationEpochs = 1, learningRate } = options;
+    const { epochs = 1, validationEpochs = 1, learningRate, from } = options;
     this.#check("train", { epochs, validationEpochs, learningRate });
+    if (from !== undefined) return await this.#resume(from, options);
+    const asked = this.callbacks.filter((callback) => callback.resumeFrom);
+    const found = asked.length > 0 ? await this.#find(asked) : undefined;
+    if (found) return await this.#resume(found, options);
     this.epochs = epochs;
     this.validationEpochs = validationEpochs;
     if (learningRate !== undefined) this.learningRate = learningRate;
@@ -201,6 +208,41 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     this.trainLoss = this.validationLoss = this.testLoss = NaN;
     const outcome = await this.#go("train", options);
     return this.#result(outcome);
+  }
+
+  /**
+   * Takes the whole of a training's state: between any two batches, so that
+   * `train({ from: checkpoint })` goes on as if nothing had happened, bit for bit where there is a
+   * `seed`.
+   *
+   * @returns Plain data, off the device.
+   * @throws {Error} If no training is in an after hook or paused: in the middle of a batch there is
+   *   no state that another process could go on from.
+   */
+  async checkpoint(): Promise<RunCheckpoint> {
+    if (this.#running && this.#run?.job === "train") {
+      return await takeCheckpoint(this.#self, this.#run);
+    }
+    throw new Error(
+      `Cannot take a checkpoint as a training must be under way: current phase is "${this.phase}"`,
+    );
+  }
+
+  /**
+   * Goes on with the training that a file was saved in, in this process or in another.
+   *
+   * @param path What `saveCheckpoint()` or the Checkpoint callback wrote.
+   * @param options The same as when it began.
+   * @param run What is to be different: `epochs`, `signal`. Default: nothing.
+   * @returns How it ended.
+   * @throws {StorageError} If the file is damaged, or of another model.
+   */
+  static async resume<Data, Labels, Predictions>(
+    path: string | URL,
+    options: LearnerOptions<Data, Labels, Predictions>,
+    run: Omit<TrainOptions, "from"> = {},
+  ): Promise<TrainResult> {
+    return await new Learner(options).train({ ...run, from: path });
   }
 
   /** Validates, and nothing else. */
@@ -299,7 +341,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   can(event: RunEvent): boolean {
     const checked = eventOf(event);
-    return this.#running && this.#run!.pump.can(checked);
+    return this.#running && this.#run?.pump.can(checked) === true;
   }
 
   /** The mean loss of the pass so far. This reads the device: not for every batch. */
@@ -370,7 +412,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   }
 
   #request(event: ReturnType<typeof eventOf>, reason?: string): boolean {
-    return this.#running && this.#run!.pump.request(event, reason);
+    return this.#running && this.#run?.pump.request(event, reason) === true;
   }
 
   #check(job: Job, options?: Pick<TrainOptions, "epochs" | "validationEpochs" | "learningRate">) {
@@ -383,17 +425,56 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     checkStart(job, this as Learner<unknown, unknown, unknown>, options);
   }
 
+  /** What the first callback that knows of a checkpoint would go on from. */
+  async #find(callbacks: CallbackLike[]): Promise<RunCheckpoint | undefined> {
+    this.#running = true;
+    try {
+      for (const callback of callbacks) {
+        const found = await callback.resumeFrom!();
+        if (found) return found;
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  async #resume(from: RunCheckpoint | string | URL, options: TrainOptions): Promise<TrainResult> {
+    this.#running = true;
+    let state;
+    try {
+      const plain = typeof from === "string" || from instanceof URL;
+      const checkpoint = plain ? await loadCheckpoint(from) : from;
+      state = await restoreCheckpoint(this.#self, checkpoint);
+    } finally {
+      this.#running = false;
+    }
+    const { epochs, validationEpochs, learningRate } = options;
+    if (epochs !== undefined) this.epochs = epochs;
+    if (validationEpochs !== undefined) this.validationEpochs = validationEpochs;
+    if (learningRate !== undefined) this.learningRate = learningRate;
+    return this.#result(await this.#go("train", options, { from: state }));
+  }
+
+  get #self(): Learner<unknown, unknown, unknown> {
+    return this as unknown as Learner<unknown, unknown, unknown>;
+  }
+
   async #go(
     job: Job,
     { signal, inspect }: RunOptions,
-    prediction: { input?: Loader; outputs?: unknown[] } = {},
+    { from, ...prediction }: { input?: Loader; outputs?: unknown[]; from?: RunState } = {},
   ): Promise<Outcome> {
-    const self = this as unknown as Learner<unknown, unknown, unknown>;
-    const run = new Run(self, this.#slots, { inspect: inspect as never, ...prediction });
+    const run = new Run(this.#self, this.#slots, {
+      job,
+      inspect: inspect as never,
+      ...prediction,
+      from: from?.pump,
+    });
     this.#run = run;
     this.#running = true;
     const abort = () => this.cancel("train", describeReason(signal!.reason));
     try {
+      if (from) await run.restore(from);
       run.pump.start(job);
       signal?.addEventListener("abort", abort, { once: true });
       if (signal?.aborted) abort();

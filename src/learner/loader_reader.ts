@@ -100,6 +100,16 @@ export class LoaderReader {
     return reader;
   }
 
+  /** The loader's key in `dataloaders`. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /** How many batches of the pass were taken, those that were left out at its start among them. */
+  get taken(): number {
+    return this.#index;
+  }
+
   /** The next batch, or `undefined` after the last: at once where the loader is synchronous. */
   next(): SizedBatch | undefined | Promise<SizedBatch | undefined> {
     const result = this.#iterator.next();

@@ -11,6 +11,8 @@ export interface Model<Data = unknown, Predictions = unknown> {
   apply(data: Data, options: { training: boolean }): Predictions;
   /** The weights that the optimizer updates. */
   readonly trainableVariables: readonly tf.Variable[];
+  /** All that belongs into a checkpoint. Default: `trainableVariables`. */
+  readonly variables?: readonly tf.Variable[];
 }
 
 /** The weights of a model that are trained, at this moment: layers can be frozen at any time. */
@@ -18,6 +20,13 @@ export function trainableVariables(model: tf.LayersModel | Model): tf.Variable[]
   return "trainableWeights" in model
     ? model.trainableWeights.map((weight) => weight.read() as tf.Variable)
     : [...model.trainableVariables];
+}
+
+/** All weights of a model, also those that are not trained, in their order. */
+export function allVariables(model: tf.LayersModel | Model): tf.Variable[] {
+  return "trainableWeights" in model
+    ? model.weights.map((weight) => weight.read() as tf.Variable)
+    : [...model.variables ?? model.trainableVariables];
 }
 
 /** Whether the weights exist: a layer that is a model by itself makes them at first use. */

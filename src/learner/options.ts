@@ -1,5 +1,6 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { CallbackLike } from "../callbacks/callback.ts";
+import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import type { Loader } from "./loader_reader.ts";
 import type { Model } from "./model.ts";
 
@@ -40,6 +41,11 @@ export interface RunOptions {
 
 /** Options of `learner.train()`. */
 export interface TrainOptions extends RunOptions {
+  /**
+   * Goes on where a checkpoint was taken: what `learner.checkpoint()` returned, or a file. A run
+   * that was paused goes on, too. The other options replace what the checkpoint says.
+   */
+  from?: RunCheckpoint | string | URL;
   /** How many, an integer >= 1. Default: 1. */
   epochs?: number;
   /** Per step, finite and >= 0. Default: the optimizer's own. */

@@ -2,18 +2,18 @@ import { tf } from "../deps/tfjs.ts";
 import type { CallbackLike } from "../callbacks/callback.ts";
 import { nameOf } from "../callbacks/callback.ts";
 import { CallbackList } from "../callbacks/callback_list.ts";
-import type { Facts } from "../chart/chart.ts";
+import type { Facts, Job } from "../chart/chart.ts";
 import { type HookName, HOOKS, type Phase, type TaskName, type WorkName } from "../chart/hooks.ts";
-import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
 import { watched } from "../callbacks/watch.ts";
+import { type Performer, Pump, type PumpOptions, type PumpState } from "../chart/pump.ts";
 import { keyedRandom } from "../data/keyed_random.ts";
 import { withRandom } from "../data/with_random.ts";
 import { isThenable } from "../is_thenable.ts";
 import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
 import { disposeTensors, mapTensors } from "./nested.ts";
-import { RunningMean } from "../metrics/running_mean.ts";
-import type { Slots } from "./slots.ts";
+import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
+import type { Slot, Slots } from "./slots.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import type { SizedBatch } from "./to_batch.ts";
 
@@ -34,9 +34,31 @@ export interface Failure {
 /** The parts of a run that draw random numbers apart from one another. */
 const STREAMS: Record<Phase, number> = { idle: 0, train: 1, validate: 2, test: 3, predict: 4 };
 
+const SLOTS = ["data", "labels", "predictions", "loss", "gradients"] as const;
+
+type LoaderName = keyof Learner["dataloaders"];
+
+/** Where a run is, so that another one can go on from there. */
+export interface RunState {
+  readonly pump: PumpState;
+  /** Of the batch at hand; before that of a paused run, which is fetched anew. */
+  readonly batchIndex: number;
+  /** The pass that is open, and how many batches of it are behind us. */
+  readonly loader?: { readonly name: LoaderName; readonly taken: number };
+  readonly mean: RunningMeanState;
+  /** The batch whose after hooks are running. */
+  readonly batch?: {
+    readonly size: number;
+    readonly computed: boolean;
+    readonly slots: Partial<Record<Slot, unknown>>;
+  };
+}
+
 /** One run of a Learner: does what the machine names, on the Learner's fields. */
 export class Run implements Performer<CallbackLike>, StepOf {
   readonly pump: Pump<CallbackLike>;
+  /** What the run is for. */
+  readonly job: Job;
   /** All that was thrown; the first ended the run. */
   readonly failures: Failure[] = [];
   /** What was predicted, batch by batch. */
@@ -55,10 +77,11 @@ export class Run implements Performer<CallbackLike>, StepOf {
   constructor(
     learner: Learner<unknown, unknown, unknown>,
     slots: Slots,
-    options: PumpOptions & { input?: Loader; outputs?: unknown[] },
+    options: PumpOptions & { job: Job; input?: Loader; outputs?: unknown[] },
   ) {
     this.#learner = learner;
     this.slots = slots;
+    this.job = options.job;
     this.#input = options.input;
     this.outputs = options.outputs ?? [];
     this.pump = new Pump(this, options);
@@ -162,6 +185,53 @@ export class Run implements Performer<CallbackLike>, StepOf {
     }
   }
 
+  /**
+   * Where the run is; its tensors stay with it.
+   *
+   * @throws {Error} In the middle of a batch.
+   */
+  state(): RunState {
+    const pump = this.pump.state();
+    const reader = this.#reader;
+    const batch = pump.hook ? this.#batch : undefined;
+    const { batchIndex } = this.#learner;
+    const again = this.#batch && !pump.hook ? 1 : 0; // a paused run has fetched one already
+    const names = pump.hook?.left ? SLOTS : ["loss"] as const;
+    return {
+      pump,
+      batchIndex: batchIndex - again,
+      loader: reader && { name: reader.name as LoaderName, taken: reader.taken - again },
+      mean: this.mean.state(),
+      batch: batch && {
+        size: batch.size,
+        computed: this.#computed,
+        slots: Object.fromEntries(names.map((name) => [name, this.slots.get(name)])),
+      },
+    };
+  }
+
+  /** Goes on from a state, whose tensors are the run's from now on. */
+  async restore({ batchIndex, loader, mean, batch }: RunState): Promise<void> {
+    const learner = this.#learner;
+    if (loader) {
+      const options = { epoch: learner.epoch, seed: learner.seed, skip: loader.taken };
+      this.#reader = await LoaderReader.open(
+        loader.name,
+        required(loader.name, learner.dataloaders[loader.name]),
+        options,
+      );
+    }
+    learner.batchIndex = batchIndex;
+    this.mean.restore(mean);
+    if (!batch) return;
+    for (const name of SLOTS) {
+      if (batch.slots[name] !== undefined) this.slots.put(name, batch.slots[name]);
+    }
+    const { data, labels } = batch.slots;
+    this.#batch = { data, labels, size: batch.size } as SizedBatch;
+    this.#computed = batch.computed;
+  }
+
   /** Leaves nothing behind, however the run ended. */
   async dispose(): Promise<void> {
     this.#batch = undefined;
@@ -171,13 +241,10 @@ export class Run implements Performer<CallbackLike>, StepOf {
   }
 
   async #open(name: string, loader: Loader | undefined): Promise<void> {
-    if (loader === undefined) {
-      throw new TypeError(`Cannot read batches as dataloaders.${name} must be set: it is missing`);
-    }
     const { epoch, seed } = this.#learner;
     this.mean.reset();
     this.#learner.batchIndex = -1;
-    this.#reader = await LoaderReader.open(name, loader, { epoch, seed });
+    this.#reader = await LoaderReader.open(name, required(name, loader), { epoch, seed });
   }
 
   #fetch(): void | Promise<void> {
@@ -288,4 +355,9 @@ function join(parts: unknown[]): unknown {
       join(parts.map((part) => (part as Record<string, unknown>)[name])),
     ]),
   );
+}
+
+function required(name: string, loader: Loader | undefined): Loader {
+  if (loader !== undefined) return loader;
+  throw new TypeError(`Cannot read batches as dataloaders.${name} must be set: it is missing`);
 }

@@ -3,6 +3,18 @@ import { tf } from "../deps/tfjs.ts";
 /** How many values are folded at once: one kernel for all of them, instead of two for each. */
 const FOLD = 64;
 
+/** What a {@linkcode RunningMean} remembers. */
+export interface RunningMeanState {
+  /** What each pending value stands for. */
+  readonly weight: number;
+  /** What all values stand for. */
+  readonly total: number;
+  /** Of the values that are folded, weighted. */
+  readonly sum?: tf.Tensor;
+  /** Values that are not folded yet. */
+  readonly pending: readonly tf.Tensor[];
+}
+
 /**
  * The mean of scalars weighted by batch size, accumulated on the device: nothing is read back
  * until somebody asks.
@@ -21,13 +33,36 @@ export class RunningMean {
     this.#total += weight;
   }
 
-  /** The mean so far, read off the device; NaN where nothing was added. */
+  /**
+   * The mean so far, read off the device; NaN where nothing was added. Reading changes nothing: the
+   * order of additions, and so the last bit of the sum, does not depend on who looks when.
+   */
   async read(): Promise<number> {
-    this.#fold();
-    if (!this.#sum) return NaN;
+    if (this.#total === 0) return NaN;
     const total = this.#total;
-    const [sum] = await this.#sum.data();
-    return sum / total;
+    const sum = this.#pending.length > 0 ? this.#folded() : this.#sum!.clone();
+    const [value] = await sum.data();
+    sum.dispose();
+    return value / total;
+  }
+
+  /** All that is remembered; the tensors stay with this. */
+  state(): RunningMeanState {
+    return {
+      weight: this.#weight,
+      total: this.#total,
+      sum: this.#sum,
+      pending: [...this.#pending],
+    };
+  }
+
+  /** Goes on from a state, whose tensors this now owns. */
+  restore({ weight, total, sum, pending }: RunningMeanState): void {
+    this.reset();
+    this.#weight = weight;
+    this.#total = total;
+    this.#sum = sum;
+    this.#pending = [...pending];
   }
 
   /** Forgets everything. */
@@ -41,13 +76,17 @@ export class RunningMean {
 
   #fold(): void {
     if (this.#pending.length === 0) return;
-    const sum = tf.tidy(() => {
-      const folded = tf.mul(tf.addN(this.#pending), this.#weight);
-      return this.#sum ? folded.add(this.#sum) : folded;
-    });
+    const sum = this.#folded();
     tf.dispose(this.#pending);
     this.#sum?.dispose();
     this.#pending = [];
     this.#sum = sum;
+  }
+
+  #folded(): tf.Tensor {
+    return tf.tidy(() => {
+      const folded = tf.mul(tf.addN(this.#pending), this.#weight);
+      return this.#sum ? folded.add(this.#sum) : folded;
+    });
   }
 }

@@ -50,7 +50,7 @@ async function runEmpty(count: number, callbacks: object[]): Promise<void> {
   const run = new EmptyRun(
     learner as unknown as Learner<unknown, unknown, unknown>,
     new Slots(),
-    {},
+    { job: "train" },
   );
   run.pump.start("train");
   await run.pump.run();

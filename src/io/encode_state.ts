@@ -1,0 +1,92 @@
+import { tf } from "../deps/tfjs.ts";
+import type { Dtype } from "./dtypes.ts";
+import type { HostTensor, HostValues } from "./host_tensor.ts";
+
+/** The element type of each kind of typed array. */
+const ARRAYS = new Map<unknown, Dtype>([
+  [Float64Array, "F64"],
+  [BigInt64Array, "I64"],
+  [BigUint64Array, "U64"],
+  [Float32Array, "F32"],
+  [Int32Array, "I32"],
+  [Uint32Array, "U32"],
+  [Int16Array, "I16"],
+  [Uint16Array, "U16"],
+  [Int8Array, "I8"],
+  [Uint8Array, "U8"],
+]);
+
+/**
+ * Turns a state into plain JSON and tensors, so that {@linkcode decodeState} makes the same of it.
+ *
+ * A state is made of objects, arrays, maps, sets, texts, booleans, numbers (also those that JSON
+ * does not have), `null`, `undefined`, tensors and typed arrays.
+ *
+ * @param state What to encode; its tensors stay the caller's.
+ * @param path What its tensors are named after: `"callbacks/0/best"`.
+ * @param tensors Where its tensors and typed arrays are put, by name.
+ * @returns JSON.
+ * @throws {TypeError} If there is anything else in it, or it contains itself.
+ */
+export function encodeState(
+  state: unknown,
+  path: string,
+  tensors: Map<string, tf.Tensor | HostTensor>,
+): unknown {
+  const open = new Set<object>();
+  const within = (value: object, path: string, encode: () => unknown) => {
+    if (open.has(value)) throw refused(path, "not contain itself", "a circle");
+    open.add(value);
+    const encoded = encode();
+    open.delete(value);
+    return encoded;
+  };
+  const encode = (value: unknown, path: string): unknown => {
+    const each = (values: Iterable<unknown>) =>
+      Array.from(values, (inner, index) => encode(inner, `${path}/${index}`));
+    const entries = (values: Iterable<[unknown, unknown]>) =>
+      Array.from(
+        values,
+        ([key, inner]) => [encode(key, path), encode(inner, `${path}/${String(key)}`)],
+      );
+    if (typeof value === "number") return encodeNumber(value);
+    if (value === undefined) return { $undefined: true };
+    if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+    if (typeof value !== "object") throw refused(path, "be data", `a ${typeof value}`);
+    if (value instanceof tf.Tensor) {
+      tensors.set(path, value);
+      return { $tensor: path };
+    }
+    const dtype = ARRAYS.get(value.constructor);
+    if (dtype) {
+      const values = (value as HostValues).slice();
+      tensors.set(path, { dtype, shape: [values.length], values });
+      return { $array: path };
+    }
+    return within(value, path, () => {
+      if (Array.isArray(value)) return each(value);
+      if (value instanceof Map) return { $map: entries(value) };
+      if (value instanceof Set) return { $set: each(value) };
+      const prototype = Object.getPrototypeOf(value);
+      if (prototype !== Object.prototype && prototype !== null) {
+        throw refused(path, "be data", `a ${value.constructor?.name}`);
+      }
+      const own = Object.entries(value);
+      if (own.some(([key]) => key.startsWith("$"))) return { $object: entries(own) };
+      return Object.fromEntries(own.map(([key, inner]) => [key, encode(inner, `${path}/${key}`)]));
+    });
+  };
+  return encode(state, path);
+}
+
+function encodeNumber(value: number): unknown {
+  return Number.isFinite(value) && !Object.is(value, -0)
+    ? value
+    : { $number: Object.is(value, -0) ? "-0" : String(value) };
+}
+
+function refused(path: string, required: string, actual: string): TypeError {
+  return new TypeError(
+    `Cannot save a state as ${path} must ${required}: current value is ${actual}`,
+  );
+}

@@ -1,0 +1,178 @@
+import { sha256 } from "../deps/node_crypto.ts";
+import { DTYPES } from "./dtypes.ts";
+import type { HostTensor } from "./host_tensor.ts";
+import {
+  damaged,
+  decodeHeader,
+  type Header,
+  type HeaderEntry,
+  LARGEST_HEADER,
+} from "./safetensors_header.ts";
+import { toPath } from "./to_path.ts";
+import { CHECKSUM_AT, CHECKSUM_LENGTH } from "./write_safetensors.ts";
+
+/** How much is read at once. */
+const CHUNK = 1 << 20;
+
+/**
+ * A file in the safetensors format, of ours or of anybody's, read tensor by tensor.
+ *
+ * Opening it reads its header only. Nothing in a file is ever run, and no name in it is a path.
+ *
+ * @example
+ * ```ts
+ * import { SafetensorsFile, writeSafetensors } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const granted = await Deno.permissions.query({ name: "write" });
+ * if (granted.state === "granted") {
+ *   const path = await Deno.makeTempFile();
+ *   const seen = { dtype: "I32", shape: [], values: Int32Array.of(7) } as const;
+ *   await writeSafetensors(path, new Map([["seen", seen]]), { format: "mine" });
+ *   using file = await SafetensorsFile.open(path);
+ *   assertEquals([...file.entries.keys()], ["seen"]);
+ *   assertEquals(file.metadata.format, "mine");
+ *   await Deno.remove(path);
+ * }
+ * ```
+ */
+export class SafetensorsFile {
+  /** The path it was opened with. */
+  readonly path: string;
+  readonly #file: Deno.FsFile;
+  readonly #header: Header;
+  readonly #start: number;
+
+  private constructor(path: string, file: Deno.FsFile, header: Header, start: number) {
+    this.path = path;
+    this.#file = file;
+    this.#header = header;
+    this.#start = start;
+  }
+
+  /**
+   * Opens a file and reads its header. Close it, or declare it with `using`.
+   *
+   * @param path A path, or a `file:` URL.
+   * @throws {StorageError} If it is damaged, or no such file at all.
+   */
+  static async open(path: string | URL): Promise<SafetensorsFile> {
+    const name = toPath(path);
+    const file = await Deno.open(name, { read: true });
+    try {
+      const { size, isFile } = await file.stat();
+      if (!isFile) throw damaged(name, "it must be a regular file");
+      if (size < 8) throw damaged(name, `it must have at least 8 bytes, it has ${size}`);
+      const prefix = await readAt(file, 0, 8, name);
+      const length = Number(new DataView(prefix.buffer).getBigUint64(0, true));
+      if (length > Math.min(size - 8, LARGEST_HEADER)) {
+        throw damaged(name, `its header must fit in its ${size} bytes, it has ${length}`);
+      }
+      const start = 8 + length;
+      const header = decodeHeader(await readAt(file, 8, length, name), size - start, name);
+      return new SafetensorsFile(name, file, header, start);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /** Element type, shape and place of each tensor, by name, in the order of their data. */
+  get entries(): ReadonlyMap<string, HeaderEntry> {
+    return this.#header.entries;
+  }
+
+  /** Text by name. */
+  get metadata(): Readonly<Record<string, string>> {
+    return this.#header.metadata;
+  }
+
+  /**
+   * Reads one tensor.
+   *
+   * @param name One of `entries`.
+   * @throws {RangeError} If there is no tensor of that name.
+   * @throws {TypeError} If its elements are of a type that this version does not know.
+   * @throws {StorageError} If the file has become shorter.
+   */
+  async read(name: string): Promise<HostTensor> {
+    const entry = this.entries.get(name);
+    if (!entry) {
+      throw new RangeError(
+        `Cannot read tensor ${name} as ${this.path} must have it: it has ` +
+          `${[...this.entries.keys()].slice(0, 8).join(", ") || "none"}`,
+      );
+    }
+    const { dtype, shape, offsets: [begin, end] } = entry;
+    if (!Object.hasOwn(DTYPES, dtype)) {
+      throw new TypeError(
+        `Cannot read tensor ${name} as its dtype must be one of ` +
+          `${Object.keys(DTYPES).join(", ")}: current value is ${dtype}`,
+      );
+    }
+    const { buffer } = await readAt(this.#file, this.#start + begin, end - begin, this.path);
+    return { dtype, shape, values: new DTYPES[dtype](buffer) };
+  }
+
+  /**
+   * Reads the whole file, in pieces, and compares it with its checksum.
+   *
+   * @throws {StorageError} If they differ, or it has none.
+   */
+  async verify(): Promise<void> {
+    const { metadata, path } = this;
+    if (typeof metadata.sha256 !== "string" || metadata.sha256.length !== CHECKSUM_LENGTH) {
+      throw damaged(path, "it must have a checksum, it has none");
+    }
+    const { size } = await this.#file.stat();
+    const hash = await sha256();
+    const chunk = new Uint8Array(Math.min(CHUNK, size));
+    for (let begin = 0; begin < size; begin += CHUNK) {
+      const bytes = chunk.subarray(0, size - begin);
+      await readInto(bytes, this.#file, begin, path);
+      if (begin === 0) bytes.fill(0x30, CHECKSUM_AT, CHECKSUM_AT + CHECKSUM_LENGTH);
+      hash.update(bytes);
+    }
+    const actual = hash.digest("hex");
+    if (actual !== metadata.sha256) {
+      throw damaged(path, `its checksum must be ${metadata.sha256}, it is ${actual}`);
+    }
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#file.close();
+  }
+
+  /** Closes the file at the end of its `using` block. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Reads a part of a file; two reads of one file must not overlap in time. */
+async function readAt(
+  file: Deno.FsFile,
+  begin: number,
+  length: number,
+  path: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  await readInto(bytes, file, begin, path);
+  return bytes;
+}
+
+async function readInto(
+  bytes: Uint8Array,
+  file: Deno.FsFile,
+  begin: number,
+  path: string,
+): Promise<void> {
+  const { length } = bytes;
+  await file.seek(begin, Deno.SeekMode.Start);
+  for (let done = 0; done < length;) {
+    const read = await file.read(bytes.subarray(done, done + CHUNK));
+    if (read === null) throw damaged(path, `it must have ${length} bytes from byte ${begin} on`);
+    done += read;
+  }
+}

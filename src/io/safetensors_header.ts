@@ -1,0 +1,147 @@
+/**
+ * The header of a safetensors file: the length of a JSON text as 64 bits, the text, then the data.
+ *
+ * ```json
+ * { "__metadata__": { "format": "pt" }, "bias": { "dtype": "F32", "shape": [2], "data_offsets": [0, 8] } }
+ * ```
+ *
+ * Hugging Face, "Safetensors", 2022, https://huggingface.co/docs/safetensors
+ *
+ * @module
+ */
+import { type Dtype, DTYPES } from "./dtypes.ts";
+import type { HostTensor } from "./host_tensor.ts";
+import { StorageError } from "./storage_error.ts";
+
+/** No header is larger: 100 MB, as in the reference implementation. */
+export const LARGEST_HEADER = 100_000_000;
+
+/** The key of what belongs to no tensor. */
+const METADATA = "__metadata__";
+
+/** Where a tensor lies in a file. */
+export interface HeaderEntry {
+  /** The element type; one that this version does not know can be listed, but not read. */
+  readonly dtype: Dtype;
+  /** The number of elements along each axis. */
+  readonly shape: readonly number[];
+  /** The bytes of its data, from the end of the header on: first, and first after. */
+  readonly offsets: readonly [number, number];
+}
+
+/** All that a header tells. */
+export interface Header {
+  /** Tensors by name, in the order of their data. */
+  readonly entries: ReadonlyMap<string, HeaderEntry>;
+  /** Text by name, the file's own. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Lays tensors out, those with the widest elements first, so that each is aligned.
+ *
+ * @param tensors What is to be written, by name.
+ * @param metadata Text by name; written first, in this order.
+ * @returns The bytes before the data, and the names in the order of their data.
+ * @throws {RangeError} If a name is the one that the format reserves, or the header is too large.
+ */
+export function encodeHeader(
+  tensors: ReadonlyMap<string, HostTensor>,
+  metadata: Readonly<Record<string, string>>,
+): { bytes: Uint8Array<ArrayBuffer>; names: string[] } {
+  const names = [...tensors.keys()].sort((a, b) => width(tensors, b) - width(tensors, a));
+  const members = Object.entries(metadata).map(([key, text]) => member(key, text)).join(",");
+  const parts = [`${JSON.stringify(METADATA)}:{${members}}`];
+  let offset = 0;
+  for (const name of names) {
+    if (name === METADATA) {
+      throw new RangeError(`Cannot write a tensor as its name must not be ${METADATA}: it is`);
+    }
+    const { dtype, shape, values } = tensors.get(name)!;
+    const data_offsets = [offset, offset += values.byteLength];
+    parts.push(member(name, { dtype, shape, data_offsets }));
+  }
+  const text = new TextEncoder().encode(`{${parts.join(",")}}`);
+  const length = Math.ceil(text.length / 8) * 8;
+  if (length > LARGEST_HEADER) {
+    throw new RangeError(
+      `Cannot write tensors as their header must have at most ${LARGEST_HEADER} bytes: it has ` +
+        `${length}`,
+    );
+  }
+  const bytes = new Uint8Array(8 + length).fill(0x20, 8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
+  bytes.set(text, 8);
+  return { bytes, names };
+}
+
+/**
+ * Reads a header, and believes nothing: sizes must fit shapes, and the data be covered once.
+ *
+ * @param bytes The JSON text.
+ * @param dataLength How many bytes follow it.
+ * @param path What errors call the file.
+ * @throws {StorageError} If it is damaged.
+ */
+export function decodeHeader(bytes: Uint8Array, dataLength: number, path: string): Header {
+  const { [METADATA]: metadata = {}, ...rest } = parse(bytes, path);
+  if (!isRecord(metadata) || Object.values(metadata).some((text) => typeof text !== "string")) {
+    throw damaged(path, "its metadata must be texts");
+  }
+  const entries = Object.entries(rest).map(([name, entry]) => [name, toEntry(name, entry, path)]);
+  const sorted = (entries as [string, HeaderEntry][]).sort(([, { offsets: a }], [, b]) =>
+    a[0] - b.offsets[0] || a[1] - b.offsets[1]
+  );
+  let end = 0;
+  for (const [name, { offsets }] of sorted) {
+    if (offsets[0] !== end) throw damaged(path, `tensor ${name} must begin at byte ${end}`);
+    end = offsets[1];
+  }
+  if (end !== dataLength) throw damaged(path, `its data must be ${end} bytes, it is ${dataLength}`);
+  return { entries: new Map(sorted), metadata: metadata as Record<string, string> };
+}
+
+/** What is thrown where a file is not whole. */
+export function damaged(path: string, why: string, cause?: unknown): StorageError {
+  return new StorageError("damaged", `Cannot read ${path} as ${why}`, [], { cause });
+}
+
+function member(key: string, value: unknown): string {
+  return `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+}
+
+function width(tensors: ReadonlyMap<string, HostTensor>, name: string): number {
+  return tensors.get(name)!.values.BYTES_PER_ELEMENT;
+}
+
+function parse(bytes: Uint8Array, path: string): Record<string, unknown> {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw damaged(path, "its header must be JSON", cause);
+  }
+  if (!isRecord(json)) throw damaged(path, "its header must be a JSON object");
+  return json;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function toEntry(name: string, entry: unknown, path: string): HeaderEntry {
+  const { dtype, shape, data_offsets: offsets } = isRecord(entry) ? entry : {};
+  const counts = (list: unknown): list is number[] =>
+    Array.isArray(list) && list.every((count) => Number.isSafeInteger(count) && count >= 0);
+  if (typeof dtype !== "string" || !counts(shape) || !counts(offsets) || offsets.length !== 2) {
+    throw damaged(path, `tensor ${name} must have a dtype, a shape and data_offsets`);
+  }
+  const [begin, end] = offsets;
+  const bytes = Object.hasOwn(DTYPES, dtype)
+    ? shape.reduce((size, axis) => size * axis, DTYPES[dtype as Dtype].BYTES_PER_ELEMENT)
+    : end - begin;
+  if (end < begin || end - begin !== bytes) {
+    throw damaged(path, `tensor ${name} must have ${bytes} bytes, it has ${end - begin}`);
+  }
+  return { dtype: dtype as Dtype, shape, offsets: [begin, end] };
+}

@@ -1,0 +1,13 @@
+/**
+ * A path of the file system out of a path or a `file:` URL.
+ *
+ * @throws {TypeError} If it is a URL of another kind.
+ */
+export function toPath(path: string | URL): string {
+  if (typeof path === "string" && !/^[a-z]+:\/\//i.test(path)) return path;
+  const { protocol, pathname } = new URL(path);
+  if (protocol === "file:") return decodeURIComponent(pathname).replace(/^\/([a-z]:)/i, "$1");
+  throw new TypeError(
+    `Cannot open a file as its URL must begin with file: current value is ${protocol}//…`,
+  );
+}

@@ -1,0 +1,178 @@
+/**
+ * The whole state of a run, taken and put back.
+ *
+ * @module
+ */
+import { tf } from "../deps/tfjs.ts";
+import { nameOf } from "../callbacks/callback.ts";
+import { decodeState } from "../io/decode_state.ts";
+import { encodeState } from "../io/encode_state.ts";
+import type { HostTensor } from "../io/host_tensor.ts";
+import { readTensors } from "../io/read_tensors.ts";
+import { CHECKPOINT_FORMAT, type RunCheckpoint } from "../io/run_checkpoint.ts";
+import { StorageError } from "../io/storage_error.ts";
+import { toTensor } from "../io/to_tensor.ts";
+import { VERSION } from "../version.ts";
+import type { Learner } from "./learner.ts";
+import { allVariables, isBuilt } from "./model.ts";
+import { differencesOf, modelStructure } from "./model_structure.ts";
+import { type OptimizerState, readOptimizer, restoreOptimizer } from "./optimizer_state.ts";
+import type { Run, RunState } from "./run.ts";
+
+type AnyLearner = Learner<unknown, unknown, unknown>;
+
+/** The fields of a Learner that go with a run. */
+const FIELDS = [
+  "epoch",
+  "epochs",
+  "validationEpochs",
+  "batchSize",
+  "phase",
+  "trainLoss",
+  "validationLoss",
+  "testLoss",
+  "metrics",
+] as const;
+
+interface State {
+  readonly run: RunState;
+  readonly fields: Pick<AnyLearner, typeof FIELDS[number]>;
+  readonly learningRate: number | undefined;
+  readonly optimizer: OptimizerState;
+  readonly callbacks: readonly { readonly name: string; readonly state: unknown }[];
+}
+
+/** Takes everything at once; only then waits for the device. */
+export async function takeCheckpoint(learner: AnyLearner, run: Run): Promise<RunCheckpoint> {
+  const tensors = new Map<string, tf.Tensor | HostTensor>();
+  const optimizer = readOptimizer(learner.optimizer);
+  let reading;
+  let state;
+  try {
+    const whole: State = {
+      run: run.state(),
+      fields: Object.fromEntries(FIELDS.map((name) => [name, learner[name]])) as State["fields"],
+      learningRate: (learner.optimizer as { learningRate?: number }).learningRate,
+      optimizer,
+      callbacks: learner.callbacks.filter((callback) => callback.state)
+        .map((callback) => ({ name: nameOf(callback), state: callback.state!() })),
+    };
+    state = encodeState(whole, "state", tensors);
+    for (const variable of allVariables(learner.model)) {
+      tensors.set(`weights/${variable.name}`, variable);
+    }
+    reading = readTensors(tensors);
+  } finally {
+    tf.dispose(optimizer.slots ?? {});
+  }
+  const { epoch, phase, seed } = learner;
+  const { context } = run.pump.actor.getSnapshot();
+  return {
+    format: CHECKPOINT_FORMAT,
+    time: new Date().toISOString(),
+    versions: { trainchart: VERSION, tfjs: tf.version.tfjs, backend: tf.getBackend() },
+    epoch,
+    batch: context.batch,
+    phase,
+    error: context.error,
+    seed: seed ?? null,
+    optimizer: learner.optimizer.getClassName(),
+    model: await modelStructure(learner.model),
+    state,
+    tensors: await reading,
+  };
+}
+
+/**
+ * Puts everything back but the run itself.
+ *
+ * @returns Where the run was.
+ * @throws {StorageError} If the checkpoint is not of this Learner: the error lists what differs,
+ *   and nothing has changed.
+ */
+export async function restoreCheckpoint(
+  learner: AnyLearner,
+  checkpoint: RunCheckpoint,
+): Promise<RunState> {
+  const { model, tensors } = checkpoint;
+  await checkMatch(learner, checkpoint);
+  const variables = allVariables(learner.model);
+  const rename = renaming(model.weights.map(({ name }, index) => [name, variables[index].name]));
+  const state = decodeState(checkpoint.state, tensors, rename) as State;
+  learner.seed = checkpoint.seed ?? undefined;
+  variables.forEach((variable, index) => {
+    const { name } = model.weights[index];
+    const value = toTensor(tensors.get(`weights/${name}`)!, name);
+    variable.assign(value);
+    value.dispose();
+  });
+  restoreOptimizer(learner.optimizer, state.optimizer, rename);
+  if (state.learningRate !== undefined) learner.learningRate = state.learningRate;
+  Object.assign(learner, state.fields);
+  const left = [...learner.callbacks];
+  for (const saved of state.callbacks) {
+    const [callback] = left.splice(left.findIndex((other) => nameOf(other) === saved.name), 1);
+    await callback.restore?.(saved.state);
+  }
+  return state.run;
+}
+
+/** A sequential model that was given an input shape is built at its first use, or now. */
+function build(model: AnyLearner["model"]): boolean {
+  if (!isBuilt(model) && (model as tf.Sequential).outputs?.length > 0) {
+    (model as tf.Sequential).build();
+  }
+  return isBuilt(model);
+}
+
+/** Everything is compared before anything is changed. */
+async function checkMatch(learner: AnyLearner, checkpoint: RunCheckpoint): Promise<void> {
+  const { format, seed, optimizer, model, tensors, state } = checkpoint;
+  if (!(format <= CHECKPOINT_FORMAT)) {
+    throw new StorageError(
+      "version",
+      `Cannot resume as the checkpoint's format must be at most ${CHECKPOINT_FORMAT}: it is ${format}`,
+    );
+  }
+  const differences: string[] = [];
+  const actual = learner.optimizer.getClassName();
+  if (!build(learner.model)) {
+    differences.push("the model has no weights yet: give its first layer an inputShape");
+  } else differences.push(...differencesOf(model, await modelStructure(learner.model)));
+  if (optimizer !== actual) differences.push(`the optimizer was ${optimizer}, it is ${actual}`);
+  if (learner.seed !== undefined && learner.seed !== seed) {
+    differences.push(`the seed was ${seed}, it is ${learner.seed}`);
+  }
+  const names = { float32: "F32", int32: "I32", bool: "BOOL" } as Record<string, string>;
+  for (const { name, dtype, shape } of model.weights) {
+    const found = tensors.get(`weights/${name}`);
+    if (found?.dtype === names[dtype] && `${found.shape}` === `${shape}`) continue;
+    differences.push(
+      `weight ${name} must be [${shape}] ${dtype}, it is ` +
+        (found ? `[${found.shape}] ${found.dtype}` : "missing"),
+    );
+  }
+  const callbacks = learner.callbacks.map(nameOf);
+  for (const { name } of (state as { callbacks: { name: string }[] }).callbacks) {
+    const index = callbacks.indexOf(name);
+    if (index < 0) differences.push(`callback ${name} has a state, and is missing`);
+    else callbacks.splice(index, 1);
+  }
+  if (differences.length === 0) return;
+  throw new StorageError(
+    "mismatch",
+    "Cannot resume as the checkpoint must be of this Learner",
+    differences,
+  );
+}
+
+/** The same weight has another name where another model was made before: dense_Dense2, not 1. */
+function renaming(names: [saved: string, actual: string][]): (key: string) => string {
+  const same = names.every(([saved, actual]) => saved === actual);
+  if (same) return (key) => key;
+  names.sort(([a], [b]) => b.length - a.length);
+  return (key) => {
+    const found = names.find(([saved]) => key === saved || key.startsWith(`${saved}/`));
+    return found ? found[1] + key.slice(found[0].length) : key;
+  };
+}

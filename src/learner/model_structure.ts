@@ -1,0 +1,60 @@
+import type { tf } from "../deps/tfjs.ts";
+import type { ModelStructure } from "../io/run_checkpoint.ts";
+import { allVariables, type Model } from "./model.ts";
+
+/** Tells what a model is made of, whatever its layers happen to be called in this process. */
+export async function modelStructure(model: tf.LayersModel | Model): Promise<ModelStructure> {
+  const layers = "layers" in model ? describeLayers(model) : [];
+  const weights = allVariables(model).map(({ name, shape, dtype }) => ({ name, shape, dtype }));
+  const text = JSON.stringify([layers, weights.map(({ shape, dtype }) => [shape, dtype])]);
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return { digest: new Uint8Array(digest).toHex(), layers, weights };
+}
+
+/** What differs between the model of a checkpoint and the one at hand, a line each. */
+export function differencesOf(saved: ModelStructure, actual: ModelStructure): string[] {
+  if (saved.digest === actual.digest) return [];
+  const layers = compare("layer", saved.layers, actual.layers);
+  const line = ({ shape, dtype }: ModelStructure["weights"][number]) => `[${shape}] ${dtype}`;
+  const names = actual.weights.map(({ name }) => name);
+  return [
+    ...layers,
+    ...compare("weight", saved.weights.map(line), actual.weights.map(line), names),
+  ];
+}
+
+function compare(
+  kind: string,
+  saved: readonly string[],
+  actual: readonly string[],
+  names: readonly string[] = [],
+): string[] {
+  return Array.from({ length: Math.max(saved.length, actual.length) }, (_, index) => index)
+    .filter((index) => saved[index] !== actual[index])
+    .map((index) =>
+      `${kind} ${names[index] ?? index} is ${saved[index] ?? "missing"} in the checkpoint, ` +
+      `${actual[index] ?? "missing"} in the model`
+    );
+}
+
+/** Names are replaced by the order in which they appear, so that wiring is told and names are not. */
+function describeLayers(model: tf.LayersModel): string[] {
+  const numbers = new Map<string, string>();
+  const { layers } = model;
+  return layers.map((layer) => {
+    // Building and applying a model add nodes that say the same again.
+    const inputs = layer.inboundNodes.map(({ inboundLayers }) =>
+      inboundLayers.map((input) => layers.indexOf(input)).filter((index) => index >= 0).join()
+    );
+    const text = {
+      class: layer.getClassName(),
+      ...layer.getConfig(),
+      inputs: [...new Set(inputs)].filter(Boolean),
+    };
+    return JSON.stringify(text, (key, value) => {
+      if (typeof value !== "string") return value;
+      if (key === "name" && !numbers.has(value)) numbers.set(value, `#${numbers.size}`);
+      return numbers.get(value) ?? value;
+    });
+  });
+}

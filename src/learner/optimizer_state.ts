@@ -1,0 +1,80 @@
+/**
+ * What an optimizer remembers, by variable name: of ours, and of those of TensorFlow.js, whose own
+ * `getWeights()` leaves out the powers of beta, so that a resumed Adam differs in the last bits.
+ *
+ * @module
+ */
+import { tf } from "../deps/tfjs.ts";
+import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+
+/** How TensorFlow.js keeps a slot of a variable. */
+interface StockSlot {
+  originalName: string;
+  variable: tf.Variable;
+}
+
+/** By name, or for TensorFlow.js by field. */
+export interface OptimizerState {
+  /** Those of ours. */
+  readonly slots?: tf.NamedTensorMap;
+  /** The fields of TensorFlow.js's that are variables, or lists of slots. */
+  readonly fields?: Record<string, tf.Tensor | [name: string, tensor: tf.Tensor][]>;
+  /** Updates so far. */
+  readonly iterations: number;
+}
+
+/** Reads it; the tensors in `slots` are the caller's, those in `fields` the optimizer's. */
+export function readOptimizer(optimizer: tf.Optimizer): OptimizerState {
+  const { iterations } = optimizer;
+  if (hasSlots(optimizer)) return { slots: optimizer.state(), iterations };
+  const fields: Record<string, tf.Tensor | [string, tf.Tensor][]> = {};
+  for (const [field, value] of Object.entries(optimizer)) {
+    if (value instanceof tf.Variable) fields[field] = value;
+    else if (isSlots(value)) {
+      fields[field] = value.filter(Boolean).map((slot) => [slot.originalName, slot.variable]);
+    }
+  }
+  return { fields, iterations };
+}
+
+/**
+ * Puts it back; the tensors become the optimizer's, or are disposed.
+ *
+ * @param rename The name of a variable here, for the beginning of a name in the checkpoint.
+ */
+export function restoreOptimizer(
+  optimizer: tf.Optimizer,
+  { slots, fields, iterations }: OptimizerState,
+  rename: (name: string) => string,
+): void {
+  if (hasSlots(optimizer)) {
+    optimizer.restore(slots ?? {});
+    return tf.dispose(slots ?? {});
+  }
+  const target = optimizer as unknown as Record<string, unknown>;
+  target.iterations_ = iterations;
+  for (const [field, saved] of Object.entries(fields ?? {})) {
+    const old = target[field];
+    if (old instanceof tf.Variable && saved instanceof tf.Tensor) {
+      old.assign(saved);
+      saved.dispose();
+    } else if (Array.isArray(saved)) {
+      if (isSlots(old)) old.forEach((slot) => slot?.variable.dispose());
+      target[field] = saved.map(([name, tensor]) => {
+        const variable = tf.tidy(() => tf.variable(tensor, false));
+        tensor.dispose();
+        return { originalName: rename(name), variable };
+      });
+    }
+  }
+}
+
+/** Not `instanceof`: TensorFlow.js takes any optimizer for an instance of any of its subclasses. */
+function hasSlots(optimizer: tf.Optimizer): optimizer is SlotOptimizer {
+  const { state, restore } = optimizer as Partial<SlotOptimizer>;
+  return typeof state === "function" && typeof restore === "function";
+}
+
+function isSlots(value: unknown): value is StockSlot[] {
+  return Array.isArray(value) && value.every((slot) => slot?.variable instanceof tf.Variable);
+}

@@ -1,0 +1,237 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  type CallbackLike,
+  Checkpoint,
+  type CheckpointOptions,
+  Learner,
+  loadCheckpoint,
+  meanSquaredError,
+  sgd,
+  tf,
+  withSeed,
+} from "../mod.ts";
+
+const { state: write } = await Deno.permissions.query({ name: "write" });
+const { state: run } = await Deno.permissions.query({ name: "run" });
+
+function learnerOf(callbacks: CallbackLike[]): Learner {
+  const batches = [0, 1, 2].map((x) =>
+    [tf.tensor2d([[x]]), tf.tensor2d([[x * 2]])] as [tf.Tensor, tf.Tensor]
+  );
+  return new Learner({
+    model: withSeed(
+      1,
+      () => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
+    ),
+    optimizer: sgd(0.05, { momentum: 0.5 }),
+    lossFunction: meanSquaredError,
+    dataloaders: { train: batches, validation: batches },
+    callbacks,
+    seed: 1,
+  });
+}
+
+const weights = (learner: Learner) =>
+  (learner.model as tf.LayersModel).getWeights().map((weight) => [...weight.dataSync()]);
+
+const names = (folder: string) => Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+
+function testIn(name: string, test: (folder: string) => Promise<void>): void {
+  Deno.test(name, { ignore: write !== "granted" }, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await test(`${folder}/run`);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+/** Saves after every batch, and keeps all. */
+const ALL: CheckpointOptions = { every: { batches: 1 }, last: 99, signals: false };
+
+testIn("Checkpoint saves every n batches and at the end, and keeps the last k", async (folder) => {
+  const checkpoint = new Checkpoint(folder, { every: { batches: 2 }, last: 2 });
+  await Deno.mkdir(folder);
+  const older = "00000000-train-epoch-0000-batch-000001.safetensors";
+  await Deno.writeTextFile(`${folder}/${older}`, "of another run");
+  await learnerOf([checkpoint]).train({ epochs: 2 });
+  assertEquals(names(folder), [
+    older,
+    "00000003-train-epoch-0001-batch-000003.safetensors",
+    "00000004-train-epoch-0002-batch-000003.safetensors",
+  ]);
+});
+
+testIn("Checkpoint keeps the best k by a monitor beside the last", async (folder) => {
+  const monitored = [0.5, 0.2, 0.9, 0.4, 0.7];
+  const measure: CallbackLike = {
+    afterValidate: ({ epoch, metrics }) => {
+      metrics.mine = monitored[epoch];
+    },
+  };
+  const options = { last: 1, best: 2, monitor: "mine", every: {} } as const;
+  await learnerOf([measure, new Checkpoint(folder, options)]).train({ epochs: 5 });
+  assertEquals(names(folder).map((name) => name.slice(9, 28)), [
+    "validate-epoch-0001",
+    "validate-epoch-0003",
+    "train-epoch-0005-ba",
+  ]);
+});
+
+testIn("Checkpoint resumes the newest intact file and names damaged ones", async (folder) => {
+  const whole = learnerOf([new Checkpoint(folder, ALL)]);
+  await whole.train({ epochs: 2 });
+  const all = names(folder);
+  for (const name of all.slice(-2)) await Deno.truncate(`${folder}/${name}`, 500);
+  const target = `${folder}/../elsewhere`;
+  await Deno.writeTextFile(target, "not ours");
+  await Deno.symlink(target, `${folder}/99999999-train-epoch-0001-batch-000001.safetensors`);
+  await Deno.writeTextFile(`${folder}/.00000009-train.safetensors.x.partial`, "half");
+  const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
+  let begun = "";
+  const learner = learnerOf([
+    { beforeBatch: (learner) => void (begun ||= `${learner.epoch} ${learner.batchIndex}`) },
+    new Checkpoint(folder, { ...ALL, resume: "auto", warn }),
+  ]);
+  await learner.train({ epochs: 2 });
+  assertEquals(begun, "1 2");
+  assertEquals(weights(learner), weights(whole));
+  assertEquals(warnings.length, 2);
+  assert(warnings[0].includes(all.at(-1)!) && warnings[1].includes(all.at(-2)!));
+  assertEquals(await Deno.readTextFile(target), "not ours");
+  assert(!names(folder).some((name) => name.endsWith(".partial")));
+});
+
+testIn("Checkpoint saves a failed run, and resumes from before", async (folder) => {
+  let fail = true;
+  const flaky: CallbackLike = {
+    beforeBatch({ epoch, batchIndex }) {
+      if (fail && epoch === 1 && batchIndex === 1) throw new Error("flaky");
+    },
+  };
+  const first = learnerOf([flaky, new Checkpoint(folder, ALL)]);
+  await assertRejects(() => first.train({ epochs: 2 }), Error, "flaky");
+  assert(names(folder).at(-1)!.endsWith("-error.safetensors"));
+  fail = false;
+  const learner = learnerOf([flaky, new Checkpoint(folder, { ...ALL, resume: "auto" })]);
+  await learner.train({ epochs: 2 });
+  const whole = learnerOf([]);
+  await whole.train({ epochs: 2 });
+  assertEquals(weights(learner), weights(whole));
+});
+
+testIn("Checkpoint goes on when its folder is deleted during the run", async (folder) => {
+  const remove: CallbackLike = {
+    afterEpoch: ({ epoch }) => epoch === 0 ? Deno.remove(folder, { recursive: true }) : undefined,
+  };
+  await learnerOf([remove, new Checkpoint(folder, { ...ALL, warn: () => {} })])
+    .train({ epochs: 2 });
+  await loadCheckpoint(`${folder}/${names(folder).at(-1)}`);
+});
+
+for (const onError of ["warn", "fail"] as const) {
+  testIn(`Checkpoint on a disk that is full keeps what is saved [${onError}]`, async (folder) => {
+    const warnings: string[] = [];
+    const warn = (message: string) => void warnings.push(message);
+    const { write } = Deno.FsFile.prototype;
+    const fill: CallbackLike = {
+      afterEpoch: () => {
+        Deno.FsFile.prototype.write = () => Promise.reject(new Error("No space left on device"));
+      },
+    };
+    const learner = learnerOf([fill, new Checkpoint(folder, { ...ALL, onError, warn })]);
+    try {
+      const training = learner.train({ epochs: 2 });
+      if (onError === "warn") assertEquals((await training).status, "completed");
+      else await assertRejects(() => training, Error, "No space left on device");
+    } finally {
+      Deno.FsFile.prototype.write = write;
+    }
+    assertEquals(warnings.length > 0, onError === "warn");
+    assertEquals(names(folder).length >= 2, true);
+    for (const name of names(folder)) await loadCheckpoint(`${folder}/${name}`);
+  });
+  testIn(`Checkpoint says that its folder cannot be one [${onError}]`, async (folder) => {
+    await Deno.writeTextFile(folder, "a file");
+    const warnings: string[] = [];
+    const warn = (message: string) => void warnings.push(message);
+    const training = learnerOf([new Checkpoint(folder, { ...ALL, onError, warn })]).train();
+    if (onError === "fail") await assertRejects(() => training, Error, "Cannot save a checkpoint");
+    else assertEquals((await training).status, "completed");
+    assertEquals(warnings.length > 0, onError === "warn");
+  });
+}
+
+testIn(
+  "Checkpoint saves on SIGTERM and cancels, and the run goes on when resumed",
+  async (folder) => {
+    if (run !== "granted") return;
+    const kill: CallbackLike = {
+      async afterBatch({ epoch, batchIndex }) {
+        if (epoch !== 0 || batchIndex !== 1) return;
+        Deno.kill(Deno.pid, "SIGTERM");
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      },
+    };
+    const options = { every: {}, resume: "auto" } as const;
+    const first = await learnerOf([kill, new Checkpoint(folder, options)]).train({ epochs: 2 });
+    assertEquals([first.status, first.reason], ["cancelled", "The process received SIGTERM"]);
+    assertEquals(names(folder), ["00000001-train-epoch-0000-batch-000002.safetensors"]);
+    const learner = learnerOf([new Checkpoint(folder, options)]);
+    assertEquals((await learner.train()).status, "completed");
+    const whole = learnerOf([]);
+    await whole.train({ epochs: 2 });
+    assertEquals(weights(learner), weights(whole));
+  },
+);
+
+Deno.test("Checkpoint in a folder that cannot be written goes on, and says so", {
+  ignore: write !== "granted" || Deno.build.os !== "linux",
+}, async () => {
+  const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
+  const learner = learnerOf([new Checkpoint("/proc/run", { ...ALL, warn })]);
+  assertEquals((await learner.train()).status, "completed");
+  assert(warnings[0].startsWith("Could not save a checkpoint in /proc/run"), warnings[0]);
+});
+
+testIn("Checkpoint on a small tmpfs that fills up keeps what is saved", async (folder) => {
+  if (run !== "granted") return;
+  await Deno.mkdir(folder);
+  const mount = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder];
+  const mounted = await new Deno.Command("mount", { args: mount, stderr: "null" }).output()
+    .then(({ success }) => success, () => false);
+  if (!mounted) return; // only root may; the writer that fails is tested anyway
+  try {
+    const warnings: string[] = [];
+    const warn = (message: string) => void warnings.push(message);
+    const learner = learnerOf([new Checkpoint(folder, { ...ALL, warn })]);
+    assertEquals((await learner.train({ epochs: 9 })).status, "completed");
+    assert(warnings.length > 0 && names(folder).length > 1);
+    for (const name of names(folder)) await loadCheckpoint(`${folder}/${name}`);
+  } finally {
+    await new Deno.Command("umount", { args: [folder] }).output();
+  }
+});
+
+testIn("Checkpoint saves nothing of a validation alone", async (folder) => {
+  const learner = learnerOf([new Checkpoint(folder, { best: 1, every: { minutes: 1e-9 } })]);
+  await learner.validate();
+  await assertRejects(() => Deno.stat(folder), Deno.errors.NotFound);
+});
+
+Deno.test("Checkpoint refuses numbers out of range", () => {
+  const wrong: CheckpointOptions[] = [
+    { last: 0 },
+    { best: -1 },
+    { every: { batches: 0.5 } },
+    { every: { epochs: 0 } },
+    { every: { minutes: 0 } },
+  ];
+  for (const options of wrong) {
+    assertThrows(() => new Checkpoint("x", options), RangeError, "Cannot save checkpoints as");
+  }
+  assertThrows(() => new Checkpoint("https://example.com"), TypeError, "its URL must begin with");
+});

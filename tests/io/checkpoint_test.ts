@@ -1,0 +1,163 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  adam,
+  type CallbackLike,
+  Learner,
+  loadCheckpoint,
+  meanSquaredError,
+  type RunCheckpoint,
+  SafetensorsFile,
+  saveCheckpoint,
+  sgd,
+  StorageError,
+  tf,
+  withSeed,
+  writeSafetensors,
+} from "../../mod.ts";
+
+const { state: write } = await Deno.permissions.query({ name: "write" });
+
+function learnerOf(
+  { units = 1, optimizer = adam(0.1) as tf.Optimizer, callbacks = [] as CallbackLike[] } = {},
+): Learner {
+  const model = withSeed(1, () =>
+    tf.sequential({
+      layers: [
+        tf.layers.dense({ units: 4, inputShape: [1] }),
+        tf.layers.dropout({ rate: 0.5 }),
+        tf.layers.dense({ units }),
+      ],
+    }));
+  const batches = function* () {
+    for (let i = 0; i < 4; i++) {
+      yield [tf.tensor2d([[i], [i + 1]]), tf.ones([2, units])] as [tf.Tensor, tf.Tensor];
+    }
+  };
+  return new Learner({
+    model,
+    optimizer,
+    lossFunction: meanSquaredError,
+    dataloaders: { train: batches },
+    callbacks,
+    seed: 3,
+  });
+}
+
+async function taken(): Promise<RunCheckpoint> {
+  let checkpoint: RunCheckpoint | undefined;
+  const callbacks: CallbackLike[] = [{
+    async afterBatch(learner) {
+      if (learner.batchIndex === 1) checkpoint = await learner.checkpoint();
+    },
+  }];
+  await learnerOf({ callbacks }).train();
+  return checkpoint!;
+}
+
+const bytes = (learner: Learner) =>
+  (learner.model as tf.LayersModel).getWeights().map((weight) => weight.dataSync().slice());
+
+Deno.test("Learner.checkpoint() of a paused run goes on with the batch that waits", async () => {
+  const whole = learnerOf();
+  await whole.train({ epochs: 2 });
+  const learner = learnerOf({
+    callbacks: [{
+      afterBatch(learner) {
+        if (learner.epoch === 1 && learner.batchIndex === 1) learner.pause();
+      },
+    }],
+  });
+  const running = learner.train({ epochs: 2 });
+  while (!learner.actor!.getSnapshot().hasTag("paused")) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  const paused = await learner.checkpoint();
+  learner.resume();
+  await running;
+  assertEquals(bytes(learner), bytes(whole));
+  const resumed = learnerOf();
+  const { status, epochs } = await resumed.train({ from: paused });
+  assertEquals([status, epochs], ["completed", 2]);
+  assertEquals(bytes(resumed), bytes(whole));
+});
+
+Deno.test("Learner.checkpoint() refuses to be taken in the middle of a batch, or idle", async () => {
+  const errors: string[] = [];
+  const attempt = async (learner: Learner) => {
+    errors.push((await assertRejects(() => learner.checkpoint(), Error)).message);
+  };
+  const learner = learnerOf({ callbacks: [{ beforeBatch: attempt, afterStep: attempt }] });
+  await attempt(learner);
+  await learner.train();
+  assertEquals(errors.length, 9);
+  assertEquals(
+    errors[0],
+    'Cannot take a checkpoint as a training must be under way: current phase is "idle"',
+  );
+  assertEquals(
+    errors[1],
+    "Cannot take a checkpoint as the run must be in an after hook, or paused: it is in beforeBatch",
+  );
+});
+
+Deno.test("Learner.train({ from }) lists all that differs, and changes nothing", async () => {
+  const from = await taken();
+  const learner = learnerOf({ units: 2, optimizer: sgd(0.1) });
+  learner.seed = 4;
+  const before = bytes(learner);
+  const error = await assertRejects(() => learner.train({ from }), StorageError);
+  assertEquals(error.problem, "mismatch");
+  assertEquals(error.differences.slice(-4).map((line) => line.replace(/dense_\w+\//, "")), [
+    "weight kernel is [4,1] float32 in the checkpoint, [4,2] float32 in the model",
+    "weight bias is [1] float32 in the checkpoint, [2] float32 in the model",
+    "the optimizer was TrainchartAdam, it is TrainchartSgd",
+    "the seed was 3, it is 4",
+  ]);
+  assertEquals(bytes(learner), before);
+  const weights = new Map(from.tensors);
+  const [name] = [...weights.keys()].filter((name) => name.startsWith("weights/"));
+  weights.set(name, { ...weights.get(name)!, dtype: "I32" });
+  const other = await assertRejects(
+    () => learnerOf().train({ from: { ...from, tensors: weights } }),
+    StorageError,
+  );
+  assert(other.differences[0].endsWith("must be [1,4] float32, it is [1,4] I32"), other.message);
+});
+
+Deno.test("Learner.train({ from }) refuses a checkpoint whose stateful callback is missing", async () => {
+  let checkpoint: RunCheckpoint | undefined;
+  const stateful: CallbackLike = {
+    name: "Counter",
+    state: () => ({ count: NaN, names: new Map([["a", new Set([1n].map(String))]]), $odd: -0 }),
+    restore: (state) => assertEquals(Object.is(state.$odd, -0) && state.count, NaN),
+    async afterEpoch(learner) {
+      checkpoint = await learner.checkpoint();
+    },
+  };
+  await learnerOf({ callbacks: [stateful] }).train();
+  const error = await assertRejects(() => learnerOf().train({ from: checkpoint }), StorageError);
+  assertEquals(error.differences, ["callback Counter has a state, and is missing"]);
+  await learnerOf({ callbacks: [stateful] }).train({ from: checkpoint });
+});
+
+Deno.test("loadCheckpoint() refuses newer formats and files without one", {
+  ignore: write !== "granted",
+}, async () => {
+  const checkpoint = await taken();
+  const path = await Deno.makeTempFile();
+  await saveCheckpoint(path, checkpoint);
+  assertEquals(await loadCheckpoint(path), checkpoint);
+  const learner = learnerOf();
+  const { model, optimizer, lossFunction, dataloaders } = learner;
+  await Learner.resume(path, { model, optimizer, lossFunction, dataloaders, seed: 3 });
+  const whole = learnerOf();
+  await whole.train();
+  assertEquals(bytes(learner), bytes(whole));
+  await saveCheckpoint(path, { ...checkpoint, format: 2 });
+  const newer = await assertRejects(() => loadCheckpoint(path), StorageError, "newer version");
+  assertEquals(newer.problem, "version");
+  await writeSafetensors(path, checkpoint.tensors);
+  await assertRejects(() => loadCheckpoint(path), StorageError, "it has tensors only");
+  (await SafetensorsFile.open(path)).close();
+  await Deno.remove(path);
+});

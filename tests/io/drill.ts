@@ -1,0 +1,89 @@
+/**
+ * Kills a training with SIGKILL at random moments, also in the middle of a write, and resumes it
+ * until it is done, again and again.
+ *
+ * @module
+ */
+import { Checkpoint, loadCheckpoint, selectBackend } from "../../mod.ts";
+import { exactRun } from "./exact_learner.ts";
+
+/** Printed when the training begins: what matters is a kill after that. */
+const STARTED = "started";
+
+/** What came of a drill. */
+export interface DrillResult {
+  /** Processes that were killed. */
+  kills: number;
+  /** Kills that left half a file behind, under its temporary name. */
+  insideWrites: number;
+  /** Trainings that came to their end. */
+  trainings: number;
+  /** Checkpoints that were read after a kill, all of them intact. */
+  checkpoints: number;
+}
+
+/** Runs trainings until so many kills have happened. */
+export async function drill(kills: number): Promise<DrillResult> {
+  const expected = JSON.stringify((await exactRun({ optimizer: "adamW" })).weights);
+  const result = { kills: 0, insideWrites: 0, trainings: 0, checkpoints: 0 };
+  while (result.kills < kills) {
+    const folder = await Deno.makeTempDir();
+    let done = false;
+    while (!done) {
+      const kill = result.kills < kills ? Math.random() * 150 : undefined;
+      const output = await attempt(folder, kill);
+      if (output === undefined) {
+        result.kills++;
+        for await (const { name } of Deno.readDir(folder)) {
+          if (name.startsWith(".")) result.insideWrites++;
+          else {
+            await loadCheckpoint(`${folder}/${name}`);
+            result.checkpoints++;
+          }
+        }
+      } else if (output.trim() !== expected) {
+        throw new Error(`The weights differ after a kill: ${output} instead of ${expected}`);
+      } else done = true;
+    }
+    result.trainings++;
+    await Deno.remove(folder, { recursive: true });
+  }
+  return result;
+}
+
+/** One process: its output, or `undefined` if it was killed. */
+async function attempt(folder: string, killAfter: number | undefined): Promise<string | undefined> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--no-check", import.meta.filename!, folder],
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let output = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    output += text;
+    if (killAfter !== undefined) timer ??= setTimeout(() => kill(child), killAfter);
+  }
+  clearTimeout(timer);
+  const { signal, success } = await child.status;
+  const error = await new Response(child.stderr).text();
+  if (signal === "SIGKILL") return undefined;
+  if (!success) throw new Error(error);
+  return output.replace(STARTED, "");
+}
+
+function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // it has just ended by itself
+  }
+}
+
+if (import.meta.main) {
+  await selectBackend({ prefer: "cpu", quiet: true });
+  console.log(STARTED);
+  const checkpoint = new Checkpoint(Deno.args[0], { every: { batches: 1 }, resume: "auto" });
+  const { weights } = await exactRun({ optimizer: "adamW", callbacks: [checkpoint] });
+  console.log(JSON.stringify(weights));
+}

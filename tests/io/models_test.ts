@@ -1,0 +1,191 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  exportModel,
+  type HostTensor,
+  loadWeights,
+  saveWeights,
+  selectBackend,
+  StorageError,
+  tf,
+  withSeed,
+  writeSafetensors,
+} from "../../mod.ts";
+
+const { state: write } = await Deno.permissions.query({ name: "write" });
+const { state: run } = await Deno.permissions.query({ name: "run" });
+
+function testIn(name: string, test: (folder: string) => Promise<void>, ignore = false): void {
+  Deno.test(name, { ignore: ignore || write !== "granted" }, async () => {
+    await selectBackend({ prefer: "cpu", quiet: true });
+    const folder = await Deno.makeTempDir();
+    const { numTensors } = tf.memory();
+    try {
+      await test(folder);
+      assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+function classifier(seed: number, classes = 3): tf.Sequential {
+  const { layers } = tf;
+  return withSeed(seed, () =>
+    tf.sequential({
+      layers: [
+        layers.conv2d({ name: "conv", filters: 4, kernelSize: 3, inputShape: [6, 6, 2] }),
+        layers.batchNormalization({ name: "norm" }),
+        layers.globalAveragePooling2d({}),
+        layers.dense({ name: "head", units: classes }),
+      ],
+    }));
+}
+
+function outputs(model: tf.LayersModel): number[] {
+  return tf.tidy(() => {
+    const x = tf.linspace(-1, 1, 72).reshape([1, 6, 6, 2]);
+    return [...(model.predict(x) as tf.Tensor).dataSync()];
+  });
+}
+
+testIn("model.save() and tf.loadLayersModel() take file URLs", async (folder) => {
+  const model = classifier(1);
+  await model.save(`file://${folder}/deep/model`);
+  const loaded = await tf.loadLayersModel(`file://${folder}/deep/model/model.json`);
+  assertEquals(outputs(loaded), outputs(model));
+  const path = `${folder}/deep/model/model.json`;
+  const text = await Deno.readTextFile(path);
+  await Deno.writeTextFile(path, text.replace("weights.bin", "../weights.bin"));
+  await assertRejects(() => tf.loadLayersModel(`file://${path}`), RangeError, "in its folder");
+  model.dispose();
+  loaded.dispose();
+});
+
+testIn("loadWeights() reads what saveWeights() wrote", async (folder) => {
+  const [model, other] = [classifier(1), classifier(2)];
+  await saveWeights(model, `${folder}/w.safetensors`);
+  assertEquals((await loadWeights(other, `${folder}/w.safetensors`)).length, 8);
+  assertEquals(outputs(other), outputs(model));
+  model.dispose();
+  other.dispose();
+});
+
+testIn("loadWeights() lists every mismatch, and changes nothing", async (folder) => {
+  const [model, other] = [classifier(1, 3), classifier(2, 5)];
+  const before = outputs(other);
+  const path = `${folder}/w.safetensors`;
+  await saveWeights(model, path);
+  const error = await assertRejects(() => loadWeights(other, path), StorageError);
+  assertEquals(error.differences, [
+    "head/kernel must be [4,5], head/kernel is [4,3]",
+    "head/bias must be [5], head/bias is [3]",
+  ]);
+  assertEquals(outputs(other), before);
+  assertEquals((await loadWeights(other, path, { only: /^(conv|norm)/ })).length, 6);
+  const renamed = await assertRejects(
+    () => loadWeights(other, path, { rename: [[/^head/, "tail"]] }),
+    StorageError,
+  );
+  assertEquals(renamed.differences.length, 4);
+  model.dispose();
+  other.dispose();
+});
+
+testIn("loadWeights() turns PyTorch's layout", async (folder) => {
+  const model = classifier(1);
+  const path = `${folder}/torch.safetensors`;
+  const tensor = (shape: number[]): HostTensor => {
+    const size = shape.reduce((product, axis) => product * axis, 1);
+    return { dtype: "F32", shape, values: Float32Array.from({ length: size }, (_, i) => i) };
+  };
+  const tensors = new Map([
+    ["net.conv.weight", tensor([4, 2, 3, 3])],
+    ["net.conv.bias", tensor([4])],
+    ["net.norm.weight", tensor([4])],
+    ["net.norm.bias", tensor([4])],
+    ["net.norm.running_mean", tensor([4])],
+    ["net.norm.running_var", tensor([4])],
+    ["net.head.weight", tensor([3, 4])],
+    ["net.head.bias", tensor([3])],
+  ]);
+  const tracked: HostTensor = { dtype: "I64", shape: [], values: BigInt64Array.of(5n) };
+  tensors.set("net.norm.num_batches_tracked", tracked);
+  await writeSafetensors(path, tensors);
+  await loadWeights(model, path, { layout: "pytorch", rename: [[/^net\./, ""]] });
+  const [conv, , , , head] = model.trainableWeights.map((weight) =>
+    weight.read().arraySync() as number[][][][]
+  );
+  for (let y = 0; y < 3; y++) {
+    for (let x = 0; x < 3; x++) {
+      for (let i = 0; i < 2; i++) {
+        for (let o = 0; o < 4; o++) assertEquals(conv[y][x][i][o], ((o * 2 + i) * 3 + y) * 3 + x);
+      }
+    }
+  }
+  assertEquals(head as unknown, [[0, 4, 8], [1, 5, 9], [2, 6, 10], [3, 7, 11]]);
+  model.dispose();
+});
+
+const page = `<script src="tf.min.js"></script><script>
+async function predict() {
+  await tf.setBackend("cpu");
+  const model = await tf.loadLayersModel("model/model.json");
+  const x = tf.linspace(-1, 1, 72).reshape([1, 6, 6, 2]);
+  return JSON.stringify(Array.from(await model.predict(x).data()));
+}
+predict().catch((error) => error.stack).then((body) => fetch("result", { method: "POST", body }));
+</script>`;
+
+testIn("exportModel() writes what a web page loads, with the same predictions", async (folder) => {
+  const model = classifier(1);
+  const expected = outputs(model);
+  await exportModel(model, `${folder}/model`);
+  model.dispose();
+  const { createRequire } = await import("node:module");
+  const bundle = createRequire(import.meta.url).resolve("@tensorflow/tfjs/dist/tf.min.js");
+  const script = await Deno.readTextFile(bundle);
+  const answer = Promise.withResolvers<string>();
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/") return new Response(page, { headers: { "content-type": "text/html" } });
+    if (pathname === "/tf.min.js") return new Response(script);
+    if (pathname === "/result") {
+      answer.resolve(await request.text());
+      return new Response();
+    }
+    if (!pathname.startsWith("/model/")) return new Response(null, { status: 404 });
+    return new Response(await Deno.readFile(folder + pathname));
+  });
+  const browser = new Deno.Command("chromium", {
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      `--user-data-dir=${folder}/profile`,
+      `http://127.0.0.1:${server.addr.port}/`,
+    ],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const timer = setTimeout(() => answer.reject(new Error("the page did not answer")), 60_000);
+  try {
+    const actual: number[] = JSON.parse(await answer.promise);
+    for (const [index, value] of expected.entries()) {
+      assert(Math.abs(actual[index] - value) < 1e-5, `${actual} instead of ${expected}`);
+    }
+  } finally {
+    clearTimeout(timer);
+    browser.kill("SIGKILL");
+    await browser.status;
+    await server.shutdown();
+  }
+}, run !== "granted" || !await hasChromium());
+
+async function hasChromium(): Promise<boolean> {
+  try {
+    return (await new Deno.Command("chromium", { args: ["--version"], stderr: "null" }).output())
+      .success;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,185 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type HostTensor, SafetensorsFile, StorageError, writeSafetensors } from "../../mod.ts";
+
+/** Made by the reference implementation: Python's safetensors 0.8.0, with `safetensors.numpy.save`. */
+const REFERENCE = `
+cAEAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJmb3JtYXQiOiJwdCJ9LCJsIjp7ImR0eXBlIjoiSTY0Iiwic2hhcGUiOl
+tdLCJkYXRhX29mZnNldHMiOlswLDhdfSwiZSI6eyJkdHlwZSI6IkYzMiIsInNoYXBlIjpbMCwzXSwiZGF0YV9vZmZz
+ZXRzIjpbOCw4XX0sInciOnsiZHR5cGUiOiJGMzIiLCJzaGFwZSI6WzIsM10sImRhdGFfb2Zmc2V0cyI6WzgsMzJdfS
+wiaSI6eyJkdHlwZSI6IkkzMiIsInNoYXBlIjpbMl0sImRhdGFfb2Zmc2V0cyI6WzMyLDQwXX0sImgiOnsiZHR5cGUi
+OiJGMTYiLCJzaGFwZSI6WzNdLCJkYXRhX29mZnNldHMiOls0MCw0Nl19LCJiIjp7ImR0eXBlIjoiQk9PTCIsInNoYX
+BlIjpbM10sImRhdGFfb2Zmc2V0cyI6WzQ2LDQ5XX19ICAgICAgIAcAAAAAAAAAAAAAAAAAgD8AAABAAABAQAAAgEAA
+AKBAAQAAAP7///8AOADA/3sBAAE=`;
+
+const { state: write } = await Deno.permissions.query({ name: "write" });
+const { state: run } = await Deno.permissions.query({ name: "run", command: "python3" });
+const python = run === "granted" && await hasPython();
+
+const TENSORS = new Map<string, HostTensor>([
+  ["flag", { dtype: "BOOL", shape: [3], values: Uint8Array.of(1, 0, 1) }],
+  ["kernel", { dtype: "F32", shape: [2, 2], values: Float32Array.of(1, -0, NaN, 4) }],
+  ["step", { dtype: "I32", shape: [], values: Int32Array.of(-7) }],
+  ["empty", { dtype: "F32", shape: [0, 3], values: new Float32Array() }],
+  ["../../etc/passwd", { dtype: "F64", shape: [1], values: Float64Array.of(0.1) }],
+]);
+
+async function hasPython(): Promise<boolean> {
+  try {
+    const args = ["-c", "import safetensors.numpy"];
+    return (await new Deno.Command("python3", { args, stderr: "null" }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
+function testFile(name: string, test: (path: string) => Promise<void>, ignore = false): void {
+  Deno.test(name, { ignore: ignore || write !== "granted" }, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await test(`${folder}/tensors.safetensors`);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+testFile("SafetensorsFile reads what the reference implementation wrote", async (path) => {
+  await Deno.writeFile(path, Uint8Array.from(atob(REFERENCE), (char) => char.charCodeAt(0)));
+  using file = await SafetensorsFile.open(path);
+  assertEquals(file.metadata, { format: "pt" });
+  assertEquals([...file.entries.keys()].sort(), ["b", "e", "h", "i", "l", "w"]);
+  assertEquals(await file.read("w"), {
+    dtype: "F32",
+    shape: [2, 3],
+    values: Float32Array.of(0, 1, 2, 3, 4, 5),
+  });
+  assertEquals((await file.read("i")).values, Int32Array.of(1, -2));
+  assertEquals((await file.read("b")).values, Uint8Array.of(1, 0, 1));
+  assertEquals((await file.read("h")).values, Uint16Array.of(0x3800, 0xc000, 0x7bff));
+  assertEquals((await file.read("l")).values, BigInt64Array.of(7n));
+  assertEquals((await file.read("e")).shape, [0, 3]);
+});
+
+testFile("writeSafetensors() writes what the reference implementation reads", async (path) => {
+  await writeSafetensors(path, TENSORS, { note: 'a "quoted" text' });
+  const code = `
+from safetensors import safe_open
+with safe_open(${JSON.stringify(path)}, "np") as f:
+    assert f.metadata()["note"] == 'a "quoted" text'
+    for name in sorted(f.keys()):
+        t = f.get_tensor(name)
+        print(name, t.dtype, list(t.shape), t.tobytes().hex())
+`;
+  const { stdout } = await new Deno.Command("python3", { args: ["-c", code] }).output();
+  assertEquals(new TextDecoder().decode(stdout).trim().split("\n"), [
+    "../../etc/passwd float64 [1] 9a9999999999b93f",
+    "empty float32 [0, 3] ",
+    "flag bool [3] 010001",
+    "kernel float32 [2, 2] 0000803f000000800000c07f00008040",
+    "step int32 [] f9ffffff",
+  ]);
+}, !python);
+
+testFile("SafetensorsFile.verify() accepts what was written, tensor by tensor", async (path) => {
+  await writeSafetensors(path, TENSORS);
+  await writeSafetensors(path, TENSORS);
+  using file = await SafetensorsFile.open(path);
+  await file.verify();
+  for (const [name, tensor] of TENSORS) assertEquals(await file.read(name), tensor);
+  assertEquals(Array.from(Deno.readDirSync(path.replace(/[^/]*$/, ""))).length, 1);
+});
+
+testFile("SafetensorsFile detects each of 1,000 random byte flips", async (path) => {
+  await writeSafetensors(path, TENSORS, { state: JSON.stringify({ epoch: 3 }) });
+  const whole = await Deno.readFile(path);
+  for (let flip = 0; flip < 1000; flip++) {
+    const bytes = whole.slice();
+    bytes[Math.floor(Math.random() * bytes.length)] ^= 1 + Math.floor(Math.random() * 255);
+    await Deno.writeFile(path, bytes);
+    const error = await assertRejects(async () => {
+      using file = await SafetensorsFile.open(path);
+      await file.verify();
+    }, StorageError);
+    assertEquals(error.problem, "damaged");
+  }
+});
+
+testFile("SafetensorsFile detects a file that is cut short anywhere", async (path) => {
+  const values = Float32Array.from({ length: 4096 }, (_, index) => index);
+  await writeSafetensors(path, new Map([["w", { dtype: "F32", shape: [4096], values }]]));
+  const whole = await Deno.readFile(path);
+  for (let length = 0; length < whole.length; length += 1024) {
+    await Deno.writeFile(path, whole.subarray(0, length));
+    await assertRejects(() => SafetensorsFile.open(path), StorageError);
+  }
+});
+
+testFile("SafetensorsFile refuses overlapping, missing and absurd places", async (path) => {
+  const open = async (header: unknown, data: number) => {
+    const text = new TextEncoder().encode(JSON.stringify(header));
+    const bytes = new Uint8Array(8 + text.length + data);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+    bytes.set(text, 8);
+    await Deno.writeFile(path, bytes);
+    (await SafetensorsFile.open(path)).close();
+  };
+  const entry = (begin: number, end: number) => ({
+    dtype: "F32",
+    shape: [(end - begin) / 4],
+    data_offsets: [begin, end],
+  });
+  await open({ a: entry(0, 4), b: entry(4, 8) }, 8);
+  for (
+    const [header, data] of [
+      [{ a: entry(0, 4), b: entry(0, 4) }, 4],
+      [{ a: entry(0, 4), b: entry(8, 12) }, 12],
+      [{ a: entry(0, 4) }, 8],
+      [{ a: entry(0, 8) }, 4],
+      [{ a: { ...entry(0, 4), shape: [2 ** 60] } }, 4],
+      [{ a: { ...entry(0, 4), shape: [-1] } }, 4],
+      [{ a: null }, 0],
+      [[1], 0],
+      [{ __metadata__: { a: 1 } }, 0],
+    ] as const
+  ) {
+    await assertRejects(() => open(header, data), StorageError, "Cannot read");
+  }
+});
+
+testFile("writeSafetensors() on a disk that is full leaves the old file", async (path) => {
+  await writeSafetensors(path, TENSORS);
+  const old = await Deno.readFile(path);
+  const { write } = Deno.FsFile.prototype;
+  let left = 300;
+  Deno.FsFile.prototype.write = function (bytes) {
+    if ((left -= bytes.length) < 0) return Promise.reject(new Error("No space left on device"));
+    return write.call(this, bytes);
+  };
+  try {
+    await assertRejects(() => writeSafetensors(path, TENSORS), Error, "No space left");
+  } finally {
+    Deno.FsFile.prototype.write = write;
+  }
+  assertEquals(await Deno.readFile(path), old);
+  const names = Array.from(Deno.readDirSync(path.replace(/[^/]*$/, "")), ({ name }) => name);
+  assertEquals(names, ["tensors.safetensors"]);
+  assert(old.length > 300);
+});
+
+testFile(
+  "writeSafetensors() and verify() need less than 64 MB beyond the tensors",
+  async (path) => {
+    const values = new Float32Array(1 << 26).fill(1); // 256 MB
+    const start = Deno.memoryUsage().rss;
+    let peak = 0;
+    const watch = setInterval(() => peak = Math.max(peak, Deno.memoryUsage().rss), 1);
+    try {
+      await writeSafetensors(path, new Map([["w", { dtype: "F32", shape: [1 << 26], values }]]));
+      using file = await SafetensorsFile.open(path);
+      await file.verify();
+    } finally {
+      clearInterval(watch);
+    }
+    assert(peak > 0 && peak - start < 64e6, `${(peak - start) / 1e6} MB`);
+  },
+);

@@ -30,8 +30,8 @@ export function spy<Args extends unknown[] = unknown[], Return = undefined>(
 ): Spy<Args, Return> {
   const recording = sinon.spy(func);
   return Object.defineProperty(recording, "calls", {
-    // deno-lint-ignore no-explicit-any -- sinon's types are not at hand
     get: () =>
+      // deno-lint-ignore no-explicit-any -- sinon's types are not at hand
       recording.getCalls().map((call: any) => ({
         args: call.args,
         returned: call.returnValue,

@@ -221,9 +221,9 @@ Deno.test("the context of the chart is plain JSON that counts as the Learner doe
       assertEquals(JSON.parse(JSON.stringify(context)), context);
       if (!/^(before|after).*Batch$/.test(hook)) return;
       const { epoch, epochs, batchIndex } = learner;
-      const batch = hook.startsWith("before") ? batchIndex : batchIndex + 1;
+      const begun = batchIndex + 1;
       const { epoch: atEpoch, epochs: ofEpochs, batch: atBatch } = context;
-      assertEquals([atEpoch, ofEpochs, atBatch], [epoch, epochs, batch], hook);
+      assertEquals([atEpoch, ofEpochs, atBatch], [epoch, epochs, begun], hook);
     }),
   ]);
   await learner.train({ epochs: 2 });

@@ -21,7 +21,8 @@ async function run(code: string, ...flags: string[]): Promise<{ out: string; err
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
-    env: { NO_COLOR: "1" },
+    // Without a runtime folder, Mesa's Vulkan driver complains on standard error.
+    env: { NO_COLOR: "1", XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp" },
   }).spawn();
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode(source));

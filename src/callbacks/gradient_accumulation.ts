@@ -81,9 +81,11 @@ export class GradientAccumulation extends Callback {
   override afterEpoch(learner: AnyLearner): void {
     const over = learner.cancelled.has("train") || learner.failures.length > 0;
     if (this.#batches === 0 || over) return;
-    const mean = this.#mean(learner.model);
+    const examples = this.#examples;
+    const own = this.#mean(learner.model);
+    const mean = learner.peers?.average(own, examples) ?? own;
     learner.optimizer.applyGradients(mean);
-    tf.dispose(mean);
+    tf.dispose([own, mean]);
   }
 
   /** Forgets what is left. */

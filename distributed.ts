@@ -7,5 +7,6 @@
  *
  * @module
  */
+export { DataParallel } from "./src/distributed/data_parallel.ts";
 export { mpi, type MpiOptions } from "./src/distributed/mpi.ts";
 export type { Numbers, Reduction, World } from "./src/distributed/world.ts";

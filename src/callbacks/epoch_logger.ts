@@ -21,6 +21,8 @@ import type { EpochRecord } from "./recorder.ts";
 export abstract class EpochLogger extends Callback {
   /** After everything that measures. */
   override priority: number = 110;
+  /** Of several processes, one is enough. */
+  readonly firstOnly: boolean = true;
   #pending: EpochRecord | undefined;
   #began = 0;
 

@@ -25,6 +25,8 @@ const BAR = 24;
 export class ProgressBar extends Callback {
   /** After everything that is to be shown. */
   override priority: number = PRIORITIES.display;
+  /** Of several processes, one is enough. */
+  readonly firstOnly: boolean = true;
   readonly #terminal: Terminal;
   #columns: string[] | undefined;
   #rowPending = false;

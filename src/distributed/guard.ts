@@ -5,16 +5,11 @@ import type { MpiWorld } from "./mpi_world.ts";
 const TURN = 100;
 const TURNS = 8;
 
-let busy = 0;
+const needs: (() => boolean)[] = [];
 
-/** Until what this returns is called, the process must not end: others wait for it. */
-export function beginBusy(): () => void {
-  busy++;
-  let ended = false;
-  return () => {
-    if (!ended) busy--;
-    ended = true;
-  };
+/** While a question is answered with yes, the process must not end: others wait for it. */
+export function needWhile(question: () => boolean): void {
+  needs.push(question);
 }
 
 /**
@@ -30,7 +25,7 @@ export function guard(world: MpiWorld): void {
   });
   addEventListener("unload", () => {
     if (Deno.exitCode !== 0) world.abort(Deno.exitCode);
-    if (busy === 0) return world.finalize();
+    if (!needs.some((question) => question())) return world.finalize();
     console.error(`Cannot go on as no process must end in a run: rank ${world.rank} has ended`);
     world.abort(EXIT.left);
   });

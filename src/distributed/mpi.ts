@@ -15,10 +15,10 @@ export interface MpiOptions {
   limit?: number;
 }
 
-/** What each launcher tells of how many processes it has started. */
-const LAUNCHERS: Readonly<Record<MpiVendor, string>> = {
-  "Open MPI": "OMPI_COMM_WORLD_SIZE",
-  MPICH: "PMI_SIZE",
+/** What each launcher calls the number of processes that it has started, in all and on one machine. */
+const LAUNCHERS: Readonly<Record<MpiVendor, { size: string; local: string }>> = {
+  "Open MPI": { size: "OMPI_COMM_WORLD_SIZE", local: "OMPI_COMM_WORLD_LOCAL_SIZE" },
+  MPICH: { size: "PMI_SIZE", local: "MPI_LOCALNRANKS" },
 };
 
 let joined: World | undefined;
@@ -62,7 +62,8 @@ function join({ library, limit = 300_000 }: MpiOptions): World {
   const found = openMpi(path);
   // A library that is not the launcher's does not find the others: each would train alone.
   if (found.vendor !== started.vendor) throw wrongLauncher(started, `${path} is ${found.version}`);
-  const world = new MpiWorld(found);
+  const crowded = started.local > navigator.hardwareConcurrency;
+  const world = new MpiWorld(found, crowded);
   if (world.size !== started.size) {
     throw wrongLauncher(started, `${path} finds ${world.size} of ${started.size} processes`);
   }
@@ -73,10 +74,12 @@ function join({ library, limit = 300_000 }: MpiOptions): World {
   return world;
 }
 
-function launched(): { vendor: MpiVendor; size: number } | undefined {
-  for (const [vendor, variable] of Object.entries(LAUNCHERS)) {
-    const size = read(variable);
-    if (size !== undefined) return { vendor: vendor as MpiVendor, size: Number(size) };
+/** How many processes were started, and how many of them on this machine. */
+function launched(): { vendor: MpiVendor; size: number; local: number } | undefined {
+  for (const [vendor, variables] of Object.entries(LAUNCHERS)) {
+    const size = Number(read(variables.size));
+    const local = Number(read(variables.local) ?? 1);
+    if (size > 0) return { vendor: vendor as MpiVendor, size, local };
   }
 }
 

@@ -38,6 +38,8 @@ export interface MpiLibrary {
   readonly handles: Readonly<Record<MpiHandle, Argument>>;
   /** In the place of what is sent: it is where the result goes. */
   readonly inPlace: Deno.PointerValue;
+  /** In the place of what nobody wants to know of a message. */
+  readonly ignore: Deno.PointerValue;
 }
 
 /** What to install for each library, and what it is called on Linux. */
@@ -82,6 +84,11 @@ function signatures(handle: "pointer" | "i32") {
     MPI_Allgather: returning("pointer", "i32", handle, "buffer", "i32", handle, handle),
     MPI_Bcast: returning("buffer", "i32", handle, "i32", handle),
     MPI_Barrier: returning(handle),
+    MPI_Iallreduce: returning("pointer", "buffer", "i32", handle, handle, handle, "buffer"),
+    MPI_Iallgather: returning("pointer", "i32", handle, "buffer", "i32", handle, handle, "buffer"),
+    MPI_Ibcast: returning("buffer", "i32", handle, "i32", handle, "buffer"),
+    MPI_Ibarrier: returning(handle, "buffer"),
+    MPI_Test: returning("buffer", "buffer", "pointer"),
     MPI_Abort: returning(handle, "i32"),
     MPI_Error_string: returning("i32", "buffer", "buffer"),
     MPI_Finalize: returning(),
@@ -103,7 +110,15 @@ export function openMpi(path: string): MpiLibrary {
   const { symbols } = Deno.dlopen(path, signatures(open ? "pointer" : "i32"));
   const handles = open ? readStatics(path) : NUMBERS;
   const inPlace = Deno.UnsafePointer.create(open ? 1n : 0xffff_ffff_ffff_ffffn);
-  return { vendor, version, call: symbols as unknown as MpiLibrary["call"], handles, inPlace };
+  const ignore = Deno.UnsafePointer.create(open ? 0n : 1n);
+  return {
+    vendor,
+    version,
+    call: symbols as unknown as MpiLibrary["call"],
+    handles,
+    inPlace,
+    ignore,
+  };
 }
 
 /** The one function that may be called before all others tells the two apart. */

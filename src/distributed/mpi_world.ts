@@ -8,6 +8,17 @@ const CHUNK = 4 * 2 ** 20;
 /** All may call MPI: the watchdog does so while the main thread is blocked inside it. */
 const THREAD_MULTIPLE = 3;
 
+/** How long to sleep before asking again, ms. */
+const NAP = 0.02;
+
+/** How long to look out for the others before sleeping, ms: waking up takes a part of that. */
+const SPIN = 0.2;
+
+type Arguments = Parameters<MpiLibrary["call"][MpiFunction]>;
+
+/** The functions that wait for the others. */
+type Collective = "Allreduce" | "Allgather" | "Bcast" | "Barrier";
+
 /** The processes that `mpirun` has started. */
 export class MpiWorld implements World {
   readonly rank: number;
@@ -15,9 +26,19 @@ export class MpiWorld implements World {
   readonly #mpi: MpiLibrary;
   #watchdog: Watchdog | undefined;
 
-  /** Joins the others. */
-  constructor(mpi: MpiLibrary) {
+  readonly #crowded: boolean;
+  readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+  /**
+   * Joins the others.
+   *
+   * @param mpi The library.
+   * @param crowded Whether there are more processes than cores: then each sleeps while it waits, so
+   *   that others get to work. MPI by itself would keep the core.
+   */
+  constructor(mpi: MpiLibrary, crowded = false) {
     this.#mpi = mpi;
+    this.#crowded = crowded;
     const { world, errorsReturn } = mpi.handles;
     this.#call("MPI_Init_thread", null, null, THREAD_MULTIPLE, new Int32Array(1));
     this.#call("MPI_Comm_set_errhandler", world, errorsReturn);
@@ -45,8 +66,8 @@ export class MpiWorld implements World {
     this.#exchange(() => {
       for (const part of chunks(values)) {
         const { length } = part;
-        this.#call(
-          "MPI_Allreduce",
+        this.#together(
+          "Allreduce",
           inPlace,
           part,
           length,
@@ -63,7 +84,7 @@ export class MpiWorld implements World {
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     this.#exchange(() => {
       for (const part of chunks(bytes)) {
-        this.#call("MPI_Bcast", part, part.length, byte, root, world);
+        this.#together("Bcast", part, part.length, byte, root, world);
       }
     });
   }
@@ -73,14 +94,23 @@ export class MpiWorld implements World {
     const { length } = values;
     const all = new Float64Array(this.size * length);
     all.set(values, this.rank * length);
+    // Others may be late here, and then need the core: what follows finds them awake.
     this.#exchange(() =>
-      this.#call("MPI_Allgather", inPlace, 0, double, all, length, double, world)
+      this.#patiently("Allgather", this.#crowded ? 0 : SPIN, [
+        inPlace,
+        0,
+        double,
+        all,
+        length,
+        double,
+        world,
+      ])
     );
     return all;
   }
 
   barrier(): void {
-    this.#exchange(() => this.#call("MPI_Barrier", this.#mpi.handles.world));
+    this.#exchange(() => this.#together("Barrier", this.#mpi.handles.world));
   }
 
   abort(code: number): never {
@@ -103,7 +133,25 @@ export class MpiWorld implements World {
     end();
   }
 
-  #call(name: MpiFunction, ...args: Parameters<MpiLibrary["call"][MpiFunction]>): void {
+  #together(name: Collective, ...args: Arguments): void {
+    if (this.#crowded) this.#patiently(name, 0, args);
+    else this.#call(`MPI_${name}`, ...args);
+  }
+
+  /** Waits with open eyes for a while, then between naps. */
+  #patiently(name: Collective, spin: number, args: Arguments): void {
+    const request = new Uint8Array(8);
+    const done = new Int32Array(1);
+    this.#call(`MPI_I${name.toLowerCase() as Lowercase<Collective>}`, ...args, request);
+    const began = performance.now();
+    for (;;) {
+      this.#call("MPI_Test", request, done, this.#mpi.ignore);
+      if (done[0]) return;
+      if (performance.now() - began > spin) Atomics.wait(this.#sleeper, 0, 0, NAP);
+    }
+  }
+
+  #call(name: MpiFunction, ...args: Arguments): void {
     const code = this.#mpi.call[name](...args);
     if (code === 0) return;
     throw new Error(`Cannot go on as ${name} must succeed: ${describeError(this.#mpi, code)}`);

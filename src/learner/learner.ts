@@ -172,6 +172,11 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     return this.#cancelled.set;
   }
 
+  /** What the training was cancelled for, if it was and somebody has said so. */
+  get reason(): string | undefined {
+    return this.#run?.pump.reason;
+  }
+
   /** Aborts when the innermost phase that is open now is cut short: for `fetch` in a hook. */
   get signal(): AbortSignal {
     return this.#running && this.#run ? this.#run.pump.signal : new AbortController().signal;

@@ -65,3 +65,87 @@ for (const ranks of [2, 4]) {
     },
   );
 }
+
+const EVENTS: Order[] = [
+  "cancelBatch",
+  "cancelLate",
+  "cancelEpoch",
+  "cancelTrain",
+  "requestBatch",
+  "requestEpoch",
+  "requestTrain",
+  "pause",
+  "nan",
+  "early",
+].map((event) => ({ event, epochs: 3, examples: 160 }));
+
+testOnMpi(
+  "DataParallel acts on all ranks as one process does when one rank cancels",
+  async (vendor) => {
+    const ranks = 2;
+    const [{ answers: [expected] }, job] = await Promise.all([
+      alone(EVENTS),
+      succeed(vendor, ranks, EVENTS.map((order) => ({ ...order, batchSize: JOINT / ranks }))),
+    ]);
+    for (const [rank, answers] of job.answers.entries()) {
+      for (const [index, { weights, batches, status, reason, losses }] of answers.entries()) {
+        const { event } = EVENTS[index];
+        const single = expected[index];
+        assertEquals([event, rank, status, batches], [event, rank, single.status, single.batches]);
+        assert(difference(weights, single.weights) < 5e-6, `${event}`);
+        assert(difference(losses, single.losses) < 5e-6, `${event}: ${losses} ${single.losses}`);
+        const suffix = rank === 0 && reason && event !== "early" && event !== "requestTrain"
+          ? " (on rank 1)"
+          : "";
+        assertEquals([event, reason], [event, single.reason && single.reason + suffix]);
+      }
+    }
+  },
+);
+
+const TOGETHER: Order[] = [
+  { with: ["clip"] },
+  { with: ["accumulate"], examples: 330 },
+  { with: ["average", "schedule", "metrics"], optimizer: "adam" },
+  { with: ["accumulate", "clip", "average", "metrics"], optimizer: "momentum", examples: 330 },
+  { optimizer: "stockAdam", backend: "cpu" },
+];
+
+testOnMpi(
+  "DataParallel works with clipping, accumulation, averages and schedules",
+  async (vendor) => {
+    const ranks = 2;
+    const [{ answers: [expected] }, job] = await Promise.all([
+      alone(TOGETHER),
+      succeed(vendor, ranks, TOGETHER.map((order) => ({ ...order, batchSize: JOINT / ranks }))),
+    ]);
+    assertSame(job);
+    for (const [index, { weights, metrics, batches }] of job.answers[0].entries()) {
+      const name = JSON.stringify(TOGETHER[index]);
+      assertEquals(batches, expected[index].batches, name);
+      const apart = difference(weights, expected[index].weights);
+      assert(apart < 5e-6, `${name}: weights differ by ${apart}`);
+      const names = Object.keys(expected[index].metrics);
+      assertEquals(Object.keys(metrics), names);
+      for (const metric of names) {
+        assert(
+          Math.abs(metrics[metric] - expected[index].metrics[metric]) < 5e-6,
+          `${name} ${metric}`,
+        );
+      }
+    }
+  },
+);
+
+testOnMpi(
+  "DataParallel shows progress on one rank, and keeps batch normalisation equal",
+  async (vendor) => {
+    const orders: Order[] = [
+      { with: ["bar"], examples: 64, epochs: 1 },
+      { model: "norm", optimizer: "adam", examples: 323 },
+    ];
+    const job = await succeed(vendor, 3, orders);
+    assertSame(job);
+    assertEquals(job.output.match(/train loss/g)?.length, 1, job.output);
+  },
+);

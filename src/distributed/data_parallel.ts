@@ -146,13 +146,12 @@ export class DataParallel extends Callback implements Peers {
   /** Averages the gradients. */
   override beforeStep(learner: AnyLearner): void {
     if (this.#world.size === 1) return;
-    this.#examples += learner.batchSize;
-    const { gradients, batchIndex } = learner;
-    const mean = this.#average(STEPS.exchange(batchIndex), gradients, this.#examples);
-    if (mean && Object.keys(mean).length > 0) {
-      learner.gradients = mean;
-      this.#examples = 0;
-    }
+    const { gradients, batchIndex, batchSize } = learner;
+    const examples = this.#examples + batchSize;
+    const mean = this.#average(STEPS.exchange(batchIndex), gradients, examples);
+    const exchanged = mean && Object.keys(mean).length > 0;
+    this.#examples = exchanged ? 0 : examples;
+    if (exchanged) learner.gradients = mean;
   }
 
   /** Ends the job, unless the process does so by itself before. */

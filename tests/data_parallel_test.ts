@@ -149,3 +149,45 @@ testOnMpi(
     assertEquals(job.output.match(/train loss/g)?.length, 1, job.output);
   },
 );
+
+testOnMpi(
+  "DataParallel resumes a checkpoint on as many ranks bit for bit, and on others",
+  async (vendor) => {
+    const folder = await Deno.makeTempDir();
+    const order: Order = {
+      examples: 330,
+      with: ["accumulate", "average"],
+      optimizer: "adam",
+      batchSize: 8,
+      folder: `${folder}/run`,
+    };
+    try {
+      const whole = await succeed(vendor, 2, [{ ...order, folder: undefined, epochs: 3 }]);
+      const failed = await launch(vendor, 2, [{ ...order, epochs: 3, event: "throw" }]);
+      assertEquals(failed.code, 70, failed.output);
+      for await (const { name } of Deno.readDir(order.folder!)) {
+        if (name.includes("error")) await Deno.remove(`${order.folder}/${name}`);
+      }
+      await copy(order.folder!, `${folder}/other`);
+      const resumed = await succeed(vendor, 2, [{ ...order, epochs: 3 }]);
+      assertSame(resumed);
+      const [[{ weights, losses, batches }]] = resumed.answers;
+      // The newest file may not have been written yet.
+      assert(["1.1", "1.2"].includes(batches[0]), batches[0]);
+      assertEquals(weights, whole.answers[0][0].weights);
+      assertEquals(losses, whole.answers[0][0].losses.slice(-losses.length));
+      const other = await succeed(vendor, 3, [{ ...order, epochs: 3, folder: `${folder}/other` }]);
+      assertSame(other);
+      assertEquals(other.answers[0][0].losses.length, losses.length);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
+
+async function copy(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const { name } of Deno.readDir(from)) {
+    await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
+}

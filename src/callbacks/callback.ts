@@ -88,6 +88,8 @@ export interface Stateful {
    */
   // deno-lint-ignore no-explicit-any -- each callback knows its own state
   restore?(state: any): void | Promise<void>;
+  /** Whether that differs between processes that train together. Default: no. */
+  readonly differs?: boolean;
   /** Asked by `train()` without `from`, before anything is done: what to go on from, if at all. */
   resumeFrom?(): Promise<RunCheckpoint | undefined>;
   /**

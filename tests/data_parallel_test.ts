@@ -191,3 +191,31 @@ async function copy(from: string, to: string): Promise<void> {
     await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
   }
 }
+
+/** What goes wrong on rank 1, with what code the job ends, and how long that may take, ms. */
+const DRILLS: [event: string, code: number | undefined, limit: number][] = [
+  ["throw", 70, 3000],
+  ["reject", 70, 3000],
+  ["exit", 76, 3000],
+  ["kill", undefined, 3000],
+  ["hang", 75, 2000 + 3000],
+];
+
+for (const [event, code, limit] of DRILLS) {
+  testOnMpi(`DataParallel ends the whole job when one rank fails: ${event}`, async (vendor) => {
+    const job = await launch(vendor, 2, [{ event, limit: 2000 }]);
+    const began = Number(job.output.match(/event at (\d+)/)?.[1]);
+    assert(job.ended - began < limit, `it took ${job.ended - began} ms\n${job.output}`);
+    assert(job.code !== 0, job.output);
+    if (code !== undefined) assertEquals(job.code, code, job.output);
+    if (code === 70) assertEquals(job.output.match(/Error: boom/g)?.length, 1, job.output);
+    if (code === 75) assert(job.output.includes("rank 1 is still in beforeBatch"), job.output);
+    assertEquals(job.left, []);
+  });
+}
+
+testOnMpi("DataParallel prints an error of all ranks once", async (vendor) => {
+  const { code, output } = await launch(vendor, 2, [{ event: "throwAll", limit: 2000 }]);
+  assertEquals(code, 70, output);
+  assertEquals(output.match(/Error: boom/g)?.length, 1, output);
+});

@@ -45,15 +45,19 @@ export async function launch(
   vendor: Vendor | undefined,
   ranks: number,
   orders: Order[],
-  { launcher = [], env = {} }: { launcher?: string[]; env?: Record<string, string> } = {},
+  { prefix = [], launcher = [], env = {} }: {
+    prefix?: string[];
+    launcher?: string[];
+    env?: Record<string, string>;
+  } = {},
 ): Promise<Job> {
   const folder = await Deno.makeTempDir();
   const program = [Deno.execPath(), "run", "-A", worker, JSON.stringify(orders), folder];
   const mpirun = vendor ? [`mpirun.${vendor}`, ...launcher, "-n", `${ranks}`] : [];
-  const [command, ...args] = [...mpirun, ...program];
+  const command = [...prefix, ...mpirun, ...program];
   try {
     const { code, stdout, stderr } = await new Deno.Command("timeout", {
-      args: ["-k", "5", "60", command, ...args],
+      args: ["-k", "5", "60", ...command],
       env: { ...ENVIRONMENT, ...env },
     }).output();
     const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");

@@ -1,0 +1,195 @@
+import type { Point } from "../deps/elk.ts";
+import {
+  DOT,
+  type PlacedChart,
+  type PlacedEdge,
+  type PlacedLabel,
+  type PlacedState,
+  TYPE,
+} from "./place_chart.ts";
+
+/** Colours of a drawing. */
+interface Palette {
+  paper: string;
+  ink: string;
+  soft: string;
+  line: string;
+  fill: string;
+  leaf: string;
+  border: string;
+  glow: string;
+  active: string;
+  onActive: string;
+}
+
+const PALETTES: Record<"light" | "dark", Palette> = {
+  light: {
+    paper: "#ffffff",
+    ink: "#1f2328",
+    soft: "#57606a",
+    line: "#6e7781",
+    fill: "#0969da0a",
+    leaf: "#ffffff",
+    border: "#afb8c1",
+    glow: "#fff8c566",
+    active: "#0969da",
+    onActive: "#ffffff",
+  },
+  dark: {
+    paper: "#0d1117",
+    ink: "#e6edf3",
+    soft: "#9198a1",
+    line: "#8b949e",
+    fill: "#58a6ff0d",
+    leaf: "#161b22",
+    border: "#484f58",
+    glow: "#388bfd1a",
+    active: "#1f6feb",
+    onActive: "#ffffff",
+  },
+};
+
+/** Draws a chart that is placed. */
+export function drawChart(
+  { width, height, states, edges, dots, pills }: PlacedChart,
+  { title, active, theme }: {
+    title: string;
+    active: ReadonlySet<string>;
+    theme: "light" | "dark" | "auto";
+  },
+): string {
+  const [w, h] = [width, height].map(Math.ceil);
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" class="statechart" viewBox="0 0 ${w} ${h}" ` +
+    `width="${w}" height="${h}" role="img">`,
+    `<title>${escape(title)}</title>`,
+    `<style>${styleOf(theme)}</style>`,
+    `<defs><marker id="statechart-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" ` +
+    `markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path class="arrow" d="M0 0.5 8 4 0 7.5z"/></marker></defs>`,
+    `<rect class="paper" width="${w}" height="${h}"/>`,
+    ...states.map((placed) => drawState(placed, active.has(placed.state.id))),
+    ...edges.map(drawEdge),
+    ...dots.map(({ x, y }) => `<circle class="dot" cx="${round(x)}" cy="${round(y)}" r="${DOT}"/>`),
+    ...pills.map(drawPill),
+    ...edges.map(({ label }) => label ? drawLabel(label) : ""),
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+function drawState(placed: PlacedState, active: boolean): string {
+  const { state, x, y, width, height, details } = placed;
+  const kinds = ["state", state.kind, ...state.states.length > 0 ? ["parent"] : []];
+  const inset = { x: x + 3, y: y + 3, width: width - 6, height: height - 6 };
+  return [
+    `<g class="${[...kinds, ...active ? ["active"] : []].join(" ")}" ` +
+    `data-state="${escape(state.id)}">`,
+    drawBox("box", placed, 7),
+    state.kind === "final" ? drawBox("ring", inset, 4) : "",
+    drawText("name", state.key, x + 10, y + 19),
+    ...details.map((line, index) =>
+      drawText("detail", line, x + 10, y + 19 + TYPE.line * (index + 1))
+    ),
+    "</g>",
+  ].join("");
+}
+
+function drawEdge({ from, to, points }: PlacedEdge): string {
+  return `<path class="edge" data-from="${escape(from)}" data-to="${escape(to)}" ` +
+    `d="${pathOf(points)}" marker-end="url(#statechart-arrow)"/>`;
+}
+
+function drawLabel(label: PlacedLabel): string {
+  const { x, y, width, height } = label;
+  return drawBox("plate", { x: x - 3, y, width: width + 6, height }, 3) + drawLines(label, 0, 11);
+}
+
+/** A label that stands by itself. */
+function drawPill(pill: PlacedLabel): string {
+  return drawBox("pill", pill, 10) + drawLines(pill, 8, 14);
+}
+
+function drawLines({ x, y, lines }: PlacedLabel, left: number, top: number): string {
+  return lines.map((line, index) => drawText("label", line, x + left, y + top + TYPE.line * index))
+    .join("");
+}
+
+function drawText(kind: string, text: string, x: number, y: number): string {
+  return `<text class="${kind}" x="${round(x)}" y="${round(y)}" xml:space="preserve">` +
+    `${escape(text)}</text>`;
+}
+
+function drawBox(
+  kind: string,
+  { x, y, width, height }: Point & { width: number; height: number },
+  radius: number,
+): string {
+  return `<rect class="${kind}" x="${round(x)}" y="${round(y)}" width="${round(width)}" ` +
+    `height="${round(height)}" rx="${radius}"/>`;
+}
+
+/** A line with rounded corners. */
+function pathOf(points: readonly Point[]): string {
+  const radius = 5;
+  return points.map((at, index) => {
+    if (index === 0) return `M${round(at.x)} ${round(at.y)}`;
+    const next = points[index + 1];
+    if (!next) return `L${round(at.x)} ${round(at.y)}`;
+    const into = towards(at, points[index - 1], radius);
+    const out = towards(at, next, radius);
+    return `L${round(into.x)} ${round(into.y)}Q${round(at.x)} ${round(at.y)} ${round(out.x)} ${
+      round(out.y)
+    }`;
+  }).join("");
+}
+
+/** The point at a distance from one point on the way to another, half-way at most. */
+function towards(from: Point, to: Point, distance: number): Point {
+  const [dx, dy] = [to.x - from.x, to.y - from.y];
+  const part = Math.min(0.5, distance / (Math.hypot(dx, dy) || 1));
+  return { x: from.x + part * dx, y: from.y + part * dy };
+}
+
+/** Colours are written out, not given as variables, for viewers that know no variables. */
+function styleOf(theme: "light" | "dark" | "auto"): string {
+  const shapes =
+    ".statechart .name{font:600 13px system-ui,'Segoe UI',Helvetica,Arial,sans-serif}" +
+    ".statechart .detail,.statechart .label{font:11px ui-monospace,SFMono-Regular,Menlo,Consolas," +
+    "'DejaVu Sans Mono',monospace}.statechart .edge{fill:none;stroke-width:1.2}" +
+    ".statechart .active>.box{stroke-width:2}";
+  if (theme !== "auto") return shapes + coloursOf(PALETTES[theme]);
+  return `${shapes}${coloursOf(PALETTES.light)}@media(prefers-color-scheme:dark){${
+    coloursOf(PALETTES.dark)
+  }}`;
+}
+
+function coloursOf(palette: Palette): string {
+  const { paper, ink, soft, line, fill, leaf, border, glow, active, onActive } = palette;
+  return Object.entries({
+    ".paper": `fill:${paper}`,
+    ".plate": `fill:${paper}`,
+    ".box": `fill:${leaf};stroke:${border}`,
+    ".parent>.box": `fill:${fill}`,
+    ".pill": `fill:${paper};stroke:${line};stroke-dasharray:3 2`,
+    ".ring": `fill:none;stroke:${border}`,
+    ".name": `fill:${ink}`,
+    ".detail": `fill:${soft}`,
+    ".label": `fill:${ink}`,
+    ".edge": `stroke:${line}`,
+    ".arrow,.statechart .dot": `fill:${line}`,
+    ".active>.box": `fill:${active};stroke:${active}`,
+    ".active>.name,.statechart .active>.detail": `fill:${onActive}`,
+    ".active.parent>.box": `fill:${glow}`,
+    ".active.parent>.name": `fill:${ink}`,
+    ".active.parent>.detail": `fill:${soft}`,
+  }).map(([selector, rule]) => `.statechart ${selector}{${rule}}`).join("");
+}
+
+function round(value: number): number {
+  return Math.round(10 * value) / 10;
+}
+
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
+}

@@ -203,4 +203,5 @@ export { loadWeights, type LoadWeightsOptions } from "./src/io/load_weights.ts";
 export { saveWeights } from "./src/io/save_weights.ts";
 
 // Seeing the machine
+export { chartToMermaid, type ChartToMermaidOptions } from "./src/inspect/chart_to_mermaid.ts";
 export { chartToSvg, type ChartToSvgOptions } from "./src/inspect/chart_to_svg.ts";

@@ -24,7 +24,6 @@ export interface ChartState {
   readonly exit: readonly ChartAction[];
   /** The names of the actors that it runs. */
   readonly invokes: readonly string[];
-  readonly tags: readonly string[];
   /** The id of the state inside that is entered first. */
   readonly initial?: string;
   /** The name of the state that it is built like, where it is folded. */
@@ -54,7 +53,6 @@ interface StateNode {
   type: ChartState["kind"];
   config: { entry?: unknown; exit?: unknown };
   invoke: { id: string; src: unknown }[];
-  tags: string[];
   initial?: { target?: StateNode[] };
   states: Record<string, StateNode>;
   transitions: Map<string, Transition[]>;
@@ -91,7 +89,6 @@ function stateOf(node: StateNode): ChartState {
     entry: actionsOf(node, node.config.entry),
     exit: actionsOf(node, node.config.exit),
     invokes: node.invoke.map(({ id, src }) => typeof src === "string" ? src : id),
-    tags: node.tags,
     ...first ? { initial: idOf(first) } : {},
     states: Object.values(node.states).map(stateOf),
     transitions: transitions.map(({ eventType, guard, actions, target = [] }) => ({

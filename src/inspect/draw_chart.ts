@@ -70,7 +70,7 @@ export function drawChart(
     ...edges.map(drawEdge),
     ...dots.map(({ x, y }) => `<circle class="dot" cx="${round(x)}" cy="${round(y)}" r="${DOT}"/>`),
     ...pills.map((pill) => drawPill(pill, paperAt(pill))),
-    ...edges.map(({ label }) => label ? drawLabel(label, paperAt(label)) : ""),
+    ...edges.flatMap(({ label }) => label ? [drawLabel(label, paperAt(label))] : []),
     "</svg>",
     "",
   ].join("\n");

@@ -205,3 +205,4 @@ export { saveWeights } from "./src/io/save_weights.ts";
 // Seeing the machine
 export { chartToMermaid, type ChartToMermaidOptions } from "./src/inspect/chart_to_mermaid.ts";
 export { chartToSvg, type ChartToSvgOptions } from "./src/inspect/chart_to_svg.ts";
+export { inspector, type InspectorOptions, type RunInspector } from "./src/inspect/inspector.ts";

@@ -1,0 +1,187 @@
+import { assert, assertEquals } from "@std/assert";
+import { within } from "../tiny_learner.ts";
+
+const states = await Promise.all(
+  (["run", "net", "env", "read"] as const).map((name) => Deno.permissions.query({ name })),
+);
+const ignore = states.some(({ state }) => state !== "granted");
+
+/** What a message of the package says, as far as it is asked for here. */
+interface Message {
+  type: "@xstate.actor" | "@xstate.event" | "@xstate.snapshot";
+  name?: string;
+  definition?: string;
+  event?: { type: string };
+  snapshot?: {
+    status: string;
+    value: unknown;
+    context: { epoch: number; batch: number; hold: boolean; error: string | null };
+  };
+}
+
+function start(...args: string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", ...args],
+    cwd: new URL("../../", import.meta.url),
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+/** Connects to a relay once it is there, and keeps all that it says. */
+async function listen(url: string): Promise<{ messages: Message[]; leave(): Promise<void> }> {
+  for (let attempt = 0;; attempt++) {
+    const socket = new WebSocket(url);
+    const messages: Message[] = [];
+    socket.onmessage = ({ data }) => messages.push(JSON.parse(data));
+    const left = new Promise((resolve) => socket.onclose = resolve);
+    const opened = await new Promise((resolve) => {
+      socket.onopen = () => resolve(true);
+      socket.onerror = () => resolve(false);
+    });
+    if (opened) return { messages, leave: async () => (socket.close(), void await left) };
+    if (attempt > 100) throw new Error("there is no relay");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** What a run in a process of its own printed, and what a relay's clients heard of it. */
+async function inspected(mode: string) {
+  const port = freePort();
+  const url = `ws://localhost:${port}`;
+  const relay = start("tests/deps/stately_relay.ts", String(port));
+  try {
+    const client = await listen(url);
+    const printed = await run(url, mode);
+    const late = await listen(url);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await Promise.all([client.leave(), late.leave()]);
+    return { printed, messages: client.messages, replayed: late.messages };
+  } finally {
+    relay.kill();
+    await relay.output();
+  }
+}
+
+/** Runs to its own end, which must come by itself. */
+async function run(url: string, mode: string): Promise<string[]> {
+  const child = start("tests/inspect/inspected_run.ts", url, mode);
+  try {
+    const { code, stdout, stderr } = await within(60_000, "the process", child.output());
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    return new TextDecoder().decode(stdout).trim().split("\n");
+  } catch (error) {
+    try {
+      child.kill();
+    } catch {
+      // It has ended.
+    }
+    throw error;
+  }
+}
+
+const snapshotsIn = (messages: Message[]) => messages.filter(({ snapshot }) => snapshot?.value);
+const eventsIn = (messages: Message[]) =>
+  messages.filter(({ type }) => type === "@xstate.event").map(({ event }) => event!.type);
+
+Deno.test("inspector() tells of the definition first, then lights the states in their order", {
+  ignore,
+}, async () => {
+  const { printed, messages } = await inspected("calm");
+  assertEquals(printed, ["completed 0", "completed 0"]);
+  const [first] = messages;
+  assertEquals([first.type, first.name], ["@xstate.actor", "learner"]);
+  const { states } = JSON.parse(first.definition!);
+  assert("compute" in states.train.states.epoch.states.batch.states);
+  const ends = messages.flatMap(({ type, snapshot }, index) =>
+    type === "@xstate.snapshot" && snapshot!.status === "done" ? [index] : []
+  );
+  assertEquals(ends.length, 2, "both runs are seen to their ends");
+  assertEquals(messages[ends[0]].snapshot!.value, "completed");
+  assertEquals(ends[1], messages.length - 1, "nothing comes after the end");
+  assertEquals(messages[ends[0] + 1].type, "@xstate.actor", "a second run is introduced, too");
+  const places = snapshotsIn(messages.slice(0, ends[0])).map(({ snapshot }) => snapshot!.context)
+    .map(({ epoch, batch }) => 100 * epoch + batch);
+  assert(places.length > 4, `only ${places.length} snapshots`);
+  const epochs = places.map((place) => Math.floor(place / 100));
+  assertEquals(epochs, epochs.toSorted(), "the epochs come in their order");
+  assert(new Set(epochs).size > 1);
+  const values = snapshotsIn(messages.slice(0, ends[0])).map(({ snapshot }) => snapshot!.value);
+  assert(values.some((value) => JSON.stringify(value).startsWith('{"train":{"epoch":{"batch"')));
+});
+
+Deno.test("inspector() tells of every pause and every cancel", { ignore }, async () => {
+  const { printed, messages } = await inspected("steered");
+  assertEquals(printed, ["completed 0", "completed 0"]);
+  assertEquals(eventsIn(messages).filter((type) => !type.startsWith("xstate.")), [
+    ...["train", "pause", "resume", "cancel.epoch"],
+    ...["train", "pause", "resume", "cancel.epoch"],
+  ]);
+  const values = snapshotsIn(messages).map(({ snapshot }) => JSON.stringify(snapshot!.value));
+  assert(values.includes('{"train":{"epoch":"held"}}'), "the pause itself is seen");
+  assert(values.includes('{"train":{"epoch":"cancelled"}}'), "what was cancelled is seen");
+});
+
+Deno.test("inspector() tells of a failure, with its message", { ignore }, async () => {
+  const { printed, messages } = await inspected("failing");
+  assertEquals(printed, ["failed 0", "failed 0"]);
+  assertEquals(eventsIn(messages).filter((type) => type === "fail").length, 2);
+  const { snapshot } = messages.at(-1)!;
+  assertEquals([snapshot!.value, snapshot!.context.error], ["failed", "broken on purpose"]);
+});
+
+Deno.test("inspector() introduces the machine again to whoever connects late", {
+  ignore,
+}, async () => {
+  const { messages, replayed } = await inspected("busy");
+  assert(messages.length > 400, "more than a relay keeps");
+  const introductions = replayed.filter(({ type }) => type === "@xstate.actor");
+  assert(introductions.length >= 1, "the relay has forgotten the definition");
+  assertEquals(replayed.at(-1)!.snapshot!.status, "done");
+});
+
+Deno.test("inspector() passes on at most ten snapshots a second of a run left alone", {
+  ignore,
+}, async () => {
+  const { messages } = await inspected("calm");
+  const snapshots = messages.filter(({ type, snapshot, event }) =>
+    type === "@xstate.snapshot" && event!.type === "next" && snapshot!.status === "active"
+  ) as (Message & { createdAt: string })[];
+  for (const { createdAt } of snapshots) {
+    const within = snapshots.filter((other) => {
+      const after = Number(other.createdAt) - Number(createdAt);
+      return after >= 0 && after < 1000;
+    });
+    // Each is dated when it is converted, by a timer that may be late.
+    assert(within.length <= 12, `${within.length} in a second`);
+  }
+});
+
+Deno.test("inspector() keeps no process alive where nobody listens, or never answers", {
+  ignore,
+}, async () => {
+  assertEquals(await run(`ws://localhost:${freePort()}`, "calm"), ["completed 0", "completed 0"]);
+  const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const taken: Deno.Conn[] = [];
+  const taking = (async () => {
+    for await (const connection of silent) taken.push(connection);
+  })();
+  try {
+    const url = `ws://127.0.0.1:${silent.addr.port}`;
+    assertEquals(await run(url, "calm"), ["completed 0", "completed 0"]);
+    assert(taken.length > 0);
+  } finally {
+    silent.close();
+    taken.forEach((connection) => connection.close());
+    await taking;
+  }
+});

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { within } from "../tiny_learner.ts";
+import { listenTo, startRelay } from "./relay_process.ts";
 
 const states = await Promise.all(
   (["run", "net", "env", "read"] as const).map((name) => Deno.permissions.query({ name })),
@@ -19,62 +20,31 @@ interface Message {
   };
 }
 
-function start(...args: string[]): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", ...args],
+/** What a run in a process of its own printed, and what a relay's clients heard of it. */
+async function inspected(mode: string) {
+  const { url, stop } = startRelay();
+  try {
+    const client = await listenTo<Message>(url);
+    const printed = await run(url, mode);
+    const late = await listenTo<Message>(url);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await Promise.all([client.leave(), late.leave()]);
+    return { printed, messages: client.messages, replayed: late.messages };
+  } finally {
+    await stop();
+  }
+}
+
+/** Runs to its own end, which must come by itself. */
+async function run(url: string, mode: string): Promise<string[]> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", "tests/inspect/inspected_run.ts", url, mode],
     cwd: new URL("../../", import.meta.url),
     env: { NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
-}
-
-/** Connects to a relay once it is there, and keeps all that it says. */
-async function listen(url: string): Promise<{ messages: Message[]; leave(): Promise<void> }> {
-  for (let attempt = 0;; attempt++) {
-    const socket = new WebSocket(url);
-    const messages: Message[] = [];
-    socket.onmessage = ({ data }) => messages.push(JSON.parse(data));
-    const left = new Promise((resolve) => socket.onclose = resolve);
-    const opened = await new Promise((resolve) => {
-      socket.onopen = () => resolve(true);
-      socket.onerror = () => resolve(false);
-    });
-    if (opened) return { messages, leave: async () => (socket.close(), void await left) };
-    if (attempt > 100) throw new Error("there is no relay");
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-/** What a run in a process of its own printed, and what a relay's clients heard of it. */
-async function inspected(mode: string) {
-  const port = freePort();
-  const url = `ws://localhost:${port}`;
-  const relay = start("tests/deps/stately_relay.ts", String(port));
-  try {
-    const client = await listen(url);
-    const printed = await run(url, mode);
-    const late = await listen(url);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    await Promise.all([client.leave(), late.leave()]);
-    return { printed, messages: client.messages, replayed: late.messages };
-  } finally {
-    relay.kill();
-    await relay.output();
-  }
-}
-
-/** Runs to its own end, which must come by itself. */
-async function run(url: string, mode: string): Promise<string[]> {
-  const child = start("tests/inspect/inspected_run.ts", url, mode);
   try {
     const { code, stdout, stderr } = await within(60_000, "the process", child.output());
     assertEquals(code, 0, new TextDecoder().decode(stderr));
@@ -169,7 +139,7 @@ Deno.test("inspector() passes on at most ten snapshots a second of a run left al
 Deno.test("inspector() keeps no process alive where nobody listens, or never answers", {
   ignore,
 }, async () => {
-  assertEquals(await run(`ws://localhost:${freePort()}`, "calm"), ["completed 0", "completed 0"]);
+  assertEquals(await run("ws://localhost:9", "calm"), ["completed 0", "completed 0"]);
   const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const taken: Deno.Conn[] = [];
   const taking = (async () => {

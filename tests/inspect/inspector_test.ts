@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { within } from "../tiny_learner.ts";
 import { listenTo, startRelay } from "./relay_process.ts";
 
@@ -154,4 +154,32 @@ Deno.test("inspector() keeps no process alive where nobody listens, or never ans
     taken.forEach((connection) => connection.close());
     await taking;
   }
+});
+
+Deno.test("examples/inspect.ts serves the inspector, trains in it, and ends", {
+  ignore,
+}, async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", "examples/inspect.ts", "--port", String(port), "--no-open"],
+    cwd: new URL("../../", import.meta.url),
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const output = child.output();
+  const client = await listenTo<Message>(`ws://localhost:${port}`);
+  const page = await (await fetch(`http://localhost:${port}`)).text();
+  const { code, stdout } = await within(60_000, "the example", output);
+  await client.leave();
+  assertStringIncludes(page, "https://stately.ai/inspect");
+  assertEquals([code, new TextDecoder().decode(stdout).trim().split("\n").at(-1)], [
+    0,
+    "completed",
+  ]);
+  assertEquals(client.messages[0].type, "@xstate.actor");
+  assert(eventsIn(client.messages).includes("cancel.epoch"));
 });

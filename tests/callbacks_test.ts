@@ -26,6 +26,7 @@ import {
   schedules,
   StopOnNaN,
   tf,
+  Trace,
   type TrainResult,
   TransformBatch,
   WeightAverage,
@@ -76,6 +77,7 @@ const TABLE: Row[] = [
   { name: "GradientClip", make: () => new GradientClip({ value: 1, norm: 0.1 }) },
   { name: "GradientAccumulation", make: () => new GradientAccumulation(3) },
   { name: "Freeze", make: () => new Freeze(/bias$/, { until: 2 }) },
+  { name: "Trace", make: () => new Trace({ capacity: 20 }) },
   { name: "WeightAverage (EMA)", make: () => new WeightAverage() },
   {
     name: "WeightAverage (SWA)",

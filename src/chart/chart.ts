@@ -52,11 +52,33 @@ export type ChartEvent =
   | { type: "restore" }
   | { type: "fail"; message: string };
 
+/** What guards and actions may know. */
+interface Told {
+  readonly context: ChartContext;
+  readonly event: ChartEvent;
+}
+
 /** Queueing is the pump's: without one, the machine can be walked and nothing happens. */
 const work = Object.fromEntries(WORK_NAMES.map((name) => [name, () => {}])) as unknown as Record<
   WorkName,
   () => void
 >;
+
+/** The context once a phase has begun. */
+function begun({ context, event }: Told, phase: Cancellable): ChartContext {
+  return {
+    ...context,
+    epoch: event.type === "next" ? event.epoch : context.epoch,
+    epochs: event.type === "next" ? event.epochs : context.epochs,
+    batch: phase === "batch" ? context.batch + 1 : 0,
+    cancelled: context.cancelled.filter((other) => other !== phase),
+  };
+}
+
+/** The context once a batch has begun. */
+export function enterBatch(told: Told): ChartContext {
+  return begun(told, "batch");
+}
 
 const chart = setup({
   types: { context: {} as ChartContext, events: {} as ChartEvent },
@@ -74,12 +96,7 @@ const chart = setup({
     drop: () => {},
     hold: assign({ hold: true }),
     release: assign({ hold: false }),
-    begin: assign(({ context, event }, { phase }: { phase: Cancellable }) => ({
-      epoch: event.type === "next" ? event.epoch : context.epoch,
-      epochs: event.type === "next" ? event.epochs : context.epochs,
-      batch: phase === "batch" ? context.batch + 1 : 0,
-      cancelled: context.cancelled.filter((other) => other !== phase),
-    })),
+    begin: assign((facts, { phase }: { phase: Cancellable }) => begun(facts, phase)),
     mark: assign({
       cancelled: ({ context }, { phases }: { phases: readonly Cancellable[] }) => [
         ...new Set([...context.cancelled, ...phases]),

@@ -20,6 +20,7 @@ import {
   type WorkName,
 } from "./hooks.ts";
 import { isThenable } from "../is_thenable.ts";
+import { rememberSteps } from "./remember_steps.ts";
 import { yieldToEventLoop } from "./yield_to_event_loop.ts";
 import { Signals } from "./signals.ts";
 
@@ -81,6 +82,9 @@ const OBSOLETE = Symbol("obsolete");
 /** After how many ms of work timers and sockets get their turn. */
 const YIELD_AFTER = 50;
 
+/** The real clock, also while a test fakes the time; `performance.now` costs more. It may jump. */
+const now = Date.now;
+
 const ABORTED = "The phase in which this signal was read was cut short";
 
 const RANK = { batch: 1, epoch: 2, train: 3 };
@@ -107,7 +111,7 @@ export class Pump<Listener> {
   /** Counts the accepted cancels: work that began under an earlier count is obsolete. */
   #cancels = 0;
   #wake: (() => void) | undefined;
-  #yielded = performance.now();
+  #yielded = now();
   #error: { value: unknown } | undefined;
   #reason: string | undefined;
   /** The hook whose listeners are being called. */
@@ -127,7 +131,10 @@ export class Pump<Listener> {
       ...Object.fromEntries(WORK_NAMES.map((work) => [work, queue(work)])),
       drop: ({ event }: { event: ChartEvent }) => this.#drop(event),
     };
-    this.actor = createActor(machine.provide({ actions: actions as never }), {
+    const provided = machine.provide({ actions: actions as never });
+    // Whoever inspects wants to see each microstep, which only the machine itself takes.
+    if (!inspect) rememberSteps(provided, () => this.#queue);
+    this.actor = createActor(provided, {
       inspect,
       snapshot: from && released(from.snapshot),
     });
@@ -202,7 +209,7 @@ export class Pump<Listener> {
         const running = this.#do(this.#queue.shift()!);
         if (running) await running;
       }
-      if (performance.now() - this.#yielded > YIELD_AFTER) await this.#yield();
+      if (Math.abs(now() - this.#yielded) > YIELD_AFTER) await this.#yield();
       else if (actor.getSnapshot().hasTag("paused")) await this.#woken();
       else actor.send({ type: "next", ...this.#performer.facts() });
       snapshot = actor.getSnapshot();
@@ -379,7 +386,7 @@ export class Pump<Listener> {
 
   async #yield(): Promise<void> {
     await yieldToEventLoop();
-    this.#yielded = performance.now();
+    this.#yielded = now();
   }
 
   /** Waits for an event from outside. The timer keeps the process alive meanwhile. */

@@ -11,16 +11,9 @@
 import { createActor, type InspectionEvent, type Observer } from "../deps/xstate.ts";
 import { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "../errors.ts";
 import { type ChartEvent, type Facts, type Job, learnerMachine } from "./chart.ts";
-import {
-  type HookName,
-  isFinally,
-  isTask,
-  type TaskName,
-  WORK_NAMES,
-  type WorkName,
-} from "./hooks.ts";
+import { type HookName, isFinally, isTask, type TaskName, type WorkName } from "./hooks.ts";
 import { isThenable } from "../is_thenable.ts";
-import { rememberSteps } from "./remember_steps.ts";
+import { inboxes, queueing, remembering } from "./queueing.ts";
 import { yieldToEventLoop } from "./yield_to_event_loop.ts";
 import { Signals } from "./signals.ts";
 
@@ -107,7 +100,7 @@ export class Pump<Listener> {
   readonly actor: ReturnType<typeof createActor<typeof learnerMachine>>;
   readonly #performer: Performer<Listener>;
   readonly #signals = new Signals();
-  #queue: WorkName[] = [];
+  readonly #queue: WorkName[] = [];
   /** Counts the accepted cancels: work that began under an earlier count is obsolete. */
   #cancels = 0;
   #wake: (() => void) | undefined;
@@ -123,20 +116,15 @@ export class Pump<Listener> {
     const { machine = learnerMachine, inspect, from } = options;
     this.#from = from;
     this.#reason = from?.reason;
-    const queue = (work: WorkName) => () => {
-      this.#queue.push(work);
-      this.#wake?.();
-    };
-    const actions = {
-      ...Object.fromEntries(WORK_NAMES.map((work) => [work, queue(work)])),
-      drop: ({ event }: { event: ChartEvent }) => this.#drop(event),
-    };
-    const provided = machine.provide({ actions: actions as never });
     // Whoever inspects wants to see each microstep, which only the machine itself takes.
-    if (!inspect) rememberSteps(provided, () => this.#queue);
-    this.actor = createActor(provided, {
+    this.actor = createActor(inspect ? queueing(machine) : remembering(machine), {
       inspect,
       snapshot: from && released(from.snapshot),
+    });
+    inboxes.set(this.actor, {
+      queue: this.#queue,
+      wake: () => this.#wake?.(),
+      drop: (event) => this.#drop(event),
     });
   }
 
@@ -376,7 +364,7 @@ export class Pump<Listener> {
   /** Whatever was queued for the phase that is cut short is obsolete, except what always runs. */
   #drop(event: ChartEvent): void {
     this.#cancels++;
-    this.#queue = this.#queue.filter(isFinally);
+    this.#queue.splice(0, Infinity, ...this.#queue.filter(isFinally));
     if (event.type === "cancel.batch") this.#signals.abort("batch", new CancelBatch(ABORTED));
     else if (event.type === "cancel.epoch") this.#signals.abort("epoch", new CancelEpoch(ABORTED));
     else if (event.type === "cancel.train") this.#signals.abort("train", new CancelTrain(ABORTED));

@@ -88,6 +88,8 @@ const chart = setup({
     validationDue: ({ event }) => event.type === "next" && event.validate,
     testDue: ({ event }) => event.type === "next" && event.test,
     trainCancelled: ({ context }) => context.cancelled.includes("train"),
+    epochCutShort: ({ context: { cancelled } }) =>
+      cancelled.includes("train") && cancelled.includes("epoch"),
     held: ({ context }) => context.hold,
     running: ({ context }) => !context.hold,
   },
@@ -123,7 +125,7 @@ interface Pass {
   /** What is done with each batch: states that follow one another. */
   batch: Record<string, WorkName[]>;
   /** Where the pass leads, and where a cancelled training leads from in here. */
-  onDone: string | typeof nextEpoch;
+  onDone: string;
   onCancelTrain: string;
 }
 
@@ -211,8 +213,9 @@ const validation = {
   batch: { evaluate: ["evaluate"] },
 } satisfies Partial<Pass>;
 
+/** An epoch counts that went to its end, also if the training is cancelled then. */
 const nextEpoch = [
-  { guard: "trainCancelled", target: "next" },
+  { guard: "epochCutShort", target: "next" },
   { target: "next", actions: "advance" },
 ] as const;
 
@@ -274,9 +277,10 @@ export const learnerMachine = chart.createMachine({
         validate: pass({
           ...validation,
           id: "validate",
-          onDone: nextEpoch,
-          onCancelTrain: "#learner.train.next",
+          onDone: "validated",
+          onCancelTrain: "#learner.train.validated",
         }),
+        validated: { on: { next: nextEpoch } },
         cancelled: {
           entry: "onCancelTrain",
           on: { "cancel.train": {}, next: "done" },

@@ -3,6 +3,7 @@ import { type TensorStats, tensorStats, type TensorStatsOptions } from "../metri
 import { layersPlot } from "../pictures/layers_plot.ts";
 import type { Picture } from "../pictures/picture.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
 
 /** What was seen of one layer, or of one weight, in one batch. */
 export interface LayerRecord extends TensorStats {
@@ -25,12 +26,14 @@ export interface LayerStatsOptions extends TensorStatsOptions {
 /** What {@linkcode ActivationStats} and {@linkcode GradientStats} share: when to look, what to keep. */
 export abstract class LayerStats extends Callback {
   /** With the metrics. */
-  override priority: number = 100;
+  override priority: number = PRIORITIES.metrics;
   /** What was seen in the last run, in order of time. */
   records: LayerRecord[] = [];
   readonly #every: number;
   readonly #options: LayerStatsOptions;
   #step = 0;
+  /** The next batch to look at. */
+  #next = 0;
 
   /**
    * Checks the options.
@@ -76,7 +79,7 @@ export abstract class LayerStats extends Callback {
   /** Forgets the last run. */
   override beforeTrain(_learner: AnyLearner): void {
     this.records = [];
-    this.#step = 0;
+    this.#step = this.#next = 0;
   }
 
   /** Counts batches. */
@@ -86,7 +89,7 @@ export abstract class LayerStats extends Callback {
 
   /** Whether to look at the batch at hand. */
   protected get due(): boolean {
-    return this.#step % this.#every === 0;
+    return this.#step >= this.#next;
   }
 
   /** Whether a layer is one of those to look at. */
@@ -94,12 +97,17 @@ export abstract class LayerStats extends Callback {
     return this.#options.layers?.test(layer) ?? true;
   }
 
-  /** Reads tensors off the device, all at once, and keeps what there is to say of them. */
+  /**
+   * Reads tensors off the device, all at once, and keeps what there is to say of them. Where there
+   * are none, as while gradients are accumulated, the next batch is looked at.
+   */
   protected async record(
     { epoch }: AnyLearner,
     tensors: readonly (readonly [layer: string, tensor: tf.Tensor])[],
   ): Promise<void> {
+    if (tensors.length === 0) return;
     const step = this.#step;
+    this.#next = step + this.#every;
     const values = await Promise.all(tensors.map(([, tensor]) => tensor.data()));
     tensors.forEach(([layer], index) => {
       const stats = tensorStats(values[index], this.#options);

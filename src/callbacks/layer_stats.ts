@@ -32,8 +32,6 @@ export abstract class LayerStats extends Callback {
   readonly #every: number;
   readonly #options: LayerStatsOptions;
   #step = 0;
-  /** The next batch to look at. */
-  #next = 0;
 
   /**
    * Checks the options.
@@ -79,7 +77,7 @@ export abstract class LayerStats extends Callback {
   /** Forgets the last run. */
   override beforeTrain(_learner: AnyLearner): void {
     this.records = [];
-    this.#step = this.#next = 0;
+    this.#step = 0;
   }
 
   /** Counts batches. */
@@ -89,7 +87,7 @@ export abstract class LayerStats extends Callback {
 
   /** Whether to look at the batch at hand. */
   protected get due(): boolean {
-    return this.#step >= this.#next;
+    return this.#step >= (this.records.at(-1)?.step ?? -Infinity) + this.#every;
   }
 
   /** Whether a layer is one of those to look at. */
@@ -105,9 +103,7 @@ export abstract class LayerStats extends Callback {
     { epoch }: AnyLearner,
     tensors: readonly (readonly [layer: string, tensor: tf.Tensor])[],
   ): Promise<void> {
-    if (tensors.length === 0) return;
     const step = this.#step;
-    this.#next = step + this.#every;
     const values = await Promise.all(tensors.map(([, tensor]) => tensor.data()));
     tensors.forEach(([layer], index) => {
       const stats = tensorStats(values[index], this.#options);

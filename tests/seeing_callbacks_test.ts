@@ -220,19 +220,33 @@ Deno.test("Notify posts JSON to a webhook", { ignore: !networked }, async () => 
 });
 
 Deno.test("Notify never fails a run", { ignore: !networked }, async () => {
+  const before = tf.memory().numTensors;
   const failures: string[] = [];
   const onFailure = (error: unknown) => failures.push(String(error));
-  const slow = Deno.serve({ port: 0, onListen() {} }, () => new Response("no", { status: 500 }));
+  const released = Promise.withResolvers<Response>();
+  const server = Deno.serve(
+    { port: 0, onListen() {} },
+    ({ url }) => url.endsWith("/stuck") ? released.promise : new Response("no", { status: 500 }),
+  );
+  const dead = Deno.serve({ port: 0, onListen() {} }, () => new Response());
+  await dead.shutdown();
+  const webhook = `http://localhost:${server.addr.port}`;
   const learner = tinyLearner([
-    new Notify("http://localhost:1/", { onFailure }),
-    new Notify(`http://localhost:${slow.addr.port}/`, { onFailure }),
+    new Notify(`http://localhost:${dead.addr.port}`, { onFailure }),
+    new Notify(`${webhook}/broken`, { onFailure }),
+    new Notify(`${webhook}/stuck`, { onFailure, timeout: 50 }),
     new Notify(() => Promise.reject(new Error("own")), { onFailure }),
   ]);
   assertEquals((await learner.train()).status, "completed");
-  await slow.shutdown();
-  assertEquals(failures.length, 3);
-  assertEquals(failures.slice(1), ["Error: the webhook answered 500", "Error: own"]);
+  released.resolve(new Response("late"));
+  await server.shutdown();
+  assertEquals(failures.length, 4);
+  assertMatch(failures[0], /^TypeError: .*fetch failed/i);
+  assertEquals(failures[1], "Error: the webhook answered 500");
+  assertMatch(failures[2], /TimeoutError/);
+  assertEquals(failures[3], "Error: own");
   disposeLearner(learner);
+  assertEquals(tf.memory().numTensors, before, "tensors are left");
 });
 
 Deno.test("Notify tells once, and what went wrong", async () => {

@@ -61,6 +61,8 @@ interface Row<C extends CallbackLike = CallbackLike> {
   ends?: "completed" | "cancelled";
   /** What the run needs that the tiny learner has not. */
   options?: () => TinyOptions;
+  /** Whether it is there to read something of every batch, or of some. Default: no. */
+  reads?: boolean;
   /** Whether it writes files. Default: no. */
   files?: boolean;
   /** What it shows of its last run, without times: after equal runs, equal things. */
@@ -84,11 +86,13 @@ const TABLE: Record<string, Row> = {
     make: () => new ReduceOnPlateau({ patience: 1, factor: 0.5, minDelta: 0.1 }),
   },
   "LearningRateFinder": row({
+    reads: true,
     make: () => new LearningRateFinder({ steps: 10, from: 1e-5, to: 1e-3 }),
     ends: "cancelled",
     shows: ({ curve }) => curve,
   }),
   "LearningRateFinder with an optimizer of TensorFlow.js": row({
+    reads: true,
     make: () => new LearningRateFinder({ steps: 10 }),
     options: () => ({ optimizer: tf.train.sgd(0.1) }),
     ends: "cancelled",
@@ -101,7 +105,7 @@ const TABLE: Record<string, Row> = {
     ends: "cancelled",
     shows: ({ best, bestEpoch }) => [best, bestEpoch],
   }),
-  "StopOnNaN": { make: () => new StopOnNaN() },
+  "StopOnNaN": { make: () => new StopOnNaN(), reads: true },
   "MaxTime": { make: () => new MaxTime(1e6) },
   "MaxTime that is up": {
     make: () => new MaxTime(7e-3, { now: ticks() }),
@@ -152,6 +156,7 @@ const TABLE: Record<string, Row> = {
     shows: ({ counts }) => counts,
   }),
   "Recorder": row({
+    reads: true,
     make: () => new Recorder({ samples: 4 }),
     shows: ({ history }) => timeless(history),
   }),
@@ -178,10 +183,12 @@ const TABLE: Record<string, Row> = {
       ),
   }),
   "ActivationStats": row({
+    reads: true,
     make: () => new ActivationStats({ every: 2 }),
     shows: ({ records }) => records.map((record) => ({ ...record, layer: "" })),
   }),
   "GradientStats": row({
+    reads: true,
     make: () => new GradientStats({ every: 3, layers: /kernel/ }),
     shows: ({ records }) => records.map((record) => ({ ...record, layer: "" })),
   }),
@@ -232,6 +239,21 @@ function timeless(told: unknown): unknown {
 function ticks(): () => number {
   let now = 0;
   return () => now++;
+}
+
+/** Counts how often a tensor is read off the device, until asked. */
+function countReads(): () => number {
+  const engine = tf.engine() as unknown as Record<"read" | "readSync", (id: object) => unknown>;
+  const names = ["read", "readSync"] as const;
+  const original = names.map((name) => engine[name]);
+  let count = 0;
+  names.forEach((name, index) => {
+    engine[name] = (id) => (count++, original[index].call(engine, id));
+  });
+  return () => {
+    for (const name of names) delete (engine as Partial<typeof engine>)[name];
+    return count;
+  };
 }
 
 /** Everything about a learner that a callback must leave as it was. */
@@ -380,6 +402,24 @@ for (const entry of Object.entries(TABLE)) {
     };
     assertEquals(await run(row, make(), { before: passes }), await run(row, make()));
   });
+
+  if (!entry[1].reads) {
+    testRow(entry, "no batch is read off the device", async (row, make) => {
+      const reads: number[] = [];
+      for (const limit of [2, 4]) {
+        const { learner, dispose } = tiny([make().callback], row.options?.());
+        learner.limits = { train: limit };
+        const count = countReads();
+        try {
+          await learner.train({ epochs: 1 });
+        } finally {
+          dispose();
+          reads.push(count());
+        }
+      }
+      assertEquals(reads[1], reads[0], "more batches, more reads");
+    });
+  }
 
   testRow(entry, "a pause changes nothing", async (row, make) => {
     let paused = 0;

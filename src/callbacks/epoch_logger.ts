@@ -1,5 +1,6 @@
 import { type AnyLearner, Callback } from "./callback.ts";
 import { metricsOf } from "./metrics_of.ts";
+import { PRIORITIES } from "./priorities.ts";
 import type { EpochRecord } from "./recorder.ts";
 
 /**
@@ -20,7 +21,7 @@ import type { EpochRecord } from "./recorder.ts";
  */
 export abstract class EpochLogger extends Callback {
   /** After everything that measures. */
-  override priority: number = 110;
+  override priority: number = PRIORITIES.metrics + 10;
   #pending: EpochRecord | undefined;
   #began = 0;
 

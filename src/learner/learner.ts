@@ -379,6 +379,14 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   }
 
   /**
+   * Whether the batch at hand is the last of its pass. Where the loader has no length, the next
+   * batch is fetched for the answer, and waits.
+   */
+  async isLastBatch(): Promise<boolean> {
+    return await this.#run?.isLast() ?? false;
+  }
+
+  /**
    * Reads a loader apart from any run, for callbacks that look at data by themselves.
    *
    * @param name Which loader.

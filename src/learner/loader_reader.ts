@@ -1,5 +1,6 @@
 import { type BatchLike, cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
 import { disposeTensors } from "./nested.ts";
+import { isThenable } from "../is_thenable.ts";
 
 /** Where a pass over a loader starts. */
 export interface IterateOptions {
@@ -63,6 +64,8 @@ export class LoaderReader {
   #index: number;
   #ended = false;
   #pending = false;
+  /** What was fetched before it was asked for. */
+  #ahead: { batch: SizedBatch | undefined | Promise<SizedBatch | undefined> } | undefined;
 
   private constructor(name: string, iterator: BatchSource<unknown>, owned: boolean, index: number) {
     this.#name = name;
@@ -95,7 +98,7 @@ export class LoaderReader {
     for (let left = skip; left > 0; left--) {
       const batch = await reader.next();
       if (!batch) break;
-      disposeTensors([batch.data, batch.labels]);
+      disposeBatch(batch);
     }
     return reader;
   }
@@ -105,13 +108,31 @@ export class LoaderReader {
     return this.#name;
   }
 
-  /** How many batches of the pass were taken, those that were left out at its start among them. */
-  get taken(): number {
-    return this.#index;
-  }
-
   /** The next batch, or `undefined` after the last: at once where the loader is synchronous. */
   next(): SizedBatch | undefined | Promise<SizedBatch | undefined> {
+    const { batch } = this.#ahead ?? { batch: this.#fetch() };
+    this.#ahead = undefined;
+    return batch;
+  }
+
+  /**
+   * Whether nothing comes after the batch that was taken last: the next one is fetched for the
+   * answer, and waits to be taken. What goes wrong is thrown when it is taken.
+   */
+  async ends(): Promise<boolean> {
+    try {
+      this.#ahead ??= { batch: this.#fetch() };
+      const { batch } = this.#ahead;
+      return (isThenable(batch) ? await batch : batch) === undefined;
+    } catch (error) {
+      const batch = Promise.reject(error);
+      batch.catch(() => {});
+      this.#ahead ??= { batch };
+      return false;
+    }
+  }
+
+  #fetch(): SizedBatch | undefined | Promise<SizedBatch | undefined> {
     const result = this.#iterator.next();
     if (!("then" in result)) return this.#take(result);
     this.#pending = true;
@@ -127,6 +148,10 @@ export class LoaderReader {
 
   /** Ends the pass. A loader that is stuck in the middle of a batch is not waited for. */
   async close(): Promise<void> {
+    const { batch } = this.#ahead ?? {};
+    this.#ahead = undefined;
+    if (isThenable(batch)) batch.then(disposeBatch, () => {});
+    else disposeBatch(batch);
     if (this.#ended) return;
     this.#ended = true;
     const returned = this.#return();
@@ -155,6 +180,10 @@ export class LoaderReader {
       throw error;
     }
   }
+}
+
+function disposeBatch(batch: SizedBatch | undefined): void {
+  if (batch) disposeTensors([batch.data, batch.labels]);
 }
 
 function iteratorOf(source: Iterable<unknown> | AsyncIterable<unknown>): BatchSource<unknown> {

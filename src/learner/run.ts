@@ -68,6 +68,8 @@ export class Run implements Performer<CallbackLike>, StepOf {
   readonly #input: Loader | undefined;
   readonly #callbacks = new CallbackList();
   #reader: LoaderReader | undefined;
+  /** How many batches of the pass were taken, those that were left out at its start among them. */
+  #taken = 0;
   #batch: SizedBatch | undefined;
   /** Whether the batch at hand was worked through, so that its loss counts. */
   #computed = false;
@@ -198,7 +200,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
     return {
       pump,
       batchIndex: batchIndex - again,
-      loader: reader && { name: reader.name as LoaderName, taken: reader.taken - again },
+      loader: reader && { name: reader.name as LoaderName, taken: this.#taken - again },
       mean: this.mean.state(),
       batch: batch && {
         size: batch.size,
@@ -218,6 +220,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
         required(loader.name, learner.dataloaders[loader.name]),
         options,
       );
+      this.#taken = loader.taken;
     }
     learner.batchIndex = batchIndex;
     this.mean.restore(mean);
@@ -242,6 +245,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
     const { epoch, seed } = this.#learner;
     this.mean.reset();
     this.#learner.batchIndex = -1;
+    this.#taken = 0;
     this.#reader = await LoaderReader.open(name, required(name, loader), { epoch, seed });
   }
 
@@ -250,16 +254,33 @@ export class Run implements Performer<CallbackLike>, StepOf {
     this.#batch = undefined;
     // Before the loader is asked, because it may itself cancel what this signal is for.
     const { signal } = this.pump;
-    if (this.#limited()) return this.#take(undefined);
+    if (this.#isLimit()) return this.#take(undefined);
     const next = reader.next();
     if (!isThenable(next)) return this.#take(next);
     return this.#abandonable(next, signal).then((batch) => this.#take(batch));
   }
 
-  #limited(): boolean {
-    const { phase, limits, batchIndex } = this.#learner;
-    const name = phase === "validate" ? "validation" : phase;
-    return name !== "idle" && name !== "predict" && batchIndex + 1 >= (limits[name] ?? Infinity);
+  /**
+   * Whether no batch comes after the one at hand. Where the loader has no length, the next one is
+   * fetched for the answer; it is "no" if the batch is cut short meanwhile.
+   */
+  async isLast(): Promise<boolean> {
+    const reader = this.#reader;
+    if (!reader || this.#isLimit()) return reader !== undefined;
+    const count = this.#learner.batchCount(reader.name as LoaderName);
+    if (count !== undefined) return this.#learner.batchIndex + 1 >= count;
+    const { signal } = this.pump;
+    const cut = new Promise<false>((resolve) => {
+      signal.addEventListener("abort", () => resolve(false), { once: true });
+      if (signal.aborted) resolve(false);
+    });
+    return await Promise.race([reader.ends(), cut]);
+  }
+
+  /** Whether a pass may read no more than it has. */
+  #isLimit(): boolean {
+    const { limits, batchIndex } = this.#learner;
+    return batchIndex + 1 >= (limits[this.#reader!.name as LoaderName] ?? Infinity);
   }
 
   /** A loader that is stuck does not hold up a cancel: its late batch is disposed on arrival. */
@@ -280,6 +301,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
     this.#computed = false;
     const learner = this.#learner;
     if (batch) {
+      this.#taken++;
       learner.batchIndex++;
       learner.batchSize = batch.size;
       this.slots.put("data", batch.data);

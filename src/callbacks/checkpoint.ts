@@ -58,6 +58,8 @@ interface Ranked {
 export class Checkpoint extends Callback {
   /** Last, so that all others have done their part. */
   override priority: number = Number.MAX_SAFE_INTEGER;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   /** Where to. It is made when first needed. */
   readonly folder: string;
   readonly #options: Required<CheckpointOptions>;

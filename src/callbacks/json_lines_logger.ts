@@ -1,4 +1,4 @@
-import { writeFile } from "../io/write_file.ts";
+import { LogFile } from "../io/log_file.ts";
 import type { AnyLearner } from "./callback.ts";
 import { EpochLogger } from "./epoch_logger.ts";
 import { metricsOf } from "./metrics_of.ts";
@@ -38,6 +38,7 @@ export class JsonLinesLogger extends EpochLogger {
   /** Trial runs leave it out. */
   readonly writesFiles: boolean = true;
   readonly #append: boolean;
+  readonly #file: LogFile;
   #training = false;
 
   /**
@@ -49,13 +50,14 @@ export class JsonLinesLogger extends EpochLogger {
   constructor(path: string | URL, { append = false }: JsonLinesLoggerOptions = {}) {
     super();
     this.path = path;
+    this.#file = new LogFile(path);
     this.#append = append;
   }
 
   /** Writes that it begins. */
   override async beforeTrain(learner: AnyLearner): Promise<void> {
     await super.beforeTrain(learner);
-    if (!this.#append) await writeFile(this.path, "");
+    await this.#file.begin({ append: this.#append });
     this.#training = true;
     const { epochs, learningRate, seed } = learner;
     await this.#write("train", { epochs, learningRate, seed });
@@ -88,8 +90,20 @@ export class JsonLinesLogger extends EpochLogger {
     await this.#write("error", { message, during, callback });
   }
 
+  /** How long the file is. */
+  protected override logState(): object {
+    return { size: this.#file.size, training: this.#training };
+  }
+
+  /** Cuts off what was written since. */
+  protected override async restoreLog(state: unknown): Promise<void> {
+    const { size, training } = state as { size: number; training: boolean };
+    this.#training = training;
+    await this.#file.resume(size);
+  }
+
   async #write(event: string, facts: Record<string, unknown>): Promise<void> {
     const line = JSON.stringify({ event, time: new Date().toISOString(), ...facts });
-    await writeFile(this.path, `${line}\n`, { append: true });
+    await this.#file.append(`${line}\n`);
   }
 }

@@ -1,4 +1,5 @@
-import { LogFile } from "../io/log_file.ts";
+import { cutFile } from "../io/cut_file.ts";
+import { writeFile } from "../io/write_file.ts";
 import type { AnyLearner } from "./callback.ts";
 import { EpochLogger } from "./epoch_logger.ts";
 import { metricsOf } from "./metrics_of.ts";
@@ -38,7 +39,8 @@ export class JsonLinesLogger extends EpochLogger {
   /** Trial runs leave it out. */
   readonly writesFiles: boolean = true;
   readonly #append: boolean;
-  readonly #file: LogFile;
+  /** How many there are, those of earlier trainings among them. */
+  #lines = 0;
   #training = false;
 
   /**
@@ -50,14 +52,14 @@ export class JsonLinesLogger extends EpochLogger {
   constructor(path: string | URL, { append = false }: JsonLinesLoggerOptions = {}) {
     super();
     this.path = path;
-    this.#file = new LogFile(path);
     this.#append = append;
   }
 
   /** Writes that it begins. */
   override async beforeTrain(learner: AnyLearner): Promise<void> {
     await super.beforeTrain(learner);
-    await this.#file.begin({ append: this.#append });
+    if (!this.#append) await writeFile(this.path, "");
+    this.#lines = (await this.#ends()).length;
     this.#training = true;
     const { epochs, learningRate, seed } = learner;
     await this.#write("train", { epochs, learningRate, seed });
@@ -90,20 +92,35 @@ export class JsonLinesLogger extends EpochLogger {
     await this.#write("error", { message, during, callback });
   }
 
-  /** How long the file is. */
+  /** How many lines there are. */
   protected override logState(): object {
-    return { size: this.#file.size, training: this.#training };
+    return { lines: this.#lines, training: this.#training };
   }
 
   /** Cuts off what was written since. */
   protected override async restoreLog(state: unknown): Promise<void> {
-    const { size, training } = state as { size: number; training: boolean };
+    const { lines, training } = state as { lines: number; training: boolean };
+    const ends = (await this.#ends()).slice(0, lines);
+    await cutFile(this.path, ends.at(-1) ?? 0);
+    this.#lines = ends.length;
     this.#training = training;
-    await this.#file.resume(size);
   }
 
   async #write(event: string, facts: Record<string, unknown>): Promise<void> {
     const line = JSON.stringify({ event, time: new Date().toISOString(), ...facts });
-    await this.#file.append(`${line}\n`);
+    await writeFile(this.path, `${line}\n`, { append: true });
+    this.#lines++;
+  }
+
+  /** Where each line of the file ends. */
+  async #ends(): Promise<number[]> {
+    const bytes = await Deno.readFile(this.path).catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return new Uint8Array();
+      throw error;
+    });
+    const NEWLINE = 10;
+    const ends: number[] = [];
+    for (let end = 0; (end = bytes.indexOf(NEWLINE, end) + 1) > 0;) ends.push(end);
+    return ends;
   }
 }

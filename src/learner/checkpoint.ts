@@ -119,7 +119,8 @@ export async function restoreCheckpoint(
   });
   restoreOptimizer(learner.optimizer, state.optimizer, rename);
   if (state.learningRate !== undefined) learner.learningRate = state.learningRate;
-  Object.assign(learner, state.fields);
+  // By name: what else is in a file has no business on the Learner.
+  for (const name of FIELDS) Object.assign(learner, { [name]: state.fields[name] });
   const left = [...learner.callbacks];
   for (const saved of state.callbacks) {
     const index = left.findIndex((other) => nameOf(other) === saved.name);

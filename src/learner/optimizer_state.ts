@@ -6,6 +6,7 @@
  */
 import { setMomentum } from "../callbacks/momentum.ts";
 import { tf } from "../deps/tfjs.ts";
+import { disposeTensors } from "./nested.ts";
 import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 
 /** How TensorFlow.js keeps a slot of a variable. */
@@ -60,6 +61,10 @@ export function restoreOptimizer(
   const target = optimizer as unknown as Record<string, unknown>;
   target.iterations_ = iterations;
   for (const [field, saved] of Object.entries(fields ?? {})) {
+    if (!Object.hasOwn(target, field)) {
+      disposeTensors(saved);
+      continue;
+    }
     const old = target[field];
     if (old instanceof tf.Variable && saved instanceof tf.Tensor) {
       old.assign(saved);

@@ -44,7 +44,7 @@ export interface ConnectOptions {
   user?: string;
   pass?: string;
   token?: string;
-  tls?: NatsTlsOptions;
+  tls?: NatsTlsOptions & { host: string };
 }
 
 /** Takes apart the URLs of servers: the client wants host, port and who one is apart. */
@@ -52,7 +52,7 @@ export function connectOptions(
   { servers, user, pass, token, tls }: NatsOptions,
 ): ConnectOptions {
   const urls = [servers].flat().map(parse);
-  const [{ username, password, protocol }] = urls;
+  const [{ username, password, protocol, hostname: host }] = urls;
   const own = user !== undefined || token !== undefined;
   const named = own
     ? { user, pass, token }
@@ -63,7 +63,8 @@ export function connectOptions(
   return {
     servers: urls.map(({ host }) => host),
     ...Object.fromEntries(given),
-    ...(tls || protocol === "tls:") && { tls: tls ?? {} },
+    // Of a server that is called by its address, the client would forget which it was.
+    ...(tls || protocol === "tls:") && { tls: { ...tls, host } },
   };
 }
 

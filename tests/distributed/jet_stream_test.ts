@@ -68,6 +68,15 @@ test("a killed worker, a killed driver and a server restart lose nothing, repeat
   for (const worker of [left, next]) assertEquals((await worker.result()).code, 0);
 });
 
+test("a worker that is deaf for a while keeps its trial", async () => {
+  await using server = await NatsServer.start();
+  await using script = new SweepScript({ trials: 1, wait: 1000, silence: 1, deaf: 2000 });
+  const run = script.spawn("--nats", server.url, "--workers", "2");
+  const { code, errors } = await run.result();
+  assertEquals(code, 0, errors);
+  assertEquals(script.trace().map(({ what }) => what), ["begin", "end"]);
+});
+
 test("the driver stops trials early on other machines, as successive halving says", async () => {
   await using server = await NatsServer.start();
   const options = { trials: 9, wait: 450, epochs: 9, algorithm: "hyperband" };

@@ -11,6 +11,8 @@ export interface ScriptOptions {
   epochs?: number;
   silence?: number;
   nats?: unknown;
+  /** For how long a trial blocks its process at first, ms. */
+  deaf?: number;
   /** The trial whose first worker kills itself. */
   suicide?: number;
 }

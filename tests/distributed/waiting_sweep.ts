@@ -6,7 +6,9 @@
 import { choice, sweep, uniform } from "../../distributed.ts";
 import type { ScriptOptions } from "./sweep_script.ts";
 
-const { wait, suicide, ...options } = JSON.parse(Deno.env.get("TEST_SWEEP")!) as ScriptOptions;
+const { wait, suicide, deaf = 0, ...options } = JSON.parse(
+  Deno.env.get("TEST_SWEEP")!,
+) as ScriptOptions;
 const path = `${Deno.env.get("TEST_TRACE")}/trace.txt`;
 
 function traces(): string {
@@ -30,6 +32,7 @@ await sweep({
     trace("begin");
     if (trial.number === suicide && !again) Deno.kill(Deno.pid, "SIGKILL");
     if (trial.number === 1) throw new Error("these parameters cannot work");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, deaf);
     let on = true;
     for (let epoch = 0; epoch < trial.epochs && on; epoch++) {
       await new Promise((resolve) => setTimeout(resolve, wait / trial.epochs));

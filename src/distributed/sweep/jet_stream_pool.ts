@@ -64,7 +64,14 @@ export function jetStreamPool(options: JetStreamPoolOptions): Pool {
 
 async function prepare(streams: SweepStreams, silence: number): Promise<void> {
   const { AckPolicy, RetentionPolicy } = await import("../../deps/nats.ts");
-  const { manager, jobs, records, subject } = streams;
+  const { connection, manager, jobs, records, subject } = streams;
+  await manager.getAccountInfo().catch((error) => {
+    throw new Error(
+      `Cannot sweep as the NATS server at ${connection.getServer()} must have JetStream: ` +
+        `${error.message}; start it as "nats-server -js"`,
+      { cause: error },
+    );
+  });
   await persist(async () => {
     const retention = RetentionPolicy.Workqueue;
     await manager.streams.add({ name: jobs, subjects: [subject("job")], retention });

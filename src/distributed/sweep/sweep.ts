@@ -11,7 +11,7 @@ import type { JobRecord } from "./records.ts";
 import type { Work } from "./run_job.ts";
 import { type SweepOptions, type WholeOptions, wholeOptions } from "./sweep_options.ts";
 import { short, SweepResult } from "./sweep_result.ts";
-import { serveProcess, workerSweep } from "./worker_process.ts";
+import { announceWorker, serveProcess, workerSweep } from "./worker_process.ts";
 
 /** How many sweeps this script has begun. */
 let sweeps = 0;
@@ -140,6 +140,7 @@ async function poolOf(
 async function serve(work: Work, options: WholeOptions, settings: unknown): Promise<never> {
   const { nats, silence, attempts, name } = options;
   if (!nats) return await serveProcess(work);
+  if (workerSweep() !== undefined) announceWorker();
   const { serveJetStream } = await import("./serve_jet_stream.ts");
   const say = (text: string) => console.log(`${work.worker}: ${text}`);
   await serveJetStream({ ...work, nats, silence, attempts, say, id: await idOf(name, settings) });

@@ -103,11 +103,16 @@ export class WorkerProcess {
   }
 }
 
-/** Works for the process that started this one, until that one ends. */
+/** Tells the process that started this one that it is ready, and ends with it. */
+export function announceWorker(): void {
+  process.on("disconnect", () => Deno.exit(0));
+  process.send!({ ready: true } satisfies FromWorker);
+}
+
+/** Works for the process that started this one. */
 export async function serveProcess(work: Work): Promise<never> {
   const send = (message: FromWorker) => void process.send!(message);
   let obey: (verdict: Verdict) => void = () => {};
-  process.on("disconnect", () => Deno.exit(0));
   process.on("message", async (message) => {
     const told = message as ToWorker;
     if ("verdict" in told) return obey(told.verdict);
@@ -117,6 +122,6 @@ export async function serveProcess(work: Work): Promise<never> {
     });
     send({ record });
   });
-  send({ ready: true });
+  announceWorker();
   return await new Promise(() => {});
 }

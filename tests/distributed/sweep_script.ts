@@ -15,6 +15,8 @@ export interface ScriptOptions {
   deaf?: number;
   /** The trial whose first worker kills itself. */
   suicide?: number;
+  /** Whether its other workers do, too. */
+  stubborn?: boolean;
 }
 
 /** A folder with a sweep and the traces of its workers, gone at the end. */

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { choice, sweep, uniform } from "../../distributed.ts";
+import { choice, sweep, type SweepOptions, uniform } from "../../distributed.ts";
 import type { ScriptOptions } from "./sweep_script.ts";
 
-const { wait, suicide, deaf = 0, ...options } = JSON.parse(
+const { wait, suicide, stubborn, deaf = 0, ...options } = JSON.parse(
   Deno.env.get("TEST_SWEEP")!,
 ) as ScriptOptions;
 const path = `${Deno.env.get("TEST_TRACE")}/trace.txt`;
@@ -20,7 +20,7 @@ function traces(): string {
 }
 
 await sweep({
-  ...options as Record<string, never>,
+  ...options as Partial<SweepOptions>,
   space: { x: uniform(-1, 1), kind: choice(["plain", "odd"]) },
   monitor: "train.loss",
   async objective(trial) {
@@ -30,7 +30,7 @@ await sweep({
     };
     const again = traces().includes(`begin ${trial.number} `);
     trace("begin");
-    if (trial.number === suicide && !again) Deno.kill(Deno.pid, "SIGKILL");
+    if (trial.number === suicide && (stubborn || !again)) Deno.kill(Deno.pid, "SIGKILL");
     if (trial.number === 1) throw new Error("these parameters cannot work");
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, deaf);
     let on = true;

@@ -23,17 +23,15 @@ export function standings(
   const result = new Map<number, Standing>();
   let alive = Array.from({ length: trials }, (_, index) => first + index);
   let sure = new Set(alive);
-  let places = trials;
   for (let rung = 0; rung < keep.length; rung++) {
     const known = alive.flatMap((trial) => {
       const value = valueAt(trial, rung);
       return typeof value === "number" ? [{ trial, rank: rankOf(value, mode) }] : [];
     }).sort((a, b) => a.rank - b.rank || a.trial - b.trial);
     const waiting = alive.filter((trial) => valueAt(trial, rung) === undefined);
-    const unknown = Math.max(0, Math.min(waiting.length, places - known.length));
     let surelyBetter = 0;
     known.forEach(({ trial }, better) => {
-      const promoted = better + unknown < keep[rung] && sure.has(trial);
+      const promoted = better + waiting.length < keep[rung] && sure.has(trial);
       result.set(
         trial,
         surelyBetter >= keep[rung] ? "rejected" : promoted ? "promoted" : "open",
@@ -44,7 +42,6 @@ export function standings(
       .filter((trial) => result.get(trial) !== "rejected");
     sure = new Set(passing.filter((trial) => result.get(trial) === "promoted"));
     alive = [...passing, ...waiting];
-    places = keep[rung];
   }
   return result;
 }

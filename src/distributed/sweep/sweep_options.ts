@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import type { ParametersOf, Space } from "./dimension.ts";
-import type { NatsOptions } from "./nats_options.ts";
+import { connectOptions, type NatsOptions } from "./nats_options.ts";
 import type { Objective } from "./run_job.ts";
 
 /** How the parameters of trials are found, and how long trials are. */
@@ -157,6 +157,7 @@ function check(options: WholeOptions): void {
   if (!["random", "grid", "hyperband"].includes(algorithm)) {
     throw wrong('algorithm must be "random", "grid" or "hyperband"', algorithm);
   }
+  if (nats) connectOptions(nats);
   if (worker && !nats) throw wrong("a worker must be told its server, --nats URL", "none");
   if (!/^[\w-]+$/.test(name)) throw wrong("name must have letters, digits, - and _ only", name);
   const { trials = 1, epochs, factor, points, workers, attempts, seed, silence } = options;

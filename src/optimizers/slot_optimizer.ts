@@ -49,6 +49,12 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   /** The name of the fused kernel. */
   protected abstract readonly kernelName: string;
   readonly #memories = new Map<string, Memory>();
+
+  /** Whether a value is one of ours; tfjs takes whatever has the methods of an optimizer for one. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return Function.prototype[Symbol.hasInstance].call(this, value);
+  }
+
   readonly #options: OptimizerOptions;
   #learningRate = 0;
 

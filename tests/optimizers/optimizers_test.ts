@@ -1,5 +1,5 @@
 import { assertEquals, assertLess, assertNotEquals, assertThrows } from "@std/assert";
-import { adam, adamW, rmsprop, sgd, type SlotOptimizer, tf } from "../../mod.ts";
+import { adam, adamW, rmsprop, sgd, SlotOptimizer, tf } from "../../mod.ts";
 import { relativeError, testOnBackends } from "../on_backends.ts";
 
 /** One update in plain numbers: changes `slots`, returns the new value. */
@@ -181,4 +181,9 @@ Deno.test("an optimizer is rebuilt from its configuration", () => {
   const rebuilt = Class.fromConfig(original.constructor, original.getConfig());
   assertEquals(rebuilt.getConfig(), original.getConfig());
   assertEquals(rebuilt.getConfig(), { beta1: 0.5, weightDecay: 0.125, learningRate: 0.25 });
+});
+
+Deno.test("an optimizer of tfjs is no SlotOptimizer, ours are", () => {
+  assertEquals(adam() instanceof SlotOptimizer, true);
+  assertEquals(tf.train.sgd(1) instanceof SlotOptimizer, false);
 });

@@ -51,7 +51,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   readonly #memories = new Map<string, Memory>();
 
   /** Whether a value is one of ours; tfjs takes whatever has the methods of an optimizer for one. */
-  static [Symbol.hasInstance](value: unknown): boolean {
+  static override [Symbol.hasInstance](value: unknown): boolean {
     return Function.prototype[Symbol.hasInstance].call(this, value);
   }
 

@@ -13,7 +13,7 @@ import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
 import { disposeTensors, mapTensors } from "./nested.ts";
 import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
-import type { Slot, Slots } from "./slots.ts";
+import { type Slot, SLOTS, type Slots } from "./slots.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import type { SizedBatch } from "./to_batch.ts";
 
@@ -33,8 +33,6 @@ export interface Failure {
 
 /** The parts of a run that draw random numbers apart from one another. */
 const STREAMS: Record<Phase, number> = { idle: 0, train: 1, validate: 2, test: 3, predict: 4 };
-
-const SLOTS = ["data", "labels", "predictions", "loss", "gradients"] as const;
 
 type LoaderName = keyof Learner["dataloaders"];
 
@@ -324,9 +322,8 @@ export class Run implements Performer<CallbackLike>, StepOf {
 
   #disposeBatch(): void {
     if (this.#computed && !this.#learner.cancelled.has("batch")) {
-      const { loss, batchSize } = this.#learner;
-      // A clone, because a model may return its own loss, which goes with the predictions.
-      if (loss instanceof tf.Tensor && !loss.isDisposed) this.mean.add(loss.clone(), batchSize);
+      const loss = this.slots.takeLoss();
+      if (loss) this.mean.add(loss, this.#learner.batchSize);
     }
     this.#computed = false;
     this.#batch = undefined;

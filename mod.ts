@@ -201,3 +201,8 @@ export { exportModel } from "./src/io/export_model.ts";
 export { fileHandler } from "./src/io/file_handler.ts";
 export { loadWeights, type LoadWeightsOptions } from "./src/io/load_weights.ts";
 export { saveWeights } from "./src/io/save_weights.ts";
+
+// Seeing the machine
+export { chartToMermaid, type ChartToMermaidOptions } from "./src/inspect/chart_to_mermaid.ts";
+export { chartToSvg, type ChartToSvgOptions } from "./src/inspect/chart_to_svg.ts";
+export { inspector, type InspectorOptions, type RunInspector } from "./src/inspect/inspector.ts";

@@ -61,6 +61,8 @@ export class Checkpoint extends Callback {
   override priority: number = Number.MAX_SAFE_INTEGER;
   /** Trial runs leave it out. */
   readonly writesFiles: boolean = true;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   /** Where to. It is made when first needed. */
   readonly folder: string;
   readonly #options: Required<Omit<CheckpointOptions, "monitor" | "mode">>;
@@ -69,6 +71,8 @@ export class Checkpoint extends Callback {
   #best: Ranked[] = [];
   /** What this run has saved, oldest first: nothing else is ever removed. */
   #own: string[] = [];
+  /** Of the newest file, once that is known. */
+  #number: number | undefined;
   #batches = 0;
   /** Whether a training is under way, and not a validation or a test alone. */
   #training = false;
@@ -129,8 +133,11 @@ export class Checkpoint extends Callback {
   /** Goes on in another process. */
   override restore(state: unknown): void {
     const { best, own, batches } = state as { best: Ranked[]; own: string[]; batches: number };
-    this.#best = best;
-    this.#own = own;
+    // Names that are not of such a file lead out of the folder, and what is own is removed one day.
+    const sound = (name: string) => parseCheckpointName(name) !== undefined;
+    this.#best = best.filter(({ name }) => sound(name));
+    this.#own = own.filter(sound);
+    this.#number = undefined;
     this.#batches = batches;
     this.#training = true;
   }
@@ -140,6 +147,7 @@ export class Checkpoint extends Callback {
     this.#monitor?.begin(learner);
     this.#best = [];
     this.#own = [];
+    this.#number = undefined;
     this.#batches = 0;
     this.#training = true;
     this.#saved = performance.now();
@@ -148,6 +156,7 @@ export class Checkpoint extends Callback {
 
   /** Saves every n batches. */
   override afterBatch(learner: AnyLearner): void | Promise<void> {
+    this.#training = true; // also where it was added in the course of a run
     const { batches } = this.#options.every;
     this.#batches++;
     return this.#between(learner, batches !== undefined && this.#batches % batches === 0);
@@ -213,20 +222,27 @@ export class Checkpoint extends Callback {
     this.#throwFailure();
     this.#saved = performance.now();
     try {
-      const names = await listCheckpoints(this.folder);
-      const number = 1 + (parseCheckpointName(names.at(-1) ?? "")?.number ?? 0);
       const { phase, epoch, batchIndex, failures } = learner;
       const error = failures.length > 0 ? "failed" : null;
+      const number = await this.#nextNumber();
       const name = checkpointName(number, { phase, epoch, batch: batchIndex + 1, error });
       if (!Number.isNaN(value)) this.#rank(name, value);
       this.#own = [...this.#own, name];
       const checkpoint = await learner.checkpoint();
       this.#writing = this.#write(name, checkpoint).catch((error) => this.#failed(error));
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotADirectory)) throw error;
       this.#failed(error);
       this.#throwFailure();
     }
+  }
+
+  /** The folder is looked at once: whoever else writes there meanwhile is another run. */
+  async #nextNumber(): Promise<number> {
+    if (this.#number === undefined) {
+      const newest = (await listCheckpoints(this.folder)).at(-1) ?? "";
+      this.#number = parseCheckpointName(newest)?.number ?? 0;
+    }
+    return ++this.#number;
   }
 
   async #write(name: string, checkpoint: RunCheckpoint): Promise<void> {

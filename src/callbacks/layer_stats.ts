@@ -27,6 +27,8 @@ export interface LayerStatsOptions extends TensorStatsOptions {
 export abstract class LayerStats extends Callback {
   /** With the metrics. */
   override priority: number = PRIORITIES.metrics;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   /** What was seen in the last run, in order of time. */
   records: LayerRecord[] = [];
   readonly #every: number;
@@ -83,6 +85,18 @@ export abstract class LayerStats extends Callback {
   /** Counts batches. */
   override afterBatch(_learner: AnyLearner): void {
     this.#step++;
+  }
+
+  /** What was seen, for a checkpoint. */
+  override state(): unknown {
+    return { records: this.records, step: this.#step };
+  }
+
+  /** Goes on from a checkpoint. */
+  override restore(state: unknown): void {
+    const { records, step } = state as { records: LayerRecord[]; step: number };
+    this.records = records;
+    this.#step = step;
   }
 
   /** Whether to look at the batch at hand. */

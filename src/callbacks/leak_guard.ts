@@ -104,6 +104,15 @@ export class LeakGuard extends Callback {
 
   /** Begins to listen. */
   override beforeTrain(): void {
+    this.#begin();
+  }
+
+  /** Begins to listen to a training that was resumed, where `beforeTrain` does not run. */
+  override beforeBatch(): void {
+    if (!this.#training) this.#begin();
+  }
+
+  #begin(): void {
     this.#sources = new Map();
     this.#stack = [];
     this.#batches = 0;

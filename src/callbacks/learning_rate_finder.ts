@@ -178,6 +178,19 @@ export class LearningRateFinder extends Callback {
     throw new CancelTrain(`${this.name}: all ${this.#steps} rates are done`);
   }
 
+  /**
+   * A sweep ends with the weights from before it, which a checkpoint in the middle has not.
+   *
+   * @throws {Error} In the middle of a sweep.
+   */
+  override state(): unknown {
+    if (!this.#restore) return {};
+    throw new Error("Cannot take a checkpoint as no search for a learning rate must be under way");
+  }
+
+  /** There is nothing to go on from. */
+  override restore(): void {}
+
   /** Gives weights and optimizer back. */
   override afterTrain(): void {
     this.#restore?.();

@@ -151,7 +151,6 @@ function pass(is: Pass) {
         target: is.onCancelTrain,
         actions: ["drop", "release", mark(is.phase, "train")],
       },
-      restore: ".next",
     },
     states: {
       next: {
@@ -166,7 +165,12 @@ function pass(is: Pass) {
       },
       held: {
         tags: "paused",
-        on: { resume: { target: "batch", actions: "release" }, step: "batch" },
+        on: {
+          resume: { target: "batch", actions: "release" },
+          step: "batch",
+          // Only where a paused run was taken up again: whoever pauses a run holds it.
+          restore: { guard: "running", target: "next" },
+        },
       },
       batch: {
         entry: [begin("batch"), ...is.beforeBatch],

@@ -105,12 +105,14 @@ export class Run implements Performer<CallbackLike>, StepOf {
 
   facts(): Facts {
     const { epoch, epochs, validationEpochs, dataloaders } = this.#learner;
+    // Whoever opens what is no loader says what is wrong with it, and here nothing may throw.
+    const given = (name: LoaderName) => !dataloaders || dataloaders[name] !== undefined;
     return {
       epoch,
       epochs,
       loaded: this.#batch !== undefined,
-      validate: dataloaders.validation !== undefined && (epoch + 1) % validationEpochs === 0,
-      test: dataloaders.test !== undefined,
+      validate: given("validation") && (epoch + 1) % validationEpochs === 0,
+      test: given("test"),
     };
   }
 
@@ -149,12 +151,12 @@ export class Run implements Performer<CallbackLike>, StepOf {
   #perform(task: TaskName): void | Promise<void> {
     switch (task) {
       case "openTrain":
-        return this.#open("train", this.#learner.dataloaders.train);
+        return this.#open("train", this.#learner.dataloaders?.train);
       case "openValidation":
         this.#learner.phase = "validate";
-        return this.#open("validation", this.#learner.dataloaders.validation);
+        return this.#open("validation", this.#learner.dataloaders?.validation);
       case "openTest":
-        return this.#open("test", this.#learner.dataloaders.test);
+        return this.#open("test", this.#learner.dataloaders?.test);
       case "openPredict":
         this.#learner.phase = "predict";
         return this.#open("predict", this.#input);
@@ -377,6 +379,6 @@ function join(parts: unknown[]): unknown {
 }
 
 function required(name: string, loader: Loader | undefined): Loader {
-  if (loader !== undefined) return loader;
+  if (loader !== undefined && loader !== null) return loader;
   throw new TypeError(`Cannot read batches as dataloaders.${name} must be set: it is missing`);
 }

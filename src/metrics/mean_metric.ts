@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Metric } from "./metric.ts";
-import { RunningMean } from "./running_mean.ts";
+import { RunningMean, type RunningMeanState } from "./running_mean.ts";
 
 /** The mean of a metric over all examples. */
 export class MeanMetric {
@@ -25,5 +25,15 @@ export class MeanMetric {
   /** The mean so far; NaN before the first batch. */
   compute(): Promise<number> {
     return this.#mean.read();
+  }
+
+  /** What was measured; the tensors stay with this. */
+  state(): RunningMeanState {
+    return this.#mean.state();
+  }
+
+  /** Goes on from a state, whose tensors this now owns. */
+  restore(state: RunningMeanState): void {
+    this.#mean.restore(state);
   }
 }

@@ -45,6 +45,14 @@ export interface StatefulMetric {
   update(predictions: any, labels: any): void;
   /** The value for everything since the last reset; NaN where it is not defined. */
   compute(): number | Promise<number>;
+  /**
+   * What was gathered, for a checkpoint: data and tensors, which stay the metric's. Without it, no
+   * checkpoint can be taken in the middle of a pass.
+   */
+  state?(): unknown;
+  /** Goes on from what `state` returned, whose tensors are now the metric's. */
+  // deno-lint-ignore no-explicit-any -- each metric knows its own state
+  restore?(state: any): void;
 }
 
 /** Whether a metric keeps state from batch to batch. */

@@ -137,6 +137,8 @@ export type { Columns } from "./src/data/columns.ts";
 export type { Dataset } from "./src/data/dataset.ts";
 export type { Gathered } from "./src/data/gathered.ts";
 export type { NdArray } from "./src/data/nd_array.ts";
+export type { Peers } from "./src/data/peers.ts";
+export type { Shard } from "./src/data/shard.ts";
 export { split } from "./src/data/split.ts";
 export { subset } from "./src/data/subset.ts";
 export { TensorDataset } from "./src/data/tensor_dataset.ts";

@@ -63,6 +63,8 @@ export class Checkpoint extends Callback {
   readonly writesFiles: boolean = true;
   /** A run may be resumed without it. */
   override readonly observes: boolean = true;
+  /** Of several processes, one is enough. */
+  readonly firstOnly: boolean = true;
   /** Where to. It is made when first needed. */
   readonly folder: string;
   readonly #options: Required<Omit<CheckpointOptions, "monitor" | "mode">>;

@@ -24,6 +24,8 @@ export abstract class EpochLogger extends Callback {
   override priority: number = PRIORITIES.metrics + 10;
   /** A run may be resumed without it. */
   override readonly observes: boolean = true;
+  /** Of several processes, one is enough. */
+  readonly firstOnly: boolean = true;
   #pending: EpochRecord | undefined;
   #began = 0;
 

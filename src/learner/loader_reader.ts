@@ -1,4 +1,6 @@
 import { type BatchLike, cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
+import { type Shard, WHOLE } from "../data/shard.ts";
+import { deal } from "./deal.ts";
 import { disposeTensors } from "./nested.ts";
 import { isThenable } from "../is_thenable.ts";
 
@@ -6,10 +8,12 @@ import { isThenable } from "../is_thenable.ts";
 export interface IterateOptions {
   /** Which epoch's order to take, 0-based. */
   epoch?: number;
-  /** How many batches to leave out at the start. */
+  /** How many batches to leave out at the start; with shards, those of all of them count. */
   skip?: number;
   /** Decides the order where the loader has no seed of its own. */
   seed?: number;
+  /** Which part of the epoch to take. Default: the whole. */
+  shard?: Shard;
 }
 
 /** An iterator, or an asynchronous one, or one that is asynchronous only where it has to be. */
@@ -26,6 +30,11 @@ export interface SeekableLoader<Data, Labels> {
   iterate(options: IterateOptions): BatchSource<BatchLike<Data, Labels>>;
   /** The number of batches, where known. */
   readonly length?: number;
+  /**
+   * The number of batches in a part of an epoch, the same for all parts; then `iterate` obeys
+   * `shard`. Default: whole batches are dealt out in turn.
+   */
+  shardLength?(shard: Shard): number;
 }
 
 /** A dataset of `tf.data`. */
@@ -61,24 +70,36 @@ export class LoaderReader {
   readonly #name: string;
   readonly #iterator: BatchSource<unknown>;
   readonly #owned: boolean;
-  #index: number;
+  readonly #first: number;
+  readonly #stride: number;
+  /** How many batches of its own it has read. */
+  #read = 0;
   #ended = false;
   #pending = false;
   /** What was fetched before it was asked for. */
   #ahead: { batch: SizedBatch | undefined | Promise<SizedBatch | undefined> } | undefined;
 
-  private constructor(name: string, iterator: BatchSource<unknown>, owned: boolean, index: number) {
+  private constructor(
+    name: string,
+    iterator: BatchSource<unknown>,
+    owned: boolean,
+    { skip = 0, shard = WHOLE }: IterateOptions,
+  ) {
     this.#name = name;
     this.#iterator = iterator;
     this.#owned = owned;
-    this.#index = index;
+    this.#first = skip;
+    this.#stride = shard.count;
   }
 
   /** Starts a pass; `name` is the loader's key in `dataloaders`. */
   static async open(name: string, loader: Loader, options: IterateOptions): Promise<LoaderReader> {
-    const { skip = 0 } = options;
+    const { skip = 0, shard = WHOLE } = options;
+    const part = (source: BatchSource<unknown>, owned: boolean) =>
+      shard.count === 1 ? source : deal(source, shard, owned ? disposeTensors : () => {});
     if (typeof loader === "object" && "iterate" in loader) {
-      return new LoaderReader(name, loader.iterate(options), true, skip);
+      const whole = loader.iterate(options);
+      return new LoaderReader(name, loader.shardLength ? whole : part(whole, true), true, options);
     }
     const source = typeof loader === "function" ? loader() : loader;
     if (!isLoader(source) || typeof source === "function") {
@@ -87,20 +108,16 @@ export class LoaderReader {
           `of batches: current value is ${source}`,
       );
     }
-    const reader = new LoaderReader(
-      name,
-      "iterator" in source && typeof source.iterator === "function"
-        ? await source.iterator()
-        : iteratorOf(source as Iterable<unknown>),
-      !Array.isArray(source),
-      0,
-    );
+    const owned = !Array.isArray(source);
+    const all: BatchSource<unknown> = "iterator" in source && typeof source.iterator === "function"
+      ? await source.iterator()
+      : iteratorOf(source as Iterable<unknown>);
     for (let left = skip; left > 0; left--) {
-      const batch = await reader.next();
-      if (!batch) break;
-      disposeBatch(batch);
+      const { done, value } = await all.next();
+      if (done) break;
+      if (owned) disposeTensors(value);
     }
-    return reader;
+    return new LoaderReader(name, part(all, owned), owned, options);
   }
 
   /** The loader's key in `dataloaders`. */
@@ -174,7 +191,8 @@ export class LoaderReader {
     }
     const value = this.#owned ? result.value : cloneBatch(result.value);
     try {
-      return toBatch(value, { loader: this.#name, index: this.#index++ });
+      const index = Math.floor(this.#first / this.#stride) + this.#read++;
+      return toBatch(value, { loader: this.#name, index });
     } catch (error) {
       disposeTensors(value);
       throw error;

@@ -183,7 +183,10 @@ Deno.test("an optimizer is rebuilt from its configuration", () => {
   assertEquals(rebuilt.getConfig(), { beta1: 0.5, weightDecay: 0.125, learningRate: 0.25 });
 });
 
-Deno.test("an optimizer of tfjs is no SlotOptimizer, ours are", () => {
-  assertEquals(adam() instanceof SlotOptimizer, true);
-  assertEquals(tf.train.sgd(1) instanceof SlotOptimizer, false);
+Deno.test("SlotOptimizer takes none of TensorFlow.js's optimizers for one of its own", () => {
+  const own = [sgd(), adam(), adamW(), rmsprop()];
+  const others = [tf.train.sgd(0.1), tf.train.adam(), tf.train.momentum(0.1, 0.9), {}, null];
+  assertEquals(own.every((optimizer) => optimizer instanceof SlotOptimizer), true);
+  assertEquals(others.some((optimizer) => optimizer instanceof SlotOptimizer), false);
+  for (const optimizer of others) (optimizer as tf.Optimizer | null)?.dispose?.();
 });

@@ -182,6 +182,30 @@ testFile("SafetensorsFile refuses overlapping, missing and absurd places", async
   }
 });
 
+testFile(
+  "writeSafetensors() flushes a file before it shows, and its folder after",
+  async (path) => {
+    const { sync } = Deno.FsFile.prototype;
+    const { rename } = Deno;
+    const log: string[] = [];
+    Deno.FsFile.prototype.sync = async function () {
+      log.push((await this.stat()).isDirectory ? "folder" : "file");
+      return await sync.call(this);
+    };
+    Deno.rename = async (from, to) => {
+      log.push("rename");
+      await rename(from, to);
+    };
+    try {
+      await writeSafetensors(path, TENSORS);
+    } finally {
+      Deno.FsFile.prototype.sync = sync;
+      Deno.rename = rename;
+    }
+    assertEquals(log, ["file", "rename", "folder"]);
+  },
+);
+
 testFile("writeSafetensors() on a disk that is full leaves the old file", async (path) => {
   await writeSafetensors(path, TENSORS);
   const old = await Deno.readFile(path);

@@ -65,20 +65,35 @@ testIn("Checkpoint saves every n batches and at the end, and keeps the last k", 
   ]);
 });
 
-testIn("Checkpoint keeps the best k by a monitor beside the last", async (folder) => {
-  const monitored = [0.5, 0.2, 0.9, 0.4, 0.7];
-  const measure: CallbackLike = {
-    afterValidate: ({ epoch, metrics }) => {
-      metrics.mine = monitored[epoch];
-    },
-  };
-  const options = { last: 1, best: 2, monitor: "mine", every: {} } as const;
-  await learnerOf([measure, new Checkpoint(folder, options)]).train({ epochs: 5 });
-  assertEquals(names(folder).map((name) => name.slice(9, 28)), [
-    "validate-epoch-0001",
-    "validate-epoch-0003",
-    "train-epoch-0005-ba",
-  ]);
+for (
+  const [monitor, hook, best] of [
+    ["validation.error", "afterValidate", ["validate-epoch-0001", "validate-epoch-0003"]],
+    ["validation.accuracy", "afterValidate", ["validate-epoch-0002", "validate-epoch-0004"]],
+    ["train.accuracy", "afterEpoch", ["train-epoch-0002-ba", "train-epoch-0004-ba"]],
+  ] as const
+) {
+  testIn(`Checkpoint keeps the best k by ${monitor} beside the last`, async (folder) => {
+    const monitored = [0.5, 0.2, 0.9, 0.4, 0.7];
+    const measure: CallbackLike = {
+      metricNames: [monitor],
+      [hook]({ epoch, metrics }: Learner) {
+        metrics[monitor] = monitored[epoch];
+      },
+    };
+    const options = { last: 1, best: 2, monitor, every: {} };
+    await learnerOf([measure, new Checkpoint(folder, options)]).train({ epochs: 5 });
+    assertEquals(names(folder).map((name) => name.slice(9, 28)), [...best, "train-epoch-0005-ba"]);
+  });
+}
+
+testIn("Checkpoint refuses to monitor what nobody measures", async (folder) => {
+  const learner = learnerOf([new Checkpoint(folder, { best: 1, monitor: "validation.mae" })]);
+  await assertRejects(
+    () => learner.train(),
+    TypeError,
+    'Cannot monitor "validation.mae" with Checkpoint as it must be one of train.loss, validation',
+  );
+  assertThrows(() => new Checkpoint(folder, { best: 1, monitor: "mine" }), TypeError, '"train."');
 });
 
 testIn("Checkpoint resumes the newest intact file and names damaged ones", async (folder) => {

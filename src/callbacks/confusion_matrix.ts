@@ -3,6 +3,7 @@ import { confusionPlot } from "../pictures/confusion_plot.ts";
 import type { Picture } from "../pictures/picture.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import type { MeasuredPhase } from "./metrics.ts";
+import { PRIORITIES } from "./priorities.ts";
 import { textTable } from "./text_table.ts";
 
 /** Options of {@linkcode ConfusionMatrix}. */
@@ -28,7 +29,7 @@ export interface ConfusionMatrixOptions {
  */
 export class ConfusionMatrix extends Callback {
   /** With the metrics. */
-  override priority: number = 100;
+  override priority: number = PRIORITIES.metrics;
   /** A run may be resumed without it. */
   override readonly observes: boolean = true;
   /**

@@ -1,5 +1,6 @@
 import { type AnyLearner, Callback } from "./callback.ts";
 import { metricsOf } from "./metrics_of.ts";
+import { PRIORITIES } from "./priorities.ts";
 import type { EpochRecord } from "./recorder.ts";
 
 /**
@@ -20,9 +21,11 @@ import type { EpochRecord } from "./recorder.ts";
  */
 export abstract class EpochLogger extends Callback {
   /** After everything that measures. */
-  override priority: number = 110;
+  override priority: number = PRIORITIES.metrics + 10;
   /** A run may be resumed without it. */
   override readonly observes: boolean = true;
+  /** Of several processes, one is enough. */
+  readonly firstOnly: boolean = true;
   #pending: EpochRecord | undefined;
   #began = 0;
 

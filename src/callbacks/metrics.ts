@@ -1,3 +1,4 @@
+import type { Peers } from "../data/peers.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { MeanMetric } from "../metrics/mean_metric.ts";
 import { isStateful, type StatefulMetric } from "../metrics/stateful_metric.ts";
@@ -36,6 +37,8 @@ export class Metrics extends Callback {
   readonly #phases: ReadonlySet<MeasuredPhase>;
   /** Whether something was gathered that is not published yet. */
   #open = false;
+  /** How many were measured in the pass at hand. */
+  #examples = 0;
 
   /**
    * Checks the metrics.
@@ -122,6 +125,7 @@ export class Metrics extends Callback {
   #reset(): void {
     this.#open = false;
     for (const [, metric] of this.#metrics) metric.reset();
+    this.#examples = 0;
   }
 
   #measure(learner: AnyLearner, phase: MeasuredPhase): void {
@@ -129,17 +133,26 @@ export class Metrics extends Callback {
     const { predictions, labels, batchSize } = learner;
     this.#open = true;
     for (const [, metric] of this.#metrics) metric.update(predictions, labels, batchSize);
+    this.#examples += batchSize;
   }
 
   async #publish(learner: AnyLearner, phase: MeasuredPhase): Promise<void> {
     if (!this.#phases.has(phase)) return;
     try {
       for (const [name, metric] of this.#metrics) {
-        learner.metrics[`${phase}.${name}`] = await metric.compute();
+        learner.metrics[`${phase}.${name}`] = await this.#compute(metric, learner.peers);
       }
     } finally {
       this.#reset();
     }
+  }
+
+  async #compute(metric: StatefulMetric | MeanMetric, peers?: Peers): Promise<number> {
+    if (!peers || metric.addsPeers) return await metric.compute(peers);
+    const totals = Float64Array.of(0, this.#examples);
+    totals[0] = await metric.compute() * this.#examples;
+    peers.sum(totals);
+    return totals[0] / totals[1];
   }
 }
 

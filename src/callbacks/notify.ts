@@ -1,4 +1,5 @@
 import { type AnyLearner, Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
 
 /** What is told at the end of a training. */
 export interface Notice {
@@ -41,7 +42,7 @@ export interface NotifyOptions {
  */
 export class Notify extends Callback {
   /** After everything that there is to tell about. */
-  override priority: number = 500;
+  override priority: number = PRIORITIES.display;
   /** A run may be resumed without it. */
   override readonly observes: boolean = true;
   /** It sends something away: trial runs leave it out. */

@@ -35,6 +35,8 @@ export class ProgressBar extends Callback {
   override priority: number = PRIORITIES.display;
   /** A run may be resumed without it. */
   override readonly observes: boolean = true;
+  /** Of several processes, one is enough. */
+  readonly firstOnly: boolean = true;
   readonly #terminal: Terminal;
   #columns: string[] | undefined;
   #rowPending = false;

@@ -1,6 +1,7 @@
 import type { HookName, TaskName } from "../chart/hooks.ts";
 import { type AnyLearner, Callback, type CallbackLike, nameOf } from "./callback.ts";
 import type { MeasuredPhase } from "./metrics.ts";
+import { PRIORITIES } from "./priorities.ts";
 import { textTable } from "./text_table.ts";
 
 /** What a phase took. */
@@ -56,7 +57,7 @@ const BEGINS: Partial<Record<HookName | TaskName, MeasuredPhase>> = {
  */
 export class Timer extends Callback {
   /** Ends a phase after everybody else. */
-  override priority: number = 1000;
+  override priority: number = PRIORITIES.last;
   /** A run may be resumed without it. */
   override readonly observes: boolean = true;
   #phases = new Map<MeasuredPhase, PhaseTime>();

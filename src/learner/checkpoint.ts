@@ -180,7 +180,7 @@ async function checkMatch(learner: AnyLearner, checkpoint: RunCheckpoint): Promi
 }
 
 /** The same weight has another name where another model was made before: dense_Dense2, not 1. */
-function renaming(names: [saved: string, actual: string][]): (key: string) => string {
+export function renaming(names: [saved: string, actual: string][]): (key: string) => string {
   const same = names.every(([saved, actual]) => saved === actual);
   if (same) return (key) => key;
   names.sort(([a], [b]) => b.length - a.length);

@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import type { Peers } from "../data/peers.ts";
 import type { Metric } from "./metric.ts";
 import { RunningMean, type RunningMeanState } from "./running_mean.ts";
 
@@ -6,6 +7,7 @@ import { RunningMean, type RunningMeanState } from "./running_mean.ts";
 export class MeanMetric {
   readonly #metric: Metric;
   readonly #mean = new RunningMean();
+  readonly addsPeers = true;
 
   /** Means of `metric`, each batch weighted by its size. */
   constructor(metric: Metric) {
@@ -22,9 +24,9 @@ export class MeanMetric {
     this.#mean.add(tf.tidy(() => tf.mean(this.#metric(predictions, labels))), size);
   }
 
-  /** The mean so far; NaN before the first batch. */
-  compute(): Promise<number> {
-    return this.#mean.read();
+  /** The mean so far, with that of others; NaN before the first batch. */
+  compute(peers?: Peers): Promise<number> {
+    return this.#mean.read(peers);
   }
 
   /** What was measured; the tensors stay with this. */

@@ -1,8 +1,17 @@
 /**
- * More than one process: sweeps of many trials.
+ * More than one process: synchronous data-parallel training on MPI, and sweeps of many trials.
+ *
+ * ```sh
+ * mpirun -n 4 deno run -A train.ts
+ * ```
  *
  * @module
  */
+
+// Data-parallel training
+export { DataParallel } from "./src/distributed/data_parallel.ts";
+export { mpi, type MpiOptions } from "./src/distributed/mpi.ts";
+export type { Numbers, Reduction, World } from "./src/distributed/world.ts";
 
 // Sweeps
 export { choice } from "./src/distributed/sweep/choice.ts";

@@ -137,6 +137,8 @@ export type { Columns } from "./src/data/columns.ts";
 export type { Dataset } from "./src/data/dataset.ts";
 export type { Gathered } from "./src/data/gathered.ts";
 export type { NdArray } from "./src/data/nd_array.ts";
+export type { Peers } from "./src/data/peers.ts";
+export type { Shard } from "./src/data/shard.ts";
 export { split } from "./src/data/split.ts";
 export { subset } from "./src/data/subset.ts";
 export { TensorDataset } from "./src/data/tensor_dataset.ts";
@@ -201,3 +203,8 @@ export { exportModel } from "./src/io/export_model.ts";
 export { fileHandler } from "./src/io/file_handler.ts";
 export { loadWeights, type LoadWeightsOptions } from "./src/io/load_weights.ts";
 export { saveWeights } from "./src/io/save_weights.ts";
+
+// Seeing the machine
+export { chartToMermaid, type ChartToMermaidOptions } from "./src/inspect/chart_to_mermaid.ts";
+export { chartToSvg, type ChartToSvgOptions } from "./src/inspect/chart_to_svg.ts";
+export { inspector, type InspectorOptions, type RunInspector } from "./src/inspect/inspector.ts";

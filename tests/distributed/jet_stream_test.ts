@@ -154,5 +154,12 @@ test("user, password and certificates are passed through", async () => {
   const distrusted = await outcome({ servers, user: "sweeper", pass: "s3cret" });
   assertEquals(distrusted.code, 1);
   assertMatch(distrusted.errors, /Cannot sweep as a NATS server must answer .*certificate/i);
+
+  await using strict = await NatsServer.start([...secured, "--tlsverify", "--tlscacert", cert]);
+  const own = {
+    servers: `127.0.0.1:${strict.port}`,
+    tls: { ...tls, certFile: cert, keyFile: key },
+  };
+  assertEquals((await outcome(own)).code, 0, "the server knows who it is");
   await Deno.remove(folder, { recursive: true });
 });

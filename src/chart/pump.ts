@@ -138,6 +138,11 @@ export class Pump<Listener> {
     return this.#signals.of(this.actor.getSnapshot().value);
   }
 
+  /** What the training was cancelled for. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
   /** Whether the machine accepts an event now. */
   can(event: ChartEvent): boolean {
     const snapshot = this.actor.getSnapshot();

@@ -179,6 +179,11 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     return this.#run?.failures ?? [];
   }
 
+  /** What the training was cancelled for, as far as that was said. */
+  get reason(): string | undefined {
+    return this.#run?.pump.reason;
+  }
+
   /** The XState actor of the run, from `train()` on; that of the last run afterwards. */
   get actor(): RunActor | undefined {
     return this.#run?.pump.actor as RunActor | undefined;

@@ -17,6 +17,7 @@ import {
   LearningRateFinder,
   LearningRateSchedule,
   LimitBatches,
+  LiveFeed,
   MaxSteps,
   MaxTime,
   MixUp,
@@ -42,6 +43,7 @@ interface Row {
 }
 
 const TABLE: Row[] = [
+  { name: "LiveFeed", make: () => new LiveFeed() },
   {
     name: "LearningRateSchedule",
     make: () => new LearningRateSchedule(schedules.oneCycle(0.1)),

@@ -27,7 +27,6 @@ export async function drill(kills: number): Promise<DrillResult> {
   const expected = JSON.stringify((await exactRun({ optimizer: "adamW" })).weights);
   const longest = await durationOf();
   const result = { kills: 0, insideWrites: 0, trainings: 0, checkpoints: 0 };
-  const whole = await timed(expected);
   while (result.kills < kills) {
     const folder = await Deno.makeTempDir();
     let done = false;
@@ -61,23 +60,8 @@ async function durationOf(): Promise<number> {
   return Number(output!.split("\n").at(-2));
 }
 
-/** How long a training takes that nobody kills, ms: what a busy machine needs, it needs for all. */
-async function timed(expected: string): Promise<number> {
-  const folder = await Deno.makeTempDir();
-  let began = 0;
-  const output = await attempt(folder, undefined, () => began = performance.now());
-  const took = performance.now() - began;
-  await Deno.remove(folder, { recursive: true });
-  if (output?.trim() === expected) return took;
-  throw new Error(`The weights differ in a process that is not killed: ${output}`);
-}
-
 /** One process: its output, or `undefined` if it was killed. */
-async function attempt(
-  folder: string,
-  killAfter: number | undefined,
-  started?: () => void,
-): Promise<string | undefined> {
+async function attempt(folder: string, killAfter: number | undefined): Promise<string | undefined> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", import.meta.filename!, folder],
     stdout: "piped",
@@ -86,7 +70,6 @@ async function attempt(
   let timer: ReturnType<typeof setTimeout> | undefined;
   let output = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-    if (output === "") started?.();
     output += text;
     if (killAfter !== undefined) timer ??= setTimeout(() => kill(child), killAfter);
   }

@@ -33,6 +33,7 @@ import {
   LearningRateSchedule,
   LimitBatches,
   LiveFeed,
+  LivePage,
   MaxSteps,
   MaxTime,
   Metrics,
@@ -79,7 +80,9 @@ const classes = () => ({ classes: true });
 
 /** Every callback, by its name and what is special; whoever adds one adds a row. */
 const TABLE: Record<string, Row> = {
-  "LiveFeed": { make: () => new LiveFeed() },
+  // Seeing the run
+  "LiveFeed": { make: () => new LiveFeed(), reads: true },
+  "LivePage": { make: () => new LivePage({ onOpen: () => {} }), reads: true },
 
   // Schedules
   "LearningRateSchedule": { make: () => new LearningRateSchedule(schedules.oneCycle(0.1)) },
@@ -328,10 +331,13 @@ function testRow(
 ): void {
   Deno.test(`${name}: ${law}`, { ignore: row.files && !writable }, async () => {
     const folders: string[] = [];
+    await using closed = new AsyncDisposableStack();
     const make = () => {
       const folder = row.files ? Deno.makeTempDirSync() : "";
       if (row.files) folders.push(folder);
-      return { callback: row.make(folder), folder };
+      const callback = row.make(folder);
+      if (Symbol.asyncDispose in callback) closed.use(callback as AsyncDisposable);
+      return { callback, folder };
     };
     try {
       await test(row, make);

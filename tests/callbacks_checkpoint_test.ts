@@ -324,6 +324,37 @@ testIn("Checkpoint that is added to a run which is taken up again saves it", asy
   assertEquals(names(folder).length, 3); // two more batches, the end
 });
 
+testIn("Checkpoint writes while the training goes on, one file at a time", async (folder) => {
+  const { write } = Deno.FsFile.prototype;
+  const begun = Promise.withResolvers<void>();
+  let writes = 0;
+  let most = 0;
+  Deno.FsFile.prototype.write = async function (bytes) {
+    writes++;
+    await begun.promise;
+    return await write.call(this, bytes);
+  };
+  const next: CallbackLike = {
+    async beforeBatch({ epoch, batchIndex }) {
+      most = Math.max(most, names(folder).filter((name) => name.endsWith(".partial")).length);
+      if (epoch !== 0 || batchIndex !== 1) return;
+      // The first file cannot be written before the second batch has begun.
+      while (writes === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      assertEquals(names(folder).length, 1);
+      begun.resolve();
+    },
+  };
+  try {
+    await Deno.mkdir(folder);
+    await learnerOf([next, new Checkpoint(folder, ALL)]).train({ epochs: 3 });
+  } finally {
+    Deno.FsFile.prototype.write = write;
+  }
+  assertEquals(most, 1);
+  assertEquals(names(folder).length, 10);
+  for (const name of names(folder)) await loadCheckpoint(`${folder}/${name}`);
+});
+
 testIn("Checkpoint saves nothing of a validation alone", async (folder) => {
   const learner = learnerOf([new Checkpoint(folder, { best: 1, every: { minutes: 1e-9 } })]);
   await learner.validate();

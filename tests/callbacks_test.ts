@@ -32,6 +32,7 @@ import {
   LearningRateFinder,
   LearningRateSchedule,
   LimitBatches,
+  LiveFeed,
   MaxSteps,
   MaxTime,
   Metrics,
@@ -48,6 +49,7 @@ import {
   TensorBoard,
   tf,
   Timer,
+  Trace,
   type TrainResult,
   TransformBatch,
   WeightAverage,
@@ -77,6 +79,8 @@ const classes = () => ({ classes: true });
 
 /** Every callback, by its name and what is special; whoever adds one adds a row. */
 const TABLE: Record<string, Row> = {
+  "LiveFeed": { make: () => new LiveFeed() },
+
   // Schedules
   "LearningRateSchedule": { make: () => new LearningRateSchedule(schedules.oneCycle(0.1)) },
   "LearningRateSchedule by epoch": {
@@ -199,6 +203,12 @@ const TABLE: Record<string, Row> = {
       work.filter(({ owner }) => /Learner|Timer/.test(owner))
         .map(({ owner, work, calls }) => [owner, work, calls].join()).sort(),
     ],
+  }),
+  "Trace": row({
+    make: () => new Trace({ capacity: 200 }),
+    shows: ({ records }) =>
+      records.filter(({ callback }) => !callback)
+        .map(({ work, epoch, batch, state }) => [work, epoch, batch, state].join()),
   }),
   "LeakGuard": row({
     make: () => {

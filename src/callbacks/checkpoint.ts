@@ -6,8 +6,9 @@ import {
   removePartials,
 } from "../io/newest_checkpoint.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
-import { saveCheckpoint } from "../io/save_checkpoint.ts";
+import { fileOf } from "../io/save_checkpoint.ts";
 import { toPath } from "../io/to_path.ts";
+import { writeInBackground } from "../io/write_in_background.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { Monitor } from "./monitor.ts";
 
@@ -249,7 +250,8 @@ export class Checkpoint extends Callback {
 
   async #write(name: string, checkpoint: RunCheckpoint): Promise<void> {
     await Deno.mkdir(this.folder, { recursive: true });
-    await saveCheckpoint(`${this.folder}/${name}`, checkpoint);
+    const { tensors, metadata } = fileOf(checkpoint);
+    await writeInBackground(`${this.folder}/${name}`, tensors, metadata);
     const newest = this.#own.slice(-this.#options.last);
     const kept = new Set([...newest, ...this.#best.map(({ name }) => name), name]);
     for (const old of this.#own.filter((name) => !kept.has(name))) {

@@ -9,6 +9,7 @@ import {
   Callback,
   type CallbackLike,
   CsvLogger,
+  GradientAccumulation,
   GradientStats,
   JsonLinesLogger,
   LeakGuard,
@@ -39,6 +40,8 @@ const { state: write } = await Deno.permissions.query({ name: "write" });
 interface Subject {
   callback: CallbackLike;
   seen: () => unknown;
+  /** Whether the loader is one that has to be asked for a batch to know whether there is one. */
+  unknownLength?: boolean;
 }
 
 /** Makes a new one, in a folder where those before it have left their files. */
@@ -51,6 +54,12 @@ const TABLE: Record<string, (folder: string) => Subject> = {
     const callback = new ReduceOnPlateau({ patience: 1, minDelta: 9 });
     return { callback, seen: () => undefined }; // the weights tell
   },
+  GradientAccumulation: () => ({ callback: new GradientAccumulation(3), seen: () => undefined }),
+  "GradientAccumulation over a loader of unknown length": () => ({
+    callback: new GradientAccumulation(3),
+    seen: () => undefined,
+    unknownLength: true,
+  }),
   MaxSteps: () => {
     const callback = new MaxSteps(6);
     return { callback, seen: () => callback.steps };
@@ -149,8 +158,10 @@ for (const [name, make] of Object.entries(TABLE)) {
     const folder = await Deno.makeTempDir();
     const { numTensors } = tf.memory();
     const run = async (from?: RunCheckpoint, beside: CallbackLike[] = []) => {
-      const { callback, seen } = make(folder);
+      const { callback, seen, unknownLength } = make(folder);
       const { learner, model, dispose } = tiny([callback, ...beside]);
+      const { train } = learner.dataloaders;
+      if (unknownLength) learner.dataloaders.train = () => train as [tf.Tensor, tf.Tensor][];
       const { status, metrics } = await learner.train(from ? { from } : { epochs: 3 });
       const weights = numbersOf(model);
       dispose();
@@ -183,8 +194,8 @@ Deno.test("ProgressBar writes the row of an epoch that was cut before its valida
   await learner.train({ from });
   const [header, row, test] = text.trim().split("\n").map((line) => line.trim());
   assert(header.startsWith("epoch") && row.startsWith("1 ") && test.startsWith("test:"), text);
-  whole.dispose();
   dispose();
+  whole.dispose();
 });
 
 Deno.test("a run may be resumed without those who only look on", async () => {
@@ -195,8 +206,8 @@ Deno.test("a run may be resumed without those who only look on", async () => {
   const alone = tiny();
   await alone.learner.train({ from: cut.checkpoints[1] });
   assertEquals(numbersOf(alone.model), numbersOf(whole.model));
-  whole.dispose();
   alone.dispose();
+  whole.dispose();
   assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
 });
 

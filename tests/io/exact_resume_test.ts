@@ -32,6 +32,7 @@ for (
 /** Before all others, in the middle of them, where the log is next, and after all others. */
 const PRIORITIES = [-1000, 5, Number.MAX_SAFE_INTEGER];
 
+/** Another process takes up all cuts of a run, one after another; the kill drill has one for each. */
 const child = new URL("exact_learner.ts", import.meta.url).pathname;
 
 for (const backend of ["cpu", "wasm"] as const) {

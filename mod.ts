@@ -137,6 +137,8 @@ export type { Columns } from "./src/data/columns.ts";
 export type { Dataset } from "./src/data/dataset.ts";
 export type { Gathered } from "./src/data/gathered.ts";
 export type { NdArray } from "./src/data/nd_array.ts";
+export type { Peers } from "./src/data/peers.ts";
+export type { Shard } from "./src/data/shard.ts";
 export { split } from "./src/data/split.ts";
 export { subset } from "./src/data/subset.ts";
 export { TensorDataset } from "./src/data/tensor_dataset.ts";
@@ -212,4 +214,10 @@ export {
 export { LivePage, type LivePageOptions } from "./src/inspect/live_page.ts";
 
 // Seeing the machine
+export { chartToMermaid, type ChartToMermaidOptions } from "./src/inspect/chart_to_mermaid.ts";
 export { chartToSvg, type ChartToSvgOptions } from "./src/inspect/chart_to_svg.ts";
+export { inspector, type InspectorOptions, type RunInspector } from "./src/inspect/inspector.ts";
+export { replay, type ReplayedStep, ReplayError } from "./src/inspect/replay.ts";
+export { Trace, type TraceOptions } from "./src/callbacks/trace.ts";
+export type { TraceRecord } from "./src/callbacks/traced.ts";
+export type { ChromeTrace, ChromeTraceEvent } from "./src/callbacks/chrome_trace.ts";

@@ -1,11 +1,14 @@
 import { tf } from "../deps/tfjs.ts";
 import { keyedRandom } from "../data/keyed_random.ts";
 import { withRandom } from "../data/with_random.ts";
+import type { Model } from "../learner/model.ts";
 import type { AnyLearner } from "./callback.ts";
 
 /** A layer of batch normalisation, which does not tell TypeScript of its momentum. */
 interface BatchNormalization {
   momentum: number;
+  readonly movingMean: { read(): tf.Tensor };
+  readonly movingVariance: { read(): tf.Tensor };
 }
 
 /** Computes the statistics of batch normalisation anew, as means over batches of training. */
@@ -28,6 +31,18 @@ export async function refreshStatistics(learner: AnyLearner, batches: number): P
   } finally {
     layers.forEach((layer, index) => layer.momentum = momenta[index]);
   }
+}
+
+/** The variables that training changes although they have no gradient. */
+export function statisticsOf(model: AnyLearner["model"]): tf.Variable[] {
+  if ("layers" in model) {
+    return [...normalizations(model.layers)].flatMap(({ movingMean, movingVariance }) => [
+      movingMean.read() as tf.Variable,
+      movingVariance.read() as tf.Variable,
+    ]);
+  }
+  const { variables = [], trainableVariables } = model as Model;
+  return variables.filter((variable) => !trainableVariables.includes(variable));
 }
 
 function* normalizations(layers: tf.layers.Layer[]): Iterable<BatchNormalization> {

@@ -7,6 +7,7 @@ import { closest, distance } from "../deps/levenshtein.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import type { Learner } from "../learner/learner.ts";
+import type { RunEvent } from "../learner/run_actor.ts";
 import type { Watch } from "./watch.ts";
 
 /** A Learner of batches of any kind: a callback serves them all. */
@@ -82,19 +83,35 @@ export interface Stateful {
    */
   state?(): unknown;
   /**
-   * Goes on from what {@linkcode Stateful.state} returned, before a run is resumed. Tensors in
-   * it are now the callback's.
+   * Goes on from what {@linkcode Stateful.state} returned, before a run is resumed: `beforeTrain`
+   * does not run again. Weights, optimizer and fields of the Learner are restored already. Tensors
+   * in the state are now the callback's.
    */
   // deno-lint-ignore no-explicit-any -- each callback knows its own state
-  restore?(state: any): void | Promise<void>;
+  restore?(state: any, learner: AnyLearner): void | Promise<void>;
+  /** Whether it only looks on, so that a run may be resumed without it. Default: no. */
+  readonly observes?: boolean;
+  /** Whether that differs between processes that train together. Default: no. */
+  readonly differs?: boolean;
   /** Asked by `train()` without `from`, before anything is done: what to go on from, if at all. */
   resumeFrom?(): Promise<RunCheckpoint | undefined>;
+  /**
+   * Before every run of whatever kind, also one that is resumed, and before anything else of it is
+   * done: it may still change who the callbacks are.
+   */
+  prepare?(learner: AnyLearner): void | Promise<void>;
 }
 
 /** Anything with hooks: an object literal, or an instance of {@linkcode Callback}. */
 export interface CallbackLike extends Hooks, Stateful {
   /** Looks at every call of a hook, of whichever callback, and at every task of the Learner. */
   watch?: Watch;
+  /**
+   * Is asked before `pause()`, `resume()`, `step()` or `cancel()` is obeyed.
+   *
+   * @returns Whether it will see to it at a later point of the run.
+   */
+  postpone?(event: RunEvent, reason?: string): boolean;
   /** What it is called in messages. Default: the name of its class. */
   readonly name?: string;
   /** Hooks run in ascending priority, ties in order of addition. Default: 0. */
@@ -106,6 +123,11 @@ export interface CallbackLike extends Hooks, Stateful {
   readonly metricNames?: readonly string[];
   /** Whether it writes files or sends anything away; trial runs leave it out. Default: no. */
   readonly writesFiles?: boolean;
+  /**
+   * Whether it is for one of several processes that train together: it shows, saves or serves. The
+   * others leave it out. Default: whether it writes files.
+   */
+  readonly firstOnly?: boolean;
 }
 
 /**

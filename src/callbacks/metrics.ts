@@ -1,3 +1,4 @@
+import type { Peers } from "../data/peers.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { MeanMetric } from "../metrics/mean_metric.ts";
 import { isStateful, type StatefulMetric } from "../metrics/stateful_metric.ts";
@@ -30,8 +31,14 @@ export interface MetricsOptions {
 export class Metrics extends Callback {
   /** After the callbacks of users. */
   override priority: number = PRIORITIES.metrics;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   readonly #metrics: [name: string, metric: StatefulMetric | MeanMetric][];
   readonly #phases: ReadonlySet<MeasuredPhase>;
+  /** Whether something was gathered that is not published yet. */
+  #open = false;
+  /** How many were measured in the pass at hand. */
+  #examples = 0;
 
   /**
    * Checks the metrics.
@@ -90,25 +97,62 @@ export class Metrics extends Callback {
     await this.#publish(learner, "test");
   }
 
+  /**
+   * What was gathered in the pass at hand, for a checkpoint; the tensors stay its own.
+   *
+   * @throws {TypeError} If a metric cannot tell what it has gathered.
+   */
+  override state(): unknown {
+    if (!this.#open) return {};
+    return Object.fromEntries(this.#metrics.map(([name, metric]) => {
+      if (metric.state && metric.restore) return [name, metric.state()];
+      throw new TypeError(
+        `Cannot take a checkpoint in the middle of a pass as metric ${name} must have state() and ` +
+          "restore(): it has not",
+      );
+    }));
+  }
+
+  /** Goes on from a checkpoint. */
+  override restore(state: unknown): void {
+    const states = state as Record<string, never>;
+    this.#open = Object.keys(states).length > 0;
+    for (const [name, metric] of this.#metrics) {
+      if (Object.hasOwn(states, name)) metric.restore!(states[name]);
+    }
+  }
+
   #reset(): void {
+    this.#open = false;
     for (const [, metric] of this.#metrics) metric.reset();
+    this.#examples = 0;
   }
 
   #measure(learner: AnyLearner, phase: MeasuredPhase): void {
     if (!this.#phases.has(phase) || !learner.loss || learner.cancelled.has("batch")) return;
     const { predictions, labels, batchSize } = learner;
+    this.#open = true;
     for (const [, metric] of this.#metrics) metric.update(predictions, labels, batchSize);
+    this.#examples += batchSize;
   }
 
   async #publish(learner: AnyLearner, phase: MeasuredPhase): Promise<void> {
     if (!this.#phases.has(phase)) return;
     try {
       for (const [name, metric] of this.#metrics) {
-        learner.metrics[`${phase}.${name}`] = await metric.compute();
+        learner.metrics[`${phase}.${name}`] = await this.#compute(metric, learner.peers);
       }
     } finally {
       this.#reset();
     }
+  }
+
+  async #compute(metric: StatefulMetric | MeanMetric, peers?: Peers): Promise<number> {
+    if (!peers || metric.addsPeers) return await metric.compute(peers);
+    const totals = Float64Array.of(0, this.#examples);
+    totals[0] = await metric.compute() * this.#examples;
+    peers.sum(totals);
+    return totals[0] / totals[1];
   }
 }
 

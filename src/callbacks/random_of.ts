@@ -1,4 +1,5 @@
 import { keyedRandom } from "../data/keyed_random.ts";
+import { streamOf } from "../data/stream_of.ts";
 import type { AnyLearner } from "./callback.ts";
 
 /** What keeps the draws of callbacks apart from one another, and from those inside the step. */
@@ -6,8 +7,9 @@ const STREAMS = { mixUp: 16, cutMix: 17, transformBatch: 18 };
 
 /** Random numbers for the batch at hand; with a seed, they depend on seed, epoch and batch only. */
 export function randomOf(
-  { seed, epoch, batchIndex }: AnyLearner,
+  { seed, epoch, batchIndex, peers }: AnyLearner,
   stream: keyof typeof STREAMS,
 ): () => number {
-  return seed === undefined ? Math.random : keyedRandom(seed, epoch, batchIndex, STREAMS[stream]);
+  if (seed === undefined) return Math.random;
+  return keyedRandom(seed, epoch, batchIndex, streamOf(STREAMS[stream], peers));
 }

@@ -5,6 +5,7 @@ import type { DataLoaderOptions } from "./data_loader_options.ts";
 import type { Dataset } from "./dataset.ts";
 import { keyedRandom } from "./keyed_random.ts";
 import { permutation } from "./permutation.ts";
+import { type Shard, WHOLE } from "./shard.ts";
 
 /**
  * Cuts a dataset into batches, epoch by epoch.
@@ -107,8 +108,37 @@ export class DataLoader<B = Batch, Example = unknown> {
 
   /** The number of batches in an epoch. */
   get length(): number {
-    const batches = this.dataset.length / this.batchSize;
-    return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
+    return this.shardLength(WHOLE);
+  }
+
+  /**
+   * The number of batches in a part of an epoch, the same for all parts.
+   *
+   * Of every `count * batchSize` examples, each part has a batch of `batchSize`. Those that are left
+   * at the end are shared evenly, with none repeated and, unless `dropLast` says so, none left out:
+   * where there are fewer than parts, the last batches have one more.
+   *
+   * @param shard Which part.
+   * @throws {RangeError} When there are fewer examples than parts.
+   */
+  shardLength(shard: Shard): number {
+    return this.#cut(shard.count, 0).length;
+  }
+
+  /** How the examples from `start` on are cut: into how many batches, and where the last begins. */
+  #cut(count: number, start: number): { length: number; last: number } {
+    const examples = this.dataset.length - start;
+    const joint = this.batchSize * count;
+    const full = Math.floor(examples / joint);
+    if (this.dropLast) return { length: Math.max(full, 0), last: Infinity };
+    const partial = examples - full * joint >= count;
+    check(
+      `the examples must be at least as many as the ${count} shards`,
+      this.dataset.length,
+      full > 0 || partial || start > 0 || examples === 0,
+    );
+    const length = Math.max(partial ? full + 1 : full, 0);
+    return { length, last: length - 1 };
   }
 
   /**
@@ -120,6 +150,9 @@ export class DataLoader<B = Batch, Example = unknown> {
    * @param options Where to start.
    * @param options.epoch Which epoch, an integer in [0, 2^32 - 1). Default 0.
    * @param options.skip How many batches to leave out at its start, an integer >= 0. Default 0.
+   *   With a shard, those of all shards count: what is left is cut anew.
+   * @param options.shard Which part of it to take, see {@linkcode DataLoader.shardLength}. Default:
+   *   the whole.
    * @param options.seed Decides the order if the loader has no seed of its own: a safe integer.
    * @returns The batches; whoever does not take all of them calls its `return()`.
    * @throws {RangeError} When `epoch` or `skip` is out of range.
@@ -139,7 +172,12 @@ export class DataLoader<B = Batch, Example = unknown> {
    * ```
    */
   iterate(
-    { epoch = 0, skip = 0, seed }: { epoch?: number; skip?: number; seed?: number } = {},
+    { epoch = 0, skip = 0, seed, shard = WHOLE }: {
+      epoch?: number;
+      skip?: number;
+      seed?: number;
+      shard?: Shard;
+    } = {},
   ): BatchIterator<B> {
     check(
       "epoch must be an integer in [0, 2^32 - 1)",
@@ -147,19 +185,32 @@ export class DataLoader<B = Batch, Example = unknown> {
       Number.isInteger(epoch) && epoch >= 0 && epoch < 2 ** 32 - 1,
     );
     check("skip must be an integer >= 0", skip, Number.isInteger(skip) && skip >= 0);
-    const { dataset, batchSize, length, prefetch, timeout } = this;
+    const { dataset, batchSize, prefetch, timeout } = this;
+    const { index, count } = shard;
     const examples = dataset.length;
-    const order = this.shuffle && skip < length
+    const start = skip * batchSize;
+    const { length, last } = this.#cut(count, start);
+    const skipped = Math.floor(skip / count);
+    const order = this.shuffle && length > 0
       ? permutation(examples, keyedRandom(this.seed ?? seed ?? this.#drawnSeed, epoch))
       : undefined;
     const indices = (batch: number) => {
-      const start = batch * batchSize;
-      const end = Math.min(start + batchSize, examples);
-      return order?.slice(start, end) ??
-        Int32Array.from({ length: end - start }, (_, index) => start + index);
+      const turn = batch - skipped;
+      const from = start + turn * batchSize * count;
+      const size = turn === last ? examples - from : batchSize * count;
+      const first = from + Math.floor(size * index / count);
+      const end = from + Math.floor(size * (index + 1) / count);
+      return order?.slice(first, end) ??
+        Int32Array.from({ length: end - first }, (_, place) => first + place);
     };
-    const name = `epoch ${epoch}`;
-    return new BatchIterator(dataset, { indices, batches: length, skip, prefetch, timeout, name });
+    return new BatchIterator(dataset, {
+      indices,
+      batches: skipped + length,
+      skip: skipped,
+      prefetch,
+      timeout,
+      name: `epoch ${epoch}`,
+    });
   }
 
   /** Iterates over the next epoch with `for`; the dataset must be synchronous. */

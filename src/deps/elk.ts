@@ -26,6 +26,7 @@ export interface ElkEdge {
   sources: string[];
   targets: string[];
   labels: (ElkBox & { text: string })[];
+  layoutOptions?: Record<string, string>;
   sections?: { startPoint: Point; endPoint: Point; bendPoints?: Point[] }[];
 }
 

@@ -4,6 +4,15 @@
  * @module
  */
 
+/** What is done on the way. */
+export interface ChartAction {
+  readonly name: string;
+  /** What it is given, flat: `["batch", "epoch"]`. */
+  readonly given: readonly string[];
+  /** Whether all that it does is to change what the machine remembers. */
+  readonly assigns: boolean;
+}
+
 /** A state of a machine. */
 export interface ChartState {
   /** Names it among all: the names on the way to it, joined by dots, `"learner.train.epoch"`. */
@@ -11,13 +20,10 @@ export interface ChartState {
   /** Its own name. */
   readonly key: string;
   readonly kind: "atomic" | "compound" | "parallel" | "final" | "history";
-  /** The names of its entry actions. */
-  readonly entry: readonly string[];
-  /** The names of its exit actions. */
-  readonly exit: readonly string[];
+  readonly entry: readonly ChartAction[];
+  readonly exit: readonly ChartAction[];
   /** The names of the actors that it runs. */
   readonly invokes: readonly string[];
-  readonly tags: readonly string[];
   /** The id of the state inside that is entered first. */
   readonly initial?: string;
   /** The name of the state that it is built like, where it is folded. */
@@ -34,8 +40,7 @@ export interface ChartTransition {
   readonly event: string;
   /** The name of the guard, if there is one. */
   readonly guard?: string;
-  /** The names of the actions. */
-  readonly actions: readonly string[];
+  readonly actions: readonly ChartAction[];
   /** The ids of the states that it leads to; none where the machine stays where it is. */
   readonly targets: readonly string[];
 }
@@ -44,11 +49,10 @@ export interface ChartTransition {
 interface StateNode {
   key: string;
   path: string[];
-  machine: { id: string };
+  machine: { id: string; implementations: { actions: Record<string, unknown> } };
   type: ChartState["kind"];
   config: { entry?: unknown; exit?: unknown };
   invoke: { id: string; src: unknown }[];
-  tags: string[];
   initial?: { target?: StateNode[] };
   states: Record<string, StateNode>;
   transitions: Map<string, Transition[]>;
@@ -82,16 +86,15 @@ function stateOf(node: StateNode): ChartState {
     id: idOf(node),
     key: node.path.length > 0 ? node.key : node.machine.id,
     kind: node.type,
-    entry: names(node.config.entry),
-    exit: names(node.config.exit),
+    entry: actionsOf(node, node.config.entry),
+    exit: actionsOf(node, node.config.exit),
     invokes: node.invoke.map(({ id, src }) => typeof src === "string" ? src : id),
-    tags: node.tags,
     ...first ? { initial: idOf(first) } : {},
     states: Object.values(node.states).map(stateOf),
     transitions: transitions.map(({ eventType, guard, actions, target = [] }) => ({
       event: eventName(eventType),
-      ...guard ? { guard: nameOf(guard) } : {},
-      actions: names(actions),
+      ...guard ? { guard: guardOf(guard) } : {},
+      actions: actionsOf(node, actions),
       targets: target.map(idOf),
     })),
   };
@@ -101,23 +104,32 @@ function idOf({ machine, path }: StateNode): string {
   return [machine.id, ...path].join(".");
 }
 
-function names(actions: unknown): string[] {
-  if (actions === undefined) return [];
-  return (Array.isArray(actions) ? actions : [actions]).map(nameOf);
+function actionsOf({ machine }: StateNode, actions: unknown = []): ChartAction[] {
+  return (Array.isArray(actions) ? actions : [actions]).map((action) => {
+    const { name, given } = named(action);
+    const does = machine.implementations.actions[name] ?? action;
+    return { name, given, assigns: (does as { type?: string }).type === "xstate.assign" };
+  });
 }
 
-/** The name of an action or a guard, with what it is given: `mark(batch, epoch)`. */
-function nameOf(named: unknown): string {
-  if (typeof named === "string") return named;
-  const { type, name, params, guards } = named as {
+/** What an action or a guard is called: by name, in an object, or as the function that it is. */
+function named(it: unknown): { name: string; given: string[] } {
+  if (typeof it === "string") return { name: it, given: [] };
+  const { type, name, params, guards } = it as {
     type?: string;
     name?: string;
     params?: unknown;
     guards?: unknown[];
   };
-  const called = (type ?? name ?? "").replace(/^xstate\./, "") || "inline";
-  const inside = guards ? guards.map(nameOf) : typeof params === "object" ? leaves(params) : [];
-  return inside.length > 0 ? `${called}(${inside.join(", ")})` : called;
+  return {
+    name: (type ?? name ?? "").replace(/^xstate\./, "") || "inline",
+    given: guards ? guards.map(guardOf) : typeof params === "object" ? leaves(params) : [],
+  };
+}
+
+function guardOf(guard: unknown): string {
+  const { name, given } = named(guard);
+  return given.length > 0 ? `${name}(${given.join(", ")})` : name;
 }
 
 function leaves(params: unknown): string[] {

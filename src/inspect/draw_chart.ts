@@ -10,40 +10,35 @@ import {
 
 /** Colours of a drawing. */
 interface Palette {
-  paper: string;
+  /** Behind states at each depth. */
+  papers: readonly string[];
+  leaf: string;
   ink: string;
   soft: string;
   line: string;
-  fill: string;
-  leaf: string;
   border: string;
-  glow: string;
   active: string;
   onActive: string;
 }
 
 const PALETTES: Record<"light" | "dark", Palette> = {
   light: {
-    paper: "#ffffff",
+    papers: ["#ffffff", "#f6f9fc", "#ebf2fa", "#dfeaf7", "#d2e2f3"],
+    leaf: "#ffffff",
     ink: "#1f2328",
     soft: "#57606a",
     line: "#6e7781",
-    fill: "#0969da0a",
-    leaf: "#ffffff",
-    border: "#afb8c1",
-    glow: "#fff8c566",
+    border: "#a9b6c4",
     active: "#0969da",
     onActive: "#ffffff",
   },
   dark: {
-    paper: "#0d1117",
+    papers: ["#0d1117", "#111824", "#162132", "#1b2a40", "#20334f"],
+    leaf: "#0d1117",
     ink: "#e6edf3",
-    soft: "#9198a1",
+    soft: "#9da7b3",
     line: "#8b949e",
-    fill: "#58a6ff0d",
-    leaf: "#161b22",
-    border: "#484f58",
-    glow: "#388bfd1a",
+    border: "#445267",
     active: "#1f6feb",
     onActive: "#ffffff",
   },
@@ -59,6 +54,10 @@ export function drawChart(
   },
 ): string {
   const [w, h] = [width, height].map(Math.ceil);
+  const paperAt = (label: PlacedLabel) =>
+    depthOf(
+      states.filter(({ state, ...box }) => state.states.length > 0 && holds(box, label)).length,
+    );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" class="statechart" viewBox="0 0 ${w} ${h}" ` +
     `width="${w}" height="${h}" role="img">`,
@@ -66,25 +65,35 @@ export function drawChart(
     `<style>${styleOf(theme)}</style>`,
     `<defs><marker id="statechart-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" ` +
     `markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path class="arrow" d="M0 0.5 8 4 0 7.5z"/></marker></defs>`,
-    `<rect class="paper" width="${w}" height="${h}"/>`,
+    `<rect class="depth-0" width="${w}" height="${h}"/>`,
     ...states.map((placed) => drawState(placed, active.has(placed.state.id))),
     ...edges.map(drawEdge),
     ...dots.map(({ x, y }) => `<circle class="dot" cx="${round(x)}" cy="${round(y)}" r="${DOT}"/>`),
-    ...pills.map(drawPill),
-    ...edges.map(({ label }) => label ? drawLabel(label) : ""),
+    ...pills.map((pill) => drawPill(pill, paperAt(pill))),
+    ...edges.flatMap(({ label }) => label ? [drawLabel(label, paperAt(label))] : []),
     "</svg>",
     "",
   ].join("\n");
 }
 
+/** Whether the middle of a label is in a box. */
+function holds(
+  box: Point & { width: number; height: number },
+  { x, y, width, height }: PlacedLabel,
+): boolean {
+  const [across, down] = [x + width / 2 - box.x, y + height / 2 - box.y];
+  return across > 0 && across < box.width && down > 0 && down < box.height;
+}
+
 function drawState(placed: PlacedState, active: boolean): string {
   const { state, x, y, width, height, details } = placed;
-  const kinds = ["state", state.kind, ...state.states.length > 0 ? ["parent"] : []];
+  const inner = state.states.length > 0;
+  const kinds = ["state", state.kind, ...inner ? ["parent"] : []];
   const inset = { x: x + 3, y: y + 3, width: width - 6, height: height - 6 };
   return [
     `<g class="${[...kinds, ...active ? ["active"] : []].join(" ")}" ` +
     `data-state="${escape(state.id)}">`,
-    drawBox("box", placed, 7),
+    drawBox(inner ? `box ${depthOf(state.id.split(".").length)}` : "box", placed, 7),
     state.kind === "final" ? drawBox("ring", inset, 4) : "",
     drawText("name", state.key, x + 10, y + 19),
     ...details.map((line, index) =>
@@ -99,14 +108,14 @@ function drawEdge({ from, to, points }: PlacedEdge): string {
     `d="${pathOf(points)}" marker-end="url(#statechart-arrow)"/>`;
 }
 
-function drawLabel(label: PlacedLabel): string {
+function drawLabel(label: PlacedLabel, paper: string): string {
   const { x, y, width, height } = label;
-  return drawBox("plate", { x: x - 3, y, width: width + 6, height }, 3) + drawLines(label, 0, 11);
+  return drawBox(paper, { x: x - 3, y, width: width + 6, height }, 3) + drawLines(label, 0, 11);
 }
 
 /** A label that stands by itself. */
-function drawPill(pill: PlacedLabel): string {
-  return drawBox("pill", pill, 10) + drawLines(pill, 8, 14);
+function drawPill(pill: PlacedLabel, paper: string): string {
+  return drawBox(`pill ${paper}`, pill, 10) + drawLines(pill, 8, 14);
 }
 
 function drawLines({ x, y, lines }: PlacedLabel, left: number, top: number): string {
@@ -164,25 +173,26 @@ function styleOf(theme: "light" | "dark" | "auto"): string {
 }
 
 function coloursOf(palette: Palette): string {
-  const { paper, ink, soft, line, fill, leaf, border, glow, active, onActive } = palette;
+  const { papers, leaf, ink, soft, line, border, active, onActive } = palette;
   return Object.entries({
-    ".paper": `fill:${paper}`,
-    ".plate": `fill:${paper}`,
     ".box": `fill:${leaf};stroke:${border}`,
-    ".parent>.box": `fill:${fill}`,
-    ".pill": `fill:${paper};stroke:${line};stroke-dasharray:3 2`,
+    ...Object.fromEntries(papers.map((paper, depth) => [`.depth-${depth}`, `fill:${paper}`])),
+    ".pill": `stroke:${line};stroke-dasharray:3 2`,
     ".ring": `fill:none;stroke:${border}`,
-    ".name": `fill:${ink}`,
+    ".name,.statechart .label": `fill:${ink}`,
     ".detail": `fill:${soft}`,
-    ".label": `fill:${ink}`,
     ".edge": `stroke:${line}`,
     ".arrow,.statechart .dot": `fill:${line}`,
-    ".active>.box": `fill:${active};stroke:${active}`,
-    ".active>.name,.statechart .active>.detail": `fill:${onActive}`,
-    ".active.parent>.box": `fill:${glow}`,
-    ".active.parent>.name": `fill:${ink}`,
-    ".active.parent>.detail": `fill:${soft}`,
+    ".active>.box": `stroke:${active}`,
+    ".active:not(.parent)>.box": `fill:${active}`,
+    ".active:not(.parent)>.ring": `stroke:${onActive}`,
+    ".active:not(.parent)>text": `fill:${onActive}`,
   }).map(([selector, rule]) => `.statechart ${selector}{${rule}}`).join("");
+}
+
+/** The colour behind what is inside a number of states. */
+function depthOf(states: number): string {
+  return `depth-${Math.min(states, PALETTES.light.papers.length - 1)}`;
 }
 
 function round(value: number): number {

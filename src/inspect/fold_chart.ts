@@ -1,52 +1,56 @@
-import type { ChartState, ChartTransition } from "./chart_graph.ts";
+import type { ChartAction, ChartState, ChartTransition } from "./chart_graph.ts";
 
 /**
- * The gist of a chart: what only changes what the machine remembers is left out, and of states that
+ * The gist of a chart. Left out is what only changes what the machine remembers, what is done on
+ * the way from state to state, and transitions that an outer state has as well; and of states that
  * are built alike, with inner states of the same names, only the first one is opened.
  */
 export function foldChart(root: ChartState): ChartState {
   const opened = new Map<string, string>();
   const folds = new Map<string, string>();
-  const visit = (state: ChartState): void => {
-    const inside = state.states.map(({ key }) => key).sort().join();
+  const visit = ({ id, key, states }: ChartState): void => {
+    const inside = states.map(({ key }) => key).sort().join();
     const like = opened.get(inside);
-    if (inside && like) folds.set(state.id, like);
+    if (like) folds.set(id, like);
     else {
-      opened.set(inside, state.key);
-      state.states.forEach(visit);
+      if (inside) opened.set(inside, key);
+      states.forEach(visit);
     }
   };
   visit(root);
-  return fold(root, folds);
+  return fold(root, folds, new Set());
 }
 
-function fold(state: ChartState, folds: ReadonlyMap<string, string>): ChartState {
-  const { id, states, transitions } = state;
+function fold(
+  state: ChartState,
+  folds: ReadonlyMap<string, string>,
+  outer: ReadonlySet<string>,
+): ChartState {
+  const { id, entry, exit, states } = state;
   const like = folds.get(id);
-  const all = like ? leavingTransitions(state, id) : transitions;
+  const transitions = new Map<string, ChartTransition>();
+  for (const transition of like ? leaving(state, id) : state.transitions) {
+    if (transition.targets.length === 0) continue;
+    const targets = transition.targets.map((target) => shown(target, folds));
+    const gist = { ...transition, actions: [], targets };
+    const key = JSON.stringify(gist);
+    if (!outer.has(key)) transitions.set(key, gist);
+  }
+  const known = new Set([...outer, ...transitions.keys()]);
   return {
     ...state,
-    entry: state.entry.map(plain),
-    exit: state.exit.map(plain),
-    invokes: [...state.invokes],
+    entry: gistOf(entry),
+    exit: gistOf(exit),
     ...like ? { like, initial: undefined } : {},
-    states: like ? [] : states.map((state) => fold(state, folds)),
-    transitions: unique(
-      all.filter(({ targets }) => targets.length > 0).map((transition) => ({
-        ...transition,
-        actions: [],
-        targets: transition.targets.map((target) => shown(target, folds)),
-      })),
-    ),
+    states: like ? [] : states.map((state) => fold(state, folds, known)),
+    transitions: [...transitions.values()],
   };
 }
 
 /** What leads out of a state, from itself or from inside. */
-function leavingTransitions({ states, transitions }: ChartState, id: string): ChartTransition[] {
-  return [
-    ...transitions,
-    ...states.flatMap((state) => leavingTransitions(state, id)),
-  ].filter(({ targets }) => !targets.some((target) => `${target}.`.startsWith(`${id}.`)));
+function leaving({ states, transitions }: ChartState, id: string): ChartTransition[] {
+  return [...transitions, ...states.flatMap((state) => leaving(state, id))]
+    .filter(({ targets }) => !targets.some((target) => `${target}.`.startsWith(`${id}.`)));
 }
 
 /** The state itself, or the folded one that it is in. */
@@ -54,11 +58,6 @@ function shown(target: string, folds: ReadonlyMap<string, string>): string {
   return [...folds.keys()].find((id) => target.startsWith(`${id}.`)) ?? target;
 }
 
-function unique(transitions: ChartTransition[]): ChartTransition[] {
-  return [...new Map(transitions.map((it) => [JSON.stringify(it), it])).values()];
-}
-
-/** The name of an action without what it is given. */
-function plain(action: string): string {
-  return action.replace(/\(.*$/, "");
+function gistOf(actions: readonly ChartAction[]): ChartAction[] {
+  return actions.filter(({ assigns }) => !assigns).map((action) => ({ ...action, given: [] }));
 }

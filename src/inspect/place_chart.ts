@@ -1,14 +1,12 @@
 import type { ElkBox, ElkNode, Point } from "../deps/elk.ts";
-import type { ChartState, ChartTransition } from "./chart_graph.ts";
+import type { ChartState } from "./chart_graph.ts";
+import { detailsOf, dotOf, innerLinksOf, linksOf } from "./chart_links.ts";
 
 /** Sizes of type, px. */
 export const TYPE = { name: 13, detail: 11, line: 15 } as const;
 
 /** The width of a character over the size of its type: monospaced, and of a heavy sans serif. */
 const WIDTHS = { detail: 0.605, name: 0.66 } as const;
-
-/** How many characters a line of details has at most, where it can be broken. */
-const MEASURE = 34;
 
 /** A box with text in it. */
 export interface PlacedState extends Point {
@@ -48,23 +46,28 @@ export interface PlacedChart {
 
 const LAYOUT = {
   "elk.algorithm": "layered",
+  // One with which the Learner's own chart is narrow enough for a README.
+  "elk.randomSeed": "5",
   "elk.direction": "DOWN",
   "elk.edgeRouting": "ORTHOGONAL",
   "elk.hierarchyHandling": "INCLUDE_CHILDREN",
   "elk.json.edgeCoords": "ROOT",
   "elk.json.shapeCoords": "ROOT",
   "elk.layered.nodePlacement.strategy": "NETWORK_SIMPLEX",
-  "elk.spacing.nodeNode": "24",
-  "elk.spacing.edgeNode": "14",
-  "elk.spacing.edgeEdge": "12",
+  "elk.spacing.nodeNode": "18",
+  "elk.spacing.edgeNode": "10",
+  "elk.spacing.edgeEdge": "10",
   "elk.spacing.edgeLabel": "4",
-  "elk.layered.spacing.nodeNodeBetweenLayers": "26",
-  "elk.layered.spacing.edgeNodeBetweenLayers": "14",
+  "elk.layered.spacing.nodeNodeBetweenLayers": "16",
+  "elk.layered.spacing.edgeNodeBetweenLayers": "10",
   "elk.layered.spacing.edgeEdgeBetweenLayers": "10",
 };
 
 /** A label stands in the middle of its line, which runs behind it. */
 const ON_LINE = { "elk.edgeLabels.inline": "true", "elk.edgeLabels.placement": "CENTER" };
+
+/** Keeps the order of the machine where it has cycles: what leads back to a former state is drawn so. */
+const AHEAD = { "elk.layered.priority.direction": "10" };
 
 /** Radius of the dot that an initial state is pointed at from, px. */
 export const DOT = 5;
@@ -74,17 +77,19 @@ export async function placeChart(root: ChartState): Promise<PlacedChart> {
   const { layOut } = await import("../deps/elk.ts");
   const states = flatten(root);
   const links = states.flatMap(linksOf);
+  const order = new Map(states.map(({ id }, index) => [id, index]));
   const placed = await layOut({
     id: "",
     layoutOptions: { ...LAYOUT, "elk.padding": "[top=1,left=1,bottom=1,right=1]" },
     children: [nodeOf(root)],
-    edges: links.map(({ from, to, lines }, index) => ({
+    edges: links.map(({ owner, from, to, lines }, index) => ({
       id: `edge ${index}`,
       sources: [from],
       targets: [to],
       labels: lines.length > 0
         ? [{ text: lines.join(), ...sizeOf(lines), layoutOptions: ON_LINE }]
         : [],
+      layoutOptions: order.get(owner)! < order.get(to)! ? AHEAD : {},
     })),
   });
   const boxes = new Map<string, Required<ElkBox>>();
@@ -129,7 +134,7 @@ function nodeOf(state: ChartState): ElkNode {
     ],
     layoutOptions: {
       ...LAYOUT,
-      "elk.padding": `[top=${text.height + 8},left=14,bottom=14,right=14]`,
+      "elk.padding": `[top=${text.height + 8},left=12,bottom=12,right=12]`,
       "elk.nodeSize.constraints": "MINIMUM_SIZE",
       "elk.nodeSize.minimum": `(${text.width},${text.height})`,
     },
@@ -145,86 +150,6 @@ function textOf(state: ChartState): { width: number; height: number } {
 function sizeOf(lines: readonly string[]): { width: number; height: number } {
   const longest = Math.max(0, ...lines.map(({ length }) => length));
   return { width: longest * TYPE.detail * WIDTHS.detail, height: lines.length * TYPE.line };
-}
-
-/** What is written into a state: what is done in it, and what it takes without leaving. */
-function detailsOf({ entry, exit, invokes, like, transitions }: ChartState): string[] {
-  const inside = transitions.filter(({ targets }) => targets.length === 0);
-  return [
-    ...wrap("entry /", entry),
-    ...wrap("exit /", exit),
-    ...wrap("invoke /", invokes),
-    ...inside.flatMap(linesOf),
-    ...like ? [`… like ${like}`] : [],
-  ];
-}
-
-function linesOf({ event, guard, actions }: ChartTransition): string[] {
-  const label = guard ? `${event} [${guard}]` : event;
-  return actions.length > 0 ? wrap(`${label} /`, actions) : [label];
-}
-
-/** `title one, two,` and the rest on lines of their own. */
-function wrap(title: string, names: readonly string[]): string[] {
-  if (names.length === 0) return [];
-  const lines = [title];
-  for (const [index, name] of names.entries()) {
-    const word = index < names.length - 1 ? `${name},` : name;
-    if (lines.at(-1)!.length + word.length < MEASURE) lines[lines.length - 1] += ` ${word}`;
-    else lines.push(`  ${word}`);
-  }
-  return lines;
-}
-
-/** What one line of the drawing stands for. */
-interface Link {
-  /** The state that it leads out of. */
-  owner: string;
-  /** The box that it begins at: the state, its dot or a pill in it. */
-  from: string;
-  to: string;
-  /** What is written on it. */
-  lines: string[];
-}
-
-/** One for all that leads from a state to another one. */
-function linksOf(state: ChartState): Link[] {
-  const { id: owner, initial } = state;
-  return [
-    ...initial ? [{ owner, from: dotOf(owner), to: initial, lines: [] }] : [],
-    ...outerLinksOf(state),
-    ...innerLinksOf(state).map((link) => ({ ...link, lines: [] })),
-  ];
-}
-
-function outerLinksOf(state: ChartState): Link[] {
-  return joined(state).filter(({ owner, to }) => !isInside(to, owner));
-}
-
-/** What leads into a state itself begins at a pill, so that no line crosses the text above. */
-function innerLinksOf(state: ChartState): Link[] {
-  return joined(state).filter(({ owner, to }) => isInside(to, owner))
-    .map((link) => ({ ...link, from: `${link.from} to ${link.to}` }));
-}
-
-function joined({ id, transitions }: ChartState): Link[] {
-  const links = new Map<string, Link>();
-  for (const transition of transitions) {
-    for (const to of transition.targets) {
-      const link = links.get(to) ?? { owner: id, from: id, to, lines: [] };
-      link.lines.push(...linesOf(transition));
-      links.set(to, link);
-    }
-  }
-  return [...links.values()];
-}
-
-function isInside(id: string, parent: string): boolean {
-  return id.startsWith(`${parent}.`);
-}
-
-function dotOf(id: string): string {
-  return `${id} initial`;
 }
 
 function flatten(state: ChartState): ChartState[] {

@@ -3,6 +3,7 @@ import type { CallbackLike } from "../callbacks/callback.ts";
 import { describeCallbacks } from "../callbacks/describe_callbacks.ts";
 import type { Batch } from "../data/batch.ts";
 import { loaderLength } from "../data/loader_length.ts";
+import type { Peers } from "../data/peers.ts";
 import type { Job } from "../chart/chart.ts";
 import type { Cancellable, Phase } from "../chart/hooks.ts";
 import type { Outcome } from "../chart/pump.ts";
@@ -13,7 +14,7 @@ import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.t
 import type { Model } from "./model.ts";
 import { type ModelSummary, summarize } from "./summary.ts";
 import { type Failure, joinOutputs, Run, type RunState } from "./run.ts";
-import { restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
+import { ownState, restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
 import { loadCheckpoint } from "../io/load_checkpoint.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import { Slots } from "./slots.ts";
@@ -74,6 +75,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   batchSize: number = 0;
   /** At most how many batches of each loader a pass reads, integers >= 1. Default: all of them. */
   limits: Partial<Record<keyof Dataloaders, number>> = {};
+  /** The other processes that train the same model, if any. Set before anything is done. */
+  peers: Peers | undefined;
   /** What is under way. Set from `beforeTrain`, `beforeValidate` and `beforeTest` on. */
   phase: Phase = "idle";
   /** Mean training loss, weighted by batch size. Set from `afterEpoch` on. */
@@ -169,6 +172,11 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     return this.#cancelled.set;
   }
 
+  /** What the training was cancelled for, if it was and somebody has said so. */
+  get reason(): string | undefined {
+    return this.#run?.pump.reason;
+  }
+
   /** Aborts when the innermost phase that is open now is cut short: for `fetch` in a hook. */
   get signal(): AbortSignal {
     return this.#running && this.#run ? this.#run.pump.signal : new AbortController().signal;
@@ -177,11 +185,6 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   /** All that was thrown in this run; the first is what `train()` rejects with. */
   get failures(): readonly Failure[] {
     return this.#run?.failures ?? [];
-  }
-
-  /** What the training was cancelled for, as far as that was said. */
-  get reason(): string | undefined {
-    return this.#run?.pump.reason;
   }
 
   /** The XState actor of the run, from `train()` on; that of the last run afterwards. */
@@ -201,6 +204,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   async train(options: TrainOptions = {}): Promise<TrainResult> {
     const { epochs = 1, validationEpochs = 1, learningRate, from } = options;
     this.#check("train", { epochs, validationEpochs, learningRate });
+    if (this.#unprepared) await this.#prepare();
     if (from !== undefined) return await this.#resume(from, options);
     const asked = this.callbacks.filter((callback) => callback.resumeFrom);
     const found = asked.length > 0 ? await this.#find(asked) : undefined;
@@ -253,12 +257,14 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   /** Validates, and nothing else. */
   async validate(options: RunOptions = {}): Promise<TrainResult> {
     this.#check("validate");
+    if (this.#unprepared) await this.#prepare();
     return this.#result(await this.#go("validate", options));
   }
 
   /** Tests, and nothing else. */
   async test(options: RunOptions = {}): Promise<TrainResult> {
     this.#check("test");
+    if (this.#unprepared) await this.#prepare();
     return this.#result(await this.#go("test", options));
   }
 
@@ -378,9 +384,17 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
 
   /** How many batches a pass over a loader has, where it is known. */
   batchCount(name: keyof Dataloaders): number | undefined {
-    const length = loaderLength(this.dataloaders[name]);
+    const length = loaderLength(this.dataloaders[name], this.peers?.shard);
     const limit = this.limits[name];
     return length !== undefined && limit !== undefined ? Math.min(length, limit) : length;
+  }
+
+  /**
+   * Whether the batch at hand is the last of its pass. Where the loader has no length, the next
+   * batch is fetched for the answer, and waits.
+   */
+  async isLastBatch(): Promise<boolean> {
+    return await this.#run?.isLast() ?? false;
   }
 
   /**
@@ -417,7 +431,9 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   }
 
   #request(event: ReturnType<typeof eventOf>, reason?: string): boolean {
-    return this.#running && this.#run?.pump.request(event, reason) === true;
+    if (!this.#running || !this.#run?.pump.can(event)) return false;
+    if (this.callbacks.some((callback) => callback.postpone?.(event.type, reason))) return true;
+    return this.#run.pump.request(event, reason);
   }
 
   #check(job: Job, options?: Pick<TrainOptions, "epochs" | "validationEpochs" | "learningRate">) {
@@ -430,11 +446,24 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     checkStart(job, this as Learner<unknown, unknown, unknown>, options);
   }
 
+  get #unprepared(): boolean {
+    return this.callbacks.some((callback) => callback.prepare);
+  }
+
+  async #prepare(): Promise<void> {
+    this.#running = true;
+    try {
+      for (const callback of [...this.callbacks]) await callback.prepare?.(this);
+    } finally {
+      this.#running = false;
+    }
+  }
+
   /** What the first callback that knows of a checkpoint would go on from. */
   async #find(callbacks: CallbackLike[]): Promise<RunCheckpoint | undefined> {
     this.#running = true;
     try {
-      for (const callback of callbacks) {
+      for (const callback of callbacks.toSorted(byPriority)) {
         const found = await callback.resumeFrom!();
         if (found) return found;
       }
@@ -477,6 +506,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     });
     this.#run = run;
     this.#running = true;
+    this.peers?.attach(() => ownState(this.#self, run));
     const abort = () => this.cancel("train", describeReason(signal!.reason));
     try {
       if (from) await run.restore(from);
@@ -509,6 +539,10 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
       metrics: { ...metrics },
     };
   }
+}
+
+function byPriority(a: CallbackLike, b: CallbackLike): number {
+  return (a.priority ?? 0) - (b.priority ?? 0);
 }
 
 function describeReason(reason: unknown): string {

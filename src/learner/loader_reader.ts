@@ -1,14 +1,19 @@
 import { type BatchLike, cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
+import { type Shard, WHOLE } from "../data/shard.ts";
+import { deal } from "./deal.ts";
 import { disposeTensors } from "./nested.ts";
+import { isThenable } from "../is_thenable.ts";
 
 /** Where a pass over a loader starts. */
 export interface IterateOptions {
   /** Which epoch's order to take, 0-based. */
   epoch?: number;
-  /** How many batches to leave out at the start. */
+  /** How many batches to leave out at the start; with shards, those of all of them count. */
   skip?: number;
   /** Decides the order where the loader has no seed of its own. */
   seed?: number;
+  /** Which part of the epoch to take. Default: the whole. */
+  shard?: Shard;
 }
 
 /** An iterator, or an asynchronous one, or one that is asynchronous only where it has to be. */
@@ -25,6 +30,11 @@ export interface SeekableLoader<Data, Labels> {
   iterate(options: IterateOptions): BatchSource<BatchLike<Data, Labels>>;
   /** The number of batches, where known. */
   readonly length?: number;
+  /**
+   * The number of batches in a part of an epoch, the same for all parts; then `iterate` obeys
+   * `shard`. Default: whole batches are dealt out in turn.
+   */
+  shardLength?(shard: Shard): number;
 }
 
 /** A dataset of `tf.data`. */
@@ -60,22 +70,36 @@ export class LoaderReader {
   readonly #name: string;
   readonly #iterator: BatchSource<unknown>;
   readonly #owned: boolean;
-  #index: number;
+  readonly #first: number;
+  readonly #stride: number;
+  /** How many batches of its own it has read. */
+  #read = 0;
   #ended = false;
   #pending = false;
+  /** What was fetched before it was asked for. */
+  #ahead: { batch: SizedBatch | undefined | Promise<SizedBatch | undefined> } | undefined;
 
-  private constructor(name: string, iterator: BatchSource<unknown>, owned: boolean, index: number) {
+  private constructor(
+    name: string,
+    iterator: BatchSource<unknown>,
+    owned: boolean,
+    { skip = 0, shard = WHOLE }: IterateOptions,
+  ) {
     this.#name = name;
     this.#iterator = iterator;
     this.#owned = owned;
-    this.#index = index;
+    this.#first = skip;
+    this.#stride = shard.count;
   }
 
   /** Starts a pass; `name` is the loader's key in `dataloaders`. */
   static async open(name: string, loader: Loader, options: IterateOptions): Promise<LoaderReader> {
-    const { skip = 0 } = options;
+    const { skip = 0, shard = WHOLE } = options;
+    const part = (source: BatchSource<unknown>, owned: boolean) =>
+      shard.count === 1 ? source : deal(source, shard, owned ? disposeTensors : () => {});
     if (typeof loader === "object" && "iterate" in loader) {
-      return new LoaderReader(name, loader.iterate(options), true, skip);
+      const whole = loader.iterate(options);
+      return new LoaderReader(name, loader.shardLength ? whole : part(whole, true), true, options);
     }
     const source = typeof loader === "function" ? loader() : loader;
     if (!isLoader(source) || typeof source === "function") {
@@ -84,20 +108,16 @@ export class LoaderReader {
           `of batches: current value is ${source}`,
       );
     }
-    const reader = new LoaderReader(
-      name,
-      "iterator" in source && typeof source.iterator === "function"
-        ? await source.iterator()
-        : iteratorOf(source as Iterable<unknown>),
-      !Array.isArray(source),
-      0,
-    );
+    const owned = !Array.isArray(source);
+    const all: BatchSource<unknown> = "iterator" in source && typeof source.iterator === "function"
+      ? await source.iterator()
+      : iteratorOf(source as Iterable<unknown>);
     for (let left = skip; left > 0; left--) {
-      const batch = await reader.next();
-      if (!batch) break;
-      disposeTensors([batch.data, batch.labels]);
+      const { done, value } = await all.next();
+      if (done) break;
+      if (owned) disposeTensors(value);
     }
-    return reader;
+    return new LoaderReader(name, part(all, owned), owned, options);
   }
 
   /** The loader's key in `dataloaders`. */
@@ -105,13 +125,31 @@ export class LoaderReader {
     return this.#name;
   }
 
-  /** How many batches of the pass were taken, those that were left out at its start among them. */
-  get taken(): number {
-    return this.#index;
-  }
-
   /** The next batch, or `undefined` after the last: at once where the loader is synchronous. */
   next(): SizedBatch | undefined | Promise<SizedBatch | undefined> {
+    const { batch } = this.#ahead ?? { batch: this.#fetch() };
+    this.#ahead = undefined;
+    return batch;
+  }
+
+  /**
+   * Whether nothing comes after the batch that was taken last: the next one is fetched for the
+   * answer, and waits to be taken. What goes wrong is thrown when it is taken.
+   */
+  async ends(): Promise<boolean> {
+    try {
+      this.#ahead ??= { batch: this.#fetch() };
+      const { batch } = this.#ahead;
+      return (isThenable(batch) ? await batch : batch) === undefined;
+    } catch (error) {
+      const batch = Promise.reject(error);
+      batch.catch(() => {});
+      this.#ahead ??= { batch };
+      return false;
+    }
+  }
+
+  #fetch(): SizedBatch | undefined | Promise<SizedBatch | undefined> {
     const result = this.#iterator.next();
     if (!("then" in result)) return this.#take(result);
     this.#pending = true;
@@ -127,6 +165,10 @@ export class LoaderReader {
 
   /** Ends the pass. A loader that is stuck in the middle of a batch is not waited for. */
   async close(): Promise<void> {
+    const { batch } = this.#ahead ?? {};
+    this.#ahead = undefined;
+    if (isThenable(batch)) batch.then(disposeBatch, () => {});
+    else disposeBatch(batch);
     if (this.#ended) return;
     this.#ended = true;
     const returned = this.#return();
@@ -149,12 +191,17 @@ export class LoaderReader {
     }
     const value = this.#owned ? result.value : cloneBatch(result.value);
     try {
-      return toBatch(value, { loader: this.#name, index: this.#index++ });
+      const index = Math.floor(this.#first / this.#stride) + this.#read++;
+      return toBatch(value, { loader: this.#name, index });
     } catch (error) {
       disposeTensors(value);
       throw error;
     }
   }
+}
+
+function disposeBatch(batch: SizedBatch | undefined): void {
+  if (batch) disposeTensors([batch.data, batch.labels]);
 }
 
 function iteratorOf(source: Iterable<unknown> | AsyncIterable<unknown>): BatchSource<unknown> {

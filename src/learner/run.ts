@@ -7,13 +7,15 @@ import { type HookName, HOOKS, type Phase, type TaskName, type WorkName } from "
 import { watched } from "../callbacks/watch.ts";
 import { type Performer, Pump, type PumpOptions, type PumpState } from "../chart/pump.ts";
 import { keyedRandom } from "../data/keyed_random.ts";
+import { type Shard, WHOLE } from "../data/shard.ts";
+import { streamOf } from "../data/stream_of.ts";
 import { withRandom } from "../data/with_random.ts";
 import { isThenable } from "../is_thenable.ts";
 import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
 import { disposeTensors, mapTensors } from "./nested.ts";
 import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
-import type { Slot, Slots } from "./slots.ts";
+import { type Slot, SLOTS, type Slots } from "./slots.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import type { SizedBatch } from "./to_batch.ts";
 
@@ -34,8 +36,6 @@ export interface Failure {
 /** The parts of a run that draw random numbers apart from one another. */
 const STREAMS: Record<Phase, number> = { idle: 0, train: 1, validate: 2, test: 3, predict: 4 };
 
-const SLOTS = ["data", "labels", "predictions", "loss", "gradients"] as const;
-
 type LoaderName = keyof Learner["dataloaders"];
 
 /** Where a run is, so that another one can go on from there. */
@@ -43,7 +43,9 @@ export interface RunState {
   readonly pump: PumpState;
   /** Of the batch at hand; before that of a paused run, which is fetched anew. */
   readonly batchIndex: number;
-  /** The pass that is open, and how many batches of it are behind us. */
+  /** How many processes share an epoch. Default: 1. */
+  readonly shards?: number;
+  /** The pass that is open, and how many batches of it are behind us, those of all processes. */
   readonly loader?: { readonly name: LoaderName; readonly taken: number };
   readonly mean: RunningMeanState;
   /** The batch whose after hooks are running. */
@@ -70,6 +72,8 @@ export class Run implements Performer<CallbackLike>, StepOf {
   readonly #input: Loader | undefined;
   readonly #callbacks = new CallbackList();
   #reader: LoaderReader | undefined;
+  /** How many batches of the pass were taken, those that were left out at its start among them. */
+  #taken = 0;
   #batch: SizedBatch | undefined;
   /** Whether the batch at hand was worked through, so that its loss counts. */
   #computed = false;
@@ -105,12 +109,14 @@ export class Run implements Performer<CallbackLike>, StepOf {
 
   facts(): Facts {
     const { epoch, epochs, validationEpochs, dataloaders } = this.#learner;
+    // Whoever opens what is no loader says what is wrong with it, and here nothing may throw.
+    const given = (name: LoaderName) => !dataloaders || dataloaders[name] !== undefined;
     return {
       epoch,
       epochs,
       loaded: this.#batch !== undefined,
-      validate: dataloaders.validation !== undefined && (epoch + 1) % validationEpochs === 0,
-      test: dataloaders.test !== undefined,
+      validate: given("validation") && (epoch + 1) % validationEpochs === 0,
+      test: given("test"),
     };
   }
 
@@ -149,12 +155,12 @@ export class Run implements Performer<CallbackLike>, StepOf {
   #perform(task: TaskName): void | Promise<void> {
     switch (task) {
       case "openTrain":
-        return this.#open("train", this.#learner.dataloaders.train);
+        return this.#open("train", this.#learner.dataloaders?.train);
       case "openValidation":
         this.#learner.phase = "validate";
-        return this.#open("validation", this.#learner.dataloaders.validation);
+        return this.#open("validation", this.#learner.dataloaders?.validation);
       case "openTest":
-        return this.#open("test", this.#learner.dataloaders.test);
+        return this.#open("test", this.#learner.dataloaders?.test);
       case "openPredict":
         this.#learner.phase = "predict";
         return this.#open("predict", this.#input);
@@ -197,10 +203,12 @@ export class Run implements Performer<CallbackLike>, StepOf {
     const { batchIndex } = this.#learner;
     const again = this.#batch && !pump.hook ? 1 : 0; // a paused run has fetched one already
     const names = pump.hook?.left ? SLOTS : ["loss"] as const;
+    const shards = this.#shard.count;
     return {
       pump,
       batchIndex: batchIndex - again,
-      loader: reader && { name: reader.name as LoaderName, taken: reader.taken - again },
+      shards,
+      loader: reader && { name: reader.name as LoaderName, taken: this.#taken - again * shards },
       mean: this.mean.state(),
       batch: batch && {
         size: batch.size,
@@ -211,17 +219,22 @@ export class Run implements Performer<CallbackLike>, StepOf {
   }
 
   /** Goes on from a state, whose tensors are the run's from now on. */
-  async restore({ batchIndex, loader, mean, batch }: RunState): Promise<void> {
+  async restore({ batchIndex, shards = 1, loader, mean, batch }: RunState): Promise<void> {
     const learner = this.#learner;
+    const shard = this.#shard;
     if (loader) {
-      const options = { epoch: learner.epoch, seed: learner.seed, skip: loader.taken };
+      const { epoch, seed } = learner;
+      const options = { epoch, seed, skip: loader.taken, shard };
       this.#reader = await LoaderReader.open(
         loader.name,
         required(loader.name, learner.dataloaders[loader.name]),
         options,
       );
+      this.#taken = loader.taken;
     }
-    learner.batchIndex = batchIndex;
+    learner.batchIndex = shards === shard.count
+      ? batchIndex
+      : Math.floor((batchIndex + 1) * shards / shard.count) - 1;
     this.mean.restore(mean);
     if (!batch) return;
     for (const name of SLOTS) {
@@ -244,7 +257,14 @@ export class Run implements Performer<CallbackLike>, StepOf {
     const { epoch, seed } = this.#learner;
     this.mean.reset();
     this.#learner.batchIndex = -1;
-    this.#reader = await LoaderReader.open(name, required(name, loader), { epoch, seed });
+    this.#taken = 0;
+    const options = { epoch, seed, shard: this.#shard };
+    this.#reader = await LoaderReader.open(name, required(name, loader), options);
+  }
+
+  /** Each process takes its part of every epoch; one that predicts does so by itself. */
+  get #shard(): Shard {
+    return this.job === "predict" ? WHOLE : this.#learner.peers?.shard ?? WHOLE;
   }
 
   #fetch(): void | Promise<void> {
@@ -252,16 +272,33 @@ export class Run implements Performer<CallbackLike>, StepOf {
     this.#batch = undefined;
     // Before the loader is asked, because it may itself cancel what this signal is for.
     const { signal } = this.pump;
-    if (this.#limited()) return this.#take(undefined);
+    if (this.#isLimit()) return this.#take(undefined);
     const next = reader.next();
     if (!isThenable(next)) return this.#take(next);
     return this.#abandonable(next, signal).then((batch) => this.#take(batch));
   }
 
-  #limited(): boolean {
-    const { phase, limits, batchIndex } = this.#learner;
-    const name = phase === "validate" ? "validation" : phase;
-    return name !== "idle" && name !== "predict" && batchIndex + 1 >= (limits[name] ?? Infinity);
+  /**
+   * Whether no batch comes after the one at hand. Where the loader has no length, the next one is
+   * fetched for the answer; it is "no" if the batch is cut short meanwhile.
+   */
+  async isLast(): Promise<boolean> {
+    const reader = this.#reader;
+    if (!reader || this.#isLimit()) return reader !== undefined;
+    const count = this.#learner.batchCount(reader.name as LoaderName);
+    if (count !== undefined) return this.#learner.batchIndex + 1 >= count;
+    const { signal } = this.pump;
+    const cut = new Promise<false>((resolve) => {
+      signal.addEventListener("abort", () => resolve(false), { once: true });
+      if (signal.aborted) resolve(false);
+    });
+    return await Promise.race([reader.ends(), cut]);
+  }
+
+  /** Whether a pass may read no more than it has. */
+  #isLimit(): boolean {
+    const { limits, batchIndex } = this.#learner;
+    return batchIndex + 1 >= (limits[this.#reader!.name as LoaderName] ?? Infinity);
   }
 
   /** A loader that is stuck does not hold up a cancel: its late batch is disposed on arrival. */
@@ -282,6 +319,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
     this.#computed = false;
     const learner = this.#learner;
     if (batch) {
+      this.#taken += this.#shard.count;
       learner.batchIndex++;
       learner.batchSize = batch.size;
       this.slots.put("data", batch.data);
@@ -295,16 +333,16 @@ export class Run implements Performer<CallbackLike>, StepOf {
   }
 
   #seeded(work: (step: StepOf) => void): void {
-    const { seed, epoch, batchIndex, phase } = this.#learner;
+    const { seed, epoch, batchIndex, phase, peers } = this.#learner;
     if (seed === undefined) return work(this);
-    withRandom(keyedRandom(seed, epoch, batchIndex, STREAMS[phase]), () => work(this));
+    const stream = streamOf(STREAMS[phase], peers);
+    withRandom(keyedRandom(seed, epoch, batchIndex, stream), () => work(this));
   }
 
   #disposeBatch(): void {
     if (this.#computed && !this.#learner.cancelled.has("batch")) {
-      const { loss, batchSize } = this.#learner;
-      // A clone, because a model may return its own loss, which goes with the predictions.
-      if (loss instanceof tf.Tensor && !loss.isDisposed) this.mean.add(loss.clone(), batchSize);
+      const loss = this.slots.takeLoss();
+      if (loss) this.mean.add(loss, this.#learner.batchSize);
     }
     this.#computed = false;
     this.#batch = undefined;
@@ -318,7 +356,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
     if (this.#batch) this.#disposeBatch();
     if (!reader) return;
     try {
-      const loss = await this.mean.read();
+      const loss = await this.mean.read(this.job === "predict" ? undefined : learner.peers);
       if (learner.phase === "train") learner.trainLoss = learner.metrics["train.loss"] = loss;
       else if (learner.phase === "validate") {
         learner.validationLoss = learner.metrics["validation.loss"] = loss;
@@ -358,6 +396,6 @@ function join(parts: unknown[]): unknown {
 }
 
 function required(name: string, loader: Loader | undefined): Loader {
-  if (loader !== undefined) return loader;
+  if (loader !== undefined && loader !== null) return loader;
   throw new TypeError(`Cannot read batches as dataloaders.${name} must be set: it is missing`);
 }

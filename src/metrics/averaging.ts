@@ -5,6 +5,7 @@
  */
 import type { tf } from "../deps/tfjs.ts";
 import { ConfusionTotal } from "./confusion_total.ts";
+import type { Peers } from "../data/peers.ts";
 import type { StatefulMetric } from "./stateful_metric.ts";
 
 /** Options of {@linkcode precision}, {@linkcode recall} and {@linkcode f1}. */
@@ -37,6 +38,7 @@ export class AveragedMetric implements StatefulMetric {
   readonly #average: AveragingOptions["average"];
   readonly #positive: number;
   readonly #total = new ConfusionTotal();
+  readonly addsPeers = true;
 
   /** Checks the options. */
   constructor(
@@ -68,8 +70,16 @@ export class AveragedMetric implements StatefulMetric {
     this.#total.add(predictions, labels);
   }
 
-  async compute(): Promise<number> {
-    const matrix = await this.#total.read();
+  state(): unknown {
+    return this.#total.state();
+  }
+
+  restore(state: unknown): void {
+    this.#total.restore(state);
+  }
+
+  async compute(peers?: Peers): Promise<number> {
+    const matrix = await this.#total.read(peers);
     if (matrix.length === 0) return NaN;
     const classes = matrix.map((_, index) => countsOf(matrix, index));
     const average = this.#average ?? (matrix.length === 2 ? "binary" : "macro");

@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import type { Peers } from "../data/peers.ts";
 import { confusion } from "./confusion.ts";
 
 /** A confusion matrix of many batches, kept on the device as exact integers. */
@@ -15,14 +16,31 @@ export class ConfusionTotal {
     before?.dispose();
   }
 
-  /** The counts so far, read off the device: a row for each actual class; none before a batch. */
-  async read(): Promise<number[][]> {
-    return await this.#total?.array() ?? [];
+  /**
+   * The counts so far, read off the device, and those of others: a row for each actual class; none
+   * before a batch.
+   */
+  async read(peers?: Peers): Promise<number[][]> {
+    const rows = await this.#total?.array() ?? [];
+    const counts = Float64Array.from(rows.flat());
+    peers?.sum(counts);
+    return rows.map((row, actual) => row.map((_, index) => counts[actual * row.length + index]));
   }
 
   /** Forgets everything. */
   reset(): void {
     this.#total?.dispose();
     this.#total = undefined;
+  }
+
+  /** The counts so far, on the device; they stay with this. */
+  state(): unknown {
+    return { total: this.#total };
+  }
+
+  /** Goes on from a state, whose tensor this now owns. */
+  restore(state: unknown): void {
+    this.reset();
+    this.#total = (state as { total?: tf.Tensor2D }).total;
   }
 }

@@ -1,11 +1,13 @@
 import { tf } from "../deps/tfjs.ts";
+import type { Peers } from "../data/peers.ts";
 import type { Metric } from "./metric.ts";
-import { RunningMean } from "./running_mean.ts";
+import { RunningMean, type RunningMeanState } from "./running_mean.ts";
 
 /** The mean of a metric over all examples. */
 export class MeanMetric {
   readonly #metric: Metric;
   readonly #mean = new RunningMean();
+  readonly addsPeers = true;
 
   /** Means of `metric`, each batch weighted by its size. */
   constructor(metric: Metric) {
@@ -22,8 +24,18 @@ export class MeanMetric {
     this.#mean.add(tf.tidy(() => tf.mean(this.#metric(predictions, labels))), size);
   }
 
-  /** The mean so far; NaN before the first batch. */
-  compute(): Promise<number> {
-    return this.#mean.read();
+  /** The mean so far, with that of others; NaN before the first batch. */
+  compute(peers?: Peers): Promise<number> {
+    return this.#mean.read(peers);
+  }
+
+  /** What was measured; the tensors stay with this. */
+  state(): RunningMeanState {
+    return this.#mean.state();
+  }
+
+  /** Goes on from a state, whose tensors this now owns. */
+  restore(state: RunningMeanState): void {
+    this.#mean.restore(state);
   }
 }

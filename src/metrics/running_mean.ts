@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import type { Peers } from "../data/peers.ts";
 
 /** How many values are folded at once: one kernel for all of them, instead of two for each. */
 const FOLD = 64;
@@ -36,14 +37,22 @@ export class RunningMean {
   /**
    * The mean so far, read off the device; NaN where nothing was added. Reading changes nothing: the
    * order of additions, and so the last bit of the sum, does not depend on who looks when.
+   *
+   * @param peers Whose values count as well. Default: nobody's.
    */
-  async read(): Promise<number> {
-    if (this.#total === 0) return NaN;
-    const total = this.#total;
+  async read(peers?: Peers): Promise<number> {
+    const totals = Float64Array.of(0, this.#total);
+    totals[0] = await this.#read();
+    peers?.sum(totals);
+    return totals[0] / totals[1];
+  }
+
+  async #read(): Promise<number> {
+    if (this.#total === 0) return 0;
     const sum = this.#pending.length > 0 ? this.#folded() : this.#sum!.clone();
     const [value] = await sum.data();
     sum.dispose();
-    return value / total;
+    return value;
   }
 
   /** All that is remembered; the tensors stay with this. */

@@ -1,3 +1,4 @@
+import type { Peers } from "../data/peers.ts";
 import type { Metric } from "./metric.ts";
 
 /**
@@ -43,8 +44,25 @@ export interface StatefulMetric {
    */
   // deno-lint-ignore no-explicit-any -- a metric is written for the predictions of its own model
   update(predictions: any, labels: any): void;
-  /** The value for everything since the last reset; NaN where it is not defined. */
-  compute(): number | Promise<number>;
+  /**
+   * The value for everything since the last reset; NaN where it is not defined.
+   *
+   * @param peers Other processes that have gathered their own part, if any.
+   */
+  compute(peers?: Peers): number | Promise<number>;
+  /**
+   * Whether `compute()` adds what its peers have gathered. Default: no; then the value is the mean
+   * of those of all processes, weighted by examples.
+   */
+  readonly addsPeers?: boolean;
+  /**
+   * What was gathered, for a checkpoint: data and tensors, which stay the metric's. Without it, no
+   * checkpoint can be taken in the middle of a pass.
+   */
+  state?(): unknown;
+  /** Goes on from what `state` returned, whose tensors are now the metric's. */
+  // deno-lint-ignore no-explicit-any -- each metric knows its own state
+  restore?(state: any): void;
 }
 
 /** Whether a metric keeps state from batch to batch. */

@@ -1,0 +1,88 @@
+import { tf } from "../deps/tfjs.ts";
+import type { AnyLearner } from "../callbacks/callback.ts";
+import { decodeState } from "../io/decode_state.ts";
+import { encodeState } from "../io/encode_state.ts";
+import type { HostTensor } from "../io/host_tensor.ts";
+import { readTensors } from "../io/read_tensors.ts";
+import { toTensor } from "../io/to_tensor.ts";
+import { renaming } from "../learner/checkpoint.ts";
+import { allVariables, isBuilt } from "../learner/model.ts";
+import {
+  type OptimizerState,
+  readOptimizer,
+  restoreOptimizer,
+} from "../learner/optimizer_state.ts";
+import { broadcastBundle, type Bundle } from "./bundle.ts";
+import type { World } from "./world.ts";
+
+interface Start {
+  readonly names: readonly string[];
+  readonly shapes: readonly string[];
+  readonly optimizer: unknown;
+  readonly learningRate: number | undefined;
+  readonly seed: number;
+}
+
+/**
+ * Makes all start from what rank 0 has: weights, what the optimizer remembers, learning rate, seed.
+ *
+ * @throws {TypeError} If the models differ, or a model has no weights yet.
+ */
+export async function broadcastLearner(world: World, learner: AnyLearner): Promise<void> {
+  const variables = variablesOf(learner);
+  const own = world.rank === 0 ? await bundleOf(learner, variables) : undefined;
+  const { json, tensors } = broadcastBundle(world, own);
+  const { names, shapes, optimizer, learningRate, seed } = json as Start;
+  learner.seed = seed;
+  if (world.rank === 0) return;
+  const actual = shapesOf(variables);
+  if (`${actual}` !== `${shapes}`) {
+    throw new TypeError(
+      "Cannot train as all ranks must have the same model: rank 0 has weights of shapes " +
+        `${shapes.join(", ")}, rank ${world.rank} has ${actual.join(", ")}`,
+    );
+  }
+  variables.forEach((variable, index) => {
+    const value = toTensor(tensors.get(`weights/${index}`)!);
+    variable.assign(value);
+    value.dispose();
+  });
+  const rename = renaming(names.map((name, index) => [name, variables[index].name]));
+  const state = decodeState(optimizer, tensors, rename) as OptimizerState;
+  restoreOptimizer(learner.optimizer, state, rename);
+  if (learningRate !== undefined) learner.learningRate = learningRate;
+}
+
+async function bundleOf(learner: AnyLearner, variables: tf.Variable[]): Promise<Bundle> {
+  const tensors = new Map<string, tf.Tensor | HostTensor>();
+  const optimizer = readOptimizer(learner.optimizer);
+  try {
+    const json: Start = {
+      names: variables.map(({ name }) => name),
+      shapes: shapesOf(variables),
+      optimizer: encodeState(optimizer, "optimizer", tensors),
+      learningRate: (learner.optimizer as { learningRate?: number }).learningRate,
+      // Without one, each would draw an order of its own.
+      seed: learner.seed ?? crypto.getRandomValues(new Uint32Array(1))[0],
+    };
+    variables.forEach((variable, index) => tensors.set(`weights/${index}`, variable));
+    return { json, tensors: await readTensors(tensors) };
+  } finally {
+    tf.dispose(optimizer.slots ?? {});
+  }
+}
+
+function variablesOf({ model }: AnyLearner): tf.Variable[] {
+  if (!isBuilt(model) && (model as tf.Sequential).outputs?.length > 0) {
+    (model as tf.Sequential).build();
+  }
+  if (isBuilt(model)) return allVariables(model);
+  throw new TypeError(
+    "Cannot train on several ranks as the model must have weights: " +
+      "give its first layer an inputShape",
+  );
+}
+
+function shapesOf(variables: tf.Variable[]): string[] {
+  return variables.map(({ dtype, shape }) => `[${shape}] ${dtype}`);
+}

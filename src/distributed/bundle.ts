@@ -1,0 +1,53 @@
+import { DTYPES } from "../io/dtypes.ts";
+import type { HostTensor } from "../io/host_tensor.ts";
+import type { World } from "./world.ts";
+
+/** Plain JSON, and the numbers that it refers to. */
+export interface Bundle {
+  /** The JSON. */
+  readonly json: unknown;
+  /** The numbers, by name. */
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+}
+
+/**
+ * Sends a bundle from one process to all.
+ *
+ * @param world The processes.
+ * @param bundle What is sent; only that of `root` counts.
+ * @param root Which process.
+ * @returns The bundle of `root`.
+ */
+export function broadcastBundle(world: World, bundle?: Bundle, root = 0): Bundle {
+  if (world.rank === root) {
+    const { json, tensors } = bundle!;
+    const list = [...tensors].map(([name, { dtype, shape, values: { length } }]) => [
+      name,
+      { dtype, shape, length },
+    ]);
+    broadcastText(world, JSON.stringify({ json, list }), root);
+    for (const { values } of tensors.values()) world.broadcast(values, root);
+    return bundle!;
+  }
+  const { json, list } = JSON.parse(broadcastText(world, "", root)) as {
+    json: unknown;
+    list: [string, Omit<HostTensor, "values"> & { length: number }][];
+  };
+  const tensors = new Map<string, HostTensor>();
+  for (const [name, { dtype, shape, length }] of list) {
+    const values = new DTYPES[dtype](length);
+    world.broadcast(values, root);
+    tensors.set(name, { dtype, shape, values });
+  }
+  return { json, tensors };
+}
+
+/** Sends a text from one process, rank 0 if no other is named, to all. */
+export function broadcastText(world: World, text = "", root = 0): string {
+  const own = new TextEncoder().encode(text);
+  const length = Float64Array.of(own.length);
+  world.broadcast(length, root);
+  const bytes = world.rank === root ? own : new Uint8Array(length[0]);
+  world.broadcast(bytes, root);
+  return new TextDecoder().decode(bytes);
+}

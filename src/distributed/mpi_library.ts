@@ -1,0 +1,176 @@
+/**
+ * The C library of MPI, Open MPI's or MPICH's, called in place: no compiler, no headers.
+ *
+ * The two differ in what a handle is: an address in Open MPI, a number in MPICH.
+ *
+ * @module
+ */
+
+/** Who made a library. */
+export type MpiVendor = "Open MPI" | "MPICH";
+
+/** An argument of a C function. */
+type Argument = number | bigint | Deno.PointerValue | BufferSource;
+
+/** The functions that we call; all return 0, or the code of an error. */
+export type MpiFunction = keyof ReturnType<typeof signatures>;
+
+/** What of MPI has a name and no value that is the same everywhere. */
+export type MpiHandle =
+  | "world"
+  | "float"
+  | "double"
+  | "byte"
+  | "sum"
+  | "max"
+  | "min"
+  | "errorsReturn";
+
+/** An open library. */
+export interface MpiLibrary {
+  /** Who made it. */
+  readonly vendor: MpiVendor;
+  /** What it calls itself. */
+  readonly version: string;
+  /** Its functions. */
+  readonly call: Readonly<Record<MpiFunction, (...args: Argument[]) => number>>;
+  /** Its handles. */
+  readonly handles: Readonly<Record<MpiHandle, Argument>>;
+  /** In the place of what is sent: it is where the result goes. */
+  readonly inPlace: Deno.PointerValue;
+  /** In the place of what nobody wants to know of a message. */
+  readonly ignore: Deno.PointerValue;
+}
+
+/** What to install for each library, and what it is called on Linux. */
+export const LIBRARIES: Readonly<Record<MpiVendor, { name: string; install: string }>> = {
+  "Open MPI": { name: "libmpi.so.40", install: "apt-get install openmpi-bin libopenmpi3" },
+  MPICH: { name: "libmpich.so.12", install: "apt-get install mpich" },
+};
+
+const STATICS: Record<MpiHandle, string> = {
+  world: "ompi_mpi_comm_world",
+  float: "ompi_mpi_float",
+  double: "ompi_mpi_double",
+  byte: "ompi_mpi_byte",
+  sum: "ompi_mpi_op_sum",
+  max: "ompi_mpi_op_max",
+  min: "ompi_mpi_op_min",
+  errorsReturn: "ompi_mpi_errors_return",
+};
+
+const NUMBERS: Record<MpiHandle, number> = {
+  world: 0x44000000,
+  float: 0x4c00040a,
+  double: 0x4c00080b,
+  byte: 0x4c00010d,
+  sum: 0x58000003,
+  max: 0x58000001,
+  min: 0x58000002,
+  errorsReturn: 0x54000001,
+};
+
+/** No message about a version or an error is longer. */
+const TEXT = 8192;
+
+function signatures(handle: "pointer" | "i32") {
+  const returning = (...parameters: Deno.NativeType[]) => ({ parameters, result: "i32" } as const);
+  return {
+    MPI_Init_thread: returning("pointer", "pointer", "i32", "buffer"),
+    MPI_Comm_rank: returning(handle, "buffer"),
+    MPI_Comm_size: returning(handle, "buffer"),
+    MPI_Comm_set_errhandler: returning(handle, handle),
+    MPI_Allreduce: returning("pointer", "buffer", "i32", handle, handle, handle),
+    MPI_Allgather: returning("pointer", "i32", handle, "buffer", "i32", handle, handle),
+    MPI_Bcast: returning("buffer", "i32", handle, "i32", handle),
+    MPI_Barrier: returning(handle),
+    MPI_Iallreduce: returning("pointer", "buffer", "i32", handle, handle, handle, "buffer"),
+    MPI_Iallgather: returning("pointer", "i32", handle, "buffer", "i32", handle, handle, "buffer"),
+    MPI_Ibcast: returning("buffer", "i32", handle, "i32", handle, "buffer"),
+    MPI_Ibarrier: returning(handle, "buffer"),
+    MPI_Test: returning("buffer", "buffer", "pointer"),
+    MPI_Abort: returning(handle, "i32"),
+    MPI_Error_string: returning("i32", "buffer", "buffer"),
+    MPI_Finalize: returning(),
+  };
+}
+
+/**
+ * Opens a library.
+ *
+ * @param path A file, or a name for the loader of the system.
+ * @throws {Error} If it is none, or may not be opened; the message tells what to install or allow.
+ */
+export function openMpi(path: string): MpiLibrary {
+  const text = new Uint8Array(TEXT);
+  const length = new Int32Array(1);
+  const version = readVersion(path, text, length);
+  const vendor = version.startsWith("Open MPI") ? "Open MPI" : "MPICH";
+  const open = vendor === "Open MPI";
+  const { symbols } = Deno.dlopen(path, signatures(open ? "pointer" : "i32"));
+  const handles = open ? readStatics(path) : NUMBERS;
+  const inPlace = Deno.UnsafePointer.create(open ? 1n : 0xffff_ffff_ffff_ffffn);
+  const ignore = Deno.UnsafePointer.create(open ? 0n : 1n);
+  return {
+    vendor,
+    version,
+    call: symbols as unknown as MpiLibrary["call"],
+    handles,
+    inPlace,
+    ignore,
+  };
+}
+
+/** The one function that may be called before all others tells the two apart. */
+function readVersion(path: string, text: Uint8Array<ArrayBuffer>, length: Int32Array): string {
+  let library;
+  try {
+    library = Deno.dlopen(path, {
+      MPI_Get_library_version: { parameters: ["buffer", "buffer"], result: "i32" },
+    });
+  } catch (error) {
+    throw explained(path, error);
+  }
+  library.symbols.MPI_Get_library_version(text, length as Int32Array<ArrayBuffer>);
+  return decode(text, length[0]).split(/\n|, package/)[0].replace(/\s+/g, " ").trim();
+}
+
+function readStatics(path: string): Record<MpiHandle, Argument> {
+  const names = Object.entries(STATICS);
+  const { symbols } = Deno.dlopen(
+    path,
+    Object.fromEntries(names.map(([, name]) => [name, { type: "pointer" as const }])),
+  );
+  return Object.fromEntries(
+    names.map(([key, name]) => [key, symbols[name] as Deno.PointerValue]),
+  ) as Record<MpiHandle, Argument>;
+}
+
+function explained(path: string, error: unknown): Error {
+  const cause = { cause: error };
+  if (error instanceof Deno.errors.NotCapable) {
+    return new Error(
+      `Cannot use MPI as permission to call ${path} must be given: run with --allow-ffi`,
+      cause,
+    );
+  }
+  const known = Object.values(LIBRARIES);
+  const { install } = known.find(({ name }) => path.endsWith(name)) ?? known[0];
+  return new Error(
+    `Cannot use MPI as its library must be installed: ${path} cannot be opened. ` +
+      `On Debian and Ubuntu: ${install}`,
+    cause,
+  );
+}
+
+/** What the code of an error means. */
+export function describeError({ call }: MpiLibrary, code: number): string {
+  const text = new Uint8Array(TEXT);
+  const length = new Int32Array(1);
+  call.MPI_Error_string(code, text, length);
+  return decode(text, length[0]);
+}
+
+function decode(text: Uint8Array, length: number): string {
+  return new TextDecoder().decode(text.subarray(0, length)).replace(/\0.*/s, "");
+}

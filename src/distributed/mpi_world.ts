@@ -1,0 +1,168 @@
+import { describeError, type MpiFunction, type MpiLibrary } from "./mpi_library.ts";
+import type { Watchdog } from "./watchdog.ts";
+import type { Numbers, Reduction, World } from "./world.ts";
+
+/** More at once is slower: through shared memory, a large message is cut into pieces twice. */
+const CHUNK = 4 * 2 ** 20;
+
+/** All may call MPI: the watchdog does so while the main thread is blocked inside it. */
+const THREAD_MULTIPLE = 3;
+
+/** How long to sleep before asking again, ms. */
+const NAP = 0.02;
+
+/** How long to look out for the others before sleeping, ms: waking up takes a part of that. */
+const SPIN = 0.2;
+
+type Arguments = Parameters<MpiLibrary["call"][MpiFunction]>;
+
+/** The functions that wait for the others. */
+type Collective = "Allreduce" | "Allgather" | "Bcast" | "Barrier";
+
+/** The processes that `mpirun` has started. */
+export class MpiWorld implements World {
+  readonly rank: number;
+  readonly size: number;
+  readonly #mpi: MpiLibrary;
+  #watchdog: Watchdog | undefined;
+
+  readonly #crowded: boolean;
+  readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+  /**
+   * Joins the others.
+   *
+   * @param mpi The library.
+   * @param crowded Whether there are more processes than cores: then each sleeps while it waits, so
+   *   that others get to work. MPI by itself would keep the core.
+   */
+  constructor(mpi: MpiLibrary, crowded = false) {
+    this.#mpi = mpi;
+    this.#crowded = crowded;
+    const { world, errorsReturn } = mpi.handles;
+    this.#call("MPI_Init_thread", null, null, THREAD_MULTIPLE, new Int32Array(1));
+    this.#call("MPI_Comm_set_errhandler", world, errorsReturn);
+    const read = (name: "MPI_Comm_rank" | "MPI_Comm_size") => {
+      const value = new Int32Array(1);
+      this.#call(name, world, value);
+      return value[0];
+    };
+    this.rank = read("MPI_Comm_rank");
+    this.size = read("MPI_Comm_size");
+  }
+
+  get library(): string {
+    return this.#mpi.version;
+  }
+
+  /** From now on, whatever takes too long ends the job. */
+  guard(watchdog: Watchdog): void {
+    this.#watchdog = watchdog;
+  }
+
+  reduce(values: Numbers, reduction: Reduction = "sum"): void {
+    const { inPlace, handles } = this.#mpi;
+    const type = values instanceof Float32Array ? handles.float : handles.double;
+    this.#exchange(() => {
+      for (const part of chunks(values)) {
+        const { length } = part;
+        this.#together(
+          "Allreduce",
+          inPlace,
+          part,
+          length,
+          type,
+          handles[reduction],
+          handles.world,
+        );
+      }
+    });
+  }
+
+  broadcast(values: ArrayBufferView, root = 0): void {
+    const { byte, world } = this.#mpi.handles;
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    this.#exchange(() => {
+      for (const part of chunks(bytes)) {
+        this.#together("Bcast", part, part.length, byte, root, world);
+      }
+    });
+  }
+
+  gather(values: Float64Array): Float64Array {
+    const { inPlace, handles: { double, world } } = this.#mpi;
+    const { length } = values;
+    const all = new Float64Array(this.size * length);
+    all.set(values, this.rank * length);
+    // Others may be late here, and then need the core: what follows finds them awake.
+    this.#exchange(() =>
+      this.#patiently("Allgather", this.#crowded ? 0 : SPIN, [
+        inPlace,
+        0,
+        double,
+        all,
+        length,
+        double,
+        world,
+      ])
+    );
+    return all;
+  }
+
+  barrier(): void {
+    this.#exchange(() => this.#together("Barrier", this.#mpi.handles.world));
+  }
+
+  abort(code: number): never {
+    this.#mpi.call.MPI_Abort(this.#mpi.handles.world, code);
+    throw new Error(`Cannot go on as MPI_Abort(${code}) must not return: it did`);
+  }
+
+  watch(work: string): () => void {
+    return this.#watchdog?.begin(work) ?? nothing;
+  }
+
+  /** Leaves the others, once all of them do. */
+  finalize(): void {
+    this.#call("MPI_Finalize");
+  }
+
+  #exchange(work: () => void): void {
+    const end = this.watch("an exchange with the others");
+    work();
+    end();
+  }
+
+  #together(name: Collective, ...args: Arguments): void {
+    if (this.#crowded) this.#patiently(name, 0, args);
+    else this.#call(`MPI_${name}`, ...args);
+  }
+
+  /** Waits with open eyes for a while, then between naps. */
+  #patiently(name: Collective, spin: number, args: Arguments): void {
+    const request = new Uint8Array(8);
+    const done = new Int32Array(1);
+    this.#call(`MPI_I${name.toLowerCase() as Lowercase<Collective>}`, ...args, request);
+    const began = performance.now();
+    for (;;) {
+      this.#call("MPI_Test", request, done, this.#mpi.ignore);
+      if (done[0]) return;
+      if (performance.now() - began > spin) Atomics.wait(this.#sleeper, 0, 0, NAP);
+    }
+  }
+
+  #call(name: MpiFunction, ...args: Arguments): void {
+    const code = this.#mpi.call[name](...args);
+    if (code === 0) return;
+    throw new Error(`Cannot go on as ${name} must succeed: ${describeError(this.#mpi, code)}`);
+  }
+}
+
+const nothing = () => {};
+
+function* chunks<T extends Numbers | Uint8Array>(values: T): Iterable<T & BufferSource> {
+  const length = CHUNK / values.BYTES_PER_ELEMENT;
+  for (let start = 0; start < values.length; start += length) {
+    yield values.subarray(start, start + length) as T & BufferSource;
+  }
+}

@@ -1,0 +1,58 @@
+import { CancelBatch, CancelEpoch, type Cancellation, CancelTrain } from "../errors.ts";
+import type { AnyLearner } from "../callbacks/callback.ts";
+
+/** What cuts short what, by its strength. */
+export const CANCELS = { none: 0, batch: 1, pass: 2, train: 3 } as const;
+
+/** Where a process is in its run, and what it knows that the others do not. */
+export interface Report {
+  /** Counts the passes over loaders. */
+  readonly pass: number;
+  /** Counts the meetings of a pass, in the order in which they take place. */
+  readonly step: number;
+  /** What has been cut short here. */
+  readonly cancel: number;
+  /** What was asked for from outside, the strongest of it. */
+  readonly request: number;
+  /** How many examples the gradients are the mean of. */
+  readonly examples: number;
+  /** How many numbers the gradients have. */
+  readonly elements: number;
+}
+
+const FIELDS = ["pass", "step", "cancel", "request", "examples", "elements"] as const;
+
+/** As numbers, to be sent. */
+export function encodeReport(report: Report): Float64Array {
+  return Float64Array.from(FIELDS, (field) => report[field]);
+}
+
+/** Those of all processes. */
+export function decodeReports(values: Float64Array): Report[] {
+  return Array.from(
+    { length: values.length / FIELDS.length },
+    (_, rank) =>
+      Object.fromEntries(
+        FIELDS.map((field, index) => [field, values[rank * FIELDS.length + index]]),
+      ) as unknown as Report,
+  );
+}
+
+/** Whether a process is further on than another. */
+export function isAhead(a: Report, b: Report): boolean {
+  return a.pass !== b.pass ? a.pass > b.pass : a.step > b.step;
+}
+
+/** What has been cut short, the largest of it. */
+export function cancelOf({ cancelled, phase }: AnyLearner): number {
+  if (cancelled.has("train")) return CANCELS.train;
+  const pass = phase === "train" ? "epoch" : phase;
+  if (cancelled.has(pass as "epoch")) return CANCELS.pass;
+  return cancelled.has("batch") ? CANCELS.batch : CANCELS.none;
+}
+
+/** What is to be thrown for it. */
+export function cancellationOf(cancel: number, reason: string): Cancellation {
+  if (cancel === CANCELS.train) return new CancelTrain(reason);
+  return cancel === CANCELS.pass ? new CancelEpoch(reason) : new CancelBatch(reason);
+}

@@ -1,0 +1,43 @@
+import type { Shard } from "../data/shard.ts";
+import { isThenable } from "../is_thenable.ts";
+import type { BatchSource } from "./loader_reader.ts";
+
+/**
+ * Deals the batches of a source out in turn, and takes one part. An incomplete last turn is left
+ * out, so that all parts have the same number.
+ *
+ * @param source All batches; it is synchronous where `source` is.
+ * @param shard Which part.
+ * @param drop What to do with a batch that is another's.
+ */
+export function deal(
+  source: BatchSource<unknown>,
+  { index, count }: Shard,
+  drop: (batch: unknown) => void,
+): BatchSource<unknown> {
+  type Result = IteratorResult<unknown>;
+  const turn = (place: number, own?: unknown): Result | Promise<Result> => {
+    while (place < count) {
+      const result = source.next();
+      if (isThenable(result)) {
+        return Promise.resolve(result as Promise<Result>).then((result) =>
+          taken(result, place, own)
+        );
+      }
+      if ((result as Result).done) return taken(result as Result, place, own);
+      if (place === index) own = (result as Result).value;
+      else drop((result as Result).value);
+      place++;
+    }
+    return { done: false, value: own };
+  };
+  const taken = (result: Result, place: number, own: unknown): Result | Promise<Result> => {
+    if (result.done) {
+      if (place > index) drop(own);
+      return result;
+    }
+    if (place !== index) drop(result.value);
+    return turn(place + 1, place === index ? result.value : own);
+  };
+  return { next: () => turn(0), return: () => source.return?.() };
+}

@@ -1,0 +1,241 @@
+/**
+ * A program that `mpirun` starts on every rank: it trains, and each rank writes down what came of it.
+ *
+ * @module
+ */
+import {
+  accuracy,
+  adam,
+  type AnyLearner,
+  type CallbackLike,
+  CancelBatch,
+  CancelEpoch,
+  CancelTrain,
+  Checkpoint,
+  crossEntropy,
+  DataLoader,
+  EarlyStopping,
+  f1,
+  GradientAccumulation,
+  GradientClip,
+  keyedRandom,
+  Learner,
+  LearningRateSchedule,
+  Metrics,
+  ProgressBar,
+  schedules,
+  selectBackend,
+  sgd,
+  StopOnNaN,
+  TensorDataset,
+  tf,
+  WeightAverage,
+  withSeed,
+} from "../../mod.ts";
+import { DataParallel, mpi } from "../../distributed.ts";
+
+/** What a test asks for, as JSON in the first argument. */
+export interface Order {
+  model?: "mlp" | "cnn" | "norm";
+  optimizer?: "sgd" | "momentum" | "adam" | "stockAdam";
+  backend?: "wasm" | "cpu";
+  epochs?: number;
+  examples?: number;
+  /** Of each rank. */
+  batchSize?: number;
+  /** What else hangs on the hooks. */
+  with?: ("clip" | "accumulate" | "average" | "schedule" | "metrics" | "bar")[];
+  /** What goes wrong, or is asked for, on rank 1 in epoch 1 at batch 2. */
+  event?: string;
+  limit?: number;
+  /** Where checkpoints are, and after how many batches there is another. */
+  folder?: string;
+  every?: number;
+  limits?: { train?: number };
+}
+
+/** What each rank writes down. */
+export interface Answer {
+  rank: number;
+  size: number;
+  status: string;
+  reason?: string;
+  weights: number[];
+  losses: number[];
+  metrics: Record<string, number>;
+  batches: string[];
+  tensors: number;
+}
+
+const FEATURES = 16, CLASSES = 4;
+
+/** The same examples everywhere. */
+function dataset(examples: number, shape: number[]): TensorDataset {
+  const random = keyedRandom(7);
+  const data = Float32Array.from({ length: examples * FEATURES }, () => 2 * random() - 1);
+  const labels = Int32Array.from({ length: examples }, (_, row) => {
+    const sums = Array.from(
+      { length: CLASSES },
+      (_, part) =>
+        data.subarray(row * FEATURES + part * 4, row * FEATURES + part * 4 + 4).reduce((a, b) =>
+          a + b
+        ),
+    );
+    return sums.indexOf(Math.max(...sums));
+  });
+  return new TensorDataset({
+    data: { values: data, shape: [examples, ...shape] },
+    labels: { values: labels, shape: [examples] },
+  });
+}
+
+function model(kind: Order["model"]): tf.Sequential {
+  const { dense, conv2d, flatten, maxPooling2d, batchNormalization } = tf.layers;
+  if (kind === "cnn") {
+    return tf.sequential({
+      layers: [
+        conv2d({
+          filters: 8,
+          kernelSize: 3,
+          padding: "same",
+          activation: "relu",
+          inputShape: [4, 4, 1],
+        }),
+        maxPooling2d({ poolSize: 2 }),
+        flatten(),
+        dense({ units: CLASSES }),
+      ],
+    });
+  }
+  return tf.sequential({
+    layers: [
+      dense({ units: 32, activation: "relu", inputShape: [FEATURES] }),
+      ...kind === "norm" ? [batchNormalization()] : [],
+      dense({ units: CLASSES }),
+    ],
+  });
+}
+
+const OPTIMIZERS = {
+  sgd: () => sgd(0.05),
+  momentum: () => sgd(0.05, { momentum: 0.9 }),
+  adam: () => adam(0.005),
+  stockAdam: () => tf.train.adam(0.005),
+};
+
+const EXTRAS: Record<NonNullable<Order["with"]>[number], () => CallbackLike> = {
+  clip: () => new GradientClip({ norm: 0.1 }),
+  accumulate: () => new GradientAccumulation(3),
+  average: () => new WeightAverage({ decay: 0.9 }),
+  schedule: () => new LearningRateSchedule(schedules.cosine(0.05)),
+  metrics: () => new Metrics({ accuracy, f1: f1() }),
+  bar: () => new ProgressBar(),
+};
+
+const EVENTS: Record<string, (learner: AnyLearner) => void> = {
+  cancelBatch: () => {
+    throw new CancelBatch("mine");
+  },
+  cancelEpoch: () => {
+    throw new CancelEpoch("mine");
+  },
+  cancelTrain: () => {
+    throw new CancelTrain("mine");
+  },
+  requestBatch: (learner) => void learner.cancel("batch"),
+  requestEpoch: (learner) => void learner.cancel("epoch"),
+  requestTrain: (learner) => void learner.cancel("train", "asked"),
+  pause: (learner) => {
+    learner.pause();
+    setTimeout(() => learner.step(), 150);
+    setTimeout(() => learner.resume(), 300);
+  },
+  nan: (learner) => void (learner.data = tf.fill(learner.data.shape, NaN)),
+  throw: () => {
+    throw new Error("boom");
+  },
+  throwAll: () => {
+    throw new Error("boom");
+  },
+  reject: () => void Promise.reject(new Error("boom")),
+  hang: () => {
+    for (;;);
+  },
+  exit: () => Deno.exit(0),
+  kill: () => Deno.kill(Deno.pid, "SIGKILL"),
+};
+
+const orders = JSON.parse(Deno.args[0]) as Order[];
+const folder = Deno.args[1];
+const world = await mpi({ limit: orders[0].limit });
+const { rank, size } = world;
+const answers: Answer[] = [];
+for (const order of orders) answers.push(await answerTo(order));
+await Deno.writeTextFile(`${folder}/${rank}.json`, JSON.stringify(answers));
+
+async function answerTo(order: Order): Promise<Answer> {
+  await selectBackend({ prefer: order.backend ?? "wasm", quiet: true });
+  const before = tf.memory().numTensors;
+  const { examples = 320, batchSize = 16, epochs = 2, limits } = order;
+  const shape = order.model === "cnn" ? [4, 4, 1] : [FEATURES];
+  const data = dataset(examples, shape);
+  const validationData = dataset(50, shape);
+  const batches: string[] = [];
+  const losses: number[] = [];
+  const chosen = { callbacks: callbacksOf(order, batches, losses) };
+  const learner = new Learner({
+    model: withSeed(rank, () => model(order.model)),
+    optimizer: OPTIMIZERS[order.optimizer ?? "sgd"](),
+    lossFunction: crossEntropy,
+    dataloaders: {
+      train: new DataLoader({ dataset: data, batchSize, shuffle: true }),
+      validation: new DataLoader({ dataset: validationData, batchSize }),
+    },
+    callbacks: [...chosen.callbacks, new DataParallel(world)],
+    seed: rank === 0 ? 42 : undefined,
+  });
+  learner.limits = limits ?? {};
+  const { status, reason } = await learner.train({ epochs });
+  const { metrics } = learner;
+  const layers = learner.model as tf.LayersModel;
+  const weights = layers.getWeights().flatMap((weight) => [...weight.dataSync()]);
+  learner.optimizer.dispose();
+  layers.dispose();
+  data.dispose();
+  validationData.dispose();
+  const tensors = tf.memory().numTensors - before;
+  return { rank, size, status, reason, weights, losses, metrics, batches, tensors };
+}
+
+function callbacksOf(order: Order, batches: string[], losses: number[]): CallbackLike[] {
+  const { event, folder, every = 1 } = order;
+  const isRank1 = rank === 1 % size;
+  /** Rank 1 does what it is told. */
+  const actor: CallbackLike = {
+    beforeBatch(learner) {
+      const acts = isRank1 || event === "throwAll";
+      if (!acts || !event || learner.epoch !== 1 || learner.batchIndex !== 2) return;
+      console.error(`event at ${Date.now()}`);
+      EVENTS[event]?.(learner);
+    },
+  };
+  const observer: CallbackLike = {
+    priority: 50,
+    beforeStep({ epoch, batchIndex }) {
+      if (event !== "cancelLate" || !isRank1 || epoch !== 1 || batchIndex !== 2) return;
+      throw new CancelBatch("late");
+    },
+    afterStep: ({ epoch, batchIndex }) => void batches.push(`${epoch}.${batchIndex}`),
+    afterEpoch: ({ trainLoss }) => void losses.push(trainLoss),
+    afterValidate: ({ validationLoss }) => void losses.push(validationLoss),
+  };
+  const options = { every: { batches: every }, last: 99, resume: "auto", signals: false } as const;
+  return [
+    actor,
+    observer,
+    ...(order.with ?? []).map((name) => EXTRAS[name]()),
+    ...event === "nan" ? [new StopOnNaN()] : [],
+    ...event === "early" ? [new EarlyStopping({ minDelta: 10, patience: 1 })] : [],
+    ...folder ? [new Checkpoint(folder, options)] : [],
+  ];
+}

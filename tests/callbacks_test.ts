@@ -227,6 +227,7 @@ const TABLE: Record<string, Row> = {
     },
     shows: ({ told }) => timeless(told.last),
   }),
+  "LiveFeed": { make: () => new LiveFeed(), reads: true },
   "ProgressBar": row({
     make: () => {
       const texts: string[] = [];
@@ -455,9 +456,9 @@ for (const entry of Object.entries(TABLE)) {
   });
 }
 
-/** The names of all callbacks that can be made. */
+/** The names of all callbacks that can be made; LivePage is LiveFeed and a server, tested as that. */
 function callbackNames(): string[] {
-  const bases: unknown[] = [EpochLogger, LayerStats];
+  const bases: unknown[] = [EpochLogger, LayerStats, LivePage];
   const callbacks = Object.entries<unknown>(trainchart).filter(([, value]) =>
     typeof value === "function" && value.prototype instanceof Callback && !bases.includes(value)
   );

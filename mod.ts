@@ -208,3 +208,7 @@ export { saveWeights } from "./src/io/save_weights.ts";
 export { chartToMermaid, type ChartToMermaidOptions } from "./src/inspect/chart_to_mermaid.ts";
 export { chartToSvg, type ChartToSvgOptions } from "./src/inspect/chart_to_svg.ts";
 export { inspector, type InspectorOptions, type RunInspector } from "./src/inspect/inspector.ts";
+export { replay, type ReplayedStep, ReplayError } from "./src/inspect/replay.ts";
+export { Trace, type TraceOptions } from "./src/callbacks/trace.ts";
+export type { TraceRecord } from "./src/callbacks/traced.ts";
+export type { ChromeTrace, ChromeTraceEvent } from "./src/callbacks/chrome_trace.ts";

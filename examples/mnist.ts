@@ -19,13 +19,12 @@ import {
   selectBackend,
   split,
   subset,
-  TensorDataset,
   tf,
   Timer,
   withSeed,
   writeReport,
 } from "../mod.ts";
-import { type LabelledImages, loadMnist } from "./load_mnist.ts";
+import { datasetOf, loadMnist } from "./load_mnist.ts";
 import { mnistFolder } from "./mnist_folder.ts";
 import { type MnistOptions, parseMnistOptions } from "./mnist_options.ts";
 
@@ -58,21 +57,15 @@ function cnn(): tf.LayersModel {
   });
 }
 
-/** Bytes stay bytes: each batch is scaled to [0, 1] as it is built. */
-function dataset({ images, labels }: LabelledImages) {
-  const data = { ...images, shape: [...images.shape, 1], scale: 1 / 255 };
-  return new TensorDataset({ data, labels });
-}
-
 async function main(options: MnistOptions): Promise<number> {
   const { name: backend } = await selectBackend({ prefer: options.backend as BackendName });
   const files = await loadMnist(options.data ?? await mnistFolder());
   const { batchSize, seed } = options;
-  const all = dataset(files.train);
+  const all = datasetOf(files.train);
   const known = options.limit ? subset(all, { end: options.limit }) : all;
   const held = Math.round(known.length / 12);
   const [train, validation] = split(known, [known.length - held, held], { seed });
-  const test = dataset(files.test);
+  const test = datasetOf(files.test);
 
   const recorder = new Recorder();
   const confusion = new ConfusionMatrix();

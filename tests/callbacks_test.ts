@@ -48,6 +48,7 @@ import {
   TensorBoard,
   tf,
   Timer,
+  Trace,
   type TrainResult,
   TransformBatch,
   WeightAverage,
@@ -199,6 +200,12 @@ const TABLE: Record<string, Row> = {
       work.filter(({ owner }) => /Learner|Timer/.test(owner))
         .map(({ owner, work, calls }) => [owner, work, calls].join()).sort(),
     ],
+  }),
+  "Trace": row({
+    make: () => new Trace({ capacity: 200 }),
+    shows: ({ records }) =>
+      records.filter(({ callback }) => !callback)
+        .map(({ work, epoch, batch, state }) => [work, epoch, batch, state].join()),
   }),
   "LeakGuard": row({
     make: () => {

@@ -65,3 +65,157 @@ for (const ranks of [2, 4]) {
     },
   );
 }
+
+const EVENTS: Order[] = [
+  "cancelBatch",
+  "cancelLate",
+  "cancelEpoch",
+  "cancelTrain",
+  "requestBatch",
+  "requestEpoch",
+  "requestTrain",
+  "pause",
+  "nan",
+  "early",
+].map((event) => ({ event, epochs: 3, examples: 160 }));
+
+testOnMpi(
+  "DataParallel acts on all ranks as one process does when one rank cancels",
+  async (vendor) => {
+    const ranks = 2;
+    const [{ answers: [expected] }, job] = await Promise.all([
+      alone(EVENTS),
+      succeed(vendor, ranks, EVENTS.map((order) => ({ ...order, batchSize: JOINT / ranks }))),
+    ]);
+    for (const [rank, answers] of job.answers.entries()) {
+      for (const [index, { weights, batches, status, reason, losses }] of answers.entries()) {
+        const { event } = EVENTS[index];
+        const single = expected[index];
+        assertEquals([event, rank, status, batches], [event, rank, single.status, single.batches]);
+        assert(difference(weights, single.weights) < 5e-6, `${event}`);
+        assert(difference(losses, single.losses) < 5e-6, `${event}: ${losses} ${single.losses}`);
+        const suffix = rank === 0 && reason && event !== "early" && event !== "requestTrain"
+          ? " (on rank 1)"
+          : "";
+        assertEquals([event, reason], [event, single.reason && single.reason + suffix]);
+      }
+    }
+  },
+);
+
+const TOGETHER: Order[] = [
+  { with: ["clip"] },
+  { with: ["accumulate"], examples: 330 },
+  { with: ["average", "schedule", "metrics"], optimizer: "adam" },
+  { with: ["accumulate", "clip", "average", "metrics"], optimizer: "momentum", examples: 330 },
+  { optimizer: "stockAdam", backend: "cpu" },
+];
+
+testOnMpi(
+  "DataParallel works with clipping, accumulation, averages and schedules",
+  async (vendor) => {
+    const ranks = 2;
+    const [{ answers: [expected] }, job] = await Promise.all([
+      alone(TOGETHER),
+      succeed(vendor, ranks, TOGETHER.map((order) => ({ ...order, batchSize: JOINT / ranks }))),
+    ]);
+    assertSame(job);
+    for (const [index, { weights, metrics, batches }] of job.answers[0].entries()) {
+      const name = JSON.stringify(TOGETHER[index]);
+      assertEquals(batches, expected[index].batches, name);
+      const apart = difference(weights, expected[index].weights);
+      assert(apart < 5e-6, `${name}: weights differ by ${apart}`);
+      const names = Object.keys(expected[index].metrics);
+      assertEquals(Object.keys(metrics), names);
+      for (const metric of names) {
+        assert(
+          Math.abs(metrics[metric] - expected[index].metrics[metric]) < 5e-6,
+          `${name} ${metric}`,
+        );
+      }
+    }
+  },
+);
+
+testOnMpi(
+  "DataParallel shows progress on one rank, and keeps batch normalisation equal",
+  async (vendor) => {
+    const orders: Order[] = [
+      { with: ["bar"], examples: 64, epochs: 1 },
+      { model: "norm", optimizer: "adam", examples: 323 },
+    ];
+    const job = await succeed(vendor, 3, orders);
+    assertSame(job);
+    assertEquals(job.output.match(/train loss/g)?.length, 1, job.output);
+  },
+);
+
+testOnMpi(
+  "DataParallel resumes a checkpoint on as many ranks bit for bit, and on others",
+  async (vendor) => {
+    const folder = await Deno.makeTempDir();
+    const order: Order = {
+      examples: 330,
+      with: ["accumulate", "average"],
+      optimizer: "adam",
+      batchSize: 8,
+      folder: `${folder}/run`,
+    };
+    try {
+      const whole = await succeed(vendor, 2, [{ ...order, folder: undefined, epochs: 3 }]);
+      const failed = await launch(vendor, 2, [{ ...order, epochs: 3, event: "throw" }]);
+      assertEquals(failed.code, 70, failed.output);
+      for await (const { name } of Deno.readDir(order.folder!)) {
+        if (name.includes("error")) await Deno.remove(`${order.folder}/${name}`);
+      }
+      await copy(order.folder!, `${folder}/other`);
+      const resumed = await succeed(vendor, 2, [{ ...order, epochs: 3 }]);
+      assertSame(resumed);
+      const [[{ weights, losses, batches }]] = resumed.answers;
+      // The newest file may not have been written yet.
+      assert(["1.1", "1.2"].includes(batches[0]), batches[0]);
+      assertEquals(weights, whole.answers[0][0].weights);
+      assertEquals(losses, whole.answers[0][0].losses.slice(-losses.length));
+      const other = await succeed(vendor, 3, [{ ...order, epochs: 3, folder: `${folder}/other` }]);
+      assertSame(other);
+      assertEquals(other.answers[0][0].losses.length, losses.length);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
+
+async function copy(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const { name } of Deno.readDir(from)) {
+    await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
+}
+
+/** What goes wrong on rank 1, with what code the job ends, and how long that may take, ms. */
+const DRILLS: [event: string, code: number | undefined, limit: number][] = [
+  ["throw", 70, 3000],
+  ["reject", 70, 3000],
+  ["exit", 76, 3000],
+  ["kill", undefined, 3000],
+  ["hang", 75, 2000 + 3000],
+];
+
+for (const [event, code, limit] of DRILLS) {
+  testOnMpi(`DataParallel ends the whole job when one rank fails: ${event}`, async (vendor) => {
+    const job = await launch(vendor, 2, [{ event, limit: 2000 }]);
+    const began = Number(job.output.match(/event at (\d+)/)?.[1]);
+    assert(job.ended - began < limit, `it took ${job.ended - began} ms\n${job.output}`);
+    assert(job.code !== 0, job.output);
+    if (code !== undefined) assertEquals(job.code, code, job.output);
+    if (code === 70) assertEquals(job.output.match(/Error: boom/g)?.length, 1, job.output);
+    if (code === 75) assert(job.output.includes("rank 1 is still in beforeBatch"), job.output);
+    assertEquals(job.left, []);
+  });
+}
+
+testOnMpi("DataParallel prints an error of all ranks once", async (vendor) => {
+  const { code, output } = await launch(vendor, 2, [{ event: "throwAll", limit: 2000 }]);
+  assertEquals(code, 70, output);
+  assertEquals(output.match(/Error: boom/g)?.length, 1, output);
+});

@@ -91,6 +91,8 @@ export interface Stateful {
   restore?(state: any, learner: AnyLearner): void | Promise<void>;
   /** Whether it only looks on, so that a run may be resumed without it. Default: no. */
   readonly observes?: boolean;
+  /** Whether that differs between processes that train together. Default: no. */
+  readonly differs?: boolean;
   /** Asked by `train()` without `from`, before anything is done: what to go on from, if at all. */
   resumeFrom?(): Promise<RunCheckpoint | undefined>;
   /**

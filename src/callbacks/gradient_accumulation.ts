@@ -39,6 +39,8 @@ interface State {
 export class GradientAccumulation extends Callback {
   /** Before users look at the gradients. */
   override priority: number = PRIORITIES.data;
+  /** Gradients are exchanged only when the window is full. */
+  override readonly differs: boolean = true;
   readonly #window: number;
   #batches = 0;
   #examples = 0;

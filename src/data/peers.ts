@@ -19,4 +19,13 @@ export interface Peers {
    * @returns The mean over all examples, the same bits everywhere; it is the caller's.
    */
   average(gradients: tf.NamedTensorMap, examples: number): tf.NamedTensorMap;
+  /** Hears, when a run begins, how to get what is this process's own of its state. */
+  attach(own: () => unknown): void;
+  /**
+   * Gathers that of all processes, for a checkpoint; the others need not ask for it.
+   *
+   * @returns In the order of their shards; its tensors are the caller's. Nothing where a run has
+   *   nothing of its own: before its first pass and after its last.
+   */
+  collect(): unknown[];
 }

@@ -17,13 +17,13 @@ export interface WebSocketAdapter {
   status: "open" | "closed";
 }
 
-/** A socket of the package `ws`. */
+/** A socket of the package `ws`, or of a browser, which does not terminate. */
 export interface Socket {
   onopen: () => void;
   onclose: () => void;
   onerror: () => void;
   close(): void;
-  terminate(): void;
+  terminate?(): void;
 }
 
 /** Sends to a relay. */

@@ -11,31 +11,32 @@ export interface Bundle {
 }
 
 /**
- * Sends a bundle from rank 0 to all.
+ * Sends a bundle from one process to all.
  *
  * @param world The processes.
- * @param bundle What is sent; only that of rank 0 counts.
- * @returns The bundle of rank 0.
+ * @param bundle What is sent; only that of `root` counts.
+ * @param root Which process.
+ * @returns The bundle of `root`.
  */
-export function broadcastBundle(world: World, bundle?: Bundle): Bundle {
-  if (world.rank === 0) {
+export function broadcastBundle(world: World, bundle?: Bundle, root = 0): Bundle {
+  if (world.rank === root) {
     const { json, tensors } = bundle!;
     const list = [...tensors].map(([name, { dtype, shape, values: { length } }]) => [
       name,
       { dtype, shape, length },
     ]);
-    broadcastText(world, JSON.stringify({ json, list }));
-    for (const { values } of tensors.values()) world.broadcast(values);
+    broadcastText(world, JSON.stringify({ json, list }), root);
+    for (const { values } of tensors.values()) world.broadcast(values, root);
     return bundle!;
   }
-  const { json, list } = JSON.parse(broadcastText(world)) as {
+  const { json, list } = JSON.parse(broadcastText(world, "", root)) as {
     json: unknown;
     list: [string, Omit<HostTensor, "values"> & { length: number }][];
   };
   const tensors = new Map<string, HostTensor>();
   for (const [name, { dtype, shape, length }] of list) {
     const values = new DTYPES[dtype](length);
-    world.broadcast(values);
+    world.broadcast(values, root);
     tensors.set(name, { dtype, shape, values });
   }
   return { json, tensors };

@@ -5,11 +5,14 @@ import type { Peers } from "../data/peers.ts";
 import type { Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
 import { Cancellation } from "../errors.ts";
+import { decodeState } from "../io/decode_state.ts";
+import { encodeState } from "../io/encode_state.ts";
+import type { HostTensor } from "../io/host_tensor.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
 import { average } from "./average.ts";
 import { broadcastLearner } from "./broadcast_learner.ts";
-import { broadcastBundle } from "./bundle.ts";
+import { broadcastBundle, type Bundle } from "./bundle.ts";
 import { fail, needWhile } from "./guard.ts";
 import { Lockstep, STEPS } from "./lockstep.ts";
 import { isForFirst, mute } from "./mute.ts";
@@ -58,6 +61,8 @@ const GRACE = 1000;
 export class DataParallel extends Callback implements Peers {
   /** Before all others: gradients are averaged before they are clipped. */
   override priority: number = Number.MIN_SAFE_INTEGER;
+  /** In the last batch of an epoch, one may have fewer examples than another. */
+  override readonly differs: boolean = true;
   /** Where the run is, as long as there are others. */
   readonly watch: Watch | undefined;
   readonly shard: Shard;
@@ -68,6 +73,7 @@ export class DataParallel extends Callback implements Peers {
   #examples = 0;
   /** How many sums were made since the last batch. */
   #sums = 0;
+  #own: () => unknown = () => undefined;
   /** Counts the tasks of the Learner: a pause is over when there is another. */
   #tasks = 0;
 
@@ -75,7 +81,7 @@ export class DataParallel extends Callback implements Peers {
   constructor(world: World) {
     super();
     this.#world = world;
-    this.#lockstep = new Lockstep(world);
+    this.#lockstep = new Lockstep(world, () => this.#gather());
     this.shard = { index: world.rank, count: world.size };
     if (world.size > 1) this.watch = (work, callback) => this.#watch(work, callback !== undefined);
   }
@@ -146,13 +152,12 @@ export class DataParallel extends Callback implements Peers {
   /** Averages the gradients. */
   override beforeStep(learner: AnyLearner): void {
     if (this.#world.size === 1) return;
-    this.#examples += learner.batchSize;
-    const { gradients, batchIndex } = learner;
-    const mean = this.#average(STEPS.exchange(batchIndex), gradients, this.#examples);
-    if (mean && Object.keys(mean).length > 0) {
-      learner.gradients = mean;
-      this.#examples = 0;
-    }
+    const { gradients, batchIndex, batchSize } = learner;
+    const examples = this.#examples + batchSize;
+    const mean = this.#average(STEPS.exchange(batchIndex), gradients, examples);
+    const exchanged = mean && Object.keys(mean).length > 0;
+    this.#examples = exchanged ? 0 : examples;
+    if (exchanged) learner.gradients = mean;
   }
 
   /** Ends the job, unless the process does so by itself before. */
@@ -160,6 +165,28 @@ export class DataParallel extends Callback implements Peers {
     if (this.#world.size === 1) return;
     const [{ error }] = learner.failures;
     setTimeout(() => fail(this.#world, error), GRACE);
+  }
+
+  attach(own: () => unknown): void {
+    this.#own = own;
+  }
+
+  collect(): unknown[] {
+    const snapshot = this.#learner.actor!.getSnapshot();
+    // Outside of these, the others may have come to the end, and would not answer.
+    const within = snapshot.matches("train") || snapshot.matches("test");
+    const reports = within && this.#lockstep.meet(this.#learner, STEPS.collect());
+    return reports ? this.#gather() : [];
+  }
+
+  /** What each has of its own. */
+  #gather(): unknown[] {
+    const { rank, size } = this.#world;
+    const own = encodeOwn(this.#own());
+    return Array.from({ length: size }, (_, root) => {
+      const { json, tensors } = broadcastBundle(this.#world, own, root);
+      return rank === 0 ? decodeState(json, tensors) : undefined;
+    });
   }
 
   sum(values: Float64Array): void {
@@ -259,4 +286,20 @@ export class DataParallel extends Callback implements Peers {
       }
     }
   }
+}
+
+/** As plain numbers, read at once: the others wait. */
+function encodeOwn(own: unknown): Bundle {
+  const tensors = new Map<string, tf.Tensor | HostTensor>();
+  const json = encodeState(own, "own", tensors);
+  const values = new Map<string, HostTensor>();
+  for (const [name, tensor] of tensors) {
+    values.set(
+      name,
+      tensor instanceof tf.Tensor
+        ? { dtype: "F32", shape: tensor.shape, values: tensor.dataSync<"float32">() }
+        : tensor,
+    );
+  }
+  return { json, tensors: values };
 }

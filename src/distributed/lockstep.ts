@@ -36,6 +36,8 @@ export const STEPS = {
   exchange: (batch: number) => 8 * batch + 2,
   /** Before the weights are updated. */
   update: (batch: number) => 8 * batch + 3,
+  /** At any time, by a process that gathers what the others have; they go on as before. */
+  collect: () => -2,
   /** After the last batch; numbers are added up from here on. */
   end: (count = 0) => 2 ** 40 + count,
 };
@@ -55,9 +57,12 @@ export class Lockstep {
   #pass = 0;
   #request: { code: number; reason?: string } | undefined;
   #obeying = false;
+  readonly #serve: () => void;
 
-  constructor(world: World) {
+  /** Calls `serve` whenever another process gathers something. */
+  constructor(world: World, serve: () => void) {
     this.#world = world;
+    this.#serve = serve;
   }
 
   /** Begins a run. */
@@ -93,6 +98,11 @@ export class Lockstep {
       const request = this.#request?.code ?? 0;
       const own = { pass: this.#pass, step, cancel, request, examples: 0, elements: 0, ...more };
       const reports = decodeReports(this.#world.gather(encodeReport(own)));
+      if (reports.some(({ step }) => step === STEPS.collect())) {
+        if (step === STEPS.collect()) return reports;
+        this.#serve();
+        continue;
+      }
       const front = reports.reduce((first, next) => isAhead(next, first) ? next : first);
       const behind = reports.some((report) => isAhead(front, report));
       if (!behind) return reports;

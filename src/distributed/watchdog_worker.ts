@@ -18,7 +18,12 @@ const PATIENCE = 1000;
 const GRACE = 1000;
 
 const { words, limit, rank, library } = workerData as WatchdogOrders;
-const { call, handles } = openMpi(library);
+const { vendor, handles } = openMpi(library);
+const handle = vendor === "Open MPI" ? "pointer" : "i32";
+// On a thread of its own, since it does not return where the launcher cannot be reached.
+const { MPI_Abort } = Deno.dlopen(library, {
+  MPI_Abort: { parameters: [handle, "i32"], result: "i32", nonblocking: true },
+}).symbols;
 const names = new Map<number, string>();
 let beats = 0;
 let idle = 0;
@@ -38,7 +43,7 @@ const timer = setInterval(() => {
       `${names.get(work)}`,
   );
   setTimeout(exitAlone, GRACE);
-  call.MPI_Abort(handles.world, EXIT.hung);
+  void MPI_Abort(handles.world as never, EXIT.hung);
 }, INTERVAL);
 
 /** Where the launcher cannot be reached, nobody else ends this process. */

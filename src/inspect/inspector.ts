@@ -130,7 +130,7 @@ class Inspection implements RunInspector {
   }
 
   async #open(): Promise<Channel | undefined> {
-    const { url, iframe } = this.#options;
+    const { url = "ws://localhost:8080" } = this.#options;
     const ends = {
       opened: (observer: { next(event: unknown): void }) => {
         this.#observer = observer;
@@ -143,12 +143,10 @@ class Inspection implements RunInspector {
     try {
       if (!("document" in globalThis)) {
         const { openRelay } = await import("./relay.ts");
-        return openRelay(url ?? "ws://localhost:8080", ends);
+        return openRelay(url, ends);
       }
-      const { createBrowserInspector } = await import("../deps/stately_inspect.ts");
-      const { inspect, stop } = createBrowserInspector({ iframe, ...url ? { url } : {} });
-      ends.opened(inspect);
-      return { close: async () => (await undefined, stop()) };
+      const { openWindow } = await import("./inspector_window.ts");
+      return openWindow(this.#options, ends);
     } catch (error) {
       console.warn("Cannot inspect the run, which goes on:", error);
     }

@@ -50,7 +50,7 @@ export function openRelay(url: string, { opened, lost }: Ends): Channel {
     closing = true;
     if (retry !== undefined) return clearTimeout(retry);
     if (adapter.status === "open") hangUp(adapter.ws);
-    const late = unref(setTimeout(() => adapter.ws.terminate(), GRACE));
+    const late = unref(setTimeout(() => adapter.ws.terminate?.(), GRACE));
     await ended.promise;
     clearTimeout(late);
   }

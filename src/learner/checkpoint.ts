@@ -4,7 +4,8 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { nameOf } from "../callbacks/callback.ts";
+import { type CallbackLike, nameOf } from "../callbacks/callback.ts";
+import { type Shard, WHOLE } from "../data/shard.ts";
 import { decodeState } from "../io/decode_state.ts";
 import { encodeState } from "../io/encode_state.ts";
 import type { HostTensor } from "../io/host_tensor.ts";
@@ -13,6 +14,7 @@ import { CHECKPOINT_FORMAT, type RunCheckpoint } from "../io/run_checkpoint.ts";
 import { StorageError } from "../io/storage_error.ts";
 import { toTensor } from "../io/to_tensor.ts";
 import { VERSION } from "../version.ts";
+import type { RunningMeanState } from "../metrics/running_mean.ts";
 import type { Learner } from "./learner.ts";
 import { disposeTensors } from "./nested.ts";
 import { allVariables, isBuilt } from "./model.ts";
@@ -40,20 +42,49 @@ interface State {
   readonly fields: Pick<AnyLearner, typeof FIELDS[number]>;
   readonly learningRate: number | undefined;
   readonly optimizer: OptimizerState;
-  readonly callbacks: readonly SavedCallback[];
+  readonly callbacks: readonly CallbackState[];
+  /** Of each process. */
+  readonly own?: readonly OwnState[];
 }
 
-interface SavedCallback {
+interface CallbackState {
   readonly name: string;
   readonly state: unknown;
   /** Whether the run goes on without it as well. */
   readonly observes: boolean;
 }
 
+/** What differs between processes that train together. */
+interface OwnState {
+  readonly mean: RunningMeanState;
+  readonly callbacks: readonly CallbackState[];
+}
+
+/** What is this process's own; its tensors stay the run's. */
+export function ownState(learner: AnyLearner, run: Run): OwnState {
+  return {
+    mean: run.mean.state(),
+    callbacks: statesOf(learner, ({ differs }) => differs === true),
+  };
+}
+
+function statesOf(
+  { callbacks }: AnyLearner,
+  which: (callback: CallbackLike) => boolean = () => true,
+): CallbackState[] {
+  return callbacks.filter((callback) => callback.state && which(callback))
+    .map((callback) => ({
+      name: nameOf(callback),
+      state: callback.state!(),
+      observes: callback.observes === true,
+    }));
+}
+
 /** Takes everything at once; only then waits for the device. */
 export async function takeCheckpoint(learner: AnyLearner, run: Run): Promise<RunCheckpoint> {
   const tensors = new Map<string, tf.Tensor | HostTensor>();
   const optimizer = readOptimizer(learner.optimizer);
+  const own = learner.peers?.collect() as OwnState[] | undefined;
   let reading;
   let state;
   try {
@@ -62,11 +93,8 @@ export async function takeCheckpoint(learner: AnyLearner, run: Run): Promise<Run
       fields: Object.fromEntries(FIELDS.map((name) => [name, learner[name]])) as State["fields"],
       learningRate: (learner.optimizer as { learningRate?: number }).learningRate,
       optimizer,
-      callbacks: learner.callbacks.filter((callback) => callback.state).map((callback) => ({
-        name: nameOf(callback),
-        state: callback.state!(),
-        observes: callback.observes === true,
-      })),
+      callbacks: statesOf(learner),
+      ...own && { own },
     };
     state = encodeState(whole, "state", tensors);
     for (const variable of allVariables(learner.model)) {
@@ -75,6 +103,7 @@ export async function takeCheckpoint(learner: AnyLearner, run: Run): Promise<Run
     reading = readTensors(tensors);
   } finally {
     tf.dispose(optimizer.slots ?? {});
+    disposeTensors(own);
   }
   const { epoch, phase, seed } = learner;
   const { context } = run.pump.actor.getSnapshot();
@@ -121,13 +150,31 @@ export async function restoreCheckpoint(
   if (state.learningRate !== undefined) learner.learningRate = state.learningRate;
   // By name: what else is in a file has no business on the Learner.
   for (const name of FIELDS) Object.assign(learner, { [name]: state.fields[name] });
+  const shard = learner.peers?.shard ?? WHOLE;
+  const own = takeOwn(state, shard);
   const left = [...learner.callbacks];
+  const different = [...own?.callbacks ?? []];
   for (const saved of state.callbacks) {
-    const index = left.findIndex((other) => nameOf(other) === saved.name);
-    if (index < 0) disposeTensors(saved.state);
-    else await left.splice(index, 1)[0].restore?.(saved.state, learner);
+    const index = different.findIndex(({ name }) => name === saved.name);
+    const [mine] = index < 0 ? [saved] : different.splice(index, 1);
+    if (mine !== saved) disposeTensors(saved.state);
+    const place = left.findIndex((other) => nameOf(other) === saved.name);
+    if (place < 0) disposeTensors(mine.state);
+    else await left.splice(place, 1)[0].restore?.(mine.state, learner);
   }
-  return state.run;
+  if (!own) return state.run;
+  disposeTensors(state.run.mean);
+  const { batch } = state.run;
+  // All but the one that took the checkpoint had counted the loss of the batch at hand.
+  const computed = shard.index === 0 && batch?.computed === true;
+  return { ...state.run, mean: own.mean, batch: batch && { ...batch, computed } };
+}
+
+/** Where there are as many processes as there were, each takes its own again. */
+function takeOwn({ own = [] }: State, { index, count }: Shard): OwnState | undefined {
+  const mine = own.length === count ? own[index] : undefined;
+  disposeTensors(own.filter((other) => other !== mine));
+  return mine;
 }
 
 /** A sequential model that was given an input shape is built at its first use, or now. */

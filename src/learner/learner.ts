@@ -14,7 +14,7 @@ import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.t
 import type { Model } from "./model.ts";
 import { type ModelSummary, summarize } from "./summary.ts";
 import { type Failure, joinOutputs, Run, type RunState } from "./run.ts";
-import { restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
+import { ownState, restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
 import { loadCheckpoint } from "../io/load_checkpoint.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import { Slots } from "./slots.ts";
@@ -506,6 +506,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     });
     this.#run = run;
     this.#running = true;
+    this.peers?.attach(() => ownState(this.#self, run));
     const abort = () => this.cancel("train", describeReason(signal!.reason));
     try {
       if (from) await run.restore(from);

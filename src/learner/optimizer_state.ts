@@ -7,7 +7,7 @@
 import { setMomentum } from "../callbacks/momentum.ts";
 import { tf } from "../deps/tfjs.ts";
 import { disposeTensors } from "./nested.ts";
-import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 
 /** How TensorFlow.js keeps a slot of a variable. */
 interface StockSlot {
@@ -32,7 +32,7 @@ export function readOptimizer(optimizer: tf.Optimizer): OptimizerState {
   const { iterations } = optimizer;
   const { momentum: own, beta1 } = optimizer as { momentum?: number; beta1?: number };
   const momentum = own ?? beta1;
-  if (hasSlots(optimizer)) return { slots: optimizer.state(), iterations, momentum };
+  if (optimizer instanceof SlotOptimizer) return { slots: optimizer.state(), iterations, momentum };
   const fields: Record<string, tf.Tensor | [string, tf.Tensor][]> = {};
   for (const [field, value] of Object.entries(optimizer)) {
     if (value instanceof tf.Variable) fields[field] = value;
@@ -54,7 +54,7 @@ export function restoreOptimizer(
   rename: (name: string) => string,
 ): void {
   if (momentum !== undefined) setMomentum(optimizer, momentum);
-  if (hasSlots(optimizer)) {
+  if (optimizer instanceof SlotOptimizer) {
     optimizer.restore(slots ?? {});
     return tf.dispose(slots ?? {});
   }
@@ -78,12 +78,6 @@ export function restoreOptimizer(
       });
     }
   }
-}
-
-/** Not `instanceof`: TensorFlow.js takes any optimizer for an instance of any of its subclasses. */
-function hasSlots(optimizer: tf.Optimizer): optimizer is SlotOptimizer {
-  const { state, restore } = optimizer as Partial<SlotOptimizer>;
-  return typeof state === "function" && typeof restore === "function";
 }
 
 function isSlots(value: unknown): value is StockSlot[] {

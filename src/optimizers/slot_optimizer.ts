@@ -44,6 +44,11 @@ interface Memory {
  * same formula is composed of tfjs operations.
  */
 export abstract class SlotOptimizer extends tf.Optimizer {
+  /** Whether a value is one: TensorFlow.js would take any optimizer for an instance of any class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return Function.prototype[Symbol.hasInstance].call(this, value);
+  }
+
   /** The names of the slots of each variable. */
   protected abstract readonly slotNames: string[];
   /** The name of the fused kernel. */

@@ -17,6 +17,15 @@ const WIDTH = 600;
 /** From this ratio of largest to smallest value on, the scale is logarithmic. */
 const WIDE = 30;
 const FADED = "#b6c0ca";
+const BEST = "best so far";
+const NONE = "no value";
+/** What is drawn, each in its colour. */
+const KINDS: Readonly<Record<string, string>> = {
+  completed: COLORS[0],
+  stopped: FADED,
+  [NONE]: COLORS[7],
+  [BEST]: COLORS[1],
+};
 
 /** Draws a search: the value of each trial, the best until then, and the way there. */
 export function progressPlot(
@@ -24,7 +33,7 @@ export function progressPlot(
   { name, mode }: { name: string; mode: "min" | "max" },
 ): Picture {
   const ended = trials.toSorted((a, b) => a.order - b.order);
-  const finite = ended.filter(({ value }) => Number.isFinite(value));
+  const finite = ended.filter((point) => kindOf(point) !== NONE);
   const better = mode === "min" ? Math.min : Math.max;
   let best = mode === "min" ? Infinity : -Infinity;
   const steps = finite.filter(({ status }) => status === "completed").map(({ order, value }) => {
@@ -43,6 +52,10 @@ export function progressPlot(
   });
 }
 
+function kindOf({ status, value }: ProgressPoint): string {
+  return status === "failed" || !Number.isFinite(value) ? NONE : status;
+}
+
 function values(
   ended: readonly ProgressPoint[],
   finite: readonly ProgressPoint[],
@@ -57,31 +70,32 @@ function values(
     scale: { domain: [0.5, ended.length + 0.5], nice: false },
   };
   const y = vertical(finite.map(({ value }) => value));
-  const kinds = ["completed", "stopped", "failed", "best so far"];
+  const points = ended.map((point) => ({ ...point, kind: kindOf(point) }));
+  const kinds = Object.keys(KINDS).filter((name) =>
+    name === BEST || points.some(({ kind }) => kind === name)
+  );
   const kind = {
     field: "kind",
     type: "nominal",
-    scale: { domain: kinds, range: [COLORS[0], FADED, COLORS[7], COLORS[1]] },
+    scale: { domain: kinds, range: kinds.map((name) => KINDS[name]) },
   };
-  const points = finite.map(({ order, value, status }) => ({ order, value, kind: status }));
-  const failed = ended.filter(({ value }) => !Number.isFinite(value));
   return {
     title: name + (isLog(y) ? " (logarithmic)" : ""),
     width: WIDTH,
     height: 220,
     layer: [
       {
-        data: { values: steps.map((step) => ({ ...step, kind: "best so far" })) },
+        data: { values: steps.map((step) => ({ ...step, kind: BEST })) },
         mark: { type: "line", interpolate: "step-after", strokeWidth: 2 },
         encoding: { x, y, color: kind },
       },
       {
-        data: { values: points },
+        data: { values: points.filter(({ kind }) => kind !== NONE) },
         mark: { type: "point", filled: true, size: 42, opacity: 1 },
         encoding: { x, y, color: kind },
       },
       {
-        data: { values: failed.map(({ order }) => ({ order, kind: "failed" })) },
+        data: { values: points.filter(({ kind }) => kind === NONE) },
         mark: { type: "point", shape: "cross", angle: 45, size: 50, filled: true },
         encoding: { x, y: { value: 214 }, color: kind },
       },

@@ -15,8 +15,12 @@ Deno.test("LearningRateFinder.find() sweeps, and puts weights and optimizer back
       { ...hooks("display"), priority: PRIORITIES.display },
     ], { optimizer });
     await learner.train();
-    const memory = async () =>
-      (await optimizer.getWeights()).map(({ name, tensor }) => [name, [...tensor.dataSync()]]);
+    const memory = async () => {
+      const weights = await optimizer.getWeights();
+      const numbers = weights.map(({ name, tensor }) => [name, [...tensor.dataSync()]]);
+      for (const { tensor } of weights) if (!(tensor instanceof tf.Variable)) tensor.dispose();
+      return numbers;
+    };
     const was = tf.tidy(() => numbersOf(model));
     const remembered = await memory();
     const { callbacks, dataloaders } = learner;

@@ -194,8 +194,8 @@ Deno.test("ProgressBar writes the row of an epoch that was cut before its valida
   await learner.train({ from });
   const [header, row, test] = text.trim().split("\n").map((line) => line.trim());
   assert(header.startsWith("epoch") && row.startsWith("1 ") && test.startsWith("test:"), text);
-  whole.dispose();
   dispose();
+  whole.dispose();
 });
 
 Deno.test("a run may be resumed without those who only look on", async () => {
@@ -206,8 +206,8 @@ Deno.test("a run may be resumed without those who only look on", async () => {
   const alone = tiny();
   await alone.learner.train({ from: cut.checkpoints[1] });
   assertEquals(numbersOf(alone.model), numbersOf(whole.model));
-  whole.dispose();
   alone.dispose();
+  whole.dispose();
   assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
 });
 

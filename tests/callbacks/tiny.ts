@@ -1,3 +1,4 @@
+import { assertLessOrEqual } from "@std/assert";
 import { crossEntropy, Learner, meanSquaredError, sgd, tf, withSeed } from "../../mod.ts";
 import type { CallbackLike, LearnerOptions } from "../../mod.ts";
 
@@ -40,6 +41,7 @@ export interface TinyOptions extends Partial<LearnerOptions> {
 export interface Tiny {
   learner: Learner;
   model: tf.LayersModel;
+  /** Disposes all of it; then no tensor may be left that was not there before. */
   dispose(): void;
 }
 
@@ -49,6 +51,7 @@ export function tiny(
   options: TinyOptions = {},
 ): Tiny {
   const { layers, images, classes, ...rest } = options;
+  const { numTensors } = tf.memory();
   const batch = images ? collage : classes ? classified : line;
   const model = withSeed(1, () =>
     tf.sequential({
@@ -77,6 +80,7 @@ export function tiny(
       model.dispose();
       optimizer.dispose();
       tf.dispose([train, validation, test]);
+      assertLessOrEqual(tf.memory().numTensors, numTensors, "tensors are left");
     },
   };
 }

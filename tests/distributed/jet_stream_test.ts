@@ -48,6 +48,7 @@ test("a killed worker, a killed driver and a server restart lose nothing, repeat
 
   await script.until("end", 4);
   await driver.kill();
+  await Deno.remove(`${script.folder}/out`, { recursive: true }); // the next one is elsewhere
   await script.until("end", 6);
   await server.stop();
   await server.start();
@@ -75,6 +76,33 @@ test("a worker that is deaf for a while keeps its trial", async () => {
   const { code, errors } = await run.result();
   assertEquals(code, 0, errors);
   assertEquals(script.trace().map(({ what }) => what), ["begin", "end"]);
+});
+
+test("a worker gives its trial back on Ctrl-C", async () => {
+  await using server = await NatsServer.start();
+  await using script = new SweepScript({ trials: 1, wait: 3000, silence: 60 });
+  const run = script.spawn("--nats", server.url, "--workers", "0");
+  const worker = script.spawn("--nats", server.url, "--worker");
+  await script.until("begin", 1);
+  worker.interrupt();
+  assertEquals((await worker.result()).code, 130);
+  script.spawn("--nats", server.url, "--worker");
+  assertEquals((await run.result()).code, 0);
+  assertEquals(script.trace().map(({ what }) => what), ["begin", "begin", "end"]);
+});
+
+test("a trial of which three workers die is recorded as failed", async () => {
+  await using server = await NatsServer.start();
+  await using script = new SweepScript({
+    ...{ trials: 3, wait: 50, silence: 0.5 },
+    ...{ suicide: 0, stubborn: true },
+  });
+  const { code, errors } = await script.spawn("--nats", server.url, "--workers", "1").result();
+  assertEquals(code, 0, errors);
+  const begun = script.trace().filter(({ what, trial }) => what === "begin" && trial === 0);
+  assertEquals(begun.length, 3);
+  const { status, error } = script.records().find(({ trial }) => trial === 0)!;
+  assertEquals([status, error], ["failed", "no worker lived to its end, at attempt 3"]);
 });
 
 test("the driver stops trials early on other machines, as successive halving says", async () => {
@@ -126,5 +154,12 @@ test("user, password and certificates are passed through", async () => {
   const distrusted = await outcome({ servers, user: "sweeper", pass: "s3cret" });
   assertEquals(distrusted.code, 1);
   assertMatch(distrusted.errors, /Cannot sweep as a NATS server must answer .*certificate/i);
+
+  await using strict = await NatsServer.start([...secured, "--tlsverify", "--tlscacert", cert]);
+  const own = {
+    servers: `127.0.0.1:${strict.port}`,
+    tls: { ...tls, certFile: cert, keyFile: key },
+  };
+  assertEquals((await outcome(own)).code, 0, "the server knows who it is");
   await Deno.remove(folder, { recursive: true });
 });

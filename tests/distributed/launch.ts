@@ -7,8 +7,10 @@ export type Vendor = "openmpi" | "mpich";
 export interface Job {
   readonly code: number;
   readonly output: string;
-  /** How long it took, ms. */
-  readonly time: number;
+  /** When it ended, ms since the epoch. */
+  readonly ended: number;
+  /** The processes that are left. */
+  readonly left: string[];
   /** What each rank has written down; for each order one. */
   readonly answers: Answer[][];
 }
@@ -43,28 +45,47 @@ export async function launch(
   vendor: Vendor | undefined,
   ranks: number,
   orders: Order[],
-  { launcher = [], env = {} }: { launcher?: string[]; env?: Record<string, string> } = {},
+  { prefix = [], launcher = [], env = {} }: {
+    prefix?: string[];
+    launcher?: string[];
+    env?: Record<string, string>;
+  } = {},
 ): Promise<Job> {
   const folder = await Deno.makeTempDir();
   const program = [Deno.execPath(), "run", "-A", worker, JSON.stringify(orders), folder];
   const mpirun = vendor ? [`mpirun.${vendor}`, ...launcher, "-n", `${ranks}`] : [];
-  const [command, ...args] = [...mpirun, ...program];
-  const began = performance.now();
+  const command = [...prefix, ...mpirun, ...program];
   try {
     const { code, stdout, stderr } = await new Deno.Command("timeout", {
-      args: ["-k", "5", "60", command, ...args],
+      args: ["-k", "5", "60", ...command],
       env: { ...ENVIRONMENT, ...env },
     }).output();
     const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
-    const time = performance.now() - began;
-    if (code !== 0) return { code, output, time, answers: [] };
+    const ended = Date.now();
+    const left = await processesOf(folder);
+    if (code !== 0) return { code, output, ended, left, answers: [] };
     const answers = Array.from(
       { length: ranks },
       (_, rank) => JSON.parse(Deno.readTextFileSync(`${folder}/${rank}.json`)),
     );
-    return { code, output, time, answers };
+    return { code, output, ended, left, answers };
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The processes whose command names a folder; those that are going get a moment to do so. */
+async function processesOf(folder: string): Promise<string[]> {
+  for (let tries = 0;; tries++) {
+    const left = Array.from(Deno.readDirSync("/proc"), ({ name }) => name).filter((name) => {
+      try {
+        return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(folder);
+      } catch {
+        return false; // not a process, or gone meanwhile
+      }
+    });
+    if (left.length === 0 || tries === 20) return left;
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

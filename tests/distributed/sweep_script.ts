@@ -103,6 +103,11 @@ export class Running {
     await this.#child.status;
   }
 
+  /** What Ctrl-C does. */
+  interrupt(): void {
+    this.#child.kill("SIGINT");
+  }
+
   /** Waits for its end. */
   async result(): Promise<{ code: number; output: string; errors: string }> {
     const { code } = await this.#child.status;

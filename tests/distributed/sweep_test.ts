@@ -16,6 +16,7 @@ import {
   uniform,
 } from "../../distributed.ts";
 import { keyedRandom, selectBackend, tf } from "../../mod.ts";
+import { connectOptions } from "../../src/distributed/sweep/nats_options.ts";
 import { tiny } from "../callbacks/tiny.ts";
 import { canRun } from "./nats_server.ts";
 import { SweepScript } from "./sweep_script.ts";
@@ -78,6 +79,19 @@ Deno.test("dimensions refuse bounds and values that cannot be", () => {
   assertThrows(() => choice([]), RangeError, "there must be values");
   assertThrows(() => choice([1, 1]), RangeError, "none of them twice");
   assertThrows(() => choice([NaN]), TypeError, "must be finite numbers");
+});
+
+Deno.test("connectOptions() takes apart who one is, and where", () => {
+  const tls = { host: "h" };
+  const cases: [Parameters<typeof connectOptions>[0], unknown][] = [
+    [{ servers: "h" }, { servers: ["h"] }],
+    [{ servers: ["nats://h:1", "nats://i:2"] }, { servers: ["h:1", "i:2"] }],
+    [{ servers: "nats://t%2Fk@h:1" }, { servers: ["h:1"], token: "t/k" }],
+    [{ servers: "tls://u:p%40@h:1" }, { servers: ["h:1"], user: "u", pass: "p@", tls }],
+    [{ servers: "nats://u:p@h", token: "t" }, { servers: ["h"], token: "t" }],
+    [{ servers: "h", tls: { ca: "-" } }, { servers: ["h"], tls: { ca: "-", ...tls } }],
+  ];
+  for (const [given, expected] of cases) assertEquals(connectOptions(given), expected);
 });
 
 test("sweep() refuses options that cannot work, before any work", async () => {

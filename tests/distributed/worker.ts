@@ -154,6 +154,9 @@ const EVENTS: Record<string, (learner: AnyLearner) => void> = {
   throw: () => {
     throw new Error("boom");
   },
+  throwAll: () => {
+    throw new Error("boom");
+  },
   reject: () => void Promise.reject(new Error("boom")),
   hang: () => {
     for (;;);
@@ -210,9 +213,10 @@ function callbacksOf(order: Order, batches: string[], losses: number[]): Callbac
   /** Rank 1 does what it is told. */
   const actor: CallbackLike = {
     beforeBatch(learner) {
-      if (isRank1 && learner.epoch === 1 && learner.batchIndex === 2) {
-        EVENTS[event ?? ""]?.(learner);
-      }
+      const acts = isRank1 || event === "throwAll";
+      if (!acts || !event || learner.epoch !== 1 || learner.batchIndex !== 2) return;
+      console.error(`event at ${Date.now()}`);
+      EVENTS[event]?.(learner);
     },
   };
   const observer: CallbackLike = {

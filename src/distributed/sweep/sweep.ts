@@ -74,7 +74,7 @@ export async function sweep<const S extends Space>(
   // A worker of a later sweep of this script: what it may need of this one is in the journal.
   if (called !== undefined) return result();
 
-  const progress = () => terminal.draw(progressOf(ledger, result()));
+  const progress = (news = "") => terminal.draw(progressOf(ledger, result()) + news);
   const pool = await poolOf(work, whole, settings, number);
   progress();
   if (nats || !ledger.done) {
@@ -83,6 +83,7 @@ export async function sweep<const S extends Space>(
       done: () => ledger.done,
       reported(job, { epochs, value, atRung }) {
         ledger.report(job.trial, epochs, value);
+        progress(`, trial ${job.trial} after ${epochs} of ${job.epochs} epochs: ${short(value)}`);
         return atRung ? ledger.verdict(job.trial) : "continue";
       },
       async ended(record) {

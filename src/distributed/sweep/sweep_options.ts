@@ -37,9 +37,9 @@ export interface SweepOptions<S extends Space = Space> {
    */
   folder?: string;
   /**
-   * How many processes work on this machine, an integer >= 0. Default: half as many as it has
-   * cores; on the command line, `--workers N`. With 0 and no server, trials run one after another
-   * in this process.
+   * How many processes work on this machine, an integer >= 0. Default: as many as it has cores; on
+   * the command line, `--workers N`. With 0 and no server, trials run one after another in this
+   * process.
    */
   workers?: number;
   /**
@@ -95,7 +95,7 @@ export function wholeOptions(options: SweepOptions): WholeOptions {
     worker: false,
     ...options,
     ...told.worker && { worker: true },
-    workers: told.workers ?? options.workers ?? Math.ceil(navigator.hardwareConcurrency / 2),
+    workers: told.workers ?? options.workers ?? navigator.hardwareConcurrency,
     folder,
     nats,
   };

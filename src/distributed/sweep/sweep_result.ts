@@ -65,7 +65,9 @@ export class SweepResult<Parameters = AnyParameters> {
   parallelPlot(): Picture {
     const { monitor: name, mode } = this;
     const dimensions = Object.entries(this.#space);
-    const shown = this.trials.filter(({ value }) => Number.isFinite(value));
+    const shown = this.trials.filter(({ value, status }) =>
+      Number.isFinite(value) && status !== "failed"
+    );
     const scale = valueScale(shown.map(({ value }) => value));
     const axes = dimensions.map(([name, dimension]) => ({ name, ticks: ticksOf(dimension) }));
     const lines = shown.map(({ parameters, value, status }) => ({
@@ -156,11 +158,23 @@ const TICKS = 5;
 /** From this ratio of largest to smallest value on, their axis is logarithmic. */
 const WIDE = 30;
 
+/** How near to an end, as a share of the axis, there is no room for another mark. */
+const NEAR = 0.06;
+
 function ticksOf(dimension: Dimension): { place: number; label: string }[] {
-  return dimension.grid(TICKS).map((value) => ({
-    place: dimension.placeOf(value),
-    label: short(value, 3),
-  }));
+  const powers = dimension.description.kind === "logUniform" ? powersOn(dimension) : [];
+  const values = powers.length > 0
+    ? [0, 1].map(dimension.at).concat(powers)
+    : dimension.grid(TICKS);
+  return values.map((value) => ({ place: dimension.placeOf(value), label: short(value, 3) }));
+}
+
+/** The powers of ten on a logarithmic axis, but those that are nearly at its ends. */
+function powersOn(dimension: Dimension): number[] {
+  const [from, to] = [NEAR, 1 - NEAR].map((place) => Math.log10(Number(dimension.at(place))));
+  const first = Math.ceil(from);
+  const count = Math.max(0, Math.floor(to) - first + 1);
+  return Array.from({ length: count }, (_, index) => 10 ** (first + index));
 }
 
 /** An axis for the values themselves, unless they are all the same. */

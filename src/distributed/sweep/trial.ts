@@ -22,6 +22,41 @@ export interface TrialHost {
  * training; a trial that goes on later takes up the training where it was left.
  *
  * Without a Learner, call {@linkcode Trial.report}.
+ *
+ * @example
+ * ```ts
+ * import { Learner, meanSquaredError, sgd, tf } from "@trainchart/trainchart";
+ * import { logUniform, sweep } from "@trainchart/trainchart/distributed";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const { best } = await sweep({
+ *   space: { rate: logUniform(1e-3, 1) },
+ *   async objective(trial) {
+ *     const model = tf.sequential({
+ *       layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "zeros" })],
+ *     });
+ *     const learner = new Learner({
+ *       model,
+ *       optimizer: sgd(trial.parameters.rate),
+ *       lossFunction: meanSquaredError,
+ *       dataloaders: { train: [[tf.ones([1, 1]), tf.ones([1, 1])]] },
+ *       callbacks: [trial],
+ *     });
+ *     const result = await learner.train({ epochs: trial.epochs });
+ *     model.dispose();
+ *     return result;
+ *   },
+ *   algorithm: "hyperband",
+ *   epochs: 3,
+ *   monitor: "train.loss",
+ *   workers: 0,
+ *   folder,
+ *   write: () => {},
+ * });
+ * assertEquals(best?.reports.length, 3);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export class Trial<Parameters = AnyParameters> extends Callback {
   /** After whatever changes what it reports or saves. */

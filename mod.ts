@@ -204,6 +204,15 @@ export { fileHandler } from "./src/io/file_handler.ts";
 export { loadWeights, type LoadWeightsOptions } from "./src/io/load_weights.ts";
 export { saveWeights } from "./src/io/save_weights.ts";
 
+// Seeing and steering a run
+export {
+  LiveFeed,
+  type LiveFeedOptions,
+  type LiveSeat,
+  type LiveViewer,
+} from "./src/inspect/live_feed.ts";
+export { LivePage, type LivePageOptions } from "./src/inspect/live_page.ts";
+
 // Seeing the machine
 export { chartToMermaid, type ChartToMermaidOptions } from "./src/inspect/chart_to_mermaid.ts";
 export { chartToSvg, type ChartToSvgOptions } from "./src/inspect/chart_to_svg.ts";

@@ -32,6 +32,7 @@ import {
   LearningRateFinder,
   LearningRateSchedule,
   LimitBatches,
+  LiveFeed,
   MaxSteps,
   MaxTime,
   Metrics,
@@ -78,6 +79,8 @@ const classes = () => ({ classes: true });
 
 /** Every callback, by its name and what is special; whoever adds one adds a row. */
 const TABLE: Record<string, Row> = {
+  "LiveFeed": { make: () => new LiveFeed() },
+
   // Schedules
   "LearningRateSchedule": { make: () => new LearningRateSchedule(schedules.oneCycle(0.1)) },
   "LearningRateSchedule by epoch": {

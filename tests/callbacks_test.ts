@@ -227,7 +227,6 @@ const TABLE: Record<string, Row> = {
     },
     shows: ({ told }) => timeless(told.last),
   }),
-  "LiveFeed": { make: () => new LiveFeed(), reads: true },
   "ProgressBar": row({
     make: () => {
       const texts: string[] = [];
@@ -456,9 +455,9 @@ for (const entry of Object.entries(TABLE)) {
   });
 }
 
-/** The names of all callbacks that can be made; LivePage is LiveFeed and a server, tested as that. */
+/** The names of all callbacks that can be made. */
 function callbackNames(): string[] {
-  const bases: unknown[] = [EpochLogger, LayerStats, LivePage];
+  const bases: unknown[] = [EpochLogger, LayerStats];
   const callbacks = Object.entries<unknown>(trainchart).filter(([, value]) =>
     typeof value === "function" && value.prototype instanceof Callback && !bases.includes(value)
   );

@@ -203,3 +203,21 @@ export { exportModel } from "./src/io/export_model.ts";
 export { fileHandler } from "./src/io/file_handler.ts";
 export { loadWeights, type LoadWeightsOptions } from "./src/io/load_weights.ts";
 export { saveWeights } from "./src/io/save_weights.ts";
+
+// Seeing and steering a run
+export {
+  LiveFeed,
+  type LiveFeedOptions,
+  type LiveSeat,
+  type LiveViewer,
+} from "./src/inspect/live_feed.ts";
+export { LivePage, type LivePageOptions } from "./src/inspect/live_page.ts";
+
+// Seeing the machine
+export { chartToMermaid, type ChartToMermaidOptions } from "./src/inspect/chart_to_mermaid.ts";
+export { chartToSvg, type ChartToSvgOptions } from "./src/inspect/chart_to_svg.ts";
+export { inspector, type InspectorOptions, type RunInspector } from "./src/inspect/inspector.ts";
+export { replay, type ReplayedStep, ReplayError } from "./src/inspect/replay.ts";
+export { Trace, type TraceOptions } from "./src/callbacks/trace.ts";
+export type { TraceRecord } from "./src/callbacks/traced.ts";
+export type { ChromeTrace, ChromeTraceEvent } from "./src/callbacks/chrome_trace.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type NdArray, readIdx } from "../mod.ts";
+import { type NdArray, readIdx, TensorDataset } from "../mod.ts";
 
 /** Images and their labels: `images: [examples, height, width]`, `labels: [examples]`. */
 export interface LabelledImages {
@@ -23,6 +23,14 @@ export async function loadMnist(
   folder: string,
 ): Promise<{ train: LabelledImages; test: LabelledImages }> {
   return { train: await loadPart(folder, "train"), test: await loadPart(folder, "t10k") };
+}
+
+/** Bytes stay bytes: each batch is scaled to [0, 1] as it is built, `[batch, 28, 28, 1]`. */
+export function datasetOf({ images, labels }: LabelledImages): TensorDataset {
+  return new TensorDataset({
+    data: { ...images, shape: [...images.shape, 1], scale: 1 / 255 },
+    labels,
+  });
 }
 
 async function loadPart(folder: string, part: string): Promise<LabelledImages> {

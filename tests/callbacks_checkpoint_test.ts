@@ -1,11 +1,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   type CallbackLike,
+  CancelTrain,
   Checkpoint,
   type CheckpointOptions,
   Learner,
   loadCheckpoint,
   meanSquaredError,
+  type RunCheckpoint,
   sgd,
   tf,
   withSeed,
@@ -63,20 +65,35 @@ testIn("Checkpoint saves every n batches and at the end, and keeps the last k", 
   ]);
 });
 
-testIn("Checkpoint keeps the best k by a monitor beside the last", async (folder) => {
-  const monitored = [0.5, 0.2, 0.9, 0.4, 0.7];
-  const measure: CallbackLike = {
-    afterValidate: ({ epoch, metrics }) => {
-      metrics.mine = monitored[epoch];
-    },
-  };
-  const options = { last: 1, best: 2, monitor: "mine", every: {} } as const;
-  await learnerOf([measure, new Checkpoint(folder, options)]).train({ epochs: 5 });
-  assertEquals(names(folder).map((name) => name.slice(9, 28)), [
-    "validate-epoch-0001",
-    "validate-epoch-0003",
-    "train-epoch-0005-ba",
-  ]);
+for (
+  const [monitor, hook, best] of [
+    ["validation.error", "afterValidate", ["validate-epoch-0001", "validate-epoch-0003"]],
+    ["validation.accuracy", "afterValidate", ["validate-epoch-0002", "validate-epoch-0004"]],
+    ["train.accuracy", "afterEpoch", ["train-epoch-0002-ba", "train-epoch-0004-ba"]],
+  ] as const
+) {
+  testIn(`Checkpoint keeps the best k by ${monitor} beside the last`, async (folder) => {
+    const monitored = [0.5, 0.2, 0.9, 0.4, 0.7];
+    const measure: CallbackLike = {
+      metricNames: [monitor],
+      [hook]({ epoch, metrics }: Learner) {
+        metrics[monitor] = monitored[epoch];
+      },
+    };
+    const options = { last: 1, best: 2, monitor, every: {} };
+    await learnerOf([measure, new Checkpoint(folder, options)]).train({ epochs: 5 });
+    assertEquals(names(folder).map((name) => name.slice(9, 28)), [...best, "train-epoch-0005-ba"]);
+  });
+}
+
+testIn("Checkpoint refuses to monitor what nobody measures", async (folder) => {
+  const learner = learnerOf([new Checkpoint(folder, { best: 1, monitor: "validation.mae" })]);
+  await assertRejects(
+    () => learner.train(),
+    TypeError,
+    'Cannot monitor "validation.mae" with Checkpoint as it must be one of train.loss, validation',
+  );
+  assertThrows(() => new Checkpoint(folder, { best: 1, monitor: "mine" }), TypeError, '"train."');
 });
 
 testIn("Checkpoint resumes the newest intact file and names damaged ones", async (folder) => {
@@ -175,8 +192,12 @@ testIn(
     const kill: CallbackLike = {
       async afterBatch({ epoch, batchIndex }) {
         if (epoch !== 0 || batchIndex !== 1) return;
+        let heard = false;
+        const hear = () => void (heard = true);
+        Deno.addSignalListener("SIGTERM", hear); // the last to hear of it
         Deno.kill(Deno.pid, "SIGTERM");
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        while (!heard) await new Promise((resolve) => setTimeout(resolve, 1));
+        Deno.removeSignalListener("SIGTERM", hear);
       },
     };
     const options = { every: {}, resume: "auto" } as const;
@@ -201,23 +222,141 @@ Deno.test("Checkpoint in a folder that cannot be written goes on, and says so", 
   assert(warnings[0].startsWith("Could not save a checkpoint in /proc/run"), warnings[0]);
 });
 
-testIn("Checkpoint on a small tmpfs that fills up keeps what is saved", async (folder) => {
-  if (run !== "granted") return;
-  await Deno.mkdir(folder);
-  const mount = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder];
-  const mounted = await new Deno.Command("mount", { args: mount, stderr: "null" }).output()
-    .then(({ success }) => success, () => false);
-  if (!mounted) return; // only root may; the writer that fails is tested anyway
+async function mount(...args: string[]): Promise<boolean> {
   try {
+    return (await new Deno.Command("mount", { args, stderr: "null" }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
+/** Where only root may mount, the writer that fails is tested anyway. */
+function testOnTmpfs(name: string, test: (folder: string) => Promise<void>): void {
+  testIn(name, async (folder) => {
+    if (run !== "granted") return;
+    await Deno.mkdir(folder);
+    if (!await mount("-t", "tmpfs", "-o", "size=64k", "tmpfs", folder)) return;
+    try {
+      await test(folder);
+    } finally {
+      await new Deno.Command("umount", { args: [folder] }).output();
+    }
+  });
+}
+
+testOnTmpfs("Checkpoint on a small tmpfs that fills up keeps what is saved", async (folder) => {
+  const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
+  const learner = learnerOf([new Checkpoint(folder, { ...ALL, warn })]);
+  assertEquals((await learner.train({ epochs: 9 })).status, "completed");
+  assert(warnings.length > 0 && names(folder).length > 1);
+  for (const name of names(folder)) await loadCheckpoint(`${folder}/${name}`);
+});
+
+for (const onError of ["warn", "fail"] as const) {
+  testOnTmpfs(`Checkpoint in a folder that becomes read-only [${onError}]`, async (folder) => {
     const warnings: string[] = [];
     const warn = (message: string) => void warnings.push(message);
-    const learner = learnerOf([new Checkpoint(folder, { ...ALL, warn })]);
-    assertEquals((await learner.train({ epochs: 9 })).status, "completed");
-    assert(warnings.length > 0 && names(folder).length > 1);
+    const lock: CallbackLike = {
+      async afterEpoch({ epoch }) {
+        // While a file is being written into it, a folder cannot be locked.
+        while (epoch === 0 && !await mount("-o", "remount,ro", folder));
+      },
+    };
+    const training = learnerOf([lock, new Checkpoint(folder, { ...ALL, onError, warn })])
+      .train({ epochs: 2 });
+    if (onError === "fail") await assertRejects(() => training, Error, "Read-only file system");
+    else assertEquals((await training).status, "completed");
+    assertEquals(warnings.length > 0, onError === "warn");
+    assert(names(folder).length >= 2);
     for (const name of names(folder)) await loadCheckpoint(`${folder}/${name}`);
+  });
+}
+
+testIn("Checkpoint removes nothing outside of its folder, whatever a file says", async (folder) => {
+  let from: RunCheckpoint | undefined;
+  const take: CallbackLike = {
+    priority: Number.MAX_SAFE_INTEGER,
+    async afterBatch(learner) {
+      from ??= await learner.checkpoint();
+    },
+  };
+  await learnerOf([new Checkpoint(folder, { ...ALL, last: 1, best: 1 }), take]).train();
+  const outside = `${folder}/../precious.safetensors`;
+  await Deno.writeTextFile(outside, "of somebody else");
+  const text = JSON.stringify(from!.state).replace(
+    /"own":\[[^\]]*\]/,
+    '"own":["../precious.safetensors"]',
+  );
+  assert(text.includes("precious"), text);
+  const state = JSON.parse(text);
+  await learnerOf([new Checkpoint(folder, { ...ALL, last: 1 })]).train({
+    from: { ...from!, state },
+  });
+  assertEquals(await Deno.readTextFile(outside), "of somebody else");
+});
+
+testIn("Checkpoint saves as time goes by", async (folder) => {
+  await learnerOf([new Checkpoint(folder, { every: { minutes: 1e-9 }, last: 99 })]).train();
+  assertEquals(names(folder).length, 3 + 1 + 3 + 1 + 1); // batches, ends of passes, the end
+});
+
+testIn("Checkpoint saves a training that is cancelled, which then stays so", async (folder) => {
+  const cancel: CallbackLike = {
+    afterBatch: ({ batchIndex }) => {
+      if (batchIndex === 1) throw new CancelTrain("enough");
+    },
+  };
+  const options = { every: {}, resume: "auto" } as const;
+  const first = learnerOf([cancel, new Checkpoint(folder, options)]);
+  assertEquals((await first.train({ epochs: 2 })).status, "cancelled");
+  assertEquals(names(folder).length, 1);
+  const second = learnerOf([new Checkpoint(folder, options)]);
+  const { status, reason } = await second.train({ epochs: 2 });
+  assertEquals([status, reason], ["cancelled", "enough"]);
+  assertEquals(weights(second), weights(first));
+});
+
+testIn("Checkpoint that is added to a run which is taken up again saves it", async (folder) => {
+  let from: RunCheckpoint | undefined;
+  await learnerOf([{
+    async afterBatch(learner) {
+      from ??= await learner.checkpoint();
+    },
+  }]).train();
+  await learnerOf([new Checkpoint(folder, ALL)]).train({ from });
+  assertEquals(names(folder).length, 3); // two more batches, the end
+});
+
+testIn("Checkpoint writes while the training goes on, one file at a time", async (folder) => {
+  const { write } = Deno.FsFile.prototype;
+  const begun = Promise.withResolvers<void>();
+  let writes = 0;
+  let most = 0;
+  Deno.FsFile.prototype.write = async function (bytes) {
+    writes++;
+    await begun.promise;
+    return await write.call(this, bytes);
+  };
+  const next: CallbackLike = {
+    async beforeBatch({ epoch, batchIndex }) {
+      most = Math.max(most, names(folder).filter((name) => name.endsWith(".partial")).length);
+      if (epoch !== 0 || batchIndex !== 1) return;
+      // The first file cannot be written before the second batch has begun.
+      while (writes === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      assertEquals(names(folder).length, 1);
+      begun.resolve();
+    },
+  };
+  try {
+    await Deno.mkdir(folder);
+    await learnerOf([next, new Checkpoint(folder, ALL)]).train({ epochs: 3 });
   } finally {
-    await new Deno.Command("umount", { args: [folder] }).output();
+    Deno.FsFile.prototype.write = write;
   }
+  assertEquals(most, 1);
+  assertEquals(names(folder).length, 10);
+  for (const name of names(folder)) await loadCheckpoint(`${folder}/${name}`);
 });
 
 testIn("Checkpoint saves nothing of a validation alone", async (folder) => {

@@ -192,15 +192,14 @@ for (const way of ["at once", "called", "thrown"] as const) {
         seen.add(edge);
         const { reached, hooks, outcome } = await replay(whole, way);
         const what = whole.map(({ type }) => type).join(", ");
-        // A restored run goes on in the middle: what led there was heard in another life.
-        if (!whole.some(({ type }) => type === "restore")) checkNesting(hooks);
+        checkNesting(hooks);
         assert(["completed", "cancelled", "failed"].includes(outcome.status), what);
         if (way !== "at once" && !reached) continue;
         assertEquals(reached, place, what);
         replayed++;
       }
     }
-    assert(replayed > 1000, `only ${replayed} were replayed`);
+    assert(replayed > 800, `only ${replayed} were replayed`);
   });
 }
 

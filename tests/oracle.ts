@@ -190,8 +190,16 @@ export function oracle(plan: Plan): Told {
           if (!(unwind instanceof Unwind) || unwind.to === "top") throw unwind;
           stop = unwind;
         }
-        if (plan.validation && (epoch + 1) % plan.validationEpochs === 0) validate(plan.validation);
-        if (stop) throw stop;
+        try {
+          if (plan.validation && (epoch + 1) % plan.validationEpochs === 0) {
+            validate(plan.validation);
+          }
+          if (stop) throw stop;
+        } catch (unwind) {
+          // It counts if it was not cut short itself, but for an error.
+          if (!failed && !cancelled.has("epoch")) epoch++;
+          throw unwind;
+        }
       }
     });
   }

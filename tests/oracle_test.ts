@@ -212,7 +212,7 @@ const MUTATIONS: Record<string, Mutation> = {
     validate.states.batch.on["cancel.epoch"].actions.shift(),
   "that does not forget a cancel": ({ epoch }) => epoch.entry.shift(),
   "that cancels a cancelled epoch": ({ epoch }) => delete epoch.states.cancelled.on["cancel.epoch"],
-  "that goes on after a cancelled training": ({ epochEnd }) => epochEnd.on.next.splice(1, 1),
+  "that counts an epoch that was cut short": ({ epochEnd }) => epochEnd.on.next.splice(1, 1),
   "that enters a batch together with its epoch": ({ epoch }) => epoch.initial = "batch",
 };
 

@@ -5,10 +5,12 @@ import {
   ConfusionMatrix,
   curvePlot,
   GradientStats,
+  LearningRateFinder,
   Metrics,
   Picture,
   Recorder,
   selectBackend,
+  tf,
   writeReport,
 } from "../mod.ts";
 import { disposeLearner, tinyLearner } from "./classifying_learner.ts";
@@ -76,6 +78,25 @@ test("a run draws itself", async () => {
   assertEquals(page.match(/(src|href)="(?!data:)/), null, "the page needs something else");
   await Deno.remove(path);
   disposeLearner(learner);
+});
+
+test("a search for a learning rate draws itself, and marks what it suggests", async () => {
+  await selectBackend({ prefer: "cpu", quiet: true });
+  const finder = new LearningRateFinder({ from: 1e-4, steps: 60 });
+  assertThrows(() => finder.plot(), Error, "no loss was seen yet");
+  const before = tf.memory().numTensors;
+  const learner = tinyLearner([]);
+  const { steepest, valley } = await finder.find(learner);
+  disposeLearner(learner);
+  assertEquals(tf.memory().numTensors, before, "tensors are left");
+  const svg = await finder.plot().svg();
+  assertDrawn(svg);
+  const marks = [`steepest ${steepest!.toPrecision(2)}`, `valley ${valley!.toPrecision(2)}`];
+  for (const text of [...marks, "learning rate, per step", "loss, smoothed", "1e-3"]) {
+    assert(textsIn(svg).includes(text), `"${text}" is missing`);
+  }
+  finder.curve = finder.curve.slice(0, 1); // nothing to suggest
+  assertDrawn(await finder.plot().svg());
 });
 
 test("pictures are drawn of runs in which hardly anything happened", async () => {

@@ -6,6 +6,7 @@
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fuseLayers } from "./fuse.ts";
+import { fuseAdam } from "./fuse_adam.ts";
 import { missingInternals } from "./heap.ts";
 import { mendBackend } from "./mend.ts";
 import { isShared, loadKernels } from "./module.ts";
@@ -104,6 +105,7 @@ async function complete(
   }
   registerKernels(backend, kernels, threads);
   fuseLayers();
+  fuseAdam();
   const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";
   return {
     started: true,

@@ -83,11 +83,14 @@ export interface Stateful {
    */
   state?(): unknown;
   /**
-   * Goes on from what {@linkcode Stateful.state} returned, before a run is resumed. Tensors in
-   * it are now the callback's.
+   * Goes on from what {@linkcode Stateful.state} returned, before a run is resumed: `beforeTrain`
+   * does not run again. Weights, optimizer and fields of the Learner are restored already. Tensors
+   * in the state are now the callback's.
    */
   // deno-lint-ignore no-explicit-any -- each callback knows its own state
-  restore?(state: any): void | Promise<void>;
+  restore?(state: any, learner: AnyLearner): void | Promise<void>;
+  /** Whether it only looks on, so that a run may be resumed without it. Default: no. */
+  readonly observes?: boolean;
   /** Whether that differs between processes that train together. Default: no. */
   readonly differs?: boolean;
   /** Asked by `train()` without `from`, before anything is done: what to go on from, if at all. */

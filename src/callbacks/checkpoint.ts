@@ -6,9 +6,11 @@ import {
   removePartials,
 } from "../io/newest_checkpoint.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
-import { saveCheckpoint } from "../io/save_checkpoint.ts";
+import { fileOf } from "../io/save_checkpoint.ts";
 import { toPath } from "../io/to_path.ts";
+import { writeInBackground } from "../io/write_in_background.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
+import { Monitor } from "./monitor.ts";
 
 /** Options of {@linkcode Checkpoint}. */
 export interface CheckpointOptions {
@@ -18,9 +20,9 @@ export interface CheckpointOptions {
   last?: number;
   /** How many of the best to keep as well, by `monitor`. Default: 0. */
   best?: number;
-  /** A name in `learner.metrics`. Default: `"validation.loss"`. */
+  /** The name of a metric of training or validation. Default: `"validation.loss"`. */
   monitor?: string;
-  /** Whether less is better, or more. Default: `"min"`. */
+  /** Whether less or more of it is better. Default: known for the usual metrics. */
   mode?: "min" | "max";
   /** `"auto"`: `train()` goes on from the newest intact one in the folder. Default: `"never"`. */
   resume?: "auto" | "never";
@@ -58,15 +60,22 @@ interface Ranked {
 export class Checkpoint extends Callback {
   /** Last, so that all others have done their part. */
   override priority: number = Number.MAX_SAFE_INTEGER;
+  /** Trial runs leave it out. */
+  readonly writesFiles: boolean = true;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   /** Of several processes, one is enough. */
   readonly firstOnly: boolean = true;
   /** Where to. It is made when first needed. */
   readonly folder: string;
-  readonly #options: Required<CheckpointOptions>;
+  readonly #options: Required<Omit<CheckpointOptions, "monitor" | "mode">>;
+  readonly #monitor: Monitor | undefined;
   /** Files with what was measured then, the best first. */
   #best: Ranked[] = [];
   /** What this run has saved, oldest first: nothing else is ever removed. */
   #own: string[] = [];
+  /** Of the newest file, once that is known. */
+  #number: number | undefined;
   #batches = 0;
   /** Whether a training is under way, and not a validation or a test alone. */
   #training = false;
@@ -84,6 +93,7 @@ export class Checkpoint extends Callback {
    * @param folder Where to save, a path or a `file:` URL.
    * @param options When, and what to keep.
    * @throws {RangeError} If a number is out of range.
+   * @throws {TypeError} If `best` is to be told by what cannot be monitored.
    */
   constructor(folder: string | URL, options: CheckpointOptions = {}) {
     super();
@@ -92,8 +102,6 @@ export class Checkpoint extends Callback {
       every: { epochs: 1 },
       last: 3,
       best: 0,
-      monitor: "validation.loss",
-      mode: "min",
       resume: "never",
       signals: true,
       onError: "warn",
@@ -103,6 +111,7 @@ export class Checkpoint extends Callback {
     const { last, best, every } = this.#options;
     atLeast("last", last, 1);
     atLeast("best", best, 0);
+    if (best > 0) this.#monitor = new Monitor(this.name, options);
     if (every.batches !== undefined) atLeast("every.batches", every.batches, 1);
     if (every.epochs !== undefined) atLeast("every.epochs", every.epochs, 1);
     if (every.minutes !== undefined && !(every.minutes > 0)) {
@@ -127,16 +136,21 @@ export class Checkpoint extends Callback {
   /** Goes on in another process. */
   override restore(state: unknown): void {
     const { best, own, batches } = state as { best: Ranked[]; own: string[]; batches: number };
-    this.#best = best;
-    this.#own = own;
+    // Names that are not of such a file lead out of the folder, and what is own is removed one day.
+    const sound = (name: string) => parseCheckpointName(name) !== undefined;
+    this.#best = best.filter(({ name }) => sound(name));
+    this.#own = own.filter(sound);
+    this.#number = undefined;
     this.#batches = batches;
     this.#training = true;
   }
 
   /** Begins anew. */
   override beforeTrain(learner: AnyLearner): void {
+    this.#monitor?.begin(learner);
     this.#best = [];
     this.#own = [];
+    this.#number = undefined;
     this.#batches = 0;
     this.#training = true;
     this.#saved = performance.now();
@@ -145,15 +159,17 @@ export class Checkpoint extends Callback {
 
   /** Saves every n batches. */
   override afterBatch(learner: AnyLearner): void | Promise<void> {
+    this.#training = true; // also where it was added in the course of a run
     const { batches } = this.#options.every;
     this.#batches++;
     return this.#between(learner, batches !== undefined && this.#batches % batches === 0);
   }
 
-  /** Saves every n epochs. */
+  /** Saves every n epochs, and what may be among the best. */
   override afterEpoch(learner: AnyLearner): void | Promise<void> {
     const { epochs } = this.#options.every;
-    return this.#between(learner, epochs !== undefined && (learner.epoch + 1) % epochs === 0);
+    const due = epochs !== undefined && (learner.epoch + 1) % epochs === 0;
+    return this.#between(learner, due, this.#monitor?.read(learner, "afterEpoch"));
   }
 
   /** Saves when a signal came, or it is time. */
@@ -163,12 +179,7 @@ export class Checkpoint extends Callback {
 
   /** Saves what may be among the best. */
   override afterValidate(learner: AnyLearner): void | Promise<void> {
-    const { best, monitor } = this.#options;
-    const value = learner.metrics[monitor];
-    if (best === 0 || !this.#training || this.#signal || Number.isNaN(value ?? NaN)) {
-      return this.#between(learner, false);
-    }
-    return this.#save(learner, value);
+    return this.#between(learner, false, this.#monitor?.read(learner, "afterValidate"));
   }
 
   /** Saves when a signal came, or it is time. */
@@ -196,40 +207,51 @@ export class Checkpoint extends Callback {
     await this.#finish(true);
   }
 
-  #between(learner: AnyLearner, due: boolean): void | Promise<void> {
+  #between(learner: AnyLearner, due: boolean, value = NaN): void | Promise<void> {
     if (!this.#training) return;
     this.#listen(learner);
     const { minutes = Infinity } = this.#options.every;
     if (this.#interrupted) return void learner.cancel("epoch"); // what is left is soon over
     if (this.#signal) return this.#interrupt(learner);
-    if (due || performance.now() - this.#saved > minutes * 60_000) return this.#save(learner);
+    const ranked = !Number.isNaN(value);
+    if (ranked || due || performance.now() - this.#saved > minutes * 60_000) {
+      return this.#save(learner, value);
+    }
   }
 
   /** Takes a checkpoint, and goes on while it is being written. */
-  async #save(learner: AnyLearner, value?: number): Promise<void> {
+  async #save(learner: AnyLearner, value = NaN): Promise<void> {
     await this.#writing;
     this.#throwFailure();
     this.#saved = performance.now();
     try {
-      const names = await listCheckpoints(this.folder);
-      const number = 1 + (parseCheckpointName(names.at(-1) ?? "")?.number ?? 0);
       const { phase, epoch, batchIndex, failures } = learner;
       const error = failures.length > 0 ? "failed" : null;
+      const number = await this.#nextNumber();
       const name = checkpointName(number, { phase, epoch, batch: batchIndex + 1, error });
-      if (value !== undefined) this.#rank(name, value);
+      if (!Number.isNaN(value)) this.#rank(name, value);
       this.#own = [...this.#own, name];
       const checkpoint = await learner.checkpoint();
       this.#writing = this.#write(name, checkpoint).catch((error) => this.#failed(error));
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotADirectory)) throw error;
       this.#failed(error);
       this.#throwFailure();
     }
   }
 
+  /** The folder is looked at once: whoever else writes there meanwhile is another run. */
+  async #nextNumber(): Promise<number> {
+    if (this.#number === undefined) {
+      const newest = (await listCheckpoints(this.folder)).at(-1) ?? "";
+      this.#number = parseCheckpointName(newest)?.number ?? 0;
+    }
+    return ++this.#number;
+  }
+
   async #write(name: string, checkpoint: RunCheckpoint): Promise<void> {
     await Deno.mkdir(this.folder, { recursive: true });
-    await saveCheckpoint(`${this.folder}/${name}`, checkpoint);
+    const { tensors, metadata } = fileOf(checkpoint);
+    await writeInBackground(`${this.folder}/${name}`, tensors, metadata);
     const newest = this.#own.slice(-this.#options.last);
     const kept = new Set([...newest, ...this.#best.map(({ name }) => name), name]);
     for (const old of this.#own.filter((name) => !kept.has(name))) {
@@ -241,10 +263,9 @@ export class Checkpoint extends Callback {
   }
 
   #rank(name: string, value: number): void {
-    const { best, mode } = this.#options;
-    const sign = mode === "min" ? 1 : -1;
+    const sign = this.#monitor?.mode === "max" ? -1 : 1;
     this.#best = [...this.#best, { name, value }]
-      .sort((a, b) => sign * (a.value - b.value)).slice(0, best);
+      .sort((a, b) => sign * (a.value - b.value)).slice(0, this.#options.best);
   }
 
   async #finish(ended: boolean): Promise<void> {

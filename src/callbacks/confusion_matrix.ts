@@ -3,6 +3,7 @@ import { confusionPlot } from "../pictures/confusion_plot.ts";
 import type { Picture } from "../pictures/picture.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import type { MeasuredPhase } from "./metrics.ts";
+import { PRIORITIES } from "./priorities.ts";
 import { textTable } from "./text_table.ts";
 
 /** Options of {@linkcode ConfusionMatrix}. */
@@ -28,7 +29,9 @@ export interface ConfusionMatrixOptions {
  */
 export class ConfusionMatrix extends Callback {
   /** With the metrics. */
-  override priority: number = 100;
+  override priority: number = PRIORITIES.metrics;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   /**
    * The counts of the last pass, a row for each actual class and a column for each predicted one;
    * empty before the first pass.
@@ -138,6 +141,18 @@ export class ConfusionMatrix extends Callback {
   /** Reads the counts. */
   override async afterTest(): Promise<void> {
     await this.#read("test");
+  }
+
+  /** The counts, for a checkpoint; the tensor stays its own. */
+  override state(): unknown {
+    return { counts: this.counts, total: this.#total.state() };
+  }
+
+  /** Goes on from a checkpoint. */
+  override restore(state: unknown): void {
+    const { counts, total } = state as { counts: number[][]; total: unknown };
+    this.counts = counts;
+    this.#total.restore(total);
   }
 
   #count(learner: AnyLearner, phase: MeasuredPhase): void {

@@ -54,11 +54,26 @@ export class CsvLogger extends EpochLogger {
     const added = Object.keys(row).filter((name) => !this.#columns.includes(name));
     if (added.length === 0) return await writeFile(this.path, this.#line(row), { append: true });
     this.#columns.push(...added);
-    const header = this.#columns.map(quoted).join(",");
-    await writeFile(
-      this.path,
-      [`${header}\n`, ...this.#rows.map((row) => this.#line(row))].join(""),
-    );
+    await this.#writeAll();
+  }
+
+  /** All rows: they are few. */
+  protected override logState(): object {
+    return { columns: this.#columns, rows: this.#rows };
+  }
+
+  /** Writes them again. */
+  protected override async restoreLog(state: unknown): Promise<void> {
+    const { columns, rows } = state as { columns: string[]; rows: Record<string, number>[] };
+    this.#columns = columns;
+    this.#rows = rows;
+    await this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    const lines = this.#rows.map((row) => this.#line(row));
+    if (lines.length > 0) lines.unshift(`${this.#columns.map(quoted).join(",")}\n`);
+    await writeFile(this.path, lines.join(""));
   }
 
   #line(row: Record<string, number>): string {

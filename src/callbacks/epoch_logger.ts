@@ -1,5 +1,6 @@
 import { type AnyLearner, Callback } from "./callback.ts";
 import { metricsOf } from "./metrics_of.ts";
+import { PRIORITIES } from "./priorities.ts";
 import type { EpochRecord } from "./recorder.ts";
 
 /**
@@ -20,7 +21,9 @@ import type { EpochRecord } from "./recorder.ts";
  */
 export abstract class EpochLogger extends Callback {
   /** After everything that measures. */
-  override priority: number = 110;
+  override priority: number = PRIORITIES.metrics + 10;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   /** Of several processes, one is enough. */
   readonly firstOnly: boolean = true;
   #pending: EpochRecord | undefined;
@@ -28,6 +31,14 @@ export abstract class EpochLogger extends Callback {
 
   /** Writes an epoch down, once. */
   protected abstract logEpoch(record: EpochRecord, learner: AnyLearner): void | Promise<void>;
+
+  /** How far the log is, for a checkpoint. */
+  protected logState(): object {
+    return {};
+  }
+
+  /** Brings the log to where it was: no line twice, none lost. */
+  protected restoreLog(_state: unknown): void | Promise<void> {}
 
   /** Forgets the last run. */
   override beforeTrain(_learner: AnyLearner): void | Promise<void> {
@@ -58,6 +69,19 @@ export abstract class EpochLogger extends Callback {
   /** Logs the last epoch, if it had no validation. */
   override async afterTrain(learner: AnyLearner): Promise<void> {
     await this.#flush(learner);
+  }
+
+  /** The epoch that is not logged yet, for a checkpoint. */
+  override state(): unknown {
+    return { pending: this.#pending, seconds: this.#seconds(), ...this.logState() };
+  }
+
+  /** Goes on from a checkpoint: what was logged after it is taken back. */
+  override async restore(state: unknown): Promise<void> {
+    const { pending, seconds } = state as { pending?: EpochRecord; seconds: number };
+    this.#pending = pending;
+    this.#began = performance.now() - 1000 * seconds;
+    await this.restoreLog(state);
   }
 
   #seconds(): number {

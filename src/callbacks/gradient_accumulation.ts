@@ -15,10 +15,10 @@ interface State {
  * size: as with one large batch, in the memory of a small one. (Batch normalisation still sees small
  * batches.)
  *
- * The last batches of an epoch are a window of their own, even if there are too few. Where the
- * loader does not know its length, or the epoch is cut short, that last update is made in
- * `afterEpoch`, without `beforeStep` and `afterStep`. In the batches between, `gradients` is empty
- * from `afterBackward` on, and nothing is updated.
+ * The last batches of an epoch are a window of their own, even if there are too few. (Where the
+ * loader does not know its length, one batch is fetched ahead.) An epoch that is cut short leaves its
+ * window open for the next one. In the batches between, `gradients` is empty from `afterBackward`
+ * on, and nothing is updated.
  *
  * @example
  * ```ts
@@ -68,26 +68,15 @@ export class GradientAccumulation extends Callback {
   }
 
   /** Adds the gradients, and hands the mean on when the window is full. */
-  override afterBackward(learner: AnyLearner): void {
-    const { gradients, batchSize, batchIndex, model } = learner;
+  override async afterBackward(learner: AnyLearner): Promise<void> {
+    const { gradients, batchSize, model } = learner;
     variablesOf(model).forEach(({ name }, position) => {
       if (gradients[name]) this.#add(position, gradients[name], batchSize);
     });
     this.#examples += batchSize;
     this.#batches++;
-    const last = batchIndex + 1 === learner.batchCount("train");
-    learner.gradients = this.#batches === this.#window || last ? this.#mean(model) : {};
-  }
-
-  /** Makes the update that is left, unless the training has ended. */
-  override afterEpoch(learner: AnyLearner): void {
-    const over = learner.cancelled.has("train") || learner.failures.length > 0;
-    if (this.#batches === 0 || over) return;
-    const examples = this.#examples;
-    const own = this.#mean(learner.model);
-    const mean = learner.peers?.average(own, examples) ?? own;
-    learner.optimizer.applyGradients(mean);
-    tf.dispose([own, mean]);
+    const full = this.#batches === this.#window || await learner.isLastBatch();
+    learner.gradients = full ? this.#mean(model) : {};
   }
 
   /** Forgets what is left. */

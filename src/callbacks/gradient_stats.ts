@@ -3,7 +3,8 @@ import { LayerStats } from "./layer_stats.ts";
 
 /**
  * Keeps an eye on the gradients: mean, deviation, share near zero and histogram of that of each
- * weight, as the loss gave it, once in so many batches.
+ * weight, before it is clipped, once in so many batches. Of gradients that are accumulated it sees
+ * the mean.
  *
  * @example
  * ```ts

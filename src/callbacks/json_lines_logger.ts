@@ -1,3 +1,4 @@
+import { cutFile } from "../io/cut_file.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { AnyLearner } from "./callback.ts";
 import { EpochLogger } from "./epoch_logger.ts";
@@ -38,6 +39,8 @@ export class JsonLinesLogger extends EpochLogger {
   /** Trial runs leave it out. */
   readonly writesFiles: boolean = true;
   readonly #append: boolean;
+  /** How many there are, those of earlier trainings among them. */
+  #lines = 0;
   #training = false;
 
   /**
@@ -56,6 +59,7 @@ export class JsonLinesLogger extends EpochLogger {
   override async beforeTrain(learner: AnyLearner): Promise<void> {
     await super.beforeTrain(learner);
     if (!this.#append) await writeFile(this.path, "");
+    this.#lines = (await this.#ends()).length;
     this.#training = true;
     const { epochs, learningRate, seed } = learner;
     await this.#write("train", { epochs, learningRate, seed });
@@ -88,8 +92,35 @@ export class JsonLinesLogger extends EpochLogger {
     await this.#write("error", { message, during, callback });
   }
 
+  /** How many lines there are. */
+  protected override logState(): object {
+    return { lines: this.#lines, training: this.#training };
+  }
+
+  /** Cuts off what was written since. */
+  protected override async restoreLog(state: unknown): Promise<void> {
+    const { lines, training } = state as { lines: number; training: boolean };
+    const ends = (await this.#ends()).slice(0, lines);
+    await cutFile(this.path, ends.at(-1) ?? 0);
+    this.#lines = ends.length;
+    this.#training = training;
+  }
+
   async #write(event: string, facts: Record<string, unknown>): Promise<void> {
     const line = JSON.stringify({ event, time: new Date().toISOString(), ...facts });
     await writeFile(this.path, `${line}\n`, { append: true });
+    this.#lines++;
+  }
+
+  /** Where each line of the file ends. */
+  async #ends(): Promise<number[]> {
+    const bytes = await Deno.readFile(this.path).catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return new Uint8Array();
+      throw error;
+    });
+    const NEWLINE = 10;
+    const ends: number[] = [];
+    for (let end = 0; (end = bytes.indexOf(NEWLINE, end) + 1) > 0;) ends.push(end);
+    return ends;
   }
 }

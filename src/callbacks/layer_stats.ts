@@ -3,6 +3,7 @@ import { type TensorStats, tensorStats, type TensorStatsOptions } from "../metri
 import { layersPlot } from "../pictures/layers_plot.ts";
 import type { Picture } from "../pictures/picture.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
 
 /** What was seen of one layer, or of one weight, in one batch. */
 export interface LayerRecord extends TensorStats {
@@ -25,7 +26,9 @@ export interface LayerStatsOptions extends TensorStatsOptions {
 /** What {@linkcode ActivationStats} and {@linkcode GradientStats} share: when to look, what to keep. */
 export abstract class LayerStats extends Callback {
   /** With the metrics. */
-  override priority: number = 100;
+  override priority: number = PRIORITIES.metrics;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   /** What was seen in the last run, in order of time. */
   records: LayerRecord[] = [];
   readonly #every: number;
@@ -84,9 +87,21 @@ export abstract class LayerStats extends Callback {
     this.#step++;
   }
 
+  /** What was seen, for a checkpoint. */
+  override state(): unknown {
+    return { records: this.records, step: this.#step };
+  }
+
+  /** Goes on from a checkpoint. */
+  override restore(state: unknown): void {
+    const { records, step } = state as { records: LayerRecord[]; step: number };
+    this.records = records;
+    this.#step = step;
+  }
+
   /** Whether to look at the batch at hand. */
   protected get due(): boolean {
-    return this.#step % this.#every === 0;
+    return this.#step >= (this.records.at(-1)?.step ?? -Infinity) + this.#every;
   }
 
   /** Whether a layer is one of those to look at. */
@@ -94,7 +109,10 @@ export abstract class LayerStats extends Callback {
     return this.#options.layers?.test(layer) ?? true;
   }
 
-  /** Reads tensors off the device, all at once, and keeps what there is to say of them. */
+  /**
+   * Reads tensors off the device, all at once, and keeps what there is to say of them. Where there
+   * are none, as while gradients are accumulated, the next batch is looked at.
+   */
   protected async record(
     { epoch }: AnyLearner,
     tensors: readonly (readonly [layer: string, tensor: tf.Tensor])[],

@@ -2,6 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";
 import { Callback, type CallbackLike, nameOf } from "./callback.ts";
 import { LowWater } from "./low_water.ts";
+import { PRIORITIES } from "./priorities.ts";
 
 /** Tensors that were made somewhere and are never disposed. */
 export interface Leak {
@@ -62,7 +63,7 @@ interface Engine {
  */
 export class LeakGuard extends Callback {
   /** After everybody who might leave something. */
-  override priority: number = 1000;
+  override priority: number = PRIORITIES.last;
   readonly #onLeak: (leak: Leak) => void;
   readonly #window: number;
   #sources = new Map<string, Source>();
@@ -103,6 +104,15 @@ export class LeakGuard extends Callback {
 
   /** Begins to listen. */
   override beforeTrain(): void {
+    this.#begin();
+  }
+
+  /** Begins to listen to a training that was resumed, where `beforeTrain` does not run. */
+  override beforeBatch(): void {
+    if (!this.#training) this.#begin();
+  }
+
+  #begin(): void {
     this.#sources = new Map();
     this.#stack = [];
     this.#batches = 0;

@@ -1,4 +1,6 @@
 import { CancelTrain } from "../errors.ts";
+import { curvePlot } from "../pictures/curve_plot.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { preserve } from "./preserve.ts";
 import { PRIORITIES } from "./priorities.ts";
@@ -122,6 +124,24 @@ export class LearningRateFinder extends Callback {
     return { steepest: curve[steepest]?.learningRate, valley: curve[valley]?.learningRate };
   }
 
+  /**
+   * Draws the loss over the rates of the last sweep, and marks those that are worth trying.
+   *
+   * @throws {Error} If there was no sweep yet.
+   */
+  plot(): Picture {
+    if (this.curve.length === 0) {
+      throw new Error(
+        "Cannot draw the search for a learning rate as there must have been one: no loss was seen yet",
+      );
+    }
+    const marks = Object.entries(this.suggest())
+      .flatMap(([name, x]) => x === undefined ? [] : [{ x, label: `${name} ${x.toPrecision(2)}` }]);
+    const points = this.curve.map(({ learningRate: x, smoothed: y }) => ({ x, y }));
+    const [x, y] = ["learning rate, per step", "loss, smoothed"];
+    return curvePlot(points, { title: "Search for a learning rate", x, y, logX: true, marks });
+  }
+
   /** Remembers weights and optimizer, and takes the validation away. */
   override beforeTrain(learner: AnyLearner): void {
     this.curve = [];
@@ -158,6 +178,19 @@ export class LearningRateFinder extends Callback {
     throw new CancelTrain(`${this.name}: all ${this.#steps} rates are done`);
   }
 
+  /**
+   * A sweep ends with the weights from before it, which a checkpoint in the middle has not.
+   *
+   * @throws {Error} In the middle of a sweep.
+   */
+  override state(): unknown {
+    if (!this.#restore) return {};
+    throw new Error("Cannot take a checkpoint as no search for a learning rate must be under way");
+  }
+
+  /** There is nothing to go on from. */
+  override restore(): void {}
+
   /** Gives weights and optimizer back. */
   override afterTrain(): void {
     this.#restore?.();
@@ -175,7 +208,7 @@ function steepestDescent(losses: number[]): number {
   return at;
 }
 
-/** Two thirds of the way along the longest series of ever smaller losses; -1 where there is none. */
+/** Two thirds of the way down the longest series of ever smaller losses; -1 where there is none. */
 function longestDescent(losses: number[]): number {
   // For each loss, the longest series that ends there: its length and where it began.
   const series: { length: number; begin: number }[] = [];
@@ -190,8 +223,10 @@ function longestDescent(losses: number[]): number {
     if (best.length > 1 && best.length > (series[longest]?.length ?? 0)) longest = end;
   });
   if (longest === -1) return -1;
+  // Down in loss, not along in rates: a long plateau falls a little, too.
   const { begin } = series[longest];
-  return begin + Math.round((longest - begin) * 2 / 3);
+  const level = losses[begin] + (losses[longest] - losses[begin]) * 2 / 3;
+  return begin + losses.slice(begin).findIndex((loss) => loss <= level);
 }
 
 function check(requirement: string, value: number, holds: boolean): void {

@@ -54,7 +54,7 @@ export class LimitBatches extends Callback {
     this.#set(learner, "train");
   }
 
-  /** Limits an epoch of a training that was resumed, where `beforeTrain` does not run. */
+  /** Limits an epoch of a training in the course of which it was added. */
   override beforeBatch(learner: AnyLearner): void {
     if (!("train" in this.#before)) this.#set(learner, "train");
   }
@@ -82,6 +82,17 @@ export class LimitBatches extends Callback {
   /** Lifts the limit. */
   override afterTest(learner: AnyLearner): void {
     this.#reset(learner, "test");
+  }
+
+  /** Which loaders are limited now, for a checkpoint. */
+  override state(): unknown {
+    return { limited: Object.keys(this.#before) };
+  }
+
+  /** Limits them in a training that goes on, where `beforeTrain` does not run. */
+  override restore(state: unknown, learner: AnyLearner): void {
+    const { limited } = state as { limited: (keyof BatchLimits)[] };
+    for (const name of limited) this.#set(learner, name);
   }
 
   #set(learner: AnyLearner, name: keyof BatchLimits): void {

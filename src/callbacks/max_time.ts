@@ -68,12 +68,13 @@ export class MaxTime extends Callback {
 
   /** The time that is spent, for a checkpoint. */
   override state(): unknown {
-    return { seconds: this.#elapsed() };
+    return { seconds: this.#began === undefined ? undefined : this.#elapsed() };
   }
 
   /** Goes on from a checkpoint. */
   override restore(state: unknown): void {
-    this.#began = this.#now() - 1000 * (state as { seconds: number }).seconds;
+    const { seconds } = state as { seconds?: number };
+    this.#began = seconds === undefined ? undefined : this.#now() - 1000 * seconds;
   }
 
   #elapsed(): number {

@@ -31,8 +31,12 @@ export interface MetricsOptions {
 export class Metrics extends Callback {
   /** After the callbacks of users. */
   override priority: number = PRIORITIES.metrics;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   readonly #metrics: [name: string, metric: StatefulMetric | MeanMetric][];
   readonly #phases: ReadonlySet<MeasuredPhase>;
+  /** Whether something was gathered that is not published yet. */
+  #open = false;
   /** How many were measured in the pass at hand. */
   #examples = 0;
 
@@ -93,7 +97,33 @@ export class Metrics extends Callback {
     await this.#publish(learner, "test");
   }
 
+  /**
+   * What was gathered in the pass at hand, for a checkpoint; the tensors stay its own.
+   *
+   * @throws {TypeError} If a metric cannot tell what it has gathered.
+   */
+  override state(): unknown {
+    if (!this.#open) return {};
+    return Object.fromEntries(this.#metrics.map(([name, metric]) => {
+      if (metric.state && metric.restore) return [name, metric.state()];
+      throw new TypeError(
+        `Cannot take a checkpoint in the middle of a pass as metric ${name} must have state() and ` +
+          "restore(): it has not",
+      );
+    }));
+  }
+
+  /** Goes on from a checkpoint. */
+  override restore(state: unknown): void {
+    const states = state as Record<string, never>;
+    this.#open = Object.keys(states).length > 0;
+    for (const [name, metric] of this.#metrics) {
+      if (Object.hasOwn(states, name)) metric.restore!(states[name]);
+    }
+  }
+
   #reset(): void {
+    this.#open = false;
     for (const [, metric] of this.#metrics) metric.reset();
     this.#examples = 0;
   }
@@ -101,6 +131,7 @@ export class Metrics extends Callback {
   #measure(learner: AnyLearner, phase: MeasuredPhase): void {
     if (!this.#phases.has(phase) || !learner.loss || learner.cancelled.has("batch")) return;
     const { predictions, labels, batchSize } = learner;
+    this.#open = true;
     for (const [, metric] of this.#metrics) metric.update(predictions, labels, batchSize);
     this.#examples += batchSize;
   }

@@ -1,4 +1,5 @@
 import { type AnyLearner, Callback } from "./callback.ts";
+import { PRIORITIES } from "./priorities.ts";
 
 /** What is told at the end of a training. */
 export interface Notice {
@@ -41,7 +42,9 @@ export interface NotifyOptions {
  */
 export class Notify extends Callback {
   /** After everything that there is to tell about. */
-  override priority: number = 500;
+  override priority: number = PRIORITIES.display;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   /** It sends something away: trial runs leave it out. */
   readonly writesFiles: boolean = true;
   readonly #target: string | URL | ((notice: Notice) => void | Promise<void>);
@@ -95,9 +98,24 @@ export class Notify extends Callback {
     await this.#notify(learner);
   }
 
+  /** For how long the training has run, for a checkpoint. */
+  override state(): unknown {
+    return { seconds: this.#seconds() };
+  }
+
+  /** Goes on from a checkpoint; the time in between does not count. */
+  override restore(state: unknown): void {
+    const { seconds } = state as { seconds?: number };
+    this.#began = seconds === undefined ? undefined : performance.now() - 1000 * seconds;
+  }
+
+  #seconds(): number | undefined {
+    return this.#began === undefined ? undefined : (performance.now() - this.#began) / 1000;
+  }
+
   async #notify(learner: AnyLearner): Promise<void> {
-    if (this.#began === undefined) return;
-    const seconds = (performance.now() - this.#began) / 1000;
+    const seconds = this.#seconds();
+    if (seconds === undefined) return;
     this.#began = undefined;
     const [failure] = learner.failures;
     const ended = learner.cancelled.has("train") ? "cancelled" : "completed";

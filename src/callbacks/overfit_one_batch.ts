@@ -72,6 +72,16 @@ export class OverfitOneBatch extends Callback {
     };
   }
 
+  /** Whether the loaders are replaced now, for a checkpoint. */
+  override state(): unknown {
+    return { replaced: this.#restore !== undefined };
+  }
+
+  /** Takes the batch in a training that goes on, where `beforeTrain` does not run. */
+  override async restore(state: unknown, learner: AnyLearner): Promise<void> {
+    if ((state as { replaced: boolean }).replaced) await this.beforeTrain(learner);
+  }
+
   /** Gives the loaders back. */
   override async afterTrain(): Promise<void> {
     await this.#restore?.();

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { AnyLearner } from "./callback.ts";
 import { assignWeights, cloneWeights } from "./weights.ts";
 
@@ -14,7 +14,7 @@ import { assignWeights, cloneWeights } from "./weights.ts";
 export function preserve(learner: AnyLearner): () => void {
   const { model, optimizer, learningRate } = learner;
   const weights = cloneWeights(model);
-  const state = isSlotOptimizer(optimizer) ? optimizer.state() : undefined;
+  const state = optimizer instanceof SlotOptimizer ? optimizer.state() : undefined;
   const substitute = state ? undefined : copyOf(optimizer);
   learner.optimizer = substitute ?? optimizer;
   return () => {
@@ -25,11 +25,6 @@ export function preserve(learner: AnyLearner): () => void {
     learner.optimizer = optimizer;
     if (state) learner.learningRate = learningRate;
   };
-}
-
-/** `instanceof` would not tell: TensorFlow.js takes anything for an optimizer of any class. */
-function isSlotOptimizer(optimizer: tf.Optimizer): optimizer is SlotOptimizer {
-  return typeof (optimizer as Partial<SlotOptimizer>).restore === "function";
 }
 
 function copyOf(optimizer: tf.Optimizer): tf.Optimizer {

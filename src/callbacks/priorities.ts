@@ -11,9 +11,13 @@
  * | `user`        |    0 | everybody who does not say                                              |
  * | `metrics`     |  100 | who measures and records                                                |
  * | `schedules`   |  200 | who sets rates, and tracks weights and metrics                          |
- * | `checkpoints` |  300 | who saves                                                               |
+ * | `checkpoints` |  300 | who saves weights                                                       |
  * | `stopping`    |  400 | who ends the run early                                                  |
  * | `display`     |  500 | who shows                                                               |
+ * | `last`        | 1000 | who looks at what all the others have done                              |
+ *
+ * `Checkpoint` comes after everybody: a whole run, the memory of its callbacks included, is smallest
+ * and easiest to go on from when nobody is left to run.
  *
  * @example
  * ```ts
@@ -35,6 +39,7 @@ export const PRIORITIES: {
   readonly checkpoints: 300;
   readonly stopping: 400;
   readonly display: 500;
+  readonly last: 1000;
 } = {
   mode: -200,
   data: -100,
@@ -44,4 +49,5 @@ export const PRIORITIES: {
   checkpoints: 300,
   stopping: 400,
   display: 500,
+  last: 1000,
 };

@@ -6,6 +6,14 @@ import { Terminal, type TerminalOptions } from "./terminal.ts";
 const INTERVAL = 200;
 const BAR = 24;
 
+interface State {
+  rowPending: boolean;
+  epochSeconds: number;
+  passSeconds: number;
+  batches: number;
+  examples: number;
+}
+
 /**
  * Shows a run in the terminal: a live bar per pass, and a table with one row per epoch.
  *
@@ -25,6 +33,8 @@ const BAR = 24;
 export class ProgressBar extends Callback {
   /** After everything that is to be shown. */
   override priority: number = PRIORITIES.display;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   /** Of several processes, one is enough. */
   readonly firstOnly: boolean = true;
   readonly #terminal: Terminal;
@@ -108,6 +118,30 @@ export class ProgressBar extends Callback {
   /** Removes the bar. */
   override onError(): void {
     this.#terminal.clear();
+  }
+
+  /** How far the bar is, for a checkpoint. */
+  override state(): unknown {
+    const now = performance.now();
+    return {
+      rowPending: this.#rowPending,
+      epochSeconds: (now - this.#epochBegan) / 1000,
+      passSeconds: (now - this.#passBegan) / 1000,
+      batches: this.#batches,
+      examples: this.#examples,
+    } satisfies State;
+  }
+
+  /** Goes on from a checkpoint, with a table of its own. */
+  override restore(state: unknown): void {
+    const { rowPending, epochSeconds, passSeconds, batches, examples } = state as State;
+    const now = this.#drawn = performance.now();
+    this.#columns = undefined;
+    this.#rowPending = rowPending;
+    this.#epochBegan = now - 1000 * epochSeconds;
+    this.#passBegan = now - 1000 * passSeconds;
+    this.#batches = batches;
+    this.#examples = examples;
   }
 
   #beginPass(): void {

@@ -31,6 +31,15 @@ export interface EpochRecord {
   seconds: number;
 }
 
+interface State {
+  history: History;
+  stride: number;
+  step: number;
+  seconds: number;
+  epochSeconds: number;
+  reading: { step: number; loss: tf.Tensor }[];
+}
+
 /** A run, as plain JSON. */
 export interface History {
   /** Batches, evenly thinned out; each is exact. */
@@ -61,6 +70,8 @@ export interface History {
 export class Recorder extends Callback {
   /** After everything that measures. */
   override priority: number = PRIORITIES.metrics + 10;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   /** What was recorded of the last run. */
   history: History = { batches: [], epochs: [], test: {} };
   readonly #samples: number;
@@ -68,7 +79,8 @@ export class Recorder extends Callback {
   #step = 0;
   #began = 0;
   #epochBegan = 0;
-  #reading = new Set<Promise<void>>();
+  /** Losses on their way off the device. */
+  #reading = new Map<BatchRecord, { loss: tf.Tensor; done: Promise<void> }>();
 
   /**
    * Checks the options.
@@ -114,7 +126,7 @@ export class Recorder extends Callback {
 
   /** Records the epoch. */
   override async afterEpoch(learner: AnyLearner): Promise<void> {
-    await Promise.all(this.#reading);
+    await Promise.all(Array.from(this.#reading.values(), ({ done }) => done));
     this.history.epochs.push({
       epoch: learner.epoch,
       metrics: metricsOf(learner, "train"),
@@ -136,6 +148,35 @@ export class Recorder extends Callback {
     this.history.test = metricsOf(learner, "test");
   }
 
+  /** What was recorded, for a checkpoint; losses that are not read yet stay its own. */
+  override state(): unknown {
+    const now = performance.now();
+    return {
+      history: this.history,
+      stride: this.#stride,
+      step: this.#step,
+      seconds: (now - this.#began) / 1000,
+      epochSeconds: (now - this.#epochBegan) / 1000,
+      reading: Array.from(this.#reading, ([{ step }, { loss }]) => ({ step, loss })),
+    } satisfies State;
+  }
+
+  /** Goes on from a checkpoint; the time in between does not count. */
+  override restore(state: unknown): void {
+    const { history, stride, step, seconds, epochSeconds, reading } = state as State;
+    const now = performance.now();
+    this.history = history;
+    this.#stride = stride;
+    this.#step = step;
+    this.#began = now - 1000 * seconds;
+    this.#epochBegan = now - 1000 * epochSeconds;
+    for (const { step, loss } of reading) {
+      const record = history.batches.find((record) => record.step === step);
+      if (record) this.#read(loss, record);
+      loss.dispose();
+    }
+  }
+
   /** Draws the run: loss, metrics and learning rate over epochs. */
   plot(): Picture {
     return historyPlot(this.history);
@@ -143,13 +184,13 @@ export class Recorder extends Callback {
 
   #read(loss: tf.Tensor, record: BatchRecord): void {
     const copy = loss.clone();
-    const reading = copy.data().then(([value]) => {
+    const done = copy.data().then(([value]) => {
       record.loss = value;
     }).finally(() => {
       copy.dispose();
-      this.#reading.delete(reading);
+      this.#reading.delete(record);
     });
-    this.#reading.add(reading);
+    this.#reading.set(record, { loss: copy, done });
   }
 
   #thinOut(): void {

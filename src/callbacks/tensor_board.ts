@@ -1,5 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { summaryRecord, type SummaryValue, versionRecord } from "../io/event_file.ts";
+import { cutFile } from "../io/cut_file.ts";
 import { writeFile } from "../io/write_file.ts";
 import { tensorStats } from "../metrics/tensor_stats.ts";
 import type { AnyLearner } from "./callback.ts";
@@ -37,7 +38,9 @@ export class TensorBoard extends EpochLogger {
   readonly writesFiles: boolean = true;
   readonly #histogramEpochs: number;
   readonly #texts: Record<string, string>;
-  #path: string | undefined;
+  /** The file, and how many bytes are in it. */
+  #name: string | undefined;
+  #size = 0;
 
   /**
    * Checks the options; writes nothing yet.
@@ -64,8 +67,9 @@ export class TensorBoard extends EpochLogger {
     await super.beforeTrain(learner);
     const now = Date.now();
     const unique = crypto.randomUUID().slice(0, 8);
-    this.#path = `${this.folder}/events.out.tfevents.${Math.floor(now / 1000)}.${unique}`;
-    await writeFile(this.#path, versionRecord(now / 1000));
+    this.#name = `events.out.tfevents.${Math.floor(now / 1000)}.${unique}`;
+    this.#size = 0;
+    await this.#append(versionRecord(now / 1000));
     const texts = { settings: settingsOf(learner), ...this.#texts };
     await this.#write(0, Object.entries(texts).map(([tag, text]) => ({ tag, text })));
   }
@@ -84,11 +88,31 @@ export class TensorBoard extends EpochLogger {
 
   /** Writes the test. */
   override async afterTest(learner: AnyLearner): Promise<void> {
-    if (this.#path) await this.#write(learner.epoch, scalars(metricsOf(learner, "test")));
+    if (this.#name) await this.#write(learner.epoch, scalars(metricsOf(learner, "test")));
+  }
+
+  /** Which file it is, and how long. */
+  protected override logState(): object {
+    return { name: this.#name, size: this.#size };
+  }
+
+  /** Cuts off what was written since; where the file is gone, begins another one. */
+  protected override async restoreLog(state: unknown): Promise<void> {
+    const { name, size } = state as { name?: string; size: number };
+    // Nothing in a checkpoint leads out of the folder.
+    if (name === undefined || !/^events\.out\.tfevents\.\d+\.[0-9a-f]{8}$/.test(name)) return;
+    this.#name = name;
+    this.#size = await cutFile(`${this.folder}/${name}`, size);
+    if (this.#size === 0) await this.#append(versionRecord(Date.now() / 1000));
   }
 
   async #write(step: number, values: readonly SummaryValue[]): Promise<void> {
-    await writeFile(this.#path!, summaryRecord(Date.now() / 1000, step, values), { append: true });
+    await this.#append(summaryRecord(Date.now() / 1000, step, values));
+  }
+
+  async #append(bytes: Uint8Array): Promise<void> {
+    await writeFile(`${this.folder}/${this.#name}`, bytes, { append: true });
+    this.#size += bytes.length;
   }
 }
 

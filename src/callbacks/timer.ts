@@ -1,6 +1,7 @@
 import type { HookName, TaskName } from "../chart/hooks.ts";
 import { type AnyLearner, Callback, type CallbackLike, nameOf } from "./callback.ts";
 import type { MeasuredPhase } from "./metrics.ts";
+import { PRIORITIES } from "./priorities.ts";
 import { textTable } from "./text_table.ts";
 
 /** What a phase took. */
@@ -21,6 +22,13 @@ export interface WorkTime {
   calls: number;
   /** In total; that of `compute` and `evaluate` includes the hooks in the middle of the step. */
   seconds: number;
+}
+
+interface State {
+  phases: Map<MeasuredPhase, PhaseTime>;
+  work: WorkTime[];
+  training: boolean;
+  current: MeasuredPhase | undefined;
 }
 
 const BEGINS: Partial<Record<HookName | TaskName, MeasuredPhase>> = {
@@ -49,7 +57,9 @@ const BEGINS: Partial<Record<HookName | TaskName, MeasuredPhase>> = {
  */
 export class Timer extends Callback {
   /** Ends a phase after everybody else. */
-  override priority: number = 1000;
+  override priority: number = PRIORITIES.last;
+  /** A run may be resumed without it. */
+  override readonly observes: boolean = true;
   #phases = new Map<MeasuredPhase, PhaseTime>();
   #work = new Map<string, WorkTime>();
   #training = false;
@@ -113,6 +123,27 @@ export class Timer extends Callback {
   /** Ends the training. */
   override afterTrain(): void {
     this.#training = false;
+  }
+
+  /** What the work took so far, for a checkpoint. */
+  override state(): unknown {
+    this.#mark(this.#current);
+    return {
+      phases: this.#phases,
+      work: [...this.#work.values()],
+      training: this.#training,
+      current: this.#current,
+    } satisfies State;
+  }
+
+  /** Goes on from a checkpoint; the time in between does not count. */
+  override restore(state: unknown): void {
+    const { phases, work, training, current } = state as State;
+    this.#phases = phases;
+    this.#work = new Map(work.map((time) => [`${time.owner}.${time.work}`, time]));
+    this.#training = training;
+    this.#current = current;
+    this.#marked = performance.now();
   }
 
   /** Two tables: phases, and whatever took at least a thousandth of the time. */

@@ -52,11 +52,33 @@ export type ChartEvent =
   | { type: "restore" }
   | { type: "fail"; message: string };
 
+/** What guards and actions may know. */
+interface Told {
+  readonly context: ChartContext;
+  readonly event: ChartEvent;
+}
+
 /** Queueing is the pump's: without one, the machine can be walked and nothing happens. */
 const work = Object.fromEntries(WORK_NAMES.map((name) => [name, () => {}])) as unknown as Record<
   WorkName,
   () => void
 >;
+
+/** The context once a phase has begun. */
+function begun({ context, event }: Told, phase: Cancellable): ChartContext {
+  return {
+    ...context,
+    epoch: event.type === "next" ? event.epoch : context.epoch,
+    epochs: event.type === "next" ? event.epochs : context.epochs,
+    batch: phase === "batch" ? context.batch + 1 : 0,
+    cancelled: context.cancelled.filter((other) => other !== phase),
+  };
+}
+
+/** The context once a batch has begun. */
+export function enterBatch(told: Told): ChartContext {
+  return begun(told, "batch");
+}
 
 const chart = setup({
   types: { context: {} as ChartContext, events: {} as ChartEvent },
@@ -66,6 +88,8 @@ const chart = setup({
     validationDue: ({ event }) => event.type === "next" && event.validate,
     testDue: ({ event }) => event.type === "next" && event.test,
     trainCancelled: ({ context }) => context.cancelled.includes("train"),
+    epochCutShort: ({ context: { cancelled } }) =>
+      cancelled.includes("train") && cancelled.includes("epoch"),
     held: ({ context }) => context.hold,
     running: ({ context }) => !context.hold,
   },
@@ -74,12 +98,7 @@ const chart = setup({
     drop: () => {},
     hold: assign({ hold: true }),
     release: assign({ hold: false }),
-    begin: assign(({ context, event }, { phase }: { phase: Cancellable }) => ({
-      epoch: event.type === "next" ? event.epoch : context.epoch,
-      epochs: event.type === "next" ? event.epochs : context.epochs,
-      batch: phase === "batch" ? context.batch + 1 : 0,
-      cancelled: context.cancelled.filter((other) => other !== phase),
-    })),
+    begin: assign((facts, { phase }: { phase: Cancellable }) => begun(facts, phase)),
     mark: assign({
       cancelled: ({ context }, { phases }: { phases: readonly Cancellable[] }) => [
         ...new Set([...context.cancelled, ...phases]),
@@ -106,7 +125,7 @@ interface Pass {
   /** What is done with each batch: states that follow one another. */
   batch: Record<string, WorkName[]>;
   /** Where the pass leads, and where a cancelled training leads from in here. */
-  onDone: string | typeof nextEpoch;
+  onDone: string;
   onCancelTrain: string;
 }
 
@@ -132,7 +151,6 @@ function pass(is: Pass) {
         target: is.onCancelTrain,
         actions: ["drop", "release", mark(is.phase, "train")],
       },
-      restore: ".next",
     },
     states: {
       next: {
@@ -147,7 +165,12 @@ function pass(is: Pass) {
       },
       held: {
         tags: "paused",
-        on: { resume: { target: "batch", actions: "release" }, step: "batch" },
+        on: {
+          resume: { target: "batch", actions: "release" },
+          step: "batch",
+          // Only where a paused run was taken up again: whoever pauses a run holds it.
+          restore: { guard: "running", target: "next" },
+        },
       },
       batch: {
         entry: [begin("batch"), ...is.beforeBatch],
@@ -194,8 +217,9 @@ const validation = {
   batch: { evaluate: ["evaluate"] },
 } satisfies Partial<Pass>;
 
+/** An epoch counts that went to its end, also if the training is cancelled then. */
 const nextEpoch = [
-  { guard: "trainCancelled", target: "next" },
+  { guard: "epochCutShort", target: "next" },
   { target: "next", actions: "advance" },
 ] as const;
 
@@ -257,9 +281,10 @@ export const learnerMachine = chart.createMachine({
         validate: pass({
           ...validation,
           id: "validate",
-          onDone: nextEpoch,
-          onCancelTrain: "#learner.train.next",
+          onDone: "validated",
+          onCancelTrain: "#learner.train.validated",
         }),
+        validated: { on: { next: nextEpoch } },
         cancelled: {
           entry: "onCancelTrain",
           on: { "cancel.train": {}, next: "done" },

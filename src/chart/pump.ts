@@ -11,15 +11,9 @@
 import { createActor, type InspectionEvent, type Observer } from "../deps/xstate.ts";
 import { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "../errors.ts";
 import { type ChartEvent, type Facts, type Job, learnerMachine } from "./chart.ts";
-import {
-  type HookName,
-  isFinally,
-  isTask,
-  type TaskName,
-  WORK_NAMES,
-  type WorkName,
-} from "./hooks.ts";
+import { type HookName, isFinally, isTask, type TaskName, type WorkName } from "./hooks.ts";
 import { isThenable } from "../is_thenable.ts";
+import { inboxes, queueing, remembering } from "./queueing.ts";
 import { yieldToEventLoop } from "./yield_to_event_loop.ts";
 import { Signals } from "./signals.ts";
 
@@ -81,6 +75,9 @@ const OBSOLETE = Symbol("obsolete");
 /** After how many ms of work timers and sockets get their turn. */
 const YIELD_AFTER = 50;
 
+/** The real clock, also while a test fakes the time; `performance.now` costs more. It may jump. */
+const now = Date.now;
+
 const ABORTED = "The phase in which this signal was read was cut short";
 
 const RANK = { batch: 1, epoch: 2, train: 3 };
@@ -103,11 +100,11 @@ export class Pump<Listener> {
   readonly actor: ReturnType<typeof createActor<typeof learnerMachine>>;
   readonly #performer: Performer<Listener>;
   readonly #signals = new Signals();
-  #queue: WorkName[] = [];
+  readonly #queue: WorkName[] = [];
   /** Counts the accepted cancels: work that began under an earlier count is obsolete. */
   #cancels = 0;
   #wake: (() => void) | undefined;
-  #yielded = performance.now();
+  #yielded = now();
   #error: { value: unknown } | undefined;
   #reason: string | undefined;
   /** The hook whose listeners are being called. */
@@ -119,17 +116,15 @@ export class Pump<Listener> {
     const { machine = learnerMachine, inspect, from } = options;
     this.#from = from;
     this.#reason = from?.reason;
-    const queue = (work: WorkName) => () => {
-      this.#queue.push(work);
-      this.#wake?.();
-    };
-    const actions = {
-      ...Object.fromEntries(WORK_NAMES.map((work) => [work, queue(work)])),
-      drop: ({ event }: { event: ChartEvent }) => this.#drop(event),
-    };
-    this.actor = createActor(machine.provide({ actions: actions as never }), {
+    // Whoever inspects wants to see each microstep, which only the machine itself takes.
+    this.actor = createActor(inspect ? queueing(machine) : remembering(machine), {
       inspect,
       snapshot: from && released(from.snapshot),
+    });
+    inboxes.set(this.actor, {
+      queue: this.#queue,
+      wake: () => this.#wake?.(),
+      drop: (event) => this.#drop(event),
     });
   }
 
@@ -207,7 +202,7 @@ export class Pump<Listener> {
         const running = this.#do(this.#queue.shift()!);
         if (running) await running;
       }
-      if (performance.now() - this.#yielded > YIELD_AFTER) await this.#yield();
+      if (Math.abs(now() - this.#yielded) > YIELD_AFTER) await this.#yield();
       else if (actor.getSnapshot().hasTag("paused")) await this.#woken();
       else actor.send({ type: "next", ...this.#performer.facts() });
       snapshot = actor.getSnapshot();
@@ -374,7 +369,7 @@ export class Pump<Listener> {
   /** Whatever was queued for the phase that is cut short is obsolete, except what always runs. */
   #drop(event: ChartEvent): void {
     this.#cancels++;
-    this.#queue = this.#queue.filter(isFinally);
+    this.#queue.splice(0, Infinity, ...this.#queue.filter(isFinally));
     if (event.type === "cancel.batch") this.#signals.abort("batch", new CancelBatch(ABORTED));
     else if (event.type === "cancel.epoch") this.#signals.abort("epoch", new CancelEpoch(ABORTED));
     else if (event.type === "cancel.train") this.#signals.abort("train", new CancelTrain(ABORTED));
@@ -384,7 +379,7 @@ export class Pump<Listener> {
 
   async #yield(): Promise<void> {
     await yieldToEventLoop();
-    this.#yielded = performance.now();
+    this.#yielded = now();
   }
 
   /** Waits for an event from outside. The timer keeps the process alive meanwhile. */

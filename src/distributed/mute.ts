@@ -1,4 +1,4 @@
-import { type CallbackLike, nameOf } from "../callbacks/callback.ts";
+import { type AnyLearner, type CallbackLike, nameOf } from "../callbacks/callback.ts";
 
 /**
  * The same callback without its hooks: what it remembers stays in checkpoints, since that is the
@@ -10,7 +10,8 @@ export function mute(callback: CallbackLike): CallbackLike {
     priority: callback.priority,
     metricNames: callback.metricNames,
     ...callback.state && { state: () => callback.state!() },
-    ...callback.restore && { restore: (state: unknown) => callback.restore!(state) },
+    ...callback.restore &&
+      { restore: (state: unknown, learner: AnyLearner) => callback.restore!(state, learner) },
   };
 }
 

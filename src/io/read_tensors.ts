@@ -4,6 +4,9 @@ import type { HostTensor } from "./host_tensor.ts";
 /** The element types that TensorFlow.js has, as safetensors names them. */
 const NAMES = { float32: "F32", int32: "I32", bool: "BOOL" } as const;
 
+/** The backends that hand out a copy; others may hand out what they keep. */
+const COPIES = new Set(["wasm"]);
+
 /**
  * Copies tensors off the device.
  *
@@ -28,7 +31,8 @@ export async function readTensors(
       }
       const clone = tensor.clone();
       clones.push(clone);
-      const values = await clone.data() as HostTensor["values"];
+      const read = await clone.data() as HostTensor["values"];
+      const values = COPIES.has(tf.getBackend()) ? read : read.slice();
       return [name, { dtype: NAMES[dtype as keyof typeof NAMES], shape: [...shape], values }];
     });
     return new Map(await Promise.all(reads));

@@ -10,6 +10,13 @@ import { writeSafetensors } from "./write_safetensors.ts";
  * @throws whatever the file system threw; then an older file there is untouched.
  */
 export async function saveCheckpoint(path: string | URL, checkpoint: RunCheckpoint): Promise<void> {
-  const { tensors, ...rest } = checkpoint;
-  await writeSafetensors(path, tensors, { format: "trainchart", checkpoint: JSON.stringify(rest) });
+  const { tensors, metadata } = fileOf(checkpoint);
+  await writeSafetensors(path, tensors, metadata);
+}
+
+/** What is in the file of a checkpoint. */
+export function fileOf(
+  { tensors, ...rest }: RunCheckpoint,
+): { tensors: RunCheckpoint["tensors"]; metadata: Record<string, string> } {
+  return { tensors, metadata: { format: "trainchart", checkpoint: JSON.stringify(rest) } };
 }

@@ -1,4 +1,4 @@
-import { type Hash, sha256 } from "../deps/node_crypto.ts";
+import { sha256 } from "../deps/node_crypto.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { encodeHeader } from "./safetensors_header.ts";
 import { toPath } from "./to_path.ts";
@@ -52,21 +52,42 @@ export async function writeSafetensors(
 ): Promise<void> {
   const { bytes, names } = encodeHeader(tensors, { [CHECKSUM]: NO_CHECKSUM, ...metadata });
   const hash = await sha256();
+  const parts = [bytes, ...names.map((name) => bytesOf(tensors.get(name)!))];
   await writeAtomically(toPath(path), async (file) => {
-    await writeAll(file, bytes, hash);
-    for (const name of names) {
-      const { buffer, byteOffset, byteLength } = tensors.get(name)!.values;
-      await writeAll(file, new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength), hash);
+    for (const piece of piecesOf(parts)) {
+      hash.update(piece);
+      await writeAll(file, piece);
     }
     await file.seek(CHECKSUM_AT, Deno.SeekMode.Start);
     await writeAll(file, new TextEncoder().encode(hash.digest("hex")));
   });
 }
 
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array, hash?: Hash): Promise<void> {
-  for (let begin = 0; begin < bytes.length; begin += CHUNK) {
-    const chunk = bytes.subarray(begin, begin + CHUNK);
-    hash?.update(chunk);
-    for (let done = 0; done < chunk.length;) done += await file.write(chunk.subarray(done));
+function bytesOf({ values: { buffer, byteOffset, byteLength } }: HostTensor): Uint8Array {
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+}
+
+/** The same bytes: what is large cut up, what is small joined, so that there are few writes. */
+function* piecesOf(parts: readonly Uint8Array[]): Iterable<Uint8Array> {
+  const joined = new Uint8Array(CHUNK);
+  let used = 0;
+  for (const part of parts) {
+    for (let begin = 0; begin < part.length;) {
+      const piece = part.subarray(begin, begin + CHUNK - used);
+      begin += piece.length;
+      if (piece.length === CHUNK) yield piece;
+      else {
+        joined.set(piece, used);
+        used += piece.length;
+        if (used < CHUNK) continue;
+        yield joined;
+        used = 0;
+      }
+    }
   }
+  yield joined.subarray(0, used);
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
 }

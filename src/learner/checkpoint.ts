@@ -50,6 +50,8 @@ interface State {
 interface CallbackState {
   readonly name: string;
   readonly state: unknown;
+  /** Whether the run goes on without it as well. */
+  readonly observes: boolean;
 }
 
 /** What differs between processes that train together. */
@@ -71,7 +73,11 @@ function statesOf(
   which: (callback: CallbackLike) => boolean = () => true,
 ): CallbackState[] {
   return callbacks.filter((callback) => callback.state && which(callback))
-    .map((callback) => ({ name: nameOf(callback), state: callback.state!() }));
+    .map((callback) => ({
+      name: nameOf(callback),
+      state: callback.state!(),
+      observes: callback.observes === true,
+    }));
 }
 
 /** Takes everything at once; only then waits for the device. */
@@ -142,17 +148,19 @@ export async function restoreCheckpoint(
   });
   restoreOptimizer(learner.optimizer, state.optimizer, rename);
   if (state.learningRate !== undefined) learner.learningRate = state.learningRate;
-  Object.assign(learner, state.fields);
+  // By name: what else is in a file has no business on the Learner.
+  for (const name of FIELDS) Object.assign(learner, { [name]: state.fields[name] });
   const shard = learner.peers?.shard ?? WHOLE;
   const own = takeOwn(state, shard);
   const left = [...learner.callbacks];
   const different = [...own?.callbacks ?? []];
   for (const saved of state.callbacks) {
-    const [callback] = left.splice(left.findIndex((other) => nameOf(other) === saved.name), 1);
     const index = different.findIndex(({ name }) => name === saved.name);
     const [mine] = index < 0 ? [saved] : different.splice(index, 1);
     if (mine !== saved) disposeTensors(saved.state);
-    await callback.restore?.(mine.state);
+    const place = left.findIndex((other) => nameOf(other) === saved.name);
+    if (place < 0) disposeTensors(mine.state);
+    else await left.splice(place, 1)[0].restore?.(mine.state, learner);
   }
   if (!own) return state.run;
   disposeTensors(state.run.mean);
@@ -205,10 +213,10 @@ async function checkMatch(learner: AnyLearner, checkpoint: RunCheckpoint): Promi
     );
   }
   const callbacks = learner.callbacks.map(nameOf);
-  for (const { name } of (state as { callbacks: { name: string }[] }).callbacks) {
+  for (const { name, observes } of (state as Pick<State, "callbacks">).callbacks) {
     const index = callbacks.indexOf(name);
-    if (index < 0) differences.push(`callback ${name} has a state, and is missing`);
-    else callbacks.splice(index, 1);
+    if (index >= 0) callbacks.splice(index, 1);
+    else if (!observes) differences.push(`callback ${name} has a state, and is missing`);
   }
   if (differences.length === 0) return;
   throw new StorageError(

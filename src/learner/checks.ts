@@ -13,7 +13,7 @@ import { checkCallback } from "../callbacks/callback.ts";
 import { isBuilt, isModel } from "./model.ts";
 import { learningRateOf } from "./learning_rate.ts";
 import type { LearnerOptions, TrainOptions } from "./options.ts";
-import type { RunEvent } from "./run_actor.ts";
+import { RUN_EVENTS, type RunEvent } from "./run_actor.ts";
 import { checkedVariables } from "./step.ts";
 
 type AnyLearner = Learner<unknown, unknown, unknown>;
@@ -94,18 +94,10 @@ export function checkRate(rate: number): number {
 
 /** The event of that name. */
 export function eventOf(name: string): { type: RunEvent } {
-  const events: RunEvent[] = [
-    "pause",
-    "resume",
-    "step",
-    "cancel.batch",
-    "cancel.epoch",
-    "cancel.train",
-  ];
-  if ((events as string[]).includes(name)) return { type: name as RunEvent };
+  if ((RUN_EVENTS as string[]).includes(name)) return { type: name as RunEvent };
   throw new TypeError(
-    `Cannot steer the run as the event must be one of ${events.join(", ")}: current value is ` +
-      `"${name}", did you mean "${closest(name, events)}"?`,
+    `Cannot steer the run as the event must be one of ${RUN_EVENTS.join(", ")}: current value is ` +
+      `"${name}", did you mean "${closest(name, RUN_EVENTS)}"?`,
   );
 }
 

@@ -2,6 +2,7 @@ import { type BatchLike, cloneBatch, type SizedBatch, toBatch } from "./to_batch
 import { type Shard, WHOLE } from "../data/shard.ts";
 import { deal } from "./deal.ts";
 import { disposeTensors } from "./nested.ts";
+import { isThenable } from "../is_thenable.ts";
 
 /** Where a pass over a loader starts. */
 export interface IterateOptions {
@@ -75,6 +76,8 @@ export class LoaderReader {
   #read = 0;
   #ended = false;
   #pending = false;
+  /** What was fetched before it was asked for. */
+  #ahead: { batch: SizedBatch | undefined | Promise<SizedBatch | undefined> } | undefined;
 
   private constructor(
     name: string,
@@ -122,16 +125,31 @@ export class LoaderReader {
     return this.#name;
   }
 
-  /**
-   * How many batches of the pass were taken, by all shards, those that were left out at its start
-   * among them.
-   */
-  get taken(): number {
-    return this.#first + this.#read * this.#stride;
-  }
-
   /** The next batch, or `undefined` after the last: at once where the loader is synchronous. */
   next(): SizedBatch | undefined | Promise<SizedBatch | undefined> {
+    const { batch } = this.#ahead ?? { batch: this.#fetch() };
+    this.#ahead = undefined;
+    return batch;
+  }
+
+  /**
+   * Whether nothing comes after the batch that was taken last: the next one is fetched for the
+   * answer, and waits to be taken. What goes wrong is thrown when it is taken.
+   */
+  async ends(): Promise<boolean> {
+    try {
+      this.#ahead ??= { batch: this.#fetch() };
+      const { batch } = this.#ahead;
+      return (isThenable(batch) ? await batch : batch) === undefined;
+    } catch (error) {
+      const batch = Promise.reject(error);
+      batch.catch(() => {});
+      this.#ahead ??= { batch };
+      return false;
+    }
+  }
+
+  #fetch(): SizedBatch | undefined | Promise<SizedBatch | undefined> {
     const result = this.#iterator.next();
     if (!("then" in result)) return this.#take(result);
     this.#pending = true;
@@ -147,6 +165,10 @@ export class LoaderReader {
 
   /** Ends the pass. A loader that is stuck in the middle of a batch is not waited for. */
   async close(): Promise<void> {
+    const { batch } = this.#ahead ?? {};
+    this.#ahead = undefined;
+    if (isThenable(batch)) batch.then(disposeBatch, () => {});
+    else disposeBatch(batch);
     if (this.#ended) return;
     this.#ended = true;
     const returned = this.#return();
@@ -176,6 +198,10 @@ export class LoaderReader {
       throw error;
     }
   }
+}
+
+function disposeBatch(batch: SizedBatch | undefined): void {
+  if (batch) disposeTensors([batch.data, batch.labels]);
 }
 
 function iteratorOf(source: Iterable<unknown> | AsyncIterable<unknown>): BatchSource<unknown> {

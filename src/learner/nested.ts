@@ -1,10 +1,17 @@
 import { tf } from "../deps/tfjs.ts";
 
 /** All tensors in a nested structure; anything else in it is passed over. */
-export function* tensorsIn(nested: unknown): Iterable<tf.Tensor> {
-  if (nested instanceof tf.Tensor) yield nested;
+export function tensorsIn(nested: unknown): tf.Tensor[] {
+  const tensors: tf.Tensor[] = [];
+  collect(nested, tensors);
+  return tensors;
+}
+
+/** Without generators, which cost more than all the rest: this runs several times a batch. */
+function collect(nested: unknown, into: tf.Tensor[]): void {
+  if (nested instanceof tf.Tensor) into.push(nested);
   else if (typeof nested === "object" && nested !== null && !ArrayBuffer.isView(nested)) {
-    for (const inner of Object.values(nested)) yield* tensorsIn(inner);
+    for (const inner of Object.values(nested)) collect(inner, into);
   }
 }
 

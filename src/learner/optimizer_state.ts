@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { setMomentum } from "../callbacks/momentum.ts";
 import { tf } from "../deps/tfjs.ts";
-import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import { disposeTensors } from "./nested.ts";
+import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 
 /** How TensorFlow.js keeps a slot of a variable. */
 interface StockSlot {
@@ -21,12 +23,16 @@ export interface OptimizerState {
   readonly fields?: Record<string, tf.Tensor | [name: string, tensor: tf.Tensor][]>;
   /** Updates so far. */
   readonly iterations: number;
+  /** As a schedule has left it; `undefined` where there is none. */
+  readonly momentum?: number;
 }
 
 /** Reads it; the tensors in `slots` are the caller's, those in `fields` the optimizer's. */
 export function readOptimizer(optimizer: tf.Optimizer): OptimizerState {
   const { iterations } = optimizer;
-  if (hasSlots(optimizer)) return { slots: optimizer.state(), iterations };
+  const { momentum: own, beta1 } = optimizer as { momentum?: number; beta1?: number };
+  const momentum = own ?? beta1;
+  if (optimizer instanceof SlotOptimizer) return { slots: optimizer.state(), iterations, momentum };
   const fields: Record<string, tf.Tensor | [string, tf.Tensor][]> = {};
   for (const [field, value] of Object.entries(optimizer)) {
     if (value instanceof tf.Variable) fields[field] = value;
@@ -34,7 +40,7 @@ export function readOptimizer(optimizer: tf.Optimizer): OptimizerState {
       fields[field] = value.filter(Boolean).map((slot) => [slot.originalName, slot.variable]);
     }
   }
-  return { fields, iterations };
+  return { fields, iterations, momentum };
 }
 
 /**
@@ -44,16 +50,21 @@ export function readOptimizer(optimizer: tf.Optimizer): OptimizerState {
  */
 export function restoreOptimizer(
   optimizer: tf.Optimizer,
-  { slots, fields, iterations }: OptimizerState,
+  { slots, fields, iterations, momentum }: OptimizerState,
   rename: (name: string) => string,
 ): void {
-  if (hasSlots(optimizer)) {
+  if (momentum !== undefined) setMomentum(optimizer, momentum);
+  if (optimizer instanceof SlotOptimizer) {
     optimizer.restore(slots ?? {});
     return tf.dispose(slots ?? {});
   }
   const target = optimizer as unknown as Record<string, unknown>;
   target.iterations_ = iterations;
   for (const [field, saved] of Object.entries(fields ?? {})) {
+    if (!Object.hasOwn(target, field)) {
+      disposeTensors(saved);
+      continue;
+    }
     const old = target[field];
     if (old instanceof tf.Variable && saved instanceof tf.Tensor) {
       old.assign(saved);
@@ -67,12 +78,6 @@ export function restoreOptimizer(
       });
     }
   }
-}
-
-/** Not `instanceof`: TensorFlow.js takes any optimizer for an instance of any of its subclasses. */
-function hasSlots(optimizer: tf.Optimizer): optimizer is SlotOptimizer {
-  const { state, restore } = optimizer as Partial<SlotOptimizer>;
-  return typeof state === "function" && typeof restore === "function";
 }
 
 function isSlots(value: unknown): value is StockSlot[] {

@@ -15,7 +15,7 @@ import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
 import { disposeTensors, mapTensors } from "./nested.ts";
 import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
-import type { Slot, Slots } from "./slots.ts";
+import { type Slot, SLOTS, type Slots } from "./slots.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import type { SizedBatch } from "./to_batch.ts";
 
@@ -35,8 +35,6 @@ export interface Failure {
 
 /** The parts of a run that draw random numbers apart from one another. */
 const STREAMS: Record<Phase, number> = { idle: 0, train: 1, validate: 2, test: 3, predict: 4 };
-
-const SLOTS = ["data", "labels", "predictions", "loss", "gradients"] as const;
 
 type LoaderName = keyof Learner["dataloaders"];
 
@@ -74,6 +72,8 @@ export class Run implements Performer<CallbackLike>, StepOf {
   readonly #input: Loader | undefined;
   readonly #callbacks = new CallbackList();
   #reader: LoaderReader | undefined;
+  /** How many batches of the pass were taken, those that were left out at its start among them. */
+  #taken = 0;
   #batch: SizedBatch | undefined;
   /** Whether the batch at hand was worked through, so that its loss counts. */
   #computed = false;
@@ -109,12 +109,14 @@ export class Run implements Performer<CallbackLike>, StepOf {
 
   facts(): Facts {
     const { epoch, epochs, validationEpochs, dataloaders } = this.#learner;
+    // Whoever opens what is no loader says what is wrong with it, and here nothing may throw.
+    const given = (name: LoaderName) => !dataloaders || dataloaders[name] !== undefined;
     return {
       epoch,
       epochs,
       loaded: this.#batch !== undefined,
-      validate: dataloaders.validation !== undefined && (epoch + 1) % validationEpochs === 0,
-      test: dataloaders.test !== undefined,
+      validate: given("validation") && (epoch + 1) % validationEpochs === 0,
+      test: given("test"),
     };
   }
 
@@ -153,12 +155,12 @@ export class Run implements Performer<CallbackLike>, StepOf {
   #perform(task: TaskName): void | Promise<void> {
     switch (task) {
       case "openTrain":
-        return this.#open("train", this.#learner.dataloaders.train);
+        return this.#open("train", this.#learner.dataloaders?.train);
       case "openValidation":
         this.#learner.phase = "validate";
-        return this.#open("validation", this.#learner.dataloaders.validation);
+        return this.#open("validation", this.#learner.dataloaders?.validation);
       case "openTest":
-        return this.#open("test", this.#learner.dataloaders.test);
+        return this.#open("test", this.#learner.dataloaders?.test);
       case "openPredict":
         this.#learner.phase = "predict";
         return this.#open("predict", this.#input);
@@ -206,7 +208,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
       pump,
       batchIndex: batchIndex - again,
       shards,
-      loader: reader && { name: reader.name as LoaderName, taken: reader.taken - again * shards },
+      loader: reader && { name: reader.name as LoaderName, taken: this.#taken - again * shards },
       mean: this.mean.state(),
       batch: batch && {
         size: batch.size,
@@ -228,6 +230,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
         required(loader.name, learner.dataloaders[loader.name]),
         options,
       );
+      this.#taken = loader.taken;
     }
     learner.batchIndex = shards === shard.count
       ? batchIndex
@@ -254,6 +257,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
     const { epoch, seed } = this.#learner;
     this.mean.reset();
     this.#learner.batchIndex = -1;
+    this.#taken = 0;
     const options = { epoch, seed, shard: this.#shard };
     this.#reader = await LoaderReader.open(name, required(name, loader), options);
   }
@@ -268,16 +272,33 @@ export class Run implements Performer<CallbackLike>, StepOf {
     this.#batch = undefined;
     // Before the loader is asked, because it may itself cancel what this signal is for.
     const { signal } = this.pump;
-    if (this.#limited()) return this.#take(undefined);
+    if (this.#isLimit()) return this.#take(undefined);
     const next = reader.next();
     if (!isThenable(next)) return this.#take(next);
     return this.#abandonable(next, signal).then((batch) => this.#take(batch));
   }
 
-  #limited(): boolean {
-    const { phase, limits, batchIndex } = this.#learner;
-    const name = phase === "validate" ? "validation" : phase;
-    return name !== "idle" && name !== "predict" && batchIndex + 1 >= (limits[name] ?? Infinity);
+  /**
+   * Whether no batch comes after the one at hand. Where the loader has no length, the next one is
+   * fetched for the answer; it is "no" if the batch is cut short meanwhile.
+   */
+  async isLast(): Promise<boolean> {
+    const reader = this.#reader;
+    if (!reader || this.#isLimit()) return reader !== undefined;
+    const count = this.#learner.batchCount(reader.name as LoaderName);
+    if (count !== undefined) return this.#learner.batchIndex + 1 >= count;
+    const { signal } = this.pump;
+    const cut = new Promise<false>((resolve) => {
+      signal.addEventListener("abort", () => resolve(false), { once: true });
+      if (signal.aborted) resolve(false);
+    });
+    return await Promise.race([reader.ends(), cut]);
+  }
+
+  /** Whether a pass may read no more than it has. */
+  #isLimit(): boolean {
+    const { limits, batchIndex } = this.#learner;
+    return batchIndex + 1 >= (limits[this.#reader!.name as LoaderName] ?? Infinity);
   }
 
   /** A loader that is stuck does not hold up a cancel: its late batch is disposed on arrival. */
@@ -298,6 +319,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
     this.#computed = false;
     const learner = this.#learner;
     if (batch) {
+      this.#taken += this.#shard.count;
       learner.batchIndex++;
       learner.batchSize = batch.size;
       this.slots.put("data", batch.data);
@@ -319,9 +341,8 @@ export class Run implements Performer<CallbackLike>, StepOf {
 
   #disposeBatch(): void {
     if (this.#computed && !this.#learner.cancelled.has("batch")) {
-      const { loss, batchSize } = this.#learner;
-      // A clone, because a model may return its own loss, which goes with the predictions.
-      if (loss instanceof tf.Tensor && !loss.isDisposed) this.mean.add(loss.clone(), batchSize);
+      const loss = this.slots.takeLoss();
+      if (loss) this.mean.add(loss, this.#learner.batchSize);
     }
     this.#computed = false;
     this.#batch = undefined;
@@ -375,6 +396,6 @@ function join(parts: unknown[]): unknown {
 }
 
 function required(name: string, loader: Loader | undefined): Loader {
-  if (loader !== undefined) return loader;
+  if (loader !== undefined && loader !== null) return loader;
   throw new TypeError(`Cannot read batches as dataloaders.${name} must be set: it is missing`);
 }

@@ -9,6 +9,16 @@ export type RunEvent =
   | "cancel.epoch"
   | "cancel.train";
 
+/** All of them. */
+export const RUN_EVENTS: RunEvent[] = [
+  "pause",
+  "resume",
+  "step",
+  "cancel.batch",
+  "cancel.epoch",
+  "cancel.train",
+];
+
 /** Where a run is: plain JSON, but for the two questions. */
 export interface RunSnapshot {
   /** The active states, nested. */

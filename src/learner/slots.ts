@@ -2,7 +2,10 @@ import { tf } from "../deps/tfjs.ts";
 import { disposeTensors, tensorsIn } from "./nested.ts";
 
 /** What a Learner holds of the batch at hand. */
-export type Slot = "data" | "labels" | "predictions" | "loss" | "gradients";
+export const SLOTS = ["data", "labels", "predictions", "loss", "gradients"] as const;
+
+/** One of them. */
+export type Slot = typeof SLOTS[number];
 
 /**
  * The tensors of the batch at hand. Whatever was ever put here is disposed with the batch, also
@@ -11,7 +14,7 @@ export type Slot = "data" | "labels" | "predictions" | "loss" | "gradients";
  */
 export class Slots {
   readonly #values: Partial<Record<Slot, unknown>> = {};
-  #owned: tf.Tensor[] = [];
+  readonly #owned: tf.Tensor[] = [];
 
   /** What is in a slot. */
   get(slot: Slot): unknown {
@@ -27,20 +30,38 @@ export class Slots {
 
   /** Keeps what is in a slot beyond the end of the surrounding `tf.tidy`. */
   keep(slot: "predictions" | "loss"): void {
-    for (const tensor of tensorsIn(this.#values[slot])) tf.keep(tensor);
+    const value = this.#values[slot];
+    if (value instanceof tf.Tensor) tf.keep(value);
+    else tensorsIn(value).forEach(tf.keep);
+  }
+
+  /**
+   * Takes the loss out of the batch: it is the caller's from now on.
+   *
+   * A clone where the loss is something else besides, such as the prediction of a model that
+   * returns its own loss.
+   */
+  takeLoss(): tf.Tensor | undefined {
+    const loss = this.#values.loss;
+    if (!(loss instanceof tf.Tensor) || loss.isDisposed) return;
+    const first = this.#owned.indexOf(loss);
+    const only = first === this.#owned.lastIndexOf(loss);
+    if (!only || loss instanceof tf.Variable) return loss.clone();
+    this.#values.loss = undefined;
+    this.#owned.splice(first, 1);
+    return loss;
   }
 
   /** Disposes everything. */
   dispose(): void {
     const values = this.#values;
-    disposeTensors(values.data);
-    disposeTensors(values.labels);
-    disposeTensors(values.predictions);
-    disposeTensors(values.loss);
-    disposeTensors(values.gradients);
-    values.data = values.labels = undefined;
-    values.predictions = values.loss = values.gradients = undefined;
-    disposeTensors(this.#owned);
-    this.#owned = [];
+    for (const slot of SLOTS) {
+      // A callback may have put tensors into a record that is here: those are not in the list.
+      const value = values[slot];
+      if (!(value instanceof tf.Tensor)) disposeTensors(value);
+      values[slot] = undefined;
+    }
+    this.#owned.forEach(disposeTensors);
+    this.#owned.length = 0;
   }
 }

@@ -6,6 +6,7 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Model } from "./model.ts";
 import { isBuilt, trainableVariables } from "./model.ts";
+import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Slots } from "./slots.ts";
 
 /** Who is asked for the parts of a step. */
@@ -24,12 +25,11 @@ export interface StepOf {
 export function compute(step: StepOf): void {
   const { slots, model } = step;
   try {
-    const { grads } = tf.tidy(() => {
-      const forward = () => predictAndLose(step, true) as tf.Scalar;
-      if (!isBuilt(model)) model.apply(slots.get("data") as tf.Tensor, { training: false });
-      return tf.variableGrads(forward, checkedVariables(model));
-    });
-    slots.put("gradients", grads);
+    if (!isBuilt(model)) {
+      tf.tidy(() => void model.apply(slots.get("data") as tf.Tensor, { training: false }));
+    }
+    const forward = () => predictAndLose(step, true) as tf.Scalar;
+    slots.put("gradients", tf.variableGrads(forward, checkedVariables(model)).grads);
   } catch (error) {
     disposeTape();
     if (!(error instanceof Error) || !error.message.startsWith("Cannot find a connection")) {
@@ -62,6 +62,7 @@ export function update({ optimizer, slots }: StepOf): void {
   const gradients = slots.get("gradients") as tf.NamedTensorMap;
   const names = Object.keys(gradients);
   if (names.length === 0) return;
+  if (optimizer instanceof SlotOptimizer) return optimizer.applyGradients(gradients);
   let order = orders.get(optimizer);
   if (!order) orders.set(optimizer, order = new Set());
   for (const name of names) order.add(name);

@@ -79,7 +79,7 @@ function split(value: unknown, { loader }: BatchOrigin): [unknown, unknown] | un
 /** The length of the first axis of the first tensor. */
 function lengthOf(nested: unknown): number | undefined {
   if (nested instanceof tf.Tensor) return nested.shape[0];
-  for (const tensor of tensorsIn(nested)) return tensor.shape[0];
+  return tensorsIn(nested)[0]?.shape[0];
 }
 
 function describe(value: unknown): string {

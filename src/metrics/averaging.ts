@@ -70,6 +70,14 @@ export class AveragedMetric implements StatefulMetric {
     this.#total.add(predictions, labels);
   }
 
+  state(): unknown {
+    return this.#total.state();
+  }
+
+  restore(state: unknown): void {
+    this.#total.restore(state);
+  }
+
   async compute(peers?: Peers): Promise<number> {
     const matrix = await this.#total.read(peers);
     if (matrix.length === 0) return NaN;

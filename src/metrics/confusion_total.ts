@@ -32,4 +32,15 @@ export class ConfusionTotal {
     this.#total?.dispose();
     this.#total = undefined;
   }
+
+  /** The counts so far, on the device; they stay with this. */
+  state(): unknown {
+    return { total: this.#total };
+  }
+
+  /** Goes on from a state, whose tensor this now owns. */
+  restore(state: unknown): void {
+    this.reset();
+    this.#total = (state as { total?: tf.Tensor2D }).total;
+  }
 }

@@ -1,7 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/peers.ts";
 import type { Metric } from "./metric.ts";
-import { RunningMean } from "./running_mean.ts";
+import { RunningMean, type RunningMeanState } from "./running_mean.ts";
 
 /** The mean of a metric over all examples. */
 export class MeanMetric {
@@ -27,5 +27,15 @@ export class MeanMetric {
   /** The mean so far, with that of others; NaN before the first batch. */
   compute(peers?: Peers): Promise<number> {
     return this.#mean.read(peers);
+  }
+
+  /** What was measured; the tensors stay with this. */
+  state(): RunningMeanState {
+    return this.#mean.state();
+  }
+
+  /** Goes on from a state, whose tensors this now owns. */
+  restore(state: RunningMeanState): void {
+    this.#mean.restore(state);
   }
 }

@@ -58,6 +58,19 @@ class RSquared implements StatefulMetric {
     this.#examples += examples;
   }
 
+  state(): unknown {
+    return { examples: this.#examples, pivot: this.#pivot, sums: this.#sums };
+  }
+
+  restore(
+    { examples, pivot, sums }: { examples: number; pivot?: tf.Tensor; sums?: tf.Tensor2D },
+  ): void {
+    this.reset();
+    this.#examples = examples;
+    this.#pivot = pivot;
+    this.#sums = sums;
+  }
+
   async compute(): Promise<number> {
     if (!this.#sums) return NaN;
     const [errors, sums, squares] = await this.#sums.array();

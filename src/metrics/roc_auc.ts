@@ -65,6 +65,16 @@ class RocAuc implements StatefulMetric {
     this.#labels.push(tf.keep(actual as tf.Tensor1D));
   }
 
+  state(): unknown {
+    return { scores: [...this.#scores], labels: [...this.#labels] };
+  }
+
+  restore({ scores, labels }: { scores: tf.Tensor2D[]; labels: tf.Tensor1D[] }): void {
+    this.reset();
+    this.#scores = scores;
+    this.#labels = labels;
+  }
+
   async compute(): Promise<number> {
     if (this.#scores.length === 0) return NaN;
     this.#fold();

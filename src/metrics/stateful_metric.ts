@@ -55,6 +55,14 @@ export interface StatefulMetric {
    * of those of all processes, weighted by examples.
    */
   readonly addsPeers?: boolean;
+  /**
+   * What was gathered, for a checkpoint: data and tensors, which stay the metric's. Without it, no
+   * checkpoint can be taken in the middle of a pass.
+   */
+  state?(): unknown;
+  /** Goes on from what `state` returned, whose tensors are now the metric's. */
+  // deno-lint-ignore no-explicit-any -- each metric knows its own state
+  restore?(state: any): void;
 }
 
 /** Whether a metric keeps state from batch to batch. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { fusedUpdate } from "../backend/fused_update.ts";
 import { tf } from "../deps/tfjs.ts";
 
 /** Variables that are trained differently, chosen by name. */
@@ -43,6 +44,11 @@ interface Memory {
  * same formula is composed of tfjs operations.
  */
 export abstract class SlotOptimizer extends tf.Optimizer {
+  /** Whether a value is one: TensorFlow.js would take any optimizer for an instance of any class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return Function.prototype[Symbol.hasInstance].call(this, value);
+  }
+
   /** The names of the slots of each variable. */
   protected abstract readonly slotNames: string[];
   /** The name of the fused kernel. */
@@ -123,23 +129,19 @@ export abstract class SlotOptimizer extends tf.Optimizer {
       ...this.attributes(++memory.step, rate),
       weightDecay: group?.weightDecay ?? this.#options.weightDecay ?? 0,
     };
-    const kernel = tf.getKernel(this.kernelName, tf.getBackend());
-    if (kernel) {
-      const inputs: Record<string, tf.TensorInfo> = { value, gradient };
-      memory.slots.forEach((slot, i) => inputs[this.slotNames[i]] = slot);
-      const call = { inputs, attrs: attributes, backend: tf.backend() };
-      const [updated, ...slots] = kernel.kernelFunc(call) as tf.TensorInfo[];
-      if (updated !== value) assign(value, adopt(updated));
-      memory.slots = slots.map((slot, i) =>
-        slot === memory.slots[i] ? memory.slots[i] : replace(memory.slots[i], adopt(slot))
-      );
-      return;
+    const slots = Object.fromEntries(this.slotNames.map((slot, i) => [slot, memory.slots[i]]));
+    const [updated, ...updatedSlots] =
+      fusedUpdate(this.kernelName, value, gradient, slots, attributes) ??
+        tf.tidy(() => this.compose(value, gradient, memory.slots, attributes));
+    if (updated !== value) {
+      value.assign(updated);
+      updated.dispose();
     }
-    const [updated, ...slots] = tf.tidy(() =>
-      this.compose(value, gradient, memory.slots, attributes)
-    );
-    assign(value, updated);
-    memory.slots = slots.map((slot, i) => replace(memory.slots[i], slot));
+    memory.slots = updatedSlots.map((slot, i) => {
+      if (slot === memory.slots[i]) return slot;
+      memory.slots[i].dispose();
+      return tf.keep(slot);
+    });
   }
 
   #memory(name: string, value: tf.Tensor): Memory {
@@ -224,21 +226,6 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     for (const { slots } of this.#memories.values()) tf.dispose(slots);
     this.#memories.clear();
   }
-}
-
-/** What a kernel made, as a tensor. */
-function adopt(info: tf.TensorInfo): tf.Tensor {
-  return tf.engine().makeTensorFromTensorInfo(info);
-}
-
-function assign(variable: tf.Variable, value: tf.Tensor): void {
-  variable.assign(value);
-  value.dispose();
-}
-
-function replace(old: tf.Tensor, slot: tf.Tensor): tf.Tensor {
-  old.dispose();
-  return tf.keep(slot);
 }
 
 function atLeastZero(name: string, value: number): number {

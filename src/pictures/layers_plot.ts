@@ -2,6 +2,11 @@ import type { LayerRecord } from "../callbacks/layer_stats.ts";
 import { Picture } from "./picture.ts";
 
 const WIDTH = 250;
+/** How far labels of an axis may stand out beyond its ends before they are drawn in: titles would move. */
+const FLUSH = 8;
+/** Between panels, whose axes lie in it: with bounds of their own, no two would stand in line. */
+const SPACING = { row: 76, column: 52 };
+const LEGEND = { orient: "top", columns: 4, labelLimit: WIDTH };
 /** Rows of a picture of histograms. */
 const ROWS = 40;
 
@@ -31,17 +36,28 @@ export function layersPlot(records: readonly LayerRecord[]): Picture {
         type: "quantitative",
         title: null,
         ...field === "nearZero" && { scale: { domain: [0, 1] } },
-        axis: { tickCount: 5, format: field === "nearZero" ? ".0%" : ".4~g" },
+        axis: {
+          tickCount: 5,
+          labelFlush: FLUSH,
+          format: field === "nearZero" ? ".0%" : ".4~g",
+        },
       },
-      color: { field: "layer", type: "nominal", sort: layers, legend: { orient: "top" } },
+      color: { field: "layer", type: "nominal", sort: layers, legend: LEGEND },
     },
   }));
   return new Picture({
     vconcat: [
-      { hconcat: panels, resolve: { scale: { color: "shared" } } },
+      {
+        hconcat: panels,
+        bounds: "flush",
+        spacing: SPACING.column,
+        resolve: { scale: { color: "shared" } },
+      },
       {
         concat: layers.map((layer) => heatMap(layer, records.filter((r) => r.layer === layer))),
         columns: 3,
+        bounds: "flush",
+        spacing: SPACING,
         title: { text: "values over time: the darker, the more", offset: 16 },
         resolve: { scale: { color: "independent", y: "independent" } },
       },
@@ -85,7 +101,7 @@ function heatMap(layer: string, records: readonly LayerRecord[]): unknown {
         type: "quantitative",
         title: null,
         scale: { zero: false, nice: false },
-        axis: { grid: false, tickCount: 5, format: ".4~g" },
+        axis: { grid: false, tickCount: 5, labelFlush: FLUSH, format: ".4~g" },
       },
       y2: { field: "top" },
       color: {

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { median } from "./median.ts";
 import { parseArgs } from "node:util";
 import { selectBackend, tf } from "../../mod.ts";
 
@@ -77,10 +78,6 @@ const contenders: Record<string, Multiply> = {
     ),
   stock: (a, b, { transposeA, transposeB }) => call("BatchMatMul", a, b, transposeA, transposeB),
 };
-
-function median(numbers: number[]): number {
-  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
-}
 
 const rows = shapes.map((shape) => {
   const { rows, columns, depth, transposeA, transposeB } = shape;

@@ -14,47 +14,12 @@ import {
   tf,
   withSeed,
 } from "../../mod.ts";
-import { HOOK_NAMES, type TaskName } from "../../src/chart/hooks.ts";
-import { Run } from "../../src/learner/run.ts";
-import { Slots } from "../../src/learner/slots.ts";
+import { HOOK_NAMES } from "../../src/chart/hooks.ts";
+import { runEmpty } from "./empty_run.ts";
 import { median } from "./median.ts";
 import { models } from "./models.ts";
 
 declare const gc: () => void;
-
-/** A run whose steps compute nothing: what is left is the machine, the pump and the loop. */
-class EmptyRun extends Run {
-  override perform(task: TaskName): void | Promise<void> {
-    if (task !== "compute" && task !== "step") return super.perform(task);
-  }
-}
-
-/** Batches that cost nothing: variables are never disposed. */
-function batches(count: number) {
-  const x = tf.variable(tf.zeros([1, 1]));
-  return function* () {
-    for (let index = 0; index < count; index++) yield [x, x] as const;
-  };
-}
-
-async function runEmpty(count: number, callbacks: object[]): Promise<void> {
-  const model = { apply: (x: tf.Tensor) => x, trainableVariables: [tf.variable(tf.scalar(0))] };
-  const learner = new Learner({
-    model,
-    optimizer: tf.train.sgd(0.1),
-    lossFunction: () => tf.scalar(0),
-    dataloaders: { train: batches(count) },
-    callbacks,
-  });
-  learner.epochs = 1;
-  const run = new EmptyRun(
-    learner as unknown as Learner<unknown, unknown, unknown>,
-    new Slots(),
-    { job: "train" },
-  );
-  run.pump.start("train");
-  await run.pump.run();
-}
 
 /** CPU time of all threads per batch, µs. */
 async function costOfBatch(callbacks: object[]): Promise<number> {

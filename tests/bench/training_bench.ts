@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { median } from "./median.ts";
 import { parseArgs } from "node:util";
 import { TextLineStream } from "./lines.ts";
 import { models } from "./models.ts";
@@ -103,11 +104,6 @@ function start({ command: [program, ...args] }: Contender) {
       await child.status;
     },
   };
-}
-
-function median(numbers: number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
 }
 
 /** One row of the table. */

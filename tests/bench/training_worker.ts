@@ -33,9 +33,12 @@ type Steps = (count: number) => Promise<void>;
 function prepare(name: string): Steps {
   const { shape, classes, batch, build } = models[name];
   const model = build();
-  const data = tf.randomNormal([batch, ...shape]);
-  const labels = tf.tensor1d(Array.from({ length: batch }, (_, i) => i % classes), "int32");
-  const onehot = tf.oneHot(labels, classes).toFloat();
+  // Variables, which a Learner never disposes: no contender copies or gathers its batches.
+  const data = tf.variable(tf.randomNormal([batch, ...shape]));
+  const labels = tf.variable(
+    tf.tensor1d(Array.from({ length: batch }, (_, i) => i % classes), "int32"),
+  );
+  const onehot = tf.variable(tf.oneHot(labels, classes).toFloat());
   if (loop === "fit") {
     model.compile({
       optimizer: tf.train.adam(1e-3),
@@ -57,11 +60,8 @@ function prepare(name: string): Steps {
     ? [crossEntropy, labels]
     : [(x: tf.Tensor, y: tf.Tensor) => tf.losses.softmaxCrossEntropy(y, x).asScalar(), onehot];
   if (loop === "learner") {
-    // Every batch is the Learner's own, to dispose.
     const batches = function* (count: number) {
-      for (let i = 0; i < count; i++) {
-        yield [data.clone(), answers.clone()] as [tf.Tensor, tf.Tensor];
-      }
+      for (let i = 0; i < count; i++) yield [data, answers] as [tf.Tensor, tf.Tensor];
     };
     return async (count) => {
       const dataloaders = { train: { [Symbol.iterator]: () => batches(count) } };

@@ -5,6 +5,7 @@ import {
   Freeze,
   GradientAccumulation,
   GradientClip,
+  GradientStats,
   MaxSteps,
   meanSquaredError,
   sgd,
@@ -66,24 +67,74 @@ Deno.test("GradientClip lets gradients pass that are all 0", async () => {
   assertEquals(await clipped(new GradientClip({ norm: 1 }), zeros), zeros);
 });
 
-for (const known of [true, false]) {
-  Deno.test(
-    `GradientAccumulation equals the large batch, with a length that is ${known ? "" : "un"}known`,
-    async () => {
-      for (const make of [() => adam(0.05), () => tf.train.adam(0.05), () => tf.train.sgd(0.05)]) {
-        // Windows of 2 + 3 + 1, and of what is left: 2 examples.
-        const parts = [line(0, 2), line(2, 3), line(5, 1), line(6, 2)] as [tf.Tensor, tf.Tensor][];
-        const small = tiny([new GradientAccumulation(3)], { optimizer: make() });
-        small.learner.dataloaders = { train: known ? parts : (() => parts.map(clone)) as never };
-        await small.learner.train({ epochs: 3 });
-        const large = tiny([], { optimizer: make() });
-        large.learner.dataloaders = { train: [line(0, 6), line(6, 2)] };
-        await large.learner.train({ epochs: 3 });
-        assertClose(numbersOf(small.model), numbersOf(large.model), 1e-5);
+type Batches = [tf.Tensor, tf.Tensor][];
+
+/** The same batches, as loaders of every kind. */
+const LOADERS: Record<string, (batches: Batches) => unknown> = {
+  "an array": (batches) => batches,
+  "a generator, of no length": (batches) => () => batches.map(clone).values(),
+  "an asynchronous generator": (batches) =>
+    async function* () {
+      for (const batch of batches) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        yield clone(batch);
       }
     },
-  );
+};
+
+for (const [kind, loaderOf] of Object.entries(LOADERS)) {
+  Deno.test(`GradientAccumulation equals the large batch, also clipped, from ${kind}`, async () => {
+    const before = tf.memory().numTensors;
+    for (const make of [() => adam(0.05), () => sgd(0.05), () => tf.train.sgd(0.05)]) {
+      // Gradients of all windows are longer than 0.1, so each update is clipped.
+      for (const clips of [[], [new GradientClip({ norm: 0.1 })]]) {
+        // Windows of 2 + 3 + 1, and of what is left: 2 examples.
+        const parts = [line(0, 2), line(2, 3), line(5, 1), line(6, 2)] as Batches;
+        const steps = new MaxSteps(100);
+        const small = tiny([...clips, new GradientAccumulation(3), steps], { optimizer: make() });
+        const { dataloaders } = small.learner;
+        small.learner.dataloaders = { train: loaderOf(parts) as never };
+        await small.learner.train({ epochs: 3 });
+        const large = tiny(clips, { optimizer: make() });
+        const { dataloaders: others } = large.learner;
+        const windows = [line(0, 6), line(6, 2)];
+        large.learner.dataloaders = { train: windows };
+        await large.learner.train({ epochs: 3 });
+        assertClose(numbersOf(small.model), numbersOf(large.model), 1e-5);
+        assertEquals(steps.steps, 6, "each window is an update, between beforeStep and afterStep");
+        tf.dispose([parts, windows, dataloaders, others] as never);
+        small.dispose();
+        large.dispose();
+      }
+    }
+    assertEquals(tf.memory().numTensors, before, "tensors are left");
+  });
 }
+
+Deno.test("GradientAccumulation leaves the window of an epoch that is cut short to the next", async () => {
+  const seen: number[] = [];
+  const { learner, dispose } = tiny([
+    new GradientAccumulation(3),
+    { afterBatch: ({ epoch, batchIndex }) => void (epoch + batchIndex || learner.cancel("epoch")) },
+    { beforeStep: ({ gradients }) => void seen.push(Object.keys(gradients).length) },
+  ]);
+  await learner.train({ epochs: 2 });
+  assertEquals(seen, [0, 0, 2, 0, 2], "1 + 2 batches, then 2 that are left");
+  dispose();
+});
+
+Deno.test("GradientStats sees the mean of accumulated gradients, before it is clipped", async () => {
+  const stats = new GradientStats({ every: 2 });
+  const { learner, dispose } = tiny([
+    new GradientAccumulation(2),
+    stats,
+    new GradientClip({ value: 1e-9 }),
+  ]);
+  await learner.train();
+  assertEquals(stats.records.map(({ step }) => step), [1, 1, 3, 3]);
+  assert(stats.records.every(({ mean }) => Math.abs(mean) > 1e-6));
+  dispose();
+});
 
 const clone = ([data, labels]: [tf.Tensor, tf.Tensor]) => [data.clone(), labels.clone()];
 

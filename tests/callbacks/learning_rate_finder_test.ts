@@ -15,8 +15,12 @@ Deno.test("LearningRateFinder.find() sweeps, and puts weights and optimizer back
       { ...hooks("display"), priority: PRIORITIES.display },
     ], { optimizer });
     await learner.train();
-    const memory = async () =>
-      (await optimizer.getWeights()).map(({ name, tensor }) => [name, [...tensor.dataSync()]]);
+    const memory = async () => {
+      const weights = await optimizer.getWeights();
+      const numbers = weights.map(({ name, tensor }) => [name, [...tensor.dataSync()]]);
+      for (const { tensor } of weights) if (!(tensor instanceof tf.Variable)) tensor.dispose();
+      return numbers;
+    };
     const was = tf.tidy(() => numbersOf(model));
     const remembered = await memory();
     const { callbacks, dataloaders } = learner;
@@ -59,9 +63,14 @@ Deno.test("LearningRateFinder.suggest() finds the steepest descent and the longe
   const smoothed = [9.8, 10.1, 9.9, 9.5, 9, 8, 3, 2.5, 2.4, 2.6, 9];
   finder.curve = smoothed.map((smoothed, index) => ({ learningRate: index, loss: 0, smoothed }));
   // Slopes over two steps are largest around index 5 (9 -> 3). The longest series of ever smaller
-  // losses is 10.1, 9.9, 9.5, 9, 8, 3, 2.5, 2.4: two thirds of the way from index 1 to 8.
+  // losses is 10.1, 9.9, 9.5, 9, 8, 3, 2.5, 2.4: two thirds of the way down is at 4.97.
   assertEquals(finder.suggest().steepest, 5);
   assertEquals(finder.suggest().valley, 6);
+  const plateau = Array.from({ length: 50 }, (_, index) => 10 - index / 1000);
+  finder.curve = [...plateau, 9, 7, 4, 3, 9].map((smoothed, index) => (
+    { learningRate: index, loss: 0, smoothed }
+  ));
+  assertEquals(finder.suggest().valley, 52, "on the way down, not on the plateau before it");
   finder.curve = [1, 2, 3].map((smoothed) => ({ learningRate: 1, loss: 0, smoothed }));
   assertEquals(finder.suggest(), { steepest: undefined, valley: undefined });
 });

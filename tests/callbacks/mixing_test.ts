@@ -148,8 +148,9 @@ for (
 Deno.test("TransformBatch changes data and labels in the phases it is told", async () => {
   const sums: Record<string, number> = {};
   const note = (learner: Learner) => {
-    sums[learner.phase] = tf.tidy(() => tf.add(learner.data.sum(), learner.labels.sum()))
-      .dataSync()[0];
+    sums[learner.phase] = tf.tidy(() =>
+      tf.add(learner.data.sum(), learner.labels.sum()).dataSync()[0]
+    );
   };
   const { learner, dispose } = tiny([
     new TransformBatch(({ data, labels }) => ({

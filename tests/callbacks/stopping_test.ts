@@ -297,12 +297,15 @@ Deno.test("SanityCheck fails before the first batch of training, and draws no ra
       ],
     });
     drawn = 0;
-    broken.learner.dataloaders.validation = [[tf.zeros([2, 1]), tf.fill([2, 1], NaN)]];
+    const labels = [tf.fill([2, 1], NaN), tf.zeros([2, 1])];
+    const data = [tf.zeros([2, 1]), tf.zeros([2, 3])];
+    broken.learner.dataloaders.validation = [[data[0], labels[0]]];
     await assertRejects(() => broken.learner.train(), RangeError, "current value is NaN");
     assertEquals([drawn, broken.learner.batchIndex], [0, -1]);
-    broken.learner.dataloaders.validation = [[tf.zeros([2, 3]), tf.zeros([2, 1])]];
+    broken.learner.dataloaders.validation = [[data[1], labels[1]]];
     await assertRejects(() => broken.learner.train());
     assertEquals(broken.learner.batchIndex, -1);
+    tf.dispose([data, labels]);
     broken.dispose();
   } finally {
     Math.random = random;

@@ -1,4 +1,5 @@
-import { Learner, meanSquaredError, sgd, tf, withSeed } from "../../mod.ts";
+import { assertLessOrEqual } from "@std/assert";
+import { crossEntropy, Learner, meanSquaredError, sgd, tf, withSeed } from "../../mod.ts";
 import type { CallbackLike, LearnerOptions } from "../../mod.ts";
 
 /** Points on a line, `count` of them from `from` on, with one outlier in each batch. */
@@ -18,10 +19,20 @@ function collage(from: number, count: number): [data: tf.Tensor, labels: tf.Tens
   return [images, labels];
 }
 
+/** The same numbers, each of one of three classes. */
+function classified(from: number, count: number): [data: tf.Tensor, labels: tf.Tensor] {
+  const [data, labels] = line(from, count);
+  labels.dispose();
+  const classes = Array.from({ length: count }, (_, index) => (from + index) % 3);
+  return [data, tf.tensor1d(classes, "int32")];
+}
+
 /** What is not as usual. */
 export interface TinyOptions extends Partial<LearnerOptions> {
   /** Whether the data are images, `[batch, 4, 4, 1]`. Default: numbers, `[batch, 1]`. */
   images?: boolean;
+  /** Whether labels are classes, `[batch] int32`. Default: numbers, `[batch, 1]`. */
+  classes?: boolean;
   /** Of the model. */
   layers?: () => tf.layers.Layer[];
 }
@@ -30,6 +41,7 @@ export interface TinyOptions extends Partial<LearnerOptions> {
 export interface Tiny {
   learner: Learner;
   model: tf.LayersModel;
+  /** Disposes all of it; then no tensor may be left that was not there before. */
   dispose(): void;
 }
 
@@ -38,13 +50,14 @@ export function tiny(
   callbacks: CallbackLike[] = [],
   options: TinyOptions = {},
 ): Tiny {
-  const { layers, images, ...rest } = options;
-  const batch = (from: number, count: number) => images ? collage(from, count) : line(from, count);
+  const { layers, images, classes, ...rest } = options;
+  const { numTensors } = tf.memory();
+  const batch = images ? collage : classes ? classified : line;
   const model = withSeed(1, () =>
     tf.sequential({
       layers: layers?.() ?? [
         ...images ? [tf.layers.flatten({ inputShape: [4, 4, 1] })] : [],
-        tf.layers.dense({ units: 1, inputShape: [images ? 16 : 1] }),
+        tf.layers.dense({ units: classes ? 3 : 1, inputShape: [images ? 16 : 1] }),
       ],
     }));
   const train = [batch(0, 2), batch(2, 2), batch(4, 2), batch(6, 2)];
@@ -54,7 +67,7 @@ export function tiny(
   const learner = new Learner({
     model,
     optimizer,
-    lossFunction: meanSquaredError,
+    lossFunction: classes ? crossEntropy : meanSquaredError,
     dataloaders: { train, validation, test },
     callbacks,
     seed: 7,
@@ -67,6 +80,7 @@ export function tiny(
       model.dispose();
       optimizer.dispose();
       tf.dispose([train, validation, test]);
+      assertLessOrEqual(tf.memory().numTensors, numTensors, "tensors are left");
     },
   };
 }

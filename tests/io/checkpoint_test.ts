@@ -161,3 +161,42 @@ Deno.test("loadCheckpoint() refuses newer formats and files without one", {
   (await SafetensorsFile.open(path)).close();
   await Deno.remove(path);
 });
+
+Deno.test("loadCheckpoint() detects a file that is cut short at any kilobyte", {
+  ignore: write !== "granted",
+}, async () => {
+  const path = await Deno.makeTempFile();
+  await saveCheckpoint(path, await taken());
+  const whole = await Deno.readFile(path);
+  assert(whole.length > 4096);
+  for (let length = 0; length < whole.length; length += 1024) {
+    await Deno.writeFile(path, whole.subarray(0, length));
+    const error = await assertRejects(() => loadCheckpoint(path), StorageError);
+    assertEquals(error.problem, "damaged");
+  }
+  await Deno.remove(path);
+});
+
+Deno.test("a checkpoint is numbers and JSON: it loads no code, and changes nothing else", async () => {
+  const optimizer = tf.train.adam(0.1);
+  let from: RunCheckpoint | undefined;
+  await learnerOf({
+    optimizer,
+    callbacks: [{
+      async afterBatch(learner) {
+        from ??= await learner.checkpoint();
+      },
+    }],
+  }).train();
+  const own = '"__proto__":{"$map":[]},"constructor":"x","applyGradients":[],"callbacks":[1]';
+  const text = JSON.stringify(from!.state)
+    .replace(/("(?:fields|metrics)":\{)(\}?)/g, (_, start, end) => start + own + (end || ","));
+  assertEquals(text.split('"applyGradients"').length, 4); // of the Learner, optimizer, metrics
+  const target = tf.train.adam(0.1);
+  const learner = learnerOf({ optimizer: target });
+  await learner.train({ from: { ...from!, state: JSON.parse(text) } });
+  assert(Object.getPrototypeOf(learner) === Learner.prototype && learner.callbacks.length === 0);
+  assertEquals(Object.getPrototypeOf(target), Object.getPrototypeOf(optimizer));
+  assert(!Object.hasOwn(target, "applyGradients") && !Object.hasOwn(target, "constructor"));
+  assertEquals(({} as Record<string, unknown>).callbacks, undefined);
+});

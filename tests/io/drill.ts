@@ -22,18 +22,21 @@ export interface DrillResult {
   checkpoints: number;
 }
 
-/** Runs trainings until so many kills have happened. */
+/** Runs trainings until so many kills have happened, each at any time of what a training takes. */
 export async function drill(kills: number): Promise<DrillResult> {
-  const expected = JSON.stringify((await exactRun({ optimizer: "adamW" })).weights);
+  const expected = await expectedWeights();
+  let longest = Infinity; // of what a training takes that is left alone, ms; the first one is
   const result = { kills: 0, insideWrites: 0, trainings: 0, checkpoints: 0 };
   while (result.kills < kills) {
     const folder = await Deno.makeTempDir();
     let done = false;
+    let killed = false;
     while (!done) {
-      const kill = result.kills < kills ? Math.random() * 150 : undefined;
+      const kill = result.kills < kills && longest < Infinity ? Math.random() * longest : undefined;
       const output = await attempt(folder, kill);
       if (output === undefined) {
         result.kills++;
+        killed = true;
         for await (const { name } of Deno.readDir(folder)) {
           if (name.startsWith(".")) result.insideWrites++;
           else {
@@ -41,9 +44,12 @@ export async function drill(kills: number): Promise<DrillResult> {
             result.checkpoints++;
           }
         }
-      } else if (output.trim() !== expected) {
+      } else if (output.split("\n")[0] !== expected) {
         throw new Error(`The weights differ after a kill: ${output} instead of ${expected}`);
-      } else done = true;
+      } else {
+        done = true;
+        if (!killed) longest = Number(output.split("\n")[1]);
+      }
     }
     result.trainings++;
     await Deno.remove(folder, { recursive: true });
@@ -51,13 +57,23 @@ export async function drill(kills: number): Promise<DrillResult> {
   return result;
 }
 
-/** One process: its output, or `undefined` if it was killed. */
-async function attempt(folder: string, killAfter: number | undefined): Promise<string | undefined> {
-  const child = new Deno.Command(Deno.execPath(), {
+/** Of the uninterrupted run, as its process prints them. */
+export async function expectedWeights(): Promise<string> {
+  return JSON.stringify((await exactRun({ optimizer: "adamW" })).weights);
+}
+
+/** A process that trains, and goes on where those before it in the same folder were. */
+export function spawn(folder: string): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", import.meta.filename!, folder],
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+}
+
+/** One process: its output, or `undefined` if it was killed. */
+async function attempt(folder: string, killAfter: number | undefined): Promise<string | undefined> {
+  const child = spawn(folder);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let output = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
@@ -69,7 +85,7 @@ async function attempt(folder: string, killAfter: number | undefined): Promise<s
   const error = await new Response(child.stderr).text();
   if (signal === "SIGKILL") return undefined;
   if (!success) throw new Error(error);
-  return output.replace(STARTED, "");
+  return output.replace(`${STARTED}\n`, "");
 }
 
 function kill(child: Deno.ChildProcess): void {
@@ -83,7 +99,9 @@ function kill(child: Deno.ChildProcess): void {
 if (import.meta.main) {
   await selectBackend({ prefer: "cpu", quiet: true });
   console.log(STARTED);
+  const start = performance.now();
   const checkpoint = new Checkpoint(Deno.args[0], { every: { batches: 1 }, resume: "auto" });
   const { weights } = await exactRun({ optimizer: "adamW", callbacks: [checkpoint] });
   console.log(JSON.stringify(weights));
+  console.log(performance.now() - start);
 }

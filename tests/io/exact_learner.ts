@@ -1,24 +1,36 @@
 /**
  * A small run with everything in it that could make a resumed one differ: dropout, batch
- * normalisation, shuffling, a schedule, accumulated gradients, mixup, a moving average, patience.
+ * normalisation, noise, shuffling, momentum, a schedule, accumulated and clipped gradients, mixup, a
+ * moving average, patience, metrics that gather, a history.
  *
  * @module
  */
 import {
+  accuracy,
   adamW,
   Callback,
-  CancelBatch,
-  CancelTrain,
+  ConfusionMatrix,
   crossEntropy,
   DataLoader,
+  EarlyStopping,
+  f1,
+  GradientAccumulation,
+  GradientClip,
   HOOK_NAMES,
   keyedRandom,
   Learner,
+  LearningRateSchedule,
+  Metrics,
+  MixUp,
+  Recorder,
   rmsprop,
+  rocAuc,
+  schedules,
   selectBackend,
   sgd,
   TensorDataset,
   tf,
+  WeightAverage,
   withSeed,
 } from "../../mod.ts";
 
@@ -31,110 +43,21 @@ export const OPTIMIZERS: Record<string, () => tf.Optimizer> = {
   stockAdamax: () => tf.train.adamax(0.01),
 };
 
-class MixUp extends Callback {
-  override beforeBatch(learner: Learner): void {
-    const random = keyedRandom(learner.seed!, learner.epoch, learner.batchIndex, 77);
-    learner.data = tf.tidy(() => {
-      const part = 0.5 + random() / 2;
-      return learner.data.mul(part).add(learner.data.reverse(0).mul(1 - part));
-    });
-  }
-}
-
-class Schedule extends Callback {
-  #step = 0;
-  override beforeStep(learner: Learner): void {
-    learner.learningRate = 0.05 / (1 + 0.1 * this.#step++);
-  }
-  override state(): unknown {
-    return { step: this.#step };
-  }
-  override restore({ step }: { step: number }): void {
-    this.#step = step;
-  }
-}
-
-class Accumulate extends Callback {
-  #sum: tf.NamedTensorMap = {};
-  #count = 0;
-  override afterBackward(learner: Learner): void {
-    const old = this.#sum;
-    const entries = Object.entries(learner.gradients);
-    this.#sum = Object.fromEntries(
-      entries.map(([name, gradient]) => [name, old[name]?.add(gradient) ?? gradient.clone()]),
-    );
-    tf.dispose(old);
-    if (++this.#count < 2) throw new CancelBatch();
-    learner.gradients = this.#sum;
-    this.#sum = {};
-    this.#count = 0;
-  }
-  override afterTrain(): void {
-    tf.dispose(this.#sum);
-    this.#sum = {};
-  }
-  override state(): unknown {
-    return { sum: this.#sum, count: this.#count };
-  }
-  override restore({ sum, count }: { sum: tf.NamedTensorMap; count: number }): void {
-    this.#sum = sum;
-    this.#count = count;
-  }
-}
-
-class Average extends Callback {
-  override priority = 20;
-  #average: tf.Tensor[] = [];
-  override afterBatch({ model }: Learner): void {
-    const weights = (model as tf.LayersModel).trainableWeights.map((weight) => weight.read());
-    const old = this.#average;
-    this.#average = weights.map((weight, index) =>
-      tf.tidy(() => old[index]?.mul(0.9).add(weight.mul(0.1)) ?? weight.clone())
-    );
-    tf.dispose(old);
-  }
-  override state(): unknown {
-    return this.#average;
-  }
-  override restore(average: tf.Tensor[]): void {
-    this.#average = average;
-  }
-  take(): tf.Tensor[] {
-    return this.#average.splice(0);
-  }
-}
-
-class Patience extends Callback {
-  #best = Infinity;
-  #since = 0;
-  override afterValidate({ validationLoss }: Learner): void {
-    this.#since = validationLoss < this.#best ? 0 : this.#since + 1;
-    this.#best = Math.min(this.#best, validationLoss);
-    if (this.#since > 5) throw new CancelTrain("no better");
-  }
-  override state(): unknown {
-    return { best: this.#best, since: this.#since };
-  }
-  override restore({ best, since }: { best: number; since: number }): void {
-    this.#best = best;
-    this.#since = since;
-  }
-}
-
-/** Writes down every hook, and in after hooks of a batch the bytes of its loss. */
+/** Writes down every hook, with the bytes of a batch's labels before it, and of its loss after it. */
 export class Log extends Callback {
   override priority = 10;
   readonly lines: string[] = [];
 }
 for (const hook of HOOK_NAMES) {
-  Log.prototype[hook] = function (this: Log, { phase, epoch, batchIndex, loss }: Learner) {
+  Log.prototype[hook] = function (this: Log, { phase, epoch, batchIndex, labels, loss }: Learner) {
     const line = `${hook} ${phase} ${epoch} ${batchIndex}`;
-    this.lines.push(/^after.*Batch$/.test(hook) ? `${line} ${hex(loss)}` : line);
+    if (/^before.*Batch$/.test(hook)) this.lines.push(`${line} ${hex(labels)}`);
+    else this.lines.push(/^after.*Batch$/.test(hook) ? `${line} ${hex(loss)}` : line);
   };
 }
 
 function hex(tensor: tf.Tensor): string {
-  return new Uint8Array((tensor.dataSync() as Float32Array).slice().buffer).toHex();
+  return new Uint8Array(tensor.dataSync().slice().buffer).toHex();
 }
 
 /** Runs it, from a checkpoint if one is given, and disposes everything. */
@@ -161,8 +84,9 @@ export async function exactRun(
     },
   });
   const validation = new DataLoader({ dataset, batchSize: 12 });
-  const average = new Average();
   const optimizer = OPTIMIZERS[name]();
+  const [recorder, matrix] = [new Recorder({ samples: 5 }), new ConfusionMatrix()];
+  const patience = new EarlyStopping({ patience: 1, minDelta: 100, restoreBest: true });
   const learner = new Learner({
     model,
     optimizer,
@@ -174,23 +98,37 @@ export async function exactRun(
     },
     callbacks: [
       new MixUp(),
-      new Schedule(),
-      new Accumulate(),
-      average,
-      new Patience(),
+      new LearningRateSchedule(schedules.oneCycle(0.05), {
+        by: name === "sgd" ? "epoch" : "batch",
+      }),
+      new GradientAccumulation(3),
+      new GradientClip({ norm: 0.5 }),
+      new WeightAverage({ decay: 0.9 }),
+      new Metrics({ accuracy, area: rocAuc(), f1: f1() }),
+      patience,
+      recorder,
+      matrix,
       log,
       ...callbacks,
     ],
     seed: 42,
   });
-  const result = await learner.train(from ? { from } : { epochs: 2 });
-  const averages = average.take();
-  const weights = [...model.getWeights(), ...averages].map(hex);
-  tf.dispose(averages);
+  const result = await learner.train(from ? { from } : { epochs: 3 });
+  const { batches, epochs, test } = recorder.history;
+  const seen = {
+    result,
+    rate: learner.learningRate,
+    best: [patience.best, patience.bestEpoch],
+    counts: matrix.counts,
+    batches: batches.map((record) => ({ ...record, seconds: undefined })),
+    epochs: epochs.map((record) => ({ ...record, seconds: undefined })),
+    test,
+  };
+  const weights = model.getWeights().map(hex);
   optimizer.dispose();
   model.dispose();
   dataset[Symbol.dispose]();
-  return { lines: log.lines, weights, result: JSON.stringify(result) };
+  return { lines: log.lines, weights, result: JSON.stringify(seen) };
 }
 
 if (import.meta.main) {

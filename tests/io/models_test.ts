@@ -11,6 +11,9 @@ import {
   writeSafetensors,
 } from "../../mod.ts";
 
+/** Made by PyTorch and safetensors for Python: `scripts/torch_weights.py`. */
+import torch from "./torch.generated.json" with { type: "json" };
+
 const { state: write } = await Deno.permissions.query({ name: "write" });
 const { state: run } = await Deno.permissions.query({ name: "run" });
 
@@ -56,6 +59,10 @@ testIn("model.save() and tf.loadLayersModel() take file URLs", async (folder) =>
   const path = `${folder}/deep/model/model.json`;
   const text = await Deno.readTextFile(path);
   await Deno.writeTextFile(path, text.replace("weights.bin", "../weights.bin"));
+  await assertRejects(() => tf.loadLayersModel(`file://${path}`), RangeError, "in its folder");
+  await Deno.writeTextFile(path, text);
+  await Deno.rename(`${folder}/deep/model/weights.bin`, `${folder}/elsewhere.bin`);
+  await Deno.symlink(`${folder}/elsewhere.bin`, `${folder}/deep/model/weights.bin`);
   await assertRejects(() => tf.loadLayersModel(`file://${path}`), RangeError, "in its folder");
   model.dispose();
   loaded.dispose();
@@ -125,6 +132,42 @@ testIn("loadWeights() turns PyTorch's layout", async (folder) => {
   assertEquals(head as unknown, [[0, 4, 8], [1, 5, 9], [2, 6, 10], [3, 7, 11]]);
   model.dispose();
 });
+
+testIn(
+  "loadWeights() makes of a network of PyTorch one with the same predictions",
+  async (folder) => {
+    const path = `${folder}/torch.safetensors`;
+    await Deno.writeFile(path, Uint8Array.from(atob(torch.weights), (char) => char.charCodeAt(0)));
+    const { layers } = tf;
+    const model = tf.sequential({
+      layers: [
+        layers.conv2d({ name: "conv", filters: 4, kernelSize: [3, 2], inputShape: [8, 8, 2] }),
+        layers.batchNormalization({ name: "norm", epsilon: 1e-5 }),
+        layers.reLU(),
+        layers.depthwiseConv2d({ name: "depthwise", kernelSize: 3, activation: "relu" }),
+        layers.averagePooling2d({ poolSize: [4, 1], strides: [1, 1] }),
+        layers.reshape({ targetShape: [5, 4] }),
+        layers.conv1d({ name: "line", filters: 5, kernelSize: 2, activation: "relu" }),
+        layers.globalAveragePooling1d({}),
+        layers.dense({ name: "head", units: 3 }),
+      ],
+    });
+    assertEquals((await loadWeights(model, path, { layout: "pytorch" })).length, 12);
+    const actual = tf.tidy(() => {
+      const data = tf.tensor4d(torch.input, [2, 8, 8, 2]);
+      return (model.predict(data) as tf.Tensor).arraySync() as number[][];
+    });
+    for (const [row, values] of torch.output.entries()) {
+      for (const [column, value] of values.entries()) {
+        assert(
+          Math.abs(actual[row][column] - value) < 1e-5,
+          `${actual} instead of ${torch.output}`,
+        );
+      }
+    }
+    model.dispose();
+  },
+);
 
 const page = `<script src="tf.min.js"></script><script>
 async function predict() {

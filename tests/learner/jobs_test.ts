@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { CancelTrain, type Learner, tf } from "../../mod.ts";
+import { CancelTrain, type HookName, type Learner, tf } from "../../mod.ts";
 import { batches, learnerOf, Line, loaders, onEveryHook, testTensors } from "./line.ts";
 
 testTensors(
@@ -255,3 +255,27 @@ testTensors(
     assertEquals([cancelled.status, cancelled.reason], ["cancelled", "seen enough"]);
   },
 );
+
+const COUNTED = {
+  beforeBatch: 1,
+  afterBatch: 1,
+  afterEpoch: 2,
+  beforeValidate: 2,
+  afterValidationBatch: 2,
+  afterValidate: 2,
+} satisfies Partial<Record<HookName, number>>;
+
+for (const [hook, epochs] of Object.entries(COUNTED)) {
+  testTensors(
+    `Learner.train() counts ${epochs} epochs where ${hook} of the second cancels it`,
+    async () => {
+      using model = new Line();
+      const cancel = (learner: Learner) => {
+        if (learner.epoch === 1) throw new CancelTrain();
+      };
+      const result = await learnerOf(model, { callbacks: [{ [hook]: cancel }] })
+        .train({ epochs: 4 });
+      assertEquals([result.status, result.epochs], ["cancelled", epochs]);
+    },
+  );
+}

@@ -109,6 +109,107 @@ for (const [name, make] of Object.entries(kinds)) {
   });
 }
 
+for (const [name, make] of Object.entries(kinds)) {
+  for (const limit of [undefined, 2]) {
+    const limits = limit === undefined ? {} : { train: limit };
+    const which = limit === undefined ? "" : ` limited to ${limit} batches`;
+    testTensors(`Learner.isLastBatch() knows the last batch of ${name}${which}`, async () => {
+      using model = new Line();
+      const { loader, dispose } = make();
+      const seen: boolean[] = [];
+      const learner = learnerOf(model, {
+        dataloaders: { train: loader },
+        callbacks: [{
+          afterBackward: async (learner) => void seen.push(await learner.isLastBatch()),
+        }],
+      });
+      learner.limits = limits;
+      await learner.train({ epochs: 2 });
+      const epoch = Array.from({ length: limit ?? 3 }, (_, index) => index + 1 === (limit ?? 3));
+      assertEquals(seen, [...epoch, ...epoch]);
+      dispose?.();
+    });
+  }
+
+  testTensors(`Learner.isLastBatch() leaves nothing of ${name} when it is cancelled`, async () => {
+    using model = new Line();
+    const { loader, dispose } = make();
+    const learner = learnerOf(model, {
+      dataloaders: { train: loader },
+      callbacks: [{
+        async afterBackward(learner) {
+          await learner.isLastBatch();
+          learner.cancel("train");
+        },
+      }],
+    });
+    assertEquals((await learner.train()).status, "cancelled");
+    await tick();
+    await tick();
+    dispose?.();
+  });
+}
+
+for (const asynchronous of [false, true]) {
+  testTensors(
+    `Learner.isLastBatch() leaves what goes wrong in ${
+      asynchronous ? "an async" : "a"
+    } loader to ` +
+      "whoever takes the batch",
+    async () => {
+      using model = new Line();
+      const failure = new Error("of the loader");
+      const worked: boolean[] = [];
+      const learner = learnerOf(model, {
+        dataloaders: {
+          train: asynchronous
+            ? async function* () {
+              yield* batches(1);
+              await tick();
+              throw failure;
+            }
+            : function* () {
+              yield* batches(1);
+              throw failure;
+            },
+        },
+        callbacks: [{
+          afterBackward: async (learner) => void worked.push(await learner.isLastBatch()),
+          afterBatch: ({ failures }) => void worked.push(failures.length === 0),
+        }],
+      });
+      assertEquals(await learner.train().catch((error) => error), failure);
+      assertEquals([worked, learner.failures[0].during], [[false, true], "fetch"]);
+    },
+  );
+}
+
+testTensors("Learner.isLastBatch() does not wait for a loader that is stuck", async () => {
+  using model = new Line();
+  const gate = Promise.withResolvers<void>();
+  const answers: boolean[] = [];
+  const learner = learnerOf(model, {
+    dataloaders: {
+      async *train(): AsyncGenerator<BatchLike<tf.Tensor, tf.Tensor>> {
+        yield* batches(1);
+        await gate.promise;
+        yield* batches(1);
+      },
+    },
+    callbacks: [{
+      async afterBackward(learner) {
+        setTimeout(() => learner.cancel("train"), 1);
+        answers.push(await learner.isLastBatch());
+      },
+    }],
+  });
+  assertEquals(await learner.isLastBatch(), false, "there is no batch");
+  assertEquals((await learner.train()).status, "cancelled");
+  gate.resolve();
+  await tick();
+  assertEquals(answers, [false]);
+});
+
 testTensors("Learner.train() ends a loader with return(), once, when it is cut short", async () => {
   using model = new Line();
   let returned = 0, opened = 0;

@@ -1,5 +1,5 @@
 import { assertEquals, assertLess, assertNotEquals, assertThrows } from "@std/assert";
-import { adam, adamW, rmsprop, sgd, type SlotOptimizer, tf } from "../../mod.ts";
+import { adam, adamW, rmsprop, sgd, SlotOptimizer, tf } from "../../mod.ts";
 import { relativeError, testOnBackends } from "../on_backends.ts";
 
 /** One update in plain numbers: changes `slots`, returns the new value. */
@@ -181,4 +181,12 @@ Deno.test("an optimizer is rebuilt from its configuration", () => {
   const rebuilt = Class.fromConfig(original.constructor, original.getConfig());
   assertEquals(rebuilt.getConfig(), original.getConfig());
   assertEquals(rebuilt.getConfig(), { beta1: 0.5, weightDecay: 0.125, learningRate: 0.25 });
+});
+
+Deno.test("SlotOptimizer takes none of TensorFlow.js's optimizers for one of its own", () => {
+  const own = [sgd(), adam(), adamW(), rmsprop()];
+  const others = [tf.train.sgd(0.1), tf.train.adam(), tf.train.momentum(0.1, 0.9), {}, null];
+  assertEquals(own.every((optimizer) => optimizer instanceof SlotOptimizer), true);
+  assertEquals(others.some((optimizer) => optimizer instanceof SlotOptimizer), false);
+  for (const optimizer of others) (optimizer as tf.Optimizer | null)?.dispose?.();
 });

@@ -2,8 +2,8 @@
  * Whole updates of one variable: one pass that reads the weight, its gradient and its slots, and
  * writes the new weight and, in place or elsewhere, the new slots.
  *
- * Each updates elements `first` to `end`. Lanes behind the end are not in memory: there is one
- * formula for whole vectors and for the rest.
+ * Each updates elements `first` to `end`. A rest that does not fill a vector is copied into vectors
+ * of its own in scratch memory, updated there and copied back: there is one formula.
  */
 
 @inline
@@ -11,25 +11,10 @@ function lanes(x: f32): v128 {
   return f32x4.splat(x);
 }
 
-/** A vector of which only the first `count` lanes are in memory. */
+/** How many elements, from `first` on, fill whole vectors. */
 @inline
-function loadSome(at: usize, count: i32): v128 {
-  if (count >= 4) return v128.load(at);
-  let x = f32x4.splat(load<f32>(at));
-  if (count > 1) x = f32x4.replace_lane(x, 1, load<f32>(at, 4));
-  if (count > 2) x = f32x4.replace_lane(x, 2, load<f32>(at, 8));
-  return x;
-}
-
-@inline
-function storeSome(at: usize, x: v128, count: i32): void {
-  if (count >= 4) {
-    v128.store(at, x);
-    return;
-  }
-  store<f32>(at, f32x4.extract_lane(x, 0));
-  if (count > 1) store<f32>(at, f32x4.extract_lane(x, 1), 4);
-  if (count > 2) store<f32>(at, f32x4.extract_lane(x, 2), 8);
+function whole(first: i32, end: i32): i32 {
+  return first + ((end - first) & ~3);
 }
 
 /** Adam; with `decoupled`, AdamW. */
@@ -51,28 +36,41 @@ export function adam(
   correction2: f32,
   weightDecay: f32,
   decoupled: bool,
-  _: usize,
+  scratch: usize,
 ): void {
   const keep1 = lanes(beta1), add1 = lanes(1 - beta1);
   const keep2 = lanes(beta2), add2 = lanes(1 - beta2);
   const part1 = lanes(learningRate / correction1), part2 = lanes(1 / correction2);
   const l2 = lanes(decoupled ? 0 : weightDecay);
   const shrink = lanes(decoupled ? 1 - learningRate * weightDecay : 1);
-  for (let i = first, o = <usize> first << 2; i < end; i += 4, o += 16) {
-    const count = end - i;
-    const x = loadSome(value + o, count);
-    const g = f32x4.add(loadSome(gradient + o, count), f32x4.mul(l2, x));
-    const a = f32x4.add(f32x4.mul(loadSome(m + o, count), keep1), f32x4.mul(g, add1));
+  const last = <usize> whole(first, end) << 2;
+  for (let o = <usize> first << 2; o < last; o += 16) {
+    const x = v128.load(value + o);
+    const g = f32x4.add(v128.load(gradient + o), f32x4.mul(l2, x));
+    const a = f32x4.add(f32x4.mul(v128.load(m + o), keep1), f32x4.mul(g, add1));
     const b = f32x4.add(
-      f32x4.mul(loadSome(v + o, count), keep2),
+      f32x4.mul(v128.load(v + o), keep2),
       f32x4.mul(f32x4.mul(g, g), add2),
     );
     const root = f32x4.add(f32x4.sqrt(f32x4.mul(b, part2)), lanes(epsilon));
     const change = f32x4.div(f32x4.mul(a, part1), root);
-    storeSome(newValue + o, f32x4.sub(f32x4.mul(x, shrink), change), count);
-    storeSome(newM + o, a, count);
-    storeSome(newV + o, b, count);
+    v128.store(newValue + o, f32x4.sub(f32x4.mul(x, shrink), change));
+    v128.store(newM + o, a);
+    v128.store(newV + o, b);
   }
+  const rest = (<usize> end << 2) - last;
+  if (rest == 0) return;
+  const g = scratch + 16, a = scratch + 32, b = scratch + 48;
+  memory.copy(scratch, value + last, rest);
+  memory.copy(g, gradient + last, rest);
+  memory.copy(a, m + last, rest);
+  memory.copy(b, v + last, rest);
+  // deno-fmt-ignore
+  adam(scratch, g, a, b, scratch, a, b, 0, 4, learningRate, beta1, beta2, epsilon, correction1,
+    correction2, weightDecay, decoupled, scratch);
+  memory.copy(newValue + last, scratch, rest);
+  memory.copy(newM + last, a, rest);
+  memory.copy(newV + last, b, rest);
 }
 
 /** Gradient descent; `momentum` and `newMomentum` are 0 where there is none. */
@@ -88,21 +86,31 @@ export function sgd(
   kept: f32,
   nesterov: bool,
   weightDecay: f32,
-  _: usize,
+  scratch: usize,
 ): void {
   const rate = lanes(learningRate), keep = lanes(kept), l2 = lanes(weightDecay);
-  for (let i = first, o = <usize> first << 2; i < end; i += 4, o += 16) {
-    const count = end - i;
-    const x = loadSome(value + o, count);
-    const g = f32x4.add(loadSome(gradient + o, count), f32x4.mul(l2, x));
+  const last = <usize> whole(first, end) << 2;
+  for (let o = <usize> first << 2; o < last; o += 16) {
+    const x = v128.load(value + o);
+    const g = f32x4.add(v128.load(gradient + o), f32x4.mul(l2, x));
     let change = g;
     if (momentum) {
-      const moved = f32x4.add(f32x4.mul(loadSome(momentum + o, count), keep), g);
-      storeSome(newMomentum + o, moved, count);
+      const moved = f32x4.add(f32x4.mul(v128.load(momentum + o), keep), g);
+      v128.store(newMomentum + o, moved);
       change = nesterov ? f32x4.add(f32x4.mul(moved, keep), g) : moved;
     }
-    storeSome(newValue + o, f32x4.sub(x, f32x4.mul(change, rate)), count);
+    v128.store(newValue + o, f32x4.sub(x, f32x4.mul(change, rate)));
   }
+  const rest = (<usize> end << 2) - last;
+  if (rest == 0) return;
+  const g = scratch + 16, moved = momentum ? scratch + 32 : 0;
+  memory.copy(scratch, value + last, rest);
+  memory.copy(g, gradient + last, rest);
+  if (momentum) memory.copy(moved, momentum + last, rest);
+  // deno-fmt-ignore
+  sgd(scratch, g, moved, scratch, moved, 0, 4, learningRate, kept, nesterov, weightDecay, scratch);
+  memory.copy(newValue + last, scratch, rest);
+  if (momentum) memory.copy(newMomentum + last, moved, rest);
 }
 
 /** RMSProp; `momentum` and `newMomentum` are 0 where there is none. */
@@ -121,24 +129,37 @@ export function rmsprop(
   kept: f32,
   epsilon: f32,
   weightDecay: f32,
-  _: usize,
+  scratch: usize,
 ): void {
   const l2 = lanes(weightDecay), keep = lanes(decay), add = lanes(1 - decay);
-  for (let i = first, o = <usize> first << 2; i < end; i += 4, o += 16) {
-    const count = end - i;
-    const x = loadSome(value + o, count);
-    const g = f32x4.add(loadSome(gradient + o, count), f32x4.mul(l2, x));
+  const last = <usize> whole(first, end) << 2;
+  for (let o = <usize> first << 2; o < last; o += 16) {
+    const x = v128.load(value + o);
+    const g = f32x4.add(v128.load(gradient + o), f32x4.mul(l2, x));
     const mean = f32x4.add(
-      f32x4.mul(loadSome(square + o, count), keep),
+      f32x4.mul(v128.load(square + o), keep),
       f32x4.mul(f32x4.mul(g, g), add),
     );
-    storeSome(newSquare + o, mean, count);
+    v128.store(newSquare + o, mean);
     const root = f32x4.sqrt(f32x4.add(mean, lanes(epsilon)));
     let change = f32x4.div(f32x4.mul(g, lanes(learningRate)), root);
     if (momentum) {
-      change = f32x4.add(f32x4.mul(loadSome(momentum + o, count), lanes(kept)), change);
-      storeSome(newMomentum + o, change, count);
+      change = f32x4.add(f32x4.mul(v128.load(momentum + o), lanes(kept)), change);
+      v128.store(newMomentum + o, change);
     }
-    storeSome(newValue + o, f32x4.sub(x, change), count);
+    v128.store(newValue + o, f32x4.sub(x, change));
   }
+  const rest = (<usize> end << 2) - last;
+  if (rest == 0) return;
+  const g = scratch + 16, mean = scratch + 32, moved = momentum ? scratch + 48 : 0;
+  memory.copy(scratch, value + last, rest);
+  memory.copy(g, gradient + last, rest);
+  memory.copy(mean, square + last, rest);
+  if (momentum) memory.copy(moved, momentum + last, rest);
+  // deno-fmt-ignore
+  rmsprop(scratch, g, mean, moved, scratch, mean, moved, 0, 4, learningRate, decay, kept, epsilon,
+    weightDecay, scratch);
+  memory.copy(newValue + last, scratch, rest);
+  memory.copy(newSquare + last, mean, rest);
+  if (momentum) memory.copy(newMomentum + last, moved, rest);
 }

@@ -36,7 +36,7 @@ function update(
 
 const adam = update(["m", "v"], (heap, from, to, size, a) => {
   const numbers = [a.learningRate, a.beta1, a.beta2, a.epsilon, a.correction1, a.correction2];
-  const args = [...from, ...to, 0, size, ...numbers, a.weightDecay, a.decoupled, 0];
+  const args = [...from, ...to, 0, size, ...numbers, a.weightDecay, a.decoupled, heap.scratch()];
   heap.run("adam", args, { argument: 7, multiple: 4, work: size * 8 });
 });
 
@@ -44,7 +44,7 @@ const sgd = update(
   ["momentum"],
   (heap, [value, gradient, slot = 0], [to, newSlot = 0], size, a) => {
     const numbers = [a.learningRate, a.momentum, a.nesterov, a.weightDecay];
-    const args = [value, gradient, slot, to, newSlot, 0, size, ...numbers, 0];
+    const args = [value, gradient, slot, to, newSlot, 0, size, ...numbers, heap.scratch()];
     heap.run("sgd", args, { argument: 5, multiple: 4, work: size * 4 });
   },
 );
@@ -53,7 +53,19 @@ const rmsprop = update(
   ["square", "momentum"],
   (heap, [value, gradient, square, slot = 0], [to, newSquare, newSlot = 0], size, a) => {
     const numbers = [a.learningRate, a.decay, a.momentum, a.epsilon, a.weightDecay];
-    const args = [value, gradient, square, slot, to, newSquare, newSlot, 0, size, ...numbers, 0];
+    const args = [
+      value,
+      gradient,
+      square,
+      slot,
+      to,
+      newSquare,
+      newSlot,
+      0,
+      size,
+      ...numbers,
+      heap.scratch(),
+    ];
     heap.run("rmsprop", args, { argument: 7, multiple: 4, work: size * 8 });
   },
 );

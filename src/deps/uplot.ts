@@ -1,0 +1,9 @@
+/**
+ * uPlot, which draws curves in a browser: only pages import this.
+ *
+ * @module
+ */
+/// <reference lib="dom" />
+export { default as uPlot } from "npm:uplot@1.6.32";
+/** What a page must have in its style. */
+export { default as uPlotStyle } from "npm:uplot@1.6.32/dist/uPlot.min.css" with { type: "text" };

@@ -1,0 +1,52 @@
+import type { Dimension } from "./dimension.ts";
+import { checkBounds, range } from "./range.ts";
+
+/** Options of {@linkcode integer}. */
+export interface IntegerOptions {
+  /** Whether each order of magnitude is as likely as any other, as for sizes. Default: `false`. */
+  log?: boolean;
+}
+
+/**
+ * An integer between two bounds, both included.
+ *
+ * @param low The least, with `log` >= 1.
+ * @param high The greatest.
+ * @param options How it is drawn.
+ * @returns The dimension, for a space.
+ * @throws {RangeError} If the bounds are not integers, not in order, or not > 0 with `log`.
+ *
+ * @example
+ * ```ts
+ * import { integer } from "@trainchart/trainchart/distributed";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(integer(1, 3).grid(9), [1, 2, 3]);
+ * assertEquals(integer(16, 256, { log: true }).grid(5), [16, 32, 64, 128, 256]);
+ * ```
+ */
+export function integer(
+  low: number,
+  high: number,
+  { log = false }: IntegerOptions = {},
+): Dimension<number> {
+  checkBounds("integer", low, high, log ? 0 : -Infinity);
+  if (!Number.isSafeInteger(low) || !Number.isSafeInteger(high)) {
+    throw new RangeError(
+      `Cannot search with integer() as its bounds must be integers: current value is ` +
+        `[${low}, ${high}]`,
+    );
+  }
+  const [into, back] = log ? [Math.log, Math.exp] : [Number, Number];
+  // Half a step beyond each bound, so that the outermost integers are as likely as the others.
+  const draws = range({ kind: "", low: low - 0.5, high: high + 0.5, into, back });
+  const marks = range({ kind: log ? "logInteger" : "integer", low, high, into, back });
+  return {
+    description: marks.description,
+    at: (place) => Math.min(high, Math.max(low, Math.round(draws.at(place)))),
+    placeOf: marks.placeOf,
+    grid: (points) => [
+      ...new Set(marks.grid(Math.min(points, high - low + 1)).map((value) => Math.round(value))),
+    ],
+  };
+}

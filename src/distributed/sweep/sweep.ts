@@ -1,0 +1,171 @@
+import { hostname } from "node:os";
+import { Monitor } from "../../callbacks/monitor.ts";
+import { Terminal } from "../../callbacks/terminal.ts";
+import type { ParametersOf, Space } from "./dimension.ts";
+import { herePool } from "./here_pool.ts";
+import { Journal } from "./journal.ts";
+import { Ledger } from "./ledger.ts";
+import { planOf } from "./plan.ts";
+import type { Pool } from "./pool.ts";
+import type { JobRecord } from "./records.ts";
+import type { Work } from "./run_job.ts";
+import { type SweepOptions, type WholeOptions, wholeOptions } from "./sweep_options.ts";
+import { short, SweepResult } from "./sweep_result.ts";
+import { announceWorker, serveProcess, workerSweep } from "./worker_process.ts";
+
+/** How many sweeps this script has begun. */
+let sweeps = 0;
+
+/**
+ * Tries parameters: a random, a grid or a Hyperband search, in processes on this machine or on any
+ * number of machines.
+ *
+ * Workers run the same script again, up to this call, which in a worker never returns. A sweep that
+ * was interrupted goes on where it was when the script is run again. A trial that throws is kept
+ * with its error, and the sweep goes on.
+ *
+ * @param options What to search, and how.
+ * @returns What was found, once all trials have ended; the journal and the pictures are in the
+ *   folder by then.
+ * @throws {TypeError | RangeError} If the options cannot work, before any work.
+ * @throws {Error} If the folder has another sweep, or no worker or no server can be had.
+ *
+ * @example
+ * ```ts
+ * import { logUniform, sweep } from "@trainchart/trainchart/distributed";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const { best, trials } = await sweep({
+ *   space: { x: logUniform(0.01, 100) },
+ *   objective: ({ parameters }) => Math.log10(parameters.x) ** 2,
+ *   trials: 8,
+ *   folder,
+ *   workers: 0, // in this process, as there is no script here that others could run
+ *   write: () => {},
+ * });
+ * assertEquals(trials.length, 8);
+ * assertEquals(best, trials[0]);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export async function sweep<const S extends Space>(
+  options: SweepOptions<S>,
+): Promise<SweepResult<ParametersOf<S>>> {
+  const whole = wholeOptions(options as unknown as SweepOptions);
+  const { folder, space, worker, nats } = whole;
+  const { mode, name: monitor } = new Monitor("sweep()", whole);
+  const number = sweeps++;
+  const settings = settingsOf(whole, mode);
+  const work: Work = {
+    objective: whole.objective,
+    monitor: { monitor, mode },
+    folder,
+    worker: `${hostname()}:${Deno.pid}`,
+  };
+  const called = workerSweep();
+  if (worker || called === number) return await serve(work, whole, settings);
+
+  const ledger = new Ledger(planOf(whole, mode));
+  const journal = new Journal(`${folder}/trials.jsonl`);
+  for (const record of await journal.open(settings)) ledger.add(record);
+  const terminal = new Terminal(whole);
+  const result = () => new SweepResult<ParametersOf<S>>(ledger, { monitor, mode, space });
+  // A worker of a later sweep of this script: what it may need of this one is in the journal.
+  if (called !== undefined) return result();
+
+  const progress = (news = "") => terminal.draw(progressOf(ledger, result()) + news);
+  const pool = await poolOf(work, whole, settings, number);
+  progress();
+  if (nats || !ledger.done) {
+    await pool({
+      jobs: () => ledger.jobs(),
+      done: () => ledger.done,
+      reported(job, { epochs, value, atRung }) {
+        ledger.report(job.trial, epochs, value);
+        progress(`, trial ${job.trial} after ${epochs} of ${job.epochs} epochs: ${short(value)}`);
+        return atRung ? ledger.verdict(job.trial) : "continue";
+      },
+      async ended(record) {
+        if (!ledger.add(record)) return;
+        await journal.add(record);
+        terminal.line(lineOf(record, ledger));
+        progress();
+      },
+    });
+  }
+  const found = result();
+  await found.parallelPlot().save(`${folder}/parallel.svg`);
+  await found.historyPlot().save(`${folder}/history.svg`);
+  await Deno.remove(`${folder}/checkpoints`, { recursive: true }).catch(() => {});
+  terminal.line(`\n${found}\n\nmore in ${folder}/: trials.jsonl, parallel.svg, history.svg`);
+  return found;
+}
+
+/** What makes a sweep the same sweep; a random search may be given more trials later. */
+function settingsOf(options: WholeOptions, mode: string): Record<string, unknown> {
+  const { space, algorithm, trials, epochs, factor, points, monitor, seed } = options;
+  return {
+    algorithm,
+    space: Object.fromEntries(
+      Object.entries(space).map(([key, { description }]) => [
+        key,
+        description,
+      ]),
+    ),
+    epochs,
+    monitor,
+    mode,
+    seed,
+    ...algorithm === "grid" && { points },
+    ...algorithm === "hyperband" && { factor, trials },
+  };
+}
+
+async function poolOf(
+  work: Work,
+  { workers, nats, folder, attempts, silence, flags, name }: WholeOptions,
+  settings: unknown,
+  sweep: number,
+): Promise<Pool> {
+  const start = (index: number) => ({ sweep, flags, log: `${folder}/worker-${index + 1}.log` });
+  if (nats) {
+    const { jetStreamPool } = await import("./jet_stream_pool.ts");
+    return jetStreamPool({ nats, id: await idOf(name, settings), silence, workers, start });
+  }
+  if (workers === 0) return herePool(work);
+  const { processPool } = await import("./process_pool.ts");
+  return processPool({ workers, attempts, start });
+}
+
+async function serve(work: Work, options: WholeOptions, settings: unknown): Promise<never> {
+  const { nats, silence, attempts, name } = options;
+  if (!nats) return await serveProcess(work);
+  if (workerSweep() !== undefined) announceWorker();
+  const { serveJetStream } = await import("./serve_jet_stream.ts");
+  const say = (text: string) => console.log(`${work.worker}: ${text}`);
+  await serveJetStream({ ...work, nats, silence, attempts, say, id: await idOf(name, settings) });
+  Deno.exit(0);
+}
+
+/** The name of a sweep on a server: other settings make another one. */
+async function idOf(name: string, settings: unknown): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(settings));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return `${name}-${digest.slice(0, 4).toHex()}`;
+}
+
+function progressOf(ledger: Ledger, { best, trials, monitor }: SweepResult): string {
+  const ended = trials.filter(({ trial }) =>
+    !["waiting", "paused"].includes(ledger.statusOf(trial))
+  );
+  const found = best ? `, best ${monitor} ${short(best.value)} (trial ${best.trial})` : "";
+  return `${ended.length} of ${ledger.size} trials${found}`;
+}
+
+function lineOf({ trial, status, value, parameters, error }: JobRecord, ledger: Ledger): string {
+  const facts = Object.entries(parameters).map(([name, value]) => `${name} ${short(value)}`);
+  const outcome = error ? error.split("\n")[0] : short(value ?? NaN);
+  const ended = status === "paused" ? ledger.statusOf(trial) : status;
+  return `trial ${trial} ${ended}: ${outcome}  (${facts.join(", ")})`;
+}

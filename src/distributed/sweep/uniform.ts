@@ -1,0 +1,23 @@
+import type { Dimension } from "./dimension.ts";
+import { checkBounds, range } from "./range.ts";
+
+/**
+ * Any number between two bounds, each as likely as any other.
+ *
+ * @param low The lower bound.
+ * @param high The upper bound.
+ * @returns The dimension, for a space.
+ * @throws {RangeError} If the bounds are not finite, or not in order.
+ *
+ * @example
+ * ```ts
+ * import { uniform } from "@trainchart/trainchart/distributed";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(uniform(0, 0.5).grid(3), [0, 0.25, 0.5]);
+ * ```
+ */
+export function uniform(low: number, high: number): Dimension<number> {
+  checkBounds("uniform", low, high);
+  return range({ kind: "uniform", low, high, into: (value) => value, back: (value) => value });
+}

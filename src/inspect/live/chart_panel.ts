@@ -1,0 +1,105 @@
+import type { LiveState } from "../live_messages.ts";
+import { element, panel } from "./element.ts";
+
+interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** How long it takes to look elsewhere, and how long there must be a reason to, ms. */
+const GLIDE = 350;
+const PATIENCE = 500;
+/** How much is to be seen around what is active, in units of the drawing. */
+const AROUND = 24;
+/** How wide a part is seen at least. */
+const LEAST = 560;
+
+/** The chart, with the active states lit; it shows the part where the run is, or all. */
+export class ChartPanel {
+  readonly root: HTMLElement;
+  readonly #svg: SVGSVGElement;
+  readonly #states = new Map<string, SVGGElement>();
+  readonly #whole = element("input", { type: "checkbox" });
+  readonly #size: { width: number; height: number };
+  #turning: ReturnType<typeof setTimeout> | undefined;
+  #focus = "learner";
+  #box: Box;
+
+  /** @param drawing Of the chart, an SVG in which each state has its name in `data-state`. */
+  constructor(drawing: string) {
+    const holder = element("div", { className: "drawing" });
+    holder.innerHTML = drawing;
+    this.#svg = holder.querySelector("svg")!;
+    const { width, height } = this.#svg.viewBox.baseVal;
+    this.#size = { width, height };
+    this.#box = { x: 0, y: 0, width, height };
+    for (const state of this.#svg.querySelectorAll<SVGGElement>("[data-state]")) {
+      this.#states.set(state.dataset.state!, state);
+    }
+    this.#whole.onchange = () => this.#look();
+    this.root = panel(
+      "chart",
+      "Where the run is",
+      element("label", {}, this.#whole, "whole chart"),
+    );
+    this.root.append(holder);
+  }
+
+  show({ active, visited }: LiveState): void {
+    // A run that is under way goes through its states far faster than anybody can see.
+    const lit = new Set([...active, ...visited]);
+    for (const [name, state] of this.#states) state.classList.toggle("active", lit.has(name));
+    const focus = this.#focusOf(active);
+    if (focus === this.#focus) return;
+    this.#focus = focus;
+    clearTimeout(this.#turning);
+    this.#turning = setTimeout(() => this.#look(), PATIENCE);
+  }
+
+  /** The pass that is under way; without one, the innermost active state. */
+  #focusOf(active: readonly string[]): string {
+    const drawn = active.filter((name) => this.#states.has(name));
+    return drawn.find((name) => name.endsWith(".epoch")) ?? drawn.at(-1) ?? "learner";
+  }
+
+  #look(): void {
+    const { width, height } = this.#svg.getBoundingClientRect();
+    const state = this.#states.get(this.#whole.checked ? "learner" : this.#focus);
+    if (!state || width === 0) return;
+    const box = state.querySelector("rect")!.getBBox();
+    // As wide as it must be, and of the shape of the place where it is seen, from its top.
+    const wide = Math.max(box.width + 2 * AROUND, LEAST, width);
+    const tall = this.#whole.checked ? box.height + 2 * AROUND : wide * height / width;
+    const above = Math.max(AROUND, (tall - box.height) / 2);
+    this.#glide({
+      x: within(box.x + (box.width - wide) / 2, wide, this.#size.width),
+      y: within(box.y - above, tall, this.#size.height),
+      width: wide,
+      height: tall,
+    });
+  }
+
+  #glide(to: Box): void {
+    const from = this.#box;
+    const began = performance.now();
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.#box = to;
+    const move = () => {
+      if (this.#box !== to) return;
+      const part = still ? 1 : Math.min(1, (performance.now() - began) / GLIDE);
+      const eased = part * part * (3 - 2 * part);
+      const box = (["x", "y", "width", "height"] as const)
+        .map((side) => from[side] + eased * (to[side] - from[side]));
+      this.#svg.setAttribute("viewBox", box.join(" "));
+      if (part < 1) requestAnimationFrame(move);
+    };
+    move();
+  }
+}
+
+/** Where a view of some size begins that shows no more beyond the edge than it must. */
+function within(start: number, size: number, all: number): number {
+  return size >= all ? (all - size) / 2 : Math.min(Math.max(start, 0), all - size);
+}

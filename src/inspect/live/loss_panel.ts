@@ -1,0 +1,79 @@
+import { uPlot } from "../../deps/uplot.ts";
+import { type Curves, smooth } from "./curves.ts";
+import { element, panel } from "./element.ts";
+import { count } from "./format.ts";
+import { Plot } from "./plot.ts";
+
+/** The loss of batches, raw and smoothed, and its means over epochs and validations. */
+export class LossPanel {
+  readonly root: HTMLElement;
+  readonly #plot = new Plot([
+    { label: "raw", colour: "--raw", width: 1 },
+    { label: "smoothed", colour: "--train", width: 2 },
+    { label: "epoch mean", colour: "--train", width: 1, points: true, dash: [4, 4] },
+    { label: "validation", colour: "--validation", width: 2, points: true },
+  ], 300);
+  readonly #logarithmic = element("input", { type: "checkbox" });
+  readonly #raw = element("input", { type: "checkbox", checked: true });
+  readonly #smoothing = element("input", {
+    type: "range",
+    min: "0",
+    max: "0.99",
+    step: "0.01",
+    value: "0.9",
+    ariaLabel: "Smoothing",
+  });
+  readonly #note = element("p", { className: "note" });
+  #curves: Curves | undefined;
+
+  constructor() {
+    for (const input of [this.#logarithmic, this.#raw, this.#smoothing]) {
+      input.oninput = () => this.#curves && this.show(this.#curves);
+    }
+    this.root = panel(
+      "loss",
+      "Loss",
+      element("label", {}, this.#raw, "raw"),
+      element("label", {}, "smoothing", this.#smoothing),
+      element("label", {}, this.#logarithmic, "log"),
+    );
+    this.root.append(this.#plot.root, this.#note);
+  }
+
+  show(curves: Curves): void {
+    this.#curves = curves;
+    const logarithmic = this.#logarithmic.checked;
+    const shown = (values: (number | null)[]) =>
+      logarithmic ? values.map((value) => value !== null && value > 0 ? value : null) : values;
+    const [steps, raw] = curves.line("batches", "loss");
+    const smoothed = smooth(raw, Number(this.#smoothing.value));
+    const [epochs, train] = curves.line("epochs", "train.loss");
+    const [validations, validation] = curves.line("validations", "validation.loss");
+    const none = raw.map(() => undefined);
+    const data = uPlot.join([
+      [steps, this.#raw.checked ? shown(raw) : none, shown(smoothed)] as uPlot.AlignedData,
+      [epochs, shown(train)],
+      [validations, shown(validation)],
+    ]);
+    this.#plot.draw(data, logarithmic);
+    this.#note.textContent = noteOf(curves, raw, logarithmic);
+  }
+}
+
+/** What the curve does not show. */
+function noteOf(
+  { series: { batches } }: Curves,
+  raw: readonly (number | null)[],
+  logarithmic: boolean,
+): string {
+  const { points: { length }, total, stride } = batches;
+  const gaps = raw.filter((value) => value === null).length;
+  const hidden = logarithmic ? raw.filter((value) => value !== null && value <= 0).length : 0;
+  return [
+    stride > 1
+      ? `${count(length)} of ${count(total)} batches: one in ${stride}, none averaged`
+      : `each of ${count(total)} batches`,
+    ...gaps > 0 ? [`${count(gaps)} not finite`] : [],
+    ...hidden > 0 ? [`${count(hidden)} not positive, not on a log axis`] : [],
+  ].join(" · ");
+}

@@ -1,0 +1,50 @@
+import type { LiveState } from "../live_messages.ts";
+import { element } from "./element.ts";
+
+const PHASES = {
+  idle: "running",
+  train: "training",
+  validate: "validating",
+  test: "testing",
+  predict: "predicting",
+};
+
+/** What is being watched, how it is, and how far. */
+export class StatusBar {
+  readonly root: HTMLElement;
+  readonly #title = element("h1");
+  readonly #status = element("span", { className: "status", role: "status" });
+  readonly #reason = element("span", { className: "reason" });
+  readonly #link = element("span", { className: "link" });
+  readonly #progress = element("progress", { max: 1, value: 0, ariaLabel: "Progress of the run" });
+
+  constructor() {
+    this.root = element(
+      "header",
+      { className: "top" },
+      element("div", {}, this.#title, this.#status, this.#reason, this.#link),
+      this.#progress,
+    );
+    this.connected(false);
+  }
+
+  title(title: string): void {
+    this.#title.textContent = document.title = title;
+  }
+
+  /** Whether what is shown is what is. */
+  connected(connected: boolean): void {
+    this.#link.textContent = connected ? "live" : "not connected";
+    this.#link.classList.toggle("lost", !connected);
+  }
+
+  show({ status, phase, reason, progress, viewers }: LiveState): void {
+    this.#status.textContent = status === "running" ? PHASES[phase] : status;
+    this.#status.dataset.status = status;
+    this.#reason.textContent = reason ?? "";
+    this.#progress.value = progress ?? 0;
+    if (!this.#link.classList.contains("lost")) {
+      this.#link.textContent = viewers > 1 ? `live, ${viewers} viewers` : "live";
+    }
+  }
+}

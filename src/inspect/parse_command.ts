@@ -1,0 +1,34 @@
+import { RUN_EVENTS } from "../learner/run_actor.ts";
+import type { LiveCommand } from "./live_messages.ts";
+
+/** The longest command, in characters. */
+const LIMIT = 256;
+
+/**
+ * Reads what a viewer asks for, which may be anything.
+ *
+ * @param text JSON: `{"type":"pause"}`, `{"type":"learningRate","value":0.01}`.
+ * @throws {TypeError} If it is none of the commands.
+ */
+export function parseCommand(text: unknown): LiveCommand {
+  if (typeof text !== "string" || text.length > LIMIT) {
+    throw new TypeError(`A command must be a text of at most ${LIMIT} characters`);
+  }
+  const command = parse(text);
+  const { type, value, ...rest } = typeof command === "object" && command !== null
+    ? command as Record<string, unknown>
+    : {};
+  const alone = Object.keys(rest).length === 0;
+  const event = RUN_EVENTS.find((event) => event === type);
+  if (event && value === undefined && alone) return { type: event };
+  if (type === "learningRate" && typeof value === "number" && alone) return { type, value };
+  throw new TypeError(`A command must be one of ${RUN_EVENTS.join(", ")} and learningRate`);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

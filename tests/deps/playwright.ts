@@ -1,0 +1,39 @@
+/**
+ * A browser that is driven by a test: Debian's Chromium, where it is installed.
+ *
+ * @module
+ */
+import { type Browser, chromium, type Page } from "npm:playwright-core@1.65.1";
+
+export type { Page };
+
+const PATH = "/usr/bin/chromium";
+
+/** Whether there is no Chromium, or this process may not start it. */
+export const noBrowser: boolean = await (async () => {
+  for (const name of ["run", "read", "write", "net", "env", "sys"] as const) {
+    if ((await Deno.permissions.query({ name })).state !== "granted") return true;
+  }
+  return !(await Deno.stat(PATH).catch(() => undefined));
+})();
+
+/** Opens a browser for some work; whatever a page complains of fails it. */
+export async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<void> {
+  const browser = await chromium.launch({ executablePath: PATH, args: ["--no-sandbox"] });
+  try {
+    await work(browser);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Collects what goes wrong in a page. */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    const lost = /ERR_CONNECTION_REFUSED|WebSocket connection/.test(message.text());
+    if (message.type() === "error" && !lost) complaints.push(message.text());
+  });
+  return complaints;
+}

@@ -1,0 +1,165 @@
+import { assert, assertEquals, assertGreaterOrEqual, assertMatch } from "@std/assert";
+import { hasServer, NatsServer } from "./nats_server.ts";
+import { SweepScript } from "./sweep_script.ts";
+
+const test = (name: string, run: () => Promise<void>) =>
+  Deno.test({ name, ignore: !hasServer, fn: run });
+
+/** Every trial, each once. */
+function assertAllOnce(trials: number, script: SweepScript): void {
+  const numbers = script.records().map(({ trial }) => trial);
+  const all = Array.from({ length: trials }, (_, number) => number);
+  assertEquals(numbers.toSorted((a, b) => a - b), all, "the journal has each trial once");
+  const ends = script.trace().filter(({ what }) => what === "end").map(({ trial }) => trial);
+  assertEquals(
+    ends.toSorted((a, b) => a - b),
+    all.filter((trial) => trial !== 1),
+    "each trial ran to its end once, but for the one that throws",
+  );
+}
+
+test("two workers are at least 1.7 times faster than one", async () => {
+  await using server = await NatsServer.start();
+  const seconds = async (workers: number) => {
+    await using script = new SweepScript({ trials: 17, wait: 400 });
+    const run = script.spawn("--nats", server.url, "--workers", `${workers}`);
+    assertEquals((await run.result()).code, 0);
+    assertAllOnce(17, script);
+    const times = script.trace().map(({ time }) => time);
+    return (Math.max(...times) - Math.min(...times)) / 1000;
+  };
+  const [one, two] = [await seconds(1), await seconds(2)];
+  assertGreaterOrEqual(one / two, 1.7, `one worker ${one} s, two workers ${two} s`);
+});
+
+test("a killed worker, a killed driver and a server restart lose nothing, repeat nothing", async () => {
+  await using server = await NatsServer.start();
+  await using script = new SweepScript({ trials: 12, wait: 800, silence: 2 });
+  const drive = () => script.spawn("--nats", server.url, "--workers", "0");
+  const work = () => script.spawn("--nats", server.url, "--worker");
+
+  const driver = drive();
+  const workers = [work(), work()];
+  await script.until("end", 2);
+  await script.until("begin", 4);
+  const { pid } = script.trace().findLast(({ what }) => what === "begin")!;
+  await workers.find((worker) => worker.pid === pid)!.kill();
+  const [left] = workers.filter((worker) => worker.pid !== pid);
+
+  await script.until("end", 4);
+  await driver.kill();
+  await Deno.remove(`${script.folder}/out`, { recursive: true }); // the next one is elsewhere
+  await script.until("end", 6);
+  await server.stop();
+  await server.start();
+  const [next, second] = [work(), drive()];
+
+  const { code, output, errors } = await second.result();
+  assertEquals(code, 0, errors);
+  assertAllOnce(12, script);
+  const begun = script.trace().filter(({ what }) => what === "begin");
+  const killed = begun.findLast((line) => line.pid === pid)!.trial;
+  assertEquals(begun.filter(({ trial }) => trial === killed).length, 2, "it was begun again");
+  assertEquals(begun.length, 13);
+  assertMatch(output, /^1 +failed +- +- .* -?0\.\d+ +plain$/m);
+  const failed = script.records().find(({ trial }) => trial === 1)!;
+  assertEquals(failed.status, "failed");
+  assertMatch(failed.error!, /these parameters cannot work\n +at .*waiting_sweep\.ts/);
+  assertEquals(Object.keys(failed.parameters), ["x", "kind"]);
+  for (const worker of [left, next]) assertEquals((await worker.result()).code, 0);
+});
+
+test("a worker that is deaf for a while keeps its trial", async () => {
+  await using server = await NatsServer.start();
+  await using script = new SweepScript({ trials: 1, wait: 1000, silence: 1, deaf: 2000 });
+  const run = script.spawn("--nats", server.url, "--workers", "2");
+  const { code, errors } = await run.result();
+  assertEquals(code, 0, errors);
+  assertEquals(script.trace().map(({ what }) => what), ["begin", "end"]);
+});
+
+test("a worker gives its trial back on Ctrl-C", async () => {
+  await using server = await NatsServer.start();
+  await using script = new SweepScript({ trials: 1, wait: 3000, silence: 60 });
+  const run = script.spawn("--nats", server.url, "--workers", "0");
+  const worker = script.spawn("--nats", server.url, "--worker");
+  await script.until("begin", 1);
+  worker.interrupt();
+  assertEquals((await worker.result()).code, 130);
+  script.spawn("--nats", server.url, "--worker");
+  assertEquals((await run.result()).code, 0);
+  assertEquals(script.trace().map(({ what }) => what), ["begin", "begin", "end"]);
+});
+
+test("a trial of which three workers die is recorded as failed", async () => {
+  await using server = await NatsServer.start();
+  await using script = new SweepScript({
+    ...{ trials: 3, wait: 50, silence: 0.5 },
+    ...{ suicide: 0, stubborn: true },
+  });
+  const { code, errors } = await script.spawn("--nats", server.url, "--workers", "1").result();
+  assertEquals(code, 0, errors);
+  const begun = script.trace().filter(({ what, trial }) => what === "begin" && trial === 0);
+  assertEquals(begun.length, 3);
+  const { status, error } = script.records().find(({ trial }) => trial === 0)!;
+  assertEquals([status, error], ["failed", "no worker lived to its end, at attempt 3"]);
+});
+
+test("the driver stops trials early on other machines, as successive halving says", async () => {
+  await using server = await NatsServer.start();
+  const options = { trials: 9, wait: 450, epochs: 9, algorithm: "hyperband" };
+  await using remote = new SweepScript(options);
+  const run = remote.spawn("--nats", server.url, "--workers", "2");
+  assertEquals((await run.result()).code, 0);
+  await using local = new SweepScript(options);
+  assertEquals((await local.spawn("--workers", "1").result()).code, 0);
+
+  const lasts = (script: SweepScript) =>
+    Object.fromEntries(
+      script.records().map(({ trial, value, reports }) => [trial, [reports.at(-1)?.[0], value]]),
+    );
+  assertEquals(lasts(remote), lasts(local), "whoever works, the same trials go equally far");
+  const farthest = Object.values(lasts(remote)).map(([epochs]) => epochs ?? 0);
+  assertEquals(farthest.toSorted(), [0, 1, 1, 1, 1, 1, 3, 3, 9]);
+  assert(remote.records().some(({ status }) => status === "stopped"), "some while they ran");
+});
+
+test("user, password and certificates are passed through", async () => {
+  const folder = await Deno.makeTempDir();
+  const [key, cert] = [`${folder}/key.pem`, `${folder}/cert.pem`];
+  const made = await new Deno.Command("openssl", {
+    args: ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
+      .concat(["-keyout", key, "-out", cert, "-addext", "subjectAltName=IP:127.0.0.1"]),
+    stderr: "null",
+  }).output();
+  assert(made.success);
+  const secured = ["--tls", "--tlscert", cert, "--tlskey", key];
+  const user = ["--user", "sweeper", "--pass", "s3cret"];
+  await using server = await NatsServer.start([...secured, ...user]);
+  const host = `127.0.0.1:${server.port}`;
+  const tls = { caFile: cert };
+  const outcome = async (nats: unknown, ...args: string[]) => {
+    await using script = new SweepScript({ trials: 3, wait: 20, nats });
+    return await script.spawn("--workers", "1", ...args).result();
+  };
+  const servers = `nats://${host}`;
+  const good = await outcome({ servers, user: "sweeper", pass: "s3cret", tls });
+  assertEquals(good.code, 0, good.errors);
+  const url = `tls://sweeper:s3cret@${host}`;
+  assertEquals((await outcome(undefined, "--nats", url, "--nats-ca", cert)).code, 0);
+
+  const stranger = await outcome({ servers, user: "sweeper", pass: "wrong", tls });
+  assertEquals(stranger.code, 1);
+  assertMatch(stranger.errors, /Cannot sweep as a NATS server must answer .* Authorization/i);
+  const distrusted = await outcome({ servers, user: "sweeper", pass: "s3cret" });
+  assertEquals(distrusted.code, 1);
+  assertMatch(distrusted.errors, /Cannot sweep as a NATS server must answer .*certificate/i);
+
+  await using strict = await NatsServer.start([...secured, "--tlsverify", "--tlscacert", cert]);
+  const own = {
+    servers: `127.0.0.1:${strict.port}`,
+    tls: { ...tls, certFile: cert, keyFile: key },
+  };
+  assertEquals((await outcome(own)).code, 0, "the server knows who it is");
+  await Deno.remove(folder, { recursive: true });
+});

@@ -1,0 +1,33 @@
+/**
+ * What a page does that shows a machine in a frame; the frame tells it what it is shown.
+ *
+ * @module
+ */
+import { learnerMachine } from "../../src/chart/chart.ts";
+import { createActor } from "../../src/deps/xstate.ts";
+import { inspector } from "../../src/inspect/inspector.ts";
+
+const { document } = globalThis as unknown as {
+  document: { querySelector(name: string): unknown; title: string };
+};
+const heard: { type: string; snapshot?: { value: unknown } }[] = [];
+globalThis.addEventListener("message", (event) => {
+  const { data } = event as MessageEvent;
+  if (data.heard) heard.push(data.heard);
+});
+
+const inspect = inspector({ iframe: document.querySelector("iframe"), url: "/frame.html" });
+const actor = createActor(learnerMachine, { inspect });
+actor.start();
+await new Promise((resolve) => setTimeout(resolve, 1000)); // until the frame is there
+actor.send({ type: "train" });
+const facts = { type: "next", epochs: 1, loaded: true, validate: false, test: false } as const;
+for (let batch = 0; batch < 5; batch++) actor.send({ ...facts, epoch: 0 });
+actor.send({ type: "cancel.train" });
+for (let step = 0; step < 9; step++) actor.send({ ...facts, epoch: 1 });
+await new Promise((resolve) => setTimeout(resolve, 1000));
+document.title = JSON.stringify([
+  heard[0].type,
+  heard.filter(({ snapshot }) => snapshot).at(-1)!.snapshot!.value,
+  heard.at(-1)!.type,
+]);

@@ -1,0 +1,231 @@
+/// <reference lib="dom" />
+import { assert, assertEquals } from "@std/assert";
+import type { RunEvent } from "../../mod.ts";
+import { complaintsOf, noBrowser as ignore, type Page, withBrowser } from "../deps/playwright.ts";
+import { within } from "../tiny_learner.ts";
+import type { Order, Told } from "./watched_worker.ts";
+
+const LIMIT = 20_000;
+
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** The run in its thread. */
+class WatchedRun {
+  readonly told: Told[] = [];
+  readonly #worker = new Worker(new URL("watched_worker.ts", import.meta.url), { type: "module" });
+  #heard = () => {};
+
+  constructor() {
+    this.#worker.onmessage = ({ data }) => {
+      this.told.push(data);
+      this.#heard();
+    };
+  }
+
+  order(order: Order): void {
+    this.#worker.postMessage(order);
+  }
+
+  /** Waits for a message that was not waited for before. */
+  async next<Type extends Told["type"]>(type: Type): Promise<Told & { type: Type }> {
+    const waiting = async () => {
+      for (;;) {
+        const at = this.told.findIndex((told) => told.type === type);
+        if (at >= 0) return this.told.splice(at, 1)[0] as Told & { type: Type };
+        await new Promise<void>((resolve) => this.#heard = resolve);
+      }
+    };
+    return await within(LIMIT, `the message "${type}"`, waiting());
+  }
+
+  /** The hooks since this was asked before. */
+  hooks(): string[] {
+    const hooks = this.told.flatMap((told) => told.type === "hook" ? [told.hook] : []);
+    this.told.splice(0);
+    return hooks;
+  }
+
+  async end(): Promise<void> {
+    this.order("end");
+    const { left } = await this.next("ended");
+    this.#worker.terminate();
+    assertEquals(left, 0, "tensors are left");
+  }
+}
+
+/** A run that is watched by a browser, until the work is done. */
+async function watched(
+  work: (run: WatchedRun, open: () => Promise<Page>) => Promise<void>,
+): Promise<void> {
+  await withBrowser(async (browser) => {
+    const run = new WatchedRun();
+    const complaints: string[][] = [];
+    try {
+      const { url } = await run.next("open");
+      await work(run, async () => {
+        const page = await browser.newPage();
+        page.setDefaultTimeout(LIMIT);
+        complaints.push(complaintsOf(page));
+        await page.goto(url);
+        await page.waitForFunction(() => document.querySelector(".status")?.textContent !== "");
+        return page;
+      });
+    } finally {
+      await run.end();
+    }
+    assertEquals(complaints.flat(), []);
+  });
+}
+
+const button = (event: RunEvent) => `button[data-event="${event}"]`;
+const enabled = (page: Page) =>
+  page.$$eval("button:enabled", (buttons) => buttons.map(({ dataset }) => dataset.event));
+const status = (page: Page, text: string) =>
+  page.waitForFunction((text) => document.querySelector(".status")?.textContent === text, text);
+
+/** All that tells viewers apart: numbers and curves. */
+async function seenOf(page: Page): Promise<string[]> {
+  await wait(500);
+  const stats = await page.textContent('[data-stat="Batch"]');
+  const note = await page.textContent(".loss .note");
+  const curves = await page.$$eval(
+    "canvas",
+    (all) => all.map((canvas) => (canvas as HTMLCanvasElement).toDataURL()),
+  );
+  return [stats!, note!, ...curves];
+}
+
+Deno.test("the live page pauses a run within 300 ms, and steps batch by batch", {
+  ignore,
+}, () =>
+  watched(async (run, open) => {
+    const page = await open();
+    const delays: number[] = [];
+    let batches = 0;
+    for (let round = 0; round < 7; round++) {
+      if (round > 0) await page.click(button("resume"));
+      await status(page, "training");
+      const clicked = await page.$eval(button("pause"), (element) => {
+        (element as HTMLButtonElement).click();
+        return performance.timeOrigin + performance.now();
+      });
+      const paused = await run.next("paused");
+      await status(page, "paused");
+      delays.push(paused.at - clicked);
+      assertEquals(await enabled(page), paused.accepts, "what the machine accepts is enabled");
+      assert(paused.batches > batches);
+      batches = paused.batches;
+    }
+    const median = delays.toSorted((a, b) => a - b)[3];
+    assert(median < 300, `paused after ${delays.map(Math.round)} ms`);
+
+    for (const act of [() => page.click(button("step")), () => page.keyboard.press("s")]) {
+      await act();
+      const paused = await run.next("paused");
+      assertEquals(paused.batches, ++batches, "exactly one batch");
+    }
+    await page.waitForFunction(
+      (batch) => document.querySelector('[data-stat="Batch"] b')?.textContent === batch,
+      (batches + 1).toLocaleString("en-US"),
+    );
+    await page.keyboard.press("Space");
+    await status(page, "training");
+  }));
+
+Deno.test("the live page keeps its curves when it is loaded again, and two of them agree", {
+  ignore,
+}, () =>
+  watched(async (run, open) => {
+    const page = await open();
+    await wait(1000);
+    await page.keyboard.press("p");
+    await status(page, "paused");
+    const seen = await seenOf(page);
+    assert(seen.length >= 4 && /each of [\d,]+ batches|one in/.test(seen[1]), seen[1]);
+    await page.reload();
+    await status(page, "paused");
+    assertEquals(await seenOf(page), seen);
+    const other = await open();
+    await status(other, "paused");
+    assertEquals(await seenOf(other), seen);
+    await other.click(button("resume"));
+    await status(page, "training");
+    await other.close();
+
+    run.order("close");
+    await page.waitForSelector(".link.lost");
+    assertEquals(await enabled(page), [], "there is nobody to ask");
+    run.order("open");
+    await page.waitForSelector(".link:not(.lost)");
+    await status(page, "training");
+    await page.fill(".rate input", "0.25");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() =>
+      document.querySelector('[data-stat="Learning rate"] b')?.textContent === "0.25"
+    );
+    run.order("rate");
+    assertEquals((await run.next("rate")).rate, 0.25);
+  }));
+
+Deno.test(
+  "the live page cancels an epoch and a training as the table says",
+  { ignore },
+  () =>
+    watched(async (run, open) => {
+      const page = await open();
+      await status(page, "training");
+      assertEquals(run.hooks(), ["beforeTrain", "beforeEpoch"]);
+      await page.click(button("cancel.epoch"));
+      await page.waitForFunction(() =>
+        document.querySelector('[data-stat="Epoch"] b')?.textContent === "2"
+      );
+      assertEquals(run.hooks(), [
+        "onCancelEpoch",
+        "afterEpoch",
+        "beforeValidate",
+        "afterValidate",
+        "beforeEpoch",
+      ]);
+      await page.keyboard.press("Shift+T");
+      await status(page, "cancelled");
+      assertEquals(run.hooks(), [
+        "afterEpoch",
+        "beforeValidate",
+        "afterValidate",
+        "onCancelTrain",
+        "afterTrain",
+        "beforeTest",
+        "afterTest",
+      ]);
+      assertEquals(await page.textContent(".reason"), "asked by a viewer");
+      assertEquals(await enabled(page), []);
+      assertEquals(
+        await page.$$eval(
+          ".chart .active",
+          (all) => all.map((state) => (state as HTMLElement).dataset.state),
+        ),
+        ["learner.cancelled"],
+      );
+    }),
+);
+
+Deno.test(
+  "the live page fits screens from 380 to 1600 px, light and dark",
+  { ignore },
+  () =>
+    watched(async (_, open) => {
+      const page = await open();
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        for (const width of [380, 900, 1600]) {
+          await page.setViewportSize({ width, height: 900 });
+          await wait(200);
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+          assert(wide <= width, `${wide} px on a screen of ${width}`);
+        }
+        const ground = await page.$eval("body", (body) => getComputedStyle(body).backgroundColor);
+        const [red] = /\d+/.exec(ground)!;
+        assertEquals(Number(red) > 128, colorScheme === "light", ground);
+      }
+    }),
+);

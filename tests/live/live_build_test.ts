@@ -1,0 +1,22 @@
+import { assert } from "@std/assert";
+import { html } from "../../src/inspect/live/page.generated.ts";
+
+const states = await Promise.all(
+  (["env", "read", "run"] as const).map((name) => Deno.permissions.query({ name })),
+);
+const file = new URL("../../src/inspect/live/page.generated.ts", import.meta.url);
+
+Deno.test("page.generated.ts is what `deno task build:live` makes of the sources", {
+  ignore: states.some(({ state }) => state !== "granted"),
+}, async () => {
+  const { buildLive } = await import("../../scripts/build_live.ts");
+  const [built, committed] = [await buildLive(), await Deno.readTextFile(file)];
+  // Each version of Deno has a bundler of its own.
+  const version = (text: string) => text.slice(0, text.indexOf("\n"));
+  if (version(built) !== version(committed)) return;
+  assert(built === committed, "run `deno task build:live`");
+});
+
+Deno.test("the live page is one file of less than 300 KB", () => {
+  assert(new TextEncoder().encode(html).length < 300_000);
+});

@@ -1,0 +1,175 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { CancelTrain, LiveFeed, tf } from "../../mod.ts";
+import type { LiveMessage, LivePoints, LiveState } from "../../src/inspect/live_messages.ts";
+import { ThinnedSeries } from "../../src/inspect/thinned_series.ts";
+import { type AnyLearner, leftBy, recorder, tinyLearner } from "../tiny_learner.ts";
+
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Joins, and keeps all that is told. */
+function join(feed: LiveFeed) {
+  const messages: LiveMessage[] = [];
+  const seat = feed.join({ send: (text) => void messages.push(JSON.parse(text)) });
+  const of = <Type extends LiveMessage["type"]>(type: Type) =>
+    messages.filter((message): message is LiveMessage & { type: Type } => message.type === type);
+  return { seat, messages, of, state: (): LiveState => of("state").at(-1)! };
+}
+
+Deno.test("ThinnedSeries stays bounded, evenly spaced, with the first point", () => {
+  const series = new ThinnedSeries<number>(10);
+  let made = 0;
+  for (let index = 0; index < 1000; index++) series.add(() => (made++, index));
+  assertEquals(series.total, 1000);
+  assert(series.points.length > 4 && series.points.length <= 10);
+  assertEquals(series.points, series.points.map((_, index) => index * series.stride));
+  assert(made < 60, `${made} points were made, most of them in vain`);
+});
+
+Deno.test("ThinnedSeries tells a reader what is new, and when to begin anew", () => {
+  const series = new ThinnedSeries<number>(4);
+  const cursor = { generation: -1, read: 0 };
+  const all = () => true;
+  series.add(() => 0);
+  series.add(() => 1);
+  assertEquals(series.since(cursor, all), { reset: true, points: [0, 1] });
+  series.add(() => 2);
+  series.add(() => 3);
+  assertEquals(series.since(cursor, (point) => point !== 3), { reset: false, points: [2] });
+  assertEquals(series.since(cursor, all), { reset: false, points: [3] });
+  series.add(() => 4);
+  assertEquals(series.since(cursor, all), { reset: true, points: [0, 2, 4] });
+});
+
+Deno.test("LiveFeed computes nothing without a viewer but a bounded curve", async () => {
+  const feed = new LiveFeed({ samples: 8 });
+  let reads = 0;
+  const { data } = tf.Tensor.prototype;
+  const callbacks: number[] = [];
+  const counting = {
+    afterBatch: (learner: AnyLearner) => void callbacks.push(learner.callbacks.length),
+  };
+  const learner = tinyLearner({ train: 1000 }, [feed, counting]);
+  const left = await leftBy(async () => {
+    try {
+      tf.Tensor.prototype.data = function (this: tf.Tensor) {
+        reads++;
+        return data.call(this);
+      } as typeof data;
+      await learner.train();
+    } finally {
+      tf.Tensor.prototype.data = data;
+    }
+  });
+  assertEquals(left, 0);
+  assert(reads < 60, `the device was read ${reads} times in 1000 batches`);
+  assertEquals(Math.max(...callbacks), 2, "nobody watches the callbacks");
+  const { of } = join(feed);
+  const [batches] = of("points") as LivePoints[];
+  assertEquals([batches.series, batches.total, batches.stride], ["batches", 1000, 128]);
+  assertEquals(batches.points.map(({ step }) => step), [1, 129, 257, 385, 513, 641, 769, 897]);
+  assert(batches.points.every(({ values }) => Number.isFinite(values.loss)));
+});
+
+Deno.test("LiveFeed watches the callbacks only while there is a viewer", async () => {
+  const feed = new LiveFeed();
+  let heard = 0;
+  const slow = { name: "Slow", afterBatch: () => wait(2) };
+  const learner = tinyLearner({ train: 200 }, [feed, slow]);
+  learner.callbacks.push({ afterBatch: () => void heard++ });
+  const own = [...learner.callbacks];
+  const left = await leftBy(async () => {
+    const run = learner.train();
+    await wait(20);
+    assertEquals(learner.callbacks, own);
+    const { seat, of } = join(feed);
+    assertEquals(learner.callbacks.length, own.length + 1);
+    assert(!/LiveFeed \(0\)/.test(learner.describe()), "who watches listens to no hook");
+    while (of("work").length < 2) await wait(10);
+    seat.leave();
+    assertEquals(learner.callbacks, own);
+    const { work, seconds } = of("work").at(-1)!;
+    const time = work.find(({ owner, work }) => owner === "Slow" && work === "afterBatch")!;
+    assert(time.calls > 0 && time.calls < heard && time.seconds > 0.0015 * time.calls);
+    assert(time.seconds < seconds);
+    assert(work.some(({ owner, work }) => owner === "Learner" && work === "compute"));
+    await run;
+  });
+  assertEquals([left, heard], [0, 200]);
+});
+
+Deno.test("LiveFeed tells the end and the reason", async () => {
+  const boom = { afterBatch: () => Promise.reject(new Error("boom")) };
+  const enough = {
+    afterEpoch() {
+      throw new CancelTrain("good enough");
+    },
+  };
+  for (
+    const [callback, status, reason] of [
+      [{}, "completed", undefined],
+      [enough, "cancelled", "good enough"],
+      [boom, "failed", "boom"],
+    ] as const
+  ) {
+    const feed = new LiveFeed();
+    const { state, of } = join(feed);
+    assertEquals(state().status, "waiting");
+    const left = await leftBy(() =>
+      tinyLearner({ train: 2, test: 1 }, [feed, callback as object]).train().catch(() => {})
+    );
+    assertEquals(left, 0);
+    assertEquals([state().status, state().reason], [status, reason]);
+    assertEquals(state().accepts, []);
+    assertEquals(state().active, [`learner.${status}`]);
+    assertEquals(state(), join(feed).state(), "late joiners see the same end");
+    const lines = of("log").flatMap(({ lines }) => lines.map(({ text }) => text));
+    assertEquals(lines[0], "training: 1 epoch");
+    assert(lines.at(-1)!.startsWith(status));
+  }
+});
+
+Deno.test("LiveFeed lets one batch through at each step, and cancels as the table says", async () => {
+  const feed = new LiveFeed();
+  const heard: Parameters<typeof recorder>[0] = [];
+  const learner = tinyLearner({ train: 4 }, [recorder(heard), feed]);
+  const { seat, state } = join(feed);
+  const left = await leftBy(async () => {
+    const run = learner.train({ epochs: 3 });
+    learner.pause();
+    while (state().status !== "paused") await wait(5);
+    assertEquals(state().accepts, ["resume", "step", "cancel.epoch", "cancel.train"]);
+    assertThrows(() => seat.ask('{"type":"restore"}'), TypeError);
+    seat.ask('{"type":"step"}');
+    while (state().batch !== 2 || state().status !== "paused") await wait(5);
+    assertEquals(heard.filter(({ hook }) => hook === "beforeBatch").length, 1);
+    seat.ask('{"type":"cancel.epoch"}');
+    while (state().epoch !== 1 || state().status !== "paused") await wait(5);
+    const ends = heard.filter(({ hook }) => /Epoch/.test(hook)).map(({ hook }) => hook);
+    assertEquals(ends, ["beforeEpoch", "onCancelEpoch", "afterEpoch", "beforeEpoch"]);
+    seat.ask('{"type":"cancel.train"}');
+    assertEquals((await run).status, "cancelled");
+  });
+  assertEquals(left, 0);
+});
+
+Deno.test("LiveFeed cancels the next batch where it is asked to between two", async () => {
+  const feed = new LiveFeed();
+  const cancelled: number[] = [];
+  const { seat } = join(feed);
+  const loader = async function* () {
+    for (let index = 0; index < 4; index++) {
+      if (index === 2) seat.ask('{"type":"cancel.batch"}');
+      yield await Promise.resolve([tf.tensor1d([1]), tf.tensor1d([2])] as const);
+    }
+  };
+  const left = await leftBy(() =>
+    tinyLearner(
+      {},
+      [feed, { onCancelBatch: ({ batchIndex }) => void cancelled.push(batchIndex) }],
+      {
+        dataloaders: { train: loader },
+      } as never,
+    ).train()
+  );
+  assertEquals([left, cancelled], [0, [2]]);
+});

@@ -1,0 +1,32 @@
+"""Runs a cell in a Jupyter kernel of Deno, and prints what the cell displays, as JSON.
+
+Needs Debian's python3-jupyter-client: /usr/bin/python3 tests/notebook.py DENO CELL
+"""
+
+import json
+import sys
+
+from jupyter_client import KernelManager
+from jupyter_client.kernelspec import KernelSpec
+
+deno, cell = sys.argv[1:]
+kernel = KernelManager()
+kernel._kernel_spec = KernelSpec(argv=[deno, "jupyter", "--kernel", "--conn", "{connection_file}"])
+kernel.start_kernel()
+client = kernel.client()
+client.start_channels()
+try:
+    client.wait_for_ready(timeout=60)
+    request = client.execute(cell)
+    while True:
+        message = client.get_iopub_msg(timeout=60)
+        if message["parent_header"].get("msg_id") != request:
+            continue
+        content = message["content"]
+        if message["msg_type"] in ("execute_result", "display_data", "error"):
+            print(json.dumps(content.get("data", content)))
+        if content.get("execution_state") == "idle":
+            break
+finally:
+    client.stop_channels()
+    kernel.shutdown_kernel(now=True)

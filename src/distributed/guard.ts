@@ -2,8 +2,11 @@ import { EXIT } from "./exit_codes.ts";
 import type { MpiWorld } from "./mpi_world.ts";
 
 /** How long each process lets those before it speak first, ms, and at most how many of them. */
-const TURN = 100;
-const TURNS = 8;
+const TURN = 300;
+const TURNS = 4;
+
+/** How long it takes until the launcher has passed on what was printed, ms: an abort drops the rest. */
+export const DRAIN = 150;
 
 const needs: (() => boolean)[] = [];
 
@@ -27,6 +30,7 @@ export function guard(world: MpiWorld): void {
     if (Deno.exitCode !== 0) world.abort(Deno.exitCode);
     if (!needs.some((question) => question())) return world.finalize();
     console.error(`Cannot go on as no process must end in a run: rank ${world.rank} has ended`);
+    sleep(DRAIN);
     world.abort(EXIT.left);
   });
 }
@@ -34,8 +38,13 @@ export function guard(world: MpiWorld): void {
 /** Prints an error, once for the whole job if all processes have the same, and ends the job. */
 export function fail(world: Pick<MpiWorld, "rank" | "abort">, error: unknown): never {
   // Whoever comes first has ended the others before these have their turn.
-  const turn = TURN * Math.min(world.rank, TURNS);
-  if (turn > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, turn);
+  sleep(TURN * Math.min(world.rank, TURNS));
   console.error(`rank ${world.rank}:`, error);
+  sleep(DRAIN);
   return world.abort(EXIT.failed);
+}
+
+/** At once, because nothing else must happen meanwhile. */
+function sleep(time: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time);
 }

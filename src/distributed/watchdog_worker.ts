@@ -6,6 +6,7 @@
 import { parentPort, workerData } from "../deps/node_worker_threads.ts";
 import { openMpi } from "./mpi_library.ts";
 import { EXIT } from "./exit_codes.ts";
+import { DRAIN } from "./guard.ts";
 import { type WatchdogOrders, WORDS } from "./watchdog.ts";
 
 /** How often it looks, ms. It counts its looks, not the clock: a process may be stopped for hours. */
@@ -42,8 +43,8 @@ const timer = setInterval(() => {
     `Cannot go on as each step must be done within ${limit / 1000} s: rank ${rank} is still in ` +
       `${names.get(work)}`,
   );
+  setTimeout(() => MPI_Abort(handles.world as never, EXIT.hung), DRAIN);
   setTimeout(exitAlone, GRACE);
-  void MPI_Abort(handles.world as never, EXIT.hung);
 }, INTERVAL);
 
 parentPort!.postMessage("watching");

@@ -22,6 +22,8 @@ export interface Socket {
   onopen: () => void;
   onclose: () => void;
   onerror: () => void;
+  /** What is not yet sent, bytes. */
+  readonly bufferedAmount: number;
   close(): void;
   terminate?(): void;
 }

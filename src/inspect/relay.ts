@@ -6,6 +6,9 @@ import { type Timer, unref } from "./unref.ts";
 /** After how long another attempt is made to connect, ms. */
 const RETRY = 1000;
 
+/** How much may wait in the socket of a relay that does not read, bytes; what comes then is dropped. */
+const BUFFERED = 2 ** 20;
+
 /** How long a slow relay is waited for when the run has ended, ms. */
 const GRACE = 1000;
 
@@ -33,7 +36,9 @@ export function openRelay(url: string, { opened, lost }: Ends): Channel {
     const socket = adapter.ws;
     socket.onopen = () => {
       adapter.status = "open";
-      opened(inspector.inspect);
+      opened({
+        next: (event) => void (socket.bufferedAmount < BUFFERED && inspector.inspect.next(event)),
+      });
       if (closing) hangUp(socket);
     };
     socket.onerror = socket.onclose = () => {

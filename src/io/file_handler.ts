@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { toPath } from "./to_path.ts";
-import { writeAtomically } from "./write_atomically.ts";
+import { splitPath, writeAtomically } from "./write_atomically.ts";
 
 /** The file of weights beside `model.json`. */
 const WEIGHTS = "weights.bin";
@@ -72,7 +72,7 @@ async function load(folder: string, path: string): Promise<tf.io.ModelArtifacts>
   return await tf.io.getModelArtifactsForJSON(json, async (manifest) => {
     const parts: Uint8Array[] = [];
     for (const name of manifest.flatMap(({ paths }) => paths)) {
-      parts.push(await Deno.readFile(`${folder}/${inside(name, path)}`));
+      parts.push(await Deno.readFile(await inside(folder, name, path)));
     }
     const whole = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
     let offset = 0;
@@ -84,9 +84,12 @@ async function load(folder: string, path: string): Promise<tf.io.ModelArtifacts>
   });
 }
 
-/** The weights of a model lie in its folder: no path in a file leads out of it. */
-function inside(name: string, path: string): string {
-  if (/^[^/\\]+$/.test(name) && name !== "..") return name;
+/** The weights of a model lie in its folder: no path in a file leads out of it, and no link. */
+async function inside(folder: string, name: string, path: string): Promise<string> {
+  if (/^[^/\\]+$/.test(name) && name !== "..") {
+    const actual = await Deno.realPath(`${folder}/${name}`);
+    if (splitPath(actual).folder === await Deno.realPath(folder)) return actual;
+  }
   throw new RangeError(
     `Cannot load ${path} as its weights must be files in its folder: current value is ${name}`,
   );

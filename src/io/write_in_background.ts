@@ -1,8 +1,8 @@
 import type { HostTensor } from "./host_tensor.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
-/** From how many bytes on a thread of its own is worth its start: less is hashed in 10 ms. */
-const LARGE = 1 << 24;
+/** From how many bytes on a thread of its own is worth its start, which takes some 20 ms. */
+const LARGE = 1 << 26;
 
 /**
  * {@linkcode writeSafetensors}, which takes over the memory of the tensors: where they are large,

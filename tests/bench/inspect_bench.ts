@@ -55,7 +55,11 @@ console.log(
 console.log(
   `CPU per batch, no relay: ${alone.toFixed(1)} µs (+${(alone - off).toFixed(1)}; <= 60)`,
 );
-console.log(`snapshots a second: ${(snapshots / seconds).toFixed(1)} (about 10)`);
+console.log(
+  `snapshots a second: ${
+    (snapshots / seconds).toFixed(1)
+  } (10, and those of the beginning and the end)`,
+);
 client.messages.length = 0;
 console.log(
   `heap after ${BATCHES} more batches, over that before: ${(heap() - before).toFixed(2)} MB (<= 2)`,

@@ -183,3 +183,47 @@ Deno.test("examples/inspect.ts serves the inspector, trains in it, and ends", {
   assertEquals(client.messages[0].type, "@xstate.actor");
   assert(eventsIn(client.messages).includes("cancel.epoch"));
 });
+
+/** Shakes hands as a WebSocket server does. */
+async function welcome(connection: Deno.Conn): Promise<void> {
+  const bytes = new Uint8Array(4096);
+  const request = new TextDecoder().decode(bytes.subarray(0, (await connection.read(bytes))!));
+  const [, key] = /sec-websocket-key: (.*)\r/i.exec(request)!;
+  const secret = new TextEncoder().encode(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", secret));
+  const answer = [
+    "HTTP/1.1 101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    `Sec-WebSocket-Accept: ${digest.toBase64()}`,
+  ];
+  await connection.write(new TextEncoder().encode(`${answer.join("\r\n")}\r\n\r\n`));
+}
+
+Deno.test("inspector() drops what a relay does not read, and so stays small", {
+  ignore,
+}, async () => {
+  const { openRelay } = await import("../../src/inspect/relay.ts");
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const opened = Promise.withResolvers<{ next(event: unknown): void }>();
+  const channel = openRelay(`ws://127.0.0.1:${listener.addr.port}`, {
+    opened: opened.resolve,
+    lost() {},
+  });
+  using connection = await listener.accept();
+  await welcome(connection);
+  const observer = await within(5000, "the connection", opened.promise);
+  const [count, size] = [4000, 16_384];
+  const event = { type: "@xstate.event", event: { type: "x".repeat(size) }, actorRef: {} };
+  for (let index = 0; index < count; index++) {
+    observer.next(event);
+    if (index % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  const closed = channel.close();
+  let received = 0;
+  const bytes = new Uint8Array(2 ** 16);
+  for (let read; (read = await connection.read(bytes).catch(() => null));) received += read;
+  await within(5000, "the end", closed);
+  listener.close();
+  assert(received > size && received < count * size / 2, `${received} bytes came through`);
+});

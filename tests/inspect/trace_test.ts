@@ -8,6 +8,7 @@ import {
   HOOK_NAMES,
   replay,
   ReplayError,
+  type RunCheckpoint,
   Trace,
 } from "../../mod.ts";
 import { type Heard, leftBy, recorder, tinyLearner, within } from "../tiny_learner.ts";
@@ -233,6 +234,21 @@ Deno.test("Trace begins anew with each run, of whatever kind", async () => {
   assertEquals(left, 0, "tensors are left");
   assertEquals(replay(trace)[0].state, "predict.batch.predict");
   assertEquals(replay(trace).at(-1)!.state, "completed");
+});
+
+testRun("Trace follows a training that is taken up again, from where it is", async () => {
+  const halves = [new Trace(), new Trace()];
+  let checkpoint: RunCheckpoint | undefined;
+  const first = tinyLearner(SIZES, [halves[0], {
+    async afterBatch({ epoch, batchIndex }) {
+      if (epoch === 1 && batchIndex === 1) checkpoint = await first.checkpoint();
+    },
+  }]);
+  await first.train({ epochs: 2 });
+  await tinyLearner(SIZES, [halves[1]]).train({ from: checkpoint });
+  const [whole, rest] = halves.map((trace) => replay(trace).map(({ state }) => state));
+  assert(rest.length > 5 && rest.length < whole.length / 2);
+  assertEquals(rest, whole.slice(-rest.length));
 });
 
 Deno.test("Trace.save() writes a file that is replayed", {

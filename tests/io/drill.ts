@@ -24,7 +24,7 @@ export interface DrillResult {
 
 /** Runs trainings until so many kills have happened, each at any time of what a training takes. */
 export async function drill(kills: number): Promise<DrillResult> {
-  const expected = JSON.stringify((await exactRun({ optimizer: "adamW" })).weights);
+  const expected = await expectedWeights();
   const longest = await durationOf();
   const result = { kills: 0, insideWrites: 0, trainings: 0, checkpoints: 0 };
   while (result.kills < kills) {
@@ -42,7 +42,7 @@ export async function drill(kills: number): Promise<DrillResult> {
             result.checkpoints++;
           }
         }
-      } else if (output.trim().split("\n")[0] !== expected) {
+      } else if (output.split("\n")[0] !== expected) {
         throw new Error(`The weights differ after a kill: ${output} instead of ${expected}`);
       } else done = true;
     }
@@ -50,6 +50,11 @@ export async function drill(kills: number): Promise<DrillResult> {
     await Deno.remove(folder, { recursive: true });
   }
   return result;
+}
+
+/** Of the uninterrupted run, as its process prints them. */
+export async function expectedWeights(): Promise<string> {
+  return JSON.stringify((await exactRun({ optimizer: "adamW" })).weights);
 }
 
 /** How long a training takes that is left alone, ms. */
@@ -60,13 +65,18 @@ async function durationOf(): Promise<number> {
   return Number(output!.split("\n").at(-2));
 }
 
-/** One process: its output, or `undefined` if it was killed. */
-async function attempt(folder: string, killAfter: number | undefined): Promise<string | undefined> {
-  const child = new Deno.Command(Deno.execPath(), {
+/** A process that trains, and goes on where those before it in the same folder were. */
+export function spawn(folder: string): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", import.meta.filename!, folder],
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+}
+
+/** One process: its output, or `undefined` if it was killed. */
+async function attempt(folder: string, killAfter: number | undefined): Promise<string | undefined> {
+  const child = spawn(folder);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let output = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
@@ -78,7 +88,7 @@ async function attempt(folder: string, killAfter: number | undefined): Promise<s
   const error = await new Response(child.stderr).text();
   if (signal === "SIGKILL") return undefined;
   if (!success) throw new Error(error);
-  return output.replace(STARTED, "");
+  return output.replace(`${STARTED}\n`, "");
 }
 
 function kill(child: Deno.ChildProcess): void {

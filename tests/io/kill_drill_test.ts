@@ -1,6 +1,6 @@
-import { assert } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { selectBackend } from "../../mod.ts";
-import { drill } from "./drill.ts";
+import { drill, expectedWeights, spawn } from "./drill.ts";
 
 const { state } = await Deno.permissions.query({ name: "run" });
 
@@ -10,4 +10,24 @@ Deno.test("Checkpoint survives 20 kills, and the weights are those of the uninte
   await selectBackend({ prefer: "cpu", quiet: true });
   const { kills, checkpoints } = await drill(20);
   assert(kills === 20 && checkpoints > 0);
+});
+
+Deno.test("Checkpoint obeys Ctrl+C, and the same command goes on", {
+  ignore: state !== "granted" || Deno.build.os === "windows",
+}, async () => {
+  await selectBackend({ prefer: "cpu", quiet: true });
+  const expected = await expectedWeights();
+  const folder = await Deno.makeTempDir();
+  const files = () => Array.from(Deno.readDirSync(folder)).length;
+  const weightsOf = async (child: Deno.ChildProcess) => {
+    const { success, stdout, stderr } = await child.output();
+    assert(success, new TextDecoder().decode(stderr));
+    return new TextDecoder().decode(stdout).split("\n")[1];
+  };
+  const interrupted = spawn(folder);
+  while (files() === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  interrupted.kill("SIGINT");
+  assertNotEquals(await weightsOf(interrupted), expected);
+  assertEquals(await weightsOf(spawn(folder)), expected);
+  await Deno.remove(folder, { recursive: true });
 });

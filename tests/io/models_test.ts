@@ -60,6 +60,10 @@ testIn("model.save() and tf.loadLayersModel() take file URLs", async (folder) =>
   const text = await Deno.readTextFile(path);
   await Deno.writeTextFile(path, text.replace("weights.bin", "../weights.bin"));
   await assertRejects(() => tf.loadLayersModel(`file://${path}`), RangeError, "in its folder");
+  await Deno.writeTextFile(path, text);
+  await Deno.rename(`${folder}/deep/model/weights.bin`, `${folder}/elsewhere.bin`);
+  await Deno.symlink(`${folder}/elsewhere.bin`, `${folder}/deep/model/weights.bin`);
+  await assertRejects(() => tf.loadLayersModel(`file://${path}`), RangeError, "in its folder");
   model.dispose();
   loaded.dispose();
 });

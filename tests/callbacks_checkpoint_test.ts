@@ -192,8 +192,12 @@ testIn(
     const kill: CallbackLike = {
       async afterBatch({ epoch, batchIndex }) {
         if (epoch !== 0 || batchIndex !== 1) return;
+        let heard = false;
+        const hear = () => void (heard = true);
+        Deno.addSignalListener("SIGTERM", hear); // the last to hear of it
         Deno.kill(Deno.pid, "SIGTERM");
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        while (!heard) await new Promise((resolve) => setTimeout(resolve, 1));
+        Deno.removeSignalListener("SIGTERM", hear);
       },
     };
     const options = { every: {}, resume: "auto" } as const;

@@ -68,6 +68,8 @@ interface Row<C extends CallbackLike = CallbackLike> {
   reads?: boolean;
   /** Whether it writes files. Default: no. */
   files?: boolean;
+  /** Whether it listens at a port. Default: no. */
+  serves?: boolean;
   /** What it shows of its last run, without times: after equal runs, equal things. */
   shows?(callback: C, folder: string): unknown;
 }
@@ -82,7 +84,11 @@ const classes = () => ({ classes: true });
 const TABLE: Record<string, Row> = {
   // Seeing the run
   "LiveFeed": { make: () => new LiveFeed(), reads: true },
-  "LivePage": { make: () => new LivePage({ onOpen: () => {} }), reads: true },
+  "LivePage": {
+    make: () => new LivePage({ onOpen: () => {} }),
+    reads: true,
+    serves: true,
+  },
 
   // Schedules
   "LearningRateSchedule": { make: () => new LearningRateSchedule(schedules.oneCycle(0.1)) },
@@ -320,8 +326,11 @@ async function run(
   return { ...outcome, weights, shown: row.shows?.(callback, folder) };
 }
 
-/** Whether files can be written here. */
-const writable = (await Deno.permissions.query({ name: "write" })).state === "granted";
+const permits = async (name: "write" | "net") =>
+  (await Deno.permissions.query({ name })).state === "granted";
+
+/** Whether files can be written, and ports opened, here. */
+const [writable, connected] = await Promise.all([permits("write"), permits("net")]);
 
 /** Registers a test of a row, which may make as many callbacks as it likes. */
 function testRow(
@@ -329,7 +338,8 @@ function testRow(
   law: string,
   test: (row: Row, make: () => Subject) => Promise<void>,
 ): void {
-  Deno.test(`${name}: ${law}`, { ignore: row.files && !writable }, async () => {
+  const ignore = (row.files && !writable) || (row.serves && !connected);
+  Deno.test(`${name}: ${law}`, { ignore }, async () => {
     const folders: string[] = [];
     await using closed = new AsyncDisposableStack();
     const make = () => {

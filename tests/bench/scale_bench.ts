@@ -21,7 +21,8 @@ const { values: { json, rounds, mpi } } = parseArgs({
   },
 });
 
-const STEPS = "40";
+/** What is trained, and how many steps of it in a turn. */
+const MODELS = { mlp: "60", cnn: "12" };
 const SIZES = [4, 1024, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 100 << 20].map(String);
 const here = new URL("./", import.meta.url).pathname;
 const worker = [Deno.execPath(), "run", "-A", `${here}scale_worker.ts`];
@@ -49,27 +50,33 @@ async function compile(): Promise<string[] | undefined> {
 }
 
 const inC = await compile();
-const alone: number[] = [], apart: number[] = [], joined: number[] = [], share: number[] = [];
+/** Ratios and parts of a step, turn by turn: the machine's speed drifts from one to the next. */
+const trained: Record<string, { efficiency: number[]; speedUp: number[]; share: number[] }> = {};
 const reduced: number[][] = [], compiled: number[][] = [];
-const train = () => run<Trained>([...worker, "train", STEPS]);
 for (let round = 0; round < Number(rounds); round++) {
-  alone.push((await train()).speed);
-  const two = await Promise.all([train(), train()]);
-  apart.push(two[0].speed + two[1].speed);
-  const together = await run<Trained>(mpirun(...worker, "train", STEPS));
-  joined.push(2 * together.speed);
-  share.push(together.share);
+  for (const [model, steps] of Object.entries(MODELS)) {
+    const program = [...worker, "train", model, steps];
+    const alone = await run<Trained>(program);
+    const apart = await Promise.all([run<Trained>(program), run<Trained>(program)]);
+    const together = await run<Trained>(mpirun(...program));
+    const of = trained[model] ??= { efficiency: [], speedUp: [], share: [] };
+    of.efficiency.push(2 * together.speed / (apart[0].speed + apart[1].speed));
+    of.speedUp.push(2 * together.speed / alone.speed);
+    of.share.push(together.share);
+  }
   reduced.push(await run(mpirun(...worker, "reduce", ...SIZES)));
   if (inC) compiled.push(await run(inC));
 }
 
 const column = (rows: number[][], index: number) => median(rows.map((row) => row[index]));
-/** Of turn by turn, because the machine's speed drifts from one to the next. */
-const ratio = (a: number[], b: number[]) => median(a.map((value, index) => value / b[index]));
 const figures = {
-  efficiency: ratio(joined, apart),
-  speedUp: ratio(joined, alone),
-  share: median(share),
+  ...Object.fromEntries(
+    Object.entries(trained).map(([model, { efficiency, speedUp, share }]) => [model, {
+      efficiency: median(efficiency),
+      speedUp: median(speedUp),
+      share: median(share),
+    }]),
+  ),
   allreduce: Object.fromEntries(
     SIZES.map((size, index) => [size, {
       microseconds: column(reduced, index),
@@ -79,11 +86,16 @@ const figures = {
 };
 if (json) console.log(JSON.stringify(figures));
 else {
-  console.log(`speed of 2 ranks against 2 separate processes  ${figures.efficiency.toFixed(3)}`);
-  console.log(`speed of 2 ranks against 1 process             ${figures.speedUp.toFixed(2)}`);
-  console.log(
-    `allreduce, part of a step                      ${(100 * figures.share).toFixed(2)} %`,
-  );
+  for (const [model, { efficiency, speedUp, share }] of Object.entries(trained)) {
+    console.log(`${model}, batch size 256 on each rank`);
+    console.log(
+      `  speed of 2 ranks against 2 separate processes  ${median(efficiency).toFixed(3)}`,
+    );
+    console.log(`  speed of 2 ranks against 1 process             ${median(speedUp).toFixed(2)}`);
+    console.log(
+      `  exchange, part of a step                       ${(100 * median(share)).toFixed(2)} %`,
+    );
+  }
   for (const [size, { microseconds, inC }] of Object.entries(figures.allreduce)) {
     const times = inC ? `${(microseconds / inC).toFixed(2)} times that of C` : "";
     console.log(

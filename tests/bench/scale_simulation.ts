@@ -39,12 +39,12 @@ for (let round = 0; round < Number(rounds); round++) {
   const network = fitNetwork(times.map((time, index) => [SIZES[index], time / 1e6]));
   for (const ranks of [2, 4]) {
     const apart = await Promise.all(
-      Array.from({ length: ranks }, () => run<Trained>(0, "train", "30")),
+      Array.from({ length: ranks }, () => run<Trained>(0, "train", "mlp", "30")),
     );
     const [{ parameters, tensors }] = apart;
     const steps = apart.flatMap(({ steps }) => steps);
     foretold[ranks].push(simulate({ ranks, parameters, tensors, steps, network }));
-    const { steps: together } = await run<Trained>(ranks, "train", "30");
+    const { steps: together } = await run<Trained>(ranks, "train", "mlp", "30");
     measured[ranks].push(together.reduce((sum, time) => sum + time) / together.length);
   }
   const { latency, bandwidth } = network;

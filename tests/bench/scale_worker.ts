@@ -1,5 +1,5 @@
 /**
- * What one rank does for the benchmark of scaling: `train STEPS` or `reduce BYTES…`.
+ * What one rank does for the benchmark of scaling: `train MODEL STEPS` or `reduce BYTES…`.
  *
  * @module
  */
@@ -14,10 +14,11 @@ import {
 } from "../../mod.ts";
 import { DataParallel, mpi, type World } from "../../distributed.ts";
 import { median } from "./median.ts";
+import { models } from "./models.ts";
 
 /** What training gives. */
 export interface Trained {
-  /** Examples in a second, of this process. */
+  /** Examples in a second, of this process, by the median of its steps. */
   speed: number;
   /** Of the time of a step, what the slowest rank spends in exchanging gradients. */
   share: number;
@@ -30,30 +31,33 @@ export interface Trained {
 
 const BATCH = 256, WARM = 5;
 
-const [task, ...numbers] = Deno.args;
+const [task, ...rest] = Deno.args;
 const world = await mpi();
-const result = task === "train" ? await train(Number(numbers[0])) : reduce(numbers.map(Number));
+const result = task === "train" ? await train(rest[0], Number(rest[1])) : reduce(rest.map(Number));
 if (world.rank === 0) console.log(JSON.stringify(result));
 
-async function train(steps: number): Promise<Trained> {
+async function train(kind: string, steps: number): Promise<Trained> {
   await selectBackend({ prefer: "wasm", quiet: true });
-  const { dense } = tf.layers;
   const examples = BATCH * world.size * (steps + WARM);
   const values = Float32Array.from({ length: 784 * 4096 }, (_, index) => Math.sin(index));
   const dataset = new TensorDataset({
-    data: { values, shape: [4096, 784] },
+    data: { values, shape: [4096, ...models[kind].shape] },
     labels: { values: Int32Array.from({ length: 4096 }, (_, index) => index % 10), shape: [4096] },
   });
-  /** Of each step: how long it took, and how long the exchange, ms. */
-  const times = new Float64Array(2 * (steps + WARM));
+  const model = models[kind].build();
+  const weights = model.trainableWeights;
+  const row = 1 + weights.length;
+  /** Of each step: how long it took, and then each of its exchanges, ms. */
+  const times = new Float64Array(row * (steps + WARM));
   let step = -1;
-  let began = 0;
+  let calls = 0;
+  let before = 0;
   const timed: World = {
     ...{ rank: world.rank, size: world.size, library: world.library },
     reduce: (...args) => {
-      const before = performance.now();
+      const began = performance.now();
       world.reduce(...args);
-      if (step >= 0) times[2 * step + 1] += performance.now() - before;
+      if (step >= 0 && calls < row) times[row * step + calls++] = performance.now() - began;
     },
     broadcast: (...args) => world.broadcast(...args),
     gather: (...args) => world.gather(...args),
@@ -61,13 +65,6 @@ async function train(steps: number): Promise<Trained> {
     abort: (code) => world.abort(code),
     watch: (work) => world.watch(work),
   };
-  const model = tf.sequential({
-    layers: [
-      dense({ inputShape: [784], units: 512, activation: "relu" }),
-      dense({ units: 256, activation: "relu" }),
-      dense({ units: 10 }),
-    ],
-  });
   const learner = new Learner({
     model,
     optimizer: sgd(0.01),
@@ -85,9 +82,13 @@ async function train(steps: number): Promise<Trained> {
       {
         beforeBatch: () => {
           step++;
-          began = performance.now();
+          calls = 1;
         },
-        afterBatch: () => void (times[2 * step] = performance.now() - began),
+        afterBatch: () => {
+          const now = performance.now();
+          times[row * step] = now - before;
+          before = now;
+        },
       },
       new DataParallel(timed),
     ],
@@ -95,20 +96,21 @@ async function train(steps: number): Promise<Trained> {
   });
   await learner.train();
   const all = world.gather(times);
-  let total = 0;
-  let exchange = 0;
-  for (let at = WARM; at < steps + WARM; at++) {
-    total += times[2 * at];
-    // Who comes last waits for nobody: what that one spends is the exchange, the rest is waiting.
-    exchange += Math.min(
-      ...Array.from({ length: world.size }, (_, rank) => all[rank * times.length + 2 * at + 1]),
-    );
-  }
-  const weights = model.trainableWeights;
+  const from = (rank: number, index: number, column: number) =>
+    all[rank * times.length + row * (WARM + index) + column];
+  const own = Array.from({ length: steps }, (_, index) => from(world.rank, index, 0));
+  // Who comes last waits for nobody: what that one spends is the exchange, the rest is waiting.
+  const ranks = Array.from({ length: world.size }, (_, rank) => rank);
+  const exchanges = own.map((_, index) =>
+    weights.reduce(
+      (sum, _, call) => sum + Math.min(...ranks.map((rank) => from(rank, index, 1 + call))),
+      0,
+    )
+  );
   return {
-    speed: 1000 * BATCH * steps / total,
-    share: exchange / total,
-    steps: Array.from({ length: steps }, (_, index) => times[2 * (WARM + index)] / 1000),
+    speed: 1000 * BATCH / median(own),
+    share: median(exchanges) / median(own),
+    steps: own.map((time) => time / 1000),
     parameters: weights.reduce(
       (sum, { shape }) => sum + tf.util.sizeFromShape(shape as number[]),
       0,

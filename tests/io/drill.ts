@@ -25,16 +25,18 @@ export interface DrillResult {
 /** Runs trainings until so many kills have happened, each at any time of what a training takes. */
 export async function drill(kills: number): Promise<DrillResult> {
   const expected = await expectedWeights();
-  const longest = await durationOf();
+  let longest = Infinity; // of what a training takes that is left alone, ms; the first one is
   const result = { kills: 0, insideWrites: 0, trainings: 0, checkpoints: 0 };
   while (result.kills < kills) {
     const folder = await Deno.makeTempDir();
     let done = false;
+    let killed = false;
     while (!done) {
-      const kill = result.kills < kills ? Math.random() * longest : undefined;
+      const kill = result.kills < kills && longest < Infinity ? Math.random() * longest : undefined;
       const output = await attempt(folder, kill);
       if (output === undefined) {
         result.kills++;
+        killed = true;
         for await (const { name } of Deno.readDir(folder)) {
           if (name.startsWith(".")) result.insideWrites++;
           else {
@@ -44,7 +46,10 @@ export async function drill(kills: number): Promise<DrillResult> {
         }
       } else if (output.split("\n")[0] !== expected) {
         throw new Error(`The weights differ after a kill: ${output} instead of ${expected}`);
-      } else done = true;
+      } else {
+        done = true;
+        if (!killed) longest = Number(output.split("\n")[1]);
+      }
     }
     result.trainings++;
     await Deno.remove(folder, { recursive: true });
@@ -55,14 +60,6 @@ export async function drill(kills: number): Promise<DrillResult> {
 /** Of the uninterrupted run, as its process prints them. */
 export async function expectedWeights(): Promise<string> {
   return JSON.stringify((await exactRun({ optimizer: "adamW" })).weights);
-}
-
-/** How long a training takes that is left alone, ms. */
-async function durationOf(): Promise<number> {
-  const folder = await Deno.makeTempDir();
-  const output = await attempt(folder, undefined);
-  await Deno.remove(folder, { recursive: true });
-  return Number(output!.split("\n").at(-2));
 }
 
 /** A process that trains, and goes on where those before it in the same folder were. */

@@ -18,7 +18,7 @@ import { WorkSampler } from "./work_sampler.ts";
 /** How often viewers are told, ms. */
 const INTERVAL = 50;
 /** How often sockets get more than a short turn, while there is a viewer, ms. */
-const TURN = 120;
+const TURN = 150;
 /** How often what costs something to find out is found out, ms. */
 const SELDOM = 500;
 /** How many lines of the log are kept, and how long one may be, in characters. */

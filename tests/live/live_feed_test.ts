@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { CancelTrain, LiveFeed, tf } from "../../mod.ts";
+import { CancelTrain, LiveFeed, selectBackend, tf } from "../../mod.ts";
 import type { LiveMessage, LivePoints, LiveState } from "../../src/inspect/live_messages.ts";
 import { ThinnedSeries } from "../../src/inspect/thinned_series.ts";
 import { type AnyLearner, leftBy, recorder, tinyLearner } from "../tiny_learner.ts";
@@ -172,4 +172,24 @@ Deno.test("LiveFeed cancels the next batch where it is asked to between two", as
     ).train()
   );
   assertEquals([left, cancelled], [0, [2]]);
+});
+
+const adapter = await (navigator as { gpu?: GPU }).gpu?.requestAdapter();
+
+Deno.test("LiveFeed waits for the losses of a device only where an epoch ends", {
+  ignore: !adapter,
+  // The device lives as long as the backend.
+  sanitizeResources: false,
+  sanitizeOps: false,
+}, async () => {
+  await selectBackend({ prefer: "webgpu", quiet: true });
+  const feed = new LiveFeed();
+  const { of } = join(feed);
+  const left = await leftBy(() => tinyLearner({ train: 20 }, [feed]).train());
+  assertEquals([tf.getBackend(), left], ["webgpu", 0]);
+  const points = of("points").filter(({ series }) => series === "batches")
+    .flatMap(({ points }) => points);
+  assertEquals(points.map(({ step }) => step), Array.from({ length: 20 }, (_, index) => index + 1));
+  assert(points.every(({ values }) => Number.isFinite(values.loss)));
+  await tf.setBackend("cpu");
 });

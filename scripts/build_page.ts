@@ -46,7 +46,7 @@ export async function buildPage(entry: URL, title: string): Promise<BuiltPage> {
 /** One script of a module and all that it imports. */
 export async function bundle(entry: URL): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--platform", "browser", "--minify", entry.href],
+    args: ["bundle", "--quiet", "--platform", "browser", "--minify", "--keep-names", entry.href],
     env: { NO_COLOR: "1" },
   }).output();
   const decoder = new TextDecoder();

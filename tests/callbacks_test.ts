@@ -33,6 +33,7 @@ import {
   LearningRateSchedule,
   LimitBatches,
   LiveFeed,
+  LivePage,
   MaxSteps,
   MaxTime,
   Metrics,
@@ -67,6 +68,8 @@ interface Row<C extends CallbackLike = CallbackLike> {
   reads?: boolean;
   /** Whether it writes files. Default: no. */
   files?: boolean;
+  /** Whether it listens at a port. Default: no. */
+  serves?: boolean;
   /** What it shows of its last run, without times: after equal runs, equal things. */
   shows?(callback: C, folder: string): unknown;
 }
@@ -79,7 +82,13 @@ const classes = () => ({ classes: true });
 
 /** Every callback, by its name and what is special; whoever adds one adds a row. */
 const TABLE: Record<string, Row> = {
-  "LiveFeed": { make: () => new LiveFeed() },
+  // Seeing the run
+  "LiveFeed": { make: () => new LiveFeed(), reads: true },
+  "LivePage": {
+    make: () => new LivePage({ onOpen: () => {} }),
+    reads: true,
+    serves: true,
+  },
 
   // Schedules
   "LearningRateSchedule": { make: () => new LearningRateSchedule(schedules.oneCycle(0.1)) },
@@ -317,8 +326,11 @@ async function run(
   return { ...outcome, weights, shown: row.shows?.(callback, folder) };
 }
 
-/** Whether files can be written here. */
-const writable = (await Deno.permissions.query({ name: "write" })).state === "granted";
+const permits = async (name: "write" | "net") =>
+  (await Deno.permissions.query({ name })).state === "granted";
+
+/** Whether files can be written, and ports opened, here. */
+const [writable, connected] = await Promise.all([permits("write"), permits("net")]);
 
 /** Registers a test of a row, which may make as many callbacks as it likes. */
 function testRow(
@@ -326,12 +338,16 @@ function testRow(
   law: string,
   test: (row: Row, make: () => Subject) => Promise<void>,
 ): void {
-  Deno.test(`${name}: ${law}`, { ignore: row.files && !writable }, async () => {
+  const ignore = (row.files && !writable) || (row.serves && !connected);
+  Deno.test(`${name}: ${law}`, { ignore }, async () => {
     const folders: string[] = [];
+    await using closed = new AsyncDisposableStack();
     const make = () => {
       const folder = row.files ? Deno.makeTempDirSync() : "";
       if (row.files) folders.push(folder);
-      return { callback: row.make(folder), folder };
+      const callback = row.make(folder);
+      if (Symbol.asyncDispose in callback) closed.use(callback as AsyncDisposable);
+      return { callback, folder };
     };
     try {
       await test(row, make);

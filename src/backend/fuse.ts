@@ -32,11 +32,17 @@ function isFloat(x: unknown, rank: number): x is tf.Tensor {
   return x instanceof tf.Tensor && x.dtype === "float32" && x.rank === rank;
 }
 
-/** Lets `tf.fused.matMul` and `tf.fused.conv2d` fuse while a gradient is taken; once. */
+/**
+ * Lets `tf.fused.matMul` and `tf.fused.conv2d` fuse while a gradient is taken; once.
+ *
+ * A bundler for browsers binds the layers to tfjs's own functions for good: there, layers compute
+ * the same in three operations.
+ */
 export function fuseLayers(): void {
   if (tf.getGradient("TrainchartDense")) return;
-  registerGradients();
   const fused = tf.fused as { matMul: MatMul; conv2d: Conv2D };
+  if (!Object.getOwnPropertyDescriptor(fused, "matMul")?.writable) return;
+  registerGradients();
   const { matMul, conv2d } = fused;
   fused.matMul = function fusedMatMul(call) {
     const { a, b, bias, transposeA, transposeB, activation = "linear" } = call;

@@ -1,5 +1,5 @@
 /**
- * csv-parse, a parser of CSV.
+ * csv-parse, a parser of CSV: its build for browsers, which runs everywhere.
  *
  * Its own types refer to those of Node, which would change the types of every module in a program,
  * so the little that is used of it is declared here.
@@ -7,4 +7,4 @@
  * @module
  */
 // @ts-types="./csv_parse.d.ts"
-export { CsvError, parse } from "npm:csv-parse@7.0.3/sync";
+export { CsvError, parse } from "npm:csv-parse@7.0.3/browser/esm/sync";

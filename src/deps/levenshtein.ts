@@ -3,7 +3,7 @@
  *
  * @module
  */
-import levenshtein from "npm:fastest-levenshtein@1.0.16";
+import * as levenshtein from "npm:fastest-levenshtein@1.0.16";
 
 /** How many letters must be inserted, deleted or changed to turn one word into another. */
 export const distance: (a: string, b: string) => number = levenshtein.distance;

@@ -226,13 +226,11 @@ export class DataParallel extends Callback implements Peers {
     if (names.length === 0) return {};
     const total = reports.reduce((sum, report) => sum + report.examples, 0);
     const statistics = statisticsOf(learner.model);
+    const clones = statistics.map((variable) => variable.clone());
     const tensors = names.map((name) => gradients[name]);
-    const means = average(this.#world, [...tensors, ...statistics], examples / total);
-    statistics.forEach((variable, index) => {
-      const mean = means[names.length + index];
-      variable.assign(mean);
-      mean.dispose();
-    });
+    const means = average(this.#world, [...tensors, ...clones], examples / total);
+    statistics.forEach((variable, index) => variable.assign(means[names.length + index]));
+    tf.dispose([clones, means.slice(names.length)]);
     return Object.fromEntries(names.map((name, index) => [name, means[index]]));
   }
 

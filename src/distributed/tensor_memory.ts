@@ -22,6 +22,12 @@ export function memoryOf(tensor: tf.Tensor): Float32Array | undefined {
   return view;
 }
 
+/** Whether no clone shares a tensor's memory. */
+export function isSole(tensor: tf.Tensor): boolean {
+  const backend = tf.backend() as { refCount?: (dataId: object) => number };
+  return backend.refCount?.(tensor.dataId) === 1;
+}
+
 function viewOf(tensor: tf.Tensor): Float32Array | undefined {
   if (tf.getBackend() === "cpu") return tensor.dataSync<"float32">();
   if (tf.getBackend() !== "wasm") return;

@@ -148,13 +148,14 @@ export class LiveFeed extends Callback {
   }
 
   /** Begins. */
-  override beforeTrain(learner: AnyLearner): void {
-    this.#follow(learner);
+  override beforeTrain(learner: AnyLearner): void | Promise<void> {
+    const begun = this.#follow(learner);
     this.log(`training: ${learner.epochs} ${learner.epochs === 1 ? "epoch" : "epochs"}`);
+    return begun;
   }
   /** Begins, if that was not seen. */
-  override beforeEpoch(learner: AnyLearner): void {
-    this.#follow(learner);
+  override beforeEpoch(learner: AnyLearner): void | Promise<void> {
+    return this.#follow(learner);
   }
   /** Cancels the batch, if a viewer has asked for that between two batches. */
   override beforeBatch(learner: AnyLearner): void {
@@ -162,9 +163,9 @@ export class LiveFeed extends Callback {
   }
   /** Counts. */
   override afterBatch(learner: AnyLearner): void | Promise<void> {
-    this.#follow(learner);
+    const begun = this.#follow(learner);
     this.#curves.addBatch(learner);
-    return this.#endBatch(learner);
+    return begun ? begun.then(() => this.#endBatch(learner)) : this.#endBatch(learner);
   }
   /** Keeps what was measured. */
   override async afterEpoch(learner: AnyLearner): Promise<void> {
@@ -173,8 +174,8 @@ export class LiveFeed extends Callback {
     await this.#curves.settled();
   }
   /** Begins, if that was not seen. */
-  override beforeValidate(learner: AnyLearner): void {
-    this.#follow(learner);
+  override beforeValidate(learner: AnyLearner): void | Promise<void> {
+    return this.#follow(learner);
   }
   /** Cancels the batch, if a viewer has asked for that between two batches. */
   override beforeValidationBatch(learner: AnyLearner): void {
@@ -190,8 +191,8 @@ export class LiveFeed extends Callback {
     this.#logMetrics("validation", "validation", learner);
   }
   /** Begins, if that was not seen. */
-  override beforeTest(learner: AnyLearner): void {
-    this.#follow(learner);
+  override beforeTest(learner: AnyLearner): void | Promise<void> {
+    return this.#follow(learner);
   }
   /** Cancels the batch, if a viewer has asked for that between two batches. */
   override beforeTestBatch(learner: AnyLearner): void {
@@ -213,12 +214,12 @@ export class LiveFeed extends Callback {
   }
 
   /** A run has begun: overridden where something is to be opened for it. */
-  protected began(): void {}
+  protected began(): void | Promise<void> {}
   /** A run has ended, and every viewer was told: overridden where something is to be closed. */
   protected ended(): void {}
 
   /** Notices that this is another run. */
-  #follow(learner: AnyLearner): void {
+  #follow(learner: AnyLearner): void | Promise<void> {
     const { actor } = learner;
     if (actor === this.#actor || !actor) return;
     this.#lookAway();
@@ -239,8 +240,9 @@ export class LiveFeed extends Callback {
       },
       complete: () => this.#end(),
     });
-    this.began();
+    const begun = this.began();
     this.#look();
+    return begun;
   }
 
   #end(): void {

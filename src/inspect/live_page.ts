@@ -138,8 +138,9 @@ export class LivePage extends LiveFeed {
     await this.close();
   }
 
-  /** Opens the page. */
-  protected override began(): void {
+  /** Opens the page, as soon as that of the run before has gone from the same port. */
+  protected override async began(): Promise<void> {
+    await this.#closing;
     this.open();
   }
 

@@ -1,5 +1,5 @@
-import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
+import { toPath } from "./to_path.ts";
+import { splitPath } from "./write_atomically.ts";
 
 /**
  * Writes a file, and the folders above it where they are missing.
@@ -16,8 +16,8 @@ export async function writeFile(
   data: string | Uint8Array,
   { append = false }: { append?: boolean } = {},
 ): Promise<void> {
-  const file = path instanceof URL ? fileURLToPath(path) : path;
+  const file = toPath(path);
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  await Deno.mkdir(dirname(file), { recursive: true });
+  await Deno.mkdir(splitPath(file).folder, { recursive: true });
   await Deno.writeFile(file, bytes, { append });
 }

@@ -392,6 +392,25 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   /**
    * Whether the batch at hand is the last of its pass. Where the loader has no length, the next
    * batch is fetched for the answer, and waits.
+   *
+   * @returns `false` also outside of a pass, or if the batch is cut short before there is an answer.
+   *
+   * @example
+   * ```ts
+   * import { Learner, sgd, tf } from "@trainchart/trainchart";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const last: boolean[] = [];
+   * const learner = new Learner({
+   *   model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
+   *   optimizer: sgd(),
+   *   lossFunction: tf.losses.meanSquaredError,
+   *   dataloaders: { train: Array(3).fill([tf.ones([1, 1]), tf.ones([1, 1])]) },
+   *   callbacks: [{ afterBatch: async (learner) => void last.push(await learner.isLastBatch()) }],
+   * });
+   * await learner.train();
+   * assertEquals(last, [false, false, true]);
+   * ```
    */
   async isLastBatch(): Promise<boolean> {
     return await this.#run?.isLast() ?? false;

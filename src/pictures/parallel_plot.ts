@@ -23,8 +23,8 @@ const PER_AXIS = 130;
 const HEIGHT = 280;
 /** From this ratio of largest to smallest value on, colours are logarithmic. */
 const WIDE = 30;
-/** From few to many, of one hue each, so that both ends show on white. */
-const RANGE = ["#08306b", "#2b7bba", "#7fb3d5", "#c9dcea"];
+/** From the best to the worst: none so light that it would be taken for a trial that was stopped. */
+const RANGE = ["#08306b", "#2b7bba", "#6fb0d8"];
 const INK = "#24292f";
 const SOFT = "#57606a";
 

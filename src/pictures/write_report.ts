@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { writeFile } from "../io/write_file.ts";
 import type { Picture } from "./picture.ts";
 
@@ -87,7 +86,7 @@ export async function writeReport(path: string | URL, report: Report): Promise<v
 /** A picture of its own: names inside one SVG would collide with those inside another. */
 function imageOf(name: string, svg: string): string {
   const [, width] = /width="([\d.]+)"/.exec(svg) ?? [];
-  const source = `data:image/svg+xml;base64,${Buffer.from(svg).toString("base64")}`;
+  const source = `data:image/svg+xml;base64,${new TextEncoder().encode(svg).toBase64()}`;
   return `<h2>${escape(name)}</h2>\n<img alt="${escape(name)}" width="${width}" src="${source}">`;
 }
 

@@ -15,12 +15,15 @@ export interface Job {
   readonly answers: Answer[][];
 }
 
-/** What Open MPI asks of whoever is root, and of two ranks on one core. */
+/**
+ * What Open MPI asks of whoever is root, and of two ranks on one core; and that it leaves the threads
+ * of a rank on all cores: bound to one, they wait for each other.
+ */
 export const ENVIRONMENT = {
   OMPI_ALLOW_RUN_AS_ROOT: "1",
   OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1",
   OMPI_MCA_rmaps_base_oversubscribe: "1",
-  OMPI_MCA_mpi_yield_when_idle: "1",
+  OMPI_MCA_hwloc_base_binding_policy: "none",
   NO_COLOR: "1",
 };
 

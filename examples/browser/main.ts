@@ -1,0 +1,83 @@
+/**
+ * Trains on a part of MNIST in the tab that shows it. With `?inspect` in the address, Stately's
+ * inspector opens, too; with `?epochs=…`, it trains so many epochs.
+ *
+ * @module
+ */
+/// <reference lib="dom" />
+import {
+  accuracy,
+  adam,
+  crossEntropy,
+  DataLoader,
+  inspector,
+  Learner,
+  LiveFeed,
+  Metrics,
+  selectBackend,
+  split,
+  TensorDataset,
+  tf,
+  withSeed,
+} from "../../mod.ts";
+import { LiveView } from "../../src/inspect/live/view.ts";
+
+const SIDE = 28;
+
+/** Examples as the server sends them: all images, byte by byte, then all labels. */
+async function digits(): Promise<TensorDataset> {
+  const bytes = new Uint8Array(await (await fetch("digits")).arrayBuffer());
+  const count = bytes.length / (SIDE * SIDE + 1);
+  const images = bytes.subarray(0, count * SIDE * SIDE);
+  return new TensorDataset({
+    data: { values: images, shape: [count, SIDE, SIDE, 1], scale: 1 / 255 },
+    labels: { values: Int32Array.from(bytes.subarray(images.length)), shape: [count] },
+  });
+}
+
+/** Two convolutions with pooling, then a dense layer. */
+function network(): tf.LayersModel {
+  const convolution = { kernelSize: 3, activation: "relu", padding: "same" } as const;
+  return tf.sequential({
+    layers: [
+      tf.layers.conv2d({ ...convolution, filters: 8, inputShape: [SIDE, SIDE, 1] }),
+      tf.layers.maxPooling2d({ poolSize: 2 }),
+      tf.layers.conv2d({ ...convolution, filters: 16 }),
+      tf.layers.maxPooling2d({ poolSize: 2 }),
+      tf.layers.flatten(),
+      tf.layers.dense({ units: 10 }),
+    ],
+  });
+}
+
+const feed = new LiveFeed({ title: "MNIST in this tab" });
+const drawing = document.querySelector<HTMLTemplateElement>("#chart")!.innerHTML;
+const view = new LiveView(
+  document.body,
+  drawing,
+  (command) => seat.ask(JSON.stringify(command)),
+);
+const seat = feed.join({ send: (message) => view.show(JSON.parse(message)) });
+
+const query = new URLSearchParams(location.search);
+const { name, reason } = await selectBackend({ prefer: "wasm" });
+feed.log(`backend ${name}: ${reason}`);
+const all = await digits();
+const held = Math.round(all.length / 8);
+const [train, validation, test] = split(all, [all.length - 2 * held, held, held], { seed: 1 });
+const learner = new Learner({
+  model: withSeed(1, network),
+  optimizer: adam(4e-3),
+  lossFunction: crossEntropy,
+  dataloaders: {
+    train: new DataLoader({ dataset: train, batchSize: 64, shuffle: true }),
+    validation: new DataLoader({ dataset: validation, batchSize: 100 }),
+    test: new DataLoader({ dataset: test, batchSize: 100 }),
+  },
+  callbacks: [new Metrics({ accuracy }), feed],
+  seed: 1,
+});
+await learner.train({
+  epochs: Number(query.get("epochs") ?? 10),
+  ...query.has("inspect") ? { inspect: inspector() } : {},
+});

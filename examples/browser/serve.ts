@@ -1,0 +1,58 @@
+/**
+ * Serves a page that trains on MNIST in its own tab: `deno task browser`.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { buildPage } from "../../scripts/build_page.ts";
+import { loadMnist } from "../load_mnist.ts";
+import { mnistFolder } from "../mnist_folder.ts";
+import { packageFolder } from "../package_folder.ts";
+
+/** How many examples the page trains, validates and tests on. */
+const EXAMPLES = 8000;
+
+/** Images, byte by byte, then labels. */
+async function digits(): Promise<Uint8Array<ArrayBuffer>> {
+  const { train: { images, labels } } = await loadMnist(await mnistFolder());
+  const pixels = images.values.subarray(0, EXAMPLES * 28 * 28);
+  const bytes = new Uint8Array(pixels.length + EXAMPLES);
+  bytes.set(pixels);
+  bytes.set(labels.values.subarray(0, EXAMPLES), pixels.length);
+  return bytes;
+}
+
+/** Where TensorFlow.js keeps what its WebAssembly backend loads at run time. */
+async function wasmFolder(): Promise<string> {
+  await import("npm:@tensorflow/tfjs-backend-wasm@4.22.0");
+  const module = /[\\/]tfjs-backend-wasm[\\/]([\d.]+[\\/])?dist[\\/][^\\/]+\.js$/;
+  return join(packageFolder(module), "..", "wasm-out");
+}
+
+/** What answers the requests of the page, which is bundled first. */
+export async function browserExample(): Promise<(request: Request) => Promise<Response>> {
+  const [{ html }, examples, folder] = await Promise.all([
+    buildPage(new URL("main.ts", import.meta.url), "MNIST in this tab"),
+    digits(),
+    wasmFolder(),
+  ]);
+  return async (request) => {
+    const name = new URL(request.url).pathname.slice(1);
+    if (name === "") {
+      return new Response(html, { headers: { "content-type": "text/html; charset=utf-8" } });
+    }
+    if (name === "digits") return new Response(examples);
+    if (!/^tfjs-backend-wasm[\w-]*\.wasm$/.test(name)) return new Response(null, { status: 404 });
+    const bytes = await Deno.readFile(join(folder, name));
+    return new Response(bytes, { headers: { "content-type": "application/wasm" } });
+  };
+}
+
+if (import.meta.main) {
+  const handler = await browserExample();
+  Deno.serve({
+    hostname: "127.0.0.1",
+    port: 8050,
+    onListen: ({ port }) => console.log(`http://127.0.0.1:${port}/ trains in its own tab`),
+  }, handler);
+}

@@ -1,0 +1,83 @@
+/// <reference lib="dom" />
+import { assert, assertEquals } from "@std/assert";
+import { browserExample } from "../../examples/browser/serve.ts";
+import { complaintsOf, noBrowser as ignore, type Page, withBrowser } from "../deps/playwright.ts";
+
+const LIMIT = 120_000;
+
+/** The tasks of a page that took more than 50 ms, which is when a browser counts one as long. */
+declare const longTasks: { began: number; ms: number }[];
+
+function observe(): void {
+  const tasks: typeof longTasks = [];
+  Object.assign(globalThis, { longTasks: tasks });
+  new PerformanceObserver((list) => {
+    for (const { startTime: began, duration: ms } of list.getEntries()) tasks.push({ began, ms });
+  }).observe({ type: "longtask" });
+}
+
+const status = (page: Page, text: string) =>
+  page.waitForFunction((text) => document.querySelector(".status")?.textContent === text, text, {
+    timeout: LIMIT,
+  });
+
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+Deno.test("examples/browser trains in a tab, which stays responsive", {
+  ignore: ignore || (await Deno.permissions.query({ name: "ffi" })).state === "denied",
+}, async () => {
+  const handler = await browserExample();
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
+  try {
+    await withBrowser(async (browser) => {
+      const page = await browser.newPage();
+      const complaints = complaintsOf(page);
+      await page.addInitScript(observe);
+      await page.goto(`http://127.0.0.1:${server.addr.port}/?epochs=5`);
+      await status(page, "training");
+      const began = await page.evaluate(() => performance.now());
+      assert(/backend wasm: .*SIMD/.test(await page.textContent(".log") ?? ""), "our kernels");
+
+      await page.keyboard.press("p");
+      await status(page, "paused");
+      const held = await page.textContent('[data-stat="Batch"]');
+      const from = await page.evaluate(() => performance.now());
+      await wait(500);
+      assertEquals(await page.textContent('[data-stat="Batch"]'), held, "it waits");
+      const busy = await page.evaluate(
+        (from) => longTasks.filter(({ began }) => began > from).length,
+        from,
+      );
+      assert(busy <= 1, `${busy} long tasks in a pause`);
+      await page.click('button[data-event="step"]');
+      await page.waitForFunction(
+        (held) => document.querySelector('[data-stat="Batch"]')?.textContent !== held,
+        held,
+      );
+      await page.keyboard.press("r");
+
+      await status(page, "completed");
+      const tasks = await page.evaluate(() => longTasks);
+      const times = tasks.filter((task) => task.began > began).map(({ ms }) => ms)
+        .sort((a, b) => a - b);
+      // One in twenty may be what else the machine did meanwhile. A task ends with a batch: where
+      // the machine has little time for this page, both take longer.
+      const longest = times[Math.floor(0.95 * times.length)] ?? 0;
+      const work = await page.$$eval(
+        ".work tbody tr",
+        (rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)),
+      );
+      const batch = Number(work.find(([name]) => name === "Learner.compute")![2]);
+      const limit = Math.max(100, 60 + 4 * batch);
+      assert(longest < limit, `batches of ${batch} ms, tasks of ${times.slice(-10)} ms`);
+      assert(work.some(([name]) => name === "Metrics.afterBatch"), "callbacks keep their names");
+
+      const log = await page.textContent(".log") ?? "";
+      const [, accuracy] = /test: .*accuracy ([\d.]+)/.exec(log)!;
+      assert(Number(accuracy) >= 0.95, `accuracy ${accuracy}`);
+      assertEquals(complaints.filter((text) => !text.startsWith("Trainchart computes on")), []);
+    });
+  } finally {
+    await server.shutdown();
+  }
+});

@@ -282,3 +282,18 @@ Deno.test("a process with a LivePage ends with its run", {
   assertEquals(code, 0, new TextDecoder().decode(stderr));
   assert(/live page: http:\/\/127\.0\.0\.1:\d+\/\ncompleted/.test(printed), printed);
 });
+
+Deno.test(
+  "examples/watch_a_run.ts tells two spirals apart, and is watched",
+  { ignore },
+  async () => {
+    const { watchARun } = await import("../../examples/watch_a_run.ts");
+    let viewer: Viewer | undefined;
+    await using page = new LivePage({ onOpen: (url) => viewer = new Viewer(url) });
+    const accuracy = await watchARun(6, page);
+    assert(accuracy > 0.95, `accuracy ${accuracy}`);
+    await within(5000, "the end", viewer!.closed);
+    const { status, metrics, epochs } = viewer!.state!;
+    assertEquals([status, epochs, metrics["test.accuracy"]], ["completed", 6, accuracy]);
+  },
+);

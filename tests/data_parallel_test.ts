@@ -138,15 +138,17 @@ testOnMpi(
 );
 
 testOnMpi(
-  "DataParallel shows progress on one rank, and keeps batch normalisation equal",
+  "DataParallel shows, logs and serves on one rank, and keeps batch normalisation equal",
   async (vendor) => {
     const orders: Order[] = [
-      { with: ["bar"], examples: 64, epochs: 1 },
+      { with: ["bar", "log", "page"], examples: 64, epochs: 1 },
       { model: "norm", optimizer: "adam", examples: 323 },
     ];
     const job = await succeed(vendor, 3, orders);
     assertSame(job);
     assertEquals(job.output.match(/train loss/g)?.length, 1, job.output);
+    assertEquals(job.output.match(/live page/g)?.length, 1, job.output);
+    assertEquals(job.files, ["0.json", "1.json", "2.json", "log0.csv"]);
   },
 );
 

@@ -59,6 +59,8 @@ export interface LivePageOptions extends LiveFeedOptions {
  * ```
  */
 export class LivePage extends LiveFeed {
+  /** Of several processes, one is enough. */
+  readonly firstOnly: boolean = true;
   readonly #hostname: string;
   readonly #stay: number;
   readonly #onOpen: (url: string) => void;

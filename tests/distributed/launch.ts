@@ -11,6 +11,8 @@ export interface Job {
   readonly ended: number;
   /** The processes that are left. */
   readonly left: string[];
+  /** The names of the files that were written. */
+  readonly files: string[];
   /** What each rank has written down; for each order one. */
   readonly answers: Answer[][];
 }
@@ -66,12 +68,13 @@ export async function launch(
     const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
     const ended = Date.now();
     const left = await processesOf(folder);
-    if (code !== 0) return { code, output, ended, left, answers: [] };
+    const files = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+    if (code !== 0) return { code, output, ended, left, files, answers: [] };
     const answers = Array.from(
       { length: ranks },
       (_, rank) => JSON.parse(Deno.readTextFileSync(`${folder}/${rank}.json`)),
     );
-    return { code, output, ended, left, answers };
+    return { code, output, ended, left, files, answers };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -13,6 +13,7 @@ import {
   CancelTrain,
   Checkpoint,
   crossEntropy,
+  CsvLogger,
   DataLoader,
   EarlyStopping,
   f1,
@@ -21,6 +22,7 @@ import {
   keyedRandom,
   Learner,
   LearningRateSchedule,
+  LivePage,
   Metrics,
   ProgressBar,
   schedules,
@@ -44,7 +46,7 @@ export interface Order {
   /** Of each rank. */
   batchSize?: number;
   /** What else hangs on the hooks. */
-  with?: ("clip" | "accumulate" | "average" | "schedule" | "metrics" | "bar")[];
+  with?: ("clip" | "accumulate" | "average" | "schedule" | "metrics" | "bar" | "log" | "page")[];
   /** What goes wrong, or is asked for, on rank 1 in epoch 1 at batch 2. */
   event?: string;
   limit?: number;
@@ -130,6 +132,8 @@ const EXTRAS: Record<NonNullable<Order["with"]>[number], () => CallbackLike> = {
   schedule: () => new LearningRateSchedule(schedules.cosine(0.05)),
   metrics: () => new Metrics({ accuracy, f1: f1() }),
   bar: () => new ProgressBar(),
+  log: () => new CsvLogger(`${folder}/log${rank}.csv`),
+  page: () => new LivePage(),
 };
 
 const EVENTS: Record<string, (learner: AnyLearner) => void> = {

@@ -2,9 +2,17 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { CancelTrain, LiveFeed, selectBackend, tf } from "../../mod.ts";
 import type { LiveMessage, LivePoints, LiveState } from "../../src/inspect/live_messages.ts";
 import { ThinnedSeries } from "../../src/inspect/thinned_series.ts";
-import { type AnyLearner, leftBy, recorder, tinyLearner } from "../tiny_learner.ts";
+import { type AnyLearner, leftBy, recorder, tinyLearner, within } from "../tiny_learner.ts";
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Waits for something that is to come soon. */
+async function until(condition: () => boolean): Promise<void> {
+  const waiting = async () => {
+    while (!condition()) await wait(5);
+  };
+  await within(10_000, String(condition), waiting());
+}
 
 /** Joins, and keeps all that is told. */
 function join(feed: LiveFeed) {
@@ -84,7 +92,7 @@ Deno.test("LiveFeed watches the callbacks only while there is a viewer", async (
     const { seat, of } = join(feed);
     assertEquals(learner.callbacks.length, own.length + 1);
     assert(!/LiveFeed \(0\)/.test(learner.describe()), "who watches listens to no hook");
-    while (of("work").length < 2) await wait(10);
+    await until(() => of("work").length >= 2);
     seat.leave();
     assertEquals(learner.callbacks, own);
     const { work, seconds } = of("work").at(-1)!;
@@ -136,14 +144,14 @@ Deno.test("LiveFeed lets one batch through at each step, and cancels as the tabl
   const left = await leftBy(async () => {
     const run = learner.train({ epochs: 3 });
     learner.pause();
-    while (state().status !== "paused") await wait(5);
+    await until(() => state().status === "paused");
     assertEquals(state().accepts, ["resume", "step", "cancel.epoch", "cancel.train"]);
     assertThrows(() => seat.ask('{"type":"restore"}'), TypeError);
     seat.ask('{"type":"step"}');
-    while (state().batch !== 2 || state().status !== "paused") await wait(5);
+    await until(() => state().batch === 2 && state().status === "paused");
     assertEquals(heard.filter(({ hook }) => hook === "beforeBatch").length, 1);
     seat.ask('{"type":"cancel.epoch"}');
-    while (state().epoch !== 1 || state().status !== "paused") await wait(5);
+    await until(() => state().epoch === 1 && state().status === "paused");
     const ends = heard.filter(({ hook }) => /Epoch/.test(hook)).map(({ hook }) => hook);
     assertEquals(ends, ["beforeEpoch", "onCancelEpoch", "afterEpoch", "beforeEpoch"]);
     seat.ask('{"type":"cancel.train"}');

@@ -248,7 +248,10 @@ Deno.test(
         "another run",
         () => viewer.state!.run === 2 && viewer.steps.length === 10,
       );
-      assertEquals(viewer.steps.at(-1), 10);
+      const begun = viewer.messages.filter((message) =>
+        message.type === "points" && message.series === "batches" && message.reset
+      );
+      assertEquals(begun.length, 2, "each run has curves of its own");
       await page.close();
       assertEquals(page.url, undefined);
       await learner.train();

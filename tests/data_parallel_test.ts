@@ -221,3 +221,9 @@ testOnMpi("DataParallel prints an error of all ranks once", async (vendor) => {
   assertEquals(code, 70, output);
   assertEquals(output.match(/Error: boom/g)?.length, 1, output);
 });
+
+testOnMpi("DataParallel refuses loaders that are not equally long", async (vendor) => {
+  const { code, output } = await launch(vendor, 2, [{ event: "uneven", limit: 2000 }]);
+  assertEquals(code, 70, output);
+  assert(output.includes("all ranks must take the same number of batches"), output);
+});

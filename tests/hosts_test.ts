@@ -54,7 +54,11 @@ for (const vendor of VENDORS) {
       });
       // Under way is a run as soon as it sends more than what starts it.
       const busy = await hosts.sent() + 200_000;
-      while (await hosts.sent() < busy) await new Promise((resolve) => setTimeout(resolve, 100));
+      let over = false;
+      job.then(() => over = true);
+      while (!over && await hosts.sent() < busy) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
       await hosts.cut();
       const cut = Date.now();
       const { code, output, ended, left } = await job;

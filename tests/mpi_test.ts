@@ -78,3 +78,51 @@ test(
     }
   },
 );
+
+/** Hangs on rank 1: what ends it is a thread that was started from a URL, too. */
+const hanging = (url: string) => `
+import { mpi } from "${url}";
+
+const world = await mpi({ limit: 1000 });
+world.watch("a nap");
+if (world.rank === 1) for (;;);
+world.barrier();
+`;
+
+test(
+  "mpi() watches also where distributed.ts is imported by URL",
+  isMissing("openmpi"),
+  async () => {
+    const root = new URL("../", import.meta.url);
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      async (request) => {
+        const body = await Deno.readFile(new URL(`.${new URL(request.url).pathname}`, root));
+        return new Response(body, { headers: { "content-type": "application/typescript" } });
+      },
+    );
+    const folder = await Deno.makeTempDir();
+    try {
+      const main = `${folder}/main.ts`;
+      await Deno.writeTextFile(
+        main,
+        hanging(`http://127.0.0.1:${server.addr.port}/distributed.ts`),
+      );
+      const run = [Deno.execPath(), "run", "-A", "--no-lock", "--quiet", main];
+      const { code, stderr } = await new Deno.Command("timeout", {
+        args: ["60", "mpirun.openmpi", "-n", "2", ...run],
+        env: { ...ENVIRONMENT },
+      }).output();
+      const output = new TextDecoder().decode(stderr);
+      assertEquals(code, 75, output);
+      assertStringIncludes(output, "rank 1 is still in a nap");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+      // The port is another one each time: what is cached of it is of no use to anyone.
+      const info = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] });
+      const { modulesCache } = JSON.parse(new TextDecoder().decode((await info.output()).stdout));
+      const cached = `${modulesCache}/http/127.0.0.1_PORT${server.addr.port}`;
+      await Deno.remove(cached, { recursive: true }).catch(() => {});
+    }
+  },
+);

@@ -5,14 +5,12 @@ import type { Peers } from "../data/peers.ts";
 import type { Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
 import { Cancellation } from "../errors.ts";
-import { decodeState } from "../io/decode_state.ts";
-import { encodeState } from "../io/encode_state.ts";
-import type { HostTensor } from "../io/host_tensor.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
 import { average } from "./average.ts";
 import { broadcastLearner } from "./broadcast_learner.ts";
-import { broadcastBundle, type Bundle } from "./bundle.ts";
+import { broadcastBundle } from "./bundle.ts";
+import { gatherStates } from "./gather_states.ts";
 import { fail, needWhile } from "./guard.ts";
 import { Lockstep, STEPS } from "./lockstep.ts";
 import { isForFirst, mute } from "./mute.ts";
@@ -81,7 +79,7 @@ export class DataParallel extends Callback implements Peers {
   constructor(world: World) {
     super();
     this.#world = world;
-    this.#lockstep = new Lockstep(world, () => this.#gather());
+    this.#lockstep = new Lockstep(world, () => gatherStates(world, this.#own()));
     this.shard = { index: world.rank, count: world.size };
     if (world.size > 1) this.watch = (work, callback) => this.#watch(work, callback !== undefined);
   }
@@ -176,17 +174,7 @@ export class DataParallel extends Callback implements Peers {
     // Outside of these, the others may have come to the end, and would not answer.
     const within = snapshot.matches("train") || snapshot.matches("test");
     const reports = within && this.#lockstep.meet(this.#learner, STEPS.collect());
-    return reports ? this.#gather() : [];
-  }
-
-  /** What each has of its own. */
-  #gather(): unknown[] {
-    const { rank, size } = this.#world;
-    const own = encodeOwn(this.#own());
-    return Array.from({ length: size }, (_, root) => {
-      const { json, tensors } = broadcastBundle(this.#world, own, root);
-      return rank === 0 ? decodeState(json, tensors) : undefined;
-    });
+    return reports ? gatherStates(this.#world, this.#own()) : [];
   }
 
   sum(values: Float64Array): void {
@@ -284,20 +272,4 @@ export class DataParallel extends Callback implements Peers {
       }
     }
   }
-}
-
-/** As plain numbers, read at once: the others wait. */
-function encodeOwn(own: unknown): Bundle {
-  const tensors = new Map<string, tf.Tensor | HostTensor>();
-  const json = encodeState(own, "own", tensors);
-  const values = new Map<string, HostTensor>();
-  for (const [name, tensor] of tensors) {
-    values.set(
-      name,
-      tensor instanceof tf.Tensor
-        ? { dtype: "F32", shape: tensor.shape, values: tensor.dataSync<"float32">() }
-        : tensor,
-    );
-  }
-  return { json, tensors: values };
 }

@@ -21,7 +21,7 @@ const LAUNCHERS: Readonly<Record<MpiVendor, { size: string; local: string }>> = 
   MPICH: { size: "PMI_SIZE", local: "MPI_LOCALNRANKS" },
 };
 
-let joined: World | undefined;
+let joined: Promise<World> | undefined;
 
 /**
  * Joins the processes that `mpirun` has started together with this one: Open MPI's or MPICH's.
@@ -49,10 +49,10 @@ let joined: World | undefined;
  * ```
  */
 export function mpi(options: MpiOptions = {}): Promise<World> {
-  return Promise.try(() => joined ??= join(options));
+  return joined ??= join(options);
 }
 
-function join({ library, limit = 300_000 }: MpiOptions): World {
+async function join({ library, limit = 300_000 }: MpiOptions): Promise<World> {
   if (!(limit >= 1000)) {
     throw new RangeError(`Cannot use MPI as limit must be >= 1000 ms: current value is ${limit}`);
   }
@@ -69,7 +69,7 @@ function join({ library, limit = 300_000 }: MpiOptions): World {
   }
   guard(world);
   if (world.size > 1) {
-    world.guard(new Watchdog({ limit, rank: world.rank, library: path }));
+    world.guard(await Watchdog.start({ limit, rank: world.rank, library: path }));
   }
   return world;
 }

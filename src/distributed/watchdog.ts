@@ -30,12 +30,20 @@ export class Watchdog {
   readonly #numbers = new Map<string, number>();
   readonly #worker: Worker;
 
-  /** Starts the thread, which does not keep the process alive. */
-  constructor(orders: Omit<WatchdogOrders, "words">) {
-    this.#worker = new Worker(new URL("./watchdog_worker.ts", import.meta.url), {
+  /** Starts the thread. */
+  private constructor(orders: Omit<WatchdogOrders, "words">) {
+    this.#worker = new Worker(moduleOf(new URL("./watchdog_worker.ts", import.meta.url)), {
       workerData: { ...orders, words: this.#words } satisfies WatchdogOrders,
     });
-    this.#worker.unref();
+  }
+
+  /** Starts one that watches already, and does not keep the process alive. */
+  static async start(orders: Omit<WatchdogOrders, "words">): Promise<Watchdog> {
+    const watchdog = new Watchdog(orders);
+    const worker = watchdog.#worker;
+    await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+    worker.unref();
+    return watchdog;
   }
 
   /** From now on something is being done; returns what ends it. It may happen inside another. */
@@ -56,4 +64,10 @@ export class Watchdog {
     this.#worker.postMessage([number, work]);
     return number;
   }
+}
+
+/** Such a thread begins only with a file, or with what is written in the URL itself. */
+function moduleOf(url: URL): URL {
+  if (url.protocol === "file:") return url;
+  return new URL(`data:text/javascript,import ${JSON.stringify(url.href)}`);
 }

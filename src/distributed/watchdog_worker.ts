@@ -46,6 +46,8 @@ const timer = setInterval(() => {
   void MPI_Abort(handles.world as never, EXIT.hung);
 }, INTERVAL);
 
+parentPort!.postMessage("watching");
+
 /** Where the launcher cannot be reached, nobody else ends this process. */
 function exitAlone(): void {
   Deno.dlopen("libc.so.6", { _exit: { parameters: ["i32"], result: "void" } })

@@ -59,6 +59,10 @@ export async function makeHosts(): Promise<Hosts> {
     await ip("-n", name, "addr", "add", `${ADDRESSES[host]}/24`, "dev", CABLES[host]);
     await ip("-n", name, "link", "set", CABLES[host], "up");
   }
+  // A cable counts as plugged in only about a second after.
+  for (const [host, name] of NAMES.entries()) {
+    while ((await link(name, host)).operstate !== "UP") await delay(50);
+  }
   const begin = `hostname ${from}; exec "$@"`;
   return {
     prefix: ["ip", "netns", "exec", from, "unshare", "--uts", "sh", "-c", begin, "sh"],
@@ -72,10 +76,7 @@ export async function makeHosts(): Promise<Hosts> {
           ) => ["--mca", `oob_tcp_keepalive_${what}`, what === "intvl" ? "1" : "3"]),
         ]
         : ["-launcher", "ssh", "-launcher-exec", agent, "-hosts", ADDRESSES.join()],
-    sent: async () => {
-      const [{ stats64 }] = JSON.parse(await ip("-n", from, "-s", "-j", "link", "show", CABLES[0]));
-      return stats64.tx.bytes;
-    },
+    sent: async () => (await link(from, 0)).stats64.tx.bytes,
     cut: async () => void await ip("-n", from, "link", "set", CABLES[0], "down"),
     [Symbol.asyncDispose]: async () => {
       for (const name of NAMES) await ip("netns", "del", name);
@@ -83,6 +84,13 @@ export async function makeHosts(): Promise<Hosts> {
     },
   };
 }
+
+async function link(name: string, host: number) {
+  const [link] = JSON.parse(await ip("-n", name, "-s", "-j", "link", "show", CABLES[host]));
+  return link as { operstate: string; stats64: { tx: { bytes: number } } };
+}
+
+const delay = (time: number) => new Promise((resolve) => setTimeout(resolve, time));
 
 async function ip(...args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command("ip", { args }).output();

@@ -182,7 +182,7 @@ async function answerTo(order: Order): Promise<Answer> {
   const before = tf.memory().numTensors;
   const { examples = 320, batchSize = 16, epochs = 2, limits } = order;
   const shape = order.model === "cnn" ? [4, 4, 1] : [FEATURES];
-  const data = dataset(examples, shape);
+  const data = dataset(order.event === "uneven" ? examples - 64 * rank : examples, shape);
   const validationData = dataset(50, shape);
   const batches: string[] = [];
   const losses: number[] = [];

@@ -1,0 +1,37 @@
+import { tf } from "../deps/tfjs.ts";
+import { decodeState } from "../io/decode_state.ts";
+import { encodeState } from "../io/encode_state.ts";
+import type { HostTensor } from "../io/host_tensor.ts";
+import { broadcastBundle, type Bundle } from "./bundle.ts";
+import type { World } from "./world.ts";
+
+/**
+ * Brings the states of all processes to rank 0.
+ *
+ * @param world The processes.
+ * @param own The state of this one; its tensors stay with it.
+ * @returns On rank 0, those of all, whose tensors are the caller's.
+ */
+export function gatherStates(world: World, own: unknown): unknown[] {
+  const bundle = encode(own);
+  return Array.from({ length: world.size }, (_, root) => {
+    const { json, tensors } = broadcastBundle(world, bundle, root);
+    return world.rank === 0 ? decodeState(json, tensors) : undefined;
+  });
+}
+
+/** As plain numbers, read at once: the others wait. */
+function encode(own: unknown): Bundle {
+  const tensors = new Map<string, tf.Tensor | HostTensor>();
+  const json = encodeState(own, "own", tensors);
+  const values = new Map<string, HostTensor>();
+  for (const [name, tensor] of tensors) {
+    values.set(
+      name,
+      tensor instanceof tf.Tensor
+        ? { dtype: "F32", shape: tensor.shape, values: tensor.dataSync<"float32">() }
+        : tensor,
+    );
+  }
+  return { json, tensors: values };
+}

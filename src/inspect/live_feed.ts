@@ -17,8 +17,6 @@ import { WorkSampler } from "./work_sampler.ts";
 
 /** How often viewers are told, ms. */
 const INTERVAL = 50;
-/** How often sockets get more than a short turn, while there is a viewer, ms. */
-const TURN = 150;
 /** How often what costs something to find out is found out, ms. */
 const SELDOM = 500;
 /** How many lines of the log are kept, and how long one may be, in characters. */
@@ -99,7 +97,6 @@ export class LiveFeed extends Callback {
   #loss: number | null = null;
   #memory: LiveMemory = { tensors: 0, bytes: 0, heap: null };
   #cancelNextBatch = false;
-  #turned = 0;
   /** How the run ended, for who comes later. */
   #last: LiveState | undefined;
 
@@ -165,7 +162,8 @@ export class LiveFeed extends Callback {
   override afterBatch(learner: AnyLearner): void | Promise<void> {
     const begun = this.#follow(learner);
     this.#curves.addBatch(learner);
-    return begun ? begun.then(() => this.#endBatch(learner)) : this.#endBatch(learner);
+    this.#meter!.examples += learner.batchSize;
+    return begun;
   }
   /** Keeps what was measured. */
   override async afterEpoch(learner: AnyLearner): Promise<void> {
@@ -182,8 +180,8 @@ export class LiveFeed extends Callback {
     this.#beginBatch(learner);
   }
   /** Counts. */
-  override afterValidationBatch(learner: AnyLearner): void | Promise<void> {
-    return this.#endBatch(learner);
+  override afterValidationBatch(learner: AnyLearner): void {
+    this.#meter!.examples += learner.batchSize;
   }
   /** Keeps what was measured. */
   override afterValidate(learner: AnyLearner): void {
@@ -199,8 +197,8 @@ export class LiveFeed extends Callback {
     this.#beginBatch(learner);
   }
   /** Counts. */
-  override afterTestBatch(learner: AnyLearner): void | Promise<void> {
-    return this.#endBatch(learner);
+  override afterTestBatch(learner: AnyLearner): void {
+    this.#meter!.examples += learner.batchSize;
   }
   /** Tells what was measured. */
   override afterTest(learner: AnyLearner): void {
@@ -307,21 +305,6 @@ export class LiveFeed extends Callback {
     if (!this.#cancelNextBatch) return;
     this.#cancelNextBatch = false;
     learner.cancel("batch");
-  }
-
-  /**
-   * Between two batches the loop lets the event loop turn without a rest, which costs little, but a
-   * message through a socket may take many such turns. A timer makes it rest and look at sockets.
-   */
-  #endBatch({ batchSize }: AnyLearner): void | Promise<void> {
-    this.#meter!.examples += batchSize;
-    if (!this.#ticking || performance.now() - this.#turned < TURN) return;
-    return new Promise((resolve) =>
-      setTimeout(() => {
-        this.#turned = performance.now();
-        resolve();
-      }, 0)
-    );
   }
 
   #logMetrics(label: string, phase: string, { metrics }: AnyLearner): void {

@@ -60,6 +60,7 @@ export { TensorBoard, type TensorBoardOptions } from "./src/callbacks/tensor_boa
 export type { Histogram, TensorStats, TensorStatsOptions } from "./src/metrics/tensor_stats.ts";
 export { curvePlot, type CurvePlotOptions } from "./src/pictures/curve_plot.ts";
 export { type Report, writeReport } from "./src/pictures/write_report.ts";
+export { Drawing } from "./src/pictures/drawing.ts";
 export { Picture } from "./src/pictures/picture.ts";
 export type { Watch } from "./src/callbacks/watch.ts";
 export type { TerminalOptions } from "./src/callbacks/terminal.ts";
@@ -215,6 +216,7 @@ export { LivePage, type LivePageOptions } from "./src/inspect/live_page.ts";
 
 // Seeing the machine
 export { chartToMermaid, type ChartToMermaidOptions } from "./src/inspect/chart_to_mermaid.ts";
+export { ChartPicture } from "./src/inspect/chart_picture.ts";
 export { chartToSvg, type ChartToSvgOptions } from "./src/inspect/chart_to_svg.ts";
 export { inspector, type InspectorOptions, type RunInspector } from "./src/inspect/inspector.ts";
 export { replay, type ReplayedStep, ReplayError } from "./src/inspect/replay.ts";

@@ -1,6 +1,6 @@
-"""Runs a cell in a Jupyter kernel of Deno, and prints what the cell displays, as JSON.
+"""Runs cells in a Jupyter kernel of Deno, and prints what they display, as JSON, line by line.
 
-Needs Debian's python3-jupyter-client: /usr/bin/python3 tests/notebook.py DENO CELL
+Needs Debian's python3-jupyter-client: /usr/bin/python3 tests/notebook.py DENO CELL...
 """
 
 import json
@@ -9,7 +9,9 @@ import sys
 from jupyter_client import KernelManager
 from jupyter_client.kernelspec import KernelSpec
 
-deno, cell = sys.argv[1:]
+DISPLAYS = ("execute_result", "display_data", "update_display_data", "error")
+
+deno, *cells = sys.argv[1:]
 kernel = KernelManager()
 kernel._kernel_spec = KernelSpec(argv=[deno, "jupyter", "--kernel", "--conn", "{connection_file}"])
 kernel.start_kernel()
@@ -17,16 +19,17 @@ client = kernel.client()
 client.start_channels()
 try:
     client.wait_for_ready(timeout=60)
-    request = client.execute(cell)
-    while True:
-        message = client.get_iopub_msg(timeout=60)
-        if message["parent_header"].get("msg_id") != request:
-            continue
-        content = message["content"]
-        if message["msg_type"] in ("execute_result", "display_data", "error"):
-            print(json.dumps(content.get("data", content)))
-        if content.get("execution_state") == "idle":
-            break
+    for cell in cells:
+        request = client.execute(cell)
+        while True:
+            message = client.get_iopub_msg(timeout=60)
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            content = message["content"]
+            if message["msg_type"] in DISPLAYS:
+                print(json.dumps(content.get("data", content)))
+            if content.get("execution_state") == "idle":
+                break
 finally:
     client.stop_channels()
     kernel.shutdown_kernel(now=True)

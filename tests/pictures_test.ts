@@ -70,7 +70,7 @@ test("a run draws itself", async () => {
     texts: { Model: learner.summary() },
   });
   const page = await Deno.readTextFile(path);
-  assertMatch(page, /<title>Ants &#38; &#60;bees&#62;<\/title>/);
+  assertMatch(page, /<title>Ants &amp; &lt;bees&gt;<\/title>/);
   assertMatch(page, /<td>0\.123457<\/td>/);
   assertMatch(page, /<td>\[1,2\]<\/td>/);
   assertEquals(page.match(/<img alt="/g)?.length, 2);

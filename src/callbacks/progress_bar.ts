@@ -58,6 +58,7 @@ export class ProgressBar extends Callback {
 
   /** Begins a new table. */
   override beforeTrain(): void {
+    this.#terminal.begin();
     this.#columns = undefined;
     this.#rowPending = false;
   }

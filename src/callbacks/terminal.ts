@@ -1,33 +1,50 @@
+import { escapeMarkup } from "../pictures/escape_markup.ts";
+import { inNotebook, NotebookDisplay } from "./notebook_display.ts";
+
 /** Options of everything that shows a run in the terminal. */
 export interface TerminalOptions {
-  /** Whether one line is drawn over and over. Default: on a terminal, unless NO_COLOR is set. */
+  /**
+   * Whether one line is drawn over and over. Default: on a terminal, unless NO_COLOR is set, and in
+   * a notebook.
+   */
   live?: boolean;
   /** Where text goes. Default: standard output, in a browser the console. */
   write?: (text: string) => void;
 }
 
-/** Standard output as a place where one line may be drawn over and over, under lines that stay. */
+/**
+ * Standard output as a place where one line may be drawn over and over, under lines that stay; in a
+ * notebook, that line has a place of its own in the output of the cell.
+ */
 export class Terminal {
   /** Whether a line may be drawn over. */
   readonly live: boolean;
   readonly #write: (text: string) => void;
+  readonly #notebook: boolean;
+  #display: NotebookDisplay | undefined;
   #drawn = false;
 
   constructor({ live, write }: TerminalOptions) {
-    this.live = live ?? (isTerminal() && !write);
+    this.#notebook = !write && inNotebook();
+    this.live = live ?? (this.#notebook || (isTerminal() && !write));
     this.#write = write ?? writeToStandardOutput;
+  }
+
+  /** Draws in another place from now on: where the cell is that runs now. */
+  begin(): void {
+    this.#display = undefined;
   }
 
   /** Draws the line that is going to be drawn over. */
   draw(text: string): void {
     if (!this.live) return;
-    this.#write(`\r\x1b[2K${text.slice(0, columns() - 1)}`);
+    this.#over(text);
     this.#drawn = true;
   }
 
   /** Removes the line that was drawn. */
   clear(): void {
-    if (this.#drawn) this.#write("\r\x1b[2K");
+    if (this.#drawn) this.#over("");
     this.#drawn = false;
   }
 
@@ -36,13 +53,22 @@ export class Terminal {
     this.clear();
     this.#write(`${text}\n`);
   }
+
+  #over(text: string): void {
+    if (!this.#notebook) return this.#write(`\r\x1b[2K${text.slice(0, columns() - 1)}`);
+    this.#display ??= new NotebookDisplay();
+    this.#display.show({
+      "text/plain": text,
+      "text/html": `<pre style="margin: 0">${escapeMarkup(text)}</pre>`,
+    });
+  }
 }
 
 const encoder = new TextEncoder();
 
 /** A display never ends a run: a pipe that was closed at its other end is left alone. */
 function writeToStandardOutput(text: string): void {
-  if (typeof Deno === "undefined") {
+  if (typeof Deno === "undefined" || inNotebook()) {
     if (text.endsWith("\n")) console.log(text.slice(0, -1));
     return;
   }

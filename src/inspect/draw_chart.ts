@@ -7,6 +7,7 @@ import {
   type PlacedState,
   TYPE,
 } from "./place_chart.ts";
+import { escapeMarkup } from "../pictures/escape_markup.ts";
 
 /** Colours of a drawing. */
 interface Palette {
@@ -61,7 +62,7 @@ export function drawChart(
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" class="statechart" viewBox="0 0 ${w} ${h}" ` +
     `width="${w}" height="${h}" role="img">`,
-    `<title>${escape(title)}</title>`,
+    `<title>${escapeMarkup(title)}</title>`,
     `<style>${styleOf(theme)}</style>`,
     `<defs><marker id="statechart-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" ` +
     `markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path class="arrow" d="M0 0.5 8 4 0 7.5z"/></marker></defs>`,
@@ -92,7 +93,7 @@ function drawState(placed: PlacedState, active: boolean): string {
   const inset = { x: x + 3, y: y + 3, width: width - 6, height: height - 6 };
   return [
     `<g class="${[...kinds, ...active ? ["active"] : []].join(" ")}" ` +
-    `data-state="${escape(state.id)}">`,
+    `data-state="${escapeMarkup(state.id)}">`,
     drawBox(inner ? `box ${depthOf(state.id.split(".").length)}` : "box", placed, 7),
     state.kind === "final" ? drawBox("ring", inset, 4) : "",
     drawText("name", state.key, x + 10, y + 19),
@@ -104,7 +105,7 @@ function drawState(placed: PlacedState, active: boolean): string {
 }
 
 function drawEdge({ from, to, points }: PlacedEdge): string {
-  return `<path class="edge" data-from="${escape(from)}" data-to="${escape(to)}" ` +
+  return `<path class="edge" data-from="${escapeMarkup(from)}" data-to="${escapeMarkup(to)}" ` +
     `d="${pathOf(points)}" marker-end="url(#statechart-arrow)"/>`;
 }
 
@@ -125,7 +126,7 @@ function drawLines({ x, y, lines }: PlacedLabel, left: number, top: number): str
 
 function drawText(kind: string, text: string, x: number, y: number): string {
   return `<text class="${kind}" x="${round(x)}" y="${round(y)}" xml:space="preserve">` +
-    `${escape(text)}</text>`;
+    `${escapeMarkup(text)}</text>`;
 }
 
 function drawBox(
@@ -197,9 +198,4 @@ function depthOf(states: number): string {
 
 function round(value: number): number {
   return Math.round(10 * value) / 10;
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }

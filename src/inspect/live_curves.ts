@@ -1,9 +1,12 @@
 import type { AnyLearner } from "../callbacks/callback.ts";
 import { metricsOf } from "../callbacks/metrics_of.ts";
 import type { MeasuredPhase } from "../callbacks/metrics.ts";
-import type { tf } from "../deps/tfjs.ts";
+import { tf } from "../deps/tfjs.ts";
 import type { LivePoints, SeriesName } from "./live_messages.ts";
 import { type SeriesCursor, ThinnedSeries } from "./thinned_series.ts";
+
+/** Backends whose memory is that of this process: there is nothing to wait for. */
+const NEAR = ["cpu", "wasm"];
 
 interface Point {
   step: number;
@@ -33,10 +36,15 @@ export class LiveCurves {
   /** Counts a batch of training; keeps its loss and learning rate, if its turn has come. */
   addBatch(learner: AnyLearner): void {
     const step = ++this.step;
-    if (!learner.loss || learner.cancelled.has("batch")) return;
+    const { loss } = learner;
+    if (!loss || loss.isDisposed || learner.cancelled.has("batch")) return;
     this.#series.batches.add(() => {
+      const rate = rateOf(learner);
+      if (NEAR.includes(tf.getBackend())) {
+        return { step, values: { loss: jsonNumber(loss.dataSync()[0]), rate } };
+      }
       const point: Point = { step, values: undefined };
-      const reading = this.#read(learner.loss, rateOf(learner), point)
+      const reading = this.#read(loss, rate, point)
         .finally(() => this.#reading.delete(reading));
       this.#reading.add(reading);
       return point;

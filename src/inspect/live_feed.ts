@@ -1,6 +1,5 @@
-import { type AnyLearner, Callback, type CallbackLike } from "../callbacks/callback.ts";
+import { type AnyLearner, Callback } from "../callbacks/callback.ts";
 import { PRIORITIES } from "../callbacks/priorities.ts";
-import { Timer } from "../callbacks/timer.ts";
 import { tf } from "../deps/tfjs.ts";
 import {
   RUN_EVENTS,
@@ -14,11 +13,10 @@ import type { LiveCommand, LiveMemory, LiveMessage, LiveState, RunEnd } from "./
 import { parseCommand } from "./parse_command.ts";
 import { RunMeter } from "./run_meter.ts";
 import { statePaths } from "./state_paths.ts";
+import { WorkSampler } from "./work_sampler.ts";
 
 /** How often viewers are told, ms. */
 const INTERVAL = 50;
-/** How often sockets get more than a short turn, while there is a viewer, ms. */
-const TURN = 120;
 /** How often what costs something to find out is found out, ms. */
 const SELDOM = 500;
 /** How many lines of the log are kept, and how long one may be, in characters. */
@@ -94,12 +92,11 @@ export class LiveFeed extends Callback {
   #actor: RunActor | undefined;
   #run = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
-  #stopwatch: { callback: CallbackLike; timer: Timer; began: number; ended?: number } | undefined;
+  #sampler: WorkSampler | undefined;
   #seldom = -Infinity;
   #loss: number | null = null;
   #memory: LiveMemory = { tensors: 0, bytes: 0, heap: null };
   #cancelNextBatch = false;
-  #turned = 0;
   /** How the run ended, for who comes later. */
   #last: LiveState | undefined;
 
@@ -130,8 +127,8 @@ export class LiveFeed extends Callback {
     const seat: Seat = { viewer, cursors: this.#curves.cursors(), lines: 0, state: "" };
     this.#seats.add(seat);
     tell(seat, { type: "hello", title: this.#title });
-    this.#look();
     this.#update();
+    this.#look();
     return {
       ask: (command) => this.#obey(parseCommand(command), seat),
       leave: () => {
@@ -165,7 +162,8 @@ export class LiveFeed extends Callback {
   override afterBatch(learner: AnyLearner): void | Promise<void> {
     const begun = this.#follow(learner);
     this.#curves.addBatch(learner);
-    return begun ? begun.then(() => this.#endBatch(learner)) : this.#endBatch(learner);
+    this.#meter!.examples += learner.batchSize;
+    return begun;
   }
   /** Keeps what was measured. */
   override async afterEpoch(learner: AnyLearner): Promise<void> {
@@ -182,8 +180,8 @@ export class LiveFeed extends Callback {
     this.#beginBatch(learner);
   }
   /** Counts. */
-  override afterValidationBatch(learner: AnyLearner): void | Promise<void> {
-    return this.#endBatch(learner);
+  override afterValidationBatch(learner: AnyLearner): void {
+    this.#meter!.examples += learner.batchSize;
   }
   /** Keeps what was measured. */
   override afterValidate(learner: AnyLearner): void {
@@ -199,8 +197,8 @@ export class LiveFeed extends Callback {
     this.#beginBatch(learner);
   }
   /** Counts. */
-  override afterTestBatch(learner: AnyLearner): void | Promise<void> {
-    return this.#endBatch(learner);
+  override afterTestBatch(learner: AnyLearner): void {
+    this.#meter!.examples += learner.batchSize;
   }
   /** Tells what was measured. */
   override afterTest(learner: AnyLearner): void {
@@ -259,11 +257,7 @@ export class LiveFeed extends Callback {
   /** With a viewer, and while there is something to see. */
   #look(): void {
     if (this.#seats.size === 0 || this.#ticking || !this.#underWay) return;
-    const timer = new Timer();
-    // Without hooks of its own: whoever counts listeners, as a checkpoint does, counts the same.
-    const callback: CallbackLike = { name: "LiveFeed", watch: timer.watch };
-    this.#stopwatch = { callback, timer, began: performance.now() };
-    this.#learner!.callbacks.push(callback);
+    this.#sampler = new WorkSampler(this.#learner!);
     this.#ticking = setInterval(() => this.#update(), INTERVAL);
   }
 
@@ -271,11 +265,7 @@ export class LiveFeed extends Callback {
     clearInterval(this.#ticking);
     this.#ticking = undefined;
     this.#visited.clear();
-    const { callbacks } = this.#learner ?? {};
-    const at = callbacks?.indexOf(this.#stopwatch?.callback as CallbackLike) ?? -1;
-    if (at < 0) return;
-    callbacks!.splice(at, 1);
-    this.#stopwatch!.ended = performance.now();
+    this.#sampler?.stop();
   }
 
   get #underWay(): boolean {
@@ -317,21 +307,6 @@ export class LiveFeed extends Callback {
     learner.cancel("batch");
   }
 
-  /**
-   * Between two batches the loop lets the event loop turn without a rest, which costs little, but a
-   * message through a socket may take many such turns. A timer makes it rest and look at sockets.
-   */
-  #endBatch({ batchSize }: AnyLearner): void | Promise<void> {
-    this.#meter!.examples += batchSize;
-    if (!this.#ticking || performance.now() - this.#turned < TURN) return;
-    return new Promise((resolve) =>
-      setTimeout(() => {
-        this.#turned = performance.now();
-        resolve();
-      }, 0)
-    );
-  }
-
   #logMetrics(label: string, phase: string, { metrics }: AnyLearner): void {
     const values = Object.entries(metrics).filter(([name]) => name.startsWith(`${phase}.`))
       .map(([name, value]) => `${name.slice(phase.length + 1)} ${Number(value.toPrecision(4))}`);
@@ -344,7 +319,7 @@ export class LiveFeed extends Callback {
     const seldom = performance.now() - this.#seldom > SELDOM || !this.#underWay;
     if (seldom) this.#lookClosely();
     const state = JSON.stringify(this.#last ?? this.#state());
-    const work = seldom && this.#stopwatch ? JSON.stringify(this.#work()) : undefined;
+    const work = seldom && this.#sampler ? JSON.stringify(this.#work(this.#sampler)) : undefined;
     for (const seat of this.#seats) {
       if (seat.viewer.busy) continue;
       if (seat.state !== state) seat.viewer.send(seat.state = state);
@@ -362,6 +337,7 @@ export class LiveFeed extends Callback {
     const { numTensors: tensors, numBytes: bytes } = tf.memory();
     this.#memory = { tensors, bytes, heap: heapUsed() };
     if (this.#underWay) {
+      this.#sampler?.turn();
       this.#learner!.lossSoFar().then((loss) => this.#loss = jsonNumber(loss), () => {});
     }
   }
@@ -404,10 +380,8 @@ export class LiveFeed extends Callback {
     };
   }
 
-  #work(): LiveMessage {
-    const { timer, began, ended = performance.now() } = this.#stopwatch!;
-    const work = timer.work.slice(0, WORK);
-    return { type: "work", seconds: (ended - began) / 1000, work };
+  #work({ seconds, work }: WorkSampler): LiveMessage {
+    return { type: "work", seconds, work: work.slice(0, WORK) };
   }
 }
 

@@ -12,8 +12,8 @@ export class RunMeter {
   #pauses = 0;
   /** A run that goes on from a checkpoint begins in its middle. */
   readonly #first: number;
-  #window = { at: this.#began, examples: 0 };
-  #speed = 0;
+  #earlier = { at: this.#began, examples: 0 };
+  #recent = this.#earlier;
 
   /** Starts the clock of a run that begins now. */
   constructor(learner: AnyLearner) {
@@ -28,8 +28,7 @@ export class RunMeter {
       this.#pauses += now - this.#pausedAt;
       this.#pausedAt = undefined;
     }
-    this.#window = { at: now, examples: this.examples };
-    this.#speed = 0;
+    this.#earlier = this.#recent = { at: now, examples: this.examples };
   }
 
   /** Since the run began, s. */
@@ -37,15 +36,16 @@ export class RunMeter {
     return ((this.#pausedAt ?? performance.now()) - this.#began - this.#pauses) / 1000;
   }
 
-  /** Of the last second or two, as of this moment. */
+  /** Of the last second or two, if it was asked for meanwhile. */
   get examplesPerSecond(): number {
+    if (this.#pausedAt !== undefined) return 0;
     const now = performance.now();
-    const { at, examples } = this.#window;
-    if (this.#pausedAt === undefined && (now - at > WINDOW || this.#speed === 0)) {
-      this.#speed = now > at ? 1000 * (this.examples - examples) / (now - at) : 0;
-      if (now - at > WINDOW) this.#window = { at: now, examples: this.examples };
+    if (now - this.#recent.at > WINDOW) {
+      this.#earlier = this.#recent;
+      this.#recent = { at: now, examples: this.examples };
     }
-    return this.#speed;
+    const { at, examples } = this.#earlier;
+    return now > at ? 1000 * (this.examples - examples) / (now - at) : 0;
   }
 
   /** How many batches the pass has, and how much of the run is done, where that is known. */

@@ -41,17 +41,12 @@ export function encodeState(
     open.delete(value);
     return encoded;
   };
-  const encode = (value: unknown, path: string): unknown => {
-    const each = (values: Iterable<unknown>) =>
-      Array.from(values, (inner, index) => encode(inner, `${path}/${index}`));
-    const entries = (values: Iterable<[unknown, unknown]>) =>
-      Array.from(
-        values,
-        ([key, inner]) => [encode(key, path), encode(inner, `${path}/${String(key)}`)],
-      );
+  // A path is only made where it is needed: most of a state is numbers.
+  const encode = (value: unknown, base: string, key?: unknown): unknown => {
     if (typeof value === "number") return encodeNumber(value);
     if (value === undefined) return { $undefined: true };
     if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+    const path = key === undefined ? base : `${base}/${String(key)}`;
     if (typeof value !== "object") throw refused(path, "be data", `a ${typeof value}`);
     if (value instanceof tf.Tensor) {
       tensors.set(path, value);
@@ -63,6 +58,10 @@ export function encodeState(
       tensors.set(path, { dtype, shape: [values.length], values });
       return { $array: path };
     }
+    const each = (values: Iterable<unknown>) =>
+      Array.from(values, (inner, index) => encode(inner, path, index));
+    const entries = (values: Iterable<[unknown, unknown]>) =>
+      Array.from(values, ([key, inner]) => [encode(key, path), encode(inner, path, key)]);
     return within(value, path, () => {
       if (Array.isArray(value)) return each(value);
       if (value instanceof Map) return { $map: entries(value) };
@@ -73,7 +72,7 @@ export function encodeState(
       }
       const own = Object.entries(value);
       if (own.some(([key]) => key.startsWith("$"))) return { $object: entries(own) };
-      return Object.fromEntries(own.map(([key, inner]) => [key, encode(inner, `${path}/${key}`)]));
+      return Object.fromEntries(own.map(([key, inner]) => [key, encode(inner, path, key)]));
     });
   };
   return encode(state, path);

@@ -159,8 +159,9 @@ export async function restoreCheckpoint(
     const [mine] = index < 0 ? [saved] : different.splice(index, 1);
     if (mine !== saved) disposeTensors(saved.state);
     const place = left.findIndex((other) => nameOf(other) === saved.name);
-    if (place < 0) disposeTensors(mine.state);
-    else await left.splice(place, 1)[0].restore?.(mine.state, learner);
+    const [callback] = place < 0 ? [] : left.splice(place, 1);
+    if (callback?.restore) await callback.restore(mine.state, learner);
+    else disposeTensors(mine.state);
   }
   if (!own) return state.run;
   disposeTensors(state.run.mean);
@@ -192,6 +193,12 @@ async function checkMatch(learner: AnyLearner, checkpoint: RunCheckpoint): Promi
     throw new StorageError(
       "version",
       `Cannot resume as the checkpoint's format must be at most ${CHECKPOINT_FORMAT}: it is ${format}`,
+    );
+  }
+  if (checkpoint.error !== null) {
+    throw new StorageError(
+      "mismatch",
+      `Cannot resume as the run must not have failed: it failed with "${checkpoint.error}"`,
     );
   }
   const differences: string[] = [];

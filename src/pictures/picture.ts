@@ -1,4 +1,4 @@
-import { writeFile } from "../io/write_file.ts";
+import { Drawing } from "./drawing.ts";
 import { THEME } from "./theme.ts";
 
 /**
@@ -18,7 +18,7 @@ import { THEME } from "./theme.ts";
  * assert((await picture.svg()).startsWith("<svg"));
  * ```
  */
-export class Picture {
+export class Picture extends Drawing {
   /** What is drawn, in the language of Vega-Lite, <https://vega.github.io/vega-lite/>. */
   readonly specification: Readonly<Record<string, unknown>>;
 
@@ -28,14 +28,12 @@ export class Picture {
    * @param specification What to draw, in the language of Vega-Lite, with all its data inside.
    */
   constructor(specification: Record<string, unknown>) {
+    super();
     this.specification = { config: THEME, ...specification };
-    Object.defineProperty(this, Symbol.for("Jupyter.display"), {
-      value: async () => ({ "image/svg+xml": await this.svg() }),
-    });
   }
 
   /** Draws it, as SVG. */
-  async svg(): Promise<string> {
+  override async svg(): Promise<string> {
     const [{ compile }, { parse, View }] = await Promise.all([
       import("../deps/vega_lite.ts"),
       import("../deps/vega.ts"),
@@ -46,14 +44,5 @@ export class Picture {
     } finally {
       view.finalize();
     }
-  }
-
-  /**
-   * Draws it into a file.
-   *
-   * @param path Of an SVG file; missing folders are made.
-   */
-  async save(path: string | URL): Promise<void> {
-    await writeFile(path, await this.svg());
   }
 }

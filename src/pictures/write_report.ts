@@ -1,5 +1,6 @@
 import { writeFile } from "../io/write_file.ts";
 import type { Picture } from "./picture.ts";
+import { escapeMarkup } from "./escape_markup.ts";
 
 /** What a report is made of; whatever is missing is left out. */
 export interface Report {
@@ -62,11 +63,11 @@ export async function writeReport(path: string | URL, report: Report): Promise<v
     "<head>",
     '<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    `<title>${escape(title)}</title>`,
+    `<title>${escapeMarkup(title)}</title>`,
     `<style>${STYLE}</style>`,
     "</head>",
     "<body>",
-    `<h1>${escape(title)}</h1>`,
+    `<h1>${escapeMarkup(title)}</h1>`,
     `<time datetime="${now}">${now.slice(0, 16).replace("T", " ")} UTC</time>`,
     '<div class="tables">',
     tableOf("Results", results),
@@ -74,7 +75,7 @@ export async function writeReport(path: string | URL, report: Report): Promise<v
     "</div>",
     ...drawn,
     ...Object.entries(texts).map(([name, text]) =>
-      `<h2>${escape(name)}</h2>\n<pre>${escape(String(text))}</pre>`
+      `<h2>${escapeMarkup(name)}</h2>\n<pre>${escapeMarkup(String(text))}</pre>`
     ),
     "</body>",
     "</html>",
@@ -87,13 +88,15 @@ export async function writeReport(path: string | URL, report: Report): Promise<v
 function imageOf(name: string, svg: string): string {
   const [, width] = /width="([\d.]+)"/.exec(svg) ?? [];
   const source = `data:image/svg+xml;base64,${new TextEncoder().encode(svg).toBase64()}`;
-  return `<h2>${escape(name)}</h2>\n<img alt="${escape(name)}" width="${width}" src="${source}">`;
+  return `<h2>${escapeMarkup(name)}</h2>\n<img alt="${
+    escapeMarkup(name)
+  }" width="${width}" src="${source}">`;
 }
 
 function tableOf(title: string, rows: Readonly<Record<string, unknown>> | undefined): string {
   if (!rows) return "";
   const cells = Object.entries(rows).map(([name, value]) =>
-    `<tr><th scope="row">${escape(name)}</th><td>${escape(textOf(value))}</td></tr>`
+    `<tr><th scope="row">${escapeMarkup(name)}</th><td>${escapeMarkup(textOf(value))}</td></tr>`
   );
   return `<section>\n<h2>${title}</h2>\n<table>\n${cells.join("\n")}\n</table>\n</section>`;
 }
@@ -102,8 +105,4 @@ function textOf(value: unknown): string {
   if (typeof value === "number") return String(Number(value.toPrecision(6)));
   if (typeof value === "object" && value !== null) return JSON.stringify(value);
   return value === undefined ? "-" : String(value);
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

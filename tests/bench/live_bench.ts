@@ -10,7 +10,7 @@ import { cpuUsage } from "node:process";
 import { type CallbackLike, Learner, LivePage, tf } from "../../mod.ts";
 import { median } from "./median.ts";
 
-const [STEP, STEPS, ROUNDS] = [2, 250, 31];
+const [STEP, STEPS, ROUNDS] = [2, 500, 17];
 
 await tf.setBackend("cpu");
 const weight = tf.variable(tf.scalar(0.5));

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   Callback,
@@ -122,6 +123,15 @@ const TABLE: Record<string, (folder: string) => Subject> = {
       seen: () =>
         Deno.readTextFileSync(path).trim().split("\n").map((line) => JSON.parse(line))
           .map((line) => ({ ...line, time: "", seconds: 0 })),
+    };
+  },
+  "JsonLinesLogger that appends": (folder) => {
+    const path = `${folder}/all.jsonl`;
+    if (!existsSync(path)) Deno.writeTextFileSync(path, '{"event":"of an earlier training"}\n');
+    return {
+      callback: new JsonLinesLogger(path, { append: true }),
+      seen: () =>
+        Deno.readTextFileSync(path).trim().split("\n").map((line) => JSON.parse(line).event),
     };
   },
   TensorBoard: (folder) => ({

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Browser, chromium, type Page } from "npm:playwright-core@1.65.1";
+import type { Browser, Page } from "npm:playwright-core@1.65.1";
 
 export type { Page };
 
@@ -19,6 +19,8 @@ export const noBrowser: boolean = await (async () => {
 
 /** Opens a browser for some work; whatever a page complains of fails it. */
 export async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<void> {
+  // Not before, as it reads the environment at once, and a process may lack that permission.
+  const { chromium } = await import("npm:playwright-core@1.65.1");
   const browser = await chromium.launch({ executablePath: PATH, args: ["--no-sandbox"] });
   try {
     await work(browser);

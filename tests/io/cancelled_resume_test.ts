@@ -12,6 +12,7 @@ import {
   HOOK_NAMES,
   type Learner,
   type RunCheckpoint,
+  StorageError,
   tf,
 } from "../../mod.ts";
 import { numbersOf, tiny } from "../callbacks/tiny.ts";
@@ -82,6 +83,27 @@ for (const priority of [-5, 5]) {
     assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
   });
 }
+
+Deno.test("Learner.train({ from }) refuses a run that had failed, and says why", async () => {
+  const taken: RunCheckpoint[] = [];
+  const take = async (learner: Learner) => {
+    if (learner.failures.length > 0) taken.push(await learner.checkpoint());
+  };
+  const { learner, dispose } = tiny([{
+    beforeBatch: () => {
+      throw new Error("flaky");
+    },
+    afterBatch: take,
+    onError: take,
+  }]);
+  await assertRejects(() => learner.train(), Error, "flaky");
+  assertEquals(taken.length, 2);
+  for (const from of taken) {
+    const error = await assertRejects(() => learner.train({ from }), StorageError);
+    assert(error.message.includes('must not have failed: it failed with "flaky"'), error.message);
+  }
+  dispose();
+});
 
 Deno.test("restore is no event for those outside, held or not", async () => {
   const sent: boolean[] = [];

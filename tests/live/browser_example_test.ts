@@ -60,17 +60,18 @@ Deno.test("examples/browser trains in a tab, which stays responsive", {
       const tasks = await page.evaluate(() => longTasks);
       const times = tasks.filter((task) => task.began > began).map(({ ms }) => ms)
         .sort((a, b) => a - b);
-      // One in twenty may be what else the machine did meanwhile. A task ends with a batch: where
-      // the machine has little time for this page, both take longer.
-      const longest = times[Math.floor(0.95 * times.length)] ?? 0;
+      const [usual, longest] = [0.5, 0.95].map((part) =>
+        times[Math.floor(part * times.length)] ?? 0
+      );
+      assert(usual < 100, `tasks of ${times} ms`);
+      // Where the machine has no time for this page, whatever it does takes as long as that.
+      const calm = Deno.loadavg()[0] < navigator.hardwareConcurrency;
+      assert(longest < 100 || !calm, `tasks of ${times.slice(-10)} ms`);
       const work = await page.$$eval(
         ".work tbody tr",
-        (rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)),
+        (rows) => rows.map((row) => row.firstElementChild!.textContent),
       );
-      const batch = Number(work.find(([name]) => name === "Learner.compute")![2]);
-      const limit = Math.max(100, 60 + 4 * batch);
-      assert(longest < limit, `batches of ${batch} ms, tasks of ${times.slice(-10)} ms`);
-      assert(work.some(([name]) => name === "Metrics.afterBatch"), "callbacks keep their names");
+      assert(work.includes("Metrics.afterBatch"), "callbacks keep their names");
 
       const log = await page.textContent(".log") ?? "";
       const [, accuracy] = /test: .*accuracy ([\d.]+)/.exec(log)!;

@@ -248,7 +248,10 @@ Deno.test(
         "another run",
         () => viewer.state!.run === 2 && viewer.steps.length === 10,
       );
-      assertEquals(viewer.steps.at(-1), 10);
+      const begun = viewer.messages.filter((message) =>
+        message.type === "points" && message.series === "batches" && message.reset
+      );
+      assertEquals(begun.length, 2, "each run has curves of its own");
       await page.close();
       assertEquals(page.url, undefined);
       await learner.train();
@@ -282,3 +285,18 @@ Deno.test("a process with a LivePage ends with its run", {
   assertEquals(code, 0, new TextDecoder().decode(stderr));
   assert(/live page: http:\/\/127\.0\.0\.1:\d+\/\ncompleted/.test(printed), printed);
 });
+
+Deno.test(
+  "examples/watch_a_run.ts tells two spirals apart, and is watched",
+  { ignore },
+  async () => {
+    const { watchARun } = await import("../../examples/watch_a_run.ts");
+    let viewer: Viewer | undefined;
+    await using page = new LivePage({ onOpen: (url) => viewer = new Viewer(url) });
+    const accuracy = await watchARun(6, page);
+    assert(accuracy > 0.95, `accuracy ${accuracy}`);
+    await within(5000, "the end", viewer!.closed);
+    const { status, metrics, epochs } = viewer!.state!;
+    assertEquals([status, epochs, metrics["test.accuracy"]], ["completed", 6, accuracy]);
+  },
+);

@@ -45,6 +45,7 @@ export class ChartPanel {
       element("label", {}, this.#whole, "whole chart"),
     );
     this.root.append(holder);
+    new ResizeObserver(() => this.#look()).observe(holder);
   }
 
   show({ active, visited }: LiveState): void {
@@ -72,7 +73,7 @@ export class ChartPanel {
     // As wide as it must be, and of the shape of the place where it is seen, from its top.
     const wide = Math.max(box.width + 2 * AROUND, LEAST, width);
     const tall = this.#whole.checked ? box.height + 2 * AROUND : wide * height / width;
-    const above = Math.max(AROUND, (tall - box.height) / 2);
+    const above = Math.min(Math.max(AROUND, (tall - box.height) / 2), 3 * AROUND);
     this.#glide({
       x: within(box.x + (box.width - wide) / 2, wide, this.#size.width),
       y: within(box.y - above, tall, this.#size.height),

@@ -70,7 +70,7 @@ export class Plot {
       {
         width,
         height: this.#height,
-        padding: [8, 8, 0, 0],
+        padding: [8, 18, 0, 0],
         scales: { x: { time: false }, y: { distr: this.#logarithmic ? 3 : 1, log: 10 } },
         axes: [
           { ...axis, size: 28, values: (_, ticks) => ticks.map(short) },

@@ -67,6 +67,8 @@ export interface Answer {
   metrics: Record<string, number>;
   batches: string[];
   tensors: number;
+  /** Between which two steps most time has passed, and how much, ms. */
+  gap: { before: string; time: number };
 }
 
 const FEATURES = 16, CLASSES = 4;
@@ -186,7 +188,7 @@ async function answerTo(order: Order): Promise<Answer> {
   const validationData = dataset(50, shape);
   const batches: string[] = [];
   const losses: number[] = [];
-  const chosen = { callbacks: callbacksOf(order, batches, losses) };
+  const gap = { before: "", time: 0 };
   const learner = new Learner({
     model: withSeed(rank, () => model(order.model)),
     optimizer: OPTIMIZERS[order.optimizer ?? "sgd"](),
@@ -195,7 +197,7 @@ async function answerTo(order: Order): Promise<Answer> {
       train: new DataLoader({ dataset: data, batchSize, shuffle: true }),
       validation: new DataLoader({ dataset: validationData, batchSize }),
     },
-    callbacks: [...chosen.callbacks, new DataParallel(world)],
+    callbacks: [...callbacksOf(order, batches, losses, gap), new DataParallel(world)],
     seed: rank === 0 ? 42 : undefined,
   });
   learner.limits = limits ?? {};
@@ -208,11 +210,17 @@ async function answerTo(order: Order): Promise<Answer> {
   data.dispose();
   validationData.dispose();
   const tensors = tf.memory().numTensors - before;
-  return { rank, size, status, reason, weights, losses, metrics, batches, tensors };
+  return { rank, size, status, reason, weights, losses, metrics, batches, tensors, gap };
 }
 
-function callbacksOf(order: Order, batches: string[], losses: number[]): CallbackLike[] {
+function callbacksOf(
+  order: Order,
+  batches: string[],
+  losses: number[],
+  gap: Answer["gap"],
+): CallbackLike[] {
   const { event, folder, every = 1 } = order;
+  let last = performance.now();
   const isRank1 = rank === 1 % size;
   /** Rank 1 does what it is told. */
   const actor: CallbackLike = {
@@ -229,7 +237,15 @@ function callbacksOf(order: Order, batches: string[], losses: number[]): Callbac
       if (event !== "cancelLate" || !isRank1 || epoch !== 1 || batchIndex !== 2) return;
       throw new CancelBatch("late");
     },
-    afterStep: ({ epoch, batchIndex }) => void batches.push(`${epoch}.${batchIndex}`),
+    afterStep: ({ epoch, batchIndex }) => {
+      const before = `${epoch}.${batchIndex}`;
+      const time = performance.now() - last;
+      last += time;
+      if (batches.length > 0 && epoch === 1 && time > gap.time) {
+        Object.assign(gap, { before, time });
+      }
+      batches.push(before);
+    },
     afterEpoch: ({ trainLoss }) => void losses.push(trainLoss),
     afterValidate: ({ validationLoss }) => void losses.push(validationLoss),
   };

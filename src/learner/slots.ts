@@ -61,7 +61,8 @@ export class Slots {
       if (!(value instanceof tf.Tensor)) disposeTensors(value);
       values[slot] = undefined;
     }
-    this.#owned.forEach(disposeTensors);
+    // The newest first: the heap then gives the next batch the same places, still in the caches.
+    for (let at = this.#owned.length - 1; at >= 0; at--) disposeTensors(this.#owned[at]);
     this.#owned.length = 0;
   }
 }

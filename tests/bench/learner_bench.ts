@@ -53,7 +53,7 @@ async function heapGrowth(): Promise<number> {
 
 /** The median time of a Learner's epoch over that of a hand-written loop, rounds interleaved. */
 async function ratioToBareLoop(rounds: number): Promise<number> {
-  const steps = 60;
+  const steps = 240;
   const dataset = new TensorDataset({
     data: { values: new Float32Array(steps * 64 * 784).fill(0.5), shape: [steps * 64, 784] },
     labels: { values: new Int32Array(steps * 64), shape: [steps * 64] },
@@ -106,9 +106,10 @@ const ten = Array.from({ length: 10 }, (_, index) => {
 
 const choice = await selectBackend({ prefer: "wasm" });
 console.log(`backend: ${choice.name}`);
-console.log(`CPU per batch, no callbacks: ${(await costOfBatch([])).toFixed(1)} µs (<= 40)`);
-console.log(`CPU per batch, ten callbacks: ${(await costOfBatch(ten)).toFixed(1)} µs (<= 60)`);
-console.log(`heap after 200,000 batches over 20,000: ${(await heapGrowth()).toFixed(2)} MB (<= 2)`);
+// First, as empty runs would teach the engine's compiler what no training needs.
 console.log(
   `Learner over bare loop, MLP at batch 64: ${(await ratioToBareLoop(41)).toFixed(3)} (<= 1.03)`,
 );
+console.log(`CPU per batch, no callbacks: ${(await costOfBatch([])).toFixed(1)} µs (<= 40)`);
+console.log(`CPU per batch, ten callbacks: ${(await costOfBatch(ten)).toFixed(1)} µs (<= 60)`);
+console.log(`heap after 200,000 batches over 20,000: ${(await heapGrowth()).toFixed(2)} MB (<= 2)`);

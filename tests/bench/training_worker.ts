@@ -92,7 +92,7 @@ for await (const line of lines) {
   let train = prepared.get(name);
   if (!train) prepared.set(name, train = prepare(name));
   // Its memory may have left the caches while others had their turns.
-  await train(Math.ceil(Number(count) / 10));
+  await train(Math.ceil(Number(count) / 4));
   const start = performance.now();
   await train(Number(count));
   console.log((performance.now() - start) / Number(count));

@@ -1,7 +1,7 @@
 import { tf } from "../../mod.ts";
 import { type Case, sweep } from "./sweep.ts";
 
-/** Ones, primes, and sizes beyond a tile (4 x 8) and beyond a block (128 x 512 x 384). */
+/** Ones, primes, and sizes beyond a tile (4 x 8) and beyond a block (128 x 512 x 512). */
 const sizes = [
   [1, 1, 1],
   [4, 8, 4],
@@ -12,7 +12,7 @@ const sizes = [
   [9, 23, 30],
   [131, 9, 5],
   [3, 521, 2],
-  [5, 3, 389],
+  [5, 3, 521],
 ];
 
 const matmuls: Case[] = sizes.flatMap(([rows, columns, depth]) =>

@@ -10,7 +10,7 @@ import { activate, madd } from "./vector";
 /** Rows of a block of A. */
 export const MC: i32 = 128;
 /** Depth of a block. */
-export const KC: i32 = 384;
+export const KC: i32 = 512;
 /** Columns of a block of B. */
 export const NC: i32 = 512;
 

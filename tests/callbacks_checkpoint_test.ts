@@ -338,12 +338,16 @@ testIn("Checkpoint writes while the training goes on, one file at a time", async
     await begun.promise;
     return await write.call(this, bytes);
   };
+  const count = () => {
+    most = Math.max(most, names(folder).filter((name) => name.endsWith(".partial")).length);
+  };
   const next: CallbackLike = {
     async beforeBatch({ epoch, batchIndex }) {
-      most = Math.max(most, names(folder).filter((name) => name.endsWith(".partial")).length);
+      count();
       if (epoch !== 0 || batchIndex !== 1) return;
       // The first file cannot be written before the second batch has begun.
       while (writes === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      count();
       assertEquals(names(folder).length, 1);
       begun.resolve();
     },

@@ -60,5 +60,6 @@ Deno.test("examples/notebook.ipynb shows the chart, a bar and a plot in its cell
   assert(/ active" data-state="learner\.train\.epoch\.held"/.test(paused));
   const bars = all.flatMap(({ "text/html": html }) => html?.includes("━") ? [html] : []);
   assert(bars.length > 0 && bars.every((bar) => /epoch \d\/8 .* left<\/pre>/.test(bar)), bars[0]);
-  assertStringIncludes(all.at(-1)!["text/plain"], "seen enough");
+  // The bar's last change may come after the result of its cell.
+  assert(all.some(({ "text/plain": text }) => text?.includes("seen enough")));
 });

@@ -5,6 +5,7 @@ Needs Debian's python3-jupyter-client: /usr/bin/python3 tests/notebook.py DENO C
 
 import json
 import sys
+from queue import Empty
 
 from jupyter_client import KernelManager
 from jupyter_client.kernelspec import KernelSpec
@@ -21,15 +22,21 @@ try:
     client.wait_for_ready(timeout=60)
     for cell in cells:
         request = client.execute(cell)
+        idle = False
         while True:
-            message = client.get_iopub_msg(timeout=60)
+            try:
+                message = client.get_iopub_msg(timeout=1 if idle else 60)
+            except Empty:
+                if idle:
+                    break
+                raise
             if message["parent_header"].get("msg_id") != request:
                 continue
             content = message["content"]
             if message["msg_type"] in DISPLAYS:
                 print(json.dumps(content.get("data", content)))
-            if content.get("execution_state") == "idle":
-                break
+            # The kernel may say so before the last of what a cell displays.
+            idle = idle or content.get("execution_state") == "idle"
 finally:
     client.stop_channels()
     kernel.shutdown_kernel(now=True)

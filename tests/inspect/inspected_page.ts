@@ -19,15 +19,19 @@ globalThis.addEventListener("message", (event) => {
 const inspect = inspector({ iframe: document.querySelector("iframe"), url: "/frame.html" });
 const actor = createActor(learnerMachine, { inspect });
 actor.start();
-await new Promise((resolve) => setTimeout(resolve, 1000)); // until the frame is there
+await until(() => heard.length > 0); // until the frame is there
 actor.send({ type: "train" });
 const facts = { type: "next", epochs: 1, loaded: true, validate: false, test: false } as const;
 for (let batch = 0; batch < 5; batch++) actor.send({ ...facts, epoch: 0 });
 actor.send({ type: "cancel.train" });
 for (let step = 0; step < 9; step++) actor.send({ ...facts, epoch: 1 });
-await new Promise((resolve) => setTimeout(resolve, 1000));
+await until(() => heard.at(-1)!.type === "@statelyai.disconnected");
 document.title = JSON.stringify([
   heard[0].type,
   heard.filter(({ snapshot }) => snapshot).at(-1)!.snapshot!.value,
   heard.at(-1)!.type,
 ]);
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
+}

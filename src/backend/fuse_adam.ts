@@ -32,7 +32,7 @@ export function fuseAdam(): void {
       ? gradients
       : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
     const ours = tf.getKernel("TrainchartAdam", tf.getBackend()) !== undefined &&
-      entries.every(({ tensor }) => tensor === null || tensor.dtype === "float32");
+      entries.every(({ tensor }) => !tensor || tensor.dtype === "float32");
     if (ours) update(this as unknown as StockAdam, entries);
     else applyGradients.call(this as never, gradients as never);
   };

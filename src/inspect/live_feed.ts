@@ -160,9 +160,8 @@ export class LiveFeed extends Callback {
   }
   /** Counts. */
   override afterBatch(learner: AnyLearner): void | Promise<void> {
-    const begun = this.#follow(learner);
+    const begun = this.#count(learner);
     this.#curves.addBatch(learner);
-    this.#meter!.examples += learner.batchSize;
     return begun;
   }
   /** Keeps what was measured. */
@@ -180,8 +179,8 @@ export class LiveFeed extends Callback {
     this.#beginBatch(learner);
   }
   /** Counts. */
-  override afterValidationBatch(learner: AnyLearner): void {
-    this.#meter!.examples += learner.batchSize;
+  override afterValidationBatch(learner: AnyLearner): void | Promise<void> {
+    return this.#count(learner);
   }
   /** Keeps what was measured. */
   override afterValidate(learner: AnyLearner): void {
@@ -197,8 +196,8 @@ export class LiveFeed extends Callback {
     this.#beginBatch(learner);
   }
   /** Counts. */
-  override afterTestBatch(learner: AnyLearner): void {
-    this.#meter!.examples += learner.batchSize;
+  override afterTestBatch(learner: AnyLearner): void | Promise<void> {
+    return this.#count(learner);
   }
   /** Tells what was measured. */
   override afterTest(learner: AnyLearner): void {
@@ -240,6 +239,13 @@ export class LiveFeed extends Callback {
     });
     const begun = this.began();
     this.#look();
+    return begun;
+  }
+
+  /** Counts the examples of a batch, also in a run whose beginning was not seen. */
+  #count(learner: AnyLearner): void | Promise<void> {
+    const begun = this.#follow(learner);
+    this.#meter!.examples += learner.batchSize;
     return begun;
   }
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { CancelTrain, LiveFeed, selectBackend, tf } from "../../mod.ts";
+import { CancelTrain, HOOK_NAMES, LiveFeed, selectBackend, tf } from "../../mod.ts";
 import type { LiveMessage, LivePoints, LiveState } from "../../src/inspect/live_messages.ts";
 import { ThinnedSeries } from "../../src/inspect/thinned_series.ts";
 import { type AnyLearner, leftBy, recorder, tinyLearner, within } from "../tiny_learner.ts";
@@ -104,6 +104,20 @@ Deno.test("LiveFeed watches the callbacks only while there is a viewer", async (
   });
   assertEquals([left, heard], [0, 200]);
 });
+
+for (const hook of HOOK_NAMES.filter((name) => !name.startsWith("on"))) {
+  Deno.test(`LiveFeed may be added in ${hook}`, async () => {
+    const feed = new LiveFeed();
+    const add = (learner: AnyLearner) => {
+      if (!learner.callbacks.includes(feed)) learner.callbacks.push(feed);
+    };
+    const learner = tinyLearner({ train: 2, validation: 2, test: 2 }, [{ [hook]: add }]);
+    const left = await leftBy(async () => {
+      assertEquals((await learner.train({ epochs: 2 })).status, "completed");
+    });
+    assertEquals(left, 0);
+  });
+}
 
 Deno.test("LiveFeed tells the end and the reason", async () => {
   const boom = { afterBatch: () => Promise.reject(new Error("boom")) };

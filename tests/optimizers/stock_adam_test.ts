@@ -23,16 +23,20 @@ testOnBackends("tf.train.adam computes what its formula says, also after a freez
   const optimizer = tf.train.adam(0.1, 0.8, 0.95, 1e-3);
   const starts = SIZES.map((size) => Array.from({ length: size }, (_, i) => Math.sin(i)));
   const variables = starts.map((start) => tf.variable(tf.tensor1d(start)));
-  // The second variable is frozen in the third step.
+  // The second variable is frozen in the third step, the third in the fourth.
   const gradients = starts.map((start, at) =>
     [0, 1, 2, 3, 4].map((step) =>
-      at === 1 && step === 2 ? undefined : start.map((_, i) => Math.cos(i + step))
+      (at === 1 && step === 2) || (at === 2 && step === 3)
+        ? undefined
+        : start.map((_, i) => Math.cos(i + step))
     )
   );
   for (let step = 0; step < 5; step++) {
     const named = variables.map(({ name }, at) => {
       const gradient = gradients[at][step];
-      return { name, tensor: (gradient ? tf.tensor1d(gradient) : null)! };
+      // tfjs takes both for "none".
+      const none = at === 1 ? null : undefined;
+      return { name, tensor: (gradient ? tf.tensor1d(gradient) : none)! };
     });
     optimizer.applyGradients(named);
     tf.dispose(named.flatMap(({ tensor }) => tensor ?? []));

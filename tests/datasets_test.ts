@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ArrayDataset, type Dataset, split, subset, TensorDataset, tf } from "../mod.ts";
+import { testOnBackends } from "./on_backends.ts";
 
 /** Runs a test and asserts that it leaves no tensor. */
 function leavesNoTensor(test: () => void | Promise<void>): () => Promise<void> {
@@ -15,55 +16,84 @@ const numbers = (length: number): Dataset<number[]> =>
 const all = <B>(dataset: Dataset<B>) =>
   dataset.batch(Int32Array.from({ length: dataset.length }, (_, index) => index));
 
-Deno.test(
-  "TensorDataset gathers rows of tensors, in the order asked for",
-  leavesNoTensor(() => {
-    using dataset = new TensorDataset({
-      data: tf.tensor3d([[[1, 2], [3, 4]], [[5, 6], [7, 8]], [[9, 10], [11, 12]]]),
-      labels: tf.tensor1d([10, 20, 30], "int32"),
-    });
-    assertEquals(dataset.length, 3);
-    const { data, labels } = dataset.batch(Int32Array.of(2, 0, 2));
-    assertEquals(data.arraySync() as unknown, [[[9, 10], [11, 12]], [[1, 2], [3, 4]], [[9, 10], [
-      11,
-      12,
-    ]]]);
-    assertEquals(labels.arraySync() as unknown, [30, 10, 30]);
-    assertEquals([data.dtype, labels.dtype], ["float32", "int32"]);
-    tf.dispose([data, labels]);
-  }),
-);
+testOnBackends("TensorDataset gathers rows of tensors, in the order asked for", () => {
+  using dataset = new TensorDataset({
+    data: tf.tensor3d([[[1, 2], [3, 4]], [[5, 6], [7, 8]], [[9, 10], [11, 12]]]),
+    labels: tf.tensor1d([10, 20, 30], "int32"),
+  });
+  assertEquals(dataset.length, 3);
+  const { data, labels } = dataset.batch(Int32Array.of(2, 0, 2));
+  assertEquals(data.arraySync() as unknown, [[[9, 10], [11, 12]], [[1, 2], [3, 4]], [[9, 10], [
+    11,
+    12,
+  ]]]);
+  assertEquals(labels.arraySync() as unknown, [30, 10, 30]);
+  assertEquals([data.dtype, labels.dtype], ["float32", "int32"]);
+  tf.dispose([data, labels]);
+});
 
-Deno.test(
-  "TensorDataset gathers the same from typed arrays as from tensors",
-  leavesNoTensor(() => {
-    const values = Float32Array.from({ length: 7 * 6 }, (_, index) => Math.sin(index));
-    using plain = new TensorDataset({
-      data: { values, shape: [7, 2, 3] },
-      labels: { values: Int32Array.of(6, 5, 4, 3, 2, 1, 0), shape: [7] },
-    });
-    using tensors = new TensorDataset({
-      data: tf.tensor3d(values, [7, 2, 3]),
-      labels: tf.tensor1d([6, 5, 4, 3, 2, 1, 0], "int32"),
-    });
-    for (const indices of [[], [6], [3, 3], [5, 0, 6, 1]]) {
-      const [one, other] = [plain, tensors].map((dataset) =>
-        dataset.batch(Int32Array.from(indices))
-      );
-      assertEquals(one.data.shape, [indices.length, 2, 3]);
-      for (const column of ["data", "labels"] as const) {
-        assertEquals(one[column].shape, other[column].shape);
-        assertEquals(one[column].dtype, other[column].dtype);
-        assertEquals(one[column].dataSync(), other[column].dataSync());
-      }
-      tf.dispose([one.data, one.labels, other.data, other.labels]);
+testOnBackends("TensorDataset gathers the same from typed arrays as from tensors", () => {
+  const values = Float32Array.from({ length: 7 * 6 }, (_, index) => Math.sin(index));
+  using plain = new TensorDataset({
+    data: { values, shape: [7, 2, 3] },
+    labels: { values: Int32Array.of(6, 5, 4, 3, 2, 1, 0), shape: [7] },
+  });
+  using tensors = new TensorDataset({
+    data: tf.tensor3d(values, [7, 2, 3]),
+    labels: tf.tensor1d([6, 5, 4, 3, 2, 1, 0], "int32"),
+  });
+  for (const indices of [[], [6], [3, 3], [5, 0, 6, 1]]) {
+    const [one, other] = [plain, tensors].map((dataset) => dataset.batch(Int32Array.from(indices)));
+    assertEquals(one.data.shape, [indices.length, 2, 3]);
+    for (const column of ["data", "labels"] as const) {
+      assertEquals(one[column].shape, other[column].shape);
+      assertEquals(one[column].dtype, other[column].dtype);
+      assertEquals(one[column].dataSync(), other[column].dataSync());
     }
-  }),
-);
+    tf.dispose([one.data, one.labels, other.data, other.labels]);
+  }
+});
 
-Deno.test(
+testOnBackends("TensorDataset makes every kind of tensor of every kind of array", () => {
+  const sources = [
+    Uint8Array,
+    Uint8ClampedArray,
+    Int8Array,
+    Uint16Array,
+    Int16Array,
+    Int32Array,
+    Float32Array,
+    Float64Array,
+  ];
+  for (const Source of sources) {
+    for (const dtype of ["float32", "int32", "bool"] as const) {
+      using dataset = new TensorDataset({
+        data: { values: Source.of(0, 1, 1, 0, 0, 1), shape: [3, 2], dtype },
+        labels: { values: Source.of(7, 8, 9), shape: [3] },
+      });
+      const { data, labels } = dataset.batch(Int32Array.of(2, 1));
+      assertEquals(data.dtype, dtype);
+      assertEquals([...data.dataSync()], [0, 1, 1, 0], `${Source.name} to ${dtype}`);
+      assertEquals([...labels.dataSync()], [9, 8], Source.name);
+      tf.dispose([data, labels]);
+    }
+  }
+});
+
+testOnBackends("TensorDataset gathers while the backend's memory grows", () => {
+  const size = 2 ** 20;
+  const values = Float32Array.from({ length: 2 * size }, (_, index) => index);
+  using dataset = new TensorDataset({ data: { values, shape: [2, size] }, labels: [] });
+  const batches = Array.from({ length: 24 }, () => dataset.batch(Int32Array.of(1, 0)));
+  for (const { data } of batches) {
+    assertEquals(data.slice([0, size - 1], [2, 1]).arraySync(), [[2 * size - 1], [size - 1]]);
+  }
+  tf.dispose(batches as unknown as tf.TensorContainer);
+});
+
+testOnBackends(
   "TensorDataset scales and shifts bytes per batch, and leaves the bytes alone",
-  leavesNoTensor(() => {
+  () => {
     const values = Uint8Array.of(0, 128, 255, 51);
     using dataset = new TensorDataset({
       data: { values, shape: [2, 2], scale: 1 / 255, offset: -0.5 },
@@ -77,7 +107,7 @@ Deno.test(
     assertEquals(labels.dtype, "int32");
     assertEquals([...values], [0, 128, 255, 51]);
     tf.dispose([data, labels]);
-  }),
+  },
 );
 
 Deno.test(

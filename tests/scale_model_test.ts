@@ -19,7 +19,7 @@ Deno.test("fitNetwork() finds what exchanges were made with", () => {
 });
 
 Deno.test("simulate() waits for the slowest, and exchanges once in a window", () => {
-  const setting = { ranks: 2, parameters: 1e6, tensors: 4, steps: [0.1, 0.2], network };
+  const setting = { ranks: 2, parameters: 1e6, messages: 4, steps: [0.1, 0.2], network };
   const exchange = 4 * exchangeTime(1e6, 2, network);
   const meetings = 3 * exchangeTime(1, 2, network);
   const time = simulate(setting, keyedRandom(1));

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { fusedUpdate } from "./fused_update.ts";
+import { runInPlace } from "./run_in_place.ts";
 
 /** What `tf.train.adam` keeps, by the position of a weight among all gradients. */
 interface StockAdam {
@@ -48,7 +48,7 @@ function update(adam: StockAdam, gradients: { name: string; tensor: tf.Tensor | 
     const v = momentAt(adam.accumulatedSecondMoment, i, `${name}/v`, value);
     if (!tensor) return;
     const attributes = { ...numbers, weightDecay: 0, decoupled: 0 };
-    const updated = fusedUpdate("TrainchartAdam", value, tensor, { m, v }, attributes)!;
+    const updated = runInPlace("TrainchartAdam", { value, gradient: tensor, m, v }, attributes)!;
     [value, m, v].forEach((variable, at) => {
       if (updated[at] === variable) return;
       variable.assign(updated[at]);

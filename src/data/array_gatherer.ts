@@ -1,6 +1,6 @@
-import { tf } from "../deps/tfjs.ts";
+import { writeTensor } from "../backend/tensor_memory.ts";
+import type { tf } from "../deps/tfjs.ts";
 import type { ArrayColumn } from "./array_column.ts";
-import type { TypedArray } from "./typed_array.ts";
 
 const supported = [
   Uint8Array,
@@ -12,7 +12,7 @@ const supported = [
   Float32Array,
   Float64Array,
 ];
-const containers = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
+const dtypes = ["float32", "int32", "bool"];
 
 /**
  * Checks a column, and returns what gathers rows of it into a new tensor, in a single pass.
@@ -59,25 +59,24 @@ export function arrayGatherer(
   const asIs = scale === 1 && offset === 0;
   const floating = !asIs || values instanceof Float32Array || values instanceof Float64Array;
   const { dtype = floating ? "float32" : "int32" } = column;
-  const Container = containers[dtype];
-  if (!Container) {
+  if (!dtypes.includes(dtype)) {
     throw new TypeError(
       `${action}.dtype must be "float32", "int32" or "bool": current value is "${dtype}"`,
     );
   }
   return function gather(indices) {
-    const rows: TypedArray = new Container(indices.length * size);
-    for (let place = 0; place < indices.length; place++) {
-      const start = indices[place] * size;
-      if (asIs) {
-        rows.set(values.subarray(start, start + size), place * size);
-      } else {
-        let to = place * size;
-        for (let from = start; from < start + size; from++) {
-          rows[to++] = values[from] * scale + offset;
+    return writeTensor([indices.length, ...rest], dtype, (rows) => {
+      for (let place = 0; place < indices.length; place++) {
+        const start = indices[place] * size;
+        if (asIs) {
+          rows.set(values.subarray(start, start + size), place * size);
+        } else {
+          let to = place * size;
+          for (let from = start; from < start + size; from++) {
+            rows[to++] = values[from] * scale + offset;
+          }
         }
       }
-    }
-    return tf.tensor(rows as Float32Array, [indices.length, ...rest], dtype);
+    });
   };
 }

@@ -1,6 +1,10 @@
+import { isSole, memoryOf } from "../backend/tensor_memory.ts";
+import { runInPlace } from "../backend/run_in_place.ts";
 import { tf } from "../deps/tfjs.ts";
-import { isSole, memoryOf } from "./tensor_memory.ts";
 import type { World } from "./world.ts";
+
+/** Tensors of fewer elements travel together: a message of its own costs more than to copy these. */
+export const SMALL = 4096;
 
 /**
  * Adds up tensors over all processes, each with its own weight: a mean, if the weights add up to 1.
@@ -12,28 +16,65 @@ import type { World } from "./world.ts";
  *   nobody else sees its memory, else a new one.
  */
 export function average(world: World, tensors: readonly tf.Tensor[], weight: number): tf.Tensor[] {
+  const isOwn = (tensor: tf.Tensor) =>
+    isSole(tensor) && tensors.indexOf(tensor) === tensors.lastIndexOf(tensor);
   // All are made ready before anything is sent: between two messages, the others would wait.
-  const ready = tensors.map((tensor) => {
-    const once = tensors.indexOf(tensor) === tensors.lastIndexOf(tensor);
-    const memory = once && isSole(tensor) && memoryOf(tensor);
-    if (!memory) return tf.tidy(() => tf.mul(tensor, weight));
-    scale(memory, weight);
-    return tensor;
-  });
+  const joint = scaled(join(tensors.filter(isSmall)), weight);
+  const ready = tensors.map((tensor) =>
+    isSmall(tensor) || (isOwn(tensor) && scaleInPlace(tensor, weight))
+      ? tensor
+      : tf.tidy(() => tf.mul(tensor, weight))
+  );
+  if (joint.length > 0) world.reduce(joint);
+  let end = 0;
   return ready.map((tensor) => {
-    const memory = memoryOf(tensor);
-    if (memory) {
-      world.reduce(memory);
-      return tensor;
-    }
-    const values = tensor.dataSync<"float32">();
-    const { shape } = tensor;
-    tensor.dispose();
-    world.reduce(values);
-    return tf.tensor(values, shape);
+    if (!isSmall(tensor)) return reduced(world, tensor);
+    const values = joint.subarray(end, end += tensor.size);
+    const memory = isOwn(tensor) && memoryOf(tensor);
+    if (!memory) return tf.tensor(values.slice(), tensor.shape);
+    memory.set(values);
+    return tensor;
   });
 }
 
-function scale(values: Float32Array, weight: number): void {
-  for (let index = 0; index < values.length; index++) values[index] *= weight;
+function isSmall(tensor: tf.Tensor): boolean {
+  return tensor.size < SMALL;
+}
+
+/** The elements of all, one tensor after the other. */
+function join(tensors: readonly tf.Tensor[]): Float32Array {
+  const joint = new Float32Array(tensors.reduce((sum, { size }) => sum + size, 0));
+  let end = 0;
+  for (const tensor of tensors) {
+    joint.set(memoryOf(tensor) ?? tensor.dataSync<"float32">(), end);
+    end += tensor.size;
+  }
+  return joint;
+}
+
+/** Adds up a tensor that nobody else sees: in place, or instead of it. */
+function reduced(world: World, tensor: tf.Tensor): tf.Tensor {
+  const memory = memoryOf(tensor) as Float32Array | undefined;
+  if (memory) {
+    world.reduce(memory);
+    return tensor;
+  }
+  const values = tensor.dataSync<"float32">();
+  const { shape } = tensor;
+  tensor.dispose();
+  world.reduce(values);
+  return tf.tensor(values, shape);
+}
+
+/** Returns whether it was possible. */
+function scaleInPlace(tensor: tf.Tensor, factor: number): boolean {
+  if (runInPlace("TrainchartScale", { x: tensor }, { factor })) return true;
+  const memory = memoryOf(tensor) as Float32Array | undefined;
+  if (memory) scaled(memory, factor);
+  return memory !== undefined;
+}
+
+function scaled(values: Float32Array, factor: number): Float32Array {
+  for (let index = 0; index < values.length; index++) values[index] *= factor;
+  return values;
 }

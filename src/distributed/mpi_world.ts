@@ -11,8 +11,8 @@ const THREAD_MULTIPLE = 3;
 /** How long to sleep before asking again, ms. */
 const NAP = 0.02;
 
-/** How long to look out for the others before sleeping, ms: waking up takes a part of that. */
-const SPIN = 0.2;
+/** How long to look out for the others before sleeping, ms: most of those who are late are not by more. */
+const SPIN = 5;
 
 type Arguments = Parameters<MpiLibrary["call"][MpiFunction]>;
 
@@ -94,7 +94,7 @@ export class MpiWorld implements World {
     const { length } = values;
     const all = new Float64Array(this.size * length);
     all.set(values, this.rank * length);
-    // Others may be late here, and then need the core: what follows finds them awake.
+    // Who is much later than this may need the core. What follows a meeting finds the others awake.
     this.#exchange(() =>
       this.#patiently("Allgather", this.#crowded ? 0 : SPIN, [
         inPlace,

@@ -20,22 +20,25 @@ export interface Report {
   readonly elements: number;
 }
 
-const FIELDS = ["pass", "step", "cancel", "request", "examples", "elements"] as const;
-
 /** As numbers, to be sent. */
-export function encodeReport(report: Report): Float64Array {
-  return Float64Array.from(FIELDS, (field) => report[field]);
+export function encodeReport({ pass, step, cancel, request, examples, elements }: Report) {
+  return Float64Array.of(pass, step, cancel, request, examples, elements);
 }
 
-/** Those of all processes. */
+/** Those of all processes; field by field, since a batch has several meetings. */
 export function decodeReports(values: Float64Array): Report[] {
-  return Array.from(
-    { length: values.length / FIELDS.length },
-    (_, rank) =>
-      Object.fromEntries(
-        FIELDS.map((field, index) => [field, values[rank * FIELDS.length + index]]),
-      ) as unknown as Report,
-  );
+  const reports: Report[] = [];
+  for (let at = 0; at < values.length;) {
+    reports.push({
+      pass: values[at++],
+      step: values[at++],
+      cancel: values[at++],
+      request: values[at++],
+      examples: values[at++],
+      elements: values[at++],
+    });
+  }
+  return reports;
 }
 
 /** Whether a process is further on than another. */

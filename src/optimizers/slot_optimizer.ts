@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fusedUpdate } from "../backend/fused_update.ts";
+import { runInPlace } from "../backend/run_in_place.ts";
 import { tf } from "../deps/tfjs.ts";
 
 /** Variables that are trained differently, chosen by name. */
@@ -131,7 +131,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     };
     const slots = Object.fromEntries(this.slotNames.map((slot, i) => [slot, memory.slots[i]]));
     const [updated, ...updatedSlots] =
-      fusedUpdate(this.kernelName, value, gradient, slots, attributes) ??
+      runInPlace(this.kernelName, { value, gradient, ...slots }, attributes) ??
         tf.tidy(() => this.compose(value, gradient, memory.slots, attributes));
     if (updated !== value) {
       value.assign(updated);

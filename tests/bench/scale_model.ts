@@ -63,8 +63,8 @@ export interface Setting {
   ranks: number;
   /** How many numbers the gradients have. */
   parameters: number;
-  /** How many tensors these are in: each is an exchange of its own. */
-  tensors: number;
+  /** In how many messages these travel. */
+  messages: number;
   /** How long a rank takes for its own part of a step, s: one of them is drawn each time. */
   steps: readonly number[];
   /** How many batches make a step. Default: 1. */
@@ -82,9 +82,9 @@ const MEETINGS = 3;
  * @returns The mean time of a batch, s.
  */
 export function simulate(setting: Setting, random: () => number = Math.random): number {
-  const { ranks, parameters, tensors, steps, accumulate = 1, network } = setting;
+  const { ranks, parameters, messages, steps, accumulate = 1, network } = setting;
   const count = 2000;
-  const exchange = tensors * exchangeTime(4 * parameters / tensors, ranks, network);
+  const exchange = messages * exchangeTime(4 * parameters / messages, ranks, network);
   const meeting = MEETINGS * exchangeTime(1, ranks, network);
   let time = 0;
   for (let step = 0; step < count; step++) {

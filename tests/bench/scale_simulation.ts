@@ -24,8 +24,8 @@ const SIZES = [4, 1024, 64 << 10, 1 << 20, 4 << 20];
 const worker = new URL("./scale_worker.ts", import.meta.url).pathname;
 
 async function run<T>(ranks: number, ...task: string[]): Promise<T> {
-  const program = [Deno.execPath(), "run", "-A", worker, ...task];
-  const [name, ...args] = ranks > 0 ? [`mpirun.${mpi}`, "-n", `${ranks}`, ...program] : program;
+  const name = `mpirun.${mpi}`;
+  const args = ["-n", `${ranks}`, Deno.execPath(), "run", "-A", worker, ...task];
   const process = new Deno.Command(name, { args, env: ENVIRONMENT, stderr: "inherit" });
   const { success, stdout } = await process.output();
   if (!success) throw new Error(`Cannot measure as ${name} ${args.join(" ")} must succeed`);
@@ -38,14 +38,12 @@ for (let round = 0; round < Number(rounds); round++) {
   const times = await run<number[]>(2, "reduce", ...SIZES.map(String));
   const network = fitNetwork(times.map((time, index) => [SIZES[index], time / 1e6]));
   for (const ranks of [2, 4]) {
-    const apart = await Promise.all(
-      Array.from({ length: ranks }, () => run<Trained>(0, "train", "mlp", "30")),
-    );
-    const [{ parameters, tensors }] = apart;
-    const steps = apart.flatMap(({ steps }) => steps);
-    foretold[ranks].push(simulate({ ranks, parameters, tensors, steps, network }));
-    const { steps: together } = await run<Trained>(ranks, "train", "mlp", "30");
-    measured[ranks].push(together.reduce((sum, time) => sum + time) / together.length);
+    const trained = await run<Trained>(ranks, "train", "mlp", "16", "10");
+    const { rounds, parameters, messages } = trained;
+    const steps = rounds.flatMap(({ apart }) => apart.flat()).map((time) => time / 1000);
+    foretold[ranks].push(simulate({ ranks, parameters, messages, steps, network }));
+    const together = rounds.flatMap((round) => round.together);
+    measured[ranks].push(together.reduce((sum, time) => sum + time) / together.length / 1000);
   }
   const { latency, bandwidth } = network;
   console.log(

@@ -1,70 +1,75 @@
 /**
- * What one rank does for the benchmark of scaling: `train MODEL STEPS` or `reduce BYTES…`.
+ * What one rank does for the benchmarks of scaling: `train MODEL STEPS ROUNDS` or `reduce BYTES…`.
  *
  * @module
  */
-import {
-  crossEntropy,
-  DataLoader,
-  Learner,
-  selectBackend,
-  sgd,
-  TensorDataset,
-  tf,
-} from "../../mod.ts";
+import { crossEntropy, DataLoader, Learner, selectBackend, sgd, TensorDataset } from "../../mod.ts";
 import { DataParallel, mpi, type World } from "../../distributed.ts";
 import { median } from "./median.ts";
 import { models } from "./models.ts";
 
-/** What training gives. */
+/** What training gives: times of steps, ms. */
 export interface Trained {
-  /** Examples in a second, of this process, by the median of its steps. */
-  speed: number;
-  /** Of the time of a step, what the slowest rank spends in exchanging gradients. */
-  share: number;
-  /** How long each step took, s. */
-  steps: number[];
-  /** How many numbers the gradients have, and in how many tensors. */
+  /** Of each round. */
+  rounds: {
+    /** Rank 0, while the others sleep. */
+    alone: number[];
+    /** Each rank, while all of them train models of their own. */
+    apart: number[][];
+    /** All ranks, with one model. */
+    together: number[];
+    /** What of each of these is the exchange of gradients: on the rank that waits for nobody. */
+    exchange: number[];
+  }[];
+  /** How many numbers the gradients have, and how many messages these are. */
   parameters: number;
-  tensors: number;
+  messages: number;
 }
 
-const BATCH = 256, WARM = 5;
+const BATCH = 256, WARM = 2;
 
-const [task, ...rest] = Deno.args;
 const world = await mpi();
-const result = task === "train" ? await train(rest[0], Number(rest[1])) : reduce(rest.map(Number));
-if (world.rank === 0) console.log(JSON.stringify(result));
 
-async function train(kind: string, steps: number): Promise<Trained> {
+async function train(kind: string, steps: number, count: number): Promise<Trained> {
   await selectBackend({ prefer: "wasm", quiet: true });
-  const examples = BATCH * world.size * (steps + WARM);
+  const whileOthersSleep = await sleeper();
+  const exchanges = new Exchanges();
+  const own = trainer(kind, steps);
+  const joint = trainer(kind, steps, exchanges);
+  const rounds: Trained["rounds"] = [];
+  let messages = 0;
+  // In the first round, everything is compiled and remembered.
+  for (let round = -1; round < count; round++) {
+    const alone = await whileOthersSleep(own.train) ?? [];
+    world.barrier();
+    const apart = gatherRows(await own.train());
+    exchanges.times = [];
+    const together = await joint.train();
+    messages = exchanges.times.length / (WARM + steps);
+    const spent = gatherRows(exchanges.times);
+    const exchange = together.map((_, step) => {
+      let sum = 0;
+      for (let call = (WARM + step) * messages; call < (WARM + step + 1) * messages; call++) {
+        sum += Math.min(...spent.map((times) => times[call]));
+      }
+      return sum;
+    });
+    if (round >= 0) rounds.push({ alone, apart, together, exchange });
+  }
+  return { rounds, parameters: joint.parameters, messages };
+}
+
+/** A model in training, which tells how long its steps have taken. */
+function trainer(kind: string, steps: number, exchanges?: Exchanges) {
+  const ranks = exchanges ? world.size : 1;
   const values = Float32Array.from({ length: 784 * 4096 }, (_, index) => Math.sin(index));
   const dataset = new TensorDataset({
     data: { values, shape: [4096, ...models[kind].shape] },
     labels: { values: Int32Array.from({ length: 4096 }, (_, index) => index % 10), shape: [4096] },
   });
   const model = models[kind].build();
-  const weights = model.trainableWeights;
-  const row = 1 + weights.length;
-  /** Of each step: how long it took, and then each of its exchanges, ms. */
-  const times = new Float64Array(row * (steps + WARM));
-  let step = -1;
-  let calls = 0;
   let before = 0;
-  const timed: World = {
-    ...{ rank: world.rank, size: world.size, library: world.library },
-    reduce: (...args) => {
-      const began = performance.now();
-      world.reduce(...args);
-      if (step >= 0 && calls < row) times[row * step + calls++] = performance.now() - began;
-    },
-    broadcast: (...args) => world.broadcast(...args),
-    gather: (...args) => world.gather(...args),
-    barrier: () => world.barrier(),
-    abort: (code) => world.abort(code),
-    watch: (work) => world.watch(work),
-  };
+  let times: number[] = [];
   const learner = new Learner({
     model,
     optimizer: sgd(0.01),
@@ -72,7 +77,7 @@ async function train(kind: string, steps: number): Promise<Trained> {
     dataloaders: {
       train: new DataLoader({
         dataset: {
-          length: examples,
+          length: BATCH * ranks * (steps + WARM),
           batch: (indices) => dataset.batch(indices.map((index) => index % 4096)),
         },
         batchSize: BATCH,
@@ -80,42 +85,81 @@ async function train(kind: string, steps: number): Promise<Trained> {
     },
     callbacks: [
       {
-        beforeBatch: () => {
-          step++;
-          calls = 1;
-        },
         afterBatch: () => {
           const now = performance.now();
-          times[row * step] = now - before;
+          times.push(now - before);
           before = now;
         },
       },
-      new DataParallel(timed),
+      ...exchanges ? [new DataParallel(exchanges)] : [],
     ],
     seed: 1,
   });
-  await learner.train();
-  const all = world.gather(times);
-  const from = (rank: number, index: number, column: number) =>
-    all[rank * times.length + row * (WARM + index) + column];
-  const own = Array.from({ length: steps }, (_, index) => from(world.rank, index, 0));
-  // Who comes last waits for nobody: what that one spends is the exchange, the rest is waiting.
-  const ranks = Array.from({ length: world.size }, (_, rank) => rank);
-  const exchanges = own.map((_, index) =>
-    weights.reduce(
-      (sum, _, call) => sum + Math.min(...ranks.map((rank) => from(rank, index, 1 + call))),
-      0,
-    )
+  const parameters = model.countParams();
+  const train = async () => {
+    times = [];
+    await learner.train();
+    return times.slice(WARM);
+  };
+  return { parameters, train };
+}
+
+/** The world, with a clock at each message that gradients are in. */
+class Exchanges implements World {
+  readonly rank: number = world.rank;
+  readonly size: number = world.size;
+  readonly library: string = world.library;
+  /** How long each message took, ms, step by step. */
+  times: number[] = [];
+
+  reduce(...args: Parameters<World["reduce"]>): void {
+    const began = performance.now();
+    world.reduce(...args);
+    if (args[0] instanceof Float32Array) this.times.push(performance.now() - began);
+  }
+  broadcast(...args: Parameters<World["broadcast"]>): void {
+    world.broadcast(...args);
+  }
+  gather(...args: Parameters<World["gather"]>): Float64Array {
+    return world.gather(...args);
+  }
+  barrier(): void {
+    world.barrier();
+  }
+  abort(code: number): never {
+    return world.abort(code);
+  }
+  watch(work: string): () => void {
+    return world.watch(work);
+  }
+}
+
+/** Of each rank, in order, its numbers: as many as of the others. */
+function gatherRows(values: number[]): number[][] {
+  const all = world.gather(Float64Array.from(values));
+  return Array.from(
+    { length: world.size },
+    (_, rank) => [...all.subarray(rank * values.length, (rank + 1) * values.length)],
   );
-  return {
-    speed: 1000 * BATCH / median(own),
-    share: median(exchanges) / median(own),
-    steps: own.map((time) => time / 1000),
-    parameters: weights.reduce(
-      (sum, { shape }) => sum + tf.util.sizeFromShape(shape as number[]),
-      0,
-    ),
-    tensors: weights.length,
+}
+
+/** What lets rank 0 do something while the others sleep, rather than look out for it. */
+async function sleeper(): Promise<<T>(work: () => Promise<T>) => Promise<T | undefined>> {
+  const port = new Float64Array(1);
+  if (world.rank > 0) {
+    world.broadcast(port);
+    const connection = await Deno.connect({ port: port[0] });
+    return async () => void await connection.read(new Uint8Array(1));
+  }
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  port[0] = (listener.addr as Deno.NetAddr).port;
+  world.broadcast(port);
+  const others: Deno.Conn[] = [];
+  while (others.length < world.size - 1) others.push(await listener.accept());
+  return async (work) => {
+    const result = await work();
+    await Promise.all(others.map((other) => other.write(Uint8Array.of(1))));
+    return result;
   };
 }
 
@@ -134,3 +178,9 @@ function reduce(sizes: number[]): number[] {
     return median(times);
   });
 }
+
+const [task, ...rest] = Deno.args;
+const result = task === "train"
+  ? await train(rest[0], Number(rest[1]), Number(rest[2]))
+  : reduce(rest.map(Number));
+if (world.rank === 0) console.log(JSON.stringify(result));

@@ -116,6 +116,14 @@ export function activationAndBiasGradient(
   }
 }
 
+/** `x` times a number, in place. */
+export function scale(x: usize, size: i32, factor: f32): void {
+  const factors = f32x4.splat(factor);
+  let i: i32 = 0;
+  for (; i + 4 <= size; i += 4, x += 16) v128.store(x, f32x4.mul(v128.load(x), factors));
+  for (; i < size; i++, x += 4) store<f32>(x, load<f32>(x) * factor);
+}
+
 /** Square roots, four at a time: tfjs takes them one by one, for a seventh of an unfused Adam. */
 export function squareRoot(x: usize, y: usize, size: i32): void {
   let i: i32 = 0;

@@ -11,6 +11,7 @@ export {
   activationAndBiasGradient,
   activationGradient,
   addSegments,
+  scale,
   squareRoot,
   sumColumns,
 } from "./elementwise";

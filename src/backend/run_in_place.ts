@@ -1,0 +1,24 @@
+import { tf } from "../deps/tfjs.ts";
+
+/**
+ * Runs a kernel of ours that writes its results over its inputs, where nobody else sees those.
+ *
+ * @param kernelName The kernel.
+ * @param inputs What it reads, by the names that it gives them.
+ * @param attributes Its numbers.
+ * @returns The results: each the input itself where it was written in place, else a new tensor,
+ *   which is the caller's; `undefined` if the backend has no such kernel.
+ */
+export function runInPlace(
+  kernelName: string,
+  inputs: tf.NamedTensorMap,
+  attributes: Record<string, number>,
+): tf.Tensor[] | undefined {
+  const kernel = tf.getKernel(kernelName, tf.getBackend());
+  if (!kernel) return;
+  const results = kernel.kernelFunc({ inputs, attrs: attributes, backend: tf.backend() });
+  const tensors = Object.values(inputs);
+  return (results as tf.TensorInfo[]).map((result) =>
+    tensors.find((tensor) => tensor === result) ?? tf.engine().makeTensorFromTensorInfo(result)
+  );
+}

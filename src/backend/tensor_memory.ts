@@ -1,0 +1,63 @@
+import { tf } from "../deps/tfjs.ts";
+import type { BackendWasm } from "../deps/tfjs_wasm.ts";
+
+/** What holds the elements of a tensor. */
+export type Elements = Float32Array | Int32Array | Uint8Array;
+
+const CONTAINERS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
+
+/**
+ * The memory of a tensor, in place: what is written there is the tensor's.
+ *
+ * It is good only until the next tensor is made, because a heap that grows leaves old views empty.
+ *
+ * @param tensor Nobody else's: clones share their memory.
+ * @returns Its elements; `undefined` on a backend whose memory cannot be reached.
+ * @throws {Error} If the view is not of the tensor's length.
+ */
+export function memoryOf(tensor: tf.Tensor): Elements | undefined {
+  const view = viewOf(tensor);
+  if (view && view.length !== tensor.size) {
+    throw new Error(
+      `Cannot use a tensor's memory as it must hold ${tensor.size} elements: ` +
+        `current value is ${view.length}`,
+    );
+  }
+  return view;
+}
+
+/** Whether no clone shares a tensor's memory. */
+export function isSole(tensor: tf.Tensor): boolean {
+  const backend = tf.backend() as { refCount?: (dataId: object) => number };
+  return backend.refCount?.(tensor.dataId) === 1;
+}
+
+/**
+ * A new tensor, whose elements are written where they are going to be: with no copy on the way.
+ *
+ * @param shape Its shape.
+ * @param dtype Its type.
+ * @param write Sets all elements, and makes no tensor.
+ * @returns The tensor, which is the caller's.
+ */
+export function writeTensor(
+  shape: number[],
+  dtype: keyof typeof CONTAINERS,
+  write: (elements: Elements) => void,
+): tf.Tensor {
+  if (tf.getBackend() === "wasm") {
+    const output = (tf.backend() as unknown as BackendWasm).makeOutput(shape, dtype);
+    const tensor = tf.engine().makeTensorFromTensorInfo(output);
+    write(memoryOf(tensor)!);
+    return tensor;
+  }
+  const elements = new CONTAINERS[dtype](tf.util.sizeFromShape(shape));
+  write(elements);
+  return tf.tensor(elements as Float32Array, shape, dtype);
+}
+
+function viewOf(tensor: tf.Tensor): Elements | undefined {
+  if (tf.getBackend() === "cpu") return tensor.dataSync<"float32">();
+  if (tf.getBackend() !== "wasm") return;
+  return (tf.backend() as unknown as BackendWasm).typedArrayFromHeap(tensor) as Elements;
+}

@@ -19,3 +19,4 @@ export {
   type JsMsg,
   RetentionPolicy,
 } from "npm:@nats-io/jetstream@3.4.0";
+export { NodeTransport } from "npm:@nats-io/transport-node@3.4.0/lib/node_transport.js";

@@ -1,4 +1,13 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertMatch } from "@std/assert";
+import {
+  createAccount,
+  createOperator,
+  createUser,
+  encodeAccount,
+  encodeOperator,
+  encodeUser,
+  fmtCreds,
+} from "../deps/nats_jwt.ts";
 import { hasServer, NatsServer } from "./nats_server.ts";
 import { SweepScript } from "./sweep_script.ts";
 
@@ -161,5 +170,54 @@ test("user, password and certificates are passed through", async () => {
     tls: { ...tls, certFile: cert, keyFile: key },
   };
   assertEquals((await outcome(own)).code, 0, "the server knows who it is");
+  await Deno.remove(folder, { recursive: true });
+});
+
+test("a file of credentials is passed through", async () => {
+  const folder = await Deno.makeTempDir();
+  const operator = createOperator();
+  const system = createAccount(), account = createAccount();
+  const [users, strangers] = [createUser(), createUser()];
+  const unlimited = {
+    conn: -1,
+    subs: -1,
+    data: -1,
+    payload: -1,
+    mem_storage: -1,
+    disk_storage: -1,
+  };
+  const signed = { signer: operator };
+  const ofSystem = await encodeAccount("SYS", system, {}, signed);
+  const ofAccount = await encodeAccount("A", account, { limits: unlimited }, signed);
+  const config = `${folder}/server.conf`;
+  await Deno.writeTextFile(
+    config,
+    `operator: ${await encodeOperator("O", operator)}
+    system_account: ${system.getPublicKey()}
+    resolver: MEMORY
+    resolver_preload: {
+      ${system.getPublicKey()}: ${ofSystem}
+      ${account.getPublicKey()}: ${ofAccount}
+    }`,
+  );
+  await using server = await NatsServer.start(["-c", config]);
+  const outcome = async (name: string, user: typeof users, issuer: typeof account) => {
+    const file = `${folder}/${name}.creds`;
+    await Deno.writeFile(file, fmtCreds(await encodeUser(name, user, issuer), user));
+    await using script = new SweepScript({ trials: 3, wait: 20 });
+    const args = ["--nats", server.url, "--nats-creds", file, "--workers", "1"];
+    return await script.spawn(...args).result();
+  };
+  const { code, errors } = await outcome("user", users, account);
+  assertEquals(code, 0, errors);
+  const stranger = await outcome("stranger", strangers, createAccount());
+  assertEquals(stranger.code, 1);
+  assertMatch(stranger.errors, /Cannot sweep as a NATS server must answer .* Authorization/i);
+  await using script = new SweepScript({ trials: 3, wait: 20 });
+  const missing = ["--nats", server.url, "--nats-creds", `${folder}/none.creds`];
+  assertMatch(
+    (await script.spawn(...missing, "--workers", "1").result()).errors,
+    /Cannot sweep as credentials must be a file that can be read: .*none\.creds/,
+  );
   await Deno.remove(folder, { recursive: true });
 });

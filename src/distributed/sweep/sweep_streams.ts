@@ -1,4 +1,5 @@
 import type { JetStreamClient, JetStreamManager, NatsConnection } from "../../deps/nats.ts";
+import { steadySockets } from "./steady_sockets.ts";
 import { connectOptions, type NatsOptions } from "./nats_options.ts";
 import { type Job, keyOf } from "./records.ts";
 
@@ -25,15 +26,16 @@ const RECONNECT = 500;
 
 /** Connects, and goes on doing so whenever the connection is lost. */
 export async function openStreams(options: NatsOptions, id: string): Promise<SweepStreams> {
-  const { connect, credsAuthenticator, jetstream, jetstreamManager } = await import(
+  const { connect, credsAuthenticator, jetstream, jetstreamManager, NodeTransport } = await import(
     "../../deps/nats.ts"
   );
+  steadySockets(NodeTransport.prototype);
   const { servers, ...rest } = connectOptions(options);
   const connection = await connect({
     servers,
     ...rest,
     ...options.credentials &&
-      { authenticator: credsAuthenticator(await Deno.readFile(options.credentials)) },
+      { authenticator: credsAuthenticator(await readCredentials(options.credentials)) },
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT,
   }).catch((error) => {
@@ -52,6 +54,17 @@ export async function openStreams(options: NatsOptions, id: string): Promise<Swe
     reports: `sweep.${id}.report`,
     subject: (kind, job) => `sweep.${id}.${kind}.${job ? keyOf(job) : ">"}`,
   };
+}
+
+async function readCredentials(path: string): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(path);
+  } catch (cause) {
+    throw new Error(
+      `Cannot sweep as credentials must be a file that can be read: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
 }
 
 /** For how long a server may be away, ms. */

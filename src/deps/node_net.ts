@@ -1,0 +1,6 @@
+/**
+ * The sockets of Node.
+ *
+ * @module
+ */
+export type { Socket } from "node:net";

@@ -28,6 +28,9 @@ export class MpiWorld implements World {
 
   readonly #crowded: boolean;
   readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
+  /** The handle of what is waited for, and whether it is done. */
+  readonly #request = new Uint8Array(8);
+  readonly #done = new Int32Array(1);
 
   /**
    * Joins the others.
@@ -140,13 +143,11 @@ export class MpiWorld implements World {
 
   /** Waits with open eyes for a while, then between naps. */
   #patiently(name: Collective, spin: number, args: Arguments): void {
-    const request = new Uint8Array(8);
-    const done = new Int32Array(1);
-    this.#call(`MPI_I${name.toLowerCase() as Lowercase<Collective>}`, ...args, request);
+    this.#call(`MPI_I${name.toLowerCase() as Lowercase<Collective>}`, ...args, this.#request);
     const began = performance.now();
     for (;;) {
-      this.#call("MPI_Test", request, done, this.#mpi.ignore);
-      if (done[0]) return;
+      this.#call("MPI_Test", this.#request, this.#done, this.#mpi.ignore);
+      if (this.#done[0]) return;
       if (performance.now() - began > spin) Atomics.wait(this.#sleeper, 0, 0, NAP);
     }
   }

@@ -12,15 +12,18 @@ import {
   tf,
   withSeed,
 } from "../mod.ts";
+import { testInFolder } from "./in_folder.ts";
 
-const { state: write } = await Deno.permissions.query({ name: "write" });
 const { state: run } = await Deno.permissions.query({ name: "run" });
+
+/** The Learners of the test at hand. */
+const made: Learner[] = [];
 
 function learnerOf(callbacks: CallbackLike[]): Learner {
   const batches = [0, 1, 2].map((x) =>
     [tf.tensor2d([[x]]), tf.tensor2d([[x * 2]])] as [tf.Tensor, tf.Tensor]
   );
-  return new Learner({
+  const learner = new Learner({
     model: withSeed(
       1,
       () => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
@@ -31,6 +34,8 @@ function learnerOf(callbacks: CallbackLike[]): Learner {
     callbacks,
     seed: 1,
   });
+  made.push(learner);
+  return learner;
 }
 
 const weights = (learner: Learner) =>
@@ -38,15 +43,19 @@ const weights = (learner: Learner) =>
 
 const names = (folder: string) => Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
 
-function testIn(name: string, test: (folder: string) => Promise<void>): void {
-  Deno.test(name, { ignore: write !== "granted" }, async () => {
-    const folder = await Deno.makeTempDir();
+/** A test that gets the name of a folder that is not there yet. */
+function testIn(name: string, test: (folder: string) => Promise<void>, ignore = false): void {
+  testInFolder(name, async (folder) => {
     try {
       await test(`${folder}/run`);
     } finally {
-      await Deno.remove(folder, { recursive: true });
+      for (const { model, optimizer, dataloaders } of made.splice(0)) {
+        (model as tf.LayersModel).dispose();
+        optimizer.dispose();
+        tf.dispose(dataloaders.train as unknown as tf.TensorContainer);
+      }
     }
-  });
+  }, ignore);
 }
 
 /** Saves after every batch, and keeps all. */
@@ -212,15 +221,13 @@ testIn(
   },
 );
 
-Deno.test("Checkpoint in a folder that cannot be written goes on, and says so", {
-  ignore: write !== "granted" || Deno.build.os !== "linux",
-}, async () => {
+testIn("Checkpoint in a folder that cannot be written goes on, and says so", async () => {
   const warnings: string[] = [];
   const warn = (message: string) => void warnings.push(message);
   const learner = learnerOf([new Checkpoint("/proc/run", { ...ALL, warn })]);
   assertEquals((await learner.train()).status, "completed");
   assert(warnings[0].startsWith("Could not save a checkpoint in /proc/run"), warnings[0]);
-});
+}, Deno.build.os !== "linux");
 
 async function mount(...args: string[]): Promise<boolean> {
   try {

@@ -4,32 +4,17 @@ import {
   type HostTensor,
   loadWeights,
   saveWeights,
-  selectBackend,
   StorageError,
   tf,
   withSeed,
   writeSafetensors,
 } from "../../mod.ts";
+import { testInFolder } from "../in_folder.ts";
 
 /** Made by PyTorch and safetensors for Python: `scripts/torch_weights.py`. */
 import torch from "./torch.generated.json" with { type: "json" };
 
-const { state: write } = await Deno.permissions.query({ name: "write" });
 const { state: run } = await Deno.permissions.query({ name: "run" });
-
-function testIn(name: string, test: (folder: string) => Promise<void>, ignore = false): void {
-  Deno.test(name, { ignore: ignore || write !== "granted" }, async () => {
-    await selectBackend({ prefer: "cpu", quiet: true });
-    const folder = await Deno.makeTempDir();
-    const { numTensors } = tf.memory();
-    try {
-      await test(folder);
-      assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  });
-}
 
 function classifier(seed: number, classes = 3): tf.Sequential {
   const { layers } = tf;
@@ -51,7 +36,7 @@ function outputs(model: tf.LayersModel): number[] {
   });
 }
 
-testIn("model.save() and tf.loadLayersModel() take file URLs", async (folder) => {
+testInFolder("model.save() and tf.loadLayersModel() take file URLs", async (folder) => {
   const model = classifier(1);
   await model.save(`file://${folder}/deep/model`);
   const loaded = await tf.loadLayersModel(`file://${folder}/deep/model/model.json`);
@@ -68,7 +53,7 @@ testIn("model.save() and tf.loadLayersModel() take file URLs", async (folder) =>
   loaded.dispose();
 });
 
-testIn("loadWeights() reads what saveWeights() wrote", async (folder) => {
+testInFolder("loadWeights() reads what saveWeights() wrote", async (folder) => {
   const [model, other] = [classifier(1), classifier(2)];
   await saveWeights(model, `${folder}/w.safetensors`);
   assertEquals((await loadWeights(other, `${folder}/w.safetensors`)).length, 8);
@@ -77,7 +62,7 @@ testIn("loadWeights() reads what saveWeights() wrote", async (folder) => {
   other.dispose();
 });
 
-testIn("loadWeights() lists every mismatch, and changes nothing", async (folder) => {
+testInFolder("loadWeights() lists every mismatch, and changes nothing", async (folder) => {
   const [model, other] = [classifier(1, 3), classifier(2, 5)];
   const before = outputs(other);
   const path = `${folder}/w.safetensors`;
@@ -98,7 +83,7 @@ testIn("loadWeights() lists every mismatch, and changes nothing", async (folder)
   other.dispose();
 });
 
-testIn("loadWeights() turns PyTorch's layout", async (folder) => {
+testInFolder("loadWeights() turns PyTorch's layout", async (folder) => {
   const model = classifier(1);
   const path = `${folder}/torch.safetensors`;
   const tensor = (shape: number[]): HostTensor => {
@@ -133,7 +118,7 @@ testIn("loadWeights() turns PyTorch's layout", async (folder) => {
   model.dispose();
 });
 
-testIn(
+testInFolder(
   "loadWeights() makes of a network of PyTorch one with the same predictions",
   async (folder) => {
     const path = `${folder}/torch.safetensors`;
@@ -179,50 +164,61 @@ async function predict() {
 predict().catch((error) => error.stack).then((body) => fetch("result", { method: "POST", body }));
 </script>`;
 
-testIn("exportModel() writes what a web page loads, with the same predictions", async (folder) => {
-  const model = classifier(1);
-  const expected = outputs(model);
-  await exportModel(model, `${folder}/model`);
-  model.dispose();
-  const { createRequire } = await import("node:module");
-  const bundle = createRequire(import.meta.url).resolve("@tensorflow/tfjs/dist/tf.min.js");
-  const script = await Deno.readTextFile(bundle);
-  const answer = Promise.withResolvers<string>();
-  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (request) => {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/") return new Response(page, { headers: { "content-type": "text/html" } });
-    if (pathname === "/tf.min.js") return new Response(script);
-    if (pathname === "/result") {
-      answer.resolve(await request.text());
-      return new Response();
+testInFolder(
+  "exportModel() writes what a web page loads, with the same predictions",
+  async (folder) => {
+    const model = classifier(1);
+    const expected = outputs(model);
+    await exportModel(model, `${folder}/model`);
+    model.dispose();
+    const { createRequire } = await import("node:module");
+    const bundle = createRequire(import.meta.url).resolve("@tensorflow/tfjs/dist/tf.min.js");
+    const script = await Deno.readTextFile(bundle);
+    const answer = Promise.withResolvers<string>();
+    const server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      async (request) => {
+        const { pathname } = new URL(request.url);
+        if (pathname === "/") {
+          return new Response(page, {
+            headers: { "content-type": "text/html" },
+          });
+        }
+        if (pathname === "/tf.min.js") return new Response(script);
+        if (pathname === "/result") {
+          answer.resolve(await request.text());
+          return new Response();
+        }
+        if (!pathname.startsWith("/model/")) return new Response(null, { status: 404 });
+        return new Response(await Deno.readFile(folder + pathname));
+      },
+    );
+    const browser = new Deno.Command("chromium", {
+      args: [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        `--user-data-dir=${folder}/profile`,
+        `http://127.0.0.1:${server.addr.port}/`,
+      ],
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    const timer = setTimeout(() => answer.reject(new Error("the page did not answer")), 60_000);
+    try {
+      const actual: number[] = JSON.parse(await answer.promise);
+      for (const [index, value] of expected.entries()) {
+        assert(Math.abs(actual[index] - value) < 1e-5, `${actual} instead of ${expected}`);
+      }
+    } finally {
+      clearTimeout(timer);
+      browser.kill("SIGKILL");
+      await browser.status;
+      await server.shutdown();
     }
-    if (!pathname.startsWith("/model/")) return new Response(null, { status: 404 });
-    return new Response(await Deno.readFile(folder + pathname));
-  });
-  const browser = new Deno.Command("chromium", {
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      `--user-data-dir=${folder}/profile`,
-      `http://127.0.0.1:${server.addr.port}/`,
-    ],
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  const timer = setTimeout(() => answer.reject(new Error("the page did not answer")), 60_000);
-  try {
-    const actual: number[] = JSON.parse(await answer.promise);
-    for (const [index, value] of expected.entries()) {
-      assert(Math.abs(actual[index] - value) < 1e-5, `${actual} instead of ${expected}`);
-    }
-  } finally {
-    clearTimeout(timer);
-    browser.kill("SIGKILL");
-    await browser.status;
-    await server.shutdown();
-  }
-}, run !== "granted" || !await hasChromium());
+  },
+  run !== "granted" || !await hasChromium(),
+);
 
 async function hasChromium(): Promise<boolean> {
   try {

@@ -1,13 +1,9 @@
 import { type AnyLearner, Callback } from "../callbacks/callback.ts";
 import { PRIORITIES } from "../callbacks/priorities.ts";
 import { tf } from "../deps/tfjs.ts";
-import {
-  RUN_EVENTS,
-  type RunActor,
-  type RunEvent,
-  type RunSnapshot,
-} from "../learner/run_actor.ts";
+import { RUN_EVENTS, type RunActor, type RunSnapshot } from "../learner/run_actor.ts";
 import { heapUsed } from "./heap_used.ts";
+import { LiveControl } from "./live_control.ts";
 import { type CurveCursors, jsonNumber, jsonNumbers, LiveCurves, rateOf } from "./live_curves.ts";
 import type { LiveCommand, LiveMemory, LiveMessage, LiveState, RunEnd } from "./live_messages.ts";
 import { parseCommand } from "./parse_command.ts";
@@ -96,7 +92,7 @@ export class LiveFeed extends Callback {
   #seldom = -Infinity;
   #loss: number | null = null;
   #memory: LiveMemory = { tensors: 0, bytes: 0, heap: null };
-  #cancelNextBatch = false;
+  #control: LiveControl | undefined;
   /** How the run ended, for who comes later. */
   #last: LiveState | undefined;
 
@@ -155,8 +151,8 @@ export class LiveFeed extends Callback {
     return this.#follow(learner);
   }
   /** Cancels the batch, if a viewer has asked for that between two batches. */
-  override beforeBatch(learner: AnyLearner): void {
-    this.#beginBatch(learner);
+  override beforeBatch(): void {
+    this.#control?.beginBatch();
   }
   /** Counts. */
   override afterBatch(learner: AnyLearner): void | Promise<void> {
@@ -175,8 +171,8 @@ export class LiveFeed extends Callback {
     return this.#follow(learner);
   }
   /** Cancels the batch, if a viewer has asked for that between two batches. */
-  override beforeValidationBatch(learner: AnyLearner): void {
-    this.#beginBatch(learner);
+  override beforeValidationBatch(): void {
+    this.#control?.beginBatch();
   }
   /** Counts. */
   override afterValidationBatch(learner: AnyLearner): void | Promise<void> {
@@ -192,8 +188,8 @@ export class LiveFeed extends Callback {
     return this.#follow(learner);
   }
   /** Cancels the batch, if a viewer has asked for that between two batches. */
-  override beforeTestBatch(learner: AnyLearner): void {
-    this.#beginBatch(learner);
+  override beforeTestBatch(): void {
+    this.#control?.beginBatch();
   }
   /** Counts. */
   override afterTestBatch(learner: AnyLearner): void | Promise<void> {
@@ -227,7 +223,7 @@ export class LiveFeed extends Callback {
     this.#meter = new RunMeter(learner);
     this.#loss = null;
     this.#last = undefined;
-    this.#cancelNextBatch = false;
+    this.#control = new LiveControl(learner);
     for (const seat of this.#seats) seat.cursors = this.#curves.cursors();
     let paused = false;
     actor.subscribe({
@@ -279,38 +275,14 @@ export class LiveFeed extends Callback {
   }
 
   #obey(command: LiveCommand, seat: Seat): void {
-    const learner = this.#learner;
-    const refuse = (reason: string) => tell(seat, { type: "refused", reason });
-    if (!learner || !this.#underWay) return refuse("No run is under way");
-    if (command.type === "learningRate") {
-      try {
-        learner.learningRate = command.value;
-      } catch (error) {
-        return refuse((error as Error).message);
-      }
-      this.log(`a viewer sets the learning rate to ${command.value}`);
-    } else if (!this.#request(learner, command.type)) {
-      return refuse(`Nothing to ${command.type} now`);
-    } else this.log(`a viewer asks: ${command.type}`);
+    const refusal = this.#underWay ? this.#control!.obey(command) : "No run is under way";
+    if (refusal !== undefined) return tell(seat, { type: "refused", reason: refusal });
+    this.log(
+      command.type === "learningRate"
+        ? `a viewer sets the learning rate to ${command.value}`
+        : `a viewer asks: ${command.type}`,
+    );
     this.#update();
-  }
-
-  #request(learner: AnyLearner, event: RunEvent): boolean {
-    if (event === "pause") return learner.pause();
-    if (event === "resume") return learner.resume();
-    if (event === "step") return learner.step();
-    const phase = event.slice("cancel.".length) as "batch" | "epoch" | "train";
-    if (learner.cancel(phase, "asked by a viewer")) return true;
-    // Between two batches there is none to cancel; whoever has pressed the button means the next.
-    const next = phase === "batch" && !this.#actor!.getSnapshot().hasTag("paused");
-    if (next) this.#cancelNextBatch = true;
-    return next;
-  }
-
-  #beginBatch(learner: AnyLearner): void {
-    if (!this.#cancelNextBatch) return;
-    this.#cancelNextBatch = false;
-    learner.cancel("batch");
   }
 
   #logMetrics(label: string, phase: string, { metrics }: AnyLearner): void {

@@ -1,0 +1,50 @@
+import type { AnyLearner } from "../callbacks/callback.ts";
+import type { RunEvent } from "../learner/run_actor.ts";
+import type { LiveCommand } from "./live_messages.ts";
+
+/** Does to the Learner of a run what viewers ask for. */
+export class LiveControl {
+  readonly #learner: AnyLearner;
+  #cancelNextBatch = false;
+
+  /** Controls one run. */
+  constructor(learner: AnyLearner) {
+    this.#learner = learner;
+  }
+
+  /**
+   * Obeys.
+   *
+   * @returns Why not, where it is refused.
+   */
+  obey(command: LiveCommand): string | undefined {
+    if (command.type !== "learningRate") {
+      return this.#request(command.type) ? undefined : `Nothing to ${command.type} now`;
+    }
+    try {
+      this.#learner.learningRate = command.value;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  /** Cancels the batch that has begun, if somebody has asked for that between two batches. */
+  beginBatch(): void {
+    if (!this.#cancelNextBatch) return;
+    this.#cancelNextBatch = false;
+    this.#learner.cancel("batch");
+  }
+
+  #request(event: RunEvent): boolean {
+    const learner = this.#learner;
+    if (event === "pause") return learner.pause();
+    if (event === "resume") return learner.resume();
+    if (event === "step") return learner.step();
+    const phase = event.slice("cancel.".length) as "batch" | "epoch" | "train";
+    if (learner.cancel(phase, "asked by a viewer")) return true;
+    // Between two batches there is none to cancel; whoever has pressed the button means the next.
+    const next = phase === "batch" && !learner.actor!.getSnapshot().hasTag("paused");
+    if (next) this.#cancelNextBatch = true;
+    return next;
+  }
+}

@@ -13,6 +13,7 @@ import { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "../errors.t
 import { type ChartEvent, type Facts, type Job, learnerMachine } from "./chart.ts";
 import { type HookName, isFinally, isTask, type TaskName, type WorkName } from "./hooks.ts";
 import { isThenable } from "../is_thenable.ts";
+import { type PumpState, releasedSnapshot, restoreThrown, storeThrown } from "./pump_state.ts";
 import { inboxes, queueing, remembering } from "./queueing.ts";
 import { yieldToEventLoop } from "./yield_to_event_loop.ts";
 import { Signals } from "./signals.ts";
@@ -39,24 +40,6 @@ export interface Outcome {
   reason?: string;
   /** What was thrown. */
   error?: unknown;
-}
-
-/** Where a run is, in plain JSON: what the machine remembers, and what is left to do. */
-export interface PumpState {
-  /** The machine's own. */
-  readonly snapshot: unknown;
-  /** Work that is queued. */
-  readonly queue: readonly WorkName[];
-  /** The after hook that is running, if any. */
-  readonly hook?: {
-    readonly name: HookName;
-    /** How many of its listeners, the last ones, were not called yet. */
-    readonly left: number;
-    /** What those threw. */
-    readonly thrown: readonly { readonly cancels?: keyof typeof RANK; readonly message: string }[];
-  };
-  /** What the training was cancelled for. */
-  readonly reason?: string;
 }
 
 /** Options of {@linkcode Pump}. */
@@ -119,7 +102,7 @@ export class Pump<Listener> {
     // Whoever inspects wants to see each microstep, which only the machine itself takes.
     this.actor = createActor(inspect ? queueing(machine) : remembering(machine), {
       inspect,
-      snapshot: from && released(from.snapshot),
+      snapshot: from && releasedSnapshot(from.snapshot),
     });
     inboxes.set(this.actor, {
       queue: this.#queue,
@@ -183,10 +166,7 @@ export class Pump<Listener> {
         hook: {
           name: hook.hook,
           left: this.#performer.listeners(hook.hook).length - hook.called,
-          thrown: hook.thrown.map((error) => ({
-            ...error instanceof Cancellation && { cancels: error.cancels },
-            message: error instanceof Error ? error.message : String(error),
-          })),
+          thrown: hook.thrown.map(storeThrown),
         },
       },
     };
@@ -285,18 +265,12 @@ export class Pump<Listener> {
   #finishRestored(): void | Promise<void> {
     const { hook } = this.#from ?? {};
     if (!hook) return;
-    const thrown = hook.thrown.map(({ cancels, message }) => {
-      if (cancels === "batch") return new CancelBatch(message);
-      if (cancels === "epoch") return new CancelEpoch(message);
-      return cancels ? new CancelTrain(message) : new Error(message);
-    });
-    const { name } = hook;
-    const listeners = this.#performer.listeners(name);
+    const listeners = this.#performer.listeners(hook.name);
     const called = Math.max(0, listeners.length - hook.left);
-    const run = { hook: name, always: true, began: this.#cancels, thrown, called };
+    const thrown = hook.thrown.map(restoreThrown);
+    const run = { hook: hook.name, always: true, began: this.#cancels, thrown, called };
     this.#hook = run;
-    const left = listeners.slice(called);
-    return this.#finishHook(Promise.resolve(), left, run);
+    return this.#finishHook(Promise.resolve(), listeners.slice(called), run);
   }
 
   async #finishHook(waiting: Promise<void>, rest: Listener[], run: HookRun): Promise<void> {
@@ -391,10 +365,4 @@ export class Pump<Listener> {
     stopped.unsubscribe();
     clearInterval(alive);
   }
-}
-
-/** Whoever goes on does not want to wait, also where the run was paused. */
-function released(snapshot: unknown): never {
-  const { context, ...rest } = snapshot as { context: object };
-  return { ...rest, context: { ...context, hold: false } } as never;
 }

@@ -1,5 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
+import type { Peers } from "../data/peers.ts";
 import { assertSameShape } from "../losses/same_shape.ts";
+import { gather } from "./gather.ts";
 import type { StatefulMetric } from "./stateful_metric.ts";
 
 /**
@@ -26,6 +28,7 @@ export function rSquared(): StatefulMetric {
 }
 
 class RSquared implements StatefulMetric {
+  readonly addsPeers = true;
   #examples = 0;
   /** About the mean of the labels, `[outputs]`: sums of squares around it keep their digits. */
   #pivot: tf.Tensor | undefined;
@@ -71,14 +74,54 @@ class RSquared implements StatefulMetric {
     this.#sums = sums;
   }
 
-  async compute(): Promise<number> {
-    if (!this.#sums) return NaN;
-    const [errors, sums, squares] = await this.#sums.array();
-    const outputs = errors.map((error, output) => {
-      const variance = squares[output] - sums[output] ** 2 / this.#examples;
-      if (variance > 0) return 1 - error / variance;
-      return error === 0 ? 1 : 0;
-    });
-    return outputs.reduce((a, b) => a + b) / outputs.length;
+  async compute(peers?: Peers): Promise<number> {
+    const own = await this.#parts();
+    const outputs = Math.max(...gather([own.length], peers));
+    if (outputs === 0) return NaN;
+    const all = gather(own.flat(), peers);
+    let sum = 0;
+    for (let output = 0; output < outputs; output++) {
+      const parts: Part[] = [];
+      for (let at = output * WIDTH; at < all.length; at += outputs * WIDTH) {
+        parts.push([...all.subarray(at, at + WIDTH)] as Part);
+      }
+      sum += explained(parts);
+    }
+    return sum / outputs;
   }
+
+  /** What was gathered here, for each output. */
+  async #parts(): Promise<Part[]> {
+    if (!this.#sums) return [];
+    const pivots = await this.#pivot!.data();
+    const [errors, sums, squares] = await this.#sums.array();
+    return errors.map((error, output) => [
+      this.#examples,
+      pivots[output],
+      error,
+      sums[output],
+      squares[output],
+    ]);
+  }
+}
+
+/** Of some examples: how many, a pivot, and the sums of squared errors and around the pivot. */
+type Part = [examples: number, pivot: number, error: number, sum: number, squares: number];
+
+const WIDTH = 5;
+
+/** The share of the variance that is explained, out of parts with pivots of their own. */
+function explained(parts: Part[]): number {
+  let examples = 0, total = 0, error = 0, variance = 0;
+  for (const [n, pivot, squaredError, sum] of parts) {
+    examples += n;
+    total += n * pivot + sum;
+    error += squaredError;
+  }
+  for (const [n, pivot, , sum, squares] of parts) {
+    const shift = total / examples - pivot;
+    variance += squares - 2 * shift * sum + n * shift ** 2;
+  }
+  if (variance > 0) return 1 - error / variance;
+  return error === 0 ? 1 : 0;
 }

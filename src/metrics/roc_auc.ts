@@ -1,5 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
+import type { Peers } from "../data/peers.ts";
 import { actualClasses, isBinary } from "./classes.ts";
+import { gather } from "./gather.ts";
 import type { StatefulMetric } from "./stateful_metric.ts";
 
 /** How many batches are joined at once, so that a long pass does not hold a tensor for each. */
@@ -41,6 +43,7 @@ export function rocAuc(options: RocAucOptions = {}): StatefulMetric {
 }
 
 class RocAuc implements StatefulMetric {
+  readonly addsPeers = true;
   readonly #probabilities: boolean;
   #scores: tf.Tensor2D[] = [];
   #labels: tf.Tensor1D[] = [];
@@ -75,12 +78,12 @@ class RocAuc implements StatefulMetric {
     this.#labels = labels;
   }
 
-  async compute(): Promise<number> {
-    if (this.#scores.length === 0) return NaN;
-    this.#fold();
-    const labels = await this.#labels[0].data();
-    const scores = await this.#scores[0].data();
-    const columns = this.#scores[0].shape[1];
+  async compute(peers?: Peers): Promise<number> {
+    if (this.#scores.length > 0) this.#fold();
+    const labels = gather(await this.#labels[0]?.data() ?? [], peers);
+    const scores = gather(await this.#scores[0]?.data() ?? [], peers);
+    if (labels.length === 0) return NaN;
+    const columns = scores.length / labels.length;
     let total = 0;
     for (let column = 0; column < columns; column++) {
       const positive = columns === 1 ? 1 : column;

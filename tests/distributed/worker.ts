@@ -25,9 +25,12 @@ import {
   LivePage,
   Metrics,
   ProgressBar,
+  rocAuc,
+  rSquared,
   schedules,
   selectBackend,
   sgd,
+  type StatefulMetric,
   StopOnNaN,
   TensorDataset,
   tf,
@@ -127,12 +130,25 @@ const OPTIMIZERS = {
   stockAdam: () => tf.train.adam(0.005),
 };
 
+/** A metric of numbers, of classes as ones and zeros. */
+function ofClasses(metric: StatefulMetric): StatefulMetric {
+  return {
+    addsPeers: metric.addsPeers,
+    reset: () => metric.reset(),
+    update: (predictions, labels) =>
+      tf.tidy(() => metric.update(predictions, tf.oneHot(labels, CLASSES).toFloat())),
+    compute: (peers) => metric.compute(peers),
+    state: () => metric.state!(),
+    restore: (state) => metric.restore!(state),
+  };
+}
+
 const EXTRAS: Record<NonNullable<Order["with"]>[number], () => CallbackLike> = {
   clip: () => new GradientClip({ norm: 0.1 }),
   accumulate: () => new GradientAccumulation(3),
   average: () => new WeightAverage({ decay: 0.9 }),
   schedule: () => new LearningRateSchedule(schedules.cosine(0.05)),
-  metrics: () => new Metrics({ accuracy, f1: f1() }),
+  metrics: () => new Metrics({ accuracy, f1: f1(), auc: rocAuc(), r2: ofClasses(rSquared()) }),
   bar: () => new ProgressBar(),
   log: () => new CsvLogger(`${folder}/log${rank}.csv`),
   page: () => new LivePage(),

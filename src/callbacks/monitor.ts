@@ -132,7 +132,7 @@ export class Monitor {
 }
 
 /** The names of all metrics of training and validation that will be measured in this training. */
-export function metricNamesOf({ callbacks, dataloaders, metrics }: AnyLearner): string[] {
+function metricNamesOf({ callbacks, dataloaders, metrics }: AnyLearner): string[] {
   const losses = ["train.loss", "validation.loss"];
   const announced = callbacks.flatMap(({ metricNames }) => metricNames ?? []);
   const names = new Set([...losses, ...announced, ...Object.keys(metrics)]);

@@ -120,7 +120,7 @@ export type TaskName =
  * The Learner's own work. Like an after hook, a task marked `finally` runs also after a cancel or
  * an error: what was opened is closed, what was loaded is released.
  */
-export const TASKS = {
+const TASKS = {
   openTrain: {},
   openValidation: {},
   openTest: {},

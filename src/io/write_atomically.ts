@@ -42,7 +42,7 @@ export function splitPath(path: string): { folder: string; base: string } {
 }
 
 /** Flushes the names in a folder to the disk, where the system can. */
-export async function flushFolder(folder: string): Promise<void> {
+async function flushFolder(folder: string): Promise<void> {
   if (Deno.build.os === "windows") return;
   const handle = await Deno.open(folder, { read: true });
   try {

@@ -61,7 +61,7 @@ export function forward(
 }
 
 /** The gradient of the input, `[batch, …input, channels]`. */
-export function inputGradient(
+function inputGradient(
   heap: Heap,
   c: Convolution,
   shape: number[],
@@ -81,7 +81,7 @@ export function inputGradient(
 }
 
 /** The gradient of the filter, `[…filter, channels, outChannels]`. */
-export function filterGradient(
+function filterGradient(
   heap: Heap,
   c: Convolution,
   shape: number[],

@@ -125,7 +125,7 @@ export function short(value: unknown, digits: number = 4): string {
 }
 
 /** After how many epochs a trial last reported; 0 if it never did. */
-export function lastEpoch({ reports }: Pick<TrialResult, "reports">): number {
+function lastEpoch({ reports }: Pick<TrialResult, "reports">): number {
   return reports.at(-1)?.[0] ?? 0;
 }
 

@@ -13,6 +13,7 @@ import {
   type LearnerOptions,
   meanSquaredError,
   sgd,
+  TensorDataset,
   tf,
   type TrainOptions,
 } from "../mod.ts";
@@ -39,15 +40,18 @@ const batchOf = (batch: () => unknown): Partial<LearnerOptions> => ({
   },
 });
 const counts = [0, -1, 1.5, NaN, Infinity, "2" as unknown as number];
+const shown = (value: unknown) => typeof value === "string" ? `"${value}"` : String(value);
 const rates = [NaN, -0.1, Infinity, -Infinity];
 
 const badRuns: BadRun[] = [
   ...counts.flatMap((value) =>
     (["epochs", "validationEpochs"] as const).map((name): BadRun => ({
-      name: `${name} of ${JSON.stringify(value)} (${value})`,
+      name: `${name} of ${shown(value)}`,
       options: { [name]: value },
       error: RangeError,
-      message: [`Cannot train as ${name} must be an integer >= 1: current value is ${value}`],
+      message: [
+        `Cannot train as ${name} must be an integer >= 1: current value is ${shown(value)}`,
+      ],
     }))
   ),
   ...rates.map((learningRate): BadRun => ({
@@ -60,6 +64,24 @@ const badRuns: BadRun[] = [
       `current value is ${learningRate}`,
     ],
   })),
+  {
+    name: "a misspelt option",
+    options: { epoch: 3 } as TrainOptions,
+    error: TypeError,
+    message: ["Cannot train as each option must be one of from, epochs, ", 'there is no "epoch"'],
+  },
+  {
+    name: "a number in the place of options",
+    options: 3 as TrainOptions,
+    error: TypeError,
+    message: ["Cannot train as its options must be an object: current value is 3"],
+  },
+  {
+    name: "a signal that is none",
+    options: { signal: new AbortController() as unknown as AbortSignal },
+    error: TypeError,
+    message: ["signal must be an AbortSignal: current value is an instance of AbortController"],
+  },
   {
     name: "no loader at all",
     learner: () => ({ dataloaders: undefined }),
@@ -277,7 +299,7 @@ testTensors("Learner.learningRate refuses what is not a rate and stays as it was
   using model = new Line();
   const learner = learnerOf(model, { optimizer: sgd(0.25) });
   for (const rate of [...rates, "0.1" as unknown as number]) {
-    assertThrows(() => learner.learningRate = rate, RangeError, `current value is ${rate}`);
+    assertThrows(() => learner.learningRate = rate, RangeError, `current value is ${shown(rate)}`);
   }
   assertEquals(learner.learningRate, 0.25);
 });
@@ -288,11 +310,25 @@ testTensors("new Learner() refuses parts of the wrong kind", () => {
   const bad: [Record<string, unknown>, string][] = [
     [{ model: undefined }, "model must be a tf.LayersModel or { apply, trainableVariables }"],
     [{ model: { apply() {} } }, "current value is an object with the keys apply"],
-    [{ optimizer: "adam" }, "optimizer must be a tf.Optimizer: current value is adam"],
-    [{ lossFunction: "mse" }, "lossFunction must be a function: current value is mse"],
+    [{ optimizer: "adam" }, 'optimizer must be a tf.Optimizer: current value is "adam"'],
+    [{ optimizer: sgd }, "optimizer must be a tf.Optimizer: current value is the function sgd"],
+    [{ callbacks: [Misspelt] }, "an object with hooks: current value is the class Misspelt"],
+    [{ metrics: [] }, 'callbacks, seed: there is no "metrics"'],
+    [
+      {
+        dataloaders: {
+          train: new TensorDataset({
+            data: { values: new Float32Array(0), shape: [0] },
+            labels: [],
+          }) as never,
+        },
+      },
+      "or a DataLoader around a dataset: current value is an instance of TensorDataset",
+    ],
+    [{ lossFunction: "mse" }, 'lossFunction must be a function: current value is "mse"'],
     [
       { dataloaders: { valid: [] } },
-      "keys train, validation and test only: current value is valid",
+      'keys train, validation and test only: current value is "valid"',
     ],
     [{ dataloaders: { train: 5 } }, "dataloaders.train must be an iterable of batches"],
     [{ callbacks: { afterBatch() {} } }, "callbacks must be an array"],

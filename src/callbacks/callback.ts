@@ -4,6 +4,7 @@
  * @module
  */
 import { closest, distance } from "../deps/levenshtein.ts";
+import { describeValue } from "../describe_value.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import type { Learner } from "../learner/learner.ts";
@@ -176,7 +177,9 @@ const MISSPELT = 2;
 export function checkCallback(callback: CallbackLike): void {
   if (typeof callback !== "object" || callback === null) {
     throw new TypeError(
-      `Cannot add a callback as it must be an object with hooks: current value is ${callback}`,
+      `Cannot add a callback as it must be an object with hooks: current value is ${
+        describeValue(callback)
+      }`,
     );
   }
   const known = new Set<string>(HOOK_NAMES);

@@ -203,8 +203,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * @throws whatever a callback, the model, the loss, the optimizer or a loader threw.
    */
   async train(options: TrainOptions = {}): Promise<TrainResult> {
+    this.#check("train", options);
     const { epochs = 1, validationEpochs = 1, learningRate, from } = options;
-    this.#check("train", { epochs, validationEpochs, learningRate });
     if (this.#unprepared) await this.#prepare();
     if (from !== undefined) return await this.#resume(from, options);
     const asked = this.callbacks.filter((callback) => callback.resumeFrom);
@@ -257,14 +257,14 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
 
   /** Validates, and nothing else. */
   async validate(options: RunOptions = {}): Promise<TrainResult> {
-    this.#check("validate");
+    this.#check("validate", options);
     if (this.#unprepared) await this.#prepare();
     return this.#result(await this.#go("validate", options));
   }
 
   /** Tests, and nothing else. */
   async test(options: RunOptions = {}): Promise<TrainResult> {
-    this.#check("test");
+    this.#check("test", options);
     if (this.#unprepared) await this.#prepare();
     return this.#result(await this.#go("test", options));
   }
@@ -280,7 +280,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     input: tf.Tensor | Loader<Data, Labels>,
     options: RunOptions = {},
   ): Promise<Predictions> {
-    this.#check("predict");
+    this.#check("predict", options);
     const outputs: unknown[] = [];
     try {
       const { reason = "no reason given" } = await this.#go("predict", options, {
@@ -453,7 +453,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     return this.#run.pump.request(event, reason);
   }
 
-  #check(job: Job, options?: Pick<TrainOptions, "epochs" | "validationEpochs" | "learningRate">) {
+  #check(job: Job, options: TrainOptions) {
     if (this.#running) {
       throw new Error(
         `Cannot ${job} as no other run of this Learner must be under way: current phase is ` +

@@ -1,5 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Batch } from "../data/batch.ts";
+import { describeValue } from "../describe_value.ts";
 import { mapTensors, tensorsIn } from "./nested.ts";
 
 /** A batch in any of the shapes that a loader may yield. */
@@ -32,7 +33,7 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
   if (!parts) {
     throw new TypeError(
       `Cannot use batch ${origin.index} of the ${origin.loader} loader as it must be ` +
-        `[data, labels], { data, labels } or { xs, ys }: current value is ${describe(value)}`,
+        `[data, labels], { data, labels } or { xs, ys }: current value is ${describeValue(value)}`,
     );
   }
   for (const tensor of tensorsIn(parts)) {
@@ -49,7 +50,7 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
   if (size === undefined) {
     throw new TypeError(
       `Cannot use batch ${origin.index} of the ${origin.loader} loader as its data must be ` +
-        `tensors whose first axis counts examples: current value is ${describe(data)}`,
+        `tensors whose first axis counts examples: current value is ${describeValue(data)}`,
     );
   }
   if (labelled !== undefined && labelled !== size) {
@@ -80,11 +81,4 @@ function split(value: unknown, { loader }: BatchOrigin): [unknown, unknown] | un
 function lengthOf(nested: unknown): number | undefined {
   if (nested instanceof tf.Tensor) return nested.shape[0];
   return tensorsIn(nested)[0]?.shape[0];
-}
-
-function describe(value: unknown): string {
-  if (value instanceof tf.Tensor) return `a tensor of shape [${value.shape}]`;
-  if (Array.isArray(value)) return `an array of length ${value.length}`;
-  if (typeof value !== "object" || value === null) return String(value);
-  return `an object with the keys ${Object.keys(value).join(", ") || "(none)"}`;
 }

@@ -295,6 +295,15 @@ testTensors("Learner.train() refuses a loader that yields the same tensors twice
   assertStringIncludes(thrown.message, "yield new tensors or clones");
 });
 
+testTensors("Learner.train() refuses an array of batches that are disposed", async () => {
+  using model = new Line();
+  const [batch] = batches(1);
+  batch[0].dispose();
+  const learner = learnerOf(model, { dataloaders: { train: [batch] } });
+  await assertRejects(() => learner.train(), TypeError, "batch 0 of the train loader");
+  batch[1].dispose();
+});
+
 testTensors("Learner.learningRate refuses what is not a rate and stays as it was", () => {
   using model = new Line();
   const learner = learnerOf(model, { optimizer: sgd(0.25) });

@@ -135,7 +135,7 @@ export function eventOf(name: string): { type: RunEvent } {
 
 /** What there is to predict, as a loader. */
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
-export function loaderOf(input: tf.Tensor | Loader<any, any>): Loader {
+export function loaderOf(input: tf.Tensor | Loader<any, any, any>): Loader {
   if (input instanceof tf.Tensor) return [input] as never;
   must(isLoader(input), "input", "be a tensor or a loader", input, "predict");
   return input;

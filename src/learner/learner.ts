@@ -10,6 +10,7 @@ import type { Outcome } from "../chart/pump.ts";
 import type { Dataloaders, LearnerOptions, RunOptions, TrainOptions } from "./options.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import type { TrainResult } from "./train_result.ts";
+import type { Unlabelled } from "./to_batch.ts";
 import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
 import type { Model } from "./model.ts";
 import { type ModelSummary, summarize } from "./summary.ts";
@@ -272,12 +273,13 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   /**
    * Predicts, with the model in inference mode.
    *
-   * @param input One batch of data, which stays yours; or a loader, whose batches may lack labels.
+   * @param input One batch of data, which stays yours; or a loader, whose batches may lack labels or
+   *   be tensors.
    * @returns The predictions of all batches, joined along the first axis; they are yours.
    * @throws {DOMException} An `AbortError`, if it is cancelled: some predictions would be missing.
    */
   async predict(
-    input: tf.Tensor | Loader<Data, Labels>,
+    input: tf.Tensor | Loader<Data, Labels, Unlabelled<Data>>,
     options: RunOptions = {},
   ): Promise<Predictions> {
     this.#check("predict", options);

@@ -364,6 +364,13 @@ testTensors("new Learner() refuses a misspelt hook and suggests one", () => {
     // @ts-expect-error -- a misspelt hook in a literal is an error at compile time too
     [{ beforeEpochs() {} }, 'did you mean "beforeEpoch"?'],
     [{ ["onCancelBatches" as "onCancelBatch"]() {} }, 'did you mean "onCancelBatch"?'],
+    [{ ["onEpochEnd" as "afterEpoch"]() {} }, 'did you mean "afterEpoch"?'],
+    [{ ["onTrainBatchBegin" as "beforeBatch"]() {} }, 'did you mean "beforeBatch"?'],
+    [{ ["on_validation_batch_end" as "afterBatch"]() {} }, '"afterValidationBatch"?'],
+    [{ ["on_before_optimizer_step" as "beforeStep"]() {} }, 'did you mean "beforeStep"?'],
+    [{ ["on_fit_start" as "beforeTrain"]() {} }, 'did you mean "beforeTrain"?'],
+    [{ ["after_pred" as "afterPredict"]() {} }, 'did you mean "afterPredict"?'],
+    [{ ["after_cancel_fit" as "onCancelTrain"]() {} }, 'did you mean "onCancelTrain"?'],
     [{ ["befroeBatch" as "beforeBatch"]() {} }, 'did you mean "beforeBatch"?'],
     [{ ["aftrStep" as "afterStep"]() {} }, 'did you mean "afterStep"?'],
     [{ ["onEror" as "onError"]: () => {} }, 'did you mean "onError"?'],

@@ -161,7 +161,11 @@ Deno.test("Metrics tells of a metric that was not made before it is measured", a
     model: { apply: (x: tf.Tensor) => x, trainableVariables: [] },
     optimizer: sgd(),
     lossFunction: meanSquaredError,
-    dataloaders: { test: () => [[tf.zeros([1, 2]), tf.zeros([1, 2])]] },
+    dataloaders: {
+      *test() {
+        yield [tf.zeros([1, 2]), tf.zeros([1, 2])];
+      },
+    },
     callbacks: [new Metrics({ f1: f1 as unknown as Metric })],
   });
   const before = tf.memory().numTensors;

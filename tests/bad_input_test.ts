@@ -8,14 +8,24 @@ import {
 import {
   Callback,
   type CallbackLike,
+  Checkpoint,
   DataLoader,
+  EarlyStopping,
+  exportModel,
   Learner,
   type LearnerOptions,
   meanSquaredError,
+  Metrics,
+  MixUp,
+  ReduceOnPlateau,
+  schedules,
+  selectBackend,
   sgd,
   TensorDataset,
   tf,
   type TrainOptions,
+  TransformBatch,
+  WeightAverage,
 } from "../mod.ts";
 import { batches, learnerOf, Line, loaders, testTensors, weight } from "./learner/line.ts";
 
@@ -347,6 +357,47 @@ testTensors("new Learner() refuses parts of the wrong kind", () => {
   ];
   for (const [part, message] of bad) {
     assertThrows(() => new Learner({ ...good, ...part } as LearnerOptions), TypeError, message);
+  }
+});
+
+testTensors("what is given to callbacks and functions by mistake is refused at once", async () => {
+  using model = new Line();
+  const unknown: [() => unknown, string][] = [
+    [() => new EarlyStopping(3 as never), "its options must be an object: current value is 3"],
+    [() => new EarlyStopping({ patiance: 3 } as never), 'there is no "patiance"'],
+    [() => new ReduceOnPlateau({ cool: 3 } as never), 'there is no "cool"'],
+    [
+      () => new WeightAverage(0.99 as never),
+      "its options must be an object: current value is 0.99",
+    ],
+    [() => new Checkpoint("runs", { every: 10 as never }), "current value is 10"],
+    [() => new Checkpoint("runs", { every: { batch: 10 } as never }), 'there is no "batch"'],
+    [() => new Checkpoint(undefined as never), "path must be a string or a file: URL"],
+    [() => new Metrics({ loss: () => tf.scalar(0) }), "must have a name of its own"],
+  ];
+  for (const [make, message] of unknown) assertThrows(make, TypeError, message);
+  const numbers: [() => unknown, string][] = [
+    [() => new MixUp({ alpha: "0.2" as never }), 'finite and > 0: current value is "0.2"'],
+    [() => schedules.cosine("0.1" as never), 'finite and >= 0: current value is "0.1"'],
+  ];
+  for (const [make, message] of numbers) assertThrows(make, RangeError, message);
+  const promised: [() => Promise<unknown>, string][] = [
+    [() => selectBackend("wasm" as never), 'must be an object: current value is "wasm"'],
+    [() => exportModel(model as never, "runs"), "current value is an instance of Line"],
+  ];
+  for (const [make, message] of promised) await assertRejects(make, TypeError, message);
+});
+
+testTensors("TransformBatch refuses what is no batch", async () => {
+  using model = new Line();
+  for (const result of [undefined, 3, tf.scalar(3), { x: 1 }]) {
+    const callbacks = [new TransformBatch(() => result as never)];
+    await assertRejects(
+      () => learnerOf(model, { callbacks }).train(),
+      TypeError,
+      "transform must return { data }, { labels } or both",
+    );
+    tf.dispose(result as tf.Tensor);
   }
 });
 

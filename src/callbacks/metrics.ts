@@ -46,7 +46,7 @@ export class Metrics extends Callback {
    *
    * @param metrics What to measure, by name.
    * @param options Where.
-   * @throws {TypeError} If a metric is neither a function nor has `reset`, `update` and `compute`.
+   * @throws {TypeError} If one is called `loss`, or is neither a function nor has `reset`, `update` and `compute`.
    */
   constructor(metrics: Record<string, Metric | StatefulMetric>, options: MetricsOptions = {}) {
     super();
@@ -163,6 +163,11 @@ export class Metrics extends Callback {
 }
 
 function checked(name: string, metric: Metric | StatefulMetric): StatefulMetric | MeanMetric {
+  if (name === "loss") {
+    throw new TypeError(
+      'Cannot measure loss as a metric must have a name of its own: "loss" is what is minimised',
+    );
+  }
   if (isStateful(metric)) return metric;
   if (typeof metric === "function") return new MeanMetric(name, metric);
   throw new TypeError(

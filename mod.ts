@@ -18,7 +18,7 @@ export type { LayerSummary, ModelSummary } from "./src/learner/summary.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
 export type { Failure } from "./src/learner/run.ts";
 export type { Model } from "./src/learner/model.ts";
-export type { BatchLike } from "./src/learner/to_batch.ts";
+export type { BatchLike, Unlabelled } from "./src/learner/to_batch.ts";
 export type {
   BatchSource,
   IterateOptions,

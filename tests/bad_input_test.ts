@@ -8,13 +8,24 @@ import {
 import {
   Callback,
   type CallbackLike,
+  Checkpoint,
   DataLoader,
+  EarlyStopping,
+  exportModel,
   Learner,
   type LearnerOptions,
   meanSquaredError,
+  Metrics,
+  MixUp,
+  ReduceOnPlateau,
+  schedules,
+  selectBackend,
   sgd,
+  TensorDataset,
   tf,
   type TrainOptions,
+  TransformBatch,
+  WeightAverage,
 } from "../mod.ts";
 import { batches, learnerOf, Line, loaders, testTensors, weight } from "./learner/line.ts";
 
@@ -39,15 +50,18 @@ const batchOf = (batch: () => unknown): Partial<LearnerOptions> => ({
   },
 });
 const counts = [0, -1, 1.5, NaN, Infinity, "2" as unknown as number];
+const shown = (value: unknown) => typeof value === "string" ? `"${value}"` : String(value);
 const rates = [NaN, -0.1, Infinity, -Infinity];
 
 const badRuns: BadRun[] = [
   ...counts.flatMap((value) =>
     (["epochs", "validationEpochs"] as const).map((name): BadRun => ({
-      name: `${name} of ${JSON.stringify(value)} (${value})`,
+      name: `${name} of ${shown(value)}`,
       options: { [name]: value },
       error: RangeError,
-      message: [`Cannot train as ${name} must be an integer >= 1: current value is ${value}`],
+      message: [
+        `Cannot train as ${name} must be an integer >= 1: current value is ${shown(value)}`,
+      ],
     }))
   ),
   ...rates.map((learningRate): BadRun => ({
@@ -60,6 +74,24 @@ const badRuns: BadRun[] = [
       `current value is ${learningRate}`,
     ],
   })),
+  {
+    name: "a misspelt option",
+    options: { epoch: 3 } as TrainOptions,
+    error: TypeError,
+    message: ["Cannot train as each option must be one of from, epochs, ", 'there is no "epoch"'],
+  },
+  {
+    name: "a number in the place of options",
+    options: 3 as TrainOptions,
+    error: TypeError,
+    message: ["Cannot train as its options must be an object: current value is 3"],
+  },
+  {
+    name: "a signal that is none",
+    options: { signal: new AbortController() as unknown as AbortSignal },
+    error: TypeError,
+    message: ["signal must be an AbortSignal: current value is an instance of AbortController"],
+  },
   {
     name: "no loader at all",
     learner: () => ({ dataloaders: undefined }),
@@ -273,11 +305,20 @@ testTensors("Learner.train() refuses a loader that yields the same tensors twice
   assertStringIncludes(thrown.message, "yield new tensors or clones");
 });
 
+testTensors("Learner.train() refuses an array of batches that are disposed", async () => {
+  using model = new Line();
+  const [batch] = batches(1);
+  batch[0].dispose();
+  const learner = learnerOf(model, { dataloaders: { train: [batch] } });
+  await assertRejects(() => learner.train(), TypeError, "batch 0 of the train loader");
+  batch[1].dispose();
+});
+
 testTensors("Learner.learningRate refuses what is not a rate and stays as it was", () => {
   using model = new Line();
   const learner = learnerOf(model, { optimizer: sgd(0.25) });
   for (const rate of [...rates, "0.1" as unknown as number]) {
-    assertThrows(() => learner.learningRate = rate, RangeError, `current value is ${rate}`);
+    assertThrows(() => learner.learningRate = rate, RangeError, `current value is ${shown(rate)}`);
   }
   assertEquals(learner.learningRate, 0.25);
 });
@@ -288,11 +329,25 @@ testTensors("new Learner() refuses parts of the wrong kind", () => {
   const bad: [Record<string, unknown>, string][] = [
     [{ model: undefined }, "model must be a tf.LayersModel or { apply, trainableVariables }"],
     [{ model: { apply() {} } }, "current value is an object with the keys apply"],
-    [{ optimizer: "adam" }, "optimizer must be a tf.Optimizer: current value is adam"],
-    [{ lossFunction: "mse" }, "lossFunction must be a function: current value is mse"],
+    [{ optimizer: "adam" }, 'optimizer must be a tf.Optimizer: current value is "adam"'],
+    [{ optimizer: sgd }, "optimizer must be a tf.Optimizer: current value is the function sgd"],
+    [{ callbacks: [Misspelt] }, "an object with hooks: current value is the class Misspelt"],
+    [{ metrics: [] }, 'callbacks, seed: there is no "metrics"'],
+    [
+      {
+        dataloaders: {
+          train: new TensorDataset({
+            data: { values: new Float32Array(0), shape: [0] },
+            labels: [],
+          }) as never,
+        },
+      },
+      "or a DataLoader around a dataset: current value is an instance of TensorDataset",
+    ],
+    [{ lossFunction: "mse" }, 'lossFunction must be a function: current value is "mse"'],
     [
       { dataloaders: { valid: [] } },
-      "keys train, validation and test only: current value is valid",
+      'keys train, validation and test only: current value is "valid"',
     ],
     [{ dataloaders: { train: 5 } }, "dataloaders.train must be an iterable of batches"],
     [{ callbacks: { afterBatch() {} } }, "callbacks must be an array"],
@@ -302,6 +357,47 @@ testTensors("new Learner() refuses parts of the wrong kind", () => {
   ];
   for (const [part, message] of bad) {
     assertThrows(() => new Learner({ ...good, ...part } as LearnerOptions), TypeError, message);
+  }
+});
+
+testTensors("what is given to callbacks and functions by mistake is refused at once", async () => {
+  using model = new Line();
+  const unknown: [() => unknown, string][] = [
+    [() => new EarlyStopping(3 as never), "its options must be an object: current value is 3"],
+    [() => new EarlyStopping({ patiance: 3 } as never), 'there is no "patiance"'],
+    [() => new ReduceOnPlateau({ cool: 3 } as never), 'there is no "cool"'],
+    [
+      () => new WeightAverage(0.99 as never),
+      "its options must be an object: current value is 0.99",
+    ],
+    [() => new Checkpoint("runs", { every: 10 as never }), "current value is 10"],
+    [() => new Checkpoint("runs", { every: { batch: 10 } as never }), 'there is no "batch"'],
+    [() => new Checkpoint(undefined as never), "path must be a string or a file: URL"],
+    [() => new Metrics({ loss: () => tf.scalar(0) }), "must have a name of its own"],
+  ];
+  for (const [make, message] of unknown) assertThrows(make, TypeError, message);
+  const numbers: [() => unknown, string][] = [
+    [() => new MixUp({ alpha: "0.2" as never }), 'finite and > 0: current value is "0.2"'],
+    [() => schedules.cosine("0.1" as never), 'finite and >= 0: current value is "0.1"'],
+  ];
+  for (const [make, message] of numbers) assertThrows(make, RangeError, message);
+  const promised: [() => Promise<unknown>, string][] = [
+    [() => selectBackend("wasm" as never), 'must be an object: current value is "wasm"'],
+    [() => exportModel(model as never, "runs"), "current value is an instance of Line"],
+  ];
+  for (const [make, message] of promised) await assertRejects(make, TypeError, message);
+});
+
+testTensors("TransformBatch refuses what is no batch", async () => {
+  using model = new Line();
+  for (const result of [undefined, 3, tf.scalar(3), { x: 1 }]) {
+    const callbacks = [new TransformBatch(() => result as never)];
+    await assertRejects(
+      () => learnerOf(model, { callbacks }).train(),
+      TypeError,
+      "transform must return { data }, { labels } or both",
+    );
+    tf.dispose(result as tf.Tensor);
   }
 });
 
@@ -319,6 +415,13 @@ testTensors("new Learner() refuses a misspelt hook and suggests one", () => {
     // @ts-expect-error -- a misspelt hook in a literal is an error at compile time too
     [{ beforeEpochs() {} }, 'did you mean "beforeEpoch"?'],
     [{ ["onCancelBatches" as "onCancelBatch"]() {} }, 'did you mean "onCancelBatch"?'],
+    [{ ["onEpochEnd" as "afterEpoch"]() {} }, 'did you mean "afterEpoch"?'],
+    [{ ["onTrainBatchBegin" as "beforeBatch"]() {} }, 'did you mean "beforeBatch"?'],
+    [{ ["on_validation_batch_end" as "afterBatch"]() {} }, '"afterValidationBatch"?'],
+    [{ ["on_before_optimizer_step" as "beforeStep"]() {} }, 'did you mean "beforeStep"?'],
+    [{ ["on_fit_start" as "beforeTrain"]() {} }, 'did you mean "beforeTrain"?'],
+    [{ ["after_pred" as "afterPredict"]() {} }, 'did you mean "afterPredict"?'],
+    [{ ["after_cancel_fit" as "onCancelTrain"]() {} }, 'did you mean "onCancelTrain"?'],
     [{ ["befroeBatch" as "beforeBatch"]() {} }, 'did you mean "beforeBatch"?'],
     [{ ["aftrStep" as "afterStep"]() {} }, 'did you mean "afterStep"?'],
     [{ ["onEror" as "onError"]: () => {} }, 'did you mean "onError"?'],

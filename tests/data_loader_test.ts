@@ -435,7 +435,9 @@ Deno.test("DataLoader refuses sizes, seeds and starts that are out of range", ()
     assertThrows(
       () => new DataLoader({ dataset, batchSize }),
       RangeError,
-      `Cannot load data as batchSize must be an integer >= 1: current value is ${batchSize}`,
+      `Cannot load data as batchSize must be an integer >= 1: current value is ${
+        typeof batchSize === "string" ? `"${batchSize}"` : batchSize
+      }`,
     );
   }
   for (const prefetch of [-1, 0.5, NaN]) {
@@ -456,6 +458,7 @@ Deno.test("DataLoader refuses what is no dataset", () => {
     assertThrows(() => new DataLoader(options as never), TypeError, message);
   refuse({ dataset: [1, 2] }, "must come with a function `collate`");
   refuse({ dataset: indices(2), collate: () => 0 }, "must come with an array of examples");
+  refuse({ dataset: indices(2), shufle: true }, 'there is no "shufle"');
   refuse({ dataset: null }, "of type null");
   refuse({ dataset: { length: 3 } }, "with length 3 and batch of type undefined");
   refuse({ dataset: { length: -1, batch() {} } }, "with length -1");

@@ -199,7 +199,7 @@ Deno.test(
       [{ values: new BigInt64Array(2), shape: [2] }, TypeError, "of type BigInt64Array"],
       [[1, 2], TypeError, "data[0] must be a tensor, { values, shape }"],
       [null, TypeError, "current value is null"],
-      [new Map(), TypeError, "current value is of type Map"],
+      [new Map(), TypeError, "current value is an instance of Map"],
     ];
     for (const [data, type, message] of refusals) {
       assertThrows(() => new TensorDataset({ data, labels: good }), type, message);

@@ -77,6 +77,46 @@ Deno.test("ProgressBar draws a bar with loss, speed and time left, and removes i
   weight.dispose();
 });
 
+Deno.test("ProgressBar draws a bar that fits into the terminal", async () => {
+  using time = new FakeTime();
+  const { consoleSize } = Deno;
+  const draw = async (columns: number) => {
+    const texts: string[] = [];
+    Deno.consoleSize = () => ({ columns, rows: 24 });
+    const wait = { priority: 400, afterBatch: () => time.tick(1000) };
+    const { learner, weight } = learnerOf(true, texts, [wait]);
+    const batches = [...(learner.dataloaders.train as () => Iterable<never>)()];
+    learner.dataloaders.train = batches;
+    await learner.train();
+    tf.dispose([batches, weight]);
+    const second = texts.find((text) => text.includes("2/2"))!;
+    return second.slice("\r\x1b[2K".length).replace(/\d\.\d{4}/, "0.1234");
+  };
+  const bar = (length: number) => "━".repeat(length);
+  const rest = "2/2  2 examples/s  loss 0.1234  0:00 left";
+  try {
+    assertEquals(await draw(200), `epoch 1/1  ${bar(24)}  ${rest}`);
+    assertEquals(await draw(67), `epoch 1/1  ${bar(12)}  ${rest}`);
+    assertEquals(await draw(55), `epoch 1/1  ${bar(14)}  2/2  loss 0.1234  0:00 left`);
+    assertEquals(await draw(42), "epoch 1/1  2/2  loss 0.1234  0:00 left");
+    assertEquals(await draw(20), "epoch 1/1  2/2  los");
+  } finally {
+    Deno.consoleSize = consoleSize;
+  }
+});
+
+Deno.test("ProgressBar shows a validation in the rows of its own epochs only", async () => {
+  const texts: string[] = [];
+  const { learner, weight } = learnerOf(false, texts);
+  await learner.train({ epochs: 4, validationEpochs: 2 });
+  const rows = texts.join("").split("\n").slice(0, 5).map((line) => line.trim().split(/ {2,}/));
+  assertEquals(rows.map((row) => row.length), [5, 5, 5, 5, 5]);
+  assertEquals(rows[0].slice(2, 4), ["validation loss", "accuracy"]);
+  assertEquals(rows.slice(1).map((row) => row[2] === "-"), [true, false, true, false]);
+  assertEquals(rows.slice(1).map((row) => row[3] === "-"), [true, false, true, false]);
+  weight.dispose();
+});
+
 Deno.test("ProgressBar writes the row of an epoch that was cancelled", async () => {
   const texts: string[] = [];
   const stop = {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkOptions } from "../check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { completeGradients } from "./gradients.ts";
 import { mendCast } from "./mend.ts";
@@ -70,6 +71,12 @@ let lastLine = "";
  * ```
  */
 export async function selectBackend(options: BackendOptions = {}): Promise<BackendChoice> {
+  checkOptions("select a backend", options, {
+    prefer: true,
+    quiet: true,
+    threads: true,
+    relaxed: true,
+  });
   const { prefer } = options;
   const names = Object.keys(candidates) as BackendName[];
   if (prefer !== undefined && !names.includes(prefer)) {

@@ -1,3 +1,4 @@
+import { applyModel } from "../apply_model.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { AnyLearner } from "./callback.ts";
 import { LayerStats } from "./layer_stats.ts";
@@ -43,7 +44,7 @@ export class ActivationStats extends LayerStats {
     const { names, model } = this.#probeOf(learner.model as tf.LayersModel);
     if (names.length === 0) return;
     const outputs = tf.tidy(() => {
-      const outputs = model.apply(learner.data, { training: false });
+      const outputs = applyModel(model, learner.data, { training: false });
       return Array.isArray(outputs) ? outputs as tf.Tensor[] : [outputs as tf.Tensor];
     });
     try {

@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import { applyModel } from "../apply_model.ts";
 import { keyedRandom } from "../data/keyed_random.ts";
 import { withRandom } from "../data/with_random.ts";
 import type { Model } from "../learner/model.ts";
@@ -24,7 +25,7 @@ export async function refreshStatistics(learner: AnyLearner, batches: number): P
       for (const layer of layers) layer.momentum = index / (index + 1);
       withRandom(keyedRandom(0, index), () =>
         tf.tidy(() => {
-          model.apply(data, { training: true });
+          applyModel(model, data, { training: true });
         }));
       if (++index >= batches) break;
     }

@@ -4,6 +4,8 @@
  * @module
  */
 import { closest, distance } from "../deps/levenshtein.ts";
+import { describeValue } from "../describe_value.ts";
+import { closestHook } from "./closest_hook.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import type { Learner } from "../learner/learner.ts";
@@ -176,7 +178,9 @@ const MISSPELT = 2;
 export function checkCallback(callback: CallbackLike): void {
   if (typeof callback !== "object" || callback === null) {
     throw new TypeError(
-      `Cannot add a callback as it must be an object with hooks: current value is ${callback}`,
+      `Cannot add a callback as it must be an object with hooks: current value is ${
+        describeValue(callback)
+      }`,
     );
   }
   const known = new Set<string>(HOOK_NAMES);
@@ -184,7 +188,7 @@ export function checkCallback(callback: CallbackLike): void {
     if (known.has(name) || !resemblesHook(name)) continue;
     throw new TypeError(
       `Cannot add callback ${nameOf(callback)} as each of its hooks must exist: ` +
-        `there is no "${name}", did you mean "${closest(name, HOOK_NAMES)}"?`,
+        `there is no "${name}", did you mean "${closestHook(name)}"?`,
     );
   }
   if (!Number.isFinite(callback.priority ?? 0)) {
@@ -196,7 +200,8 @@ export function checkCallback(callback: CallbackLike): void {
 }
 
 function resemblesHook(name: string): boolean {
-  return /^(before|after|on(Cancel|Error))/.test(name) ||
+  return /^(before|after|on_?(cancel|error|fit|train|epoch|batch|step|val|test|before|after))/i
+    .test(name) ||
     distance(name, closest(name, HOOK_NAMES)) <= MISSPELT;
 }
 

@@ -1,3 +1,4 @@
+import { checkOptions } from "../check_options.ts";
 import {
   checkpointName,
   listCheckpoints,
@@ -94,10 +95,21 @@ export class Checkpoint extends Callback {
    * @param folder Where to save, a path or a `file:` URL.
    * @param options When, and what to keep.
    * @throws {RangeError} If a number is out of range.
-   * @throws {TypeError} If `best` is to be told by what cannot be monitored.
+   * @throws {TypeError} If there is no such option, or `best` is to be told by what cannot be monitored.
    */
   constructor(folder: string | URL, options: CheckpointOptions = {}) {
     super();
+    checkOptions("save checkpoints", options, {
+      every: true,
+      last: true,
+      best: true,
+      monitor: true,
+      mode: true,
+      resume: true,
+      signals: true,
+      onError: true,
+      warn: true,
+    });
     this.folder = toPath(folder).replace(/(?<=.)\/$/, "");
     this.#options = {
       every: { epochs: 1 },
@@ -110,6 +122,7 @@ export class Checkpoint extends Callback {
       ...options,
     };
     const { last, best, every } = this.#options;
+    checkOptions("save checkpoints every", every, { batches: true, epochs: true, minutes: true });
     atLeast("last", last, 1);
     atLeast("best", best, 0);
     if (best > 0) this.#monitor = new Monitor(this.name, options);

@@ -1,3 +1,4 @@
+import { checkOptions } from "../check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
@@ -68,6 +69,13 @@ export class EarlyStopping extends Callback {
    */
   constructor(options: EarlyStoppingOptions = {}) {
     super();
+    checkOptions("stop early", options, {
+      monitor: true,
+      mode: true,
+      minDelta: true,
+      patience: true,
+      restoreBest: true,
+    });
     const { patience = 3, restoreBest = false } = options;
     this.#monitor = new Monitor(this.name, options);
     if (!Number.isInteger(patience) || patience < 1) {

@@ -42,7 +42,8 @@ const SMOOTHING = 0.9;
  * Finds a learning rate: trains with one that grows by the same factor in every step, until the loss
  * exceeds 4 times the best. Weights and optimizer are afterwards what they were.
  *
- * {@linkcode LearningRateFinder.find} does it all. As a callback it turns any training into a sweep.
+ * {@linkcode LearningRateFinder.find} does it all. As a callback it turns any training into a sweep
+ * of as many epochs as it takes.
  * It reads the loss of every batch.
  *
  * Smith, "Cyclical Learning Rates for Training Neural Networks", 2017,
@@ -108,7 +109,7 @@ export class LearningRateFinder extends Callback {
     learner.callbacks = [...kept.filter((callback) => callback !== this), this];
     learner.dataloaders = others;
     try {
-      await learner.train({ epochs: this.#steps });
+      await learner.train();
     } finally {
       learner.callbacks = callbacks;
       learner.dataloaders = dataloaders;
@@ -142,8 +143,9 @@ export class LearningRateFinder extends Callback {
     return curvePlot(points, { title: "Search for a learning rate", x, y, logX: true, marks });
   }
 
-  /** Remembers weights and optimizer, and takes the validation away. */
+  /** Remembers weights and optimizer, takes the validation away, and trains as long as it takes. */
   override beforeTrain(learner: AnyLearner): void {
+    learner.epochs = this.#steps;
     this.curve = [];
     this.#mean = 0;
     this.#best = Infinity;

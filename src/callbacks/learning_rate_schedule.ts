@@ -1,5 +1,6 @@
 import type { RateAndMomentum } from "../schedules/one_cycle.ts";
 import type { Schedule } from "../schedules/schedule.ts";
+import { describeValue } from "../describe_value.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { momentumOf, setMomentum } from "./momentum.ts";
 import { PRIORITIES } from "./priorities.ts";
@@ -71,7 +72,7 @@ export class LearningRateSchedule extends Callback {
     if (typeof learningRate !== "function") {
       throw new TypeError(
         "Cannot schedule the learning rate as the schedule must be a function of progress: " +
-          `current value is ${learningRate}`,
+          `current value is ${describeValue(schedule)}`,
       );
     }
     if (by !== "batch" && by !== "epoch") {

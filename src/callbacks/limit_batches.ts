@@ -1,3 +1,4 @@
+import { checkOptions } from "../check_options.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { PRIORITIES } from "./priorities.ts";
 
@@ -35,10 +36,12 @@ export class LimitBatches extends Callback {
    * Checks the limits.
    *
    * @param limits By loader.
+   * @throws {TypeError} If there is no such loader.
    * @throws {RangeError} If one is neither an integer >= 1 nor in (0, 1).
    */
   constructor(limits: BatchLimits) {
     super();
+    checkOptions("limit batches", limits, { train: true, validation: true, test: true });
     for (const [name, limit] of Object.entries(limits)) {
       if (limit === undefined || (limit > 0 && (limit < 1 || Number.isInteger(limit)))) continue;
       throw new RangeError(

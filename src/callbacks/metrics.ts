@@ -1,3 +1,4 @@
+import { describeValue } from "../describe_value.ts";
 import type { Peers } from "../data/peers.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { MeanMetric } from "../metrics/mean_metric.ts";
@@ -45,10 +46,15 @@ export class Metrics extends Callback {
    *
    * @param metrics What to measure, by name.
    * @param options Where.
-   * @throws {TypeError} If a metric is neither a function nor has `reset`, `update` and `compute`.
+   * @throws {TypeError} If one is called `loss`, or is neither a function nor has `reset`, `update` and `compute`.
    */
   constructor(metrics: Record<string, Metric | StatefulMetric>, options: MetricsOptions = {}) {
     super();
+    if (Array.isArray(metrics)) {
+      throw new TypeError(
+        "Cannot measure as each metric must have a name, { accuracy }: current value is an array",
+      );
+    }
     this.#metrics = Object.entries(metrics).map(([name, metric]) => [name, checked(name, metric)]);
     this.#phases = new Set(options.phases ?? ["train", "validation", "test"]);
   }
@@ -157,10 +163,15 @@ export class Metrics extends Callback {
 }
 
 function checked(name: string, metric: Metric | StatefulMetric): StatefulMetric | MeanMetric {
+  if (name === "loss") {
+    throw new TypeError(
+      'Cannot measure loss as a metric must have a name of its own: "loss" is what is minimised',
+    );
+  }
   if (isStateful(metric)) return metric;
-  if (typeof metric === "function") return new MeanMetric(metric);
+  if (typeof metric === "function") return new MeanMetric(name, metric);
   throw new TypeError(
     `Cannot measure ${name} as a metric must be a function (predictions, labels) -> tensor, or ` +
-      `have the methods reset, update and compute: current value is ${metric}`,
+      `have the methods reset, update and compute: current value is ${describeValue(metric)}`,
   );
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { describeValue } from "../describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import { permutation } from "../data/permutation.ts";
 import type { AnyLearner } from "./callback.ts";
@@ -76,8 +77,10 @@ function drawNormal(random: () => number): number {
 
 /** Checks the parameter of the distribution. */
 export function checkAlpha(name: string, alpha: number): number {
-  if (alpha > 0 && alpha < Infinity) return alpha;
+  if (Number.isFinite(alpha) && alpha > 0) return alpha;
   throw new RangeError(
-    `Cannot mix batches with ${name} as alpha must be finite and > 0: current value is ${alpha}`,
+    `Cannot mix batches with ${name} as alpha must be finite and > 0: current value is ${
+      describeValue(alpha)
+    }`,
   );
 }

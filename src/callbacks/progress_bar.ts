@@ -4,7 +4,8 @@ import { Terminal, type TerminalOptions } from "./terminal.ts";
 
 /** How often the bar is drawn anew, ms: reading the loss for it stays cheap. */
 const INTERVAL = 200;
-const BAR = 24;
+/** The bar at its longest and at its shortest, in characters. */
+const BAR = { most: 24, least: 4 };
 
 interface State {
   rowPending: boolean;
@@ -102,7 +103,7 @@ export class ProgressBar extends Callback {
   /** Writes the row. */
   override afterValidate(learner: AnyLearner): void {
     this.#terminal.clear();
-    this.#flushRow(learner);
+    this.#flushRow(learner, { validated: true });
   }
   /** Writes a row that is still due. */
   override afterTrain(learner: AnyLearner): void {
@@ -170,38 +171,54 @@ export class ProgressBar extends Callback {
     const seconds = (performance.now() - this.#passBegan) / 1000;
     const done = this.#batches;
     const share = total ? Math.min(1, done / total) : undefined;
-    const filled = Math.round(BAR * (share ?? 0));
-    const parts = [
-      label,
-      share === undefined ? "" : "━".repeat(filled) + "─".repeat(BAR - filled),
-      total ? `${done}/${total}` : `${done} batches`,
-      `${Math.round(this.#examples / seconds)} examples/s`,
-      Number.isNaN(loss) ? "" : `loss ${loss.toFixed(4)}`,
-      share ? `${clock(seconds / share - seconds)} left` : "",
-    ];
-    this.#terminal.draw(parts.filter(Boolean).join("  "));
+    const bar = (length: number) => {
+      const filled = Math.round(length * (share ?? 0));
+      return "━".repeat(filled) + "─".repeat(length - filled);
+    };
+    const line = (length: number, speed: string) =>
+      [
+        label,
+        share === undefined ? "" : bar(length),
+        total ? `${done}/${total}` : `${done} batches`,
+        speed,
+        Number.isNaN(loss) ? "" : `loss ${loss.toFixed(4)}`,
+        share ? `${clock(seconds / share - seconds)} left` : "",
+      ].filter(Boolean).join("  ");
+    // In a narrow terminal the bar gets shorter, then the speed gives way, then the bar.
+    for (const speed of [`${Math.round(this.#examples / seconds)} examples/s`, ""]) {
+      const room = Math.min(BAR.most, this.#terminal.width - line(0, speed).length - 2);
+      if (room >= BAR.least) return this.#terminal.draw(line(room, speed));
+    }
+    this.#terminal.draw(line(0, ""));
   }
 
-  /** Prints the row of an epoch whose numbers are complete. */
-  #flushRow({ epoch, metrics }: AnyLearner): void {
+  /** Prints the row of an epoch whose numbers are complete: none of an earlier validation. */
+  #flushRow(learner: AnyLearner, { validated = false } = {}): void {
     if (!this.#rowPending) return;
     this.#rowPending = false;
+    const { epoch, metrics } = learner;
     const seconds = (performance.now() - this.#epochBegan) / 1000;
     if (!this.#columns) {
-      this.#columns = columnsOf(metrics);
+      this.#columns = columnsOf(learner);
       this.#terminal.line(row(["epoch", ...this.#columns.map(titleOf), "time"]));
     }
-    const values = this.#columns.map((name) => metrics[name]?.toFixed(4) ?? "-");
+    const values = this.#columns.map((name) =>
+      validated || !name.startsWith("validation.") ? metrics[name]?.toFixed(4) ?? "-" : "-"
+    );
     this.#terminal.line(row([String(epoch + 1), ...values, clock(seconds)]));
   }
 }
 
 /** Losses first, then what validation measured; where there is no validation, what training did. */
-function columnsOf(metrics: Record<string, number>): string[] {
-  const names = Object.keys(metrics).filter((name) => !name.startsWith("test."));
-  const losses = ["train.loss", "validation.loss"].filter((name) => names.includes(name));
-  const phase = losses.includes("validation.loss") ? "validation." : "train.";
-  return [...losses, ...names.filter((name) => name.startsWith(phase) && !losses.includes(name))];
+function columnsOf({ callbacks, dataloaders, metrics }: AnyLearner): string[] {
+  const phases = dataloaders.validation ? ["train", "validation"] : ["train"];
+  const losses = phases.map((phase) => `${phase}.loss`);
+  const names = [
+    ...Object.keys(metrics),
+    ...callbacks.flatMap(({ metricNames }) => metricNames ?? []),
+  ];
+  const measured = names.filter((name) => name.startsWith(`${phases.at(-1)}.`));
+  return [...new Set([...losses, ...measured])];
 }
 
 function titleOf(name: string): string {

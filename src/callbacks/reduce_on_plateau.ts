@@ -1,3 +1,4 @@
+import { checkOptions } from "../check_options.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { PRIORITIES } from "./priorities.ts";
@@ -53,6 +54,15 @@ export class ReduceOnPlateau extends Callback {
    */
   constructor(options: ReduceOnPlateauOptions = {}) {
     super();
+    checkOptions("make a ReduceOnPlateau", options, {
+      monitor: true,
+      mode: true,
+      minDelta: true,
+      factor: true,
+      patience: true,
+      cooldown: true,
+      minimum: true,
+    });
     this.#monitor = new Monitor(this.name, options);
     const { factor = 0.1, patience = 10, cooldown = 0, minimum = 0 } = options;
     check("factor must be in (0, 1)", factor, factor > 0 && factor < 1);

@@ -1,3 +1,4 @@
+import { applyModel } from "../apply_model.ts";
 import { tf } from "../deps/tfjs.ts";
 import { keyedRandom } from "../data/keyed_random.ts";
 import { withRandom } from "../data/with_random.ts";
@@ -64,7 +65,7 @@ export class SanityCheck extends Callback {
     for await (const { data, labels } of learner.batches("validation")) {
       const loss = tf.tidy(() =>
         withRandom(keyedRandom(0, index), () => {
-          const predictions = model.apply(data, { training: false });
+          const predictions = applyModel(model, data, { training: false });
           return learner.lossFunction(predictions, labels);
         })
       );

@@ -35,6 +35,11 @@ export class Terminal {
     this.#display = undefined;
   }
 
+  /** How long the line may be that is drawn over; a longer one is cut off. */
+  get width(): number {
+    return this.#notebook ? Infinity : columns() - 1;
+  }
+
   /** Draws the line that is going to be drawn over. */
   draw(text: string): void {
     if (!this.live) return;
@@ -55,7 +60,7 @@ export class Terminal {
   }
 
   #over(text: string): void {
-    if (!this.#notebook) return this.#write(`\r\x1b[2K${text.slice(0, columns() - 1)}`);
+    if (!this.#notebook) return this.#write(`\r\x1b[2K${text.slice(0, this.width)}`);
     this.#display ??= new NotebookDisplay();
     this.#display.show({
       "text/plain": text,

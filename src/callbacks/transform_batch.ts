@@ -1,3 +1,4 @@
+import { describeValue } from "../describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import { withRandom } from "../data/with_random.ts";
 import { isThenable } from "../is_thenable.ts";
@@ -107,12 +108,23 @@ export class TransformBatch extends Callback {
     const random = randomOf(learner, "transformBatch");
     const changed = tf.tidy(() => {
       const result = withRandom(random, () => this.#transform({ data, labels }, random));
-      if (!isThenable(result)) return { ...result } as tf.NamedTensorMap;
+      if (isThenable(result)) {
+        throw new TypeError(
+          "Cannot transform a batch as transform must be synchronous: it returned a promise",
+        );
+      }
+      if (isBatch(result)) return { ...result } as tf.NamedTensorMap;
       throw new TypeError(
-        "Cannot transform a batch as transform must be synchronous: it returned a promise",
+        "Cannot transform a batch as transform must return { data }, { labels } or both: " +
+          `current value is ${describeValue(result)}`,
       );
     });
     if (changed.data !== undefined) learner.data = changed.data;
     if (changed.labels !== undefined) learner.labels = changed.labels;
   }
+}
+
+function isBatch(value: unknown): boolean {
+  return typeof value === "object" && value !== null &&
+    Object.keys(value).every((name) => name === "data" || name === "labels");
 }

@@ -1,3 +1,4 @@
+import { checkOptions } from "../check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { refreshStatistics } from "./batch_statistics.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
@@ -87,6 +88,12 @@ export class WeightAverage extends Callback {
    */
   constructor(options: WeightAverageOptions = {}) {
     super();
+    checkOptions("average weights", options, {
+      method: true,
+      decay: true,
+      startEpoch: true,
+      refreshBatches: true,
+    });
     const { method = "ema", decay = 0.999, startEpoch = 0, refreshBatches = 0 } = options;
     if (method !== "ema" && method !== "swa") {
       throw new TypeError(

@@ -1,3 +1,5 @@
+import { checkOptions } from "../check_options.ts";
+import { describeValue } from "../describe_value.ts";
 import { ArrayDataset } from "./array_dataset.ts";
 import type { Batch } from "./batch.ts";
 import { BatchIterator } from "./batch_iterator.ts";
@@ -6,6 +8,17 @@ import type { Dataset } from "./dataset.ts";
 import { keyedRandom } from "./keyed_random.ts";
 import { permutation } from "./permutation.ts";
 import { type Shard, WHOLE } from "./shard.ts";
+
+const OPTIONS: Record<keyof DataLoaderOptions<unknown, unknown>, true> = {
+  dataset: true,
+  collate: true,
+  batchSize: true,
+  shuffle: true,
+  dropLast: true,
+  seed: true,
+  prefetch: true,
+  timeout: true,
+};
 
 /**
  * Cuts a dataset into batches, epoch by epoch.
@@ -63,6 +76,7 @@ export class DataLoader<B = Batch, Example = unknown> {
    * @throws {RangeError} When a size, `prefetch`, `timeout` or the seed is out of range.
    */
   constructor(options: DataLoaderOptions<B, Example>) {
+    checkOptions("load data", options, OPTIONS);
     const { dataset, collate, batchSize = 32, shuffle = false, dropLast = false } = options;
     const { prefetch = 0, timeout, seed } = options;
     this.dataset = toDataset(dataset, collate);
@@ -226,7 +240,9 @@ export class DataLoader<B = Batch, Example = unknown> {
 
 function check(requirement: string, value: unknown, fulfilled: boolean): void {
   if (!fulfilled) {
-    throw new RangeError(`Cannot load data as ${requirement}: current value is ${value}`);
+    throw new RangeError(
+      `Cannot load data as ${requirement}: current value is ${describeValue(value)}`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import { describeValue } from "../describe_value.ts";
 import { arrayGatherer } from "./array_gatherer.ts";
 import type { Batch } from "./batch.ts";
 import type { ArrayColumn } from "./array_column.ts";
@@ -142,11 +143,7 @@ export class TensorDataset<
     }
     throw new TypeError(
       `Cannot build a dataset as ${name} must be a tensor, { values, shape }, or arrays or records ` +
-        `of them: current value is ${
-          columns === null || typeof columns !== "object"
-            ? String(columns)
-            : `of type ${columns.constructor?.name}`
-        }`,
+        `of them: current value is ${describeValue(columns)}`,
     );
   }
 

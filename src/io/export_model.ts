@@ -1,4 +1,5 @@
-import type { tf } from "../deps/tfjs.ts";
+import { describeValue } from "../describe_value.ts";
+import { tf } from "../deps/tfjs.ts";
 import { fileHandler } from "./file_handler.ts";
 
 /**
@@ -6,7 +7,15 @@ import { fileHandler } from "./file_handler.ts";
  *
  * @param model What to export.
  * @param folder Where to; it is made if need be.
+ * @throws {TypeError} If the model is not made of layers.
  */
 export async function exportModel(model: tf.LayersModel, folder: string | URL): Promise<void> {
+  if (!(model instanceof tf.LayersModel)) {
+    throw new TypeError(
+      `Cannot export a model as it must be a tf.LayersModel: current value is ${
+        describeValue(model)
+      }`,
+    );
+  }
   await model.save(fileHandler(folder));
 }

@@ -1,9 +1,18 @@
+import { describeValue } from "../describe_value.ts";
+
 /**
  * A path of the file system out of a path or a `file:` URL.
  *
- * @throws {TypeError} If it is a URL of another kind.
+ * @throws {TypeError} If it is neither, or a URL of another kind.
  */
 export function toPath(path: string | URL): string {
+  if (typeof path !== "string" && !(path instanceof URL)) {
+    throw new TypeError(
+      `Cannot open a file as its path must be a string or a file: URL: current value is ${
+        describeValue(path)
+      }`,
+    );
+  }
   if (typeof path === "string" && !/^[a-z]+:\/\//i.test(path)) return path;
   const { protocol, pathname } = new URL(path);
   if (protocol === "file:") return decodeURIComponent(pathname).replace(/^\/([a-z]:)/i, "$1");

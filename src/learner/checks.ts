@@ -5,6 +5,8 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import { closest } from "../deps/levenshtein.ts";
+import { checkOptions } from "../check_options.ts";
+import { describeValue } from "../describe_value.ts";
 import type { Job } from "../chart/chart.ts";
 import type { Learner } from "./learner.ts";
 import { loaderLength } from "../data/loader_length.ts";
@@ -18,9 +20,28 @@ import { checkedVariables } from "./step.ts";
 
 type AnyLearner = Learner<unknown, unknown, unknown>;
 
+const LEARNER_OPTIONS: Record<keyof LearnerOptions, true> = {
+  model: true,
+  optimizer: true,
+  lossFunction: true,
+  dataloaders: true,
+  callbacks: true,
+  seed: true,
+};
+
+const TRAIN_OPTIONS: Record<keyof TrainOptions, true> = {
+  from: true,
+  epochs: true,
+  learningRate: true,
+  validationEpochs: true,
+  signal: true,
+  inspect: true,
+};
+
 /** Checks the parts of a Learner. */
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
 export function checkSetup(options: LearnerOptions<any, any, any>): void {
+  checkOptions("make a Learner", options, LEARNER_OPTIONS);
   const { model, optimizer, lossFunction, dataloaders = {}, callbacks = [], seed } = options;
   must(isModel(model), "model", "be a tf.LayersModel or { apply, trainableVariables }", model);
   must(
@@ -40,7 +61,8 @@ export function checkSetup(options: LearnerOptions<any, any, any>): void {
     must(
       loader === undefined || isLoader(loader),
       `dataloaders.${name}`,
-      "be an iterable of batches, a function that makes one, or a dataset",
+      "be an iterable of batches, a function that makes one, a tf.data.Dataset, or a DataLoader " +
+        "around a dataset",
       loader,
     );
   }
@@ -53,16 +75,24 @@ export function checkSetup(options: LearnerOptions<any, any, any>): void {
 export function checkStart(
   job: Job,
   learner: AnyLearner,
-  options: Pick<TrainOptions, "epochs" | "validationEpochs" | "learningRate"> = {},
+  options: TrainOptions,
 ): void {
+  checkOptions(job, options, TRAIN_OPTIONS);
   const { dataloaders, model } = learner;
-  const { epochs = 1, validationEpochs = 1, learningRate } = options;
+  const { epochs = 1, validationEpochs = 1, learningRate, signal } = options;
   checkCount("epochs", epochs);
   checkCount("validationEpochs", validationEpochs);
   if (learningRate !== undefined) {
     learningRateOf(learner.optimizer);
     checkRate(learningRate);
   }
+  must(
+    signal === undefined || typeof signal?.addEventListener === "function",
+    "signal",
+    "be an AbortSignal",
+    signal,
+    job,
+  );
   learner.callbacks.forEach(checkCallback);
   if (job === "predict") return;
   const needed = job === "validate" ? "validation" : job;
@@ -88,7 +118,9 @@ export function checkStart(
 export function checkRate(rate: number): number {
   if (Number.isFinite(rate) && rate >= 0) return rate;
   throw new RangeError(
-    `Cannot set the learning rate as it must be finite and >= 0: current value is ${rate}`,
+    `Cannot set the learning rate as it must be finite and >= 0: current value is ${
+      describeValue(rate)
+    }`,
   );
 }
 
@@ -103,7 +135,7 @@ export function eventOf(name: string): { type: RunEvent } {
 
 /** What there is to predict, as a loader. */
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
-export function loaderOf(input: tf.Tensor | Loader<any, any>): Loader {
+export function loaderOf(input: tf.Tensor | Loader<any, any, any>): Loader {
   if (input instanceof tf.Tensor) return [input] as never;
   must(isLoader(input), "input", "be a tensor or a loader", input, "predict");
   return input;
@@ -112,7 +144,7 @@ export function loaderOf(input: tf.Tensor | Loader<any, any>): Loader {
 function checkCount(name: string, value: number): void {
   if (Number.isInteger(value) && value >= 1) return;
   throw new RangeError(
-    `Cannot train as ${name} must be an integer >= 1: current value is ${value}`,
+    `Cannot train as ${name} must be an integer >= 1: current value is ${describeValue(value)}`,
   );
 }
 
@@ -124,10 +156,7 @@ function must(
   action = "make a Learner",
 ): asserts holds {
   if (holds) return;
-  const actual = typeof value === "object" && value !== null
-    ? `an object with the keys ${Object.keys(value).slice(0, 8).join(", ") || "(none)"}`
-    : String(value);
   throw new TypeError(
-    `Cannot ${action} as ${name} must ${required}: current value is ${actual}`,
+    `Cannot ${action} as ${name} must ${required}: current value is ${describeValue(value)}`,
   );
 }

@@ -10,6 +10,7 @@ import type { Outcome } from "../chart/pump.ts";
 import type { Dataloaders, LearnerOptions, RunOptions, TrainOptions } from "./options.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import type { TrainResult } from "./train_result.ts";
+import type { Unlabelled } from "./to_batch.ts";
 import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
 import type { Model } from "./model.ts";
 import { type ModelSummary, summarize } from "./summary.ts";
@@ -203,8 +204,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * @throws whatever a callback, the model, the loss, the optimizer or a loader threw.
    */
   async train(options: TrainOptions = {}): Promise<TrainResult> {
+    this.#check("train", options);
     const { epochs = 1, validationEpochs = 1, learningRate, from } = options;
-    this.#check("train", { epochs, validationEpochs, learningRate });
     if (this.#unprepared) await this.#prepare();
     if (from !== undefined) return await this.#resume(from, options);
     const asked = this.callbacks.filter((callback) => callback.resumeFrom);
@@ -257,14 +258,14 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
 
   /** Validates, and nothing else. */
   async validate(options: RunOptions = {}): Promise<TrainResult> {
-    this.#check("validate");
+    this.#check("validate", options);
     if (this.#unprepared) await this.#prepare();
     return this.#result(await this.#go("validate", options));
   }
 
   /** Tests, and nothing else. */
   async test(options: RunOptions = {}): Promise<TrainResult> {
-    this.#check("test");
+    this.#check("test", options);
     if (this.#unprepared) await this.#prepare();
     return this.#result(await this.#go("test", options));
   }
@@ -272,15 +273,16 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   /**
    * Predicts, with the model in inference mode.
    *
-   * @param input One batch of data, which stays yours; or a loader, whose batches may lack labels.
+   * @param input One batch of data, which stays yours; or a loader, whose batches may lack labels or
+   *   be tensors.
    * @returns The predictions of all batches, joined along the first axis; they are yours.
    * @throws {DOMException} An `AbortError`, if it is cancelled: some predictions would be missing.
    */
   async predict(
-    input: tf.Tensor | Loader<Data, Labels>,
+    input: tf.Tensor | Loader<Data, Labels, Unlabelled<Data>>,
     options: RunOptions = {},
   ): Promise<Predictions> {
-    this.#check("predict");
+    this.#check("predict", options);
     const outputs: unknown[] = [];
     try {
       const { reason = "no reason given" } = await this.#go("predict", options, {
@@ -453,7 +455,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     return this.#run.pump.request(event, reason);
   }
 
-  #check(job: Job, options?: Pick<TrainOptions, "epochs" | "validationEpochs" | "learningRate">) {
+  #check(job: Job, options: TrainOptions) {
     if (this.#running) {
       throw new Error(
         `Cannot ${job} as no other run of this Learner must be under way: current phase is ` +

@@ -25,9 +25,9 @@ export interface BatchSource<Batch> {
 }
 
 /** A loader that can start anywhere without building the batches before. */
-export interface SeekableLoader<Data, Labels> {
+export interface SeekableLoader<Data, Labels, B = BatchLike<Data, Labels>> {
   /** The batches of an epoch. */
-  iterate(options: IterateOptions): BatchSource<BatchLike<Data, Labels>>;
+  iterate(options: IterateOptions): BatchSource<B>;
   /** The number of batches, where known. */
   readonly length?: number;
   /**
@@ -50,11 +50,11 @@ export interface TensorFlowDataset {
  * The Learner disposes each batch that is yielded; of the batches in an array it takes clones.
  */
 // deno-lint-ignore no-explicit-any -- batches of tensors in any nesting
-export type Loader<Data = any, Labels = any> =
-  | Iterable<BatchLike<Data, Labels>>
-  | AsyncIterable<BatchLike<Data, Labels>>
-  | (() => Iterable<BatchLike<Data, Labels>> | AsyncIterable<BatchLike<Data, Labels>>)
-  | SeekableLoader<Data, Labels>
+export type Loader<Data = any, Labels = any, B = BatchLike<Data, Labels>> =
+  | Iterable<B>
+  | AsyncIterable<B>
+  | (() => Iterable<B> | AsyncIterable<B>)
+  | SeekableLoader<Data, Labels, B>
   | TensorFlowDataset;
 
 /** Whether a value can be read as a loader. */

@@ -14,7 +14,7 @@ export async function modelStructure(model: tf.LayersModel | Model): Promise<Mod
 /** What differs between the model of a checkpoint and the one at hand, a line each. */
 export function differencesOf(saved: ModelStructure, actual: ModelStructure): string[] {
   if (saved.digest === actual.digest) return [];
-  const layers = compare("layer", saved.layers, actual.layers);
+  const layers = compare("layer", ...whatDiffers(saved.layers, actual.layers));
   const line = ({ shape, dtype }: ModelStructure["weights"][number]) => `[${shape}] ${dtype}`;
   const names = actual.weights.map(({ name }) => name);
   return [
@@ -35,6 +35,21 @@ function compare(
       `${kind} ${names[index] ?? index} is ${saved[index] ?? "missing"} in the checkpoint, ` +
       `${actual[index] ?? "missing"} in the model`
     );
+}
+
+/** Of layers in the same place that are of the same class, only the settings that differ. */
+function whatDiffers(saved: readonly string[], actual: readonly string[]): [string[], string[]] {
+  const told = (ours: readonly string[], others: readonly string[]) =>
+    ours.map((text, index) => {
+      const layer = JSON.parse(text);
+      const other = JSON.parse(others[index] ?? "{}");
+      if (layer.class !== other.class) return layer.class;
+      const differing = Object.keys({ ...other, ...layer })
+        .map((name) => [name, JSON.stringify(layer[name]), JSON.stringify(other[name])])
+        .filter(([, own, others]) => own !== others);
+      return [layer.class, ...differing.map(([name, own]) => `${name} ${own}`)].join(" ");
+    });
+  return [told(saved, actual), told(actual, saved)];
 }
 
 /** Names are replaced by the order in which they appear, so that wiring is told and names are not. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
+import { applyModel } from "../apply_model.ts";
 import type { Model } from "./model.ts";
 import { isBuilt, trainableVariables } from "./model.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
@@ -26,7 +27,7 @@ export function compute(step: StepOf): void {
   const { slots, model } = step;
   try {
     if (!isBuilt(model)) {
-      tf.tidy(() => void model.apply(slots.get("data") as tf.Tensor, { training: false }));
+      tf.tidy(() => void applyModel(model, slots.get("data"), { training: false }));
     }
     const forward = () => predictAndLose(step, true) as tf.Scalar;
     slots.put("gradients", tf.variableGrads(forward, checkedVariables(model)).grads);
@@ -81,8 +82,7 @@ const orders = new WeakMap<tf.Optimizer, Set<string>>();
 /** Predictions, kept both before and after the hook: it may replace them, or throw. */
 function predict(step: StepOf, training: boolean): void {
   const { slots } = step;
-  const model = step.model as Model;
-  slots.put("predictions", model.apply(slots.get("data"), { training }));
+  slots.put("predictions", applyModel(step.model, slots.get("data"), { training }));
   slots.keep("predictions");
   step.hook("afterPredict");
   slots.keep("predictions");

@@ -1,5 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Batch } from "../data/batch.ts";
+import { describeValue } from "../describe_value.ts";
 import { mapTensors, tensorsIn } from "./nested.ts";
 
 /** A batch in any of the shapes that a loader may yield. */
@@ -7,6 +8,13 @@ export type BatchLike<Data, Labels> =
   | readonly [data: Data, labels: Labels]
   | { readonly data: Data; readonly labels: Labels }
   | { readonly xs: Data; readonly ys: Labels };
+
+/** What can be predicted: data with labels that are not looked at, or without; or a tensor alone. */
+export type Unlabelled<Data> =
+  | tf.Tensor
+  | readonly [data: Data, labels: unknown]
+  | { readonly data: Data }
+  | { readonly xs: Data };
 
 /** A batch as the Learner sees it. */
 export interface SizedBatch extends Batch<unknown, unknown> {
@@ -32,15 +40,16 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
   if (!parts) {
     throw new TypeError(
       `Cannot use batch ${origin.index} of the ${origin.loader} loader as it must be ` +
-        `[data, labels], { data, labels } or { xs, ys }: current value is ${describe(value)}`,
+        `${origin.loader === "predict" ? "a tensor, " : ""}[data, labels], { data, labels } or ` +
+        `{ xs, ys }: current value is ${describeValue(value)}`,
     );
   }
   for (const tensor of tensorsIn(parts)) {
     if (!tensor.isDisposed) continue;
     throw new TypeError(
       `Cannot use batch ${origin.index} of the ${origin.loader} loader as its tensors must be ` +
-        "alive: one is disposed. The Learner disposes each batch after use: " +
-        "yield new tensors or clones",
+        "alive: one is disposed. The Learner disposes each batch after use, unless it is in an " +
+        "array: yield new tensors or clones",
     );
   }
   const [data, labels] = parts;
@@ -49,7 +58,7 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
   if (size === undefined) {
     throw new TypeError(
       `Cannot use batch ${origin.index} of the ${origin.loader} loader as its data must be ` +
-        `tensors whose first axis counts examples: current value is ${describe(data)}`,
+        `tensors whose first axis counts examples: current value is ${describeValue(data)}`,
     );
   }
   if (labelled !== undefined && labelled !== size) {
@@ -61,9 +70,12 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
   return { data, labels, size };
 }
 
-/** A batch of the same tensors that may be disposed without disposing the original. */
+/**
+ * A batch of the same tensors that may be disposed without disposing the original. Those that are
+ * disposed already are left to {@linkcode toBatch}, which says where they come from.
+ */
 export function cloneBatch(value: unknown): unknown {
-  return mapTensors(value, (tensor) => tensor.clone());
+  return mapTensors(value, (tensor) => tensor.isDisposed ? tensor : tensor.clone());
 }
 
 function split(value: unknown, { loader }: BatchOrigin): [unknown, unknown] | undefined {
@@ -80,11 +92,4 @@ function split(value: unknown, { loader }: BatchOrigin): [unknown, unknown] | un
 function lengthOf(nested: unknown): number | undefined {
   if (nested instanceof tf.Tensor) return nested.shape[0];
   return tensorsIn(nested)[0]?.shape[0];
-}
-
-function describe(value: unknown): string {
-  if (value instanceof tf.Tensor) return `a tensor of shape [${value.shape}]`;
-  if (Array.isArray(value)) return `an array of length ${value.length}`;
-  if (typeof value !== "object" || value === null) return String(value);
-  return `an object with the keys ${Object.keys(value).join(", ") || "(none)"}`;
 }

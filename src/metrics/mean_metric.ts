@@ -1,16 +1,19 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/peers.ts";
+import { describeValue } from "../describe_value.ts";
 import type { Metric } from "./metric.ts";
 import { RunningMean, type RunningMeanState } from "./running_mean.ts";
 
 /** The mean of a metric over all examples. */
 export class MeanMetric {
+  readonly #name: string;
   readonly #metric: Metric;
   readonly #mean = new RunningMean();
   readonly addsPeers = true;
 
-  /** Means of `metric`, each batch weighted by its size. */
-  constructor(metric: Metric) {
+  /** Means of `metric`, each batch weighted by its size; `name` is for messages. */
+  constructor(name: string, metric: Metric) {
+    this.#name = name;
     this.#metric = metric;
   }
 
@@ -21,7 +24,16 @@ export class MeanMetric {
 
   /** Measures a batch of `size` examples. */
   update(predictions: unknown, labels: unknown, size: number): void {
-    this.#mean.add(tf.tidy(() => tf.mean(this.#metric(predictions, labels))), size);
+    this.#mean.add(tf.tidy(() => tf.mean(this.#measure(predictions, labels))), size);
+  }
+
+  #measure(predictions: unknown, labels: unknown): tf.Tensor | number {
+    const measured: unknown = this.#metric(predictions, labels);
+    if (measured instanceof tf.Tensor || typeof measured === "number") return measured;
+    throw new TypeError(
+      `Cannot measure ${this.#name} as the metric must return a tensor (or must it be called ` +
+        `first, like f1()?): current value is ${describeValue(measured)}`,
+    );
   }
 
   /** The mean so far, with that of others; NaN before the first batch. */

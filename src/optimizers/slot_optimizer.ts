@@ -5,6 +5,7 @@
  */
 import { runInPlace } from "../backend/run_in_place.ts";
 import { tf } from "../deps/tfjs.ts";
+import { describeValue } from "../describe_value.ts";
 
 /** Variables that are trained differently, chosen by name. */
 export interface ParameterGroup {
@@ -229,8 +230,10 @@ export abstract class SlotOptimizer extends tf.Optimizer {
 }
 
 function atLeastZero(name: string, value: number): number {
-  if (value >= 0 && value < Infinity) return value;
+  if (Number.isFinite(value) && value >= 0) return value;
   throw new RangeError(
-    `Cannot build an optimizer as ${name} must be a number >= 0: current value is ${value}`,
+    `Cannot build an optimizer as ${name} must be a number >= 0: current value is ${
+      describeValue(value)
+    }`,
   );
 }

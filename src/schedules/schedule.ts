@@ -1,3 +1,5 @@
+import { describeValue } from "../describe_value.ts";
+
 /**
  * A number that changes as training goes on: a pure function of progress, so that a resumed run
  * needs nothing to go on.
@@ -24,6 +26,7 @@ export function checkNumber(
 /** Checks values of a schedule: finite and >= 0. */
 export function checkValues(schedule: string, values: Record<string, number>): void {
   for (const [name, value] of Object.entries(values)) {
-    checkNumber(schedule, name, "finite and >= 0", value >= 0 && value < Infinity, value);
+    const holds = Number.isFinite(value) && value >= 0;
+    checkNumber(schedule, name, "finite and >= 0", holds, describeValue(value));
   }
 }

@@ -42,6 +42,15 @@ Deno.test("LearningRateFinder.find() sweeps, and puts weights and optimizer back
   }
 });
 
+Deno.test("LearningRateFinder as a callback takes as many epochs as it has rates to try", async () => {
+  const finder = new LearningRateFinder({ from: 1e-6, to: 1e-5, steps: 10 });
+  const { learner, dispose } = tiny([finder]);
+  const { reason } = await learner.train({ epochs: 1 });
+  assertEquals(reason, "LearningRateFinder: all 10 rates are done");
+  assertEquals(finder.curve.length, 10);
+  dispose();
+});
+
 Deno.test("LearningRateFinder stops when the loss exceeds 4 times the best", async () => {
   const losses = [8, 8, 8, 4, 4, 2, 2, 3, 3, 86]; // The mean goes from 4.13 to 16.7.
   const { learner, dispose } = tiny([{

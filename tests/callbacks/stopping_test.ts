@@ -235,6 +235,11 @@ Deno.test("LimitBatches to a part must know the number of batches", async () => 
   const { train } = learner.dataloaders;
   learner.dataloaders.train = () => train as never;
   await assertRejects(() => learner.train(), TypeError, "dataloaders.train has no length");
+  assertThrows(
+    () => new LimitBatches({ valid: 1 } as never),
+    TypeError,
+    'must be one of train, validation, test: there is no "valid"',
+  );
   assertThrows(() => new LimitBatches({ test: 0 }), RangeError, "current value is 0");
   dispose();
 });

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import {
   adam,
   type CallbackLike,
@@ -107,6 +107,10 @@ Deno.test("Learner.train({ from }) lists all that differs, and changes nothing",
   const before = bytes(learner);
   const error = await assertRejects(() => learner.train({ from }), StorageError);
   assertEquals(error.problem, "mismatch");
+  assertMatch(
+    error.differences[0],
+    /^layer \d is Dense units 1 in the checkpoint, Dense units 2 in the model$/,
+  );
   assertEquals(error.differences.slice(-4).map((line) => line.replace(/dense_\w+\//, "")), [
     "weight kernel is [4,1] float32 in the checkpoint, [4,2] float32 in the model",
     "weight bias is [1] float32 in the checkpoint, [2] float32 in the model",

@@ -34,7 +34,7 @@ testTensors("Learner.predict() keeps the caller's tensor and joins batches", asy
   const joined = await learner.predict(() => batches(2, 1));
   assertEquals(joined.shape, [3, 1]);
   assertEquals([...joined.dataSync()], [0, 0.75, 1.5]);
-  const unlabelled = await learner.predict([{ data: x }, x] as never);
+  const unlabelled = await learner.predict([{ data: x }, x]);
   assertEquals([...unlabelled.dataSync()], [3, 6, 3, 6]);
   assertEquals(model.calls.includes(true), false);
   tf.dispose([x, y, joined, unlabelled]);

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { Learner, meanSquaredError, sgd, tf, withSeed } from "../../mod.ts";
 import { batches, learnerOf, loaders, testTensors, weight } from "./line.ts";
 
@@ -45,9 +45,30 @@ testTensors("Learner.train() trains a functional model of two inputs and two out
   const { trainLoss } = await learner.train({ epochs: 60 });
   assert(trainLoss < 0.1, `${trainLoss}`);
   const x = tf.tensor2d([[1]]);
-  const both = await learner.predict([{ data: [x, x] }] as never);
+  const both = await learner.predict([{ data: [x, x] }]);
   assertEquals(both.map(({ shape }) => shape), [[1, 1], [1, 1]]);
   tf.dispose([x, ...both]);
+  model.dispose();
+});
+
+testTensors("Learner gives a tf.LayersModel the inputs that it names, of a record", async () => {
+  const [price, size] = ["price", "size"].map((name) => tf.input({ shape: [1], name }));
+  const apart = tf.layers.concatenate().apply([size, price]) as tf.SymbolicTensor;
+  const model = tf.model({ inputs: [size, price], outputs: apart });
+  const learner = new Learner<Record<string, tf.Tensor>>({
+    model,
+    optimizer: sgd(),
+    lossFunction: meanSquaredError,
+  });
+  const data = { price: tf.tensor2d([[1]]), other: tf.tensor2d([[9]]), size: tf.tensor2d([[2]]) };
+  const predicted = await learner.predict([{ data }]);
+  assertEquals([...predicted.dataSync()], [2, 1]);
+  await assertRejects(
+    () => learner.predict([{ data: { size: data.size } }]),
+    TypeError,
+    "data must have its inputs size, price: current value is an object with the keys size",
+  );
+  tf.dispose([predicted, data]);
   model.dispose();
 });
 

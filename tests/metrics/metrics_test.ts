@@ -1,15 +1,18 @@
-import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   accuracy,
   confusion,
   f1,
+  Learner,
   meanAbsoluteError,
   meanSquaredError,
   type Metric,
+  Metrics,
   precision,
   recall,
   rocAuc,
   rSquared,
+  sgd,
   type StatefulMetric,
   tf,
   topK,
@@ -148,4 +151,28 @@ Deno.test("metrics refuse what cannot be measured", () => {
     const wrong = () => confusion(tf.zeros([2, 3]), tf.zeros([4]));
     assertThrows(wrong, TypeError, "current shapes are [2,3] and [4]");
   });
+  const metrics = (metrics: unknown) => new Metrics(metrics as Record<string, Metric>);
+  assertThrows(() => metrics([accuracy]), TypeError, "each metric must have a name");
+  assertThrows(() => metrics({ a: "auc" }), TypeError, 'compute: current value is "auc"');
+});
+
+Deno.test("Metrics tells of a metric that was not made before it is measured", async () => {
+  const learner = new Learner({
+    model: { apply: (x: tf.Tensor) => x, trainableVariables: [] },
+    optimizer: sgd(),
+    lossFunction: meanSquaredError,
+    dataloaders: {
+      *test() {
+        yield [tf.zeros([1, 2]), tf.zeros([1, 2])];
+      },
+    },
+    callbacks: [new Metrics({ f1: f1 as unknown as Metric })],
+  });
+  const before = tf.memory().numTensors;
+  await assertRejects(
+    () => learner.test(),
+    TypeError,
+    "Cannot measure f1 as the metric must return a tensor (or must it be called first, like f1()?)",
+  );
+  assertEquals(tf.memory().numTensors, before);
 });

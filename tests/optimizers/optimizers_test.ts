@@ -160,6 +160,11 @@ Deno.test("an optimizer refuses numbers out of range and unknown variables", () 
     RangeError,
     "learningRate must be a number >= 0: current value is -1",
   );
+  assertThrows(
+    () => sgd("0.01" as never),
+    RangeError,
+    'learningRate must be a number >= 0: current value is "0.01"',
+  );
   assertThrows(() => adam(1, { beta1: 1 }), RangeError, "beta1 must be in [0, 1)");
   assertThrows(() => adam(1, { epsilon: 0 }), RangeError, "epsilon must be > 0");
   assertThrows(() => sgd(1, { nesterov: true }), RangeError, "nesterov needs a momentum");

@@ -1,0 +1,33 @@
+import { tf } from "./deps/tfjs.ts";
+import { describeValue } from "./describe_value.ts";
+import type { Model } from "./learner/model.ts";
+
+/**
+ * What a model makes of data. A `tf.LayersModel` takes its inputs in order only: of a record it is
+ * given those that it names.
+ *
+ * @throws {TypeError} If the record lacks one.
+ */
+export function applyModel(
+  model: tf.LayersModel | Model,
+  data: unknown,
+  options: { training: boolean },
+): unknown {
+  return (model as Model).apply(isRecord(data) ? inOrder(model, data) : data, options);
+}
+
+function isRecord(data: unknown): data is Record<string, unknown> {
+  return typeof data === "object" && data !== null && !Array.isArray(data) &&
+    !(data instanceof tf.Tensor);
+}
+
+function inOrder(model: tf.LayersModel | Model, data: Record<string, unknown>): unknown {
+  if (!(model instanceof tf.LayersModel) || !model.inputNames) return data;
+  return model.inputNames.map((name) => {
+    if (Object.hasOwn(data, name)) return data[name];
+    throw new TypeError(
+      `Cannot apply the model as data must have its inputs ${model.inputNames.join(", ")}: ` +
+        `current value is ${describeValue(data)}`,
+    );
+  });
+}

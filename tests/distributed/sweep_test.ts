@@ -105,6 +105,8 @@ test("sweep() refuses options that cannot work, before any work", async () => {
     [{ monitor: "train.fun" }, "mode must be"],
     [{ nats: "http://host" }, "a NATS server must be given like nats://host:4222"],
     [{ args: ["--workers", "many"] }, "workers must be an integer >= 0: current value is NaN"],
+    [{ args: ["--folder"] }, "--folder must have a value"],
+    [{ args: ["--nats"] }, "--nats must have a value"],
   ];
   for (const [options, message] of wrong) {
     await assertRejects(() => quiet({ folder: "/dev/null/no", ...options }), Error, message);
@@ -121,7 +123,7 @@ test("sweep() draws by seed and number, so more trials later change none", () =>
       objective: ({ parameters: { x, n } }) => (begun++, x * x + n),
     });
     assertEquals(begun, 3, "what is in the journal is not done again");
-    const other = await quiet({ trials: 6, folder: `${folder}/other` });
+    const other = await quiet({ trials: 6, folder: `${folder}/other.1/` });
     const facts = ({ trials }: typeof more) =>
       trials.map(({ trial, parameters, value }) => ({ trial, parameters, value }));
     assertEquals(facts(more), facts(other));
@@ -178,6 +180,43 @@ test("sweep() keeps a trial's error with its parameters, and goes on", () =>
     for (const text of ["2 trials", ">x<", ">n<", ">kind<", ">b<", ">validation.loss<"].slice(1)) {
       assert(parallel.includes(text), text);
     }
+  }));
+
+test("sweep() says what is wrong with whatever an objective returns, reports or throws", () =>
+  inFolder(async (folder) => {
+    const outcomes: [(trial: Trial) => unknown, RegExp][] = [
+      [() => null, /^TypeError: Cannot compare trials as an objective must return a number/],
+      [() => ({}), /^TypeError: Cannot compare trials as an objective must return a number/],
+      [
+        (trial) => trial.report("1" as never),
+        /^TypeError: Cannot report as value must be a number/,
+      ],
+      [() => Promise.reject({ code: 7 }), /^\{ code: 7 \}$/],
+      [() => {
+        throw new Error("outer", { cause: new Error("inner") });
+      }, /^Error: outer[^]*\[cause\]: Error: inner/],
+    ];
+    const { trials } = await quiet({
+      trials: outcomes.length,
+      folder,
+      objective: (trial) => outcomes[trial.number][0](trial) as number,
+    });
+    for (const { trial, error } of trials) assertMatch(error!, outcomes[trial][1]);
+  }));
+
+test("a trial that has ended reports no more", () =>
+  inFolder(async (folder) => {
+    const ended: Trial[] = [];
+    const { trials: [{ reports }] } = await quiet({
+      trials: 1,
+      folder,
+      async objective(trial) {
+        ended.push(trial);
+        assertEquals(await trial.report(1), true);
+      },
+    });
+    assertEquals(await ended[0].report(0), false);
+    assertEquals(reports, [[1, 1]]);
   }));
 
 test("sweep() goes on after a line that was cut short, and not with another sweep", () =>

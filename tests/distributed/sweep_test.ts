@@ -4,6 +4,7 @@ import {
   assertEquals,
   assertMatch,
   assertRejects,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import {
@@ -299,8 +300,47 @@ test("sweep() in processes begins again what a worker died of, three times at mo
   assertEquals(second.code, 0, second.errors);
   assertEquals(begun(always), 3);
   const { status, error } = always.records().find(({ trial }) => trial === 2)!;
-  assertEquals([status, error], ["failed", "the worker ended with signal SIGKILL, at attempt 3"]);
+  const log = `${always.folder}/out/worker-1.log`;
+  const expected = `at attempt 3, the worker ended with signal SIGKILL, see ${log}`;
+  assertEquals([status, error], ["failed", expected]);
 });
+
+test("sweep() in processes ends with its driver, even where a trial hangs", async () => {
+  await using script = new SweepScript({ trials: 4, wait: 0, deaf: 60_000 });
+  const driver = script.spawn("--workers", "2");
+  await script.until("begin", 2);
+  await driver.kill();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  for (const { pid } of script.trace()) assertEquals(await isRunning(pid), false);
+});
+
+test("sweep() says which of its files cannot be read or written, and leaves no process", () =>
+  inFolder(async (folder) => {
+    const required = "must be a file that can be read and written";
+    await Deno.mkdir(`${folder}/trials.jsonl`);
+    await assertRejects(() => quiet({ folder }), Error, `${folder}/trials.jsonl ${required}`);
+    await assertRejects(() => quiet({ folder: "/dev/null/no" }), Error, required);
+
+    await using script = new SweepScript({ trials: 4, wait: 60_000 });
+    await Deno.mkdir(`${script.folder}/out/worker-1.log`, { recursive: true });
+    const { code, errors } = await script.spawn("--workers", "2", "--loud").result();
+    assertEquals(code, 1);
+    assertStringIncludes(errors, `worker-1.log ${required}: Is a directory`);
+    for (const { pid } of script.trace()) assertEquals(await isRunning(pid), false);
+  }));
+
+test("sweep() names the line of the journal that is damaged", () =>
+  inFolder(async (folder) => {
+    await quiet({ trials: 2, folder });
+    const path = `${folder}/trials.jsonl`;
+    const lines = (await Deno.readTextFile(path)).split("\n");
+    await Deno.writeTextFile(path, lines.with(1, "{").join("\n"));
+    await assertRejects(
+      () => quiet({ trials: 2, folder }),
+      Error,
+      "every line must be JSON: line 2 is {;",
+    );
+  }));
 
 test("sweep() in processes ends with its driver, and goes on with the next", async () => {
   await using script = new SweepScript({ trials: 6, wait: 400 });

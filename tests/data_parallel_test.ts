@@ -104,7 +104,7 @@ testOnMpi(
 const TOGETHER: Order[] = [
   { with: ["clip"] },
   { with: ["accumulate"], examples: 330 },
-  { with: ["average", "schedule", "metrics"], optimizer: "adam" },
+  { with: ["average", "schedule", "metrics", "confusion"], optimizer: "adam" },
   { with: ["accumulate", "clip", "average", "metrics"], optimizer: "momentum", examples: 330 },
   { optimizer: "stockAdam", backend: "cpu" },
 ];
@@ -156,27 +156,28 @@ testOnMpi(
     const folder = await Deno.makeTempDir();
     const order: Order = {
       examples: 330,
-      with: ["accumulate", "average"],
+      with: ["accumulate", "average", "metrics"],
       optimizer: "adam",
       batchSize: 8,
       folder: `${folder}/run`,
     };
     try {
-      const whole = await succeed(vendor, 2, [{ ...order, folder: undefined, epochs: 3 }]);
-      const failed = await launch(vendor, 2, [{ ...order, epochs: 3, event: "throw" }]);
+      const whole = await succeed(vendor, 2, [{ ...order, folder: undefined }]);
+      const failed = await launch(vendor, 2, [{ ...order, event: "throw" }]);
       assertEquals(failed.code, 70, failed.output);
       for await (const { name } of Deno.readDir(order.folder!)) {
         if (name.includes("error")) await Deno.remove(`${order.folder}/${name}`);
       }
       await copy(order.folder!, `${folder}/other`);
-      const resumed = await succeed(vendor, 2, [{ ...order, epochs: 3 }]);
+      const resumed = await succeed(vendor, 2, [order]);
       assertSame(resumed);
-      const [[{ weights, losses, batches }]] = resumed.answers;
+      const [[{ weights, losses, metrics, batches }]] = resumed.answers;
       // The newest file may not have been written yet.
       assert(["1.1", "1.2"].includes(batches[0]), batches[0]);
       assertEquals(weights, whole.answers[0][0].weights);
+      assertEquals(metrics, whole.answers[0][0].metrics);
       assertEquals(losses, whole.answers[0][0].losses.slice(-losses.length));
-      const other = await succeed(vendor, 3, [{ ...order, epochs: 3, folder: `${folder}/other` }]);
+      const other = await succeed(vendor, 3, [{ ...order, folder: `${folder}/other` }]);
       assertSame(other);
       assertEquals(other.answers[0][0].losses.length, losses.length);
     } finally {

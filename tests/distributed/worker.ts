@@ -12,6 +12,7 @@ import {
   CancelEpoch,
   CancelTrain,
   Checkpoint,
+  ConfusionMatrix,
   crossEntropy,
   CsvLogger,
   DataLoader,
@@ -46,7 +47,7 @@ export interface Order {
   /** Of each rank. */
   batchSize?: number;
   /** What else hangs on the hooks. */
-  with?: ("clip" | "accumulate" | "average" | "schedule" | "metrics" | "bar" | "log" | "page")[];
+  with?: (keyof typeof EXTRAS)[];
   /** What goes wrong, or is asked for, on rank 1 in epoch 1 at batch 2. */
   event?: string;
   limit?: number;
@@ -127,7 +128,7 @@ const OPTIMIZERS = {
   stockAdam: () => tf.train.adam(0.005),
 };
 
-const EXTRAS: Record<NonNullable<Order["with"]>[number], () => CallbackLike> = {
+const EXTRAS = {
   clip: () => new GradientClip({ norm: 0.1 }),
   accumulate: () => new GradientAccumulation(3),
   average: () => new WeightAverage({ decay: 0.9 }),
@@ -136,7 +137,22 @@ const EXTRAS: Record<NonNullable<Order["with"]>[number], () => CallbackLike> = {
   bar: () => new ProgressBar(),
   log: () => new CsvLogger(`${folder}/log${rank}.csv`),
   page: () => new LivePage(),
-};
+  confusion: () => {
+    const matrix = new ConfusionMatrix({ phases: ["train"] });
+    const publish = {
+      priority: matrix.priority + 1,
+      afterEpoch(learner: AnyLearner) {
+        matrix.counts.flat().forEach((count, cell) => learner.metrics[`cell${cell}`] = count);
+      },
+    };
+    return {
+      name: "Both",
+      prepare: (learner: AnyLearner) => {
+        learner.callbacks = [...learner.callbacks, matrix, publish];
+      },
+    };
+  },
+} satisfies Record<string, () => CallbackLike>;
 
 const EVENTS: Record<string, (learner: AnyLearner) => void> = {
   cancelBatch: () => {

@@ -63,6 +63,7 @@ for (const ranks of [2, 4]) {
 }
 
 const EVENTS: Order[] = [
+  "cancelBefore",
   "cancelBatch",
   "cancelLate",
   "cancelEpoch",
@@ -221,8 +222,29 @@ testOnMpi("DataParallel prints an error of all ranks once", async (vendor) => {
   assertEquals(output.match(/Error: boom/g)?.length, 1, output);
 });
 
-testOnMpi("DataParallel refuses loaders that are not equally long", async (vendor) => {
-  const { code, output } = await launch(vendor, 2, [{ event: "uneven", limit: 2000 }]);
-  assertEquals(code, 70, output);
-  assert(output.includes("all ranks must take the same number of batches"), output);
+testOnMpi("DataParallel validates the weights of rank 0 on all ranks", async (vendor) => {
+  const order: Order = { event: "validate" };
+  const [{ answers: [[expected]] }, job] = await Promise.all([
+    alone([order]),
+    succeed(vendor, 2, [order]),
+  ]);
+  assertSame(job);
+  assertEquals(job.answers[0][0].weights, expected.weights);
+  assert(difference(job.answers[0][0].losses, expected.losses) < 5e-6);
 });
+
+/** What is not the same on all ranks, and what is said of it. */
+const REFUSED: [event: string, message: string][] = [
+  ["uneven", "all ranks must take the same number of batches: rank 1 has no batch 9"],
+  ["epochs", "all ranks must take the same number of epochs: rank 0 has no epoch 2"],
+  ["kinds", "all ranks must do the same: rank 0 is to validate, rank 1 is to train"],
+  ["twoWorlds", "there must be one DataParallel: there are 2"],
+];
+
+for (const [event, message] of REFUSED) {
+  testOnMpi(`DataParallel refuses what is not the same on all ranks: ${event}`, async (vendor) => {
+    const { code, output } = await launch(vendor, 2, [{ event, limit: 2000 }]);
+    assertEquals(code, 70, output);
+    assert(output.includes(message), output);
+  });
+}

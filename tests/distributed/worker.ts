@@ -211,13 +211,21 @@ async function answerTo(order: Order): Promise<Answer> {
     lossFunction: crossEntropy,
     dataloaders: {
       train: new DataLoader({ dataset: data, batchSize, shuffle: true }),
-      validation: new DataLoader({ dataset: validationData, batchSize }),
+      ...order.event === "kinds" && rank === 1
+        ? {}
+        : { validation: new DataLoader({ dataset: validationData, batchSize }) },
     },
-    callbacks: [...callbacksOf(order, batches, losses, gap), new DataParallel(world)],
+    callbacks: [
+      ...callbacksOf(order, batches, losses, gap),
+      new DataParallel(world),
+      ...order.event === "twoWorlds" ? [new DataParallel(world)] : [],
+    ],
     seed: rank === 0 ? 42 : undefined,
   });
   learner.limits = limits ?? {};
-  const { status, reason } = await learner.train({ epochs });
+  const { status, reason } = order.event === "validate"
+    ? await learner.validate()
+    : await learner.train({ epochs: order.event === "epochs" ? epochs + rank : epochs });
   const { metrics } = learner;
   const layers = learner.model as tf.LayersModel;
   const weights = layers.getWeights().flatMap((weight) => [...weight.dataSync()]);
@@ -240,6 +248,9 @@ function callbacksOf(
   const isRank1 = rank === 1 % size;
   /** Rank 1 does what it is told. */
   const actor: CallbackLike = {
+    beforeEpoch({ epoch }) {
+      if (event === "cancelBefore" && isRank1 && epoch === 1) throw new CancelEpoch("mine");
+    },
     beforeBatch(learner) {
       const acts = isRank1 || event === "throwAll";
       if (!acts || !event || learner.epoch !== 1 || learner.batchIndex !== 2) return;

@@ -63,6 +63,7 @@ for (const ranks of [2, 4]) {
 }
 
 const EVENTS: Order[] = [
+  "cancelBefore",
   "cancelBatch",
   "cancelLate",
   "cancelEpoch",
@@ -104,7 +105,7 @@ testOnMpi(
 const TOGETHER: Order[] = [
   { with: ["clip"] },
   { with: ["accumulate"], examples: 330 },
-  { with: ["average", "schedule", "metrics"], optimizer: "adam" },
+  { with: ["average", "schedule", "metrics", "confusion"], optimizer: "adam" },
   { with: ["accumulate", "clip", "average", "metrics"], optimizer: "momentum", examples: 330 },
   { optimizer: "stockAdam", backend: "cpu" },
 ];
@@ -156,27 +157,28 @@ testOnMpi(
     const folder = await Deno.makeTempDir();
     const order: Order = {
       examples: 330,
-      with: ["accumulate", "average"],
+      with: ["accumulate", "average", "metrics"],
       optimizer: "adam",
       batchSize: 8,
       folder: `${folder}/run`,
     };
     try {
-      const whole = await succeed(vendor, 2, [{ ...order, folder: undefined, epochs: 3 }]);
-      const failed = await launch(vendor, 2, [{ ...order, epochs: 3, event: "throw" }]);
+      const whole = await succeed(vendor, 2, [{ ...order, folder: undefined }]);
+      const failed = await launch(vendor, 2, [{ ...order, event: "throw" }]);
       assertEquals(failed.code, 70, failed.output);
       for await (const { name } of Deno.readDir(order.folder!)) {
         if (name.includes("error")) await Deno.remove(`${order.folder}/${name}`);
       }
       await copy(order.folder!, `${folder}/other`);
-      const resumed = await succeed(vendor, 2, [{ ...order, epochs: 3 }]);
+      const resumed = await succeed(vendor, 2, [order]);
       assertSame(resumed);
-      const [[{ weights, losses, batches }]] = resumed.answers;
+      const [[{ weights, losses, metrics, batches }]] = resumed.answers;
       // The newest file may not have been written yet.
       assert(["1.1", "1.2"].includes(batches[0]), batches[0]);
       assertEquals(weights, whole.answers[0][0].weights);
+      assertEquals(metrics, whole.answers[0][0].metrics);
       assertEquals(losses, whole.answers[0][0].losses.slice(-losses.length));
-      const other = await succeed(vendor, 3, [{ ...order, epochs: 3, folder: `${folder}/other` }]);
+      const other = await succeed(vendor, 3, [{ ...order, folder: `${folder}/other` }]);
       assertSame(other);
       assertEquals(other.answers[0][0].losses.length, losses.length);
     } finally {
@@ -220,8 +222,29 @@ testOnMpi("DataParallel prints an error of all ranks once", async (vendor) => {
   assertEquals(output.match(/Error: boom/g)?.length, 1, output);
 });
 
-testOnMpi("DataParallel refuses loaders that are not equally long", async (vendor) => {
-  const { code, output } = await launch(vendor, 2, [{ event: "uneven", limit: 2000 }]);
-  assertEquals(code, 70, output);
-  assert(output.includes("all ranks must take the same number of batches"), output);
+testOnMpi("DataParallel validates the weights of rank 0 on all ranks", async (vendor) => {
+  const order: Order = { event: "validate" };
+  const [{ answers: [[expected]] }, job] = await Promise.all([
+    alone([order]),
+    succeed(vendor, 2, [order]),
+  ]);
+  assertSame(job);
+  assertEquals(job.answers[0][0].weights, expected.weights);
+  assert(difference(job.answers[0][0].losses, expected.losses) < 5e-6);
 });
+
+/** What is not the same on all ranks, and what is said of it. */
+const REFUSED: [event: string, message: string][] = [
+  ["uneven", "all ranks must take the same number of batches: rank 1 has no batch 9"],
+  ["epochs", "all ranks must take the same number of epochs: rank 0 has no epoch 2"],
+  ["kinds", "all ranks must do the same: rank 0 is to validate, rank 1 is to train"],
+  ["twoWorlds", "there must be one DataParallel: there are 2"],
+];
+
+for (const [event, message] of REFUSED) {
+  testOnMpi(`DataParallel refuses what is not the same on all ranks: ${event}`, async (vendor) => {
+    const { code, output } = await launch(vendor, 2, [{ event, limit: 2000 }]);
+    assertEquals(code, 70, output);
+    assert(output.includes(message), output);
+  });
+}

@@ -32,6 +32,8 @@ export class ConfusionMatrix extends Callback {
   override priority: number = PRIORITIES.metrics;
   /** A run may be resumed without it. */
   override readonly observes: boolean = true;
+  /** Each process counts its own examples, until the end of a pass. */
+  override readonly differs: boolean = true;
   /**
    * The counts of the last pass, a row for each actual class and a column for each predicted one;
    * empty before the first pass.
@@ -131,16 +133,16 @@ export class ConfusionMatrix extends Callback {
   }
 
   /** Reads the counts. */
-  override async afterEpoch(): Promise<void> {
-    await this.#read("train");
+  override async afterEpoch(learner: AnyLearner): Promise<void> {
+    await this.#read(learner, "train");
   }
   /** Reads the counts. */
-  override async afterValidate(): Promise<void> {
-    await this.#read("validation");
+  override async afterValidate(learner: AnyLearner): Promise<void> {
+    await this.#read(learner, "validation");
   }
   /** Reads the counts. */
-  override async afterTest(): Promise<void> {
-    await this.#read("test");
+  override async afterTest(learner: AnyLearner): Promise<void> {
+    await this.#read(learner, "test");
   }
 
   /** The counts, for a checkpoint; the tensor stays its own. */
@@ -160,10 +162,10 @@ export class ConfusionMatrix extends Callback {
     this.#total.add(learner.predictions, learner.labels);
   }
 
-  async #read(phase: MeasuredPhase): Promise<void> {
+  async #read(learner: AnyLearner, phase: MeasuredPhase): Promise<void> {
     if (!this.#phases.has(phase)) return;
     try {
-      this.counts = await this.#total.read();
+      this.counts = await this.#total.read(learner.peers);
     } finally {
       this.#total.reset();
     }

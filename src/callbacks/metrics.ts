@@ -34,6 +34,8 @@ export class Metrics extends Callback {
   override priority: number = PRIORITIES.metrics;
   /** A run may be resumed without it. */
   override readonly observes: boolean = true;
+  /** Each process measures its own examples, until the end of a pass. */
+  override readonly differs: boolean = true;
   readonly #metrics: [name: string, metric: StatefulMetric | MeanMetric][];
   readonly #phases: ReadonlySet<MeasuredPhase>;
   /** Whether something was gathered that is not published yet. */
@@ -110,21 +112,26 @@ export class Metrics extends Callback {
    */
   override state(): unknown {
     if (!this.#open) return {};
-    return Object.fromEntries(this.#metrics.map(([name, metric]) => {
+    const metrics = Object.fromEntries(this.#metrics.map(([name, metric]) => {
       if (metric.state && metric.restore) return [name, metric.state()];
       throw new TypeError(
         `Cannot take a checkpoint in the middle of a pass as metric ${name} must have state() and ` +
           "restore(): it has not",
       );
     }));
+    return { metrics, examples: this.#examples };
   }
 
   /** Goes on from a checkpoint. */
   override restore(state: unknown): void {
-    const states = state as Record<string, never>;
-    this.#open = Object.keys(states).length > 0;
+    const { metrics, examples = 0 } = state as {
+      metrics?: Record<string, never>;
+      examples?: number;
+    };
+    this.#open = metrics !== undefined;
+    this.#examples = examples;
     for (const [name, metric] of this.#metrics) {
-      if (Object.hasOwn(states, name)) metric.restore!(states[name]);
+      if (metrics && Object.hasOwn(metrics, name)) metric.restore!(metrics[name]);
     }
   }
 

@@ -72,6 +72,8 @@ export class DataParallel extends Callback implements Peers {
   /** How many sums were made since the last batch. */
   #sums = 0;
   #own: () => unknown = () => undefined;
+  /** Whether all have had the same weights in this run. */
+  #equal = false;
   /** Counts the tasks of the Learner: a pause is over when there is another. */
   #tasks = 0;
 
@@ -87,9 +89,16 @@ export class DataParallel extends Callback implements Peers {
   /** Makes the Learner one of several. */
   override prepare(learner: AnyLearner): void {
     if (this.#world.size === 1) return;
+    const count = learner.callbacks.filter((other) => other instanceof DataParallel).length;
+    if (count > 1) {
+      throw new TypeError(
+        `Cannot train on several ranks as there must be one ${this.name}: there are ${count}`,
+      );
+    }
     if (!this.#learner) needWhile(() => this.#learner.phase !== "idle");
     this.#learner = learner;
     this.#lockstep.begin();
+    this.#equal = false;
     this.#examples = 0;
     learner.peers = this;
     if (this.#world.rank === 0) return;
@@ -119,12 +128,13 @@ export class DataParallel extends Callback implements Peers {
 
   /** Goes on from a checkpoint. */
   override restore(state: unknown): void {
+    this.#equal = true;
     this.#examples = (state as { examples: number }).examples;
   }
 
   /** Makes all start from what rank 0 has. */
   override async beforeTrain(learner: AnyLearner): Promise<void> {
-    if (this.#world.size > 1) await broadcastLearner(this.#world, learner);
+    await this.#equalize(learner);
   }
 
   /** Begins a pass together. */
@@ -133,12 +143,14 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** Begins a pass together. */
-  override beforeValidate(learner: AnyLearner): void {
+  override async beforeValidate(learner: AnyLearner): Promise<void> {
+    await this.#equalize(learner);
     this.#enter(learner, "pass");
   }
 
   /** Begins a pass together. */
-  override beforeTest(learner: AnyLearner): void {
+  override async beforeTest(learner: AnyLearner): Promise<void> {
+    await this.#equalize(learner);
     this.#enter(learner, "pass");
   }
 
@@ -230,7 +242,8 @@ export class DataParallel extends Callback implements Peers {
       if (work === "fetch") {
         this.#lockstep.agree(learner, STEPS.fetch(next));
         if (learner.actor!.getSnapshot().context.hold) void this.#hold(learner, this.#tasks);
-      } else if (work === "evaluate") this.#lockstep.agree(learner, STEPS.exchange(next - 1));
+      } else if (work.startsWith("open")) this.#lockstep.agree(learner, STEPS.open());
+      else if (work === "evaluate") this.#lockstep.agree(learner, STEPS.exchange(next - 1));
       else if (work === "step") this.#lockstep.agree(learner, STEPS.update(next - 1));
       else if (work === "closeLoader") {
         this.#sums = 0;
@@ -243,8 +256,15 @@ export class DataParallel extends Callback implements Peers {
   #enter(learner: AnyLearner, next: "pass" | "trained"): void {
     if (this.#world.size === 1) return;
     this.#lockstep.enter(next);
-    if (next === "pass") this.#lockstep.agree(learner, STEPS.gate());
-    else this.#lockstep.meet(learner, STEPS.gate());
+    if (next === "trained") this.#lockstep.meet(learner, STEPS.gate());
+    else this.#lockstep.begins(learner);
+  }
+
+  /** Whatever is the first of a run, begins with what rank 0 has. */
+  async #equalize(learner: AnyLearner): Promise<void> {
+    if (this.#equal || this.#world.size === 1) return;
+    this.#equal = true;
+    await broadcastLearner(this.#world, learner);
   }
 
   /** While the run is paused, asks the others whether somebody wants it to go on. */

@@ -2,6 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import { decodeState } from "../io/decode_state.ts";
 import { encodeState } from "../io/encode_state.ts";
 import type { HostTensor } from "../io/host_tensor.ts";
+import { dtypeOf } from "../io/read_tensors.ts";
 import { broadcastBundle, type Bundle } from "./bundle.ts";
 import type { World } from "./world.ts";
 
@@ -29,7 +30,7 @@ function encode(own: unknown): Bundle {
     values.set(
       name,
       tensor instanceof tf.Tensor
-        ? { dtype: "F32", shape: tensor.shape, values: tensor.dataSync<"float32">() }
+        ? { dtype: dtypeOf(name, tensor), shape: tensor.shape, values: tensor.dataSync() }
         : tensor,
     );
   }

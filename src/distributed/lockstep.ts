@@ -9,6 +9,7 @@ import {
   decodeReports,
   encodeReport,
   isAhead,
+  PHASES,
   type Report,
 } from "./report.ts";
 import type { World } from "./world.ts";
@@ -26,8 +27,10 @@ const REQUESTS: readonly (RunEvent | undefined)[] = [
 
 /** The meetings of a batch, and those around all batches of a pass. */
 export const STEPS = {
+  /** Before the hooks before a pass. */
+  gate: () => -2,
   /** Before the loader is opened. */
-  gate: () => -1,
+  open: () => -1,
   /** Before a batch is fetched. */
   fetch: (batch: number) => 8 * batch,
   /** While the run is paused. */
@@ -37,7 +40,7 @@ export const STEPS = {
   /** Before the weights are updated. */
   update: (batch: number) => 8 * batch + 3,
   /** At any time, by a process that gathers what the others have; they go on as before. */
-  collect: () => -2,
+  collect: () => -3,
   /** After the last batch; numbers are added up from here on. */
   end: (count = 0) => 2 ** 40 + count,
 };
@@ -96,7 +99,9 @@ export class Lockstep {
     for (;;) {
       const cancel = cancelOf(learner);
       const request = this.#request?.code ?? 0;
-      const own = { pass: this.#pass, step, cancel, request, examples: 0, elements: 0, ...more };
+      const phase = PHASES.indexOf(learner.phase);
+      const none = { examples: 0, elements: 0 };
+      const own = { pass: this.#pass, step, phase, cancel, request, ...none, ...more };
       const reports = decodeReports(this.#world.gather(encodeReport(own)));
       if (reports.some(({ step }) => step === STEPS.collect())) {
         if (step === STEPS.collect()) return reports;
@@ -112,9 +117,11 @@ export class Lockstep {
       if (!isAhead(front, own)) continue;
       if (step >= STEPS.end()) return;
       if (strongest > CANCELS.none) throw cancellationOf(strongest, reason);
+      const lacks = front.pass === this.#pass
+        ? `batches: rank ${reports.indexOf(front)} has no batch ${learner.batchIndex + 1}`
+        : `epochs: rank ${reports.indexOf(front)} has no epoch ${learner.epoch}`;
       throw new RangeError(
-        "Cannot go on as all ranks must take the same number of batches: rank " +
-          `${reports.indexOf(front)} has no batch ${learner.batchIndex + 1}, as others have`,
+        `Cannot go on as all ranks must take the same number of ${lacks}, as others have`,
       );
     }
   }
@@ -141,6 +148,21 @@ export class Lockstep {
     // Between two batches, the one that was meant is over.
     else if (learner.can(event)) throw new CancelBatch(reason);
     return reports;
+  }
+
+  /**
+   * Waits until all begin a pass.
+   *
+   * @throws {Error} If it is not of the same kind.
+   */
+  begins(learner: AnyLearner): void {
+    const reports = this.agree(learner, STEPS.gate()) ?? [];
+    const other = reports.findIndex(({ phase }) => PHASES[phase] !== learner.phase);
+    if (other < 0) return;
+    throw new Error(
+      `Cannot go on as all ranks must do the same: rank ${this.#world.rank} is to ` +
+        `${learner.phase}, rank ${other} is to ${PHASES[reports[other].phase]}`,
+    );
   }
 
   /** Steers the Learner at once, because all do. */

@@ -1,8 +1,12 @@
 import { CancelBatch, CancelEpoch, type Cancellation, CancelTrain } from "../errors.ts";
 import type { AnyLearner } from "../callbacks/callback.ts";
+import type { Phase } from "../chart/hooks.ts";
 
 /** What cuts short what, by its strength. */
 export const CANCELS = { none: 0, batch: 1, pass: 2, train: 3 } as const;
+
+/** What a Learner may be doing. */
+export const PHASES: readonly Phase[] = ["idle", "train", "validate", "test", "predict"];
 
 /** Where a process is in its run, and what it knows that the others do not. */
 export interface Report {
@@ -10,6 +14,8 @@ export interface Report {
   readonly pass: number;
   /** Counts the meetings of a pass, in the order in which they take place. */
   readonly step: number;
+  /** Which of the {@linkcode PHASES} it is in. */
+  readonly phase: number;
   /** What has been cut short here. */
   readonly cancel: number;
   /** What was asked for from outside, the strongest of it. */
@@ -21,8 +27,10 @@ export interface Report {
 }
 
 /** As numbers, to be sent. */
-export function encodeReport({ pass, step, cancel, request, examples, elements }: Report) {
-  return Float64Array.of(pass, step, cancel, request, examples, elements);
+export function encodeReport(
+  { pass, step, phase, cancel, request, examples, elements }: Report,
+) {
+  return Float64Array.of(pass, step, phase, cancel, request, examples, elements);
 }
 
 /** Those of all processes; field by field, since a batch has several meetings. */
@@ -32,6 +40,7 @@ export function decodeReports(values: Float64Array): Report[] {
     reports.push({
       pass: values[at++],
       step: values[at++],
+      phase: values[at++],
       cancel: values[at++],
       request: values[at++],
       examples: values[at++],

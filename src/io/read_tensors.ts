@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import type { Dtype } from "./dtypes.ts";
 import type { HostTensor } from "./host_tensor.ts";
 
 /** The element types that TensorFlow.js has, as safetensors names them. */
@@ -23,20 +24,27 @@ export async function readTensors(
   try {
     const reads = [...tensors].map(async ([name, tensor]): Promise<[string, HostTensor]> => {
       if (!(tensor instanceof tf.Tensor)) return [name, tensor];
-      const { dtype, shape } = tensor;
-      if (!Object.hasOwn(NAMES, dtype)) {
-        throw new TypeError(
-          `Cannot save tensor ${name} as its dtype must be float32, int32 or bool: it is ${dtype}`,
-        );
-      }
+      const dtype = dtypeOf(name, tensor);
       const clone = tensor.clone();
       clones.push(clone);
       const read = await clone.data() as HostTensor["values"];
       const values = COPIES.has(tf.getBackend()) ? read : read.slice();
-      return [name, { dtype: NAMES[dtype as keyof typeof NAMES], shape: [...shape], values }];
+      return [name, { dtype, shape: [...tensor.shape], values }];
     });
     return new Map(await Promise.all(reads));
   } finally {
     tf.dispose(clones);
   }
+}
+
+/**
+ * What safetensors calls the element type of a tensor.
+ *
+ * @throws {TypeError} If it has no name for it.
+ */
+export function dtypeOf(name: string, { dtype }: tf.Tensor): Dtype {
+  if (Object.hasOwn(NAMES, dtype)) return NAMES[dtype as keyof typeof NAMES];
+  throw new TypeError(
+    `Cannot save tensor ${name} as its dtype must be float32, int32 or bool: it is ${dtype}`,
+  );
 }

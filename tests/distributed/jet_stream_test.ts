@@ -83,7 +83,7 @@ test("a worker that is deaf for a while keeps its trial", async () => {
   await using script = new SweepScript({ trials: 1, wait: 1000, silence: 1, deaf: 2000 });
   const run = script.spawn("--nats", server.url, "--workers", "2");
   const { code, errors } = await run.result();
-  assertEquals(code, 0, errors);
+  assertEquals([code, errors], [0, ""]);
   assertEquals(script.trace().map(({ what }) => what), ["begin", "end"]);
 });
 
@@ -131,6 +131,35 @@ test("the driver stops trials early on other machines, as successive halving say
   const farthest = Object.values(lasts(remote)).map(([epochs]) => epochs ?? 0);
   assertEquals(farthest.toSorted(), [0, 1, 1, 1, 1, 1, 3, 3, 9]);
   assert(remote.records().some(({ status }) => status === "stopped"), "some while they ran");
+});
+
+test("of two drivers of one sweep, one has all results, the other too or says so", async () => {
+  await using server = await NatsServer.start();
+  const options = { trials: 6, wait: 200 };
+  await using script = new SweepScript(options);
+  await using other = new SweepScript(options);
+  const runs = [script, other].map((one) => one.spawn("--nats", server.url, "--workers", "1"));
+  for (const run of runs) {
+    const { code, errors } = await run.result();
+    // Whoever looks too late has nothing to look at.
+    if (code !== 0) {
+      assertMatch(errors, /Cannot go on with the sweep as out-\w+ must be on the server/);
+    }
+  }
+  assertEquals(Math.max(script.records().length, other.records().length), 6);
+});
+
+test("drivers and workers say that a server has no JetStream", async () => {
+  await using server = await NatsServer.start([], { jetStream: false });
+  await using script = new SweepScript({ trials: 3, wait: 20 });
+  for (const flags of [["--workers", "1"], ["--worker"]]) {
+    const { code, errors } = await script.spawn("--nats", server.url, ...flags).result();
+    assertEquals(code, 1);
+    assertMatch(
+      errors,
+      /Cannot sweep as the NATS server at .* must have JetStream: .*nats-server -js/,
+    );
+  }
 });
 
 test("user, password and certificates are passed through", async () => {

@@ -15,23 +15,28 @@ function installed(): boolean {
   }
 }
 
-/** A real server with JetStream, on a port of its own, that keeps its data when restarted. */
+/** A real server, on a port of its own, that keeps the data of JetStream when restarted. */
 export class NatsServer {
   readonly port: number;
   readonly #folder: string = Deno.makeTempDirSync({ prefix: "nats-" });
   readonly #options: readonly string[];
+  readonly #jetStream: boolean;
   #process: Deno.ChildProcess | undefined;
 
-  private constructor(options: readonly string[]) {
+  private constructor(options: readonly string[], jetStream: boolean) {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.port = listener.addr.port;
     listener.close();
     this.#options = options;
+    this.#jetStream = jetStream;
   }
 
   /** Starts one. */
-  static async start(options: readonly string[] = []): Promise<NatsServer> {
-    const server = new NatsServer(options);
+  static async start(
+    options: readonly string[] = [],
+    { jetStream = true } = {},
+  ): Promise<NatsServer> {
+    const server = new NatsServer(options, jetStream);
     await server.start();
     return server;
   }
@@ -41,7 +46,8 @@ export class NatsServer {
   }
 
   async start(): Promise<void> {
-    const args = ["-a", "127.0.0.1", "-p", `${this.port}`, "-js", "-sd", this.#folder];
+    const args = ["-a", "127.0.0.1", "-p", `${this.port}`];
+    if (this.#jetStream) args.push("-js", "-sd", this.#folder);
     this.#process = new Deno.Command("nats-server", {
       args: [...args, ...this.#options],
       stdout: "null",

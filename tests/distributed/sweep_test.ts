@@ -4,6 +4,7 @@ import {
   assertEquals,
   assertMatch,
   assertRejects,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import {
@@ -105,6 +106,8 @@ test("sweep() refuses options that cannot work, before any work", async () => {
     [{ monitor: "train.fun" }, "mode must be"],
     [{ nats: "http://host" }, "a NATS server must be given like nats://host:4222"],
     [{ args: ["--workers", "many"] }, "workers must be an integer >= 0: current value is NaN"],
+    [{ args: ["--folder"] }, "--folder must have a value"],
+    [{ args: ["--nats"] }, "--nats must have a value"],
   ];
   for (const [options, message] of wrong) {
     await assertRejects(() => quiet({ folder: "/dev/null/no", ...options }), Error, message);
@@ -121,7 +124,7 @@ test("sweep() draws by seed and number, so more trials later change none", () =>
       objective: ({ parameters: { x, n } }) => (begun++, x * x + n),
     });
     assertEquals(begun, 3, "what is in the journal is not done again");
-    const other = await quiet({ trials: 6, folder: `${folder}/other` });
+    const other = await quiet({ trials: 6, folder: `${folder}/other.1/` });
     const facts = ({ trials }: typeof more) =>
       trials.map(({ trial, parameters, value }) => ({ trial, parameters, value }));
     assertEquals(facts(more), facts(other));
@@ -178,6 +181,43 @@ test("sweep() keeps a trial's error with its parameters, and goes on", () =>
     for (const text of ["2 trials", ">x<", ">n<", ">kind<", ">b<", ">validation.loss<"].slice(1)) {
       assert(parallel.includes(text), text);
     }
+  }));
+
+test("sweep() says what is wrong with whatever an objective returns, reports or throws", () =>
+  inFolder(async (folder) => {
+    const outcomes: [(trial: Trial) => unknown, RegExp][] = [
+      [() => null, /^TypeError: Cannot compare trials as an objective must return a number/],
+      [() => ({}), /^TypeError: Cannot compare trials as an objective must return a number/],
+      [
+        (trial) => trial.report("1" as never),
+        /^TypeError: Cannot report as value must be a number/,
+      ],
+      [() => Promise.reject({ code: 7 }), /^\{ code: 7 \}$/],
+      [() => {
+        throw new Error("outer", { cause: new Error("inner") });
+      }, /^Error: outer[^]*\[cause\]: Error: inner/],
+    ];
+    const { trials } = await quiet({
+      trials: outcomes.length,
+      folder,
+      objective: (trial) => outcomes[trial.number][0](trial) as number,
+    });
+    for (const { trial, error } of trials) assertMatch(error!, outcomes[trial][1]);
+  }));
+
+test("a trial that has ended reports no more", () =>
+  inFolder(async (folder) => {
+    const ended: Trial[] = [];
+    const { trials: [{ reports }] } = await quiet({
+      trials: 1,
+      folder,
+      async objective(trial) {
+        ended.push(trial);
+        assertEquals(await trial.report(1), true);
+      },
+    });
+    assertEquals(await ended[0].report(0), false);
+    assertEquals(reports, [[1, 1]]);
   }));
 
 test("sweep() goes on after a line that was cut short, and not with another sweep", () =>
@@ -260,8 +300,47 @@ test("sweep() in processes begins again what a worker died of, three times at mo
   assertEquals(second.code, 0, second.errors);
   assertEquals(begun(always), 3);
   const { status, error } = always.records().find(({ trial }) => trial === 2)!;
-  assertEquals([status, error], ["failed", "the worker ended with signal SIGKILL, at attempt 3"]);
+  const log = `${always.folder}/out/worker-1.log`;
+  const expected = `at attempt 3, the worker ended with signal SIGKILL, see ${log}`;
+  assertEquals([status, error], ["failed", expected]);
 });
+
+test("sweep() in processes ends with its driver, even where a trial hangs", async () => {
+  await using script = new SweepScript({ trials: 4, wait: 0, deaf: 60_000 });
+  const driver = script.spawn("--workers", "2");
+  await script.until("begin", 2);
+  await driver.kill();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  for (const { pid } of script.trace()) assertEquals(await isRunning(pid), false);
+});
+
+test("sweep() says which of its files cannot be read or written, and leaves no process", () =>
+  inFolder(async (folder) => {
+    const required = "must be a file that can be read and written";
+    await Deno.mkdir(`${folder}/trials.jsonl`);
+    await assertRejects(() => quiet({ folder }), Error, `${folder}/trials.jsonl ${required}`);
+    await assertRejects(() => quiet({ folder: "/dev/null/no" }), Error, required);
+
+    await using script = new SweepScript({ trials: 4, wait: 60_000 });
+    await Deno.mkdir(`${script.folder}/out/worker-1.log`, { recursive: true });
+    const { code, errors } = await script.spawn("--workers", "2", "--loud").result();
+    assertEquals(code, 1);
+    assertStringIncludes(errors, `worker-1.log ${required}: Is a directory`);
+    for (const { pid } of script.trace()) assertEquals(await isRunning(pid), false);
+  }));
+
+test("sweep() names the line of the journal that is damaged", () =>
+  inFolder(async (folder) => {
+    await quiet({ trials: 2, folder });
+    const path = `${folder}/trials.jsonl`;
+    const lines = (await Deno.readTextFile(path)).split("\n");
+    await Deno.writeTextFile(path, lines.with(1, "{").join("\n"));
+    await assertRejects(
+      () => quiet({ trials: 2, folder }),
+      Error,
+      "every line must be JSON: line 2 is {;",
+    );
+  }));
 
 test("sweep() in processes ends with its driver, and goes on with the next", async () => {
   await using script = new SweepScript({ trials: 6, wait: 400 });

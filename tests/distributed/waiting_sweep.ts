@@ -30,6 +30,7 @@ await sweep({
     };
     const again = traces().includes(`begin ${trial.number} `);
     trace("begin");
+    if (Deno.args.includes("--loud")) console.log("loud");
     if (trial.number === suicide && (stubborn || !again)) Deno.kill(Deno.pid, "SIGKILL");
     if (trial.number === 1) throw new Error("these parameters cannot work");
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, deaf);

@@ -12,6 +12,7 @@ import {
   CancelEpoch,
   CancelTrain,
   Checkpoint,
+  ConfusionMatrix,
   crossEntropy,
   CsvLogger,
   DataLoader,
@@ -49,7 +50,7 @@ export interface Order {
   /** Of each rank. */
   batchSize?: number;
   /** What else hangs on the hooks. */
-  with?: ("clip" | "accumulate" | "average" | "schedule" | "metrics" | "bar" | "log" | "page")[];
+  with?: (keyof typeof EXTRAS)[];
   /** What goes wrong, or is asked for, on rank 1 in epoch 1 at batch 2. */
   event?: string;
   limit?: number;
@@ -143,7 +144,7 @@ function ofClasses(metric: StatefulMetric): StatefulMetric {
   };
 }
 
-const EXTRAS: Record<NonNullable<Order["with"]>[number], () => CallbackLike> = {
+const EXTRAS = {
   clip: () => new GradientClip({ norm: 0.1 }),
   accumulate: () => new GradientAccumulation(3),
   average: () => new WeightAverage({ decay: 0.9 }),
@@ -152,7 +153,22 @@ const EXTRAS: Record<NonNullable<Order["with"]>[number], () => CallbackLike> = {
   bar: () => new ProgressBar(),
   log: () => new CsvLogger(`${folder}/log${rank}.csv`),
   page: () => new LivePage(),
-};
+  confusion: () => {
+    const matrix = new ConfusionMatrix({ phases: ["train"] });
+    const publish = {
+      priority: matrix.priority + 1,
+      afterEpoch(learner: AnyLearner) {
+        matrix.counts.flat().forEach((count, cell) => learner.metrics[`cell${cell}`] = count);
+      },
+    };
+    return {
+      name: "Both",
+      prepare: (learner: AnyLearner) => {
+        learner.callbacks = [...learner.callbacks, matrix, publish];
+      },
+    };
+  },
+} satisfies Record<string, () => CallbackLike>;
 
 const EVENTS: Record<string, (learner: AnyLearner) => void> = {
   cancelBatch: () => {
@@ -211,13 +227,21 @@ async function answerTo(order: Order): Promise<Answer> {
     lossFunction: crossEntropy,
     dataloaders: {
       train: new DataLoader({ dataset: data, batchSize, shuffle: true }),
-      validation: new DataLoader({ dataset: validationData, batchSize }),
+      ...order.event === "kinds" && rank === 1
+        ? {}
+        : { validation: new DataLoader({ dataset: validationData, batchSize }) },
     },
-    callbacks: [...callbacksOf(order, batches, losses, gap), new DataParallel(world)],
+    callbacks: [
+      ...callbacksOf(order, batches, losses, gap),
+      new DataParallel(world),
+      ...order.event === "twoWorlds" ? [new DataParallel(world)] : [],
+    ],
     seed: rank === 0 ? 42 : undefined,
   });
   learner.limits = limits ?? {};
-  const { status, reason } = await learner.train({ epochs });
+  const { status, reason } = order.event === "validate"
+    ? await learner.validate()
+    : await learner.train({ epochs: order.event === "epochs" ? epochs + rank : epochs });
   const { metrics } = learner;
   const layers = learner.model as tf.LayersModel;
   const weights = layers.getWeights().flatMap((weight) => [...weight.dataSync()]);
@@ -240,6 +264,9 @@ function callbacksOf(
   const isRank1 = rank === 1 % size;
   /** Rank 1 does what it is told. */
   const actor: CallbackLike = {
+    beforeEpoch({ epoch }) {
+      if (event === "cancelBefore" && isRank1 && epoch === 1) throw new CancelEpoch("mine");
+    },
     beforeBatch(learner) {
       const acts = isRank1 || event === "throwAll";
       if (!acts || !event || learner.epoch !== 1 || learner.batchIndex !== 2) return;

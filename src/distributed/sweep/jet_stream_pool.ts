@@ -3,7 +3,7 @@ import type { Pool } from "./pool.ts";
 import { type Job, type JobRecord, keyOf, type Verdict } from "./records.ts";
 import type { Report } from "./run_job.ts";
 import type { NatsOptions } from "./nats_options.ts";
-import { openStreams, persist, type SweepStreams, WORKERS } from "./sweep_streams.ts";
+import { isNotFound, openStreams, persist, type SweepStreams, WORKERS } from "./sweep_streams.ts";
 
 /** Where workers find their jobs. */
 export interface JetStreamPoolOptions extends CrewOptions {
@@ -53,8 +53,12 @@ export function jetStreamPool(options: JetStreamPoolOptions): Pool {
         }
         await new Promise((resolve) => setTimeout(resolve, GLANCE));
       }
-      await persist(() => manager.streams.delete(jobs));
-      await persist(() => manager.streams.delete(records));
+      for (const stream of [jobs, records]) {
+        // Another driver of the same sweep may have been first.
+        await persist(() => manager.streams.delete(stream)).catch(unlessGone);
+      }
+    } catch (error) {
+      throw isNotFound(error) ? gone(options.id, error) : error;
     } finally {
       await crew.end();
       await connection.close();
@@ -64,14 +68,7 @@ export function jetStreamPool(options: JetStreamPoolOptions): Pool {
 
 async function prepare(streams: SweepStreams, silence: number): Promise<void> {
   const { AckPolicy, RetentionPolicy } = await import("../../deps/nats.ts");
-  const { connection, manager, jobs, records, subject } = streams;
-  await manager.getAccountInfo().catch((error) => {
-    throw new Error(
-      `Cannot sweep as the NATS server at ${connection.getServer()} must have JetStream: ` +
-        `${error.message}; start it as "nats-server -js"`,
-      { cause: error },
-    );
-  });
+  const { manager, jobs, records, subject } = streams;
   await persist(async () => {
     const retention = RetentionPolicy.Workqueue;
     await manager.streams.add({ name: jobs, subjects: [subject("job")], retention });
@@ -83,6 +80,18 @@ async function prepare(streams: SweepStreams, silence: number): Promise<void> {
       max_ack_pending: -1,
     });
   });
+}
+
+function unlessGone(error: unknown): void {
+  if (!isNotFound(error)) throw error;
+}
+
+function gone(id: string, cause: unknown): Error {
+  return new Error(
+    `Cannot go on with the sweep as ${id} must be on the server: it is gone. Another driver of ` +
+      "the same sweep may have ended it, and has the results",
+    { cause },
+  );
 }
 
 /** The keys of all jobs that no worker has acknowledged. */

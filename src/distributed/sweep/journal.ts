@@ -1,4 +1,5 @@
 import { writeFile } from "../../io/write_file.ts";
+import { onDisk } from "./on_disk.ts";
 import type { JobRecord } from "./records.ts";
 
 /**
@@ -18,19 +19,16 @@ export class Journal {
    *
    * @param settings What the sweep is, as plain data.
    * @returns What was done before.
-   * @throws {Error} If the file is of another sweep.
+   * @throws {Error} If the file is of another sweep, damaged, or cannot be read and written.
    */
   async open(settings: unknown): Promise<JobRecord[]> {
-    const text = await Deno.readTextFile(this.#path).catch((error) => {
-      if (error instanceof Deno.errors.NotFound) return "";
-      throw error;
-    });
+    const text = await onDisk(this.#path, readIfAny(this.#path));
     const whole = text.slice(0, text.lastIndexOf("\n") + 1);
     if (whole === "") {
-      await writeFile(this.#path, `${JSON.stringify(settings)}\n`);
+      await this.#write(`${JSON.stringify(settings)}\n`);
       return [];
     }
-    if (whole !== text) await writeFile(this.#path, whole);
+    if (whole !== text) await this.#write(whole);
     const [head, ...lines] = whole.trimEnd().split("\n");
     if (head !== JSON.stringify(settings)) {
       throw new Error(
@@ -39,11 +37,36 @@ export class Journal {
           "folder",
       );
     }
-    return lines.map((line) => JSON.parse(line));
+    return lines.map((line, index) => this.#parse(line, index + 2));
   }
 
   /** Writes a line. */
   async add(record: JobRecord): Promise<void> {
-    await writeFile(this.#path, `${JSON.stringify(record)}\n`, { append: true });
+    await this.#write(`${JSON.stringify(record)}\n`, { append: true });
+  }
+
+  #write(...what: [text: string, options?: { append: boolean }]): Promise<void> {
+    return onDisk(this.#path, writeFile(this.#path, ...what));
+  }
+
+  #parse(line: string, number: number): JobRecord {
+    try {
+      return JSON.parse(line);
+    } catch (cause) {
+      throw new Error(
+        `Cannot go on with the sweep in ${this.#path} as every line must be JSON: line ${number} ` +
+          `is ${line.slice(0, 80)}; without that line, its trial is done again`,
+        { cause },
+      );
+    }
+  }
+}
+
+async function readIfAny(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
   }
 }

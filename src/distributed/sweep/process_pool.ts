@@ -45,7 +45,7 @@ export function processPool({ workers, attempts, start }: ProcessPoolOptions): P
           const count = (tries.get(key) ?? 0) + 1;
           tries.set(key, count);
           if (count < attempts) taken.delete(key);
-          else await events.ended(lostJob(job, `${error.message}, at attempt ${count}`));
+          else await events.ended(lostJob(job, `at attempt ${count}, ${error.message}`));
         }
         changed.resolve();
         changed = Promise.withResolvers();

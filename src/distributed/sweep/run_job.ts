@@ -46,8 +46,10 @@ export async function runJob(
   judge: (report: Report) => Promise<Verdict>,
 ): Promise<JobRecord> {
   const path = `${folder}/checkpoints/trial-${job.trial}.safetensors`;
+  let over = false;
   const trial = new Trial(job, monitor, {
-    judge,
+    // What an objective left running must not be taken for the next trial.
+    judge: (report) => over ? Promise.resolve("stop") : judge(report),
     save: async (checkpoint) => {
       await Deno.mkdir(`${folder}/checkpoints`, { recursive: true });
       await saveCheckpoint(path, checkpoint);
@@ -56,6 +58,7 @@ export async function runJob(
   });
   const began = performance.now();
   const outcome = await attempt(trial, objective, monitor.monitor);
+  over = true;
   if (outcome.status !== "paused") await Deno.remove(path).catch(() => {});
   const { trial: number, segment, parameters } = job;
   return {
@@ -78,15 +81,14 @@ async function attempt(trial: Trial, objective: Objective, monitor: string): Pro
     const result = await objective(trial);
     if (trial.verdict === "pause") return { status: "paused", value: last() };
     if (trial.verdict === "stop") return { status: "stopped", value: last() };
-    const value = typeof result === "object" ? result.metrics[monitor] : result ?? last();
+    const value = typeof result === "object" ? result?.metrics?.[monitor] : result ?? last();
     if (typeof value === "number") return { status: "completed", value };
     throw new TypeError(
       `Cannot compare trials as an objective must return a number, return a result with ` +
         `"${monitor}", or report: it did none of these`,
     );
   } catch (error) {
-    const text = error instanceof Error ? error.stack ?? String(error) : String(error);
-    return { status: "failed", value: last(), error: text };
+    return { status: "failed", value: last(), error: Deno.inspect(error) };
   }
 }
 

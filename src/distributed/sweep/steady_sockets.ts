@@ -29,8 +29,9 @@ export function steadySockets(prototype: object): void {
 /** A socket whose errors are always heard. */
 function steady(socket: Socket): Socket {
   const remove = socket.removeAllListeners;
-  socket.removeAllListeners = function (event) {
-    remove.call(this, event);
+  // No argument means all events, `undefined` none: the client's own must really go.
+  socket.removeAllListeners = function (...events) {
+    remove.apply(this, events);
     return this.on("error", () => {});
   };
   return socket.on("error", () => {});

@@ -5,6 +5,7 @@ import type { ParametersOf, Space } from "./dimension.ts";
 import { herePool } from "./here_pool.ts";
 import { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
+import { onDisk } from "./on_disk.ts";
 import { planOf } from "./plan.ts";
 import type { Pool } from "./pool.ts";
 import type { JobRecord } from "./records.ts";
@@ -95,8 +96,11 @@ export async function sweep<const S extends Space>(
     });
   }
   const found = result();
-  await found.parallelPlot().save(`${folder}/parallel.svg`);
-  await found.historyPlot().save(`${folder}/history.svg`);
+  const pictures = { parallel: found.parallelPlot(), history: found.historyPlot() };
+  for (const [name, picture] of Object.entries(pictures)) {
+    const path = `${folder}/${name}.svg`;
+    await onDisk(path, picture.save(path));
+  }
   await Deno.remove(`${folder}/checkpoints`, { recursive: true }).catch(() => {});
   terminal.line(`\n${found}\n\nmore in ${folder}/: trials.jsonl, parallel.svg, history.svg`);
   return found;

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import type { ParametersOf, Space } from "./dimension.ts";
 import { connectOptions, type NatsOptions } from "./nats_options.ts";
@@ -50,7 +51,8 @@ export interface SweepOptions<S extends Space = Space> {
   /** Whether this process is nothing but a worker. Default: `false`; or `--worker`. */
   worker?: boolean;
   /**
-   * With `nats`: what tells this sweep from others on the server. Default: the name of the folder.
+   * With `nats`: what tells this sweep from others on the server. Default: the name of the folder,
+   * with `-` for what is no letter, digit or `_`.
    */
   name?: string;
   /** With `nats`: a silent worker loses its trial to another after so many seconds. Default: 30. */
@@ -88,7 +90,7 @@ export function wholeOptions(options: SweepOptions): WholeOptions {
     points: 3,
     monitor: "validation.loss",
     seed: 0,
-    name: folder.replace(/^.*\/(?=[^/]+\/*$)/, ""),
+    name: basename(folder).replace(/\W/g, "-") || "-",
     silence: 30,
     attempts: 3,
     flags: ["-A"],
@@ -115,19 +117,20 @@ interface Told {
 /** What is meant for the sweep; the rest of the command line is for the script. */
 function commandLine(args: readonly string[]): Told {
   const text = { type: "string" } as const;
-  const { values } = parseArgs({
-    args: [...args],
-    strict: false,
-    allowPositionals: true,
-    options: {
-      folder: text,
-      nats: text,
-      "nats-creds": text,
-      "nats-ca": text,
-      workers: text,
-      worker: { type: "boolean" },
-    },
-  });
+  const options = {
+    folder: text,
+    nats: text,
+    "nats-creds": text,
+    "nats-ca": text,
+    workers: text,
+    worker: { type: "boolean" },
+  } as const;
+  const { values } = parseArgs({ args: [...args], strict: false, allowPositionals: true, options });
+  for (const [name, option] of Object.entries(options)) {
+    if (option === text && values[name] === true) {
+      throw wrong(`--${name} must have a value`, "none");
+    }
+  }
   const { workers, ...told } = values;
   return { ...told as Told, ...workers !== undefined && { workers: Number(workers) } };
 }

@@ -45,10 +45,20 @@ export async function openStreams(options: NatsOptions, id: string): Promise<Swe
       { cause: error },
     );
   });
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  await manager.getAccountInfo().catch(async (error) => {
+    if (error.name !== "JetStreamNotEnabled") return; // what comes next tells it
+    await connection.close();
+    throw new Error(
+      `Cannot sweep as the NATS server at ${connection.getServer()} must have JetStream: ` +
+        `${error.message}; start it as "nats-server -js"`,
+      { cause: error },
+    );
+  });
   return {
     connection,
     client: jetstream(connection),
-    manager: await jetstreamManager(connection, { checkAPI: false }),
+    manager,
     jobs: `${id}-jobs`,
     records: `${id}-records`,
     reports: `sweep.${id}.report`,
@@ -94,13 +104,18 @@ function isRefusal(error: unknown): boolean {
     name === "PermissionViolationError" || name === "ClosedConnectionError";
 }
 
+/** Whether a server says that there is no such thing. */
+export function isNotFound(error: unknown): boolean {
+  return (error as { status?: number }).status === 404;
+}
+
 /** Whether there is no such stream or consumer: the sweep has not begun, or is over. */
 export async function isGone({ manager, jobs }: SweepStreams): Promise<boolean> {
   try {
     await persist(() => manager.consumers.info(jobs, WORKERS));
     return false;
   } catch (error) {
-    if ((error as { status?: number }).status === 404) return true;
+    if (isNotFound(error)) return true;
     throw error;
   }
 }

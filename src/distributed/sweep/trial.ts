@@ -110,9 +110,13 @@ export class Trial<Parameters = AnyParameters> extends Callback {
    * @param epochs After how many epochs, an integer greater than at the last report. Default: one
    *   more than then.
    * @returns Whether to go on.
+   * @throws {TypeError} If `value` is no number.
    * @throws {RangeError} If `epochs` does not grow.
    */
   async report(value: number, epochs: number = this.#last + 1): Promise<boolean> {
+    if (typeof value !== "number") {
+      throw new TypeError(`Cannot report as value must be a number: current value is ${value}`);
+    }
     if (!Number.isInteger(epochs) || epochs <= this.#last) {
       throw new RangeError(
         `Cannot report as epochs must be an integer > ${this.#last}: current value is ${epochs}`,

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { writeFile } from "../../io/write_file.ts";
+import { endWithParent } from "./end_with_parent.ts";
+import { onDisk } from "./on_disk.ts";
 import type { Job, JobRecord, Verdict } from "./records.ts";
 import { type Report, runJob, type Work } from "./run_job.ts";
 
@@ -31,7 +33,7 @@ export function workerSweep(): number | undefined {
 
 /** The same script once more, in a process of its own, as a worker. */
 export class WorkerProcess {
-  /** How it ended. */
+  /** How it ended. Rejects if what it prints cannot be kept. */
   readonly exited: Promise<string>;
   readonly #child: ChildProcess;
   readonly #log: string;
@@ -44,17 +46,18 @@ export class WorkerProcess {
       env: { ...Deno.env.toObject(), [VARIABLE]: String(sweep), NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
-    let written = Promise.resolve();
-    for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
-      stream.on("data", (bytes: Uint8Array) => {
-        written = written.then(() => writeFile(log, bytes, { append: true }));
-      });
-    }
     this.#child.on("message", (message) => this.#hear(message as FromWorker));
-    this.exited = new Promise((resolve) => {
+    this.exited = new Promise((resolve, reject) => {
+      let written = Promise.resolve();
+      for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
+        stream.on("data", (bytes: Uint8Array) => {
+          written = written.then(() => onDisk(log, writeFile(log, bytes, { append: true })));
+          written.catch(reject);
+        });
+      }
       this.#child.on("error", (error) => resolve(error.message));
       this.#child.on("close", (code, signal) => {
-        void written.then(() => resolve(signal ? `signal ${signal}` : `code ${code}`));
+        written.then(() => resolve(signal ? `signal ${signal}` : `code ${code}`), reject);
       });
     });
   }
@@ -66,7 +69,8 @@ export class WorkerProcess {
     } catch (error) {
       throw new Error(
         `Cannot sweep as a worker, which runs ${Deno.mainModule} again, must come to the sweep: ` +
-          `${(error as Error).message}, see ${this.#log}`,
+          (error as Error).message,
+        { cause: error },
       );
     }
   }
@@ -85,12 +89,12 @@ export class WorkerProcess {
   /** Ends it. */
   async close(): Promise<void> {
     this.#child.kill("SIGKILL");
-    await this.exited;
+    await this.exited.catch(() => {}); // whoever waited for its answer has heard of it
   }
 
   #answer<T>(hear: (message: FromWorker, resolve: (value: T) => void) => unknown): Promise<T> {
     const ended = this.exited.then((how): never => {
-      throw new WorkerDeath(`the worker ended with ${how}`);
+      throw new WorkerDeath(`the worker ended with ${how}, see ${this.#log}`);
     });
     const heard = new Promise<T>((resolve) => {
       this.#hear = (message) => hear(message, resolve);
@@ -106,6 +110,7 @@ export class WorkerProcess {
 /** Tells the process that started this one that it is ready, and ends with it. */
 export function announceWorker(): void {
   process.on("disconnect", () => Deno.exit(0));
+  endWithParent();
   process.send!({ ready: true } satisfies FromWorker);
 }
 

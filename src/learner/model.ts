@@ -35,6 +35,11 @@ export function isBuilt(model: tf.LayersModel | Model): boolean {
     model.weights.length > 0;
 }
 
+/** What the regularizers of a model's layers add to the loss, a scalar each. */
+export function penaltiesOf(model: tf.LayersModel | Model): tf.Scalar[] {
+  return "calculateLosses" in model ? model.calculateLosses() : [];
+}
+
 /** Whether a value can be trained. */
 export function isModel(value: unknown): value is Model {
   return typeof (value as Model | undefined)?.apply === "function" &&

@@ -6,7 +6,7 @@
 import { tf } from "../deps/tfjs.ts";
 import { applyModel } from "../apply_model.ts";
 import type { Model } from "./model.ts";
-import { isBuilt, trainableVariables } from "./model.ts";
+import { isBuilt, penaltiesOf, trainableVariables } from "./model.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Slots } from "./slots.ts";
 
@@ -88,7 +88,7 @@ function predict(step: StepOf, training: boolean): void {
   slots.keep("predictions");
 }
 
-/** Predictions and loss, kept likewise. */
+/** Predictions and loss, kept likewise; then what regularizers add, as `model.fit` adds it. */
 function predictAndLose(step: StepOf, training: boolean): tf.Tensor {
   const { slots } = step;
   predict(step, training);
@@ -96,7 +96,12 @@ function predictAndLose(step: StepOf, training: boolean): tf.Tensor {
   slots.keep("loss");
   step.hook("afterLoss");
   slots.keep("loss");
-  return checkedLoss(slots.get("loss"));
+  const loss = checkedLoss(slots.get("loss"));
+  const penalties = penaltiesOf(step.model);
+  if (penalties.length === 0) return loss;
+  slots.put("loss", tf.addN([loss, ...penalties]));
+  slots.keep("loss");
+  return slots.get("loss") as tf.Tensor;
 }
 
 /** The weights to train, or a clear error. */

@@ -113,6 +113,30 @@ testTensors("Learner.train() trains a model that returns its own loss", async ()
   slope.dispose();
 });
 
+testTensors("Learner adds what regularizers of layers say to every loss", async () => {
+  const model = tf.sequential({
+    layers: [tf.layers.dense({
+      units: 1,
+      inputShape: [1],
+      useBias: false,
+      kernelInitializer: "ones",
+      kernelRegularizer: tf.regularizers.l2({ l2: 0.5 }),
+    })],
+  });
+  const learner = new Learner({
+    model,
+    optimizer: sgd(0.25),
+    lossFunction: (predictions) => predictions.mean(),
+    dataloaders: loaders({ train: [1], validation: [1] }),
+    callbacks: [{ afterLoss: (learner) => void (learner.loss = learner.loss.mul(0)) }],
+  });
+  const { trainLoss, validationLoss } = await learner.train();
+  // The weight, 1, goes down by 0.25 * 2 * 0.5.
+  assertEquals([trainLoss, validationLoss], [0.5, 0.5 * 0.75 ** 2]);
+  assertEquals([...model.getWeights()[0].dataSync()], [0.75]);
+  model.dispose();
+});
+
 testTensors("Learner calls dropout in training mode only while it trains", async () => {
   const model = tf.sequential({
     layers: [

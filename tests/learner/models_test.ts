@@ -137,6 +137,31 @@ testTensors("Learner adds what regularizers of layers say to every loss", async 
   model.dispose();
 });
 
+testTensors("Learner keeps the constraints of layers after every step", async () => {
+  for (const optimizer of [sgd(1), tf.train.sgd(1)]) {
+    const kernel = { kernelInitializer: "ones", kernelConstraint: "nonNeg" } as const;
+    const model = tf.sequential({
+      layers: [tf.layers.dense({ units: 1, inputShape: [1], useBias: false, ...kernel })],
+    });
+    const weights: number[] = [];
+    const learner = new Learner({
+      model,
+      optimizer,
+      lossFunction: (predictions) => predictions.sum().mul(0.75),
+      dataloaders: {
+        *train() {
+          yield [tf.ones([1, 1]), tf.ones([1, 1])];
+        },
+      },
+      callbacks: [{ afterStep: () => void weights.push(model.getWeights()[0].dataSync()[0]) }],
+    });
+    await learner.train({ epochs: 3 });
+    assertEquals(weights, [0.25, 0, 0]);
+    model.dispose();
+    optimizer.dispose();
+  }
+});
+
 testTensors("Learner calls dropout in training mode only while it trains", async () => {
   const model = tf.sequential({
     layers: [

@@ -33,7 +33,10 @@ export interface Hooks {
   beforeBatch?(learner: AnyLearner): void | Promise<void>;
   /** Synchronous, in every phase: `predictions` is set; what replaces it is differentiated. */
   afterPredict?(learner: AnyLearner): void;
-  /** Synchronous, in every phase: `loss` is set; what replaces it is differentiated. */
+  /**
+   * Synchronous, in every phase: `loss` is set; what replaces it is differentiated. What the
+   * regularizers of layers add is added after it.
+   */
   afterLoss?(learner: AnyLearner): void;
   /** `gradients` is set. */
   afterBackward?(learner: AnyLearner): void | Promise<void>;

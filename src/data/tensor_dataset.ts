@@ -55,7 +55,7 @@ export class TensorDataset<
   /**
    * Checks the columns.
    *
-   * @param columns Data and labels: `[examples, ...]` each. From now on their tensors belong to the
+   * @param columns Data and labels, `{}` where there are none: `[examples, ...]` each. From now on their tensors belong to the
    *   dataset; typed arrays are used in place.
    * @throws {TypeError} When a column is neither tensor nor plain numbers, or has a wrong type.
    * @throws {RangeError} When columns differ in the number of examples, or values do not fit their

@@ -1,3 +1,4 @@
+import { checkOptions } from "../check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
@@ -13,7 +14,10 @@ export interface LoadWeightsOptions {
   rename?: readonly (readonly [pattern: RegExp | string, replacement: string])[];
   /** Only the weights whose names match are loaded, the others stay. Default: all. */
   only?: RegExp;
-  /** Whether every weight must be found, and every tensor be used. Default: `true`. */
+  /**
+   * Whether every weight must be found, and every tensor be used; if not, at least one must be.
+   * Default: `true`.
+   */
   strict?: boolean;
   /**
    * Whose layout the tensors have. `"pytorch"` moves axes: kernels of dense layers from
@@ -54,6 +58,7 @@ export async function loadWeights(
   path: string | URL,
   options: LoadWeightsOptions = {},
 ): Promise<string[]> {
+  checkOptions("load weights", options, { rename: true, only: true, strict: true, layout: true });
   const { rename = [], only = /^/, strict = true, layout = "tfjs" } = options;
   using file = await SafetensorsFile.open(path);
   if (file.metadata.sha256 !== undefined) await file.verify();
@@ -88,10 +93,14 @@ export async function loadWeights(
       );
     }
   }
+  if (found.length === 0 && differences.length === 0) {
+    differences.push(`no tensor for any weight: there are ${[...names.keys()].join(", ")}`);
+  }
   if (differences.length > 0) {
     throw new StorageError(
       "mismatch",
-      `Cannot load weights from ${file.path} as they must fit the model`,
+      `Cannot load weights from ${file.path} as they must fit the model ` +
+        "(`rename` changes names, `strict: false` passes over those of one side only)",
       differences,
     );
   }

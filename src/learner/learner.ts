@@ -458,8 +458,9 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   #check(job: Job, options: TrainOptions) {
     if (this.#running) {
       throw new Error(
-        `Cannot ${job} as no other run of this Learner must be under way: current phase is ` +
-          `"${this.phase}"`,
+        `Cannot ${job} as no other run of this Learner must be under way: ` +
+          (this.phase === "idle" ? "one is about to begin" : `current phase is "${this.phase}"`) +
+          (job === "predict" ? " (in a hook, ask learner.model)" : ""),
       );
     }
     checkStart(job, this as Learner<unknown, unknown, unknown>, options);

@@ -1,4 +1,4 @@
-import type { tf } from "../deps/tfjs.ts";
+import { tf } from "../deps/tfjs.ts";
 
 /** The least that a model must be: a function of its inputs, and the weights that are trained. */
 export interface Model<Data = unknown, Predictions = unknown> {
@@ -33,6 +33,22 @@ export function allVariables(model: tf.LayersModel | Model): tf.Variable[] {
 export function isBuilt(model: tf.LayersModel | Model): boolean {
   return !("trainableWeights" in model) || model.built ||
     model.weights.length > 0;
+}
+
+/** What the regularizers of a model's layers add to the loss, a scalar each. */
+export function penaltiesOf(model: tf.LayersModel | Model): tf.Scalar[] {
+  return "calculateLosses" in model ? model.calculateLosses() : [];
+}
+
+/** Takes weights back to where the constraints of their layers want them, after an update. */
+export function constrain(model: tf.LayersModel | Model): void {
+  if (!("trainableWeights" in model)) return;
+  for (const weight of model.trainableWeights) {
+    const variable = weight.read() as tf.Variable;
+    if (!weight.constraint || !variable.trainable) continue;
+    // It obeys its constraint whenever another tensor is written to it.
+    tf.tidy(() => void weight.write(variable.clone()));
+  }
 }
 
 /** Whether a value can be trained. */

@@ -6,7 +6,7 @@
 import { tf } from "../deps/tfjs.ts";
 import { applyModel } from "../apply_model.ts";
 import type { Model } from "./model.ts";
-import { isBuilt, trainableVariables } from "./model.ts";
+import { constrain, isBuilt, penaltiesOf, trainableVariables } from "./model.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Slots } from "./slots.ts";
 
@@ -59,14 +59,18 @@ export function predictOnly(step: StepOf): void {
 }
 
 /** Updates the weights; where a callback has left no gradients, nothing. */
-export function update({ optimizer, slots }: StepOf): void {
+export function update({ model, optimizer, slots }: StepOf): void {
   const gradients = slots.get("gradients") as tf.NamedTensorMap;
-  const names = Object.keys(gradients);
-  if (names.length === 0) return;
+  if (Object.keys(gradients).length === 0) return;
+  apply(optimizer, gradients);
+  constrain(model);
+}
+
+function apply(optimizer: tf.Optimizer, gradients: tf.NamedTensorMap): void {
   if (optimizer instanceof SlotOptimizer) return optimizer.applyGradients(gradients);
   let order = orders.get(optimizer);
   if (!order) orders.set(optimizer, order = new Set());
-  for (const name of names) order.add(name);
+  for (const name of Object.keys(gradients)) order.add(name);
   optimizer.applyGradients(
     [...order].map((name) => ({ name, tensor: gradients[name] ?? null })),
   );
@@ -88,7 +92,7 @@ function predict(step: StepOf, training: boolean): void {
   slots.keep("predictions");
 }
 
-/** Predictions and loss, kept likewise. */
+/** Predictions and loss, kept likewise; then what regularizers add, as `model.fit` adds it. */
 function predictAndLose(step: StepOf, training: boolean): tf.Tensor {
   const { slots } = step;
   predict(step, training);
@@ -96,7 +100,12 @@ function predictAndLose(step: StepOf, training: boolean): tf.Tensor {
   slots.keep("loss");
   step.hook("afterLoss");
   slots.keep("loss");
-  return checkedLoss(slots.get("loss"));
+  const loss = checkedLoss(slots.get("loss"));
+  const penalties = penaltiesOf(step.model);
+  if (penalties.length === 0) return loss;
+  slots.put("loss", tf.addN([loss, ...penalties]));
+  slots.keep("loss");
+  return slots.get("loss") as tf.Tensor;
 }
 
 /** The weights to train, or a clear error. */

@@ -83,6 +83,34 @@ testInFolder("loadWeights() lists every mismatch, and changes nothing", async (f
   other.dispose();
 });
 
+testInFolder(
+  "loadWeights() passes over what is on one side only, but not over all",
+  async (folder) => {
+    const path = `${folder}/w.safetensors`;
+    const dense = (name: string, units: number) =>
+      tf.layers.dense({ units, inputShape: [2], name });
+    const saved = tf.sequential({ layers: [dense("body", 2), dense("old", 5)] });
+    await saveWeights(saved, path);
+    const model = tf.sequential({ layers: [dense("body", 2), dense("new", 3)] });
+    const loaded = await loadWeights(model, path, { strict: false });
+    assertEquals(loaded, ["body/kernel", "body/bias"]);
+    const other = tf.sequential({ layers: [dense("trunk", 2)] });
+    const error = await assertRejects(
+      () => loadWeights(other, path, { strict: false }),
+      StorageError,
+    );
+    assertEquals(error.differences, [
+      "no tensor for any weight: there are body/kernel, body/bias, old/kernel, old/bias",
+    ]);
+    await assertRejects(
+      () => loadWeights(model, path, { partial: true } as never),
+      TypeError,
+      'one of rename, only, strict, layout: there is no "partial"',
+    );
+    for (const used of [saved, model, other]) used.dispose();
+  },
+);
+
 testInFolder("loadWeights() turns PyTorch's layout", async (folder) => {
   const model = classifier(1);
   const path = `${folder}/torch.safetensors`;

@@ -1,4 +1,10 @@
-import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { CancelTrain, type HookName, type Learner, tf } from "../../mod.ts";
 import { batches, learnerOf, Line, loaders, onEveryHook, testTensors } from "./line.ts";
 
@@ -140,7 +146,7 @@ testTensors("Learner.train() is refused while a run is under way, also inside a 
   await assertRejects(
     () => learner.train(),
     Error,
-    "no other run of this Learner must be under way",
+    "no other run of this Learner must be under way: one is about to begin",
   );
   assertEquals((await running).status, "completed");
   assertEquals(refused.length, 4);
@@ -148,6 +154,7 @@ testTensors("Learner.train() is refused while a run is under way, also inside a 
     refused[1],
     'Cannot validate as no other run of this Learner must be under way: current phase is "train"',
   );
+  assertStringIncludes(refused[3], 'is "train" (in a hook, ask learner.model)');
   await learner.train();
 });
 

@@ -113,6 +113,55 @@ testTensors("Learner.train() trains a model that returns its own loss", async ()
   slope.dispose();
 });
 
+testTensors("Learner adds what regularizers of layers say to every loss", async () => {
+  const model = tf.sequential({
+    layers: [tf.layers.dense({
+      units: 1,
+      inputShape: [1],
+      useBias: false,
+      kernelInitializer: "ones",
+      kernelRegularizer: tf.regularizers.l2({ l2: 0.5 }),
+    })],
+  });
+  const learner = new Learner({
+    model,
+    optimizer: sgd(0.25),
+    lossFunction: (predictions) => predictions.mean(),
+    dataloaders: loaders({ train: [1], validation: [1] }),
+    callbacks: [{ afterLoss: (learner) => void (learner.loss = learner.loss.mul(0)) }],
+  });
+  const { trainLoss, validationLoss } = await learner.train();
+  // The weight, 1, goes down by 0.25 * 2 * 0.5.
+  assertEquals([trainLoss, validationLoss], [0.5, 0.5 * 0.75 ** 2]);
+  assertEquals([...model.getWeights()[0].dataSync()], [0.75]);
+  model.dispose();
+});
+
+testTensors("Learner keeps the constraints of layers after every step", async () => {
+  for (const optimizer of [sgd(1), tf.train.sgd(1)]) {
+    const kernel = { kernelInitializer: "ones", kernelConstraint: "nonNeg" } as const;
+    const model = tf.sequential({
+      layers: [tf.layers.dense({ units: 1, inputShape: [1], useBias: false, ...kernel })],
+    });
+    const weights: number[] = [];
+    const learner = new Learner({
+      model,
+      optimizer,
+      lossFunction: (predictions) => predictions.sum().mul(0.75),
+      dataloaders: {
+        *train() {
+          yield [tf.ones([1, 1]), tf.ones([1, 1])];
+        },
+      },
+      callbacks: [{ afterStep: () => void weights.push(model.getWeights()[0].dataSync()[0]) }],
+    });
+    await learner.train({ epochs: 3 });
+    assertEquals(weights, [0.25, 0, 0]);
+    model.dispose();
+    optimizer.dispose();
+  }
+});
+
 testTensors("Learner calls dropout in training mode only while it trains", async () => {
   const model = tf.sequential({
     layers: [

@@ -6,6 +6,8 @@ import {
   meanAbsoluteError,
   meanSquaredError,
   type Metric,
+  Metrics,
+  type Peers,
   precision,
   recall,
   rocAuc,
@@ -14,6 +16,7 @@ import {
   tf,
   topK,
 } from "../../mod.ts";
+import { tiny } from "../callbacks/tiny.ts";
 import { testOnBackends } from "../on_backends.ts";
 import figures from "./figures.generated.json" with { type: "json" };
 
@@ -148,4 +151,20 @@ Deno.test("metrics refuse what cannot be measured", () => {
     const wrong = () => confusion(tf.zeros([2, 3]), tf.zeros([4]));
     assertThrows(wrong, TypeError, "current shapes are [2,3] and [4]");
   });
+});
+
+Deno.test("Metrics takes the value of the other processes where its own has none", async () => {
+  const peers: Peers = {
+    shard: { index: 0, count: 1 },
+    sum: (values) => values.set([values[0] + 8 * 0.75, values[1] + 8]),
+    average: (gradients) => gradients,
+    attach: () => {},
+    collect: () => [],
+  };
+  const ofOneClass = { reset() {}, update() {}, compute: () => NaN };
+  const { learner, dispose } = tiny([new Metrics({ ofOneClass }, { phases: ["train"] })]);
+  learner.peers = peers;
+  const { metrics } = await learner.train();
+  assertEquals(metrics["train.ofOneClass"], 0.75);
+  dispose();
 });

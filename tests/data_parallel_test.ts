@@ -108,6 +108,7 @@ const TOGETHER: Order[] = [
   { with: ["average", "schedule", "metrics", "confusion"], optimizer: "adam" },
   { with: ["accumulate", "clip", "average", "metrics"], optimizer: "momentum", examples: 330 },
   { optimizer: "stockAdam", backend: "cpu" },
+  { with: ["finder"], epochs: 3 },
 ];
 
 testOnMpi(
@@ -220,6 +221,17 @@ testOnMpi("DataParallel prints an error of all ranks once", async (vendor) => {
   const { code, output } = await launch(vendor, 2, [{ event: "throwAll", limit: 2000 }]);
   assertEquals(code, 70, output);
   assertEquals(output.match(/Error: boom/g)?.length, 1, output);
+});
+
+testOnMpi("DataParallel overfits one batch on all ranks", async (vendor) => {
+  const order: Order = { with: ["overfit"], optimizer: "adam", epochs: 3 };
+  const [{ answers: [[expected]] }, job] = await Promise.all([
+    succeed(undefined, 1, [order]),
+    succeed(vendor, 2, [order]),
+  ]);
+  assertSame(job);
+  assertEquals(job.answers[0][0].batches, expected.batches);
+  assert(difference(job.answers[0][0].losses, expected.losses) < 5e-6);
 });
 
 testOnMpi("DataParallel validates the weights of rank 0 on all ranks", async (vendor) => {

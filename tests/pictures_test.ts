@@ -14,6 +14,7 @@ import {
   writeReport,
 } from "../mod.ts";
 import { disposeLearner, tinyLearner } from "./classifying_learner.ts";
+import { parallelPlot } from "../src/pictures/parallel_plot.ts";
 
 const { state } = await Deno.permissions.query({ name: "read" });
 const test = (name: string, run: () => Promise<void>) =>
@@ -129,6 +130,17 @@ test("curvePlot() marks what matters and leaves out what is not finite", async (
   const svg = await curvePlot(points, { logX: true, logY: true, x: "rate", marks }).svg();
   assertDrawn(svg);
   for (const text of ["steepest", "rate"]) assert(textsIn(svg).includes(text));
+});
+
+test("parallelPlot() leaves room for long names", async () => {
+  const widthOf = async (name: string) => {
+    const axes = [name, "loss"].map((name) => ({ name, ticks: [] }));
+    const svg = await parallelPlot(axes, [{ places: [0, 1], value: 1, faded: false }], "min").svg();
+    assertDrawn(svg);
+    return Number(svg.match(/width="(\d+)"/)![1]);
+  };
+  const [short, long] = [await widthOf("rate"), await widthOf("weightDecayOfTheEmbedding")];
+  assert(long - short > 100, `${long} is hardly wider than ${short}`);
 });
 
 test("a Picture displays itself in a notebook", async () => {

@@ -168,7 +168,7 @@ export class LearningRateFinder extends Callback {
   override async afterBatch(learner: AnyLearner): Promise<void> {
     if (learner.cancelled.has("batch") || learner.failures.length > 0) return;
     const { learningRate } = learner;
-    const [loss] = await learner.loss.data();
+    const loss = await meanLoss(learner);
     this.#mean = SMOOTHING * this.#mean + (1 - SMOOTHING) * loss;
     const smoothed = this.#mean / (1 - SMOOTHING ** (this.curve.length + 1));
     if (!Number.isFinite(loss) || smoothed > DIVERGED * this.#best) {
@@ -198,6 +198,14 @@ export class LearningRateFinder extends Callback {
     this.#restore?.();
     this.#restore = undefined;
   }
+}
+
+/** Of the batch, in all processes that train together. */
+async function meanLoss({ loss, batchSize, peers }: AnyLearner): Promise<number> {
+  const [own] = await loss.data();
+  const totals = Float64Array.of(own * batchSize, batchSize);
+  peers?.sum(totals);
+  return totals[0] / totals[1];
 }
 
 /** Where losses fall fastest, over steps of the same factor; -1 where they never do. */

@@ -162,8 +162,11 @@ export class Metrics extends Callback {
 
   async #compute(metric: StatefulMetric | MeanMetric, peers?: Peers): Promise<number> {
     if (!peers || metric.addsPeers) return await metric.compute(peers);
-    const totals = Float64Array.of(0, this.#examples);
-    totals[0] = await metric.compute() * this.#examples;
+    const own = await metric.compute();
+    // Of a process that has no value, as all its examples are of one class, the others' counts.
+    const totals = Number.isNaN(own)
+      ? Float64Array.of(0, 0)
+      : Float64Array.of(own * this.#examples, this.#examples);
     peers.sum(totals);
     return totals[0] / totals[1];
   }

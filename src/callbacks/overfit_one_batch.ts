@@ -65,10 +65,12 @@ export class OverfitOneBatch extends Callback {
         "Cannot overfit one batch as dataloaders.train must yield one: it yielded none",
       );
     }
+    // Processes that train together deal out what there is: each gets the same batch.
+    const times = learner.peers?.shard.count ?? 1;
     learner.dataloaders = {
       ...dataloaders,
-      train: Array(this.#stepsPerEpoch).fill(batch),
-      ...dataloaders.validation && { validation: [batch] },
+      train: Array(times * this.#stepsPerEpoch).fill(batch),
+      ...dataloaders.validation && { validation: Array(times).fill(batch) },
     };
   }
 

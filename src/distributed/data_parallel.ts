@@ -69,8 +69,10 @@ export class DataParallel extends Callback implements Peers {
   #learner!: AnyLearner;
   /** How many examples the gradients of the window at hand are made of. */
   #examples = 0;
-  /** How many sums were made since the last batch. */
+  /** How many sums were made since a batch was fetched, or the last one is behind. */
   #sums = 0;
+  /** Whether a pass has come to its end. */
+  #ended = false;
   #own: () => unknown = () => undefined;
   /** Whether all have had the same weights in this run. */
   #equal = false;
@@ -190,8 +192,10 @@ export class DataParallel extends Callback implements Peers {
   }
 
   sum(values: Float64Array): void {
-    const reports = this.#lockstep.meet(this.#learner, STEPS.end(++this.#sums));
-    if (reports) this.#world.reduce(values);
+    const learner = this.#learner;
+    const count = ++this.#sums;
+    const step = this.#ended ? STEPS.end(count) : STEPS.sum(learner.batchIndex, count);
+    if (this.#lockstep.meet(learner, step)) this.#world.reduce(values);
   }
 
   average(gradients: tf.NamedTensorMap, examples: number): tf.NamedTensorMap {
@@ -240,13 +244,17 @@ export class DataParallel extends Callback implements Peers {
       this.#tasks++;
       const next = learner.batchIndex + 1;
       if (work === "fetch") {
+        this.#sums = 0;
         this.#lockstep.agree(learner, STEPS.fetch(next));
         if (learner.actor!.getSnapshot().context.hold) void this.#hold(learner, this.#tasks);
-      } else if (work.startsWith("open")) this.#lockstep.agree(learner, STEPS.open());
-      else if (work === "evaluate") this.#lockstep.agree(learner, STEPS.exchange(next - 1));
+      } else if (work.startsWith("open")) {
+        this.#ended = false;
+        this.#lockstep.agree(learner, STEPS.open());
+      } else if (work === "evaluate") this.#lockstep.agree(learner, STEPS.exchange(next - 1));
       else if (work === "step") this.#lockstep.agree(learner, STEPS.update(next - 1));
       else if (work === "closeLoader") {
         this.#sums = 0;
+        this.#ended = true;
         this.#lockstep.meet(learner, STEPS.end());
       }
     }

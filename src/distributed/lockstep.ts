@@ -25,6 +25,9 @@ const REQUESTS: readonly (RunEvent | undefined)[] = [
   "cancel.train",
 ];
 
+/** There are fewer meetings in a batch. */
+const BATCH = 64;
+
 /** The meetings of a batch, and those around all batches of a pass. */
 export const STEPS = {
   /** Before the hooks before a pass. */
@@ -32,13 +35,15 @@ export const STEPS = {
   /** Before the loader is opened. */
   open: () => -1,
   /** Before a batch is fetched. */
-  fetch: (batch: number) => 8 * batch,
+  fetch: (batch: number) => BATCH * batch,
   /** While the run is paused. */
-  held: (batch: number) => 8 * batch + 1,
+  held: (batch: number) => BATCH * batch + 1,
   /** Before gradients are exchanged, or a batch is evaluated. */
-  exchange: (batch: number) => 8 * batch + 2,
+  exchange: (batch: number) => BATCH * batch + 2,
   /** Before the weights are updated. */
-  update: (batch: number) => 8 * batch + 3,
+  update: (batch: number) => BATCH * batch + 3,
+  /** After a batch, to add up numbers of it. */
+  sum: (batch: number, count: number) => BATCH * batch + 3 + count,
   /** At any time, by a process that gathers what the others have; they go on as before. */
   collect: () => -3,
   /** After the last batch; numbers are added up from here on. */

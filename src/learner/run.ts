@@ -330,9 +330,11 @@ export class Run implements Performer<CallbackLike>, StepOf {
       this.slots.put("data", batch.data);
       this.slots.put("labels", batch.labels);
     } else if (learner.batchIndex === -1) {
+      const { count } = this.#shard;
+      const [each, found] = count === 1 ? ["", "none"] : [` for each of ${count} ranks`, "fewer"];
       throw new RangeError(
-        `Cannot ${learner.phase} as the loader must yield at least one batch: it yielded none ` +
-          "(a generator runs only once: pass a function that makes one)",
+        `Cannot ${learner.phase} as the loader must yield at least one batch${each}: it yielded ` +
+          `${found} (a generator runs only once: pass a function that makes one)`,
       );
     }
   }

@@ -20,6 +20,8 @@ export interface ParallelLine {
 }
 
 const PER_AXIS = 130;
+/** How wide a letter of a name is, with what keeps it from the next name. */
+const LETTER = 8.5;
 const HEIGHT = 280;
 /** From this ratio of largest to smallest value on, colours are logarithmic. */
 const WIDE = 30;
@@ -44,6 +46,7 @@ export function parallelPlot(
   mode: "min" | "max",
 ): Picture {
   const x = (axis: number) => `${axis}`;
+  const perAxis = Math.max(PER_AXIS, ...axes.map(({ name }) => name.length * LETTER));
   const ends = lines.filter(({ faded }) => !faded).map(({ value }) => value);
   const log = ends.length > 0 && Math.min(...ends) > 0 &&
     Math.max(...ends) > WIDE * Math.min(...ends);
@@ -102,7 +105,7 @@ export function parallelPlot(
       subtitleFontSize: 11,
       offset: 28,
     },
-    width: PER_AXIS * axes.length,
+    width: perAxis * axes.length,
     height: HEIGHT,
     layer: [
       drawn(points(({ faded }) => faded), { color: "#d0d7de", strokeWidth: 0.9 }),

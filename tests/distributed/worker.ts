@@ -22,9 +22,11 @@ import {
   GradientClip,
   keyedRandom,
   Learner,
+  LearningRateFinder,
   LearningRateSchedule,
   LivePage,
   Metrics,
+  OverfitOneBatch,
   ProgressBar,
   rocAuc,
   rSquared,
@@ -144,6 +146,14 @@ function ofClasses(metric: StatefulMetric): StatefulMetric {
   };
 }
 
+/** Two callbacks as one. */
+function both(...callbacks: CallbackLike[]): CallbackLike {
+  return {
+    name: "Both",
+    prepare: (learner) => void (learner.callbacks = [...learner.callbacks, ...callbacks]),
+  };
+}
+
 const EXTRAS = {
   clip: () => new GradientClip({ norm: 0.1 }),
   accumulate: () => new GradientAccumulation(3),
@@ -153,6 +163,16 @@ const EXTRAS = {
   bar: () => new ProgressBar(),
   log: () => new CsvLogger(`${folder}/log${rank}.csv`),
   page: () => new LivePage(),
+  overfit: () => new OverfitOneBatch({ stepsPerEpoch: 3 }),
+  finder: () => {
+    const finder = new LearningRateFinder({ steps: 20 });
+    const publish = {
+      afterTrain(learner: AnyLearner) {
+        for (const { learningRate, loss } of finder.curve) learner.metrics[learningRate] = loss;
+      },
+    };
+    return both(finder, publish);
+  },
   confusion: () => {
     const matrix = new ConfusionMatrix({ phases: ["train"] });
     const publish = {
@@ -161,12 +181,7 @@ const EXTRAS = {
         matrix.counts.flat().forEach((count, cell) => learner.metrics[`cell${cell}`] = count);
       },
     };
-    return {
-      name: "Both",
-      prepare: (learner: AnyLearner) => {
-        learner.callbacks = [...learner.callbacks, matrix, publish];
-      },
-    };
+    return both(matrix, publish);
   },
 } satisfies Record<string, () => CallbackLike>;
 

@@ -8,6 +8,7 @@ import {
   meanSquaredError,
   type Metric,
   Metrics,
+  type Peers,
   precision,
   recall,
   rocAuc,
@@ -17,6 +18,7 @@ import {
   tf,
   topK,
 } from "../../mod.ts";
+import { tiny } from "../callbacks/tiny.ts";
 import { testOnBackends } from "../on_backends.ts";
 import figures from "./figures.generated.json" with { type: "json" };
 
@@ -175,4 +177,20 @@ Deno.test("Metrics tells of a metric that was not made before it is measured", a
     "Cannot measure f1 as the metric must return a tensor (or must it be called first, like f1()?)",
   );
   assertEquals(tf.memory().numTensors, before);
+});
+
+Deno.test("Metrics takes the value of the other processes where its own has none", async () => {
+  const peers: Peers = {
+    shard: { index: 0, count: 1 },
+    sum: (values) => values.set([values[0] + 8 * 0.75, values[1] + 8]),
+    average: (gradients) => gradients,
+    attach: () => {},
+    collect: () => [],
+  };
+  const ofOneClass = { reset() {}, update() {}, compute: () => NaN };
+  const { learner, dispose } = tiny([new Metrics({ ofOneClass }, { phases: ["train"] })]);
+  learner.peers = peers;
+  const { metrics } = await learner.train();
+  assertEquals(metrics["train.ofOneClass"], 0.75);
+  dispose();
 });

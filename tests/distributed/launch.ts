@@ -80,7 +80,7 @@ export async function launch(
   }
 }
 
-/** The processes whose command names a folder; those that are going get a moment to do so. */
+/** The processes whose command names a folder; those that are going get five seconds to do so. */
 async function processesOf(folder: string): Promise<string[]> {
   for (let tries = 0;; tries++) {
     const left = Array.from(Deno.readDirSync("/proc"), ({ name }) => name).filter((name) => {
@@ -90,7 +90,7 @@ async function processesOf(folder: string): Promise<string[]> {
         return false; // not a process, or gone meanwhile
       }
     });
-    if (left.length === 0 || tries === 20) return left;
+    if (left.length === 0 || tries === 100) return left;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

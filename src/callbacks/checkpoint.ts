@@ -95,7 +95,8 @@ export class Checkpoint extends Callback {
    * @param folder Where to save, a path or a `file:` URL.
    * @param options When, and what to keep.
    * @throws {RangeError} If a number is out of range.
-   * @throws {TypeError} If there is no such option, or `best` is to be told by what cannot be monitored.
+   * @throws {TypeError} If there is no such option, or `best` is to be told by what cannot be
+   *   monitored.
    */
   constructor(folder: string | URL, options: CheckpointOptions = {}) {
     super();

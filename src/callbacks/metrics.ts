@@ -48,7 +48,8 @@ export class Metrics extends Callback {
    *
    * @param metrics What to measure, by name.
    * @param options Where.
-   * @throws {TypeError} If one is called `loss`, or is neither a function nor has `reset`, `update` and `compute`.
+   * @throws {TypeError} If one is called `loss`, or is neither a function nor has `reset`, `update`
+   *   and `compute`.
    */
   constructor(metrics: Record<string, Metric | StatefulMetric>, options: MetricsOptions = {}) {
     super();

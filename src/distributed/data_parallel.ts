@@ -1,5 +1,4 @@
 import { type AnyLearner, Callback } from "../callbacks/callback.ts";
-import { statisticsOf } from "../callbacks/batch_statistics.ts";
 import type { Watch } from "../callbacks/watch.ts";
 import type { Peers } from "../data/peers.ts";
 import type { Shard } from "../data/shard.ts";
@@ -7,7 +6,7 @@ import { tf } from "../deps/tfjs.ts";
 import { Cancellation } from "../errors.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
-import { average } from "./average.ts";
+import { averageGradients, elementsIn } from "./average_gradients.ts";
 import { broadcastLearner } from "./broadcast_learner.ts";
 import { broadcastBundle } from "./bundle.ts";
 import { gatherStates } from "./gather_states.ts";
@@ -215,27 +214,10 @@ export class DataParallel extends Callback implements Peers {
     examples: number,
   ): tf.NamedTensorMap | undefined {
     const learner = this.#learner;
-    const names = Object.keys(gradients);
-    const elements = names.reduce((sum, name) => sum + gradients[name].size, 0);
+    const report = { examples, elements: elementsIn(gradients) };
     const meet = step < STEPS.end() ? "agree" : "meet";
-    const reports = this.#lockstep[meet](learner, step, { examples, elements });
-    if (!reports) return;
-    const other = reports.findIndex((report) => report.elements !== elements);
-    if (other >= 0) {
-      throw new RangeError(
-        "Cannot average gradients as all ranks must have the same: rank " +
-          `${this.#world.rank} has ${elements} numbers, rank ${other} ${reports[other].elements}`,
-      );
-    }
-    if (names.length === 0) return {};
-    const total = reports.reduce((sum, report) => sum + report.examples, 0);
-    const statistics = statisticsOf(learner.model);
-    const clones = statistics.map((variable) => variable.clone());
-    const tensors = names.map((name) => gradients[name]);
-    const means = average(this.#world, [...tensors, ...clones], examples / total);
-    statistics.forEach((variable, index) => variable.assign(means[names.length + index]));
-    tf.dispose([clones, means.slice(names.length)]);
-    return Object.fromEntries(names.map((name, index) => [name, means[index]]));
+    const reports = this.#lockstep[meet](learner, step, report);
+    return reports && averageGradients(this.#world, learner.model, gradients, reports);
   }
 
   #watch(work: string, hook: boolean): () => void {

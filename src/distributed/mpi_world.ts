@@ -11,7 +11,7 @@ const THREAD_MULTIPLE = 3;
 /** How long to sleep before asking again, ms. */
 const NAP = 0.02;
 
-/** How long to look out for the others before sleeping, ms: most of those who are late are not by more. */
+/** How long to look out for the others before sleeping, ms: few are later than that. */
 const SPIN = 5;
 
 type Arguments = Parameters<MpiLibrary["call"][MpiFunction]>;

@@ -26,7 +26,7 @@ export type {
   SeekableLoader,
   TensorFlowDataset,
 } from "./src/learner/loader_reader.ts";
-export { withSeed } from "./src/learner/seed.ts";
+export { withSeed } from "./src/learner/with_seed.ts";
 export {
   type AnyLearner,
   Callback,
@@ -57,7 +57,7 @@ export {
   type LayerStatsOptions,
 } from "./src/callbacks/layer_stats.ts";
 export { TensorBoard, type TensorBoardOptions } from "./src/callbacks/tensor_board.ts";
-export type { Histogram, TensorStats, TensorStatsOptions } from "./src/metrics/tensor_stats.ts";
+export type { Histogram, TensorStats, TensorStatsOptions } from "./src/tensors/tensor_stats.ts";
 export { curvePlot, type CurvePlotOptions } from "./src/pictures/curve_plot.ts";
 export { type Report, writeReport } from "./src/pictures/write_report.ts";
 export { Drawing } from "./src/pictures/drawing.ts";
@@ -159,9 +159,9 @@ export { readCsv } from "./src/data/read_csv.ts";
 export { readIdx } from "./src/data/read_idx.ts";
 
 // Random numbers without hidden state
-export { keyedRandom } from "./src/data/keyed_random.ts";
-export { mixKey } from "./src/data/mix_key.ts";
-export { permutation } from "./src/data/permutation.ts";
+export { keyedRandom } from "./src/random/keyed_random.ts";
+export { mixKey } from "./src/random/mix_key.ts";
+export { permutation } from "./src/random/permutation.ts";
 export type { WasmOptions } from "./src/backend/wasm.ts";
 export {
   type BackendChoice,

@@ -1,5 +1,5 @@
 import { tf } from "./deps/tfjs.ts";
-import { describeValue } from "./describe_value.ts";
+import { describeValue } from "./checks/describe_value.ts";
 import type { Model } from "./learner/model.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertNotEquals, assertThrows } from "@std/assert";
 import { keyedRandom, mixKey, permutation } from "../mod.ts";
-import { philox } from "../src/data/philox.ts";
+import { philox } from "../src/random/philox.ts";
 
 function isPermutation(order: Int32Array): boolean {
   return order.toSorted().every((value, index) => value === index);

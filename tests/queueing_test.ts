@@ -3,7 +3,7 @@ import { createActor, createMachine } from "../src/deps/xstate.ts";
 import { type ChartEvent, type Facts, learnerMachine } from "../src/chart/chart.ts";
 import { isFinally, type WorkName } from "../src/chart/hooks.ts";
 import { inboxes, queueing, remembering } from "../src/chart/queueing.ts";
-import { keyedRandom } from "../src/data/keyed_random.ts";
+import { keyedRandom } from "../src/random/keyed_random.ts";
 
 /** An actor, and what it has queued. */
 function actorOf(machine: typeof learnerMachine) {

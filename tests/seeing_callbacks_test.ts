@@ -27,7 +27,7 @@ import {
   tf,
   Timer,
 } from "../mod.ts";
-import { tensorStats } from "../src/metrics/tensor_stats.ts";
+import { tensorStats } from "../src/tensors/tensor_stats.ts";
 import { disposeLearner, tinyLearner } from "./classifying_learner.ts";
 
 const { state } = await Deno.permissions.query({ name: "write" });

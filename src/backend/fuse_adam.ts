@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { runInPlace } from "./run_in_place.ts";
+import { runInPlace } from "../tensors/run_in_place.ts";
 
 /** What `tf.train.adam` keeps, by the position of a weight among all gradients. */
 interface StockAdam {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkOptions } from "../check_options.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { completeGradients } from "./gradients.ts";
 import { mendCast } from "./mend.ts";

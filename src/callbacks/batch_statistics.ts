@@ -1,7 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
 import { applyModel } from "../apply_model.ts";
-import { keyedRandom } from "../data/keyed_random.ts";
-import { withRandom } from "../data/with_random.ts";
+import { keyedRandom } from "../random/keyed_random.ts";
+import { withRandom } from "../random/with_random.ts";
 import type { Model } from "../learner/model.ts";
 import type { AnyLearner } from "./callback.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { closest, distance } from "../deps/levenshtein.ts";
-import { describeValue } from "../describe_value.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { closestHook } from "./closest_hook.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";

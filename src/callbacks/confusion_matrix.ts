@@ -4,7 +4,7 @@ import type { Picture } from "../pictures/picture.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import type { MeasuredPhase } from "./metrics.ts";
 import { PRIORITIES } from "./priorities.ts";
-import { textTable } from "./text_table.ts";
+import { textTable } from "../text/text_table.ts";
 
 /** Options of {@linkcode ConfusionMatrix}. */
 export interface ConfusionMatrixOptions {

@@ -1,4 +1,4 @@
-import { checkOptions } from "../check_options.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback } from "./callback.ts";

@@ -1,5 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
-import { type TensorStats, tensorStats, type TensorStatsOptions } from "../metrics/tensor_stats.ts";
+import { type TensorStats, tensorStats, type TensorStatsOptions } from "../tensors/tensor_stats.ts";
 import { layersPlot } from "../pictures/layers_plot.ts";
 import type { Picture } from "../pictures/picture.ts";
 import { type AnyLearner, Callback } from "./callback.ts";

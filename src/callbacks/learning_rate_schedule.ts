@@ -1,6 +1,6 @@
 import type { RateAndMomentum } from "../schedules/one_cycle.ts";
 import type { Schedule } from "../schedules/schedule.ts";
-import { describeValue } from "../describe_value.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { momentumOf, setMomentum } from "./momentum.ts";
 import { PRIORITIES } from "./priorities.ts";

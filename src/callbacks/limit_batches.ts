@@ -1,4 +1,4 @@
-import { checkOptions } from "../check_options.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { PRIORITIES } from "./priorities.ts";
 

@@ -1,4 +1,4 @@
-import { describeValue } from "../describe_value.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import type { Peers } from "../data/peers.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { MeanMetric } from "../metrics/mean_metric.ts";

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { describeValue } from "../describe_value.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
-import { permutation } from "../data/permutation.ts";
+import { permutation } from "../random/permutation.ts";
 import type { AnyLearner } from "./callback.ts";
 
 /** The batch in another order. */

@@ -1,5 +1,5 @@
-import { keyedRandom } from "../data/keyed_random.ts";
-import { streamOf } from "../data/stream_of.ts";
+import { keyedRandom } from "../random/keyed_random.ts";
+import { streamOf } from "../learner/stream_of.ts";
 import type { AnyLearner } from "./callback.ts";
 
 /** What keeps the draws of callbacks apart from one another, and from those inside the step. */

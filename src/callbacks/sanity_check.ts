@@ -1,7 +1,7 @@
 import { applyModel } from "../apply_model.ts";
 import { tf } from "../deps/tfjs.ts";
-import { keyedRandom } from "../data/keyed_random.ts";
-import { withRandom } from "../data/with_random.ts";
+import { keyedRandom } from "../random/keyed_random.ts";
+import { withRandom } from "../random/with_random.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { PRIORITIES } from "./priorities.ts";
 

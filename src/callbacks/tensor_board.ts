@@ -2,7 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import { summaryRecord, type SummaryValue, versionRecord } from "../io/event_file.ts";
 import { cutFile } from "../io/cut_file.ts";
 import { writeFile } from "../io/write_file.ts";
-import { tensorStats } from "../metrics/tensor_stats.ts";
+import { tensorStats } from "../tensors/tensor_stats.ts";
 import type { AnyLearner } from "./callback.ts";
 import { EpochLogger } from "./epoch_logger.ts";
 import { metricsOf } from "./metrics_of.ts";

@@ -1,6 +1,6 @@
-import { describeValue } from "../describe_value.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
-import { withRandom } from "../data/with_random.ts";
+import { withRandom } from "../random/with_random.ts";
 import { isThenable } from "../is_thenable.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { PRIORITIES } from "./priorities.ts";

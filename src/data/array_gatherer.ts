@@ -1,4 +1,4 @@
-import { writeTensor } from "../backend/tensor_memory.ts";
+import { writeTensor } from "../tensors/tensor_memory.ts";
 import type { tf } from "../deps/tfjs.ts";
 import type { ArrayColumn } from "./array_column.ts";
 

@@ -1,12 +1,12 @@
-import { checkOptions } from "../check_options.ts";
-import { describeValue } from "../describe_value.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { ArrayDataset } from "./array_dataset.ts";
 import type { Batch } from "./batch.ts";
 import { BatchIterator } from "./batch_iterator.ts";
 import type { DataLoaderOptions } from "./data_loader_options.ts";
 import type { Dataset } from "./dataset.ts";
-import { keyedRandom } from "./keyed_random.ts";
-import { permutation } from "./permutation.ts";
+import { keyedRandom } from "../random/keyed_random.ts";
+import { permutation } from "../random/permutation.ts";
 import { type Shard, WHOLE } from "./shard.ts";
 
 const OPTIONS: Record<keyof DataLoaderOptions<unknown, unknown>, true> = {

@@ -1,6 +1,6 @@
 import type { Dataset } from "./dataset.ts";
-import { keyedRandom } from "./keyed_random.ts";
-import { permutation } from "./permutation.ts";
+import { keyedRandom } from "../random/keyed_random.ts";
+import { permutation } from "../random/permutation.ts";
 import { subset } from "./subset.ts";
 
 /**

@@ -1,12 +1,12 @@
 import { tf } from "../deps/tfjs.ts";
-import { describeValue } from "../describe_value.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { arrayGatherer } from "./array_gatherer.ts";
 import type { Batch } from "./batch.ts";
 import type { ArrayColumn } from "./array_column.ts";
 import type { Columns } from "./columns.ts";
 import type { Dataset } from "./dataset.ts";
 import type { Gathered } from "./gathered.ts";
-import type { Tensors } from "./tensors.ts";
+import type { Tensors } from "../tensors/tensors.ts";
 
 type Gather = (indices: Int32Array) => Tensors;
 

@@ -1,5 +1,5 @@
-import { isSole, memoryOf } from "../backend/tensor_memory.ts";
-import { runInPlace } from "../backend/run_in_place.ts";
+import { isSole, memoryOf } from "../tensors/tensor_memory.ts";
+import { runInPlace } from "../tensors/run_in_place.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { World } from "./world.ts";
 

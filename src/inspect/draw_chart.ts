@@ -7,7 +7,7 @@ import {
   type PlacedState,
   TYPE,
 } from "./place_chart.ts";
-import { escapeMarkup } from "../pictures/escape_markup.ts";
+import { escapeMarkup } from "../text/escape_markup.ts";
 
 /** Colours of a drawing. */
 interface Palette {

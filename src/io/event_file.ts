@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Histogram } from "../metrics/tensor_stats.ts";
+import type { Histogram } from "../tensors/tensor_stats.ts";
 import { crc32c } from "./crc32c.ts";
 import { ProtoWriter } from "./proto_writer.ts";
 

@@ -1,4 +1,4 @@
-import { checkOptions } from "../check_options.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";

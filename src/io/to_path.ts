@@ -1,4 +1,4 @@
-import { describeValue } from "../describe_value.ts";
+import { describeValue } from "../checks/describe_value.ts";
 
 /**
  * A path of the file system out of a path or a `file:` URL.

@@ -16,7 +16,7 @@ import { toTensor } from "../io/to_tensor.ts";
 import { VERSION } from "../version.ts";
 import type { RunningMeanState } from "../metrics/running_mean.ts";
 import type { Learner } from "./learner.ts";
-import { disposeTensors } from "./nested.ts";
+import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { allVariables, isBuilt } from "./model.ts";
 import { differencesOf, modelStructure } from "./model_structure.ts";
 import { type OptimizerState, readOptimizer, restoreOptimizer } from "./optimizer_state.ts";

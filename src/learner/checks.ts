@@ -5,8 +5,8 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import { closest } from "../deps/levenshtein.ts";
-import { checkOptions } from "../check_options.ts";
-import { describeValue } from "../describe_value.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import type { Job } from "../chart/chart.ts";
 import type { Learner } from "./learner.ts";
 import { loaderLength } from "../data/loader_length.ts";

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { disposeTensors } from "./nested.ts";
+import { disposeTensors } from "../tensors/nested_tensors.ts";
 
 /** Joins the predictions of all batches, which this now owns, along the first axis. */
 export function joinOutputs<Predictions>(outputs: unknown[]): Predictions {

@@ -21,7 +21,7 @@ import { loadCheckpoint } from "../io/load_checkpoint.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import { Slots } from "./slots.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
-import { disposeTensors } from "./nested.ts";
+import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { learningRateOf, setLearningRate } from "./learning_rate.ts";
 
 /**

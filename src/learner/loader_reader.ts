@@ -1,7 +1,7 @@
 import { type BatchLike, cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
 import { deal } from "./deal.ts";
-import { disposeTensors } from "./nested.ts";
+import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { isThenable } from "../is_thenable.ts";
 
 /** Where a pass over a loader starts. */

@@ -6,7 +6,7 @@
  */
 import { setMomentum } from "../callbacks/momentum.ts";
 import { tf } from "../deps/tfjs.ts";
-import { disposeTensors } from "./nested.ts";
+import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 
 /** How TensorFlow.js keeps a slot of a variable. */

@@ -7,14 +7,14 @@ import { type HookName, HOOKS, type Phase, type TaskName, type WorkName } from "
 import { watched } from "../callbacks/watch.ts";
 import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
 import type { PumpState } from "../chart/pump_state.ts";
-import { keyedRandom } from "../data/keyed_random.ts";
+import { keyedRandom } from "../random/keyed_random.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
-import { streamOf } from "../data/stream_of.ts";
-import { withRandom } from "../data/with_random.ts";
+import { streamOf } from "./stream_of.ts";
+import { withRandom } from "../random/with_random.ts";
 import { isThenable } from "../is_thenable.ts";
 import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
-import { mapTensors } from "./nested.ts";
+import { mapTensors } from "../tensors/nested_tensors.ts";
 import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
 import { type Slot, SLOTS, type Slots } from "./slots.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { disposeTensors, tensorsIn } from "./nested.ts";
+import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 
 /** What a Learner holds of the batch at hand. */
 export const SLOTS = ["data", "labels", "predictions", "loss", "gradients"] as const;

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { textTable } from "../callbacks/text_table.ts";
+import { textTable } from "../text/text_table.ts";
 import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Model } from "./model.ts";
 import { operationsOf } from "./operations.ts";

@@ -1,7 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Batch } from "../data/batch.ts";
-import { describeValue } from "../describe_value.ts";
-import { mapTensors, tensorsIn } from "./nested.ts";
+import { describeValue } from "../checks/describe_value.ts";
+import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 
 /** A batch in any of the shapes that a loader may yield. */
 export type BatchLike<Data, Labels> =

@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/peers.ts";
-import { describeValue } from "../describe_value.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import type { Metric } from "./metric.ts";
 import { RunningMean, type RunningMeanState } from "./running_mean.ts";
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { runInPlace } from "../backend/run_in_place.ts";
+import { runInPlace } from "../tensors/run_in_place.ts";
 import { tf } from "../deps/tfjs.ts";
-import { describeValue } from "../describe_value.ts";
+import { describeValue } from "../checks/describe_value.ts";
 
 /** Variables that are trained differently, chosen by name. */
 export interface ParameterGroup {

@@ -1,6 +1,6 @@
 import { writeFile } from "../io/write_file.ts";
 import type { Picture } from "./picture.ts";
-import { escapeMarkup } from "./escape_markup.ts";
+import { escapeMarkup } from "../text/escape_markup.ts";
 
 /** What a report is made of; whatever is missing is left out. */
 export interface Report {

@@ -1,4 +1,4 @@
-import { describeValue } from "../describe_value.ts";
+import { describeValue } from "../checks/describe_value.ts";
 
 /**
  * A number that changes as training goes on: a pure function of progress, so that a resumed run

@@ -1,4 +1,4 @@
-import { textTable } from "../../callbacks/text_table.ts";
+import { textTable } from "../../text/text_table.ts";
 import type { Picture } from "../../pictures/picture.ts";
 import { parallelPlot } from "../../pictures/parallel_plot.ts";
 import { progressPlot } from "../../pictures/progress_plot.ts";

@@ -1,5 +1,5 @@
-import { keyedRandom } from "../data/keyed_random.ts";
-import { withRandom } from "../data/with_random.ts";
+import { keyedRandom } from "../random/keyed_random.ts";
+import { withRandom } from "../random/with_random.ts";
 
 /**
  * Builds something random, such as a model with its initial weights, so that it comes out the same

@@ -1,4 +1,4 @@
-import { tf } from "./deps/tfjs.ts";
+import { tf } from "../deps/tfjs.ts";
 
 /**
  * What a value is, for messages: a text in quotes, so that `"1"` is not taken for `1`; of a

@@ -1,4 +1,4 @@
-import type { Peers } from "./peers.ts";
+import type { Peers } from "../data/peers.ts";
 
 /** More than there are streams in one process. */
 const STREAMS = 64;

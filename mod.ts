@@ -162,7 +162,7 @@ export { readIdx } from "./src/data/read_idx.ts";
 export { keyedRandom } from "./src/random/keyed_random.ts";
 export { mixKey } from "./src/random/mix_key.ts";
 export { permutation } from "./src/random/permutation.ts";
-export type { WasmOptions } from "./src/backend/wasm.ts";
+export type { WasmOptions } from "./src/backend/start_wasm.ts";
 export {
   type BackendChoice,
   type BackendName,

@@ -6,7 +6,7 @@
  */
 import { main } from "../src/deps/assemblyscript.ts";
 
-const source = new URL("../src/backend/assembly/", import.meta.url);
+const source = new URL("../assembly/", import.meta.url);
 const target = new URL("../src/backend/kernels.generated.ts", import.meta.url);
 
 /** What the compiler is told for each build. */

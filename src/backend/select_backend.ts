@@ -5,11 +5,11 @@
  */
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { completeGradients } from "./gradients.ts";
-import { mendCast } from "./mend.ts";
-import { mendGradients } from "./mended_gradients.ts";
-import { probeWebGPU } from "./webgpu.ts";
-import { startWasm, type WasmOptions } from "./wasm.ts";
+import { completeGradients } from "./add_gradients.ts";
+import { mendCast } from "./fix_backend.ts";
+import { mendGradients } from "./fix_gradients.ts";
+import { probeWebGPU } from "./probe_webgpu.ts";
+import { startWasm, type WasmOptions } from "./start_wasm.ts";
 
 /** A backend that {@linkcode selectBackend} can choose. */
 export type BackendName = "webgpu" | "wasm" | "cpu";

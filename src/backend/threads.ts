@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Kernels } from "./heap.ts";
+import type { Kernels } from "./kernel_heap.ts";
 
 /** What a thread is told at its start. */
 interface Start {

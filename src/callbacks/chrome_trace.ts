@@ -1,6 +1,6 @@
 import { isTask, type WorkName } from "../chart/hooks.ts";
 import { VERSION } from "../version.ts";
-import { stateName } from "./state_name.ts";
+import { stateName } from "../chart/state_name.ts";
 import type { TracedStep, TracedWork } from "./traced.ts";
 
 /** One entry of {@linkcode ChromeTrace}. */

@@ -4,7 +4,7 @@ import type { RunSnapshot } from "../learner/run_actor.ts";
 import { type AnyLearner, Callback, type CallbackLike, nameOf } from "./callback.ts";
 import { type ChromeTrace, chromeTrace } from "./chrome_trace.ts";
 import { Ring } from "./ring.ts";
-import { stateName } from "./state_name.ts";
+import { stateName } from "../chart/state_name.ts";
 import type { TracedStep, TracedWork, TraceRecord } from "./traced.ts";
 
 /** Options of {@linkcode Trace}. */

@@ -1,7 +1,7 @@
 import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import { withRandom } from "../random/with_random.ts";
-import { isThenable } from "../is_thenable.ts";
+import { isThenable } from "../chart/is_thenable.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { PRIORITIES } from "./priorities.ts";
 import { randomOf } from "./random_of.ts";

@@ -1,4 +1,4 @@
-import { isThenable } from "../is_thenable.ts";
+import { isThenable } from "../chart/is_thenable.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";
 import type { CallbackLike } from "./callback.ts";
 

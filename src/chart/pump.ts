@@ -12,7 +12,7 @@ import { createActor, type InspectionEvent, type Observer } from "../deps/xstate
 import { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "../errors.ts";
 import { type ChartEvent, type Facts, type Job, learnerMachine } from "./chart.ts";
 import { type HookName, isFinally, isTask, type TaskName, type WorkName } from "./hooks.ts";
-import { isThenable } from "../is_thenable.ts";
+import { isThenable } from "./is_thenable.ts";
 import { type PumpState, releasedSnapshot, restoreThrown, storeThrown } from "./pump_state.ts";
 import { inboxes, queueing, remembering } from "./queueing.ts";
 import { yieldToEventLoop } from "./yield_to_event_loop.ts";

@@ -1,7 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Batch } from "./batch.ts";
 import type { Dataset } from "./dataset.ts";
-import { isThenable } from "../is_thenable.ts";
+import { isThenable } from "../chart/is_thenable.ts";
 
 /**
  * Any examples, and a function that makes a batch of some of them.

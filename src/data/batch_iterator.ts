@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Dataset } from "./dataset.ts";
-import { isThenable } from "../is_thenable.ts";
+import { isThenable } from "../chart/is_thenable.ts";
 
 /** How long closing waits for batches under way: a dataset that stalls must not hold up a run. */
 const grace = 1000; // ms

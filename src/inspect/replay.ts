@@ -1,5 +1,5 @@
 import type { ChromeTrace } from "../callbacks/chrome_trace.ts";
-import { stateName } from "../callbacks/state_name.ts";
+import { stateName } from "../chart/state_name.ts";
 import type { Trace } from "../callbacks/trace.ts";
 import type { TracedStep } from "../callbacks/traced.ts";
 import { type ChartEvent, learnerMachine } from "../chart/chart.ts";

@@ -1,5 +1,5 @@
 import type { Shard } from "../data/shard.ts";
-import { isThenable } from "../is_thenable.ts";
+import { isThenable } from "../chart/is_thenable.ts";
 import type { BatchSource } from "./loader_reader.ts";
 
 /**

@@ -2,7 +2,7 @@ import { type BatchLike, cloneBatch, type SizedBatch, toBatch } from "./to_batch
 import { type Shard, WHOLE } from "../data/shard.ts";
 import { deal } from "./deal.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
-import { isThenable } from "../is_thenable.ts";
+import { isThenable } from "../chart/is_thenable.ts";
 
 /** Where a pass over a loader starts. */
 export interface IterateOptions {

@@ -11,7 +11,7 @@ import { keyedRandom } from "../random/keyed_random.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
 import { streamOf } from "./stream_of.ts";
 import { withRandom } from "../random/with_random.ts";
-import { isThenable } from "../is_thenable.ts";
+import { isThenable } from "../chart/is_thenable.ts";
 import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "./loader_reader.ts";
 import { mapTensors } from "../tensors/nested_tensors.ts";

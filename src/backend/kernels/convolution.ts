@@ -13,7 +13,7 @@ import {
   pointsOf,
   type WindowAttributes,
 } from "../geometry.ts";
-import type { Heap } from "../heap.ts";
+import type { Heap } from "../kernel_heap.ts";
 import { activations, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
 import { isWinograd, winograd, winogradFilterGradient, winogradInputGradient } from "./winograd.ts";

@@ -11,7 +11,7 @@ import {
   pointsOf,
   type WindowAttributes,
 } from "../geometry.ts";
-import type { Heap } from "../heap.ts";
+import type { Heap } from "../kernel_heap.ts";
 import { resultShape } from "./convolution.ts";
 import { areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";

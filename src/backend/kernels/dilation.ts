@@ -5,7 +5,7 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import { type Convolution, fromInfo, type WindowAttributes } from "../geometry.ts";
-import type { Heap } from "../heap.ts";
+import type { Heap } from "../kernel_heap.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable } from "./kernel.ts";
 
 type Visit = (result: number, pixel: number, weight: number) => void;

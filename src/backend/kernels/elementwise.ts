@@ -4,7 +4,7 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import type { Heap } from "../heap.ts";
+import type { Heap } from "../kernel_heap.ts";
 import { activations, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 
 /** The same elements under another tensor: tfjs counts who refers to them, so no copy is needed. */

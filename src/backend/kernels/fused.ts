@@ -6,7 +6,7 @@
 import { tf } from "../../deps/tfjs.ts";
 import { einsum } from "../einsum.ts";
 import { convolution2D, type WindowAttributes } from "../geometry.ts";
-import type { Heap } from "../heap.ts";
+import type { Heap } from "../kernel_heap.ts";
 import { forward, resultShape } from "./convolution.ts";
 import { activations, type Inputs, type KernelTable } from "./kernel.ts";
 import { multiply } from "./matmul.ts";

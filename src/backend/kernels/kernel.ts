@@ -4,7 +4,7 @@
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
-import type { Heap } from "../heap.ts";
+import type { Heap } from "../kernel_heap.ts";
 
 /** The tensors that a kernel reads, by name. */
 export type Inputs = Record<string, tf.TensorInfo>;

@@ -11,7 +11,7 @@ import {
   type WindowAttributes,
   windowTable,
 } from "../geometry.ts";
-import type { Heap } from "../heap.ts";
+import type { Heap } from "../kernel_heap.ts";
 import { resultShape } from "./convolution.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 

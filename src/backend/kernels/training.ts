@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Heap } from "../heap.ts";
+import type { Heap } from "../kernel_heap.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
 type Numbers = Record<string, number>;

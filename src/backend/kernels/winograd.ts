@@ -5,7 +5,7 @@
  */
 import type { tf } from "../../deps/tfjs.ts";
 import type { Convolution } from "../geometry.ts";
-import type { Heap } from "../heap.ts";
+import type { Heap } from "../kernel_heap.ts";
 
 /** What a block of transformed tiles may take, in bytes: about half a second-level cache. */
 const blockBytes = 512 * 1024;

@@ -5,7 +5,7 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
-import { moduleOf } from "./heap.ts";
+import { moduleOf } from "./kernel_heap.ts";
 
 const mended = new WeakSet<BackendWasm>();
 

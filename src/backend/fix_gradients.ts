@@ -5,7 +5,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { run, unbroadcast } from "./gradients.ts";
+import { run, unbroadcast } from "./add_gradients.ts";
 
 // deno-lint-ignore no-explicit-any
 type Attributes = any;

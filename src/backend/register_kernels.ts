@@ -5,7 +5,7 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
-import { Heap, type Kernels } from "./heap.ts";
+import { Heap, type Kernels } from "./kernel_heap.ts";
 import { convolutionKernels } from "./kernels/convolution.ts";
 import { dilationKernels } from "./kernels/dilation.ts";
 import { depthwiseKernels } from "./kernels/depthwise.ts";

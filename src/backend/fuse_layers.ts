@@ -7,7 +7,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { convolutionGradients, hasKernel, openWhere, run, runAll } from "./gradients.ts";
+import { convolutionGradients, hasKernel, openWhere, run, runAll } from "./add_gradients.ts";
 
 type MatMul = typeof tf.fused.matMul;
 type Conv2D = typeof tf.fused.conv2d;

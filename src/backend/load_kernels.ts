@@ -4,7 +4,7 @@
  * @module
  */
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
-import { type Kernels, moduleOf } from "./heap.ts";
+import { type Kernels, moduleOf } from "./kernel_heap.ts";
 import { shareMemory } from "./share_memory.ts";
 import * as builds from "./kernels.generated.ts";
 

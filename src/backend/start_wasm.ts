@@ -5,12 +5,12 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
-import { fuseLayers } from "./fuse.ts";
+import { fuseLayers } from "./fuse_layers.ts";
 import { fuseAdam } from "./fuse_adam.ts";
-import { missingInternals } from "./heap.ts";
-import { mendBackend } from "./mend.ts";
-import { isShared, loadKernels } from "./module.ts";
-import { registerKernels } from "./register.ts";
+import { missingInternals } from "./kernel_heap.ts";
+import { mendBackend } from "./fix_backend.ts";
+import { isShared, loadKernels } from "./load_kernels.ts";
+import { registerKernels } from "./register_kernels.ts";
 import { shareMemory } from "./share_memory.ts";
 import { Threads } from "./threads.ts";
 

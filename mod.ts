@@ -14,18 +14,18 @@ export type {
   TrainOptions,
 } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
-export type { LayerSummary, ModelSummary } from "./src/learner/summary.ts";
+export type { LayerSummary, ModelSummary } from "./src/model/summarize.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
 export type { Failure } from "./src/learner/run.ts";
-export type { Model } from "./src/learner/model.ts";
-export type { BatchLike, Unlabelled } from "./src/learner/to_batch.ts";
+export type { Model } from "./src/model/model.ts";
+export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
 export type {
   BatchSource,
   IterateOptions,
   Loader,
   SeekableLoader,
   TensorFlowDataset,
-} from "./src/learner/loader_reader.ts";
+} from "./src/data/loader_reader.ts";
 export { withSeed } from "./src/learner/with_seed.ts";
 export {
   type AnyLearner,
@@ -58,10 +58,10 @@ export {
 } from "./src/callbacks/layer_stats.ts";
 export { TensorBoard, type TensorBoardOptions } from "./src/callbacks/tensor_board.ts";
 export type { Histogram, TensorStats, TensorStatsOptions } from "./src/tensors/tensor_stats.ts";
-export { curvePlot, type CurvePlotOptions } from "./src/pictures/curve_plot.ts";
-export { type Report, writeReport } from "./src/pictures/write_report.ts";
-export { Drawing } from "./src/pictures/drawing.ts";
-export { Picture } from "./src/pictures/picture.ts";
+export { curvePlot, type CurvePlotOptions } from "./src/plots/curve_plot.ts";
+export { type Report, writeReport } from "./src/plots/write_report.ts";
+export { Drawing } from "./src/plots/drawing.ts";
+export { Picture } from "./src/plots/picture.ts";
 export type { Watch } from "./src/callbacks/watch.ts";
 export type { TerminalOptions } from "./src/callbacks/terminal.ts";
 // Callbacks: schedules

@@ -14,7 +14,7 @@ import {
   writeReport,
 } from "../mod.ts";
 import { disposeLearner, tinyLearner } from "./classifying_learner.ts";
-import { parallelPlot } from "../src/pictures/parallel_plot.ts";
+import { parallelPlot } from "../src/plots/parallel_plot.ts";
 
 const { state } = await Deno.permissions.query({ name: "read" });
 const test = (name: string, run: () => Promise<void>) =>

@@ -1,4 +1,4 @@
-import { applyModel } from "../apply_model.ts";
+import { applyModel } from "../model/apply_model.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { AnyLearner } from "./callback.ts";
 import { LayerStats } from "./layer_stats.ts";

@@ -1,6 +1,6 @@
 import { ConfusionTotal } from "../metrics/confusion_total.ts";
-import { confusionPlot } from "../pictures/confusion_plot.ts";
-import type { Picture } from "../pictures/picture.ts";
+import { confusionPlot } from "../plots/confusion_plot.ts";
+import type { Picture } from "../plots/picture.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import type { MeasuredPhase } from "./metrics.ts";
 import { PRIORITIES } from "./priorities.ts";

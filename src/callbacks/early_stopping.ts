@@ -4,7 +4,7 @@ import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { PRIORITIES } from "./priorities.ts";
-import { assignWeights, cloneWeights } from "./weights.ts";
+import { assignWeights, cloneWeights } from "../model/weights.ts";
 
 /** Options of {@linkcode EarlyStopping}. */
 export interface EarlyStoppingOptions extends MonitorOptions {

@@ -1,7 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { PRIORITIES } from "./priorities.ts";
-import { variablesOf } from "./weights.ts";
+import { variablesOf } from "../model/weights.ts";
 
 interface State {
   batches: number;

@@ -1,7 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
 import { type TensorStats, tensorStats, type TensorStatsOptions } from "../tensors/tensor_stats.ts";
-import { layersPlot } from "../pictures/layers_plot.ts";
-import type { Picture } from "../pictures/picture.ts";
+import { layersPlot } from "../plots/layers_plot.ts";
+import type { Picture } from "../plots/picture.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { PRIORITIES } from "./priorities.ts";
 

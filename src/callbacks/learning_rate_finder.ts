@@ -1,6 +1,6 @@
 import { CancelTrain } from "../errors.ts";
-import { curvePlot } from "../pictures/curve_plot.ts";
-import type { Picture } from "../pictures/picture.ts";
+import { curvePlot } from "../plots/curve_plot.ts";
+import type { Picture } from "../plots/picture.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { preserve } from "./preserve.ts";
 import { PRIORITIES } from "./priorities.ts";

@@ -1,6 +1,6 @@
 import type { tf } from "../deps/tfjs.ts";
-import { historyPlot } from "../pictures/history_plot.ts";
-import type { Picture } from "../pictures/picture.ts";
+import { historyPlot } from "../plots/history_plot.ts";
+import type { Picture } from "../plots/picture.ts";
 import { metricsOf } from "./metrics_of.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { PRIORITIES } from "./priorities.ts";

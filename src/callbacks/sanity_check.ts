@@ -1,4 +1,4 @@
-import { applyModel } from "../apply_model.ts";
+import { applyModel } from "../model/apply_model.ts";
 import { tf } from "../deps/tfjs.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
 import { withRandom } from "../random/with_random.ts";

@@ -1,10 +1,10 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { refreshStatistics } from "./batch_statistics.ts";
+import { refreshStatistics } from "../model/batch_norm_statistics.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 import { isTraining } from "./monitor.ts";
 import { PRIORITIES } from "./priorities.ts";
-import { variablesOf } from "./weights.ts";
+import { variablesOf } from "../model/weights.ts";
 
 /** Options of {@linkcode WeightAverage}. */
 export interface WeightAverageOptions {

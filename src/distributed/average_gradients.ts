@@ -1,5 +1,5 @@
 import type { AnyLearner } from "../callbacks/callback.ts";
-import { statisticsOf } from "../callbacks/batch_statistics.ts";
+import { statisticsOf } from "../model/batch_norm_statistics.ts";
 import { tf } from "../deps/tfjs.ts";
 import { average } from "./average.ts";
 import type { Report } from "./report.ts";

@@ -6,12 +6,12 @@ import type { HostTensor } from "../io/host_tensor.ts";
 import { readTensors } from "../io/read_tensors.ts";
 import { toTensor } from "../io/to_tensor.ts";
 import { renaming } from "../learner/checkpoint.ts";
-import { allVariables, isBuilt } from "../learner/model.ts";
+import { allVariables, isBuilt } from "../model/model.ts";
 import {
   type OptimizerState,
   readOptimizer,
   restoreOptimizer,
-} from "../learner/optimizer_state.ts";
+} from "../optimizers/optimizer_state.ts";
 import { broadcastBundle, type Bundle } from "./bundle.ts";
 import type { World } from "./world.ts";
 

@@ -1,4 +1,4 @@
-import { Drawing } from "../pictures/drawing.ts";
+import { Drawing } from "../plots/drawing.ts";
 import { chartToSvg, type ChartToSvgOptions } from "./chart_to_svg.ts";
 
 /**

@@ -17,9 +17,13 @@ import { VERSION } from "../version.ts";
 import type { RunningMeanState } from "../metrics/running_mean.ts";
 import type { Learner } from "./learner.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
-import { allVariables, isBuilt } from "./model.ts";
-import { differencesOf, modelStructure } from "./model_structure.ts";
-import { type OptimizerState, readOptimizer, restoreOptimizer } from "./optimizer_state.ts";
+import { allVariables, isBuilt } from "../model/model.ts";
+import { differencesOf, modelStructure } from "../model/model_structure.ts";
+import {
+  type OptimizerState,
+  readOptimizer,
+  restoreOptimizer,
+} from "../optimizers/optimizer_state.ts";
 import type { Run, RunState } from "./run.ts";
 
 type AnyLearner = Learner<unknown, unknown, unknown>;

@@ -10,19 +10,19 @@ import type { Outcome } from "../chart/pump.ts";
 import type { Dataloaders, LearnerOptions, RunOptions, TrainOptions } from "./options.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import type { TrainResult } from "./train_result.ts";
-import type { Unlabelled } from "./to_batch.ts";
+import type { Unlabelled } from "../data/to_batch.ts";
 import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
-import type { Model } from "./model.ts";
-import { type ModelSummary, summarize } from "./summary.ts";
+import type { Model } from "../model/model.ts";
+import { type ModelSummary, summarize } from "../model/summarize.ts";
 import { joinOutputs } from "./join_outputs.ts";
 import { type Failure, Run, type RunState } from "./run.ts";
 import { ownState, restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
 import { loadCheckpoint } from "../io/load_checkpoint.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import { Slots } from "./slots.ts";
-import { type Loader, LoaderReader } from "./loader_reader.ts";
+import { type Loader, LoaderReader } from "../data/loader_reader.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
-import { learningRateOf, setLearningRate } from "./learning_rate.ts";
+import { learningRateOf, setLearningRate } from "../optimizers/learning_rate.ts";
 
 /**
  * Trains a model: a statechart says when, TensorFlow.js computes, callbacks do everything else.

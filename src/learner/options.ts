@@ -1,8 +1,8 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { CallbackLike } from "../callbacks/callback.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
-import type { Loader } from "./loader_reader.ts";
-import type { Model } from "./model.ts";
+import type { Loader } from "../data/loader_reader.ts";
+import type { Model } from "../model/model.ts";
 
 /** Where batches come from; any may be missing. */
 export interface Dataloaders<Data = tf.Tensor, Labels = tf.Tensor> {

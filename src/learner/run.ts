@@ -13,12 +13,12 @@ import { streamOf } from "./stream_of.ts";
 import { withRandom } from "../random/with_random.ts";
 import { isThenable } from "../chart/is_thenable.ts";
 import type { Learner } from "./learner.ts";
-import { type Loader, LoaderReader } from "./loader_reader.ts";
+import { type Loader, LoaderReader } from "../data/loader_reader.ts";
 import { mapTensors } from "../tensors/nested_tensors.ts";
 import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
 import { type Slot, SLOTS, type Slots } from "./slots.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
-import type { SizedBatch } from "./to_batch.ts";
+import type { SizedBatch } from "../data/to_batch.ts";
 
 /** An error, and what was being done when it was thrown. */
 export interface Failure {

@@ -4,9 +4,9 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { applyModel } from "../apply_model.ts";
-import type { Model } from "./model.ts";
-import { constrain, isBuilt, penaltiesOf, trainableVariables } from "./model.ts";
+import { applyModel } from "../model/apply_model.ts";
+import type { Model } from "../model/model.ts";
+import { constrain, isBuilt, penaltiesOf, trainableVariables } from "../model/model.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Slots } from "./slots.ts";
 

@@ -1,4 +1,4 @@
-import type { Shard } from "../data/shard.ts";
+import type { Shard } from "./shard.ts";
 import { isThenable } from "../chart/is_thenable.ts";
 import type { BatchSource } from "./loader_reader.ts";
 

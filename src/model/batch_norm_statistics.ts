@@ -1,9 +1,9 @@
 import { tf } from "../deps/tfjs.ts";
-import { applyModel } from "../apply_model.ts";
+import { applyModel } from "./apply_model.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
 import { withRandom } from "../random/with_random.ts";
-import type { Model } from "../learner/model.ts";
-import type { AnyLearner } from "./callback.ts";
+import type { Model } from "./model.ts";
+import type { AnyLearner } from "../callbacks/callback.ts";
 
 /** A layer of batch normalisation, which does not tell TypeScript of its momentum. */
 interface BatchNormalization {

@@ -2,7 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import { textTable } from "../text/text_table.ts";
 import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Model } from "./model.ts";
-import { operationsOf } from "./operations.ts";
+import { operationsOf } from "./count_operations.ts";
 
 /** What there is to say of a layer; for a model without layers, of a weight. */
 export interface LayerSummary {

@@ -1,6 +1,6 @@
 import { type BatchLike, cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
-import { type Shard, WHOLE } from "../data/shard.ts";
-import { deal } from "./deal.ts";
+import { type Shard, WHOLE } from "./shard.ts";
+import { deal } from "./shard_batches.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { isThenable } from "../chart/is_thenable.ts";
 

@@ -1,6 +1,6 @@
-import { tf } from "./deps/tfjs.ts";
-import { describeValue } from "./checks/describe_value.ts";
-import type { Model } from "./learner/model.ts";
+import { tf } from "../deps/tfjs.ts";
+import { describeValue } from "../checks/describe_value.ts";
+import type { Model } from "./model.ts";
 
 /**
  * What a model makes of data. A `tf.LayersModel` takes its inputs in order only: of a record it is

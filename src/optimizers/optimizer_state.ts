@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { setMomentum } from "../callbacks/momentum.ts";
+import { setMomentum } from "./momentum.ts";
 import { tf } from "../deps/tfjs.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
-import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import { SlotOptimizer } from "./slot_optimizer.ts";
 
 /** How TensorFlow.js keeps a slot of a variable. */
 interface StockSlot {

@@ -33,7 +33,7 @@ export {
   type CallbackLike,
   type Hooks,
   type Stateful,
-} from "./src/callbacks/callback.ts";
+} from "./src/learner/callback.ts";
 export { type MeasuredPhase, Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { ProgressBar } from "./src/callbacks/progress_bar.ts";
 export {
@@ -42,7 +42,7 @@ export {
   type History,
   Recorder,
 } from "./src/callbacks/recorder.ts";
-export { EpochLogger } from "./src/callbacks/epoch_logger.ts";
+export { EpochLogger } from "./src/callbacks/support/epoch_logger.ts";
 export { CsvLogger } from "./src/callbacks/csv_logger.ts";
 export { JsonLinesLogger, type JsonLinesLoggerOptions } from "./src/callbacks/json_lines_logger.ts";
 export { type PhaseTime, Timer, type WorkTime } from "./src/callbacks/timer.ts";
@@ -55,15 +55,15 @@ export {
   type LayerRecord,
   LayerStats,
   type LayerStatsOptions,
-} from "./src/callbacks/layer_stats.ts";
+} from "./src/callbacks/support/layer_stats.ts";
 export { TensorBoard, type TensorBoardOptions } from "./src/callbacks/tensor_board.ts";
 export type { Histogram, TensorStats, TensorStatsOptions } from "./src/tensors/tensor_stats.ts";
 export { curvePlot, type CurvePlotOptions } from "./src/plots/curve_plot.ts";
 export { type Report, writeReport } from "./src/plots/write_report.ts";
 export { Drawing } from "./src/plots/drawing.ts";
 export { Picture } from "./src/plots/picture.ts";
-export type { Watch } from "./src/callbacks/watch.ts";
-export type { TerminalOptions } from "./src/callbacks/terminal.ts";
+export type { Watch } from "./src/learner/watch.ts";
+export type { TerminalOptions } from "./src/callbacks/support/terminal.ts";
 // Callbacks: schedules
 export {
   LearningRateFinder,
@@ -105,8 +105,8 @@ export {
 } from "./src/callbacks/transform_batch.ts";
 
 // Callbacks: to write your own
-export { Monitor, type MonitorOptions } from "./src/callbacks/monitor.ts";
-export { PRIORITIES } from "./src/callbacks/priorities.ts";
+export { Monitor, type MonitorOptions } from "./src/callbacks/support/monitor.ts";
+export { PRIORITIES } from "./src/learner/priorities.ts";
 
 // Metrics
 export { accuracy } from "./src/metrics/accuracy.ts";
@@ -221,5 +221,5 @@ export { chartToSvg, type ChartToSvgOptions } from "./src/inspect/chart_to_svg.t
 export { inspector, type InspectorOptions, type RunInspector } from "./src/inspect/inspector.ts";
 export { replay, type ReplayedStep, ReplayError } from "./src/inspect/replay.ts";
 export { Trace, type TraceOptions } from "./src/callbacks/trace.ts";
-export type { TraceRecord } from "./src/callbacks/traced.ts";
+export type { TraceRecord } from "./src/callbacks/support/trace_record.ts";
 export type { ChromeTrace, ChromeTraceEvent } from "./src/callbacks/chrome_trace.ts";

@@ -1,7 +1,7 @@
 import { applyModel } from "../model/apply_model.ts";
 import { tf } from "../deps/tfjs.ts";
-import type { AnyLearner } from "./callback.ts";
-import { LayerStats } from "./layer_stats.ts";
+import type { AnyLearner } from "../learner/callback.ts";
+import { LayerStats } from "./support/layer_stats.ts";
 
 /**
  * Keeps an eye on what each layer puts out: mean, deviation, share near zero and histogram, once in

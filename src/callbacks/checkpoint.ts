@@ -10,9 +10,9 @@ import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import { fileOf } from "../io/save_checkpoint.ts";
 import { toPath } from "../io/to_path.ts";
 import { writeInBackground } from "../io/write_in_background.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { Monitor } from "./monitor.ts";
-import { onTermination } from "./on_termination.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { Monitor } from "./support/monitor.ts";
+import { onTermination } from "./support/on_termination.ts";
 
 /** Options of {@linkcode Checkpoint}. */
 export interface CheckpointOptions {

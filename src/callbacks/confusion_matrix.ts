@@ -1,9 +1,9 @@
 import { ConfusionTotal } from "../metrics/confusion_total.ts";
 import { confusionPlot } from "../plots/confusion_plot.ts";
 import type { Picture } from "../plots/picture.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { MeasuredPhase } from "./metrics.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 import { textTable } from "../text/text_table.ts";
 
 /** Options of {@linkcode ConfusionMatrix}. */

@@ -1,6 +1,6 @@
 import { writeFile } from "../io/write_file.ts";
-import type { AnyLearner } from "./callback.ts";
-import { EpochLogger } from "./epoch_logger.ts";
+import type { AnyLearner } from "../learner/callback.ts";
+import { EpochLogger } from "./support/epoch_logger.ts";
 import type { EpochRecord } from "./recorder.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { Monitor, type MonitorOptions } from "./monitor.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { Monitor, type MonitorOptions } from "./support/monitor.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 import { assignWeights, cloneWeights } from "../model/weights.ts";
 
 /** Options of {@linkcode EarlyStopping}. */

@@ -1,6 +1,6 @@
 import type { TrainResult } from "../learner/train_result.ts";
-import type { AnyLearner } from "./callback.ts";
-import { preserve } from "./preserve.ts";
+import type { AnyLearner } from "../learner/callback.ts";
+import { preserve } from "./support/snapshot_learner.ts";
 
 /** Options of {@linkcode fastDevRun}. */
 export interface FastDevRunOptions {

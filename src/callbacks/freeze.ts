@@ -1,6 +1,6 @@
 import type { tf } from "../deps/tfjs.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /** Options of {@linkcode Freeze}. */
 export interface FreezeOptions {

@@ -1,5 +1,5 @@
-import type { AnyLearner } from "./callback.ts";
-import { LayerStats } from "./layer_stats.ts";
+import type { AnyLearner } from "../learner/callback.ts";
+import { LayerStats } from "./support/layer_stats.ts";
 
 /**
  * Keeps an eye on the gradients: mean, deviation, share near zero and histogram of that of each

@@ -1,8 +1,8 @@
 import { tf } from "../deps/tfjs.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";
-import { Callback, type CallbackLike, nameOf } from "./callback.ts";
-import { LowWater } from "./low_water.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
+import { LowWater } from "./support/growth_detector.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /** Tensors that were made somewhere and are never disposed. */
 export interface Leak {

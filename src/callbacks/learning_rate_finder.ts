@@ -1,9 +1,9 @@
 import { CancelTrain } from "../errors.ts";
 import { curvePlot } from "../plots/curve_plot.ts";
 import type { Picture } from "../plots/picture.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { preserve } from "./preserve.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { preserve } from "./support/snapshot_learner.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /** Options of {@linkcode LearningRateFinder}. */
 export interface LearningRateFinderOptions {

@@ -1,9 +1,9 @@
 import type { RateAndMomentum } from "../schedules/one_cycle.ts";
 import type { Schedule } from "../schedules/schedule.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { momentumOf, setMomentum } from "../optimizers/momentum.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /** Options of {@linkcode LearningRateSchedule}. */
 export interface LearningRateScheduleOptions {

@@ -1,6 +1,6 @@
 import { checkOptions } from "../checks/check_options.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /** How much of each loader a pass reads: batches, an integer >= 1, or a part of them in (0, 1). */
 export interface BatchLimits {

@@ -1,6 +1,6 @@
 import { CancelTrain } from "../errors.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
  * Ends the training after so many updates of the weights: batches that were cancelled, and those

@@ -1,6 +1,6 @@
 import { CancelTrain } from "../errors.ts";
-import { Callback } from "./callback.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { Callback } from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /** Options of {@linkcode MaxTime}. */
 export interface MaxTimeOptions {

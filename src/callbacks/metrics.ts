@@ -3,8 +3,8 @@ import type { Peers } from "../data/peers.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { MeanMetric } from "../metrics/mean_metric.ts";
 import { isStateful, type StatefulMetric } from "../metrics/stateful_metric.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /** Where a metric is measured. */
 export type MeasuredPhase = "train" | "validation" | "test";

@@ -1,8 +1,14 @@
 import { tf } from "../deps/tfjs.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { checkAlpha, drawBeta, type MixedLoss, mixLoss, partnersOf } from "./mixing.ts";
-import { PRIORITIES } from "./priorities.ts";
-import { randomOf } from "./random_of.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import {
+  checkAlpha,
+  drawBeta,
+  type MixedLoss,
+  mixLoss,
+  partnersOf,
+} from "./support/mix_examples.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
+import { randomOf } from "./support/batch_random.ts";
 
 /**
  * Trains on blends: each example is mixed with another one of its batch, and the loss is mixed

@@ -1,6 +1,6 @@
-import type { AnyLearner } from "./callback.ts";
-import { Callback } from "./callback.ts";
-import { PRIORITIES } from "./priorities.ts";
+import type { AnyLearner } from "../learner/callback.ts";
+import { Callback } from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /** Options of {@linkcode OverfitOneBatch}. */
 export interface OverfitOneBatchOptions {

@@ -1,6 +1,6 @@
-import { type AnyLearner, Callback } from "./callback.ts";
-import { PRIORITIES } from "./priorities.ts";
-import { Terminal, type TerminalOptions } from "./terminal.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
+import { Terminal, type TerminalOptions } from "./support/terminal.ts";
 
 /** How often the bar is drawn anew, ms: reading the loss for it stays cheap. */
 const INTERVAL = 200;

@@ -1,9 +1,9 @@
 import type { tf } from "../deps/tfjs.ts";
 import { historyPlot } from "../plots/history_plot.ts";
 import type { Picture } from "../plots/picture.ts";
-import { metricsOf } from "./metrics_of.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { metricsOf } from "./support/metrics_of_phase.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /** What was recorded of one batch of training. */
 export interface BatchRecord {

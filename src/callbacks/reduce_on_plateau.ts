@@ -1,7 +1,7 @@
 import { checkOptions } from "../checks/check_options.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { Monitor, type MonitorOptions } from "./monitor.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { Monitor, type MonitorOptions } from "./support/monitor.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /** Options of {@linkcode ReduceOnPlateau}. */
 export interface ReduceOnPlateauOptions extends MonitorOptions {

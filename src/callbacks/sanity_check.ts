@@ -2,8 +2,8 @@ import { applyModel } from "../model/apply_model.ts";
 import { tf } from "../deps/tfjs.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
 import { withRandom } from "../random/with_random.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /** Options of {@linkcode SanityCheck}. */
 export interface SanityCheckOptions {

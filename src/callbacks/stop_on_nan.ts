@@ -1,8 +1,8 @@
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { isTraining } from "./monitor.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { isTraining } from "./support/monitor.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 
 /** Options of {@linkcode StopOnNaN}. */
 export interface StopOnNaNOptions {

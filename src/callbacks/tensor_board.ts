@@ -3,9 +3,9 @@ import { summaryRecord, type SummaryValue, versionRecord } from "../io/event_fil
 import { cutFile } from "../io/cut_file.ts";
 import { writeFile } from "../io/write_file.ts";
 import { tensorStats } from "../tensors/tensor_stats.ts";
-import type { AnyLearner } from "./callback.ts";
-import { EpochLogger } from "./epoch_logger.ts";
-import { metricsOf } from "./metrics_of.ts";
+import type { AnyLearner } from "../learner/callback.ts";
+import { EpochLogger } from "./support/epoch_logger.ts";
+import { metricsOf } from "./support/metrics_of_phase.ts";
 import type { EpochRecord } from "./recorder.ts";
 
 /** Options of {@linkcode TensorBoard}. */

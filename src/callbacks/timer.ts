@@ -1,7 +1,7 @@
 import type { HookName, TaskName } from "../chart/hooks.ts";
-import { type AnyLearner, Callback, type CallbackLike, nameOf } from "./callback.ts";
+import { type AnyLearner, Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
 import type { MeasuredPhase } from "./metrics.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 import { textTable } from "../text/text_table.ts";
 
 /** What a phase took. */

@@ -1,11 +1,11 @@
 import type { HookName, TaskName } from "../chart/hooks.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { RunSnapshot } from "../learner/run_actor.ts";
-import { type AnyLearner, Callback, type CallbackLike, nameOf } from "./callback.ts";
+import { type AnyLearner, Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
 import { type ChromeTrace, chromeTrace } from "./chrome_trace.ts";
-import { Ring } from "./ring.ts";
+import { Ring } from "./support/ring_buffer.ts";
 import { stateName } from "../chart/state_name.ts";
-import type { TracedStep, TracedWork, TraceRecord } from "./traced.ts";
+import type { TracedStep, TracedWork, TraceRecord } from "./support/trace_record.ts";
 
 /** Options of {@linkcode Trace}. */
 export interface TraceOptions {

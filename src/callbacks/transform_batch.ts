@@ -2,9 +2,9 @@ import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import { withRandom } from "../random/with_random.ts";
 import { isThenable } from "../chart/is_thenable.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { PRIORITIES } from "./priorities.ts";
-import { randomOf } from "./random_of.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
+import { randomOf } from "./support/batch_random.ts";
 
 /** A batch that is to be changed, or what it was changed into. */
 export interface TransformedBatch {

@@ -1,9 +1,9 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { refreshStatistics } from "../model/batch_norm_statistics.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { isTraining } from "./monitor.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { isTraining } from "./support/monitor.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 import { variablesOf } from "../model/weights.ts";
 
 /** Options of {@linkcode WeightAverage}. */

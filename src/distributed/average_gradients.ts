@@ -1,4 +1,4 @@
-import type { AnyLearner } from "../callbacks/callback.ts";
+import type { AnyLearner } from "../learner/callback.ts";
 import { statisticsOf } from "../model/batch_norm_statistics.ts";
 import { tf } from "../deps/tfjs.ts";
 import { average } from "./average.ts";

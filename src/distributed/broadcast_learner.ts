@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import type { AnyLearner } from "../callbacks/callback.ts";
+import type { AnyLearner } from "../learner/callback.ts";
 import { decodeState } from "../io/decode_state.ts";
 import { encodeState } from "../io/encode_state.ts";
 import type { HostTensor } from "../io/host_tensor.ts";

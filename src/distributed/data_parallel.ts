@@ -1,5 +1,5 @@
-import { type AnyLearner, Callback } from "../callbacks/callback.ts";
-import type { Watch } from "../callbacks/watch.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import type { Watch } from "../learner/watch.ts";
 import type { Peers } from "../data/peers.ts";
 import type { Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";

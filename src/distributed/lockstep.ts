@@ -1,5 +1,5 @@
 import { CancelBatch, CancelEpoch, CancelTrain } from "../errors.ts";
-import type { AnyLearner } from "../callbacks/callback.ts";
+import type { AnyLearner } from "../learner/callback.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
 import { broadcastText } from "./bundle.ts";
 import {

@@ -1,4 +1,4 @@
-import { type AnyLearner, type CallbackLike, nameOf } from "../callbacks/callback.ts";
+import { type AnyLearner, type CallbackLike, nameOf } from "../learner/callback.ts";
 
 /**
  * The same callback without its hooks: what it remembers stays in checkpoints, since that is the

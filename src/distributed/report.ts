@@ -1,5 +1,5 @@
 import { CancelBatch, CancelEpoch, type Cancellation, CancelTrain } from "../errors.ts";
-import type { AnyLearner } from "../callbacks/callback.ts";
+import type { AnyLearner } from "../learner/callback.ts";
 import type { Phase } from "../chart/hooks.ts";
 
 /** What cuts short what, by its strength. */

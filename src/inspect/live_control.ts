@@ -1,4 +1,4 @@
-import type { AnyLearner } from "../callbacks/callback.ts";
+import type { AnyLearner } from "../learner/callback.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
 import type { LiveCommand } from "./live_messages.ts";
 

@@ -1,5 +1,5 @@
-import type { AnyLearner } from "../callbacks/callback.ts";
-import { metricsOf } from "../callbacks/metrics_of.ts";
+import type { AnyLearner } from "../learner/callback.ts";
+import { metricsOf } from "../callbacks/support/metrics_of_phase.ts";
 import type { MeasuredPhase } from "../callbacks/metrics.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { LivePoints, SeriesName } from "./live_messages.ts";

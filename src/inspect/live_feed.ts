@@ -1,5 +1,5 @@
-import { type AnyLearner, Callback } from "../callbacks/callback.ts";
-import { PRIORITIES } from "../callbacks/priorities.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/priorities.ts";
 import { tf } from "../deps/tfjs.ts";
 import { RUN_EVENTS, type RunActor, type RunSnapshot } from "../learner/run_actor.ts";
 import { heapUsed } from "./heap_used.ts";

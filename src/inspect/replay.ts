@@ -1,7 +1,7 @@
 import type { ChromeTrace } from "../callbacks/chrome_trace.ts";
 import { stateName } from "../chart/state_name.ts";
 import type { Trace } from "../callbacks/trace.ts";
-import type { TracedStep } from "../callbacks/traced.ts";
+import type { TracedStep } from "../callbacks/support/trace_record.ts";
 import { type ChartEvent, learnerMachine } from "../chart/chart.ts";
 import { transition } from "../deps/xstate.ts";
 import type { RunSnapshot } from "../learner/run_actor.ts";

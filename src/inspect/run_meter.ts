@@ -1,4 +1,4 @@
-import type { AnyLearner } from "../callbacks/callback.ts";
+import type { AnyLearner } from "../learner/callback.ts";
 
 /** Over how long speed is measured, ms. */
 const WINDOW = 1000;

@@ -1,4 +1,4 @@
-import type { AnyLearner, CallbackLike } from "../callbacks/callback.ts";
+import type { AnyLearner, CallbackLike } from "../learner/callback.ts";
 import { Timer, type WorkTime } from "../callbacks/timer.ts";
 
 /** One of so many turns is measured: watching every hook costs more than all the rest. */

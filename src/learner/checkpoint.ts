@@ -4,7 +4,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { type CallbackLike, nameOf } from "../callbacks/callback.ts";
+import { type CallbackLike, nameOf } from "./callback.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
 import { decodeState } from "../io/decode_state.ts";
 import { encodeState } from "../io/encode_state.ts";

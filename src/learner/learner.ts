@@ -1,6 +1,6 @@
 import type { tf } from "../deps/tfjs.ts";
-import type { CallbackLike } from "../callbacks/callback.ts";
-import { describeCallbacks } from "../callbacks/describe_callbacks.ts";
+import type { CallbackLike } from "./callback.ts";
+import { describeCallbacks } from "./describe_callbacks.ts";
 import type { Batch } from "../data/batch.ts";
 import { loaderLength } from "../data/loader_length.ts";
 import type { Peers } from "../data/peers.ts";
@@ -11,15 +11,15 @@ import type { Dataloaders, LearnerOptions, RunOptions, TrainOptions } from "./op
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import type { TrainResult } from "./train_result.ts";
 import type { Unlabelled } from "../data/to_batch.ts";
-import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./checks.ts";
+import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./check_learner.ts";
 import type { Model } from "../model/model.ts";
 import { type ModelSummary, summarize } from "../model/summarize.ts";
-import { joinOutputs } from "./join_outputs.ts";
+import { joinOutputs } from "./join_predictions.ts";
 import { type Failure, Run, type RunState } from "./run.ts";
 import { ownState, restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
 import { loadCheckpoint } from "../io/load_checkpoint.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
-import { Slots } from "./slots.ts";
+import { Slots } from "./batch_tensors.ts";
 import { type Loader, LoaderReader } from "../data/loader_reader.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { learningRateOf, setLearningRate } from "../optimizers/learning_rate.ts";

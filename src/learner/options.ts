@@ -1,5 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
-import type { CallbackLike } from "../callbacks/callback.ts";
+import type { CallbackLike } from "./callback.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
 import type { Loader } from "../data/loader_reader.ts";
 import type { Model } from "../model/model.ts";

@@ -1,10 +1,10 @@
 import type { tf } from "../deps/tfjs.ts";
-import type { CallbackLike } from "../callbacks/callback.ts";
-import { nameOf } from "../callbacks/callback.ts";
-import { CallbackList } from "../callbacks/callback_list.ts";
+import type { CallbackLike } from "./callback.ts";
+import { nameOf } from "./callback.ts";
+import { CallbackList } from "./callback_list.ts";
 import type { Facts, Job } from "../chart/chart.ts";
 import { type HookName, HOOKS, type Phase, type TaskName, type WorkName } from "../chart/hooks.ts";
-import { watched } from "../callbacks/watch.ts";
+import { watched } from "./watch.ts";
 import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
 import type { PumpState } from "../chart/pump_state.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
@@ -16,7 +16,7 @@ import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "../data/loader_reader.ts";
 import { mapTensors } from "../tensors/nested_tensors.ts";
 import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
-import { type Slot, SLOTS, type Slots } from "./slots.ts";
+import { type Slot, SLOTS, type Slots } from "./batch_tensors.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import type { SizedBatch } from "../data/to_batch.ts";
 

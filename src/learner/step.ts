@@ -8,7 +8,7 @@ import { applyModel } from "../model/apply_model.ts";
 import type { Model } from "../model/model.ts";
 import { constrain, isBuilt, penaltiesOf, trainableVariables } from "../model/model.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
-import type { Slots } from "./slots.ts";
+import type { Slots } from "./batch_tensors.ts";
 
 /** Who is asked for the parts of a step. */
 export interface StepOf {

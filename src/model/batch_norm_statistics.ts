@@ -3,7 +3,7 @@ import { applyModel } from "./apply_model.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
 import { withRandom } from "../random/with_random.ts";
 import type { Model } from "./model.ts";
-import type { AnyLearner } from "../callbacks/callback.ts";
+import type { AnyLearner } from "../learner/callback.ts";
 
 /** A layer of batch normalisation, which does not tell TypeScript of its momentum. */
 interface BatchNormalization {

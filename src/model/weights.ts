@@ -1,5 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
-import type { AnyLearner } from "../callbacks/callback.ts";
+import type { AnyLearner } from "../learner/callback.ts";
 
 /**
  * The variables of a model, statistics of batch normalisation included. Of a model that is not made

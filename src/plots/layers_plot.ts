@@ -1,4 +1,4 @@
-import type { LayerRecord } from "../callbacks/layer_stats.ts";
+import type { LayerRecord } from "../callbacks/support/layer_stats.ts";
 import { Picture } from "./picture.ts";
 
 const WIDTH = 250;

@@ -16,7 +16,7 @@ import {
   TransformBatch,
 } from "../../mod.ts";
 import type { CallbackLike } from "../../mod.ts";
-import { drawBeta } from "../../src/callbacks/mixing.ts";
+import { drawBeta } from "../../src/callbacks/support/mix_examples.ts";
 import { tiny, type TinyOptions } from "./tiny.ts";
 
 /** What the model saw of each batch of training, and its loss. */

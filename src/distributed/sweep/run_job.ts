@@ -1,4 +1,4 @@
-import type { MonitorOptions } from "../../callbacks/monitor.ts";
+import type { MonitorOptions } from "../../callbacks/support/monitor.ts";
 import { loadCheckpoint } from "../../io/load_checkpoint.ts";
 import { saveCheckpoint } from "../../io/save_checkpoint.ts";
 import type { Job, JobRecord, Verdict } from "./records.ts";

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
-import { Monitor } from "../../callbacks/monitor.ts";
-import { Terminal } from "../../callbacks/terminal.ts";
+import { Monitor } from "../../callbacks/support/monitor.ts";
+import { Terminal } from "../../callbacks/support/terminal.ts";
 import type { ParametersOf, Space } from "./dimension.ts";
 import { herePool } from "./here_pool.ts";
 import { Journal } from "./journal.ts";

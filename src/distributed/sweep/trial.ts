@@ -1,6 +1,6 @@
-import { type AnyLearner, Callback } from "../../callbacks/callback.ts";
-import { Monitor, type MonitorOptions } from "../../callbacks/monitor.ts";
-import { PRIORITIES } from "../../callbacks/priorities.ts";
+import { type AnyLearner, Callback } from "../../learner/callback.ts";
+import { Monitor, type MonitorOptions } from "../../callbacks/support/monitor.ts";
+import { PRIORITIES } from "../../learner/priorities.ts";
 import { CancelTrain } from "../../errors.ts";
 import type { RunCheckpoint } from "../../io/run_checkpoint.ts";
 import type { AnyParameters } from "./dimension.ts";

@@ -1,7 +1,7 @@
-import { tf } from "../deps/tfjs.ts";
-import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
-import type { AnyLearner } from "./callback.ts";
-import { assignWeights, cloneWeights } from "../model/weights.ts";
+import { tf } from "../../deps/tfjs.ts";
+import { SlotOptimizer } from "../../optimizers/slot_optimizer.ts";
+import type { AnyLearner } from "../../learner/callback.ts";
+import { assignWeights, cloneWeights } from "../../model/weights.ts";
 
 /**
  * Remembers weights and optimizer, for trial runs.

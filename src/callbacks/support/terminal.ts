@@ -1,4 +1,4 @@
-import { escapeMarkup } from "../text/escape_markup.ts";
+import { escapeMarkup } from "../../text/escape_markup.ts";
 import { inNotebook, NotebookDisplay } from "./notebook_display.ts";
 
 /** Options of everything that shows a run in the terminal. */

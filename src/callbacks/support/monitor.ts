@@ -1,5 +1,5 @@
-import { closest } from "../deps/levenshtein.ts";
-import type { AnyLearner } from "./callback.ts";
+import { closest } from "../../deps/levenshtein.ts";
+import type { AnyLearner } from "../../learner/callback.ts";
 
 /** What is watched, and what counts as better. */
 export interface MonitorOptions {

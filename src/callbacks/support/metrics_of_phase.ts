@@ -1,5 +1,5 @@
-import type { AnyLearner } from "./callback.ts";
-import type { MeasuredPhase } from "./metrics.ts";
+import type { AnyLearner } from "../../learner/callback.ts";
+import type { MeasuredPhase } from "../metrics.ts";
 
 /** What was measured in a phase, by full name: `"validation.accuracy"`. */
 export function metricsOf({ metrics }: AnyLearner, phase: MeasuredPhase): Record<string, number> {

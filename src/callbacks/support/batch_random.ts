@@ -1,6 +1,6 @@
-import { keyedRandom } from "../random/keyed_random.ts";
-import { streamOf } from "../learner/stream_of.ts";
-import type { AnyLearner } from "./callback.ts";
+import { keyedRandom } from "../../random/keyed_random.ts";
+import { streamOf } from "../../learner/stream_of.ts";
+import type { AnyLearner } from "../../learner/callback.ts";
 
 /** What keeps the draws of callbacks apart from one another, and from those inside the step. */
 const STREAMS = { mixUp: 16, cutMix: 17, transformBatch: 18 };

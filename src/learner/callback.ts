@@ -8,8 +8,8 @@ import { describeValue } from "../checks/describe_value.ts";
 import { closestHook } from "./closest_hook.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
-import type { Learner } from "../learner/learner.ts";
-import type { RunEvent } from "../learner/run_actor.ts";
+import type { Learner } from "./learner.ts";
+import type { RunEvent } from "./run_actor.ts";
 import type { Watch } from "./watch.ts";
 
 /** A Learner of batches of any kind: a callback serves them all. */

@@ -1,9 +1,13 @@
-import type { tf } from "../deps/tfjs.ts";
-import { type TensorStats, tensorStats, type TensorStatsOptions } from "../tensors/tensor_stats.ts";
-import { layersPlot } from "../plots/layers_plot.ts";
-import type { Picture } from "../plots/picture.ts";
-import { type AnyLearner, Callback } from "./callback.ts";
-import { PRIORITIES } from "./priorities.ts";
+import type { tf } from "../../deps/tfjs.ts";
+import {
+  type TensorStats,
+  tensorStats,
+  type TensorStatsOptions,
+} from "../../tensors/tensor_stats.ts";
+import { layersPlot } from "../../plots/layers_plot.ts";
+import type { Picture } from "../../plots/picture.ts";
+import { type AnyLearner, Callback } from "../../learner/callback.ts";
+import { PRIORITIES } from "../../learner/priorities.ts";
 
 /** What was seen of one layer, or of one weight, in one batch. */
 export interface LayerRecord extends TensorStats {

@@ -11,7 +11,7 @@ import type { Job } from "../chart/chart.ts";
 import type { Learner } from "./learner.ts";
 import { loaderLength } from "../data/loader_length.ts";
 import { isLoader, type Loader } from "../data/loader_reader.ts";
-import { checkCallback } from "../callbacks/callback.ts";
+import { checkCallback } from "./callback.ts";
 import { isBuilt, isModel } from "../model/model.ts";
 import { learningRateOf } from "../optimizers/learning_rate.ts";
 import type { LearnerOptions, TrainOptions } from "./options.ts";

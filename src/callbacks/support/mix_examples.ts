@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { describeValue } from "../checks/describe_value.ts";
-import { tf } from "../deps/tfjs.ts";
-import { permutation } from "../random/permutation.ts";
-import type { AnyLearner } from "./callback.ts";
+import { describeValue } from "../../checks/describe_value.ts";
+import { tf } from "../../deps/tfjs.ts";
+import { permutation } from "../../random/permutation.ts";
+import type { AnyLearner } from "../../learner/callback.ts";
 
 /** The batch in another order. */
 export interface Partners {

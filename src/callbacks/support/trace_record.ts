@@ -1,5 +1,5 @@
-import type { HookName, TaskName } from "../chart/hooks.ts";
-import type { RunSnapshot } from "../learner/run_actor.ts";
+import type { HookName, TaskName } from "../../chart/hooks.ts";
+import type { RunSnapshot } from "../../learner/run_actor.ts";
 
 /** A hook of a callback or a task of the Learner, as it was run. */
 export interface TraceRecord {

@@ -1,7 +1,7 @@
-import { type AnyLearner, Callback } from "./callback.ts";
-import { metricsOf } from "./metrics_of.ts";
-import { PRIORITIES } from "./priorities.ts";
-import type { EpochRecord } from "./recorder.ts";
+import { type AnyLearner, Callback } from "../../learner/callback.ts";
+import { metricsOf } from "./metrics_of_phase.ts";
+import { PRIORITIES } from "../../learner/priorities.ts";
+import type { EpochRecord } from "../recorder.ts";
 
 /**
  * The base of whatever writes something down for each epoch: it tells when the numbers of an epoch

@@ -211,13 +211,13 @@ export {
   type LiveFeedOptions,
   type LiveSeat,
   type LiveViewer,
-} from "./src/inspect/live_feed.ts";
-export { LivePage, type LivePageOptions } from "./src/inspect/live_page.ts";
+} from "./src/live/live_feed.ts";
+export { LivePage, type LivePageOptions } from "./src/live/live_page.ts";
 
 // Seeing the machine
-export { chartToMermaid, type ChartToMermaidOptions } from "./src/inspect/chart_to_mermaid.ts";
-export { ChartPicture } from "./src/inspect/chart_picture.ts";
-export { chartToSvg, type ChartToSvgOptions } from "./src/inspect/chart_to_svg.ts";
+export { chartToMermaid, type ChartToMermaidOptions } from "./src/diagram/chart_to_mermaid.ts";
+export { ChartPicture } from "./src/diagram/chart_picture.ts";
+export { chartToSvg, type ChartToSvgOptions } from "./src/diagram/chart_to_svg.ts";
 export { inspector, type InspectorOptions, type RunInspector } from "./src/inspect/inspector.ts";
 export { replay, type ReplayedStep, ReplayError } from "./src/inspect/replay.ts";
 export { Trace, type TraceOptions } from "./src/callbacks/trace.ts";

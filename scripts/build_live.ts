@@ -1,12 +1,12 @@
 /**
- * Makes `src/inspect/live/page.generated.ts`, the page that LivePage serves: `deno task build:live`.
+ * Makes `src/live/page/page.generated.ts`, the page that LivePage serves: `deno task build:live`.
  *
  * @module
  */
 import { buildPage } from "./build_page.ts";
 
-const target = new URL("../src/inspect/live/page.generated.ts", import.meta.url);
-const entry = new URL("../src/inspect/live/page.ts", import.meta.url);
+const target = new URL("../src/live/page/page.generated.ts", import.meta.url);
+const entry = new URL("../src/live/page/page.ts", import.meta.url);
 
 /** The text of the generated file. */
 export async function buildLive(): Promise<string> {

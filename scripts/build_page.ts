@@ -1,6 +1,6 @@
-import { chartToSvg } from "../src/inspect/chart_to_svg.ts";
+import { chartToSvg } from "../src/diagram/chart_to_svg.ts";
 import { uPlotStyle } from "../src/deps/uplot.ts";
-import style from "../src/inspect/live/live.css" with { type: "text" };
+import style from "../src/live/page/live.css" with { type: "text" };
 
 /** A page that needs nothing but itself. */
 export interface BuiltPage {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { chartToMermaid } from "../src/inspect/chart_to_mermaid.ts";
-import { chartToSvg } from "../src/inspect/chart_to_svg.ts";
+import { chartToMermaid } from "../src/diagram/chart_to_mermaid.ts";
+import { chartToSvg } from "../src/diagram/chart_to_svg.ts";
 
 const ROOT = new URL("../", import.meta.url);
 

@@ -20,7 +20,7 @@ import {
   tf,
   withSeed,
 } from "../../mod.ts";
-import { LiveView } from "../../src/inspect/live/view.ts";
+import { LiveView } from "../../src/live/page/view.ts";
 
 const SIDE = 28;
 

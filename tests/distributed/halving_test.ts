@@ -1,13 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { keyedRandom, permutation } from "../../mod.ts";
-import {
-  type Bracket,
-  hyperbandBrackets,
-  singleBracket,
-} from "../../src/distributed/sweep/brackets.ts";
-import { Ledger, type Plan } from "../../src/distributed/sweep/ledger.ts";
-import type { Job, JobRecord } from "../../src/distributed/sweep/records.ts";
-import { standings } from "../../src/distributed/sweep/standings.ts";
+import { type Bracket, hyperbandBrackets, singleBracket } from "../../src/sweep/brackets.ts";
+import { Ledger, type Plan } from "../../src/sweep/ledger.ts";
+import type { Job, JobRecord } from "../../src/sweep/job_record.ts";
+import { standings } from "../../src/sweep/standings.ts";
 
 Deno.test("hyperbandBrackets() gives table 1 of the paper", () => {
   const brackets = hyperbandBrackets({ epochs: 81, factor: 3 });

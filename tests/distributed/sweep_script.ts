@@ -1,4 +1,4 @@
-import type { JobRecord } from "../../src/distributed/sweep/records.ts";
+import type { JobRecord } from "../../src/sweep/job_record.ts";
 
 const SCRIPT = new URL("./waiting_sweep.ts", import.meta.url).pathname;
 

@@ -17,7 +17,7 @@ import {
   uniform,
 } from "../../distributed.ts";
 import { keyedRandom, selectBackend, tf } from "../../mod.ts";
-import { connectOptions } from "../../src/distributed/sweep/nats_options.ts";
+import { connectOptions } from "../../src/sweep/nats_options.ts";
 import { tiny } from "../callbacks/tiny.ts";
 import { canRun } from "./nats_server.ts";
 import { SweepScript } from "./sweep_script.ts";

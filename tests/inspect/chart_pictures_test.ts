@@ -7,9 +7,9 @@ import {
 } from "@std/assert";
 import { chartToMermaid, chartToSvg } from "../../mod.ts";
 import { learnerMachine } from "../../src/chart/chart.ts";
-import { chartGraph, type ChartState } from "../../src/inspect/chart_graph.ts";
-import { foldChart } from "../../src/inspect/fold_chart.ts";
-import { placeChart } from "../../src/inspect/place_chart.ts";
+import { chartGraph, type ChartState } from "../../src/diagram/chart_graph.ts";
+import { foldChart } from "../../src/diagram/fold_chart.ts";
+import { placeChart } from "../../src/diagram/place_chart.ts";
 import { parse } from "../deps/mermaid.ts";
 import { playerMachine, stillMachine } from "./player_machine.ts";
 

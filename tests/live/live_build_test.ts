@@ -1,10 +1,10 @@
 import { assert } from "@std/assert";
-import { html } from "../../src/inspect/live/page.generated.ts";
+import { html } from "../../src/live/page/page.generated.ts";
 
 const states = await Promise.all(
   (["env", "read", "run"] as const).map((name) => Deno.permissions.query({ name })),
 );
-const file = new URL("../../src/inspect/live/page.generated.ts", import.meta.url);
+const file = new URL("../../src/live/page/page.generated.ts", import.meta.url);
 
 Deno.test("page.generated.ts is what `deno task build:live` makes of the sources", {
   ignore: states.some(({ state }) => state !== "granted"),

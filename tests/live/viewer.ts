@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LiveMessage, LiveState } from "../../src/inspect/live_messages.ts";
+import type { LiveMessage, LiveState } from "../../src/live/messages.ts";
 import { within } from "../tiny_learner.ts";
 
 const LIMIT = 10_000;

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { writeFile } from "../../io/write_file.ts";
+import { writeFile } from "../io/write_file.ts";
 import { endWithParent } from "./end_with_parent.ts";
-import { onDisk } from "./on_disk.ts";
-import type { Job, JobRecord, Verdict } from "./records.ts";
+import { onDisk } from "./with_file_errors.ts";
+import type { Job, JobRecord, Verdict } from "./job_record.ts";
 import { type Report, runJob, type Work } from "./run_job.ts";
 
 /** Tells a process which of its script's sweeps it is to work for. */

@@ -1,4 +1,4 @@
-import type { LiveLog } from "../live_messages.ts";
+import type { LiveLog } from "../messages.ts";
 import { element, panel } from "./element.ts";
 
 /** How many lines are kept. */

@@ -1,6 +1,6 @@
-import { Allowance } from "./allowance.ts";
+import { Allowance } from "./token_bucket.ts";
 import { LiveFeed, type LiveFeedOptions, type LiveSeat } from "./live_feed.ts";
-import { isLoopback, type LiveGuard, refusalOf } from "./live_guard.ts";
+import { isLoopback, type LiveGuard, refusalOf } from "./request_guard.ts";
 
 /** At most how many look at once. */
 const VIEWERS = 16;
@@ -175,7 +175,7 @@ export class LivePage extends LiveFeed {
     if (refusal) return new Response(refusal.reason, { status: refusal.status });
     switch (new URL(request.url).pathname) {
       case "/": {
-        const { html, policy } = await import("./live/page.generated.ts");
+        const { html, policy } = await import("./page/page.generated.ts");
         return new Response(html, { headers: { ...HEADERS, "content-security-policy": policy } });
       }
       case "/live":

@@ -1,5 +1,5 @@
-import { keyedRandom } from "../../random/keyed_random.ts";
-import { mixKey } from "../../random/mix_key.ts";
+import { keyedRandom } from "../random/keyed_random.ts";
+import { mixKey } from "../random/mix_key.ts";
 import { type Bracket, hyperbandBrackets, singleBracket } from "./brackets.ts";
 import type { AnyParameters, Space } from "./dimension.ts";
 import type { Plan } from "./ledger.ts";

@@ -1,4 +1,4 @@
-import type { LiveState } from "../live_messages.ts";
+import type { LiveState } from "../messages.ts";
 import { element } from "./element.ts";
 import { bytes, clock, count, number } from "./format.ts";
 

@@ -1,6 +1,6 @@
 import type { AnyLearner } from "../learner/callback.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
-import type { LiveCommand } from "./live_messages.ts";
+import type { LiveCommand } from "./messages.ts";
 
 /** Does to the Learner of a run what viewers ask for. */
 export class LiveControl {

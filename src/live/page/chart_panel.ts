@@ -1,4 +1,4 @@
-import type { LiveState } from "../live_messages.ts";
+import type { LiveState } from "../messages.ts";
 import { element, panel } from "./element.ts";
 
 interface Box {

@@ -1,7 +1,7 @@
-import type { JetStreamClient, JetStreamManager, NatsConnection } from "../../deps/nats.ts";
-import { steadySockets } from "./steady_sockets.ts";
+import type { JetStreamClient, JetStreamManager, NatsConnection } from "../deps/nats.ts";
+import { steadySockets } from "./ignore_socket_errors.ts";
 import { connectOptions, type NatsOptions } from "./nats_options.ts";
-import { type Job, keyOf } from "./records.ts";
+import { type Job, keyOf } from "./job_record.ts";
 
 /** What is behind one sweep's name on a NATS server. */
 export interface SweepStreams {
@@ -27,7 +27,7 @@ const RECONNECT = 500;
 /** Connects, and goes on doing so whenever the connection is lost. */
 export async function openStreams(options: NatsOptions, id: string): Promise<SweepStreams> {
   const { connect, credsAuthenticator, jetstream, jetstreamManager, NodeTransport } = await import(
-    "../../deps/nats.ts"
+    "../deps/nats.ts"
   );
   steadySockets(NodeTransport.prototype);
   const { servers, ...rest } = connectOptions(options);

@@ -1,5 +1,5 @@
 import { RUN_EVENTS } from "../learner/run_actor.ts";
-import type { LiveCommand } from "./live_messages.ts";
+import type { LiveCommand } from "./messages.ts";
 
 /** The longest command, in characters. */
 const LIMIT = 256;

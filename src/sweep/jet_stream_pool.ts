@@ -1,6 +1,6 @@
-import { Crew, type CrewOptions } from "./crew.ts";
+import { Crew, type CrewOptions } from "./worker_crew.ts";
 import type { Pool } from "./pool.ts";
-import { type Job, type JobRecord, keyOf, type Verdict } from "./records.ts";
+import { type Job, type JobRecord, keyOf, type Verdict } from "./job_record.ts";
 import type { Report } from "./run_job.ts";
 import type { NatsOptions } from "./nats_options.ts";
 import { isNotFound, openStreams, persist, type SweepStreams, WORKERS } from "./sweep_streams.ts";
@@ -67,7 +67,7 @@ export function jetStreamPool(options: JetStreamPoolOptions): Pool {
 }
 
 async function prepare(streams: SweepStreams, silence: number): Promise<void> {
-  const { AckPolicy, RetentionPolicy } = await import("../../deps/nats.ts");
+  const { AckPolicy, RetentionPolicy } = await import("../deps/nats.ts");
   const { manager, jobs, records, subject } = streams;
   await persist(async () => {
     const retention = RetentionPolicy.Workqueue;

@@ -1,6 +1,6 @@
-import type { JsMsg } from "../../deps/nats.ts";
+import type { JsMsg } from "../deps/nats.ts";
 import type { NatsOptions } from "./nats_options.ts";
-import { type Job, type JobRecord, lostJob, type Verdict } from "./records.ts";
+import { type Job, type JobRecord, lostJob, type Verdict } from "./job_record.ts";
 import { type Report, runJob, type Work } from "./run_job.ts";
 import { isGone, openStreams, persist, type SweepStreams, WORKERS } from "./sweep_streams.ts";
 

@@ -1,5 +1,5 @@
 import type { RunEvent } from "../../learner/run_actor.ts";
-import type { LiveCommand, LiveState } from "../live_messages.ts";
+import type { LiveCommand, LiveState } from "../messages.ts";
 import { element } from "./element.ts";
 import { number } from "./format.ts";
 

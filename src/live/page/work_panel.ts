@@ -1,4 +1,4 @@
-import type { LiveWork } from "../live_messages.ts";
+import type { LiveWork } from "../messages.ts";
 import { element, panel } from "./element.ts";
 import { clock, count } from "./format.ts";
 

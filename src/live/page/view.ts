@@ -1,4 +1,4 @@
-import type { LiveCommand, LiveMessage } from "../live_messages.ts";
+import type { LiveCommand, LiveMessage } from "../messages.ts";
 import { ChartPanel } from "./chart_panel.ts";
 import { Controls } from "./controls.ts";
 import { Curves } from "./curves.ts";

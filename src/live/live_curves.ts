@@ -2,8 +2,8 @@ import type { AnyLearner } from "../learner/callback.ts";
 import { metricsOf } from "../callbacks/support/metrics_of_phase.ts";
 import type { MeasuredPhase } from "../callbacks/metrics.ts";
 import { tf } from "../deps/tfjs.ts";
-import type { LivePoints, SeriesName } from "./live_messages.ts";
-import { type SeriesCursor, ThinnedSeries } from "./thinned_series.ts";
+import type { LivePoints, SeriesName } from "./messages.ts";
+import { type SeriesCursor, ThinnedSeries } from "./downsampled_series.ts";
 
 /** Backends whose memory is that of this process: there is nothing to wait for. */
 const NEAR = ["cpu", "wasm"];

@@ -1,6 +1,6 @@
-import { writeFile } from "../../io/write_file.ts";
-import { onDisk } from "./on_disk.ts";
-import type { JobRecord } from "./records.ts";
+import { writeFile } from "../io/write_file.ts";
+import { onDisk } from "./with_file_errors.ts";
+import type { JobRecord } from "./job_record.ts";
 
 /**
  * The file of a sweep: a line of JSON about the sweep, then one for each piece of a trial.

@@ -1,5 +1,5 @@
 import type { Pool } from "./pool.ts";
-import { keyOf, lostJob } from "./records.ts";
+import { keyOf, lostJob } from "./job_record.ts";
 import { WorkerDeath, WorkerProcess, type WorkerStart } from "./worker_process.ts";
 
 /** How many processes do the jobs, and how. */

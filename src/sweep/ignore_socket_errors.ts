@@ -1,4 +1,4 @@
-import type { Socket } from "../../deps/node_net.ts";
+import type { Socket } from "../deps/node_net.ts";
 
 type Opening = "dial" | "startTLS" | "tlsFirst";
 type Transport = Record<Opening, (...args: unknown[]) => Promise<Socket>>;

@@ -1,7 +1,7 @@
-import type { MonitorOptions } from "../../callbacks/support/monitor.ts";
-import { loadCheckpoint } from "../../io/load_checkpoint.ts";
-import { saveCheckpoint } from "../../io/save_checkpoint.ts";
-import type { Job, JobRecord, Verdict } from "./records.ts";
+import type { MonitorOptions } from "../callbacks/support/monitor.ts";
+import { loadCheckpoint } from "../io/load_checkpoint.ts";
+import { saveCheckpoint } from "../io/save_checkpoint.ts";
+import type { Job, JobRecord, Verdict } from "./job_record.ts";
 import { Trial } from "./trial.ts";
 
 /**

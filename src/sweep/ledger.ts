@@ -1,6 +1,6 @@
 import type { Bracket } from "./brackets.ts";
 import type { AnyParameters } from "./dimension.ts";
-import { type Job, type JobRecord, keyOf, type Verdict } from "./records.ts";
+import { type Job, type JobRecord, keyOf, type Verdict } from "./job_record.ts";
 import { type Standing, standings } from "./standings.ts";
 
 /** What a sweep is going to do. */

@@ -5,10 +5,10 @@ import { RUN_EVENTS, type RunActor, type RunSnapshot } from "../learner/run_acto
 import { heapUsed } from "./heap_used.ts";
 import { LiveControl } from "./live_control.ts";
 import { type CurveCursors, jsonNumber, jsonNumbers, LiveCurves, rateOf } from "./live_curves.ts";
-import type { LiveCommand, LiveMemory, LiveMessage, LiveState, RunEnd } from "./live_messages.ts";
+import type { LiveCommand, LiveMemory, LiveMessage, LiveState, RunEnd } from "./messages.ts";
 import { parseCommand } from "./parse_command.ts";
 import { RunMeter } from "./run_meter.ts";
-import { statePaths } from "./state_paths.ts";
+import { statePaths } from "../diagram/state_paths.ts";
 import { WorkSampler } from "./work_sampler.ts";
 
 /** How often viewers are told, ms. */

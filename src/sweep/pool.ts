@@ -1,4 +1,4 @@
-import type { Job, JobRecord, Verdict } from "./records.ts";
+import type { Job, JobRecord, Verdict } from "./job_record.ts";
 import type { Report } from "./run_job.ts";
 
 /** What a driver is told. */

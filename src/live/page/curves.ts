@@ -1,4 +1,4 @@
-import type { LivePoint, LivePoints, SeriesName } from "../live_messages.ts";
+import type { LivePoint, LivePoints, SeriesName } from "../messages.ts";
 
 /** The three series, put together of what was sent. */
 export class Curves {

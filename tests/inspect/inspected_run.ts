@@ -6,7 +6,7 @@
  * @module
  */
 import { CancelBatch, inspector, tf } from "../../mod.ts";
-import { tinyLearner } from "../tiny_learner.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const [url, mode] = Deno.args;
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { within } from "../tiny_learner.ts";
+import { within } from "../fixtures/tiny_learner.ts";
 import { listenTo, startRelay } from "./relay_process.ts";
 
 const states = await Promise.all(

@@ -9,7 +9,7 @@ import {
   withSeed,
   writeSafetensors,
 } from "../../mod.ts";
-import { testInFolder } from "../in_folder.ts";
+import { testInFolder } from "../fixtures/in_folder.ts";
 
 /** Made by PyTorch and safetensors for Python: `scripts/torch_weights.py`. */
 import torch from "./torch.generated.json" with { type: "json" };

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { RunEvent } from "../../mod.ts";
 import { complaintsOf, noBrowser as ignore, type Page, withBrowser } from "../deps/playwright.ts";
-import { within } from "../tiny_learner.ts";
+import { within } from "../fixtures/tiny_learner.ts";
 import type { Order, Told } from "./watched_worker.ts";
 
 const LIMIT = 20_000;

@@ -2,7 +2,13 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { CancelTrain, HOOK_NAMES, LiveFeed, selectBackend, tf } from "../../mod.ts";
 import type { LiveMessage, LivePoints, LiveState } from "../../src/live/messages.ts";
 import { ThinnedSeries } from "../../src/live/downsampled_series.ts";
-import { type AnyLearner, leftBy, recorder, tinyLearner, within } from "../tiny_learner.ts";
+import {
+  type AnyLearner,
+  leftBy,
+  recorder,
+  tinyLearner,
+  within,
+} from "../fixtures/tiny_learner.ts";
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { LivePage, type LivePageOptions } from "../../mod.ts";
-import { leftBy, tinyLearner, within } from "../tiny_learner.ts";
+import { leftBy, tinyLearner, within } from "../fixtures/tiny_learner.ts";
 import { offline as ignore, slowly, Viewer } from "./viewer.ts";
 
 const EPOCHS = { epochs: 1000 };

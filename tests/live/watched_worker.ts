@@ -6,7 +6,7 @@
 /// <reference lib="deno.worker" />
 import { type CallbackLike, LivePage, type RunEvent } from "../../mod.ts";
 import { RUN_EVENTS } from "../../src/learner/run_actor.ts";
-import { leftBy, recorder, tinyLearner } from "../tiny_learner.ts";
+import { leftBy, recorder, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 /** What the run tells. */
 export type Told =

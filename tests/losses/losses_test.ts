@@ -1,6 +1,6 @@
 import { assertAlmostEquals, assertLess, assertThrows } from "@std/assert";
 import { binaryCrossEntropy, crossEntropy, huber, meanSquaredError, tf } from "../../mod.ts";
-import { relativeError, testOnBackends } from "../on_backends.ts";
+import { relativeError, testOnBackends } from "../fixtures/on_backends.ts";
 
 type Loss = (predictions: number[]) => number;
 

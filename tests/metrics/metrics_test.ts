@@ -19,7 +19,7 @@ import {
   topK,
 } from "../../mod.ts";
 import { tiny } from "../callbacks/tiny.ts";
-import { testOnBackends } from "../on_backends.ts";
+import { testOnBackends } from "../fixtures/on_backends.ts";
 import figures from "./figures.generated.json" with { type: "json" };
 
 type Averages = Record<string, number>;

@@ -1,6 +1,6 @@
 import { assertEquals, assertLess, assertNotEquals, assertThrows } from "@std/assert";
 import { adam, adamW, rmsprop, sgd, SlotOptimizer, tf } from "../../mod.ts";
-import { relativeError, testOnBackends } from "../on_backends.ts";
+import { relativeError, testOnBackends } from "../fixtures/on_backends.ts";
 
 /** One update in plain numbers: changes `slots`, returns the new value. */
 type Reference = (value: number, gradient: number, slots: number[], step: number) => number;

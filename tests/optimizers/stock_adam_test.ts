@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { tf } from "../../mod.ts";
-import { relativeError, testOnBackends } from "../on_backends.ts";
+import { relativeError, testOnBackends } from "../fixtures/on_backends.ts";
 
 /** The published formula, in plain numbers. */
 function reference(gradients: (number[] | undefined)[], start: number[]): number[] {

@@ -1,0 +1,290 @@
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
+import { join } from "node:path";
+import {
+  accuracy,
+  ActivationStats,
+  type Batch,
+  type CallbackLike,
+  ConfusionMatrix,
+  CsvLogger,
+  f1,
+  JsonLinesLogger,
+  type Leak,
+  LeakGuard,
+  Metrics,
+  type Notice,
+  Notify,
+  Recorder,
+  selectBackend,
+  type StatefulMetric,
+  tf,
+  Timer,
+} from "../../mod.ts";
+import { tensorStats } from "../../src/tensors/tensor_stats.ts";
+import { disposeLearner, tinyLearner } from "../fixtures/classifying_learner.ts";
+
+const { state } = await Deno.permissions.query({ name: "write" });
+const networked = (await Deno.permissions.query({ name: "net" })).state === "granted";
+
+/** Throws in the second batch of the first epoch. */
+function throwing(error: Error): CallbackLike {
+  return {
+    name: "Thrower",
+    beforeBatch({ epoch, batchIndex }) {
+      if (epoch === 0 && batchIndex === 1) throw error;
+    },
+  };
+}
+
+/** Runs a test in a folder of its own. */
+function testInFolder(name: string, test: (folder: string) => Promise<void>): void {
+  Deno.test(name, { ignore: state !== "granted" }, async () => {
+    await selectBackend({ prefer: "cpu", quiet: true });
+    const folder = await Deno.makeTempDir();
+    try {
+      await test(folder);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+testInFolder("CsvLogger adds a column for what is first measured later", async (folder) => {
+  const path = join(folder, "run.csv");
+  const learner = tinyLearner([new CsvLogger(path), {
+    name: "Late",
+    afterEpoch({ epoch, metrics }) {
+      if (epoch === 1) metrics['train.odd, "quoted"'] = 0.5;
+    },
+  }]);
+  await learner.train({ epochs: 3, validationEpochs: 3 });
+  const [header, ...rows] = (await Deno.readTextFile(path)).trim().split("\n");
+  assertEquals(
+    header,
+    'epoch,train.loss,learningRate,seconds,"train.odd, ""quoted""",validation.loss',
+  );
+  assertEquals(rows.map((row) => row.split(",").length), [6, 6, 6]);
+  assertEquals(rows[0].endsWith(",,"), true);
+  assertEquals(rows[1].split(",")[4], "0.5");
+  disposeLearner(learner);
+});
+
+testInFolder("JsonLinesLogger tells what went wrong, and where", async (folder) => {
+  const path = join(folder, "run.jsonl");
+  const learner = tinyLearner([new JsonLinesLogger(path), throwing(new Error("elsewhere"))]);
+  await assertRejects(() => learner.train());
+  const lines = (await Deno.readTextFile(path)).trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals(lines.map(({ event }) => event), ["train", "epoch", "end", "error"]);
+  const { message, during, callback } = lines[3];
+  assertEquals([message, during, callback], ["elsewhere", "beforeBatch", "Thrower"]);
+  assertEquals(lines[2].status, "failed");
+  assert(!Number.isNaN(Date.parse(lines[0].time)));
+  disposeLearner(learner);
+});
+
+Deno.test("Metrics computes metrics with state over the whole pass", async () => {
+  const matrix = new ConfusionMatrix({ phases: ["train"] });
+  const metrics = new Metrics({ f1: f1({ average: "micro" }), accuracy });
+  const learner = tinyLearner([metrics, matrix]);
+  learner.dataloaders = { train: learner.dataloaders.train };
+  const result = await learner.train({ epochs: 2 });
+  const right = matrix.counts.reduce((sum, row, index) => sum + row[index], 0);
+  assertEquals(result.metrics["train.f1"], right / 16);
+  assertAlmostEquals(result.metrics["train.accuracy"], right / 16, 1e-6);
+  const wrong = { reset() {}, update() {} } as unknown as StatefulMetric;
+  assertThrows(() => new Metrics({ wrong }), TypeError, "reset, update and compute");
+  disposeLearner(learner);
+});
+
+Deno.test("a watcher sees hooks and tasks begin and end, whatever they do", async () => {
+  const seen: string[] = [];
+  const watcher = (name: string): CallbackLike => ({
+    name,
+    watch(work, callback) {
+      if (work !== "step" && callback?.name !== "Watched") return;
+      seen.push(`${name} + ${work}`);
+      return () => seen.push(`${name} - ${work}`);
+    },
+  });
+  const learner = tinyLearner([watcher("a"), watcher("b"), {
+    name: "Watched",
+    async beforeStep() {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      seen.push("waited");
+    },
+    afterStep() {
+      throw new Error("thrown");
+    },
+  }]);
+  await assertRejects(() => learner.train(), Error, "thrown");
+  assertEquals(seen, [
+    ...["a + beforeStep", "b + beforeStep", "waited", "b - beforeStep", "a - beforeStep"],
+    ...["a + step", "b + step", "b - step", "a - step"],
+    ...["a + afterStep", "b + afterStep", "b - afterStep", "a - afterStep"],
+  ]);
+  disposeLearner(learner);
+});
+
+Deno.test("Recorder records what Metrics measures, in whichever order they are added", async () => {
+  const recorder = new Recorder();
+  const learner = tinyLearner([recorder, new Metrics({ accuracy })]);
+  await learner.train({ epochs: 1 });
+  assertEquals(Object.keys(recorder.history.epochs[0].metrics).sort(), [
+    ...["train.accuracy", "train.loss", "validation.accuracy", "validation.loss"],
+  ]);
+  assertEquals(Object.keys(recorder.history.test).sort(), ["test.accuracy", "test.loss"]);
+  disposeLearner(learner);
+});
+
+Deno.test("Timer tells which callback costs what", async () => {
+  const timer = new Timer();
+  const learner = tinyLearner([timer, {
+    name: "Slow",
+    async afterBatch() {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    },
+  }]);
+  await learner.train();
+  const slow = timer.work.find(({ owner }) => owner === "Slow")!;
+  assertEquals([slow.work, slow.calls], ["afterBatch", 4]);
+  assert(slow.seconds >= 0.018 && slow.seconds <= timer.phases.train!.seconds);
+  assertEquals(timer.phases.train!.examples, 16);
+  assertMatch(String(timer), /Slow\.afterBatch +4 /);
+  assertMatch(String(timer), /Learner\.compute +4 /);
+  disposeLearner(learner);
+});
+
+/** The same loader again and again in one pass. */
+function longer(loader: unknown, times: number): () => Generator<Batch> {
+  return function* () {
+    for (let time = 0; time < times; time++) yield* (loader as () => Generator<Batch>)();
+  };
+}
+
+for (const [hook, epochs] of [["afterBatch", 1], ["afterEpoch", 4], ["afterPredict", 4]] as const) {
+  Deno.test(`LeakGuard names the callback that leaks in ${hook}`, async () => {
+    const leaks: Leak[] = [];
+    const kept: tf.Tensor[] = [];
+    const learner = tinyLearner([
+      new Metrics({ accuracy, f1: f1() }),
+      new Recorder(),
+      new LeakGuard({ onLeak: (leak) => leaks.push(leak) }),
+      { name: "Leaky", [hook]: () => void kept.push(tf.keep(tf.scalar(1))) },
+    ]);
+    if (epochs === 1) learner.dataloaders.train = longer(learner.dataloaders.train, 100);
+    await learner.train({ epochs });
+    assertEquals(leaks.map(({ owner, work }) => [owner, work]), [["Leaky", hook]]);
+    assertMatch(leaks[0].message, new RegExp(`Leaky.${hook} leaks memory: it has left \\d+ ten`));
+    assertEquals(Object.hasOwn(tf.engine(), "trackTensor"), false);
+    tf.dispose(kept);
+    disposeLearner(learner);
+  });
+}
+
+Deno.test("ConfusionMatrix names what is confused most", async () => {
+  const matrix = new ConfusionMatrix({ classes: ["ant", "bee", "cat"] });
+  const learner = tinyLearner([matrix, {
+    name: "Always ant",
+    afterPredict(learner) {
+      learner.predictions = tf.tidy(() => learner.predictions.mul(0).add(tf.tensor1d([1, 0, 0])));
+    },
+  }]);
+  await learner.validate();
+  assertEquals(matrix.counts, [[3, 0, 0], [3, 0, 0], [2, 0, 0]]);
+  assertEquals(matrix.mostConfused(1), [{ actual: "bee", predicted: "ant", count: 3 }]);
+  assertMatch(String(matrix), /actual \\ predicted +ant +bee +cat/);
+  disposeLearner(learner);
+});
+
+Deno.test("Notify posts JSON to a webhook", { ignore: !networked }, async () => {
+  const received: Record<string, unknown>[] = [];
+  const server = Deno.serve({ port: 0, onListen() {} }, async (request) => {
+    received.push(await request.json());
+    return new Response("thanks");
+  });
+  const notify = new Notify(`http://localhost:${server.addr.port}/`, { extra: { name: "first" } });
+  const learner = tinyLearner([notify]);
+  await learner.train();
+  await server.shutdown();
+  assertEquals(received.length, 1);
+  assertEquals([received[0].status, received[0].name], ["completed", "first"]);
+  assertEquals(Object.keys(received[0].metrics as object).includes("test.loss"), true);
+  disposeLearner(learner);
+});
+
+Deno.test("Notify never fails a run", { ignore: !networked }, async () => {
+  const before = tf.memory().numTensors;
+  const failures: string[] = [];
+  const onFailure = (error: unknown) => failures.push(String(error));
+  const released = Promise.withResolvers<Response>();
+  const server = Deno.serve(
+    { port: 0, onListen() {} },
+    ({ url }) => url.endsWith("/stuck") ? released.promise : new Response("no", { status: 500 }),
+  );
+  const dead = Deno.serve({ port: 0, onListen() {} }, () => new Response());
+  await dead.shutdown();
+  const webhook = `http://localhost:${server.addr.port}`;
+  const learner = tinyLearner([
+    new Notify(`http://localhost:${dead.addr.port}`, { onFailure }),
+    new Notify(`${webhook}/broken`, { onFailure }),
+    new Notify(`${webhook}/stuck`, { onFailure, timeout: 50 }),
+    new Notify(() => Promise.reject(new Error("own")), { onFailure }),
+  ]);
+  assertEquals((await learner.train()).status, "completed");
+  released.resolve(new Response("late"));
+  await server.shutdown();
+  assertEquals(failures.length, 4);
+  assertMatch(failures[0], /^TypeError: .*fetch failed/i);
+  assertEquals(failures[1], "Error: the webhook answered 500");
+  assertMatch(failures[2], /TimeoutError/);
+  assertEquals(failures[3], "Error: own");
+  disposeLearner(learner);
+  assertEquals(tf.memory().numTensors, before, "tensors are left");
+});
+
+Deno.test("Notify tells once, and what went wrong", async () => {
+  const notices: Notice[] = [];
+  const notify = new Notify((notice) => void notices.push(notice));
+  const learner = tinyLearner([notify, throwing(new Error("elsewhere"))]);
+  await assertRejects(() => learner.train());
+  assertEquals(notices.map(({ status, error }) => [status, error]), [
+    ["failed", "Error: elsewhere"],
+  ]);
+  disposeLearner(learner);
+});
+
+Deno.test("ActivationStats sees what the layers put out, and changes nothing", async () => {
+  const losses: number[] = [];
+  for (const watching of [false, true]) {
+    const activations = new ActivationStats({ every: 1, layers: /logits/ });
+    const learner = tinyLearner(watching ? [activations] : []);
+    losses.push((await learner.train({ epochs: 2 })).trainLoss);
+    if (watching) {
+      assertEquals(activations.layers, ["logits"]);
+      assertEquals(activations.records.length, 8);
+      const [{ size, histogram, deviation, nonFinite }] = activations.records;
+      assertEquals([size, nonFinite, histogram.counts.reduce((a, b) => a + b)], [12, 0, 12]);
+      assert(deviation > 0);
+    }
+    disposeLearner(learner);
+  }
+  assertEquals(losses[0], losses[1]);
+});
+
+Deno.test("tensorStats() agrees with the definitions, whatever the values", () => {
+  const { mean, deviation, nearZero, histogram, nonFinite } = tensorStats(
+    [0, 1, 2, 3, 4, NaN, Infinity],
+    { bins: 2, threshold: 0.5 },
+  );
+  assertEquals([mean, deviation, nonFinite], [2, Math.sqrt(2), 2]);
+  assertEquals([nearZero, histogram], [1 / 7, { min: 0, max: 4, counts: [2, 3] }]);
+  assertEquals(tensorStats([5, 5], { bins: 2 }).histogram, { min: 5, max: 5, counts: [2, 0] });
+  assertEquals(tensorStats([NaN]).histogram.min, NaN);
+});

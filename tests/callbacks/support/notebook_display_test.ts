@@ -1,0 +1,87 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { ChartPicture, ProgressBar, Recorder } from "../../../mod.ts";
+import { leftBy, tinyLearner } from "../../fixtures/tiny_learner.ts";
+
+interface Message {
+  type: string;
+  content: { data: Record<string, string>; transient: { display_id: string } };
+}
+
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Does some work where Deno has a kernel of Jupyter's; keeps what is sent and what is printed. */
+async function inNotebook(
+  work: () => Promise<unknown>,
+  broadcast = (_: Message) => Promise.resolve(),
+): Promise<{ messages: Message[]; lines: string[] }> {
+  const messages: Message[] = [];
+  const lines: string[] = [];
+  const outside = Deno;
+  const { log } = console;
+  console.log = (line: string) => void lines.push(line);
+  const jupyter = {
+    broadcast(type: string, content: Message["content"]) {
+      messages.push({ type, content });
+      return broadcast({ type, content });
+    },
+  };
+  const inside = Object.create(outside, { jupyter: { value: jupyter } });
+  Object.defineProperty(globalThis, "Deno", { value: inside, configurable: true });
+  try {
+    await work();
+    await wait(0);
+  } finally {
+    Object.defineProperty(globalThis, "Deno", { value: outside, configurable: true });
+    console.log = log;
+  }
+  return { messages, lines };
+}
+
+/** Batches that take so long that a bar is drawn. */
+const slow = { name: "Slow", afterBatch: () => wait(150) };
+
+Deno.test("ProgressBar draws one bar per run into a notebook, and its rows below", async () => {
+  let left = 0;
+  const { messages, lines } = await inNotebook(async () => {
+    const learner = tinyLearner({ train: 4 }, [slow, new ProgressBar()]);
+    left = await leftBy(async () => {
+      await learner.train();
+      await learner.train();
+    });
+  });
+  assertEquals(left, 0);
+  const ids = messages.map(({ content }) => content.transient.display_id);
+  assertEquals(new Set(ids).size, 2, "each run has its place");
+  for (const id of new Set(ids)) {
+    const [first, ...rest] = messages.filter((_, index) => ids[index] === id);
+    assertEquals(first.type, "display_data");
+    assert(rest.length > 0 && rest.every(({ type }) => type === "update_display_data"));
+    assertMatch(first.content.data["text/plain"], /^epoch 1\/1 {2}\d batches {2}/);
+    assertMatch(first.content.data["text/html"], /^<pre[^>]*>epoch 1\/1.*<\/pre>$/);
+    assertEquals(rest.at(-1)!.content.data["text/plain"], "", "it goes in the end");
+  }
+  assertEquals(lines.length, 4, "a title and a row for each run");
+  assertMatch(lines[1], /^ +1 +-?\d\.\d{4} /);
+  assert(!lines.join().includes("\x1b"));
+});
+
+Deno.test("ProgressBar leaves the run alone when the notebook is gone", async () => {
+  const { messages } = await inNotebook(
+    () => tinyLearner({ train: 4 }, [slow, new ProgressBar()]).train(),
+    () => Promise.reject(new Error("no front end")),
+  );
+  assert(messages.length > 1);
+});
+
+Deno.test("a plot and the chart display themselves in a notebook, as SVG", async () => {
+  const recorder = new Recorder();
+  await tinyLearner({ train: 4 }, [recorder]).train({ epochs: 2 });
+  for (const shown of [recorder.plot(), new ChartPicture()]) {
+    const display = (shown as never as Record<symbol, () => Promise<Record<string, string>>>)[
+      Symbol.for("Jupyter.display")
+    ];
+    const bundle = await display();
+    assertEquals(Object.keys(bundle), ["image/svg+xml"]);
+    assert(bundle["image/svg+xml"].startsWith("<svg"));
+  }
+});

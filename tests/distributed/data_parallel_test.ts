@@ -1,0 +1,262 @@
+import { assert, assertEquals } from "@std/assert";
+import { difference, isMissing, type Job, launch, type Vendor } from "./launch.ts";
+import type { Answer, Order } from "./worker.ts";
+
+const VENDORS: Vendor[] = ["openmpi", "mpich"];
+
+/** Registers a test once for each kind of MPI. */
+function testOnMpi(name: string, test: (vendor: Vendor) => Promise<void>): void {
+  for (const vendor of VENDORS) {
+    Deno.test(`${name} [${vendor}]`, { ignore: isMissing(vendor) }, () => test(vendor));
+  }
+}
+
+async function succeed(...args: Parameters<typeof launch>): Promise<Job> {
+  const job = await launch(...args);
+  assertEquals(job.code, 0, job.output);
+  for (const answers of job.answers) for (const { tensors } of answers) assertEquals(tensors, 0);
+  return job;
+}
+
+/** What each rank has of each order must be the same, to the bit; when it had it may differ. */
+function assertSame({ answers: [first, ...others] }: Job): void {
+  const same = ({ rank: _rank, gap: _gap, ...answer }: Answer) => answer;
+  for (const other of others) assertEquals(other.map(same), first.map(same));
+}
+
+const STEPS: Order[] = (["mlp", "cnn"] as const).flatMap((model) =>
+  (["sgd", "momentum", "adam"] as const).map((optimizer) => ({ model, optimizer, epochs: 20 }))
+);
+/** Of all ranks together. */
+const JOINT = 32;
+const together = new Map<string, Promise<Job>>();
+
+/** One process on the batches of all. */
+function alone(orders: Order[]): Promise<Job> {
+  const key = JSON.stringify(orders);
+  let job = together.get(key);
+  if (!job) {
+    job = succeed(undefined, 1, orders.map((order) => ({ ...order, batchSize: JOINT })));
+    together.set(key, job);
+  }
+  return job;
+}
+
+for (const ranks of [2, 4]) {
+  testOnMpi(
+    `DataParallel on ${ranks} ranks trains as one process on the joint batch for 200 steps`,
+    async (vendor) => {
+      const [{ answers: [expected] }, job] = await Promise.all([
+        alone(STEPS),
+        succeed(vendor, ranks, STEPS.map((order) => ({ ...order, batchSize: JOINT / ranks }))),
+      ]);
+      assertSame(job);
+      for (const [index, { weights, batches, losses }] of job.answers[0].entries()) {
+        const name = JSON.stringify(STEPS[index]);
+        assertEquals(batches.length, 200);
+        const apart = difference(weights, expected[index].weights);
+        assert(apart < 5e-6, `${name}: weights differ by ${apart}`);
+        assert(difference(losses, expected[index].losses) < 5e-6, name);
+      }
+    },
+  );
+}
+
+const EVENTS: Order[] = [
+  "cancelBefore",
+  "cancelBatch",
+  "cancelLate",
+  "cancelEpoch",
+  "cancelTrain",
+  "requestBatch",
+  "requestEpoch",
+  "requestTrain",
+  "pause",
+  "nan",
+  "early",
+].map((event) => ({ event, epochs: 3, examples: 160 }));
+
+testOnMpi(
+  "DataParallel acts on all ranks as one process does when one rank cancels",
+  async (vendor) => {
+    const ranks = 2;
+    const [{ answers: [expected] }, job] = await Promise.all([
+      alone(EVENTS),
+      succeed(vendor, ranks, EVENTS.map((order) => ({ ...order, batchSize: JOINT / ranks }))),
+    ]);
+    for (const [rank, answers] of job.answers.entries()) {
+      for (const [index, { weights, batches, status, reason, losses, gap }] of answers.entries()) {
+        const { event } = EVENTS[index];
+        // Rank 1 asks for it in batch 2: all wait before batch 3, for a step, then to go on.
+        if (event === "pause") assert(gap.time > 130, `${gap.before}: ${gap.time} ms`);
+        const single = expected[index];
+        assertEquals([event, rank, status, batches], [event, rank, single.status, single.batches]);
+        assert(difference(weights, single.weights) < 5e-6, `${event}`);
+        assert(difference(losses, single.losses) < 5e-6, `${event}: ${losses} ${single.losses}`);
+        const suffix = rank === 0 && reason && event !== "early" && event !== "requestTrain"
+          ? " (on rank 1)"
+          : "";
+        assertEquals([event, reason], [event, single.reason && single.reason + suffix]);
+      }
+    }
+  },
+);
+
+const TOGETHER: Order[] = [
+  { with: ["clip"] },
+  { with: ["accumulate"], examples: 330 },
+  { with: ["average", "schedule", "metrics", "confusion"], optimizer: "adam" },
+  { with: ["accumulate", "clip", "average", "metrics"], optimizer: "momentum", examples: 330 },
+  { optimizer: "stockAdam", backend: "cpu" },
+  { with: ["finder"], epochs: 3 },
+];
+
+testOnMpi(
+  "DataParallel works with clipping, accumulation, averages and schedules",
+  async (vendor) => {
+    const ranks = 2;
+    const [{ answers: [expected] }, job] = await Promise.all([
+      alone(TOGETHER),
+      succeed(vendor, ranks, TOGETHER.map((order) => ({ ...order, batchSize: JOINT / ranks }))),
+    ]);
+    assertSame(job);
+    for (const [index, { weights, metrics, batches }] of job.answers[0].entries()) {
+      const name = JSON.stringify(TOGETHER[index]);
+      assertEquals(batches, expected[index].batches, name);
+      const apart = difference(weights, expected[index].weights);
+      assert(apart < 5e-6, `${name}: weights differ by ${apart}`);
+      const names = Object.keys(expected[index].metrics);
+      assertEquals(Object.keys(metrics), names);
+      for (const metric of names) {
+        assert(
+          Math.abs(metrics[metric] - expected[index].metrics[metric]) < 5e-6,
+          `${name} ${metric}`,
+        );
+      }
+    }
+  },
+);
+
+testOnMpi(
+  "DataParallel shows, logs and serves on one rank, and keeps batch normalisation equal",
+  async (vendor) => {
+    const orders: Order[] = [
+      { with: ["bar", "log", "page"], examples: 64, epochs: 1 },
+      { model: "norm", optimizer: "adam", examples: 323 },
+    ];
+    const job = await succeed(vendor, 3, orders);
+    assertSame(job);
+    assertEquals(job.output.match(/train loss/g)?.length, 1, job.output);
+    assertEquals(job.output.match(/live page/g)?.length, 1, job.output);
+    assertEquals(job.files, ["0.json", "1.json", "2.json", "log0.csv"]);
+  },
+);
+
+testOnMpi(
+  "DataParallel resumes a checkpoint on as many ranks bit for bit, and on others",
+  async (vendor) => {
+    const folder = await Deno.makeTempDir();
+    const order: Order = {
+      examples: 330,
+      with: ["accumulate", "average", "metrics"],
+      optimizer: "adam",
+      batchSize: 8,
+      folder: `${folder}/run`,
+    };
+    try {
+      const whole = await succeed(vendor, 2, [{ ...order, folder: undefined }]);
+      const failed = await launch(vendor, 2, [{ ...order, event: "throw" }]);
+      assertEquals(failed.code, 70, failed.output);
+      for await (const { name } of Deno.readDir(order.folder!)) {
+        if (name.includes("error")) await Deno.remove(`${order.folder}/${name}`);
+      }
+      await copy(order.folder!, `${folder}/other`);
+      const resumed = await succeed(vendor, 2, [order]);
+      assertSame(resumed);
+      const [[{ weights, losses, metrics, batches }]] = resumed.answers;
+      // The newest file may not have been written yet.
+      assert(["1.1", "1.2"].includes(batches[0]), batches[0]);
+      assertEquals(weights, whole.answers[0][0].weights);
+      assertEquals(metrics, whole.answers[0][0].metrics);
+      assertEquals(losses, whole.answers[0][0].losses.slice(-losses.length));
+      const other = await succeed(vendor, 3, [{ ...order, folder: `${folder}/other` }]);
+      assertSame(other);
+      assertEquals(other.answers[0][0].losses.length, losses.length);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
+
+async function copy(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const { name } of Deno.readDir(from)) {
+    await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
+}
+
+/** What goes wrong on rank 1, with what code the job ends, and how long that may take, ms. */
+const DRILLS: [event: string, code: number | undefined, limit: number][] = [
+  ["throw", 70, 3000],
+  ["reject", 70, 3000],
+  ["exit", 76, 3000],
+  ["kill", undefined, 3000],
+  ["hang", 75, 2000 + 3000],
+];
+
+for (const [event, code, limit] of DRILLS) {
+  testOnMpi(`DataParallel ends the whole job when one rank fails: ${event}`, async (vendor) => {
+    const job = await launch(vendor, 2, [{ event, limit: 2000 }]);
+    const began = Number(job.output.match(/event at (\d+)/)?.[1]);
+    assert(job.ended - began < limit, `it took ${job.ended - began} ms\n${job.output}`);
+    assert(job.code !== 0, job.output);
+    if (code !== undefined) assertEquals(job.code, code, job.output);
+    if (code === 70) assertEquals(job.output.match(/Error: boom/g)?.length, 1, job.output);
+    if (code === 75) assert(job.output.includes("rank 1 is still in beforeBatch"), job.output);
+    assertEquals(job.left, []);
+  });
+}
+
+testOnMpi("DataParallel prints an error of all ranks once", async (vendor) => {
+  const { code, output } = await launch(vendor, 2, [{ event: "throwAll", limit: 2000 }]);
+  assertEquals(code, 70, output);
+  assertEquals(output.match(/Error: boom/g)?.length, 1, output);
+});
+
+testOnMpi("DataParallel overfits one batch on all ranks", async (vendor) => {
+  const order: Order = { with: ["overfit"], optimizer: "adam", epochs: 3 };
+  const [{ answers: [[expected]] }, job] = await Promise.all([
+    succeed(undefined, 1, [order]),
+    succeed(vendor, 2, [order]),
+  ]);
+  assertSame(job);
+  assertEquals(job.answers[0][0].batches, expected.batches);
+  assert(difference(job.answers[0][0].losses, expected.losses) < 5e-6);
+});
+
+testOnMpi("DataParallel validates the weights of rank 0 on all ranks", async (vendor) => {
+  const order: Order = { event: "validate" };
+  const [{ answers: [[expected]] }, job] = await Promise.all([
+    alone([order]),
+    succeed(vendor, 2, [order]),
+  ]);
+  assertSame(job);
+  assertEquals(job.answers[0][0].weights, expected.weights);
+  assert(difference(job.answers[0][0].losses, expected.losses) < 5e-6);
+});
+
+/** What is not the same on all ranks, and what is said of it. */
+const REFUSED: [event: string, message: string][] = [
+  ["uneven", "all ranks must take the same number of batches: rank 1 has no batch 9"],
+  ["epochs", "all ranks must take the same number of epochs: rank 0 has no epoch 2"],
+  ["kinds", "all ranks must do the same: rank 0 is to validate, rank 1 is to train"],
+  ["twoWorlds", "there must be one DataParallel: there are 2"],
+];
+
+for (const [event, message] of REFUSED) {
+  testOnMpi(`DataParallel refuses what is not the same on all ranks: ${event}`, async (vendor) => {
+    const { code, output } = await launch(vendor, 2, [{ event, limit: 2000 }]);
+    assertEquals(code, 70, output);
+    assert(output.includes(message), output);
+  });
+}

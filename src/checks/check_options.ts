@@ -1,12 +1,14 @@
+import { closest } from "../deps/levenshtein.ts";
 import { describeValue } from "./describe_value.ts";
 
 /**
- * Checks that options are an object, and that none of them is misspelt: it would be ignored.
+ * Checks that options are an object, and that each of them is known: a misspelt option would be
+ * ignored.
  *
  * @param action Completes "Cannot …".
- * @param options What was given.
- * @param known The name of every option; the compiler sees to it that none is forgotten.
- * @throws {TypeError} If it is no object, or there is no such option.
+ * @param options The options that were given.
+ * @param known An entry for each option; the compiler makes sure that none is forgotten.
+ * @throws {TypeError} If the options are no object, or one of them is unknown.
  */
 export function checkOptions<Options extends object>(
   action: string,
@@ -20,11 +22,12 @@ export function checkOptions<Options extends object>(
       }`,
     );
   }
+  const names = Object.keys(known);
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) continue;
     throw new TypeError(
-      `Cannot ${action} as each option must be one of ${Object.keys(known).join(", ")}: ` +
-        `there is no "${name}"`,
+      `Cannot ${action} as each option must be one of ${names.join(", ")}: ` +
+        `there is no "${name}", did you mean "${closest(name, names)}"?`,
     );
   }
 }

@@ -36,12 +36,8 @@ export {
 } from "./src/learner/callback.ts";
 export { type MeasuredPhase, Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { ProgressBar } from "./src/callbacks/progress_bar.ts";
-export {
-  type BatchRecord,
-  type EpochRecord,
-  type History,
-  Recorder,
-} from "./src/callbacks/recorder.ts";
+export { Recorder } from "./src/callbacks/recorder.ts";
+export type { BatchRecord, EpochRecord, History } from "./src/plots/history_plot.ts";
 export { EpochLogger } from "./src/callbacks/support/epoch_logger.ts";
 export { CsvLogger } from "./src/callbacks/csv_logger.ts";
 export { JsonLinesLogger, type JsonLinesLoggerOptions } from "./src/callbacks/json_lines_logger.ts";
@@ -51,11 +47,8 @@ export { ConfusionMatrix, type ConfusionMatrixOptions } from "./src/callbacks/co
 export { type Notice, Notify, type NotifyOptions } from "./src/callbacks/notify.ts";
 export { ActivationStats } from "./src/callbacks/activation_stats.ts";
 export { GradientStats } from "./src/callbacks/gradient_stats.ts";
-export {
-  type LayerRecord,
-  LayerStats,
-  type LayerStatsOptions,
-} from "./src/callbacks/support/layer_stats.ts";
+export type { LayerRecord } from "./src/plots/layers_plot.ts";
+export { LayerStats, type LayerStatsOptions } from "./src/callbacks/support/layer_stats.ts";
 export { TensorBoard, type TensorBoardOptions } from "./src/callbacks/tensor_board.ts";
 export type { Histogram, TensorStats, TensorStatsOptions } from "./src/tensors/tensor_stats.ts";
 export { curvePlot, type CurvePlotOptions } from "./src/plots/curve_plot.ts";
@@ -195,7 +188,8 @@ export { StorageError, type StorageProblem } from "./src/io/storage_error.ts";
 export { toTensor } from "./src/io/to_tensor.ts";
 export { writeSafetensors } from "./src/io/write_safetensors.ts";
 export { loadCheckpoint } from "./src/io/load_checkpoint.ts";
-export type { ModelStructure, RunCheckpoint } from "./src/io/run_checkpoint.ts";
+export type { ModelStructure } from "./src/model/model_structure.ts";
+export type { RunCheckpoint } from "./src/io/run_checkpoint.ts";
 export { saveCheckpoint } from "./src/io/save_checkpoint.ts";
 export { Checkpoint, type CheckpointOptions } from "./src/callbacks/checkpoint.ts";
 

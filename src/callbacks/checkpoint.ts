@@ -65,9 +65,9 @@ export class Checkpoint extends Callback {
   /** Trial runs leave it out. */
   readonly writesFiles: boolean = true;
   /** A run may be resumed without it. */
-  override readonly observes: boolean = true;
+  override readonly passive: boolean = true;
   /** Of several processes, one is enough. */
-  readonly firstOnly: boolean = true;
+  readonly mainRankOnly: boolean = true;
   /** Where to. It is made when first needed. */
   readonly folder: string;
   readonly #options: Required<Omit<CheckpointOptions, "monitor" | "mode">>;

@@ -31,9 +31,9 @@ export class ConfusionMatrix extends Callback {
   /** With the metrics. */
   override priority: number = PRIORITIES.metrics;
   /** A run may be resumed without it. */
-  override readonly observes: boolean = true;
+  override readonly passive: boolean = true;
   /** Each process counts its own examples, until the end of a pass. */
-  override readonly differs: boolean = true;
+  override readonly perRank: boolean = true;
   /**
    * The counts of the last pass, a row for each actual class and a column for each predicted one;
    * empty before the first pass.

@@ -8,7 +8,7 @@ import {
   partnersOf,
 } from "./support/mix_examples.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { randomOf } from "./support/batch_random.ts";
+import { batchRandom } from "./support/batch_random.ts";
 
 /**
  * Trains on collages: a box of each image is replaced by that of another one of its batch, and the
@@ -64,7 +64,7 @@ export class CutMix extends Callback {
    * @throws {TypeError} If the data are no images, `[batch, height, width, channels]`.
    */
   override beforeBatch(learner: AnyLearner): void {
-    const random = randomOf(learner, "cutMix");
+    const random = batchRandom(learner, "cutMix");
     const left = drawBeta(this.#alpha, random);
     const { data, labels } = partnersOf(this.name, learner, random);
     const [, height, width] = data.shape;

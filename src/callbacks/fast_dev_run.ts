@@ -1,6 +1,6 @@
 import type { TrainResult } from "../learner/train_result.ts";
 import type { AnyLearner } from "../learner/callback.ts";
-import { preserve } from "./support/snapshot_learner.ts";
+import { snapshotLearner } from "./support/snapshot_learner.ts";
 
 /** Options of {@linkcode fastDevRun}. */
 export interface FastDevRunOptions {
@@ -46,7 +46,7 @@ export async function fastDevRun(
     );
   }
   const { callbacks, limits } = learner;
-  const restore = preserve(learner);
+  const restore = snapshotLearner(learner);
   learner.callbacks = callbacks.filter(({ writesFiles }) => !writesFiles);
   learner.limits = { train: batches, validation: batches, test: batches };
   try {

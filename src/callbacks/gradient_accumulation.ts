@@ -1,7 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { variablesOf } from "../model/weights.ts";
+import { variablesOf } from "../model/model.ts";
 
 interface State {
   batches: number;
@@ -40,7 +40,7 @@ export class GradientAccumulation extends Callback {
   /** Before users look at the gradients. */
   override priority: number = PRIORITIES.data;
   /** Gradients are exchanged only when the window is full. */
-  override readonly differs: boolean = true;
+  override readonly perRank: boolean = true;
   readonly #window: number;
   #batches = 0;
   #examples = 0;

@@ -2,8 +2,8 @@ import { cutFile } from "../io/cut_file.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { EpochLogger } from "./support/epoch_logger.ts";
-import { metricsOf } from "./support/metrics_of_phase.ts";
-import type { EpochRecord } from "./recorder.ts";
+import { metricsOfPhase } from "./support/metrics_of_phase.ts";
+import type { EpochRecord } from "../plots/history_plot.ts";
 
 /** Options of {@linkcode JsonLinesLogger}. */
 export interface JsonLinesLoggerOptions {
@@ -80,7 +80,7 @@ export class JsonLinesLogger extends EpochLogger {
 
   /** Writes the test. */
   override async afterTest(learner: AnyLearner): Promise<void> {
-    if (this.#training) await this.#write("test", { metrics: metricsOf(learner, "test") });
+    if (this.#training) await this.#write("test", { metrics: metricsOfPhase(learner, "test") });
   }
 
   /** Writes what went wrong. */

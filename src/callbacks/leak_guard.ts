@@ -1,7 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";
 import { Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
-import { LowWater } from "./support/growth_detector.ts";
+import { GrowthDetector } from "./support/growth_detector.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /** Tensors that were made somewhere and are never disposed. */
@@ -32,8 +32,8 @@ interface Source {
   work: HookName | TaskName;
   /** What it has made that is not disposed. */
   alive: Set<tf.Tensor>;
-  perBatch: LowWater;
-  perEpoch: LowWater;
+  perBatch: GrowthDetector;
+  perEpoch: GrowthDetector;
   reported: boolean;
 }
 
@@ -151,7 +151,7 @@ export class LeakGuard extends Callback {
     const key = `${owner}.${work}`;
     let source = this.#sources.get(key);
     if (!source) {
-      const [perBatch, perEpoch] = [new LowWater(), new LowWater()];
+      const [perBatch, perEpoch] = [new GrowthDetector(), new GrowthDetector()];
       source = { owner, work, alive: new Set(), perBatch, perEpoch, reported: false };
       this.#sources.set(key, source);
     }

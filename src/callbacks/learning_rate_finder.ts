@@ -2,7 +2,7 @@ import { CancelTrain } from "../errors.ts";
 import { curvePlot } from "../plots/curve_plot.ts";
 import type { Picture } from "../plots/picture.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
-import { preserve } from "./support/snapshot_learner.ts";
+import { snapshotLearner } from "./support/snapshot_learner.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /** Options of {@linkcode LearningRateFinder}. */
@@ -149,7 +149,7 @@ export class LearningRateFinder extends Callback {
     this.curve = [];
     this.#mean = 0;
     this.#best = Infinity;
-    const restore = preserve(learner);
+    const restore = snapshotLearner(learner);
     const { dataloaders } = learner;
     learner.dataloaders = { ...dataloaders, validation: undefined };
     this.#restore = () => {

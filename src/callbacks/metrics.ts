@@ -33,9 +33,9 @@ export class Metrics extends Callback {
   /** After the callbacks of users. */
   override priority: number = PRIORITIES.metrics;
   /** A run may be resumed without it. */
-  override readonly observes: boolean = true;
+  override readonly passive: boolean = true;
   /** Each process measures its own examples, until the end of a pass. */
-  override readonly differs: boolean = true;
+  override readonly perRank: boolean = true;
   readonly #metrics: [name: string, metric: StatefulMetric | MeanMetric][];
   readonly #phases: ReadonlySet<MeasuredPhase>;
   /** Whether something was gathered that is not published yet. */

@@ -8,7 +8,7 @@ import {
   partnersOf,
 } from "./support/mix_examples.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { randomOf } from "./support/batch_random.ts";
+import { batchRandom } from "./support/batch_random.ts";
 
 /**
  * Trains on blends: each example is mixed with another one of its batch, and the loss is mixed
@@ -56,7 +56,7 @@ export class MixUp extends Callback {
 
   /** Mixes the data. */
   override beforeBatch(learner: AnyLearner): void {
-    const random = randomOf(learner, "mixUp");
+    const random = batchRandom(learner, "mixUp");
     const share = drawBeta(this.#alpha, random);
     const { data, labels } = partnersOf(this.name, learner, random);
     learner.data = tf.tidy(() => tf.add(tf.mul(learner.data, share), tf.mul(data, 1 - share)));

@@ -44,7 +44,7 @@ export class Notify extends Callback {
   /** After everything that there is to tell about. */
   override priority: number = PRIORITIES.display;
   /** A run may be resumed without it. */
-  override readonly observes: boolean = true;
+  override readonly passive: boolean = true;
   /** It sends something away: trial runs leave it out. */
   readonly writesFiles: boolean = true;
   readonly #target: string | URL | ((notice: Notice) => void | Promise<void>);

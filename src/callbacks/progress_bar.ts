@@ -35,9 +35,9 @@ export class ProgressBar extends Callback {
   /** After everything that is to be shown. */
   override priority: number = PRIORITIES.display;
   /** A run may be resumed without it. */
-  override readonly observes: boolean = true;
+  override readonly passive: boolean = true;
   /** Of several processes, one is enough. */
-  readonly firstOnly: boolean = true;
+  readonly mainRankOnly: boolean = true;
   readonly #terminal: Terminal;
   #columns: string[] | undefined;
   #rowPending = false;

@@ -1,35 +1,14 @@
 import type { tf } from "../deps/tfjs.ts";
-import { historyPlot } from "../plots/history_plot.ts";
+import {
+  type BatchRecord,
+  type EpochRecord,
+  type History,
+  historyPlot,
+} from "../plots/history_plot.ts";
 import type { Picture } from "../plots/picture.ts";
-import { metricsOf } from "./support/metrics_of_phase.ts";
+import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-
-/** What was recorded of one batch of training. */
-export interface BatchRecord {
-  /** Counts all batches of training since the run began, 0-based. */
-  step: number;
-  /** 0-based. */
-  epoch: number;
-  /** Of this batch alone. */
-  loss: number;
-  /** Per step, as it was used. */
-  learningRate: number;
-  /** Since the run began. */
-  seconds: number;
-}
-
-/** What was recorded of one epoch. */
-export interface EpochRecord {
-  /** 0-based. */
-  epoch: number;
-  /** Everything that was measured in it, by name: `"train.loss"`, `"validation.accuracy"`. */
-  metrics: Record<string, number>;
-  /** Per step, at its end. */
-  learningRate: number;
-  /** How long it took, with its validation. */
-  seconds: number;
-}
 
 interface State {
   history: History;
@@ -38,16 +17,6 @@ interface State {
   seconds: number;
   epochSeconds: number;
   reading: { step: number; loss: tf.Tensor }[];
-}
-
-/** A run, as plain JSON. */
-export interface History {
-  /** Batches, evenly thinned out; each is exact. */
-  batches: BatchRecord[];
-  /** All epochs. */
-  epochs: EpochRecord[];
-  /** What was measured at the end. */
-  test: Record<string, number>;
 }
 
 /**
@@ -71,7 +40,7 @@ export class Recorder extends Callback {
   /** After everything that measures. */
   override priority: number = PRIORITIES.metrics + 10;
   /** A run may be resumed without it. */
-  override readonly observes: boolean = true;
+  override readonly passive: boolean = true;
   /** What was recorded of the last run. */
   history: History = { batches: [], epochs: [], test: {} };
   readonly #samples: number;
@@ -129,7 +98,7 @@ export class Recorder extends Callback {
     await Promise.all(Array.from(this.#reading.values(), ({ done }) => done));
     this.history.epochs.push({
       epoch: learner.epoch,
-      metrics: metricsOf(learner, "train"),
+      metrics: metricsOfPhase(learner, "train"),
       learningRate: learner.learningRate,
       seconds: (performance.now() - this.#epochBegan) / 1000,
     });
@@ -139,13 +108,13 @@ export class Recorder extends Callback {
   override afterValidate(learner: AnyLearner): void {
     const record = this.history.epochs.at(-1);
     if (!record || record.epoch !== learner.epoch) return;
-    Object.assign(record.metrics, metricsOf(learner, "validation"));
+    Object.assign(record.metrics, metricsOfPhase(learner, "validation"));
     record.seconds = (performance.now() - this.#epochBegan) / 1000;
   }
 
   /** Records the test. */
   override afterTest(learner: AnyLearner): void {
-    this.history.test = metricsOf(learner, "test");
+    this.history.test = metricsOfPhase(learner, "test");
   }
 
   /** What was recorded, for a checkpoint; losses that are not read yet stay its own. */

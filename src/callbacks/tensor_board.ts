@@ -5,8 +5,8 @@ import { writeFile } from "../io/write_file.ts";
 import { tensorStats } from "../tensors/tensor_stats.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { EpochLogger } from "./support/epoch_logger.ts";
-import { metricsOf } from "./support/metrics_of_phase.ts";
-import type { EpochRecord } from "./recorder.ts";
+import { metricsOfPhase } from "./support/metrics_of_phase.ts";
+import type { EpochRecord } from "../plots/history_plot.ts";
 
 /** Options of {@linkcode TensorBoard}. */
 export interface TensorBoardOptions {
@@ -88,7 +88,7 @@ export class TensorBoard extends EpochLogger {
 
   /** Writes the test. */
   override async afterTest(learner: AnyLearner): Promise<void> {
-    if (this.#name) await this.#write(learner.epoch, scalars(metricsOf(learner, "test")));
+    if (this.#name) await this.#write(learner.epoch, scalars(metricsOfPhase(learner, "test")));
   }
 
   /** Which file it is, and how long. */

@@ -59,7 +59,7 @@ export class Timer extends Callback {
   /** Ends a phase after everybody else. */
   override priority: number = PRIORITIES.last;
   /** A run may be resumed without it. */
-  override readonly observes: boolean = true;
+  override readonly passive: boolean = true;
   #phases = new Map<MeasuredPhase, PhaseTime>();
   #work = new Map<string, WorkTime>();
   #training = false;

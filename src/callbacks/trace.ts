@@ -3,7 +3,7 @@ import { writeFile } from "../io/write_file.ts";
 import type { RunSnapshot } from "../learner/run_actor.ts";
 import { type AnyLearner, Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
 import { type ChromeTrace, chromeTrace } from "./chrome_trace.ts";
-import { Ring } from "./support/ring_buffer.ts";
+import { RingBuffer } from "./support/ring_buffer.ts";
 import { stateName } from "../chart/state_name.ts";
 import type { TracedStep, TracedWork, TraceRecord } from "./support/trace_record.ts";
 
@@ -55,7 +55,7 @@ export class Trace extends Callback {
   /** Before everybody else, to see them all. */
   override priority: number = -1000;
   readonly #capacity: number;
-  #entries: Ring<TracedWork | TracedStep>;
+  #entries: RingBuffer<TracedWork | TracedStep>;
   #learner: AnyLearner | undefined;
   #actor: InspectableActor | undefined;
   #began = 0;
@@ -74,7 +74,7 @@ export class Trace extends Callback {
       );
     }
     this.#capacity = capacity;
-    this.#entries = new Ring(capacity);
+    this.#entries = new RingBuffer(capacity);
   }
 
   /** The hooks and tasks of the last run that are kept, in the order in which they ended. */
@@ -152,7 +152,7 @@ export class Trace extends Callback {
     if (actor === this.#actor) return;
     this.#learner = learner;
     this.#actor = actor;
-    this.#entries = new Ring(this.#capacity);
+    this.#entries = new RingBuffer(this.#capacity);
     this.#began = performance.now();
     this.#keep(null, actor.getSnapshot());
     const following = actor.system.inspect(({ type, event, snapshot }) => {

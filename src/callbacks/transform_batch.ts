@@ -4,7 +4,7 @@ import { withRandom } from "../random/with_random.ts";
 import { isThenable } from "../chart/is_thenable.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { randomOf } from "./support/batch_random.ts";
+import { batchRandom } from "./support/batch_random.ts";
 
 /** A batch that is to be changed, or what it was changed into. */
 export interface TransformedBatch {
@@ -105,7 +105,7 @@ export class TransformBatch extends Callback {
   #change(learner: AnyLearner, phase: string): void {
     if (!this.#phases.has(phase)) return;
     const { data, labels } = learner;
-    const random = randomOf(learner, "transformBatch");
+    const random = batchRandom(learner, "transformBatch");
     const changed = tf.tidy(() => {
       const result = withRandom(random, () => this.#transform({ data, labels }, random));
       if (isThenable(result)) {

@@ -4,7 +4,7 @@ import { refreshStatistics } from "../model/batch_norm_statistics.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { isTraining } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { variablesOf } from "../model/weights.ts";
+import { variablesOf } from "../model/model.ts";
 
 /** Options of {@linkcode WeightAverage}. */
 export interface WeightAverageOptions {
@@ -190,7 +190,11 @@ export class WeightAverage extends Callback {
   async #swapIn(learner: AnyLearner): Promise<void> {
     if (this.#swapped || !this.#kept) return;
     this.#swap(learner);
-    await refreshStatistics(learner, this.#options.refreshBatches ?? (this.#swa ? Infinity : 0));
+    await refreshStatistics(
+      learner.model,
+      () => learner.batches("train", { epoch: learner.epoch }),
+      this.#options.refreshBatches ?? (this.#swa ? Infinity : 0),
+    );
   }
 
   #swap({ model }: AnyLearner): void {

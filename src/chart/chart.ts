@@ -53,7 +53,7 @@ export type ChartEvent =
   | { type: "fail"; message: string };
 
 /** What guards and actions may know. */
-interface Told {
+interface GuardArguments {
   readonly context: ChartContext;
   readonly event: ChartEvent;
 }
@@ -65,7 +65,7 @@ const work = Object.fromEntries(WORK_NAMES.map((name) => [name, () => {}])) as u
 >;
 
 /** The context once a phase has begun. */
-function begun({ context, event }: Told, phase: Cancellable): ChartContext {
+function begun({ context, event }: GuardArguments, phase: Cancellable): ChartContext {
   return {
     ...context,
     epoch: event.type === "next" ? event.epoch : context.epoch,
@@ -76,22 +76,22 @@ function begun({ context, event }: Told, phase: Cancellable): ChartContext {
 }
 
 /** The context once a batch has begun. */
-export function enterBatch(told: Told): ChartContext {
+export function enterBatch(told: GuardArguments): ChartContext {
   return begun(told, "batch");
 }
 
 const chart = setup({
   types: { context: {} as ChartContext, events: {} as ChartEvent },
   guards: {
-    moreEpochs: ({ event }) => event.type === "next" && event.epoch < event.epochs,
-    exhausted: ({ event }) => event.type === "next" && !event.loaded,
+    hasMoreEpochs: ({ event }) => event.type === "next" && event.epoch < event.epochs,
+    loaderExhausted: ({ event }) => event.type === "next" && !event.loaded,
     validationDue: ({ event }) => event.type === "next" && event.validate,
     testDue: ({ event }) => event.type === "next" && event.test,
     trainCancelled: ({ context }) => context.cancelled.includes("train"),
     epochCutShort: ({ context: { cancelled } }) =>
       cancelled.includes("train") && cancelled.includes("epoch"),
-    held: ({ context }) => context.hold,
-    running: ({ context }) => !context.hold,
+    isHeld: ({ context }) => context.hold,
+    isRunning: ({ context }) => !context.hold,
   },
   actions: {
     ...work,
@@ -133,8 +133,8 @@ interface Pass {
  * One pass over a loader: an epoch, a validation, a test or a prediction.
  *
  * ```text
- * next (gate) ──> batch ──> next …     next [exhausted] ──> done
- *      └─[held]──> held ──> batch      cancel.epoch ──> cancelled ──> done
+ * next (gate) ──> batch ──> next …     next [loaderExhausted] ──> done
+ *      └─[isHeld]──> held ──> batch      cancel.epoch ──> cancelled ──> done
  * ```
  */
 function pass(is: Pass) {
@@ -157,8 +157,8 @@ function pass(is: Pass) {
         entry: "fetch",
         on: {
           next: [
-            { guard: "exhausted", target: "done" },
-            { guard: "held", target: "held" },
+            { guard: "loaderExhausted", target: "done" },
+            { guard: "isHeld", target: "held" },
             { target: "batch" },
           ],
         },
@@ -169,7 +169,7 @@ function pass(is: Pass) {
           resume: { target: "batch", actions: "release" },
           step: "batch",
           // Only where a paused run was taken up again: whoever pauses a run holds it.
-          restore: { guard: "running", target: "next" },
+          restore: { guard: "isRunning", target: "next" },
         },
       },
       batch: {
@@ -229,9 +229,9 @@ export const learnerMachine = chart.createMachine({
   context: { epoch: 0, epochs: 0, batch: 0, hold: false, cancelled: [], error: null },
   initial: "idle",
   on: {
-    pause: { guard: "running", actions: "hold" },
+    pause: { guard: "isRunning", actions: "hold" },
     step: { actions: "hold" },
-    resume: { guard: "held", actions: "release" },
+    resume: { guard: "isHeld", actions: "release" },
     fail: { target: ".failing", actions: ["drop", "record"] },
   },
   states: {
@@ -250,7 +250,7 @@ export const learnerMachine = chart.createMachine({
           on: {
             next: [
               { guard: "trainCancelled", target: "cancelled" },
-              { guard: "moreEpochs", target: "epoch" },
+              { guard: "hasMoreEpochs", target: "epoch" },
               { target: "done" },
             ],
           },

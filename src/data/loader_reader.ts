@@ -1,6 +1,6 @@
 import { type BatchLike, cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
 import { type Shard, WHOLE } from "./shard.ts";
-import { deal } from "./shard_batches.ts";
+import { shardBatches } from "./shard_batches.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { isThenable } from "../chart/is_thenable.ts";
 
@@ -107,7 +107,7 @@ export class LoaderReader {
     }
     const { skip = 0, shard = WHOLE } = options;
     const part = (source: BatchSource<unknown>, owned: boolean) =>
-      shard.count === 1 ? source : deal(source, shard, owned ? disposeTensors : () => {});
+      shard.count === 1 ? source : shardBatches(source, shard, owned ? disposeTensors : () => {});
     if (typeof loader === "object" && "iterate" in loader) {
       const whole = loader.iterate(options);
       return new LoaderReader(name, loader.shardLength ? whole : part(whole, true), true, options);

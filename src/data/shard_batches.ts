@@ -10,7 +10,7 @@ import type { BatchSource } from "./loader_reader.ts";
  * @param shard Which part.
  * @param drop What to do with a batch that is another's.
  */
-export function deal(
+export function shardBatches(
   source: BatchSource<unknown>,
   { index, count }: Shard,
   drop: (batch: unknown) => void,

@@ -6,7 +6,7 @@ import type { HostTensor } from "../io/host_tensor.ts";
 import { readTensors } from "../io/read_tensors.ts";
 import { toTensor } from "../io/to_tensor.ts";
 import { renaming } from "../learner/checkpoint.ts";
-import { allVariables, isBuilt } from "../model/model.ts";
+import { isBuilt, variablesOf } from "../model/model.ts";
 import {
   type OptimizerState,
   readOptimizer,
@@ -29,7 +29,7 @@ interface Start {
  * @throws {TypeError} If the models differ, or a model has no weights yet.
  */
 export async function broadcastLearner(world: World, learner: AnyLearner): Promise<void> {
-  const variables = variablesOf(learner);
+  const variables = builtVariables(learner);
   const own = world.rank === 0 ? await bundleOf(learner, variables) : undefined;
   const { json, tensors } = broadcastBundle(world, own);
   const { names, shapes, optimizer, learningRate, seed } = json as Start;
@@ -72,11 +72,11 @@ async function bundleOf(learner: AnyLearner, variables: tf.Variable[]): Promise<
   }
 }
 
-function variablesOf({ model }: AnyLearner): tf.Variable[] {
+function builtVariables({ model }: AnyLearner): tf.Variable[] {
   if (!isBuilt(model) && (model as tf.Sequential).outputs?.length > 0) {
     (model as tf.Sequential).build();
   }
-  if (isBuilt(model)) return allVariables(model);
+  if (isBuilt(model)) return variablesOf(model);
   throw new TypeError(
     "Cannot train on several ranks as the model must have weights: " +
       "give its first layer an inputShape",

@@ -12,7 +12,7 @@ import { broadcastBundle } from "./bundle.ts";
 import { gatherStates } from "./gather_states.ts";
 import { fail, needWhile } from "./guard.ts";
 import { Lockstep, STEPS } from "./lockstep.ts";
-import { isForFirst, mute } from "./mute.ts";
+import { isMainRankOnly, withoutHooks } from "./without_hooks.ts";
 import type { World } from "./world.ts";
 
 /** How often those that wait ask one another whether to go on, ms. */
@@ -59,7 +59,7 @@ export class DataParallel extends Callback implements Peers {
   /** Before all others: gradients are averaged before they are clipped. */
   override priority: number = Number.MIN_SAFE_INTEGER;
   /** In the last batch of an epoch, one may have fewer examples than another. */
-  override readonly differs: boolean = true;
+  override readonly perRank: boolean = true;
   /** Where the run is, as long as there are others. */
   readonly watch: Watch | undefined;
   readonly shard: Shard;
@@ -103,7 +103,9 @@ export class DataParallel extends Callback implements Peers {
     this.#examples = 0;
     learner.peers = this;
     if (this.#world.rank === 0) return;
-    learner.callbacks = learner.callbacks.map((other) => isForFirst(other) ? mute(other) : other);
+    learner.callbacks = learner.callbacks.map((other) =>
+      isMainRankOnly(other) ? withoutHooks(other) : other
+    );
   }
 
   /** What rank 0 goes on from, for all. */

@@ -1,21 +1,8 @@
+import type { ModelStructure } from "../model/model_structure.ts";
 import type { HostTensor } from "./host_tensor.ts";
 
 /** The format of checkpoints that this version writes, and the newest that it reads. */
 export const CHECKPOINT_FORMAT = 1;
-
-/** What a model is made of: its own names left out, since these differ from process to process. */
-export interface ModelStructure {
-  /** SHA-256 of `layers` and of the weights but for their names. */
-  readonly digest: string;
-  /** Each layer as JSON. */
-  readonly layers: readonly string[];
-  /** Each weight, in order. */
-  readonly weights: readonly {
-    readonly name: string;
-    readonly shape: readonly number[];
-    readonly dtype: string;
-  }[];
-}
 
 /**
  * The whole of a run's state between two batches: plain JSON and numbers, on no backend, and

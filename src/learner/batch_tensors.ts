@@ -12,7 +12,7 @@ export type Slot = typeof SLOTS[number];
  * what a callback has replaced meanwhile, in whole or inside a record: other tensors may still be
  * computed from it.
  */
-export class Slots {
+export class BatchTensors {
   readonly #values: Partial<Record<Slot, unknown>> = {};
   readonly #owned: tf.Tensor[] = [];
 

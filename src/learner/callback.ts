@@ -95,9 +95,9 @@ export interface Stateful {
   // deno-lint-ignore no-explicit-any -- each callback knows its own state
   restore?(state: any, learner: AnyLearner): void | Promise<void>;
   /** Whether it only looks on, so that a run may be resumed without it. Default: no. */
-  readonly observes?: boolean;
+  readonly passive?: boolean;
   /** Whether that differs between processes that train together. Default: no. */
-  readonly differs?: boolean;
+  readonly perRank?: boolean;
   /** Asked by `train()` without `from`, before anything is done: what to go on from, if at all. */
   resumeFrom?(): Promise<RunCheckpoint | undefined>;
   /**
@@ -132,7 +132,7 @@ export interface CallbackLike extends Hooks, Stateful {
    * Whether it is for one of several processes that train together: it shows, saves or serves. The
    * others leave it out. Default: whether it writes files.
    */
-  readonly firstOnly?: boolean;
+  readonly mainRankOnly?: boolean;
 }
 
 /**

@@ -17,7 +17,7 @@ import { VERSION } from "../version.ts";
 import type { RunningMeanState } from "../metrics/running_mean.ts";
 import type { Learner } from "./learner.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
-import { allVariables, isBuilt } from "../model/model.ts";
+import { isBuilt, variablesOf } from "../model/model.ts";
 import { differencesOf, modelStructure } from "../model/model_structure.ts";
 import {
   type OptimizerState,
@@ -54,8 +54,10 @@ interface State {
 interface CallbackState {
   readonly name: string;
   readonly state: unknown;
-  /** Whether the run goes on without it as well. */
-  readonly observes: boolean;
+  /** Whether the run may be resumed without it. */
+  readonly passive: boolean;
+  /** The name of `passive` in checkpoints of version 0.1. */
+  readonly observes?: boolean;
 }
 
 /** What differs between processes that train together. */
@@ -68,7 +70,7 @@ interface OwnState {
 export function ownState(learner: AnyLearner, run: Run): OwnState {
   return {
     mean: run.mean.state(),
-    callbacks: statesOf(learner, ({ differs }) => differs === true),
+    callbacks: statesOf(learner, ({ perRank }) => perRank === true),
   };
 }
 
@@ -80,7 +82,7 @@ function statesOf(
     .map((callback) => ({
       name: nameOf(callback),
       state: callback.state!(),
-      observes: callback.observes === true,
+      passive: callback.passive === true,
     }));
 }
 
@@ -101,7 +103,7 @@ export async function takeCheckpoint(learner: AnyLearner, run: Run): Promise<Run
       ...own && { own },
     };
     state = encodeState(whole, "state", tensors);
-    for (const variable of allVariables(learner.model)) {
+    for (const variable of variablesOf(learner.model)) {
       tensors.set(`weights/${variable.name}`, variable);
     }
     reading = readTensors(tensors);
@@ -140,7 +142,7 @@ export async function restoreCheckpoint(
 ): Promise<RunState> {
   const { model, tensors } = checkpoint;
   await checkMatch(learner, checkpoint);
-  const variables = allVariables(learner.model);
+  const variables = variablesOf(learner.model);
   const rename = renaming(model.weights.map(({ name }, index) => [name, variables[index].name]));
   const state = decodeState(checkpoint.state, tensors, rename) as State;
   learner.seed = checkpoint.seed ?? undefined;
@@ -224,10 +226,12 @@ async function checkMatch(learner: AnyLearner, checkpoint: RunCheckpoint): Promi
     );
   }
   const callbacks = learner.callbacks.map(nameOf);
-  for (const { name, observes } of (state as Pick<State, "callbacks">).callbacks) {
+  for (
+    const { name, observes, passive = observes } of (state as Pick<State, "callbacks">).callbacks
+  ) {
     const index = callbacks.indexOf(name);
     if (index >= 0) callbacks.splice(index, 1);
-    else if (!observes) differences.push(`callback ${name} has a state, and is missing`);
+    else if (!passive) differences.push(`callback ${name} has a state, and is missing`);
   }
   if (differences.length === 0) return;
   throw new StorageError(

@@ -19,7 +19,7 @@ import { type Failure, Run, type RunState } from "./run.ts";
 import { ownState, restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
 import { loadCheckpoint } from "../io/load_checkpoint.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";
-import { Slots } from "./batch_tensors.ts";
+import { BatchTensors } from "./batch_tensors.ts";
 import { type Loader, LoaderReader } from "../data/loader_reader.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { learningRateOf, setLearningRate } from "../optimizers/learning_rate.ts";
@@ -90,7 +90,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   /** The newest of everything that is measured, by name: `"validation.loss"`. */
   metrics: Record<string, number> = {};
 
-  readonly #slots = new Slots();
+  readonly #slots = new BatchTensors();
   #run: Run | undefined;
   #running = false;
   #cancelled: { source: readonly Cancellable[]; set: ReadonlySet<Cancellable> } = {

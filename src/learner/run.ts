@@ -16,7 +16,7 @@ import type { Learner } from "./learner.ts";
 import { type Loader, LoaderReader } from "../data/loader_reader.ts";
 import { mapTensors } from "../tensors/nested_tensors.ts";
 import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
-import { type Slot, SLOTS, type Slots } from "./batch_tensors.ts";
+import { type BatchTensors, type Slot, SLOTS } from "./batch_tensors.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import type { SizedBatch } from "../data/to_batch.ts";
 
@@ -66,7 +66,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
   readonly failures: Failure[] = [];
   /** What was predicted, batch by batch. */
   readonly outputs: unknown[];
-  readonly slots: Slots;
+  readonly slots: BatchTensors;
   /** The mean loss of the pass at hand. */
   readonly mean = new RunningMean();
   readonly #learner: Learner<unknown, unknown, unknown>;
@@ -81,7 +81,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
 
   constructor(
     learner: Learner<unknown, unknown, unknown>,
-    slots: Slots,
+    slots: BatchTensors,
     options: PumpOptions & { job: Job; input?: Loader; outputs?: unknown[] },
   ) {
     this.#learner = learner;

@@ -8,7 +8,7 @@ import { applyModel } from "../model/apply_model.ts";
 import type { Model } from "../model/model.ts";
 import { constrain, isBuilt, penaltiesOf, trainableVariables } from "../model/model.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
-import type { Slots } from "./batch_tensors.ts";
+import type { BatchTensors } from "./batch_tensors.ts";
 
 /** Who is asked for the parts of a step. */
 export interface StepOf {
@@ -17,7 +17,7 @@ export interface StepOf {
   readonly lossFunction: (predictions: any, labels: any) => tf.Tensor;
   readonly optimizer: tf.Optimizer;
   /** What the hooks may read and replace in the middle of the step. */
-  readonly slots: Slots;
+  readonly slots: BatchTensors;
   /** Runs a hook in the middle of the step. */
   hook(name: "afterPredict" | "afterLoss"): void;
 }

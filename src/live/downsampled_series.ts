@@ -9,7 +9,7 @@ export interface SeriesCursor {
  * dropped, and from then on only every second one is kept. What is left is evenly spaced, and each
  * point is exactly what was measured.
  */
-export class ThinnedSeries<Point> {
+export class DownsampledSeries<Point> {
   /** What is kept. */
   points: Point[] = [];
   /** One of so many is kept. */

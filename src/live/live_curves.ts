@@ -1,9 +1,9 @@
 import type { AnyLearner } from "../learner/callback.ts";
-import { metricsOf } from "../callbacks/support/metrics_of_phase.ts";
+import { metricsOfPhase } from "../callbacks/support/metrics_of_phase.ts";
 import type { MeasuredPhase } from "../callbacks/metrics.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { LivePoints, SeriesName } from "./messages.ts";
-import { type SeriesCursor, ThinnedSeries } from "./downsampled_series.ts";
+import { DownsampledSeries, type SeriesCursor } from "./downsampled_series.ts";
 
 /** Backends whose memory is that of this process: there is nothing to wait for. */
 const NEAR = ["cpu", "wasm"];
@@ -24,12 +24,12 @@ export type CurveCursors = Record<SeriesName, SeriesCursor>;
 export class LiveCurves {
   /** How many batches of training were begun. */
   step = 0;
-  readonly #series: Record<SeriesName, ThinnedSeries<Point>>;
+  readonly #series: Record<SeriesName, DownsampledSeries<Point>>;
   readonly #reading = new Set<Promise<void>>();
 
   /** @param limit At most how many points of each curve are kept, an integer >= 2. */
   constructor(limit: number) {
-    const series = () => new ThinnedSeries<Point>(limit);
+    const series = () => new DownsampledSeries<Point>(limit);
     this.#series = { batches: series(), epochs: series(), validations: series() };
   }
 
@@ -58,7 +58,7 @@ export class LiveCurves {
 
   /** Keeps what was measured of an epoch or a validation. */
   addPhase(name: "epochs" | "validations", phase: MeasuredPhase, learner: AnyLearner): void {
-    const values = jsonNumbers(metricsOf(learner, phase));
+    const values = jsonNumbers(metricsOfPhase(learner, phase));
     this.#series[name].add(() => ({ step: this.step, values }));
   }
 

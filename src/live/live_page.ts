@@ -1,4 +1,4 @@
-import { Allowance } from "./token_bucket.ts";
+import { TokenBucket } from "./token_bucket.ts";
 import { LiveFeed, type LiveFeedOptions, type LiveSeat } from "./live_feed.ts";
 import { isLoopback, type LiveGuard, refusalOf } from "./request_guard.ts";
 
@@ -60,7 +60,7 @@ export interface LivePageOptions extends LiveFeedOptions {
  */
 export class LivePage extends LiveFeed {
   /** Of several processes, one is enough. */
-  readonly firstOnly: boolean = true;
+  readonly mainRankOnly: boolean = true;
   readonly #hostname: string;
   readonly #stay: number;
   readonly #onOpen: (url: string) => void;
@@ -193,7 +193,7 @@ export class LivePage extends LiveFeed {
       return new Response("Too many are looking", { status: 503 });
     }
     const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 30 });
-    const allowance = new Allowance(COMMANDS);
+    const allowance = new TokenBucket(COMMANDS);
     let seat: LiveSeat | undefined;
     this.#sockets.add(socket);
     socket.onopen = () => {

@@ -1,5 +1,5 @@
 /** Allows a burst, and then so much a second: a token bucket. */
-export class Allowance {
+export class TokenBucket {
   #left: number;
   #at = performance.now();
   readonly #burst: number;

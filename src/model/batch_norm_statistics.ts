@@ -3,7 +3,6 @@ import { applyModel } from "./apply_model.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
 import { withRandom } from "../random/with_random.ts";
 import type { Model } from "./model.ts";
-import type { AnyLearner } from "../learner/callback.ts";
 
 /** A layer of batch normalisation, which does not tell TypeScript of its momentum. */
 interface BatchNormalization {
@@ -12,22 +11,31 @@ interface BatchNormalization {
   readonly movingVariance: { read(): tf.Tensor };
 }
 
-/** Computes the statistics of batch normalisation anew, as means over batches of training. */
-export async function refreshStatistics(learner: AnyLearner, batches: number): Promise<void> {
-  const { model, epoch } = learner;
+/**
+ * Replaces the moving statistics of batch normalisation by means over batches of training data.
+ *
+ * @param model The model, whose other weights stay as they are.
+ * @param batches The batches to read; the caller's loop disposes them.
+ * @param limit How many batches to read at most, >= 0.
+ */
+export async function refreshStatistics(
+  model: tf.LayersModel | Model,
+  batches: () => AsyncIterable<{ data: unknown }>,
+  limit: number,
+): Promise<void> {
   const layers = "layers" in model ? [...normalizations(model.layers)] : [];
-  if (layers.length === 0 || batches === 0) return;
+  if (layers.length === 0 || limit === 0) return;
   const momenta = layers.map(({ momentum }) => momentum);
   try {
     let index = 0;
-    for await (const { data } of learner.batches("train", { epoch })) {
+    for await (const { data } of batches()) {
       // With these momenta, a moving average is the mean of all so far.
       for (const layer of layers) layer.momentum = index / (index + 1);
       withRandom(keyedRandom(0, index), () =>
         tf.tidy(() => {
           applyModel(model, data, { training: true });
         }));
-      if (++index >= batches) break;
+      if (++index >= limit) break;
     }
   } finally {
     layers.forEach((layer, index) => layer.momentum = momenta[index]);
@@ -35,7 +43,7 @@ export async function refreshStatistics(learner: AnyLearner, batches: number): P
 }
 
 /** The variables that training changes although they have no gradient. */
-export function statisticsOf(model: AnyLearner["model"]): tf.Variable[] {
+export function statisticsOf(model: tf.LayersModel | Model): tf.Variable[] {
   if ("layers" in model) {
     return [...normalizations(model.layers)].flatMap(({ movingMean, movingVariance }) => [
       movingMean.read() as tf.Variable,

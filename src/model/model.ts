@@ -23,7 +23,7 @@ export function trainableVariables(model: tf.LayersModel | Model): tf.Variable[]
 }
 
 /** All weights of a model, also those that are not trained, in their order. */
-export function allVariables(model: tf.LayersModel | Model): tf.Variable[] {
+export function variablesOf(model: tf.LayersModel | Model): tf.Variable[] {
   return "trainableWeights" in model
     ? model.weights.map((weight) => weight.read() as tf.Variable)
     : [...model.variables ?? model.trainableVariables];

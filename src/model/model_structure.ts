@@ -1,11 +1,24 @@
 import type { tf } from "../deps/tfjs.ts";
-import type { ModelStructure } from "../io/run_checkpoint.ts";
-import { allVariables, type Model } from "./model.ts";
+import { type Model, variablesOf } from "./model.ts";
+
+/** What a model is made of: its own names left out, since these differ from process to process. */
+export interface ModelStructure {
+  /** SHA-256 of `layers` and of the weights but for their names. */
+  readonly digest: string;
+  /** Each layer as JSON. */
+  readonly layers: readonly string[];
+  /** Each weight, in order. */
+  readonly weights: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly dtype: string;
+  }[];
+}
 
 /** Tells what a model is made of, whatever its layers happen to be called in this process. */
 export async function modelStructure(model: tf.LayersModel | Model): Promise<ModelStructure> {
   const layers = "layers" in model ? describeLayers(model) : [];
-  const weights = allVariables(model).map(({ name, shape, dtype }) => ({ name, shape, dtype }));
+  const weights = variablesOf(model).map(({ name, shape, dtype }) => ({ name, shape, dtype }));
   const text = JSON.stringify([layers, weights.map(({ shape, dtype }) => [shape, dtype])]);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return { digest: new Uint8Array(digest).toHex(), layers, weights };

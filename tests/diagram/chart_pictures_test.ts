@@ -91,7 +91,9 @@ Deno.test("chartToSvg() tells hooks, tasks, guards and events by their names", a
   for (const hook of ["beforeTrain", "onCancelEpoch", "afterBackward", "closeLoader"]) {
     assertStringIncludes(svg, hook);
   }
-  for (const label of ["next [moreEpochs]", "pause [running] / hold", "cancel.batch is ignored"]) {
+  for (
+    const label of ["next [hasMoreEpochs]", "pause [isRunning] / hold", "cancel.batch is ignored"]
+  ) {
     assertStringIncludes(svg, `>${label}<`);
   }
   const player = await chartToSvg(playerMachine, { form: "full" });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { CancelTrain, HOOK_NAMES, LiveFeed, selectBackend, tf } from "../../mod.ts";
 import type { LiveMessage, LivePoints, LiveState } from "../../src/live/messages.ts";
-import { ThinnedSeries } from "../../src/live/downsampled_series.ts";
+import { DownsampledSeries } from "../../src/live/downsampled_series.ts";
 import {
   type AnyLearner,
   leftBy,
@@ -29,8 +29,8 @@ function join(feed: LiveFeed) {
   return { seat, messages, of, state: (): LiveState => of("state").at(-1)! };
 }
 
-Deno.test("ThinnedSeries stays bounded, evenly spaced, with the first point", () => {
-  const series = new ThinnedSeries<number>(10);
+Deno.test("DownsampledSeries stays bounded, evenly spaced, with the first point", () => {
+  const series = new DownsampledSeries<number>(10);
   let made = 0;
   for (let index = 0; index < 1000; index++) series.add(() => (made++, index));
   assertEquals(series.total, 1000);
@@ -39,8 +39,8 @@ Deno.test("ThinnedSeries stays bounded, evenly spaced, with the first point", ()
   assert(made < 60, `${made} points were made, most of them in vain`);
 });
 
-Deno.test("ThinnedSeries tells a reader what is new, and when to begin anew", () => {
-  const series = new ThinnedSeries<number>(4);
+Deno.test("DownsampledSeries tells a reader what is new, and when to begin anew", () => {
+  const series = new DownsampledSeries<number>(4);
   const cursor = { generation: -1, read: 0 };
   const all = () => true;
   series.add(() => 0);

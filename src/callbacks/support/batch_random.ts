@@ -6,7 +6,7 @@ import type { AnyLearner } from "../../learner/callback.ts";
 const STREAMS = { mixUp: 16, cutMix: 17, transformBatch: 18 };
 
 /** Random numbers for the batch at hand; with a seed, they depend on seed, epoch and batch only. */
-export function randomOf(
+export function batchRandom(
   { seed, epoch, batchIndex, peers }: AnyLearner,
   stream: keyof typeof STREAMS,
 ): () => number {

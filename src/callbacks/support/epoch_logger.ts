@@ -1,7 +1,7 @@
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
-import { metricsOf } from "./metrics_of_phase.ts";
+import { metricsOfPhase } from "./metrics_of_phase.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
-import type { EpochRecord } from "../recorder.ts";
+import type { EpochRecord } from "../../plots/history_plot.ts";
 
 /**
  * The base of whatever writes something down for each epoch: it tells when the numbers of an epoch
@@ -23,9 +23,9 @@ export abstract class EpochLogger extends Callback {
   /** After everything that measures. */
   override priority: number = PRIORITIES.metrics + 10;
   /** A run may be resumed without it. */
-  override readonly observes: boolean = true;
+  override readonly passive: boolean = true;
   /** Of several processes, one is enough. */
-  readonly firstOnly: boolean = true;
+  readonly mainRankOnly: boolean = true;
   #pending: EpochRecord | undefined;
   #began = 0;
 
@@ -54,14 +54,14 @@ export abstract class EpochLogger extends Callback {
   /** Takes what training measured. */
   override afterEpoch(learner: AnyLearner): void {
     const { epoch, learningRate } = learner;
-    const metrics = metricsOf(learner, "train");
+    const metrics = metricsOfPhase(learner, "train");
     this.#pending = { epoch, metrics, learningRate, seconds: this.#seconds() };
   }
 
   /** Takes what validation measured, and logs the epoch. */
   override async afterValidate(learner: AnyLearner): Promise<void> {
     if (!this.#pending) return;
-    Object.assign(this.#pending.metrics, metricsOf(learner, "validation"));
+    Object.assign(this.#pending.metrics, metricsOfPhase(learner, "validation"));
     this.#pending.seconds = this.#seconds();
     await this.#flush(learner);
   }

@@ -5,7 +5,7 @@ const RISES = 2;
  * Tells steady growth from coming and going: the smallest number that is seen in a window of time
  * rises from window to window only if something never goes.
  */
-export class LowWater {
+export class GrowthDetector {
   #low = Infinity;
   #before: number | undefined;
   #rises = 0;

@@ -1,23 +1,9 @@
 import type { tf } from "../../deps/tfjs.ts";
-import {
-  type TensorStats,
-  tensorStats,
-  type TensorStatsOptions,
-} from "../../tensors/tensor_stats.ts";
-import { layersPlot } from "../../plots/layers_plot.ts";
+import { tensorStats, type TensorStatsOptions } from "../../tensors/tensor_stats.ts";
+import { type LayerRecord, layersPlot } from "../../plots/layers_plot.ts";
 import type { Picture } from "../../plots/picture.ts";
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
-
-/** What was seen of one layer, or of one weight, in one batch. */
-export interface LayerRecord extends TensorStats {
-  /** Counts all batches of training since the run began, 0-based. */
-  step: number;
-  /** 0-based. */
-  epoch: number;
-  /** The name of the layer or weight. */
-  layer: string;
-}
 
 /** Options of {@linkcode ActivationStats} and {@linkcode GradientStats}. */
 export interface LayerStatsOptions extends TensorStatsOptions {
@@ -32,7 +18,7 @@ export abstract class LayerStats extends Callback {
   /** With the metrics. */
   override priority: number = PRIORITIES.metrics;
   /** A run may be resumed without it. */
-  override readonly observes: boolean = true;
+  override readonly passive: boolean = true;
   /** What was seen in the last run, in order of time. */
   records: LayerRecord[] = [];
   readonly #every: number;

@@ -1,5 +1,5 @@
 /** Keeps the newest of what is put into it. */
-export class Ring<T> implements Iterable<T> {
+export class RingBuffer<T> implements Iterable<T> {
   readonly #items: T[] = [];
   readonly #capacity: number;
   #count = 0;

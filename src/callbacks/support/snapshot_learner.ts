@@ -11,7 +11,7 @@ import { assignWeights, cloneWeights } from "../../model/weights.ts";
  *
  * @returns Puts everything back; to be called once.
  */
-export function preserve(learner: AnyLearner): () => void {
+export function snapshotLearner(learner: AnyLearner): () => void {
   const { model, optimizer, learningRate } = learner;
   const weights = cloneWeights(model);
   const state = optimizer instanceof SlotOptimizer ? optimizer.state() : undefined;

@@ -4,7 +4,7 @@ import { type AnyLearner, type CallbackLike, nameOf } from "../learner/callback.
  * The same callback without its hooks: what it remembers stays in checkpoints, since that is the
  * same everywhere.
  */
-export function mute(callback: CallbackLike): CallbackLike {
+export function withoutHooks(callback: CallbackLike): CallbackLike {
   return {
     name: nameOf(callback),
     priority: callback.priority,
@@ -16,6 +16,6 @@ export function mute(callback: CallbackLike): CallbackLike {
 }
 
 /** Whether a callback shows, saves or serves. */
-export function isForFirst({ firstOnly, writesFiles }: CallbackLike): boolean {
-  return firstOnly ?? writesFiles ?? false;
+export function isMainRankOnly({ mainRankOnly, writesFiles }: CallbackLike): boolean {
+  return mainRankOnly ?? writesFiles ?? false;
 }

@@ -1,10 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
-import {
-  type BatchRecord,
-  type EpochRecord,
-  type History,
-  historyPlot,
-} from "../plots/history_plot.ts";
+import { type BatchRecord, type History, historyPlot } from "../plots/history_plot.ts";
 import type { Picture } from "../plots/picture.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";

@@ -25,7 +25,7 @@ export type {
   Loader,
   SeekableLoader,
   TensorFlowDataset,
-} from "./src/data/loader_reader.ts";
+} from "./src/data/loader.ts";
 export { withSeed } from "./src/learner/with_seed.ts";
 export {
   type AnyLearner,
@@ -124,28 +124,28 @@ export {
 } from "./src/chart/hooks.ts";
 
 // Data: what there is to learn from
-export type { ArrayColumn } from "./src/data/array_column.ts";
+export type { ArrayColumn } from "./src/data/array_gatherer.ts";
 export { ArrayDataset } from "./src/data/array_dataset.ts";
-export type { Batch } from "./src/data/batch.ts";
-export type { Columns } from "./src/data/columns.ts";
+export type { Batch } from "./src/data/dataset.ts";
+export type { Columns } from "./src/data/tensor_dataset.ts";
 export type { Dataset } from "./src/data/dataset.ts";
-export type { Gathered } from "./src/data/gathered.ts";
+export type { Gathered } from "./src/data/tensor_dataset.ts";
 export type { NdArray } from "./src/data/nd_array.ts";
-export type { Peers } from "./src/data/peers.ts";
+export type { Peers } from "./src/data/shard.ts";
 export type { Shard } from "./src/data/shard.ts";
 export { split } from "./src/data/split.ts";
 export { subset } from "./src/data/subset.ts";
 export { TensorDataset } from "./src/data/tensor_dataset.ts";
-export type { TypedArray } from "./src/data/typed_array.ts";
+export type { TypedArray } from "./src/data/nd_array.ts";
 
 // Data: batch by batch
 export { BatchIterator } from "./src/data/batch_iterator.ts";
 export { DataLoader } from "./src/data/data_loader.ts";
-export type { DataLoaderOptions } from "./src/data/data_loader_options.ts";
+export type { DataLoaderOptions } from "./src/data/data_loader.ts";
 
 // Data: files
 export { csvDataset } from "./src/data/csv_dataset.ts";
-export type { CsvTable } from "./src/data/csv_table.ts";
+export type { CsvTable } from "./src/data/parse_csv.ts";
 export { parseCsv } from "./src/data/parse_csv.ts";
 export { parseIdx } from "./src/data/parse_idx.ts";
 export { readCsv } from "./src/data/read_csv.ts";

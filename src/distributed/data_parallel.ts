@@ -1,7 +1,6 @@
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { Watch } from "../learner/watch.ts";
-import type { Peers } from "../data/peers.ts";
-import type { Shard } from "../data/shard.ts";
+import type { Peers, Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
 import { Cancellation } from "../errors.ts";
 import type { RunCheckpoint } from "../io/run_checkpoint.ts";

@@ -1,6 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
-import type { CallbackLike } from "./callback.ts";
-import { nameOf } from "./callback.ts";
+import { type CallbackLike, nameOf } from "./callback.ts";
 import { CallbackList } from "./callback_list.ts";
 import type { Facts, Job } from "../chart/chart.ts";
 import { type HookName, HOOKS, type Phase, type TaskName, type WorkName } from "../chart/hooks.ts";
@@ -13,7 +12,8 @@ import { streamOf } from "./stream_of.ts";
 import { withRandom } from "../random/with_random.ts";
 import { isThenable } from "../chart/is_thenable.ts";
 import type { Learner } from "./learner.ts";
-import { type Loader, LoaderReader } from "../data/loader_reader.ts";
+import type { Loader } from "../data/loader.ts";
+import { LoaderReader } from "../data/loader_reader.ts";
 import { mapTensors } from "../tensors/nested_tensors.ts";
 import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
 import { type BatchTensors, type Slot, SLOTS } from "./batch_tensors.ts";

@@ -1,4 +1,4 @@
-import type { Peers } from "../data/peers.ts";
+import type { Peers } from "../data/shard.ts";
 
 /** More than there are streams in one process. */
 const STREAMS = 64;

@@ -1,6 +1,6 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { CallbackLike } from "./callback.ts";
-import type { RunCheckpoint } from "../io/run_checkpoint.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { Loader } from "../data/loader.ts";
 import type { Model } from "../model/model.ts";
 

@@ -200,12 +200,8 @@ export { loadWeights, type LoadWeightsOptions } from "./src/io/load_weights.ts";
 export { saveWeights } from "./src/io/save_weights.ts";
 
 // Seeing and steering a run
-export {
-  LiveFeed,
-  type LiveFeedOptions,
-  type LiveSeat,
-  type LiveViewer,
-} from "./src/live/live_feed.ts";
+export { LiveFeed, type LiveFeedOptions, type LiveSeat } from "./src/live/live_feed.ts";
+export type { LiveViewer } from "./src/live/live_seats.ts";
 export { LivePage, type LivePageOptions } from "./src/live/live_page.ts";
 
 // Seeing the machine

@@ -8,14 +8,14 @@ import { chartToSvg } from "../src/diagram/chart_to_svg.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
-/** Where the README has the Mermaid form. */
+/** The Mermaid diagram in the README. */
 const MERMAID = /(?<=```mermaid\n)stateDiagram.*?(?=```)/s;
 
-/** What each file is to contain, by its path. */
+/** The contents of each file, by its path. */
 export async function drawCharts(): Promise<Map<string, string>> {
   const readme = await Deno.readTextFile(new URL("README.md", ROOT));
   if (!MERMAID.test(readme)) {
-    throw new Error("Cannot draw the chart as README.md must have a state diagram: it has none");
+    throw new Error("Cannot draw the chart: README.md has no state diagram");
   }
   return new Map([
     ["docs/chart.svg", await chartToSvg()],

@@ -1,11 +1,11 @@
 const counts = new Intl.NumberFormat("en-US");
 
-/** `12,345` */
+/** Formats a count: `12,345`. */
 export function count(value: number): string {
   return counts.format(Math.round(value));
 }
 
-/** Four digits that count, for a number of any size: `0.08731`, `1.2e-5`. */
+/** Formats a number of any size with up to four significant digits: `0.08731`, `1.2e-5`. */
 export function number(value: number | null | undefined): string {
   if (value === null) return "NaN";
   if (value === undefined) return "–";
@@ -16,7 +16,7 @@ export function number(value: number | null | undefined): string {
   return String(Number(value.toPrecision(4)));
 }
 
-/** `1:02:03`, `4:05`; seconds with a digit below ten. */
+/** Formats a duration: `1:02:03`, `4:05`, `8.2 s`. */
 export function clock(seconds: number | null): string {
   if (seconds === null) return "–";
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
@@ -26,7 +26,7 @@ export function clock(seconds: number | null): string {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** `1.4 MB` */
+/** Formats a size in memory: `1.4 MB`. */
 export function bytes(value: number | null): string {
   if (value === null) return "–";
   const units = ["B", "KB", "MB", "GB"];

@@ -42,7 +42,7 @@ export class LiveControl {
     if (event === "step") return learner.step();
     const phase = event.slice("cancel.".length) as "batch" | "epoch" | "train";
     if (learner.cancel(phase, "asked by a viewer")) return true;
-    // Between two batches there is none to cancel: the viewer who pressed the button means the next.
+    // Between two batches no batch can be cancelled: the viewer means the next one.
     const next = phase === "batch" && !learner.actor!.getSnapshot().hasTag("paused");
     if (next) this.#cancelNextBatch = true;
     return next;

@@ -8,7 +8,7 @@ const MAX_LENGTH = 256;
  * Reads the command of a viewer, which may be anything.
  *
  * @param text JSON: `{"type":"pause"}`, `{"type":"learningRate","value":0.01}`.
- * @throws {TypeError} If it is none of the commands.
+ * @throws {TypeError} If it is not a valid command.
  */
 export function parseCommand(text: unknown): LiveCommand {
   if (typeof text !== "string" || text.length > MAX_LENGTH) {

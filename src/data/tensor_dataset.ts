@@ -6,7 +6,7 @@ import type { ArrayColumn } from "./array_column.ts";
 import type { Columns } from "./columns.ts";
 import type { Dataset } from "./dataset.ts";
 import type { Gathered } from "./gathered.ts";
-import type { Tensors } from "../tensors/tensors.ts";
+import type { Tensors } from "../tensors/nested_tensors.ts";
 
 type Gather = (indices: Int32Array) => Tensors;
 

@@ -88,8 +88,8 @@ export { GradientClip, type GradientClipOptions } from "./src/callbacks/gradient
 export { WeightAverage, type WeightAverageOptions } from "./src/callbacks/weight_average.ts";
 
 // Callbacks: data and labels
-export { CutMix } from "./src/callbacks/cut_mix.ts";
-export { MixUp } from "./src/callbacks/mix_up.ts";
+export { CutMix, type CutMixOptions } from "./src/callbacks/cut_mix.ts";
+export { MixUp, type MixUpOptions } from "./src/callbacks/mix_up.ts";
 export {
   type BatchTransform,
   TransformBatch,

@@ -34,7 +34,8 @@ export {
   type Hooks,
   type Stateful,
 } from "./src/learner/callback.ts";
-export { type MeasuredPhase, Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
+export { type MeasuredPhase, PassCallback } from "./src/learner/pass_callback.ts";
+export { Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { ProgressBar } from "./src/callbacks/progress_bar.ts";
 export { Recorder } from "./src/callbacks/recorder.ts";
 export type { BatchRecord, EpochRecord, History } from "./src/plots/history_plot.ts";
@@ -216,4 +217,4 @@ export { inspector, type InspectorOptions, type RunInspector } from "./src/inspe
 export { replay, type ReplayedStep, ReplayError } from "./src/inspect/replay.ts";
 export { Trace, type TraceOptions } from "./src/callbacks/trace.ts";
 export type { TraceRecord } from "./src/callbacks/support/trace_record.ts";
-export type { ChromeTrace, ChromeTraceEvent } from "./src/callbacks/chrome_trace.ts";
+export type { ChromeTrace, ChromeTraceEvent } from "./src/callbacks/support/chrome_trace.ts";

@@ -7,7 +7,7 @@ import { closest, distance } from "../deps/levenshtein.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { closestHook } from "./closest_hook.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
-import type { RunCheckpoint } from "../io/run_checkpoint.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { Learner } from "./learner.ts";
 import type { RunEvent } from "./run_actor.ts";
 import type { Watch } from "./watch.ts";

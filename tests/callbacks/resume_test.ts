@@ -242,7 +242,7 @@ Deno.test("Metrics refuses a checkpoint in the middle of what it could not go on
   dispose();
   assertEquals(seen.slice(-2), [
     "Cannot take a checkpoint in the middle of a pass as metric mine must have state() and " +
-    "restore(): it has not",
+    "restore(): it has neither",
     1,
   ]);
 });

@@ -41,6 +41,7 @@ import {
   type Notice,
   Notify,
   OverfitOneBatch,
+  PassCallback,
   ProgressBar,
   Recorder,
   ReduceOnPlateau,
@@ -467,7 +468,7 @@ for (const entry of Object.entries(TABLE)) {
 
 /** The names of all callbacks that can be made. */
 function callbackNames(): string[] {
-  const bases: unknown[] = [EpochLogger, LayerStats];
+  const bases: unknown[] = [EpochLogger, LayerStats, PassCallback];
   const callbacks = Object.entries<unknown>(trainchart).filter(([, value]) =>
     typeof value === "function" && value.prototype instanceof Callback && !bases.includes(value)
   );

@@ -46,7 +46,7 @@ export interface PlacedChart {
 
 const LAYOUT = {
   "elk.algorithm": "layered",
-  // A seed with which the Learner's chart is narrow enough for a README.
+  // A seed with which the Learner's chart is narrow enough for a page.
   "elk.randomSeed": "5",
   "elk.direction": "DOWN",
   "elk.edgeRouting": "ORTHOGONAL",

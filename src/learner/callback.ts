@@ -7,7 +7,7 @@ import { closest, distance } from "../deps/levenshtein.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { closestHook } from "./closest_hook.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
-import type { RunCheckpoint } from "../io/run_checkpoint.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { Learner } from "./learner.ts";
 import type { RunEvent } from "./run_actor.ts";
 import type { Watch } from "./watch.ts";
@@ -126,6 +126,11 @@ export interface CallbackLike extends Hooks, Stateful {
    * the training that there is no such metric: `"validation.accuracy"`. Default: none.
    */
   readonly metricNames?: readonly string[];
+  /**
+   * Methods that the callback calls itself though their names read like those of hooks, as in
+   * `PassCallback`. Default: none.
+   */
+  readonly innerHooks?: readonly string[];
   /** Whether it writes files or sends anything away; trial runs leave it out. Default: no. */
   readonly writesFiles?: boolean;
   /**
@@ -163,7 +168,10 @@ export abstract class Callback implements CallbackLike {
   priority = 0;
 }
 /** Merged into the class, so that `override` knows the hooks. */
-export interface Callback extends Hooks, Stateful {}
+export interface Callback extends Hooks, Stateful {
+  /** Methods that the callback calls itself though their names read like those of hooks. */
+  readonly innerHooks?: readonly string[];
+}
 
 /** What a callback is called in messages. */
 export function nameOf(callback: CallbackLike): string {
@@ -186,7 +194,7 @@ export function checkCallback(callback: CallbackLike): void {
       }`,
     );
   }
-  const known = new Set<string>(HOOK_NAMES);
+  const known = new Set<string>([...HOOK_NAMES, ...callback.innerHooks ?? []]);
   for (const name of methodsOf(callback)) {
     if (known.has(name) || !resemblesHook(name)) continue;
     throw new TypeError(

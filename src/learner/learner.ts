@@ -1,9 +1,9 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { CallbackLike } from "./callback.ts";
 import { describeCallbacks } from "./describe_callbacks.ts";
-import type { Batch } from "../data/batch.ts";
-import { loaderLength } from "../data/loader_length.ts";
-import type { Peers } from "../data/peers.ts";
+import type { Batch } from "../data/dataset.ts";
+import { type Loader, loaderLength } from "../data/loader.ts";
+import type { Peers } from "../data/shard.ts";
 import type { Job } from "../chart/chart.ts";
 import type { Cancellable, Phase } from "../chart/hooks.ts";
 import type { Outcome } from "../chart/pump.ts";
@@ -17,10 +17,9 @@ import { type ModelSummary, summarize } from "../model/summarize.ts";
 import { joinOutputs } from "./join_predictions.ts";
 import { type Failure, Run, type RunState } from "./run.ts";
 import { ownState, restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
-import { loadCheckpoint } from "../io/load_checkpoint.ts";
-import type { RunCheckpoint } from "../io/run_checkpoint.ts";
+import { loadCheckpoint, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import { BatchTensors } from "./batch_tensors.ts";
-import { type Loader, LoaderReader } from "../data/loader_reader.ts";
+import { LoaderReader } from "../data/loader_reader.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { learningRateOf, setLearningRate } from "../optimizers/learning_rate.ts";
 

@@ -1,7 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { CallbackLike } from "./callback.ts";
-import type { RunCheckpoint } from "../io/run_checkpoint.ts";
-import type { Loader } from "../data/loader_reader.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
+import type { Loader } from "../data/loader.ts";
 import type { Model } from "../model/model.ts";
 
 /** Where batches come from; any may be missing. */

@@ -1,19 +1,19 @@
 import type { tf } from "../deps/tfjs.ts";
-import type { CallbackLike } from "./callback.ts";
-import { nameOf } from "./callback.ts";
+import { type CallbackLike, nameOf } from "./callback.ts";
 import { CallbackList } from "./callback_list.ts";
 import type { Facts, Job } from "../chart/chart.ts";
-import { type HookName, HOOKS, type Phase, type TaskName, type WorkName } from "../chart/hooks.ts";
+import { type HookName, HOOKS, type TaskName, type WorkName } from "../chart/hooks.ts";
 import { watched } from "./watch.ts";
 import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
 import type { PumpState } from "../chart/pump_state.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
-import { streamOf } from "./stream_of.ts";
+import { streamKey } from "../random/streams.ts";
 import { withRandom } from "../random/with_random.ts";
 import { isThenable } from "../chart/is_thenable.ts";
 import type { Learner } from "./learner.ts";
-import { type Loader, LoaderReader } from "../data/loader_reader.ts";
+import type { Loader } from "../data/loader.ts";
+import { LoaderReader } from "../data/loader_reader.ts";
 import { mapTensors } from "../tensors/nested_tensors.ts";
 import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
 import { type BatchTensors, type Slot, SLOTS } from "./batch_tensors.ts";
@@ -33,9 +33,6 @@ export interface Failure {
   /** 0-based; -1 before the first of a pass. */
   readonly batch: number;
 }
-
-/** The parts of a run that draw random numbers apart from one another. */
-const STREAMS: Record<Phase, number> = { idle: 0, train: 1, validate: 2, test: 3, predict: 4 };
 
 type LoaderName = keyof Learner["dataloaders"];
 
@@ -342,7 +339,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
   #seeded(work: (step: StepOf) => void): void {
     const { seed, epoch, batchIndex, phase, peers } = this.#learner;
     if (seed === undefined) return work(this);
-    const stream = streamOf(STREAMS[phase], peers);
+    const stream = streamKey(phase, peers?.shard.index);
     withRandom(keyedRandom(seed, epoch, batchIndex, stream), () => work(this));
   }
 

@@ -1,8 +1,8 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import type { AnyLearner } from "../learner/callback.ts";
+import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import type { MeasuredPhase } from "../callbacks/metrics.ts";
 import { metricsOfPhase } from "../callbacks/support/metrics_of_phase.ts";
 import { LiveRun } from "./live_run.ts";
 import { LiveSeats, type LiveViewer, type Seat } from "./live_seats.ts";
@@ -53,7 +53,7 @@ export interface LiveSeat {
  * assertEquals(seen[0], "hello");
  * ```
  */
-export class LiveFeed extends Callback {
+export class LiveFeed extends PassCallback {
   /** Runs after every callback whose results are to be shown. */
   override priority: number = PRIORITIES.display;
   readonly #title: string;
@@ -113,60 +113,41 @@ export class LiveFeed extends Callback {
     return begun;
   }
   /** Follows the run, if the feed was added after its start. */
-  override beforeEpoch(learner: AnyLearner): void | Promise<void> {
+  protected override beforePass(learner: AnyLearner): void | Promise<void> {
     return this.#follow(learner);
   }
   /** Cancels the batch, if a viewer asked for that between two batches. */
   override beforeBatch(): void {
     this.#run?.control.beginBatch();
   }
-  /** Counts the batch, and keeps its loss. */
-  override afterBatch(learner: AnyLearner): void | Promise<void> {
-    const begun = this.#count(learner);
-    this.#run!.curves.addBatch(learner);
-    return begun;
-  }
-  /** Keeps the metrics of the epoch. */
-  override async afterEpoch(learner: AnyLearner): Promise<void> {
-    await this.#follow(learner);
-    const { curves } = this.#run!;
-    curves.addPhase("epochs", "train", learner);
-    this.#logMetrics(`epoch ${learner.epoch + 1}/${learner.epochs}`, "train", learner);
-    await curves.settled();
-  }
-  /** Follows the run, if the feed was added after its start. */
-  override beforeValidate(learner: AnyLearner): void | Promise<void> {
-    return this.#follow(learner);
-  }
   /** Cancels the batch, if a viewer asked for that between two batches. */
   override beforeValidationBatch(): void {
     this.#run?.control.beginBatch();
-  }
-  /** Counts the batch. */
-  override afterValidationBatch(learner: AnyLearner): void | Promise<void> {
-    return this.#count(learner);
-  }
-  /** Keeps the metrics of the validation. */
-  override async afterValidate(learner: AnyLearner): Promise<void> {
-    await this.#follow(learner);
-    this.#run!.curves.addPhase("validations", "validation", learner);
-    this.#logMetrics("validation", "validation", learner);
-  }
-  /** Follows the run, if the feed was added after its start. */
-  override beforeTest(learner: AnyLearner): void | Promise<void> {
-    return this.#follow(learner);
   }
   /** Cancels the batch, if a viewer asked for that between two batches. */
   override beforeTestBatch(): void {
     this.#run?.control.beginBatch();
   }
-  /** Counts the batch. */
-  override afterTestBatch(learner: AnyLearner): void | Promise<void> {
-    return this.#count(learner);
+  /** Counts the batch, and keeps its loss in a training. */
+  protected override afterPassBatch(
+    learner: AnyLearner,
+    pass: MeasuredPhase,
+  ): void | Promise<void> {
+    const begun = this.#follow(learner);
+    this.#run!.countBatch();
+    if (pass === "train") this.#run!.curves.addBatch(learner);
+    return begun;
   }
-  /** Logs the metrics of the test. */
-  override afterTest(learner: AnyLearner): void {
-    this.#logMetrics("test", "test", learner);
+  /** Logs the metrics of the pass, and adds them to the curves. */
+  protected override async afterPass(learner: AnyLearner, pass: MeasuredPhase): Promise<void> {
+    await this.#follow(learner);
+    const { curves } = this.#run!;
+    const label = pass === "train" ? `epoch ${learner.epoch + 1}/${learner.epochs}` : pass;
+    this.#logMetrics(label, pass, learner);
+    if (pass !== "test") {
+      curves.addPhase(pass === "train" ? "epochs" : "validations", pass, learner);
+    }
+    await curves.settled();
   }
   /** Logs the errors. */
   override onError(learner: AnyLearner): void {
@@ -194,13 +175,6 @@ export class LiveFeed extends Callback {
     this.#seats.restart();
     const begun = this.began();
     this.#look();
-    return begun;
-  }
-
-  /** Counts the examples of a batch. */
-  #count(learner: AnyLearner): void | Promise<void> {
-    const begun = this.#follow(learner);
-    this.#run!.countBatch();
     return begun;
   }
 

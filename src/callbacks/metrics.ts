@@ -63,7 +63,7 @@ export class Metrics extends Callback {
   }
 
   /** The names under which `learner.metrics` will have the means. */
-  get metricNames(): string[] {
+  override get metricNames(): string[] {
     return [...this.#phases].flatMap((phase) => this.#metrics.map(([name]) => `${phase}.${name}`));
   }
 

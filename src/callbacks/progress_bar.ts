@@ -37,7 +37,7 @@ export class ProgressBar extends Callback {
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
   /** Of several processes, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  override readonly mainRankOnly: boolean = true;
   readonly #terminal: Terminal;
   #columns: string[] | undefined;
   #rowPending = false;

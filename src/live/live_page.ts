@@ -60,7 +60,7 @@ export interface LivePageOptions extends LiveFeedOptions {
  */
 export class LivePage extends LiveFeed {
   /** Of several processes, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  override readonly mainRankOnly: boolean = true;
   readonly #hostname: string;
   readonly #stay: number;
   readonly #onOpen: (url: string) => void;

@@ -5,9 +5,9 @@
  */
 import { join } from "node:path";
 import { buildPage } from "../../scripts/build_page.ts";
-import { loadMnist } from "../load_mnist.ts";
-import { mnistFolder } from "../mnist_folder.ts";
-import { packageFolder } from "../package_folder.ts";
+import { loadMnist } from "../mnist/load_mnist.ts";
+import { mnistFolder } from "../mnist/mnist_folder.ts";
+import { packageFolder } from "../mnist/package_folder.ts";
 
 /** How many examples the page trains, validates and tests on. */
 const EXAMPLES = 8000;

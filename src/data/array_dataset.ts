@@ -1,6 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import type { Batch } from "./batch.ts";
-import type { Dataset } from "./dataset.ts";
+import type { Batch, Dataset } from "./dataset.ts";
 import { isThenable } from "../chart/is_thenable.ts";
 
 /**

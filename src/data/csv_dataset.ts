@@ -1,5 +1,5 @@
-import type { ArrayColumn } from "./array_column.ts";
-import type { CsvTable } from "./csv_table.ts";
+import type { ArrayColumn } from "./array_gatherer.ts";
+import type { CsvTable } from "./parse_csv.ts";
 import { TensorDataset } from "./tensor_dataset.ts";
 
 /**

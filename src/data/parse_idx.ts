@@ -1,5 +1,4 @@
-import type { NdArray } from "./nd_array.ts";
-import type { TypedArray } from "./typed_array.ts";
+import type { NdArray, TypedArray } from "./nd_array.ts";
 
 /** The element types of the format, by their code. */
 const types: Record<number, (bytes: DataView, length: number) => TypedArray> = {

@@ -1,5 +1,4 @@
-import type { CsvTable } from "./csv_table.ts";
-import { parseCsv } from "./parse_csv.ts";
+import { type CsvTable, parseCsv } from "./parse_csv.ts";
 import { readBytes } from "./read_bytes.ts";
 
 /**

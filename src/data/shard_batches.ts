@@ -1,6 +1,6 @@
 import type { Shard } from "./shard.ts";
 import { isThenable } from "../chart/is_thenable.ts";
-import type { BatchSource } from "./loader_reader.ts";
+import type { BatchSource } from "./loader.ts";
 
 /**
  * Deals the batches of a source out in turn, and takes one part. An incomplete last turn is left

@@ -1,12 +1,36 @@
 import { tf } from "../deps/tfjs.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import { arrayGatherer } from "./array_gatherer.ts";
-import type { Batch } from "./batch.ts";
-import type { ArrayColumn } from "./array_column.ts";
-import type { Columns } from "./columns.ts";
-import type { Dataset } from "./dataset.ts";
-import type { Gathered } from "./gathered.ts";
+import { type ArrayColumn, arrayGatherer } from "./array_gatherer.ts";
+import type { Batch, Dataset } from "./dataset.ts";
 import type { Tensors } from "../tensors/tensors.ts";
+
+/**
+ * What a {@linkcode TensorDataset} is made of: tensors or plain numbers with the examples along
+ * the first axis, or arrays and records of them.
+ *
+ * @example
+ * ```ts
+ * import type { Columns } from "@trainchart/trainchart";
+ *
+ * const columns: Columns = {
+ *   image: { values: new Uint8Array(10 * 784), shape: [10, 784], scale: 1 / 255 },
+ *   age: { values: new Float32Array(10), shape: [10] },
+ * };
+ * ```
+ */
+export type Columns =
+  | tf.Tensor
+  | ArrayColumn
+  | readonly Columns[]
+  | { readonly [name: string]: Columns };
+
+/**
+ * The tensors of a batch, nested like the {@linkcode Columns} that they are gathered from.
+ *
+ * @template C The columns.
+ */
+export type Gathered<C> = C extends tf.Tensor | ArrayColumn ? tf.Tensor
+  : { readonly [Key in keyof C]: Gathered<C[Key]> };
 
 type Gather = (indices: Int32Array) => Tensors;
 

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import type { Batch } from "./batch.ts";
+import type { Batch } from "./dataset.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 

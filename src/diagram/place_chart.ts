@@ -46,7 +46,7 @@ export interface PlacedChart {
 
 const LAYOUT = {
   "elk.algorithm": "layered",
-  // One with which the Learner's own chart is narrow enough for a README.
+  // One with which the Learner's own chart is narrow enough for a page.
   "elk.randomSeed": "5",
   "elk.direction": "DOWN",
   "elk.edgeRouting": "ORTHOGONAL",

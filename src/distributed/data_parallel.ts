@@ -1,10 +1,9 @@
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { Watch } from "../learner/callback_protocol.ts";
-import type { Peers } from "../data/peers.ts";
-import type { Shard } from "../data/shard.ts";
+import type { Peers, Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
 import { Cancellation } from "../errors.ts";
-import type { RunCheckpoint } from "../io/run_checkpoint.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
 import { averageGradients, elementsIn } from "./average_gradients.ts";
 import { broadcastLearner } from "./broadcast_learner.ts";

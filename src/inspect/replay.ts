@@ -1,4 +1,4 @@
-import type { ChromeTrace } from "../callbacks/chrome_trace.ts";
+import type { ChromeTrace } from "../callbacks/support/chrome_trace.ts";
 import { stateName } from "../chart/state_name.ts";
 import type { Trace } from "../callbacks/trace.ts";
 import type { TracedStep } from "../callbacks/support/trace_record.ts";

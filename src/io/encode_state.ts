@@ -1,20 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import type { Dtype } from "./dtypes.ts";
-import type { HostTensor, HostValues } from "./host_tensor.ts";
-
-/** The element type of each kind of typed array. */
-const ARRAYS = new Map<unknown, Dtype>([
-  [Float64Array, "F64"],
-  [BigInt64Array, "I64"],
-  [BigUint64Array, "U64"],
-  [Float32Array, "F32"],
-  [Int32Array, "I32"],
-  [Uint32Array, "U32"],
-  [Int16Array, "I16"],
-  [Uint16Array, "U16"],
-  [Int8Array, "I8"],
-  [Uint8Array, "U8"],
-]);
+import { dtypeOfArray, type HostTensor, type HostValues } from "./host_tensor.ts";
 
 /**
  * Turns a state into plain JSON and tensors, so that {@linkcode decodeState} makes the same of it.
@@ -52,7 +37,7 @@ export function encodeState(
       tensors.set(path, value);
       return { $tensor: path };
     }
-    const dtype = ARRAYS.get(value.constructor);
+    const dtype = dtypeOfArray(value);
     if (dtype) {
       const values = (value as HostValues).slice();
       tensors.set(path, { dtype, shape: [values.length], values });

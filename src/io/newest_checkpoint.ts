@@ -1,26 +1,6 @@
-import { loadCheckpoint } from "./load_checkpoint.ts";
-import type { RunCheckpoint } from "./run_checkpoint.ts";
+import { loadCheckpoint, parseCheckpointName, type RunCheckpoint } from "./checkpoint_file.ts";
 import { StorageError } from "./storage_error.ts";
 import { isPartial } from "./write_atomically.ts";
-
-/** A file of the Checkpoint callback: its number, what it is, and why the run ended, if it did. */
-const NAME = /^(\d{8})-(train|validate|test|idle)-epoch-\d+-batch-\d+(-error)?\.safetensors$/;
-
-/** What a file of the Checkpoint callback is called; names sort by time. */
-export function checkpointName(
-  number: number,
-  { phase, epoch, batch, error }: Pick<RunCheckpoint, "phase" | "epoch" | "batch" | "error">,
-): string {
-  const digits = (count: number, length: number) => String(count).padStart(length, "0");
-  return `${digits(number, 8)}-${phase}-epoch-${digits(epoch, 4)}-batch-${digits(batch, 6)}` +
-    `${error === null ? "" : "-error"}.safetensors`;
-}
-
-/** The number in a name, and whether the run failed there; `undefined` for any other file. */
-export function parseCheckpointName(name: string): { number: number; failed: boolean } | undefined {
-  const match = NAME.exec(name);
-  return match ? { number: Number(match[1]), failed: match[3] !== undefined } : undefined;
-}
 
 /** The names of the checkpoints in a folder, oldest first; links and other files are left out. */
 export async function listCheckpoints(folder: string): Promise<string[]> {

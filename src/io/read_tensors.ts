@@ -1,9 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import type { Dtype } from "./dtypes.ts";
-import type { HostTensor } from "./host_tensor.ts";
-
-/** The element types that TensorFlow.js has, as safetensors names them. */
-const NAMES = { float32: "F32", int32: "I32", bool: "BOOL" } as const;
+import { dtypeOf, type HostTensor } from "./host_tensor.ts";
 
 /** The backends that hand out a copy; others may hand out what they keep. */
 const COPIES = new Set(["wasm"]);
@@ -35,16 +31,4 @@ export async function readTensors(
   } finally {
     tf.dispose(clones);
   }
-}
-
-/**
- * What safetensors calls the element type of a tensor.
- *
- * @throws {TypeError} If it has no name for it.
- */
-export function dtypeOf(name: string, { dtype }: tf.Tensor): Dtype {
-  if (Object.hasOwn(NAMES, dtype)) return NAMES[dtype as keyof typeof NAMES];
-  throw new TypeError(
-    `Cannot save tensor ${name} as its dtype must be float32, int32 or bool: it is ${dtype}`,
-  );
 }

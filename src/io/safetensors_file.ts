@@ -1,6 +1,5 @@
 import { sha256 } from "../deps/node_crypto.ts";
-import { DTYPES } from "./dtypes.ts";
-import type { HostTensor } from "./host_tensor.ts";
+import { DTYPES, type HostTensor } from "./host_tensor.ts";
 import {
   damaged,
   decodeHeader,

@@ -9,8 +9,7 @@
  *
  * @module
  */
-import { type Dtype, DTYPES } from "./dtypes.ts";
-import type { HostTensor } from "./host_tensor.ts";
+import { type Dtype, DTYPES, type HostTensor } from "./host_tensor.ts";
 import { StorageError } from "./storage_error.ts";
 
 /** No header is larger: 100 MB, as in the reference implementation. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { HookName, TaskName } from "../chart/hooks.ts";
-import type { RunCheckpoint } from "../io/run_checkpoint.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunEvent } from "./run_actor.ts";
 
 /**
@@ -118,6 +118,11 @@ export interface Placement {
   readonly name?: string;
   /** Hooks run in ascending priority, ties in order of addition. Default: 0. */
   priority?: number;
+  /**
+   * Methods that the callback calls itself though their names read like those of hooks, as in
+   * `PassCallback`. Default: none.
+   */
+  readonly innerHooks?: readonly string[];
   /**
    * The names of the values that the callback puts into `learner.metrics`, so that a misspelt
    * monitor is refused before the training: `"validation.accuracy"`. Default: none.

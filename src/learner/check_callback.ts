@@ -21,7 +21,7 @@ export function checkCallback(callback: AnyCallback): void {
       }`,
     );
   }
-  const known = new Set<string>(HOOK_NAMES);
+  const known = new Set<string>([...HOOK_NAMES, ...callback.innerHooks ?? []]);
   for (const name of methodsOf(callback)) {
     if (known.has(name) || !resemblesHook(name)) continue;
     throw new TypeError(

@@ -8,9 +8,9 @@ import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
 import { decodeState } from "../io/decode_state.ts";
 import { encodeState } from "../io/encode_state.ts";
-import type { HostTensor } from "../io/host_tensor.ts";
+import { type HostTensor, TENSOR_DTYPES } from "../io/host_tensor.ts";
 import { readTensors } from "../io/read_tensors.ts";
-import { CHECKPOINT_FORMAT, type RunCheckpoint } from "../io/run_checkpoint.ts";
+import { CHECKPOINT_FORMAT, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import { StorageError } from "../io/storage_error.ts";
 import { toTensor } from "../io/to_tensor.ts";
 import { VERSION } from "../version.ts";
@@ -214,10 +214,9 @@ async function checkMatch(learner: AnyFields, checkpoint: RunCheckpoint): Promis
   if (learner.seed !== undefined && learner.seed !== seed) {
     differences.push(`the seed was ${seed}, it is ${learner.seed}`);
   }
-  const names = { float32: "F32", int32: "I32", bool: "BOOL" } as Record<string, string>;
   for (const { name, dtype, shape } of model.weights) {
     const found = tensors.get(`weights/${name}`);
-    if (found?.dtype === names[dtype] && `${found.shape}` === `${shape}`) continue;
+    if (found?.dtype === TENSOR_DTYPES[dtype] && `${found.shape}` === `${shape}`) continue;
     differences.push(
       `weight ${name} must be [${shape}] ${dtype}, it is ` +
         (found ? `[${found.shape}] ${found.dtype}` : "missing"),

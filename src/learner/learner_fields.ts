@@ -1,7 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { Phase } from "../chart/hooks.ts";
-import { loaderLength } from "../data/loader_length.ts";
-import type { Peers } from "../data/peers.ts";
+import { loaderLength } from "../data/loader.ts";
+import type { Peers } from "../data/shard.ts";
 import type { Model } from "../model/model.ts";
 import { learningRateOf, setLearningRate } from "../optimizers/learning_rate.ts";
 import { BatchTensors } from "./batch_tensors.ts";

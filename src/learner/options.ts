@@ -1,5 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
-import type { Loader } from "../data/loader_reader.ts";
+import type { Loader } from "../data/loader.ts";
 
 /** The loaders of a Learner; any may be missing. */
 export interface Dataloaders<Data = tf.Tensor, Labels = tf.Tensor> {

@@ -1,5 +1,6 @@
 import { isThenable } from "../chart/is_thenable.ts";
-import { type Loader, LoaderReader } from "../data/loader_reader.ts";
+import type { Loader } from "../data/loader.ts";
+import { LoaderReader } from "../data/loader_reader.ts";
 import type { Shard } from "../data/shard.ts";
 import type { SizedBatch } from "../data/to_batch.ts";
 import { RunningMean } from "../metrics/running_mean.ts";

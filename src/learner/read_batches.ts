@@ -1,4 +1,4 @@
-import type { Batch } from "../data/batch.ts";
+import type { Batch } from "../data/dataset.ts";
 import { LoaderReader } from "../data/loader_reader.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import type { LearnerFields } from "./learner_fields.ts";

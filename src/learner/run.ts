@@ -4,17 +4,17 @@ import {
   type Cancellable,
   type HookName,
   HOOKS,
-  type Phase,
   type TaskName,
   type WorkName,
 } from "../chart/hooks.ts";
 import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
 import type { PumpState } from "../chart/pump_state.ts";
-import type { Loader } from "../data/loader_reader.ts";
+import type { Loader } from "../data/loader.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
 import type { SizedBatch } from "../data/to_batch.ts";
 import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
+import { streamKey } from "../random/streams.ts";
 import { withRandom } from "../random/with_random.ts";
 import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
 import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
@@ -24,7 +24,6 @@ import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import type { Dataloaders } from "./options.ts";
 import { type LoaderName, Pass } from "./pass.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
-import { streamOf } from "./stream_of.ts";
 import { watched } from "./watched.ts";
 
 /** An error, and the work in which it was thrown. */
@@ -40,9 +39,6 @@ export interface Failure {
   /** Index of the batch in its pass, 0-based; -1 before the first. */
   readonly batch: number;
 }
-
-/** Numbers that keep the random draws of the phases apart. */
-const STREAMS: Record<Phase, number> = { idle: 0, train: 1, validate: 2, test: 3, predict: 4 };
 
 /** The place that a run has reached, so that another run can continue from there. */
 export interface RunState {
@@ -299,7 +295,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
   #seeded(work: (step: StepOf) => void): void {
     const { seed, epoch, batchIndex, phase, peers } = this.#learner;
     if (seed === undefined) return work(this);
-    const stream = streamOf(STREAMS[phase], peers);
+    const stream = streamKey(phase, peers?.shard.index);
     withRandom(keyedRandom(seed, epoch, batchIndex, stream), () => work(this));
   }
 

@@ -1,8 +1,8 @@
 import type { Job } from "../chart/chart.ts";
 import type { Outcome } from "../chart/pump.ts";
-import type { Loader } from "../data/loader_reader.ts";
-import { loadCheckpoint } from "../io/load_checkpoint.ts";
-import type { RunCheckpoint } from "../io/run_checkpoint.ts";
+import type { Loader } from "../data/loader.ts";
+import { loadCheckpoint } from "../io/checkpoint_file.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { rankState, restoreCheckpoint } from "./checkpoint.ts";
 import type { AnyFields } from "./learner_fields.ts";

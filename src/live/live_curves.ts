@@ -1,6 +1,6 @@
 import type { AnyLearner } from "../learner/callback.ts";
 import { metricsOfPhase } from "../callbacks/support/metrics_of_phase.ts";
-import type { MeasuredPhase } from "../callbacks/metrics.ts";
+import type { MeasuredPhase } from "../learner/pass_callback.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { LivePoints, SeriesName } from "./messages.ts";
 import { DownsampledSeries, type SeriesCursor } from "./downsampled_series.ts";

@@ -1,7 +1,7 @@
 import type { RunEvent } from "../../learner/run_actor.ts";
 import type { LiveCommand, LiveState } from "../messages.ts";
 import { element } from "./element.ts";
-import { number } from "./format.ts";
+import { formatNumber } from "../../text/format.ts";
 
 interface Button {
   readonly label: string;
@@ -70,7 +70,9 @@ export class Controls {
       if (button.disabled !== disabled) button.disabled = disabled;
     }
     this.#rate.disabled = accepts.length === 0;
-    if (document.activeElement !== this.#rate) this.#rate.value = number(learningRate ?? undefined);
+    if (document.activeElement !== this.#rate) {
+      this.#rate.value = learningRate === null ? "–" : formatNumber(learningRate);
+    }
   }
 
   /** Nobody to ask. */

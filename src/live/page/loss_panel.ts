@@ -1,7 +1,7 @@
 import { uPlot } from "../../deps/uplot.ts";
 import { type Curves, smooth } from "./curves.ts";
 import { element, panel } from "./element.ts";
-import { count } from "./format.ts";
+import { formatCount } from "../../text/format.ts";
 import { Plot } from "./plot.ts";
 
 /** The loss of batches, raw and smoothed, and its means over epochs and validations. */
@@ -71,9 +71,9 @@ function noteOf(
   const hidden = logarithmic ? raw.filter((value) => value !== null && value <= 0).length : 0;
   return [
     stride > 1
-      ? `${count(length)} of ${count(total)} batches: one in ${stride}, none averaged`
-      : `each of ${count(total)} batches`,
-    ...gaps > 0 ? [`${count(gaps)} not finite`] : [],
-    ...hidden > 0 ? [`${count(hidden)} not positive, not on a log axis`] : [],
+      ? `${formatCount(length)} of ${formatCount(total)} batches: one in ${stride}, none averaged`
+      : `each of ${formatCount(total)} batches`,
+    ...gaps > 0 ? [`${formatCount(gaps)} not finite`] : [],
+    ...hidden > 0 ? [`${formatCount(hidden)} not positive, not on a log axis`] : [],
   ].join(" · ");
 }

@@ -1,6 +1,6 @@
 import { uPlot } from "../../deps/uplot.ts";
 import { element } from "./element.ts";
-import { number } from "./format.ts";
+import { formatNumber } from "../../text/format.ts";
 
 /** A line of a plot. */
 export interface Line {
@@ -77,7 +77,7 @@ export class Plot {
           {
             ...axis,
             size: 52,
-            values: (_, ticks) => ticks.map((tick) => tick === null ? "" : number(tick)),
+            values: (_, ticks) => ticks.map((tick) => tick === null ? "" : formatNumber(tick)),
           },
         ],
         cursor: { points: { size: 6 }, y: false },
@@ -92,7 +92,7 @@ export class Plot {
             width: line.width,
             dash: line.dash,
             points: { show: line.points ?? false, size: 5, fill: colour(line.colour) },
-            value: (_, value) => number(value ?? undefined),
+            value: (_, value) => typeof value === "number" ? formatNumber(value) : "–",
           })),
         ],
       },

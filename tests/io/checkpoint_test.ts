@@ -97,7 +97,8 @@ Deno.test("Learner.checkpoint() refuses to be taken in the middle of a batch, or
   );
   assertEquals(
     errors[1],
-    "Cannot take a checkpoint: the run is in beforeBatch, from where",
+    "Cannot take a checkpoint: the run is in beforeBatch, from where no other run could continue. " +
+      "Take it in an after hook, or while paused.",
   );
 });
 

@@ -72,7 +72,7 @@ export interface LivePageOptions extends LiveFeedOptions {
  */
 export class LivePage extends LiveFeed {
   /** Only the main rank serves a page. */
-  readonly mainRankOnly: boolean = true;
+  override readonly mainRankOnly: boolean = true;
   readonly #hostname: string;
   readonly #stay: number;
   readonly #onOpen: (url: string) => void;

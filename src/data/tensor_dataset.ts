@@ -4,7 +4,7 @@ import { describeValue } from "../checks/describe_value.ts";
 import { checkIndices } from "./check_indices.ts";
 import { type ArrayColumn, arrayGatherer } from "./array_gatherer.ts";
 import type { Batch, Dataset } from "./dataset.ts";
-import type { Tensors } from "../tensors/tensors.ts";
+import type { Tensors } from "../tensors/nested_tensors.ts";
 
 /**
  * Columns of a {@linkcode TensorDataset}: tensors or plain numbers whose first axis counts examples,

@@ -19,7 +19,7 @@ function assertClose(actual: number[], expected: number[], tolerance: number) {
   actual.forEach((value, index) => assertAlmostEquals(value, expected[index], tolerance));
 }
 
-/** What a callback does to given gradients. */
+/** The gradients in `beforeStep`, after a callback has changed the given ones. */
 async function clipped(callback: CallbackLike, given: number[][]): Promise<number[][]> {
   let seen: number[][] = [];
   const { learner, dispose } = tiny([
@@ -59,10 +59,10 @@ Deno.test("GradientClip limits each element, and the norm of all gradients toget
   // 3, 4, 10, 10: norm 15
   assertEquals(await rounded({ value: 10, norm: 1.5 }), [0.3, -0.4, 0, 1, 1, 0, 0]);
   assertThrows(() => new GradientClip({}), TypeError, "value or norm must be given");
-  assertThrows(() => new GradientClip({ norm: 0 }), RangeError, "norm must be > 0");
+  assertThrows(() => new GradientClip({ norm: 0 }), RangeError, "norm must be a number > 0");
 });
 
-Deno.test("GradientClip lets gradients pass that are all 0", async () => {
+Deno.test("GradientClip leaves gradients of 0 as they are", async () => {
   const zeros = [[0, 0], [0, 0], [0, 0], [0]];
   assertEquals(await clipped(new GradientClip({ norm: 1 }), zeros), zeros);
 });
@@ -111,7 +111,7 @@ for (const [kind, loaderOf] of Object.entries(LOADERS)) {
   });
 }
 
-Deno.test("GradientAccumulation leaves the window of an epoch that is cut short to the next", async () => {
+Deno.test("GradientAccumulation keeps the window of an epoch that is cut short open for the next", async () => {
   const seen: number[] = [];
   const { learner, dispose } = tiny([
     new GradientAccumulation(3),
@@ -156,7 +156,7 @@ Deno.test("GradientAccumulation drops its window when the training is cancelled"
   dispose();
 });
 
-Deno.test("GradientAccumulation goes on from its state", async () => {
+Deno.test("GradientAccumulation continues from its state", async () => {
   let state: unknown;
   const first = new GradientAccumulation(2);
   const { learner, model, dispose } = tiny(
@@ -189,7 +189,7 @@ for (
     () => tf.train.adam(0.1),
   ]] as const
 ) {
-  Deno.test(`Freeze leaves ${name}'s memory with its weights when it thaws`, async () => {
+  Deno.test(`Freeze keeps the moments of ${name} with their weights when it thaws`, async () => {
     const history: number[][] = [];
     const subject = tiny([
       new Freeze("body", { until: 2 }),
@@ -297,7 +297,7 @@ Deno.test("WeightAverage is validated and tested, and not trained on", async () 
   subject.dispose();
 });
 
-Deno.test("WeightAverage computes the statistics of batch normalisation anew", async () => {
+Deno.test("WeightAverage recomputes the statistics of batch normalisation", async () => {
   const subject = tiny([new WeightAverage({ method: "swa", startEpoch: 0 })], {
     layers: () => [
       tf.layers.batchNormalization({ inputShape: [1] }),
@@ -330,7 +330,7 @@ Deno.test("WeightAverage leaves the trained weights after an error", async () =>
   subject.dispose();
 });
 
-Deno.test("WeightAverage goes on from its state, also with the average in the model", async () => {
+Deno.test("WeightAverage continues from its state, also with the average in the model", async () => {
   const states: unknown[] = [];
   const first = new WeightAverage({ decay: 0.9 });
   const a = tiny([first, {

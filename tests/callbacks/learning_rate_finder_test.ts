@@ -42,7 +42,7 @@ Deno.test("LearningRateFinder.find() sweeps, and puts weights and optimizer back
   }
 });
 
-Deno.test("LearningRateFinder as a callback takes as many epochs as it has rates to try", async () => {
+Deno.test("LearningRateFinder as a callback trains until all its rates are tried", async () => {
   const finder = new LearningRateFinder({ from: 1e-6, to: 1e-5, steps: 10 });
   const { learner, dispose } = tiny([finder]);
   const { reason } = await learner.train({ epochs: 1 });
@@ -97,7 +97,7 @@ Deno.test("LearningRateFinder finds rates below the one at which the training di
   dispose();
 });
 
-Deno.test("LearningRateFinder refuses rates that are none", () => {
+Deno.test("LearningRateFinder refuses rates and steps out of range", () => {
   assertThrows(() => new LearningRateFinder({ from: 0 }), RangeError, "from must be");
   assertThrows(() => new LearningRateFinder({ to: 1e-9 }), RangeError, "to must be");
   assertThrows(() => new LearningRateFinder({ steps: 2 }), RangeError, "steps must be");

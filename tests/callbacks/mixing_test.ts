@@ -4,6 +4,7 @@ import {
   assertEquals,
   assertNotEquals,
   assertRejects,
+  assertThrows,
 } from "@std/assert";
 import {
   crossEntropy,
@@ -19,7 +20,7 @@ import type { CallbackLike } from "../../mod.ts";
 import { drawBeta } from "../../src/callbacks/support/mix_examples.ts";
 import { tiny, type TinyOptions } from "./tiny.ts";
 
-/** What the model saw of each batch of training, and its loss. */
+/** Data, predictions and loss of each batch of training. */
 async function seen(callback: CallbackLike, options: TinyOptions = {}, epochs = 2) {
   const batches: { data: number[]; loss: number; predictions: number[] }[] = [];
   const { learner, dispose } = tiny([callback, {
@@ -115,7 +116,7 @@ Deno.test("CutMix pastes one box, and mixes the loss by its area", async () => {
   assert(mixed > 1, "nothing was pasted");
 });
 
-Deno.test("CutMix refuses what is no image", async () => {
+Deno.test("CutMix refuses data that are not images", async () => {
   const { learner, dispose } = tiny([new CutMix()]);
   await assertRejects(() => learner.train(), TypeError, "current shape is [2,1]");
   dispose();
@@ -145,7 +146,7 @@ for (
   });
 }
 
-Deno.test("TransformBatch changes data and labels in the phases it is told", async () => {
+Deno.test("TransformBatch changes data and labels in the given phases", async () => {
   const sums: Record<string, number> = {};
   const note = (learner: Learner) => {
     sums[learner.phase] = tf.tidy(() =>
@@ -163,6 +164,14 @@ Deno.test("TransformBatch changes data and labels in the phases it is told", asy
   assertEquals([sums.validate, sums.test], [2, 2]);
   assertNotEquals(sums.train, 2);
   dispose();
+});
+
+Deno.test("TransformBatch refuses an unknown phase", () => {
+  assertThrows(
+    () => new TransformBatch(() => ({}), { phases: ["valid"] as never }),
+    TypeError,
+    'each phase must be one of train, validation, test: current value is "valid"',
+  );
 });
 
 Deno.test("TransformBatch refuses a promise", async () => {

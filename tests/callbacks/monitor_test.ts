@@ -12,7 +12,7 @@ function watch(monitor: Monitor, values: (number | undefined)[]): CallbackLike {
   };
 }
 
-Deno.test("Monitor.begin() lists the names there are when it does not know one", async () => {
+Deno.test("Monitor.begin() lists the known metrics when it refuses one", async () => {
   const { learner, dispose } = tiny([
     new Metrics({ accuracy }),
     watch(new Monitor("Watch", { monitor: "validation.acuracy", mode: "max" }), []),
@@ -28,14 +28,14 @@ Deno.test("Monitor.begin() lists the names there are when it does not know one",
   dispose();
 });
 
-Deno.test("Monitor.begin() knows no validation where there is no loader for it", async () => {
+Deno.test("Monitor.begin() knows no metric of validation without a validation loader", async () => {
   const { learner, dispose } = tiny([watch(new Monitor("Watch"), [])]);
   delete learner.dataloaders.validation;
   await assertRejects(() => learner.train(), TypeError, "must be one of train.loss: did you mean");
   dispose();
 });
 
-Deno.test("Monitor.read() gives each value once, in its hook, of whole passes of trainings", async () => {
+Deno.test("Monitor.read() returns each value once, in its hook, for complete passes of a training", async () => {
   for (const name of ["train.loss", "validation.loss"]) {
     const values: (number | undefined)[] = [];
     const { learner, dispose } = tiny([
@@ -57,7 +57,7 @@ Deno.test("Monitor.read() gives each value once, in its hook, of whole passes of
   }
 });
 
-Deno.test("Monitor.read() refuses a metric that was announced and not measured", async () => {
+Deno.test("Monitor.read() refuses a metric that was announced but not measured", async () => {
   const { learner, dispose } = tiny([
     { metricNames: ["train.score"] },
     watch(new Monitor("Watch", { monitor: "train.score", mode: "max" }), []),
@@ -103,7 +103,7 @@ Deno.test("Learner.describe() lists callbacks per hook in the order in which the
   dispose();
 });
 
-Deno.test("Learner.limits end each pass early, and Learner.batchCount() knows", async () => {
+Deno.test("Learner.limits end each pass early, and Learner.batchCount() respects them", async () => {
   const seen: string[] = [];
   const { learner, dispose } = tiny([{
     afterBatch: ({ batchIndex }) => void seen.push(`train ${batchIndex}`),

@@ -1,6 +1,6 @@
 /**
- * What every callback that remembers something must do: go on in another learner as if nothing had
- * happened, wherever the run was cut.
+ * The law of every callback with a state: wherever the run was cut, another Learner continues it as if
+ * nothing had happened.
  *
  * @module
  */
@@ -37,15 +37,15 @@ import { numbersOf, tiny } from "./tiny.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });
 
-/** A callback, and what is to be the same in the end. */
+/** A callback, and the observations that must be the same in the end. */
 interface Subject {
   callback: CallbackLike;
   seen: () => unknown;
-  /** Whether the loader is one that has to be asked for a batch to know whether there is one. */
+  /** Whether the training loader does not know its length. Default: it does. */
   unknownLength?: boolean;
 }
 
-/** Makes a new one, in a folder where those before it have left their files. */
+/** Makes a new subject, in the folder with the files of those before it. */
 const TABLE: Record<string, (folder: string) => Subject> = {
   Metrics: () => {
     const callback = new Metrics({ meanAbsoluteError, r2: rSquared() });
@@ -164,32 +164,36 @@ for (
 }
 
 for (const [name, make] of Object.entries(TABLE)) {
-  Deno.test(`${name} goes on wherever a run was cut`, { ignore: write !== "granted" }, async () => {
-    const folder = await Deno.makeTempDir();
-    const { numTensors } = tf.memory();
-    const run = async (from?: RunCheckpoint, beside: CallbackLike[] = []) => {
-      const { callback, seen, unknownLength } = make(folder);
-      const { learner, model, dispose } = tiny([callback, ...beside]);
-      const { train } = learner.dataloaders;
-      if (unknownLength) learner.dataloaders.train = () => train as [tf.Tensor, tf.Tensor][];
-      const { status, metrics } = await learner.train(from ? { from } : { epochs: 3 });
-      const weights = numbersOf(model);
-      dispose();
-      return { status, metrics, weights, seen: seen() };
-    };
-    try {
-      const cut = new Cut();
-      const whole = await run(undefined, [cut]);
-      assert(cut.checkpoints.length > 8);
-      for (const checkpoint of cut.checkpoints) {
-        const { phase, epoch, batch } = checkpoint;
-        assertEquals(await run(checkpoint), whole, `${phase} ${epoch} ${batch}`);
+  Deno.test(
+    `${name} continues wherever a run was cut`,
+    { ignore: write !== "granted" },
+    async () => {
+      const folder = await Deno.makeTempDir();
+      const { numTensors } = tf.memory();
+      const run = async (from?: RunCheckpoint, beside: CallbackLike[] = []) => {
+        const { callback, seen, unknownLength } = make(folder);
+        const { learner, model, dispose } = tiny([callback, ...beside]);
+        const { train } = learner.dataloaders;
+        if (unknownLength) learner.dataloaders.train = () => train as [tf.Tensor, tf.Tensor][];
+        const { status, metrics } = await learner.train(from ? { from } : { epochs: 3 });
+        const weights = numbersOf(model);
+        dispose();
+        return { status, metrics, weights, seen: seen() };
+      };
+      try {
+        const cut = new Cut();
+        const whole = await run(undefined, [cut]);
+        assert(cut.checkpoints.length > 8);
+        for (const checkpoint of cut.checkpoints) {
+          const { phase, epoch, batch } = checkpoint;
+          assertEquals(await run(checkpoint), whole, `${phase} ${epoch} ${batch}`);
+        }
+        assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
+      } finally {
+        await Deno.remove(folder, { recursive: true });
       }
-      assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  });
+    },
+  );
 }
 
 Deno.test("ProgressBar writes the row of an epoch that was cut before its validation", async () => {
@@ -208,7 +212,7 @@ Deno.test("ProgressBar writes the row of an epoch that was cut before its valida
   whole.dispose();
 });
 
-Deno.test("a run may be resumed without those who only look on", async () => {
+Deno.test("a run may be resumed without its passive callbacks", async () => {
   const { numTensors } = tf.memory();
   const cut = new Cut();
   const whole = tiny([new Metrics({ r2: rSquared() }), new ProgressBar({ write() {} }), cut]);
@@ -238,7 +242,7 @@ Deno.test("Metrics refuses a checkpoint in the middle of what it could not go on
   dispose();
   assertEquals(seen.slice(-2), [
     "Cannot take a checkpoint in the middle of a pass as metric mine must have state() and " +
-    "restore(): it has not",
+    "restore(): it has neither",
     1,
   ]);
 });
@@ -253,5 +257,5 @@ Deno.test("LearningRateFinder refuses a checkpoint in the middle of its search",
   }]);
   await learner.train({ epochs: 3 });
   dispose();
-  assert(seen[0].includes("no search for a learning rate must be under way"), seen[0]);
+  assert(seen[0].includes("a search for a learning rate is in progress"), seen[0]);
 });

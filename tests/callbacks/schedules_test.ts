@@ -5,7 +5,7 @@ import { tiny } from "./tiny.ts";
 const { constant, cosine, cosineRestarts, exponential, linearWarmup } = schedules;
 const { oneCycle, polynomial, sequence, step, warmup } = schedules;
 
-// Each value worked out by hand.
+// Each value is computed by hand.
 const TABLE: [name: string, schedule: schedules.Schedule, points: [at: number, value: number][]][] =
   [
     ["constant", constant(0.3), [[0, 0.3], [0.5, 0.3], [0.999, 0.3]]],
@@ -60,7 +60,7 @@ const TABLE: [name: string, schedule: schedules.Schedule, points: [at: number, v
   ];
 
 for (const [name, schedule, points] of TABLE) {
-  Deno.test(`${name} has the values worked out by hand`, () => {
+  Deno.test(`${name} has the values computed by hand`, () => {
     for (const [at, value] of points) {
       assertAlmostEquals(schedule(at), value, 1e-12, `${name}(${at}) is ${schedule(at)}`);
     }
@@ -116,7 +116,7 @@ Deno.test("LearningRateSchedule sets rate and momentum of every batch, of any op
   }
 });
 
-Deno.test("LearningRateSchedule counts the batches that limits leave", async () => {
+Deno.test("LearningRateSchedule counts the batches within the limits", async () => {
   const rates: number[] = [];
   const { learner, dispose } = tiny([
     new LearningRateSchedule(polynomial(1, 0)),
@@ -133,7 +133,7 @@ Deno.test("LearningRateSchedule by batch must know the number of batches", async
   const { learner, dispose } = tiny([schedule]);
   const { train } = learner.dataloaders;
   learner.dataloaders.train = () => train as never;
-  await assertRejects(() => learner.train(), TypeError, 'give batchesPerEpoch, or by: "epoch"');
+  await assertRejects(() => learner.train(), TypeError, 'Give batchesPerEpoch, or by: "epoch"');
   learner.callbacks = [new LearningRateSchedule(constant(0.1), { batchesPerEpoch: 4 })];
   await learner.train();
   dispose();

@@ -18,7 +18,7 @@ import {
 } from "../../mod.ts";
 import { copyOf, numbersOf, tiny } from "./tiny.ts";
 
-/** Measures what it is told to, once for each validation. */
+/** Measures the given values, one in each validation. */
 function measuring(values: number[]): CallbackLike {
   return {
     name: "Measuring",
@@ -38,7 +38,7 @@ Deno.test("EarlyStopping stops after patience, and says why", async () => {
   dispose();
 });
 
-Deno.test("EarlyStopping counts measurements, and tells epochs", async () => {
+Deno.test("EarlyStopping counts measurements, and reports epochs", async () => {
   const { learner, dispose } = tiny([
     measuring([0, 1, 0, 0.5, 0, 0.25, 0, 0]),
     new EarlyStopping({ monitor: "validation.score", mode: "max", patience: 2 }),
@@ -48,7 +48,7 @@ Deno.test("EarlyStopping counts measurements, and tells epochs", async () => {
   dispose();
 });
 
-Deno.test("EarlyStopping stops where nothing but NaN was measured", async () => {
+Deno.test("EarlyStopping stops if every measurement is NaN", async () => {
   const { learner, dispose } = tiny([
     measuring([NaN, NaN, 1]),
     new EarlyStopping({ monitor: "validation.score", mode: "max", patience: 2 }),
@@ -58,8 +58,8 @@ Deno.test("EarlyStopping stops where nothing but NaN was measured", async () => 
   dispose();
 });
 
-for (const end of ["itself", "nobody", "another", "an error"]) {
-  Deno.test(`EarlyStopping gives the best weights back when ended by ${end}`, async () => {
+for (const end of ["itself", "its last epoch", "another callback", "an error"]) {
+  Deno.test(`EarlyStopping restores the best weights when the training is ended by ${end}`, async () => {
     const weights: number[][] = [];
     const subject = tiny([
       measuring([2, 1, 3, 4, 5, 6]),
@@ -73,7 +73,7 @@ for (const end of ["itself", "nobody", "another", "an error"]) {
       {
         beforeEpoch({ epoch }) {
           if (epoch !== 3) return;
-          if (end === "another") subject.learner.cancel("train");
+          if (end === "another callback") subject.learner.cancel("train");
           if (end === "an error") throw new Error("a test");
         },
       },
@@ -86,7 +86,7 @@ for (const end of ["itself", "nobody", "another", "an error"]) {
   });
 }
 
-Deno.test("EarlyStopping goes on from its state", async () => {
+Deno.test("EarlyStopping continues from its state", async () => {
   const make = () =>
     new EarlyStopping({ monitor: "validation.score", mode: "min", patience: 3, restoreBest: true });
   const first = make();
@@ -131,7 +131,7 @@ Deno.test("StopOnNaN names the first weight with a gradient that is not finite",
   subject.dispose();
 });
 
-Deno.test("StopOnNaN looks at every so many-th batch, and at each validation", async () => {
+Deno.test("StopOnNaN checks every n-th batch, and each validation", async () => {
   const poison = (at: string): CallbackLike => ({
     afterLoss(learner) {
       const { phase, batchIndex, loss } = learner;
@@ -169,7 +169,7 @@ Deno.test("MaxTime stops after the batch in which its time is up", async () => {
   dispose();
 });
 
-Deno.test("MaxTime.restore() takes over the time that is spent", async () => {
+Deno.test("MaxTime.restore() continues with the elapsed time", async () => {
   let now = 0;
   const first = new MaxTime(6, { now: () => now });
   first.beforeTrain();
@@ -197,7 +197,7 @@ Deno.test("MaxSteps counts updates, not batches that were cancelled", async () =
   dispose();
 });
 
-Deno.test("LimitBatches takes counts and parts, in each phase, and is gone afterwards", async () => {
+Deno.test("LimitBatches takes counts and parts, in each phase, and lifts the limits afterwards", async () => {
   const seen = { train: 0, validation: 0, test: 0 };
   const { learner, dispose } = tiny([
     new LimitBatches({ train: 0.75, validation: 0.1, test: 9 }),
@@ -216,7 +216,7 @@ Deno.test("LimitBatches takes counts and parts, in each phase, and is gone after
   dispose();
 });
 
-Deno.test("LimitBatches and Freeze need no beforeTrain, as in a training that is resumed", async () => {
+Deno.test("LimitBatches and Freeze act when they are added during a training", async () => {
   const limit = new LimitBatches({ train: 2 });
   const freeze = new Freeze(/kernel/);
   const { learner, model, dispose } = tiny();
@@ -244,7 +244,7 @@ Deno.test("LimitBatches to a part must know the number of batches", async () => 
   dispose();
 });
 
-Deno.test("OverfitOneBatch learns the first batch by heart, and validates on it", async () => {
+Deno.test("OverfitOneBatch trains and validates on the first batch only", async () => {
   const { learner, dispose } = tiny([new OverfitOneBatch({ stepsPerEpoch: 50 })], {
     optimizer: adam(0.1),
   });
@@ -261,7 +261,7 @@ for (
     () => tf.train.adam(0.1),
   ]] as const
 ) {
-  Deno.test(`fastDevRun() tries everything and leaves nothing changed, with ${name}`, async () => {
+  Deno.test(`fastDevRun() runs all phases and changes nothing, with ${name}`, async () => {
     const before = tf.memory().numTensors;
     const ran: string[] = [];
     const optimizer = make();
@@ -317,7 +317,7 @@ Deno.test("SanityCheck fails before the first batch of training, and draws no ra
   }
 });
 
-Deno.test("SanityCheck leaves a loader alone that can be read only once", async () => {
+Deno.test("SanityCheck does not read a loader that can be read only once", async () => {
   const { learner, dispose } = tiny([new SanityCheck()]);
   let read = 0;
   function* once() {

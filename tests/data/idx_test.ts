@@ -6,8 +6,8 @@ import {
   assertThrows,
 } from "@std/assert";
 import { parseIdx, readCsv, readIdx } from "../../mod.ts";
-import { loadMnist } from "../../examples/load_mnist.ts";
-import { mnistFolder } from "../../examples/mnist_folder.ts";
+import { loadMnist } from "../../examples/mnist/load_mnist.ts";
+import { mnistFolder } from "../../examples/mnist/mnist_folder.ts";
 
 const files = (["read", "write"] as const).some((name) =>
   Deno.permissions.querySync({ name }).state !== "granted"

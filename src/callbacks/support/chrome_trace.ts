@@ -1,7 +1,7 @@
-import { isTask, type WorkName } from "../chart/hooks.ts";
-import { VERSION } from "../version.ts";
-import { stateName } from "../chart/state_name.ts";
-import type { TracedStep, TracedWork } from "./support/trace_record.ts";
+import { isTask, type WorkName } from "../../chart/hooks.ts";
+import { VERSION } from "../../version.ts";
+import { stateName } from "../../chart/state_name.ts";
+import type { TracedStep, TracedWork } from "./trace_record.ts";
 
 /** One entry of {@linkcode ChromeTrace}. */
 export interface ChromeTraceEvent {

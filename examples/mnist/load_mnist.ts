@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type NdArray, readIdx, TensorDataset } from "../mod.ts";
+import { type NdArray, readIdx, TensorDataset } from "../../mod.ts";
 
 /** Images and their labels: `images: [examples, height, width]`, `labels: [examples]`. */
 export interface LabelledImages {

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { LivePage, type LivePageOptions } from "../../mod.ts";
-import { leftBy, tinyLearner, within } from "../fixtures/tiny_learner.ts";
+import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 import { offline as ignore, slowly, Viewer } from "./viewer.ts";
 
 const EPOCHS = { epochs: 1000 };
@@ -106,9 +108,13 @@ Deno.test("LivePage asks for a token at any address but loopback", { ignore }, a
 
 Deno.test("LivePage refuses what is no command, and the run goes on", { ignore }, async () => {
   const slow = slowly(1);
-  const left = await leftBy(() =>
+  await assertNoTensorsLeft(() =>
     withPage({}, async (page, url) => {
-      const learner = tinyLearner({ train: 500 }, [slow, page]);
+      const { learner } = tinyLearner({
+        kind: "scalar",
+        sizes: { train: 500 },
+        callbacks: [slow, page],
+      });
       const run = learner.train(EPOCHS);
       const bad = [
         "",
@@ -148,13 +154,16 @@ Deno.test("LivePage refuses what is no command, and the run goes on", { ignore }
       assertEquals(viewer.state!.reason, "asked by a viewer");
     })
   );
-  assertEquals(left, 0);
 });
 
 Deno.test("LivePage shuts out who floods it, and serves the others", { ignore }, async () => {
   const slow = slowly(1);
   await withPage({}, async (page, url) => {
-    const learner = tinyLearner({ train: 500 }, [slow, page]);
+    const { learner } = tinyLearner({
+      kind: "scalar",
+      sizes: { train: 500 },
+      callbacks: [slow, page],
+    });
     const run = learner.train(EPOCHS);
     const [flood, quiet] = [new Viewer(url), new Viewer(url)];
     await flood.until("the state", () => flood.state);
@@ -187,7 +196,11 @@ Deno.test(
   async () => {
     const slow = slowly(1);
     await withPage({}, async (page, url) => {
-      const learner = tinyLearner({ train: 30, validation: 2 }, [slow, page]);
+      const { learner } = tinyLearner({
+        kind: "scalar",
+        sizes: { train: 30, validation: 2 },
+        callbacks: [slow, page],
+      });
       const run = learner.train({ epochs: 1000 });
       const first = new Viewer(url);
       await first.until("the second epoch", () => first.state?.epoch === 1);
@@ -222,7 +235,8 @@ Deno.test(
     await deaf.write(new TextEncoder().encode(lines.join("\r\n")));
     const viewer = new Viewer(url);
     await viewer.until("two viewers", () => page.viewers === 2);
-    await tinyLearner({ train: 3, test: 1 }, [page]).train();
+    await tinyLearner({ kind: "scalar", sizes: { train: 3, test: 1 }, callbacks: [page] }).learner
+      .train();
     await within(5000, "closing", page.close());
     await within(5000, "the viewer", viewer.closed);
     assertEquals(viewer.state!.status, "completed", "the end was told before");
@@ -236,7 +250,7 @@ Deno.test(
   { ignore },
   async () => {
     await withPage({ stay: 60 }, async (page) => {
-      const learner = tinyLearner({ train: 5 }, [page]);
+      const { learner } = tinyLearner({ kind: "scalar", sizes: { train: 5 }, callbacks: [page] });
       await learner.train();
       const url = page.url!;
       const viewer = new Viewer(url);

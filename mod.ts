@@ -6,13 +6,9 @@
 export { tf } from "./src/deps/tfjs.ts";
 
 // The Learner and its callbacks
-export { Learner } from "./src/learner/learner.ts";
-export type {
-  Dataloaders,
-  LearnerOptions,
-  RunOptions,
-  TrainOptions,
-} from "./src/learner/options.ts";
+export { Learner, type LearnerOptions, type TrainOptions } from "./src/learner/learner.ts";
+export { LearnerFields, type LearnerParts } from "./src/learner/learner_fields.ts";
+export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
 export type { LayerSummary, ModelSummary } from "./src/model/summarize.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
@@ -27,13 +23,16 @@ export type {
   TensorFlowDataset,
 } from "./src/data/loader.ts";
 export { withSeed } from "./src/learner/with_seed.ts";
-export {
-  type AnyLearner,
-  Callback,
-  type CallbackLike,
-  type Hooks,
-  type Stateful,
-} from "./src/learner/callback.ts";
+export { type AnyLearner, Callback, type CallbackLike } from "./src/learner/callback.ts";
+export type {
+  AnyCallback,
+  CallbackOf,
+  Hooks,
+  Placement,
+  Stateful,
+  Steering,
+  Watch,
+} from "./src/learner/callback_protocol.ts";
 export { type MeasuredPhase, PassCallback } from "./src/learner/pass_callback.ts";
 export { Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { ProgressBar } from "./src/callbacks/progress_bar.ts";
@@ -56,7 +55,6 @@ export { curvePlot, type CurvePlotOptions } from "./src/plots/curve_plot.ts";
 export { type Report, writeReport } from "./src/plots/write_report.ts";
 export { Drawing } from "./src/plots/drawing.ts";
 export { Picture } from "./src/plots/picture.ts";
-export type { Watch } from "./src/learner/watch.ts";
 export type { TerminalOptions } from "./src/callbacks/support/terminal.ts";
 // Callbacks: schedules
 export {
@@ -190,12 +188,8 @@ export { fileHandler } from "./src/io/file_handler.ts";
 export { loadWeights, type LoadWeightsOptions, saveWeights } from "./src/io/weights.ts";
 
 // Seeing and steering a run
-export {
-  LiveFeed,
-  type LiveFeedOptions,
-  type LiveSeat,
-  type LiveViewer,
-} from "./src/live/live_feed.ts";
+export { LiveFeed, type LiveFeedOptions, type LiveSeat } from "./src/live/live_feed.ts";
+export type { LiveViewer } from "./src/live/live_seats.ts";
 export { LivePage, type LivePageOptions } from "./src/live/live_page.ts";
 
 // Seeing the machine

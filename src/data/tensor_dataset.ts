@@ -2,7 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { type ArrayColumn, arrayGatherer } from "./array_gatherer.ts";
 import type { Batch, Dataset } from "./dataset.ts";
-import type { Tensors } from "../tensors/tensors.ts";
+import type { Tensors } from "../tensors/nested_tensors.ts";
 
 /**
  * What a {@linkcode TensorDataset} is made of: tensors or plain numbers with the examples along

@@ -1,5 +1,5 @@
 /**
- * A run that is inspected, in a process that is to end by itself.
+ * An inspected run, in a process that must end by itself.
  *
  *     deno run -A tests/inspect/inspected_run.ts URL calm|steered|failing|busy
  *

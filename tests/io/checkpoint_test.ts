@@ -92,11 +92,13 @@ Deno.test("Learner.checkpoint() refuses to be taken in the middle of a batch, or
   assertEquals(errors.length, 9);
   assertEquals(
     errors[0],
-    'Cannot take a checkpoint as a training must be under way: current phase is "idle"',
+    'Cannot take a checkpoint: no training is in progress (current phase is "idle"). ' +
+      "Take it in an after hook, or while the training is paused.",
   );
   assertEquals(
     errors[1],
-    "Cannot take a checkpoint as the run must be in an after hook, or paused: it is in beforeBatch",
+    "Cannot take a checkpoint: the run is in beforeBatch, from where no other run could continue. " +
+      "Take it in an after hook, or while paused.",
   );
 });
 
@@ -153,7 +155,8 @@ Deno.test("loadCheckpoint() refuses newer formats and files without one", {
   assertEquals(await loadCheckpoint(path), checkpoint);
   const learner = learnerOf();
   const { model, optimizer, lossFunction, dataloaders } = learner;
-  await Learner.resume(path, { model, optimizer, lossFunction, dataloaders, seed: 3 });
+  const other = new Learner({ model, optimizer, lossFunction, dataloaders, seed: 3 });
+  await other.train({ from: path });
   const whole = learnerOf();
   await whole.train();
   assertEquals(bytes(learner), bytes(whole));

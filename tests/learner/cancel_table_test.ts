@@ -41,7 +41,7 @@ async function tell(act: Act, job: Job = "train", sizes: Sizes = SIZES): Promise
 async function outcomeOf(learner: AnyLearner, heard: Heard[], job: Job = "train"): Promise<Told> {
   let end: Pick<Told, "status" | "error" | "reason"> | undefined;
   await assertNoTensorsLeft(async () => {
-    end = await learner[job]({ epochs: 2 }).then(
+    end = await learner[job](job === "train" ? { epochs: 2 } : {}).then(
       ({ status, reason }) => ({ status, reason }),
       (error) => ({ status: "failed", error }),
     );

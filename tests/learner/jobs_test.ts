@@ -98,7 +98,7 @@ testTensors(
     const error = await assertRejects(
       () => learner.predict(() => batches(1, 1, 1)),
       DOMException,
-      "it was cancelled (enough)",
+      "the run was cancelled (enough)",
     );
     assertEquals(error.name, "AbortError");
   },
@@ -154,15 +154,19 @@ testTensors("Learner.train() is refused while a run is under way, also inside a 
   await assertRejects(
     () => learner.train(),
     Error,
-    "no other run of this Learner must be under way: one is about to begin",
+    "a run of this Learner is in progress (it is about to begin)",
   );
   assertEquals((await running).status, "completed");
   assertEquals(refused.length, 4);
   assertEquals(
     refused[1],
-    'Cannot validate as no other run of this Learner must be under way: current phase is "train"',
+    'Cannot validate: a run of this Learner is in progress (current phase is "train"). ' +
+      'Wait for it, or cancel it with learner.cancel("train").',
   );
-  assertStringIncludes(refused[3], 'is "train" (in a hook, ask learner.model)');
+  assertStringIncludes(
+    refused[3],
+    '(current phase is "train"). Wait for it, or apply learner.model',
+  );
   await learner.train();
 });
 

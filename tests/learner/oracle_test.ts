@@ -117,7 +117,7 @@ async function perform(plan: Plan, draw: Draw): Promise<Told> {
     }).filter(([, loader]) => loader),
   );
   const before = tf.memory().numTensors;
-  const end = await learner[job]({ epochs, validationEpochs }).then(
+  const end = await learner[job](job === "train" ? { epochs, validationEpochs } : {}).then(
     ({ status }) => ({ status }),
     (error) => ({ status: "failed" as const, error }),
   );

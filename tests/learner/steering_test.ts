@@ -425,13 +425,17 @@ Deno.test("Learner refuses a second run while one is under way, also from a hook
     sizes: { train: 1, validation: 1 },
     callbacks: [{
       async afterBatch(learner) {
-        refused.push(await assertRejects(() => learner.train(), Error, "no other run"));
-        refused.push(await assertRejects(() => learner.validate(), Error, "no other run"));
+        refused.push(await assertRejects(() => learner.train(), Error, "in progress"));
+        refused.push(await assertRejects(() => learner.validate(), Error, "in progress"));
       },
     }],
   });
   const run = learner.train();
-  await assertRejects(() => learner.train(), Error, "Cannot train as no other run");
+  await assertRejects(
+    () => learner.train(),
+    Error,
+    "Cannot train: a run of this Learner is in progress",
+  );
   assertEquals((await run).status, "completed");
   assertEquals(refused.length, 2);
   assertEquals((await learner.train()).status, "completed");

@@ -9,7 +9,7 @@ import { within } from "../fixtures/within.ts";
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Waits for something that is to come soon. */
+/** Waits until a condition holds. */
 async function until(condition: () => boolean): Promise<void> {
   const waiting = async () => {
     while (!condition()) await wait(5);
@@ -17,7 +17,7 @@ async function until(condition: () => boolean): Promise<void> {
   await within(10_000, String(condition), waiting());
 }
 
-/** Joins, and keeps all that is told. */
+/** Joins a feed, and keeps all messages. */
 function join(feed: LiveFeed) {
   const messages: LiveMessage[] = [];
   const seat = feed.join({ send: (text) => void messages.push(JSON.parse(text)) });
@@ -33,10 +33,10 @@ Deno.test("DownsampledSeries stays bounded, evenly spaced, with the first point"
   assertEquals(series.total, 1000);
   assert(series.points.length > 4 && series.points.length <= 10);
   assertEquals(series.points, series.points.map((_, index) => index * series.stride));
-  assert(made < 60, `${made} points were made, most of them in vain`);
+  assert(made < 60, `${made} points were made, most of them not kept`);
 });
 
-Deno.test("DownsampledSeries tells a reader what is new, and when to begin anew", () => {
+Deno.test("DownsampledSeries returns new points, and says when to start again", () => {
   const series = new DownsampledSeries<number>(4);
   const cursor = { generation: -1, read: 0 };
   const all = () => true;
@@ -51,7 +51,7 @@ Deno.test("DownsampledSeries tells a reader what is new, and when to begin anew"
   assertEquals(series.since(cursor, all), { reset: true, points: [0, 2, 4] });
 });
 
-Deno.test("LiveFeed computes nothing without a viewer but a bounded curve", async () => {
+Deno.test("LiveFeed without a viewer keeps a bounded curve and computes nothing else", async () => {
   const feed = new LiveFeed({ samples: 8 });
   let reads = 0;
   const { dataSync } = tf.Tensor.prototype;
@@ -76,7 +76,7 @@ Deno.test("LiveFeed computes nothing without a viewer but a bounded curve", asyn
     }
   });
   assert(reads > 8 && reads < 60, `the device was read ${reads} times in 1000 batches`);
-  assertEquals(Math.max(...callbacks), 2, "nobody watches the callbacks");
+  assertEquals(Math.max(...callbacks), 2, "the callbacks are not watched");
   const { of } = join(feed);
   const [batches] = of("points") as LivePoints[];
   assertEquals([batches.series, batches.total, batches.stride], ["batches", 1000, 128]);
@@ -84,7 +84,7 @@ Deno.test("LiveFeed computes nothing without a viewer but a bounded curve", asyn
   assert(batches.points.every(({ values }) => Number.isFinite(values.loss)));
 });
 
-Deno.test("LiveFeed watches the callbacks only while there is a viewer", async () => {
+Deno.test("LiveFeed measures the callbacks only while there is a viewer", async () => {
   const feed = new LiveFeed();
   let heard = 0;
   const slow = { name: "Slow", afterBatch: () => wait(2) };
@@ -101,7 +101,7 @@ Deno.test("LiveFeed watches the callbacks only while there is a viewer", async (
     assertEquals(learner.callbacks, own);
     const { seat, of } = join(feed);
     assertEquals(learner.callbacks.length, own.length + 1);
-    assert(!/LiveFeed \(0\)/.test(learner.describe()), "who watches listens to no hook");
+    assert(!/LiveFeed \(0\)/.test(learner.describe()), "the watcher has no hooks");
     await until(() => of("work").length >= 2);
     seat.leave();
     assertEquals(learner.callbacks, own);
@@ -132,7 +132,7 @@ for (const hook of HOOK_NAMES.filter((name) => !name.startsWith("on"))) {
   });
 }
 
-Deno.test("LiveFeed tells the end and the reason", async () => {
+Deno.test("LiveFeed sends the end and its reason", async () => {
   const boom = { afterBatch: () => Promise.reject(new Error("boom")) };
   const enough = {
     afterEpoch() {
@@ -166,7 +166,7 @@ Deno.test("LiveFeed tells the end and the reason", async () => {
   }
 });
 
-Deno.test("LiveFeed lets one batch through at each step, and cancels as the table says", async () => {
+Deno.test("LiveFeed runs one batch per step, and cancels an epoch and the training", async () => {
   const feed = new LiveFeed();
   const heard: Parameters<typeof recorder>[0] = [];
   const { learner } = tinyLearner({
@@ -193,7 +193,7 @@ Deno.test("LiveFeed lets one batch through at each step, and cancels as the tabl
   });
 });
 
-Deno.test("LiveFeed cancels the next batch where it is asked to between two", async () => {
+Deno.test("LiveFeed cancels the next batch when asked between two batches", async () => {
   const feed = new LiveFeed();
   const cancelled: number[] = [];
   const { seat } = join(feed);
@@ -215,7 +215,7 @@ Deno.test("LiveFeed cancels the next batch where it is asked to between two", as
 
 const adapter = await (navigator as { gpu?: GPU }).gpu?.requestAdapter();
 
-Deno.test("LiveFeed waits for the losses of a device only where an epoch ends", {
+Deno.test("LiveFeed waits for losses on a device only at the end of an epoch", {
   ignore: !adapter,
   // The device lives as long as the backend.
   sanitizeResources: false,

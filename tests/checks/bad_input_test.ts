@@ -200,9 +200,9 @@ const badRuns: BadRun[] = [
   },
   {
     name: "a batch with other keys",
-    learner: () => batchOf(() => ({ x: tf.zeros([1]), y: tf.zeros([1]) })),
+    learner: () => batchOf(() => ({ input: tf.zeros([1]), target: tf.zeros([1]) })),
     error: TypeError,
-    message: ["Cannot use batch 0 of the train loader", "{ data, labels }", "the keys x, y"],
+    message: ["Cannot use batch 0 of the train loader", "{ x, y }", "the keys input, target"],
     early: false,
   },
   {

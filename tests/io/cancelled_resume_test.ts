@@ -1,5 +1,5 @@
 /**
- * A run in which everything is cut short by somebody, cut in turn in every hook that runs after that.
+ * Resumes a run in which callbacks cancel every phase, from every hook that runs after a cancel.
  *
  * @module
  */
@@ -17,12 +17,12 @@ import {
 } from "../../mod.ts";
 import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
-/** The last hook in which a training can be cut so that it goes on. */
+/** The last hook from which a training can be resumed. */
 const FINALLY = HOOK_NAMES.filter((hook) =>
   /^(after(?!Predict|Loss|Back|Step)|onCancel)/.test(hook)
 );
 
-/** Cancels something in every pass, by epoch and batch alone. */
+/** Cancels something in every pass, depending on epoch and batch only. */
 class Canceller extends Callback {
   override afterLoss({ phase, epoch, batchIndex }: Learner): void {
     if (phase === "train" && epoch === 0 && batchIndex === 1) throw new CancelBatch();
@@ -36,7 +36,7 @@ class Canceller extends Callback {
   }
 }
 
-/** Hears every hook, and takes a checkpoint in those that always run. */
+/** Records every hook, and takes a checkpoint in those that always run. */
 class Cut extends Callback {
   readonly lines: string[] = [];
   readonly cuts: { line: number; checkpoint: RunCheckpoint }[] = [];
@@ -59,7 +59,7 @@ for (const hook of HOOK_NAMES) {
 }
 
 for (const priority of [-5, 5]) {
-  Deno.test(`Learner.train({ from }) goes on with a run that is being cancelled [${priority}]`, async () => {
+  Deno.test(`Learner.train({ from }) resumes a run that is being cancelled [${priority}]`, async () => {
     const { numTensors } = tf.memory();
     const run = async (cut: Cut, from?: RunCheckpoint) => {
       const { learner, model, dispose } = tinyLearner({ callbacks: [new Canceller(), cut] });
@@ -107,7 +107,7 @@ Deno.test("Learner.train({ from }) refuses a run that had failed, and says why",
   dispose();
 });
 
-Deno.test("restore is no event for those outside, held or not", async () => {
+Deno.test("restore is refused as a request, paused or not", async () => {
   const sent: boolean[] = [];
   const heard: string[] = [];
   const { learner, dispose } = tinyLearner({
@@ -137,7 +137,7 @@ Deno.test("restore is no event for those outside, held or not", async () => {
   assertEquals(sent, [false, false]);
 });
 
-Deno.test("a run whose loaders became nonsense fails, and says which", async () => {
+Deno.test("Learner.train({ from }) names a loader that is no longer one", async () => {
   const { numTensors } = tf.memory();
   for (const nonsense of [null, undefined, 5, { train: null }, { train: 5, validation: 6 }]) {
     for (const hook of ["beforeEpoch", "afterBatch", "afterEpoch", "afterValidate"] as const) {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { within } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 import { listenTo, startRelay } from "./relay_process.ts";
 
 const states = await Promise.all(

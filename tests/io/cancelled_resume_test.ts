@@ -15,7 +15,7 @@ import {
   StorageError,
   tf,
 } from "../../mod.ts";
-import { numbersOf, tiny } from "../callbacks/tiny.ts";
+import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 /** The last hook from which a training can be resumed. */
 const FINALLY = HOOK_NAMES.filter((hook) =>
@@ -62,7 +62,7 @@ for (const priority of [-5, 5]) {
   Deno.test(`Learner.train({ from }) resumes a run that is being cancelled [${priority}]`, async () => {
     const { numTensors } = tf.memory();
     const run = async (cut: Cut, from?: RunCheckpoint) => {
-      const { learner, model, dispose } = tiny([new Canceller(), cut]);
+      const { learner, model, dispose } = tinyLearner({ callbacks: [new Canceller(), cut] });
       const result = await learner.train(from ? { from } : { epochs: 5 });
       const weights = numbersOf(model);
       dispose();
@@ -89,13 +89,15 @@ Deno.test("Learner.train({ from }) names the error of a run that had failed", as
   const take = async (learner: Learner) => {
     if (learner.failures.length > 0) taken.push(await learner.checkpoint());
   };
-  const { learner, dispose } = tiny([{
-    beforeBatch: () => {
-      throw new Error("flaky");
-    },
-    afterBatch: take,
-    onError: take,
-  }]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [{
+      beforeBatch: () => {
+        throw new Error("flaky");
+      },
+      afterBatch: take,
+      onError: take,
+    }],
+  });
   await assertRejects(() => learner.train(), Error, "flaky");
   assertEquals(taken.length, 2);
   for (const from of taken) {
@@ -108,11 +110,13 @@ Deno.test("Learner.train({ from }) names the error of a run that had failed", as
 Deno.test("restore is refused as a request, paused or not", async () => {
   const sent: boolean[] = [];
   const heard: string[] = [];
-  const { learner, dispose } = tiny([{
-    beforeBatch: ({ epoch, batchIndex }) => void heard.push(`${epoch} ${batchIndex}`),
-    afterBatch: (learner) => void (learner.batchIndex === 1 && learner.pause()),
-    onCancelEpoch: () => restore(),
-  }]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [{
+      beforeBatch: ({ epoch, batchIndex }) => void heard.push(`${epoch} ${batchIndex}`),
+      afterBatch: (learner) => void (learner.batchIndex === 1 && learner.pause()),
+      onCancelEpoch: () => restore(),
+    }],
+  });
   const restore = () => {
     const event = { type: "restore" } as never;
     sent.push(learner.actor!.getSnapshot().can(event));
@@ -138,11 +142,13 @@ Deno.test("Learner.train({ from }) names a loader that is no longer one", async 
   for (const nonsense of [null, undefined, 5, { train: null }, { train: 5, validation: 6 }]) {
     for (const hook of ["beforeEpoch", "afterBatch", "afterEpoch", "afterValidate"] as const) {
       const after: string[] = [];
-      const { learner, dispose } = tiny([{
-        [hook]: (learner: Learner) => void (learner.dataloaders = nonsense as never),
-        afterTrain: () => void after.push("afterTrain"),
-        onError: () => void after.push("onError"),
-      }]);
+      const { learner, dispose } = tinyLearner({
+        callbacks: [{
+          [hook]: (learner: Learner) => void (learner.dataloaders = nonsense as never),
+          afterTrain: () => void after.push("afterTrain"),
+          onError: () => void after.push("onError"),
+        }],
+      });
       const error = await assertRejects(() => learner.train({ epochs: 2 }), TypeError);
       assert(/Cannot read .*(train|validation)/.test(error.message), `${hook}: ${error.message}`);
       assertEquals(after, ["afterTrain", "onError"]);

@@ -2,13 +2,10 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { CancelTrain, HOOK_NAMES, LiveFeed, selectBackend, tf } from "../../mod.ts";
 import type { LiveMessage, LivePoints, LiveState } from "../../src/live/messages.ts";
 import { DownsampledSeries } from "../../src/live/downsampled_series.ts";
-import {
-  type AnyLearner,
-  leftBy,
-  recorder,
-  tinyLearner,
-  within,
-} from "../fixtures/tiny_learner.ts";
+import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
+import { recorder } from "../fixtures/recorded_hooks.ts";
+import { type AnyLearner, tinyLearner } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -62,8 +59,12 @@ Deno.test("LiveFeed without a viewer keeps a bounded curve and computes nothing 
   const counting = {
     afterBatch: (learner: AnyLearner) => void callbacks.push(learner.callbacks.length),
   };
-  const learner = tinyLearner({ train: 1000 }, [feed, counting]);
-  const left = await leftBy(async () => {
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 1000 },
+    callbacks: [feed, counting],
+  });
+  await assertNoTensorsLeft(async () => {
     try {
       tf.Tensor.prototype.dataSync = function (this: tf.Tensor) {
         reads++;
@@ -74,7 +75,6 @@ Deno.test("LiveFeed without a viewer keeps a bounded curve and computes nothing 
       tf.Tensor.prototype.dataSync = dataSync;
     }
   });
-  assertEquals(left, 0);
   assert(reads > 8 && reads < 60, `the device was read ${reads} times in 1000 batches`);
   assertEquals(Math.max(...callbacks), 2, "the callbacks are not watched");
   const { of } = join(feed);
@@ -88,10 +88,14 @@ Deno.test("LiveFeed measures the callbacks only while there is a viewer", async 
   const feed = new LiveFeed();
   let heard = 0;
   const slow = { name: "Slow", afterBatch: () => wait(2) };
-  const learner = tinyLearner({ train: 200 }, [feed, slow]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 200 },
+    callbacks: [feed, slow],
+  });
   learner.callbacks.push({ afterBatch: () => void heard++ });
   const own = [...learner.callbacks];
-  const left = await leftBy(async () => {
+  await assertNoTensorsLeft(async () => {
     const run = learner.train();
     await wait(20);
     assertEquals(learner.callbacks, own);
@@ -108,7 +112,7 @@ Deno.test("LiveFeed measures the callbacks only while there is a viewer", async 
     assert(work.some(({ owner, work }) => owner === "Learner" && work === "compute"));
     await run;
   });
-  assertEquals([left, heard], [0, 200]);
+  assertEquals(heard, 200);
 });
 
 for (const hook of HOOK_NAMES.filter((name) => !name.startsWith("on"))) {
@@ -117,11 +121,14 @@ for (const hook of HOOK_NAMES.filter((name) => !name.startsWith("on"))) {
     const add = (learner: AnyLearner) => {
       if (!learner.callbacks.includes(feed)) learner.callbacks.push(feed);
     };
-    const learner = tinyLearner({ train: 2, validation: 2, test: 2 }, [{ [hook]: add }]);
-    const left = await leftBy(async () => {
+    const { learner } = tinyLearner({
+      kind: "scalar",
+      sizes: { train: 2, validation: 2, test: 2 },
+      callbacks: [{ [hook]: add }],
+    });
+    await assertNoTensorsLeft(async () => {
       assertEquals((await learner.train({ epochs: 2 })).status, "completed");
     });
-    assertEquals(left, 0);
   });
 }
 
@@ -142,10 +149,13 @@ Deno.test("LiveFeed sends the end and its reason", async () => {
     const feed = new LiveFeed();
     const { state, of } = join(feed);
     assertEquals(state().status, "waiting");
-    const left = await leftBy(() =>
-      tinyLearner({ train: 2, test: 1 }, [feed, callback as object]).train().catch(() => {})
+    await assertNoTensorsLeft(() =>
+      tinyLearner({
+        kind: "scalar",
+        sizes: { train: 2, test: 1 },
+        callbacks: [feed, callback as object],
+      }).learner.train().catch(() => {})
     );
-    assertEquals(left, 0);
     assertEquals([state().status, state().reason], [status, reason]);
     assertEquals(state().accepts, []);
     assertEquals(state().active, [`learner.${status}`]);
@@ -159,9 +169,13 @@ Deno.test("LiveFeed sends the end and its reason", async () => {
 Deno.test("LiveFeed runs one batch per step, and cancels an epoch and the training", async () => {
   const feed = new LiveFeed();
   const heard: Parameters<typeof recorder>[0] = [];
-  const learner = tinyLearner({ train: 4 }, [recorder(heard), feed]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 4 },
+    callbacks: [recorder(heard), feed],
+  });
   const { seat, state } = join(feed);
-  const left = await leftBy(async () => {
+  await assertNoTensorsLeft(async () => {
     const run = learner.train({ epochs: 3 });
     learner.pause();
     await until(() => state().status === "paused");
@@ -177,7 +191,6 @@ Deno.test("LiveFeed runs one batch per step, and cancels an epoch and the traini
     seat.ask('{"type":"cancel.train"}');
     assertEquals((await run).status, "cancelled");
   });
-  assertEquals(left, 0);
 });
 
 Deno.test("LiveFeed cancels the next batch when asked between two batches", async () => {
@@ -190,16 +203,14 @@ Deno.test("LiveFeed cancels the next batch when asked between two batches", asyn
       yield await Promise.resolve([tf.tensor1d([1]), tf.tensor1d([2])] as const);
     }
   };
-  const left = await leftBy(() =>
-    tinyLearner(
-      {},
-      [feed, { onCancelBatch: ({ batchIndex }) => void cancelled.push(batchIndex) }],
-      {
-        dataloaders: { train: loader },
-      } as never,
-    ).train()
+  await assertNoTensorsLeft(() =>
+    tinyLearner({
+      kind: "scalar",
+      callbacks: [feed, { onCancelBatch: ({ batchIndex }) => void cancelled.push(batchIndex) }],
+      dataloaders: { train: loader },
+    }).learner.train()
   );
-  assertEquals([left, cancelled], [0, [2]]);
+  assertEquals(cancelled, [2]);
 });
 
 const adapter = await (navigator as { gpu?: GPU }).gpu?.requestAdapter();
@@ -213,8 +224,10 @@ Deno.test("LiveFeed waits for losses on a device only at the end of an epoch", {
   await selectBackend({ prefer: "webgpu", quiet: true });
   const feed = new LiveFeed();
   const { of } = join(feed);
-  const left = await leftBy(() => tinyLearner({ train: 20 }, [feed]).train());
-  assertEquals([tf.getBackend(), left], ["webgpu", 0]);
+  await assertNoTensorsLeft(() =>
+    tinyLearner({ kind: "scalar", sizes: { train: 20 }, callbacks: [feed] }).learner.train()
+  );
+  assertEquals(tf.getBackend(), "webgpu");
   const points = of("points").filter(({ series }) => series === "batches")
     .flatMap(({ points }) => points);
   assertEquals(points.map(({ step }) => step), Array.from({ length: 20 }, (_, index) => index + 1));

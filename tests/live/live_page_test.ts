@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { LivePage, type LivePageOptions } from "../../mod.ts";
-import { leftBy, tinyLearner, within } from "../fixtures/tiny_learner.ts";
+import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 import { offline as ignore, slowly, Viewer } from "./viewer.ts";
 
 const EPOCHS = { epochs: 1000 };
@@ -106,9 +108,13 @@ Deno.test("LivePage requires a token on any address but loopback", { ignore }, a
 
 Deno.test("LivePage refuses invalid commands, and the run continues", { ignore }, async () => {
   const slow = slowly(1);
-  const left = await leftBy(() =>
+  await assertNoTensorsLeft(() =>
     withPage({}, async (page, url) => {
-      const learner = tinyLearner({ train: 500 }, [slow, page]);
+      const { learner } = tinyLearner({
+        kind: "scalar",
+        sizes: { train: 500 },
+        callbacks: [slow, page],
+      });
       const run = learner.train(EPOCHS);
       const bad = [
         "",
@@ -148,7 +154,6 @@ Deno.test("LivePage refuses invalid commands, and the run continues", { ignore }
       assertEquals(viewer.state!.reason, "asked by a viewer");
     })
   );
-  assertEquals(left, 0);
 });
 
 Deno.test(
@@ -157,7 +162,11 @@ Deno.test(
   async () => {
     const slow = slowly(1);
     await withPage({}, async (page, url) => {
-      const learner = tinyLearner({ train: 500 }, [slow, page]);
+      const { learner } = tinyLearner({
+        kind: "scalar",
+        sizes: { train: 500 },
+        callbacks: [slow, page],
+      });
       const run = learner.train(EPOCHS);
       const [flood, quiet] = [new Viewer(url), new Viewer(url)];
       await flood.until("the state", () => flood.state);
@@ -191,7 +200,11 @@ Deno.test(
   async () => {
     const slow = slowly(1);
     await withPage({}, async (page, url) => {
-      const learner = tinyLearner({ train: 30, validation: 2 }, [slow, page]);
+      const { learner } = tinyLearner({
+        kind: "scalar",
+        sizes: { train: 30, validation: 2 },
+        callbacks: [slow, page],
+      });
       const run = learner.train({ epochs: 1000 });
       const first = new Viewer(url);
       await first.until("the second epoch", () => first.state?.epoch === 1);
@@ -226,7 +239,8 @@ Deno.test(
     await deaf.write(new TextEncoder().encode(lines.join("\r\n")));
     const viewer = new Viewer(url);
     await viewer.until("two viewers", () => page.viewers === 2);
-    await tinyLearner({ train: 3, test: 1 }, [page]).train();
+    await tinyLearner({ kind: "scalar", sizes: { train: 3, test: 1 }, callbacks: [page] }).learner
+      .train();
     await within(5000, "closing", page.close());
     await within(5000, "the viewer", viewer.closed);
     assertEquals(viewer.state!.status, "completed", "the end was sent before closing");
@@ -240,7 +254,7 @@ Deno.test(
   { ignore },
   async () => {
     await withPage({ stay: 60 }, async (page) => {
-      const learner = tinyLearner({ train: 5 }, [page]);
+      const { learner } = tinyLearner({ kind: "scalar", sizes: { train: 5 }, callbacks: [page] });
       await learner.train();
       const url = page.url!;
       const viewer = new Viewer(url);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { LiveMessage, LiveState } from "../../src/live/messages.ts";
-import { within } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 
 const LIMIT = 10_000;
 

@@ -6,7 +6,9 @@
 /// <reference lib="deno.worker" />
 import { type CallbackLike, LivePage, type RunEvent } from "../../mod.ts";
 import { RUN_EVENTS } from "../../src/learner/run_actor.ts";
-import { leftBy, recorder, tinyLearner } from "../fixtures/tiny_learner.ts";
+import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
+import { recorder } from "../fixtures/recorded_hooks.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
 /** A report of the run. */
 export type Report =
@@ -14,7 +16,7 @@ export type Report =
   | { type: "hook"; hook: string }
   | { type: "paused"; at: number; batches: number; accepts: RunEvent[] }
   | { type: "rate"; rate: number }
-  | { type: "ended"; left: number; status: string };
+  | { type: "ended"; status: string };
 
 /** An order to the run. */
 export type Order = "close" | "open" | "rate" | "end";
@@ -25,7 +27,7 @@ const STEP = 3;
 const worker = globalThis as unknown as DedicatedWorkerGlobalScope;
 const send = (report: Report) => worker.postMessage(report);
 
-const left = await leftBy(async () => {
+await assertNoTensorsLeft(async () => {
   await using live = new LivePage({
     title: "A test",
     stay: Infinity,
@@ -41,7 +43,11 @@ const left = await leftBy(async () => {
   const reporting = recorder([], (hook) => {
     if (/Epoch|Train|Validate$|Test$/.test(hook)) send({ type: "hook", hook });
   });
-  const learner = tinyLearner({ train: 5000, validation: 2, test: 2 }, [busy, reporting, live]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 5000, validation: 2, test: 2 },
+    callbacks: [busy, reporting, live],
+  });
   const run = learner.train({ epochs: 1000 });
   let paused = false;
   learner.actor!.subscribe((snapshot) => {
@@ -63,5 +69,5 @@ const left = await leftBy(async () => {
   learner.cancel("train");
   await run;
 });
-send({ type: "ended", left, status: "ended" });
+send({ type: "ended", status: "ended" });
 worker.close();

@@ -135,10 +135,12 @@ export class Checkpoint extends Callback {
   }
 
   /** What to go on from: the newest intact checkpoint, if `resume` is `"auto"`. */
-  override async resumeFrom(): Promise<RunCheckpoint | undefined> {
+  override async resumeFrom(
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
+  ): Promise<RunCheckpoint | undefined> {
     if (this.#options.resume !== "auto") return;
     await removePartials(this.folder);
-    return await newestCheckpoint(this.folder, this.#options.warn);
+    return await newestCheckpoint(this.folder, this.#options.warn, check);
   }
 
   /** What it remembers: which files are the best. */

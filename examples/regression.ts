@@ -13,15 +13,15 @@ import {
   meanAbsoluteError,
   meanSquaredError,
   Metrics,
-  Picture,
   Recorder,
-  rSquared,
   selectBackend,
   split,
   TensorDataset,
   tf,
   withSeed,
 } from "../mod.ts";
+import { rSquared } from "../metrics.ts";
+import { type Drawing, Picture } from "../plots.ts";
 
 const NUMBERS = ["Beak Length (mm)", "Beak Depth (mm)", "Flipper Length (mm)"] as const;
 const SPECIES = ["Adelie", "Chinstrap", "Gentoo"];
@@ -31,7 +31,7 @@ export interface Fit {
   /** Error, R² and loss of the penguins that were kept apart. */
   metrics: Record<string, number>;
   /** How the training went. */
-  history: Picture;
+  history: Drawing;
   /** Predicted against actual mass of the penguins that were kept apart. */
   scatter: Picture;
 }

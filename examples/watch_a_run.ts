@@ -9,17 +9,17 @@ import {
   adam,
   crossEntropy,
   DataLoader,
-  keyedRandom,
   Learner,
   LearningRateSchedule,
-  LivePage,
   Metrics,
-  schedules,
   selectBackend,
   TensorDataset,
   tf,
   withSeed,
 } from "../mod.ts";
+import { schedules } from "../callbacks.ts";
+import { keyedRandom } from "../data.ts";
+import { LivePage } from "../live.ts";
 
 /** Points on two spirals, and which of the two each is on. */
 function spirals(count: number, seed: number): TensorDataset {

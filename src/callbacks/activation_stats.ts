@@ -15,7 +15,7 @@ import { LayerStats } from "./support/layer_stats.ts";
  *
  * @example
  * ```ts
- * import { ActivationStats } from "@trainchart/trainchart";
+ * import { ActivationStats } from "@trainchart/trainchart/callbacks";
  *
  * const activations = new ActivationStats({ every: 100, threshold: 1e-3 });
  * ```

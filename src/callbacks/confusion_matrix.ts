@@ -1,7 +1,7 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { ConfusionTotal } from "../metrics/confusion_total.ts";
-import { confusionPlot } from "../plots/confusion_plot.ts";
-import type { Picture } from "../plots/picture.ts";
+import type { Drawing } from "../pictures/drawing.ts";
+import { plotters } from "../pictures/plotters.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -20,7 +20,7 @@ export interface ConfusionMatrixOptions {
  *
  * @example
  * ```ts
- * import { ConfusionMatrix } from "@trainchart/trainchart";
+ * import { ConfusionMatrix } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const matrix = new ConfusionMatrix({ classes: ["cat", "dog"] });
@@ -85,10 +85,10 @@ export class ConfusionMatrix extends PassCallback {
   /**
    * Draws the matrix of the last pass.
    *
-   * @throws {Error} If nothing was counted yet.
+   * @throws {Error} If nothing was counted yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Picture {
-    if (this.counts.length > 0) return confusionPlot(this.counts, this.classes);
+  plot(): Drawing {
+    if (this.counts.length > 0) return plotters().confusion(this.counts, this.classes);
     throw new Error(
       "Cannot draw the confusion matrix as something must have been counted: " +
         "no pass has ended yet",

@@ -31,7 +31,8 @@ export interface CutMixOptions {
  *
  * @example
  * ```ts
- * import { crossEntropy, CutMix, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { crossEntropy, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { CutMix } from "@trainchart/trainchart/callbacks";
  * import { assert } from "@std/assert";
  *
  * const learner = new Learner({

@@ -25,7 +25,8 @@ export interface FastDevRunOptions {
  *
  * @example
  * ```ts
- * import { fastDevRun, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { fastDevRun } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const learner = new Learner({

@@ -20,7 +20,8 @@ export interface FreezeOptions {
  *
  * @example
  * ```ts
- * import { Freeze, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Freeze } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const body = tf.layers.dense({ name: "body", units: 3, inputShape: [1] });

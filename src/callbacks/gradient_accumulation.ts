@@ -22,7 +22,8 @@ interface State {
  *
  * @example
  * ```ts
- * import { GradientAccumulation, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { GradientAccumulation } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const learner = new Learner({

@@ -3,7 +3,7 @@ import { writeFile } from "../io/write_file.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { EpochLogger } from "./support/epoch_logger.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
-import type { EpochRecord } from "../plots/history_plot.ts";
+import type { EpochRecord } from "../pictures/history.ts";
 
 /** Options of {@linkcode JsonLinesLogger}. */
 export interface JsonLinesLoggerOptions {
@@ -26,7 +26,7 @@ export interface JsonLinesLoggerOptions {
  *
  * @example
  * ```ts
- * import { JsonLinesLogger } from "@trainchart/trainchart";
+ * import { JsonLinesLogger } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const logger = new JsonLinesLogger("runs/all.jsonl", { append: true });

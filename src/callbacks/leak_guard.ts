@@ -52,7 +52,7 @@ interface Engine {
  *
  * @example
  * ```ts
- * import { LeakGuard } from "@trainchart/trainchart";
+ * import { LeakGuard } from "@trainchart/trainchart/callbacks";
  *
  * const strict = new LeakGuard({
  *   onLeak({ message }) {

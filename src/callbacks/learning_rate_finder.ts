@@ -1,8 +1,8 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { CancelTrain } from "../errors.ts";
-import { curvePlot } from "../plots/curve_plot.ts";
-import type { Picture } from "../plots/picture.ts";
+import type { Drawing } from "../pictures/drawing.ts";
+import { plotters } from "../pictures/plotters.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { snapshotLearner } from "./support/snapshot_learner.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -52,7 +52,8 @@ const SMOOTHING = 0.9;
  *
  * @example
  * ```ts
- * import { Learner, LearningRateFinder, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { LearningRateFinder } from "@trainchart/trainchart/callbacks";
  * import { assert } from "@std/assert";
  *
  * const learner = new Learner({
@@ -129,9 +130,9 @@ export class LearningRateFinder extends Callback {
   /**
    * Draws the loss over the rates of the last sweep, and marks the rates worth trying.
    *
-   * @throws {Error} If there was no sweep yet.
+   * @throws {Error} If there was no sweep yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Picture {
+  plot(): Drawing {
     if (this.curve.length === 0) {
       throw new Error(
         "Cannot draw the search for a learning rate: there is none yet. Call find() first.",
@@ -141,7 +142,13 @@ export class LearningRateFinder extends Callback {
       .flatMap(([name, x]) => x === undefined ? [] : [{ x, label: `${name} ${x.toPrecision(2)}` }]);
     const points = this.curve.map(({ learningRate: x, smoothed: y }) => ({ x, y }));
     const [x, y] = ["learning rate, per step", "loss, smoothed"];
-    return curvePlot(points, { title: "Search for a learning rate", x, y, logX: true, marks });
+    return plotters().curve(points, {
+      title: "Search for a learning rate",
+      x,
+      y,
+      logX: true,
+      marks,
+    });
   }
 
   /** Takes a snapshot, removes the validation loader, and makes the training long enough. */

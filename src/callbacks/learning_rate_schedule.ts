@@ -29,7 +29,8 @@ interface Before {
  *
  * @example
  * ```ts
- * import { Learner, LearningRateSchedule, schedules, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, LearningRateSchedule, sgd, tf } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const rates: number[] = [];

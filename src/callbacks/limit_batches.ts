@@ -20,7 +20,7 @@ export interface BatchLimits {
  *
  * @example
  * ```ts
- * import { LimitBatches } from "@trainchart/trainchart";
+ * import { LimitBatches } from "@trainchart/trainchart/callbacks";
  * import { assertThrows } from "@std/assert";
  *
  * const limits = new LimitBatches({ train: 100, validation: 0.1 });

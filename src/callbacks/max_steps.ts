@@ -9,7 +9,7 @@ import { PRIORITIES } from "../learner/priorities.ts";
  *
  * @example
  * ```ts
- * import { MaxSteps } from "@trainchart/trainchart";
+ * import { MaxSteps } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(new MaxSteps(1000).steps, 0);

@@ -16,7 +16,7 @@ export interface MaxTimeOptions {
  *
  * @example
  * ```ts
- * import { MaxTime } from "@trainchart/trainchart";
+ * import { MaxTime } from "@trainchart/trainchart/callbacks";
  * import { assertThrows } from "@std/assert";
  *
  * const oneHour = new MaxTime(3600);

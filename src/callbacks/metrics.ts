@@ -23,7 +23,8 @@ export interface MetricsOptions {
  *
  * @example
  * ```ts
- * import { accuracy, f1, Metrics } from "@trainchart/trainchart";
+ * import { accuracy, Metrics } from "@trainchart/trainchart";
+ * import { f1 } from "@trainchart/trainchart/metrics";
  *
  * const metrics = new Metrics({ accuracy, f1: f1() }, { phases: ["validation", "test"] });
  * ```

@@ -29,7 +29,8 @@ export interface MixUpOptions {
  *
  * @example
  * ```ts
- * import { crossEntropy, Learner, MixUp, sgd, tf } from "@trainchart/trainchart";
+ * import { crossEntropy, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { MixUp } from "@trainchart/trainchart/callbacks";
  * import { assert } from "@std/assert";
  *
  * const learner = new Learner({

@@ -34,7 +34,7 @@ export interface NotifyOptions {
  *
  * @example
  * ```ts
- * import { Notify } from "@trainchart/trainchart";
+ * import { Notify } from "@trainchart/trainchart/callbacks";
  *
  * const toFunction = new Notify(({ status, seconds }) => console.log(status, seconds));
  * const toWebhook = new Notify("https://example.com/hook", { extra: { name: "baseline" } });

@@ -15,7 +15,8 @@ export interface OverfitOneBatchOptions {
  *
  * @example
  * ```ts
- * import { adam, Learner, OverfitOneBatch, tf } from "@trainchart/trainchart";
+ * import { adam, Learner, tf } from "@trainchart/trainchart";
+ * import { OverfitOneBatch } from "@trainchart/trainchart/callbacks";
  * import { assertLess } from "@std/assert";
  *
  * const learner = new Learner({

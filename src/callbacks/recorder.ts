@@ -1,6 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
-import { type BatchRecord, type History, historyPlot } from "../plots/history_plot.ts";
-import type { Picture } from "../plots/picture.ts";
+import type { BatchRecord, History } from "../pictures/history.ts";
+import type { Drawing } from "../pictures/drawing.ts";
+import { plotters } from "../pictures/plotters.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -141,9 +142,13 @@ export class Recorder extends Callback {
     }
   }
 
-  /** Draws the run: loss, metrics and learning rate over epochs. */
-  plot(): Picture {
-    return historyPlot(this.history);
+  /**
+   * Draws the run: loss, metrics and learning rate over epochs.
+   *
+   * @throws {Error} If `@trainchart/trainchart/plots` was not imported.
+   */
+  plot(): Drawing {
+    return plotters().history(this.history);
   }
 
   #read(loss: tf.Tensor, record: BatchRecord): void {

@@ -30,7 +30,7 @@ interface State {
  *
  * @example
  * ```ts
- * import { ReduceOnPlateau } from "@trainchart/trainchart";
+ * import { ReduceOnPlateau } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const plateau = new ReduceOnPlateau({ monitor: "train.loss", factor: 0.5, patience: 2 });

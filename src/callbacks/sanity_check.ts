@@ -22,7 +22,8 @@ export interface SanityCheckOptions {
  *
  * @example
  * ```ts
- * import { Learner, SanityCheck, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { SanityCheck } from "@trainchart/trainchart/callbacks";
  * import { assertRejects } from "@std/assert";
  *
  * const learner = new Learner({

@@ -6,7 +6,7 @@ import { tensorStats } from "../tensors/tensor_stats.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { EpochLogger } from "./support/epoch_logger.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
-import type { EpochRecord } from "../plots/history_plot.ts";
+import type { EpochRecord } from "../pictures/history.ts";
 
 /** Options of {@linkcode TensorBoard}. */
 export interface TensorBoardOptions {
@@ -26,7 +26,7 @@ export interface TensorBoardOptions {
  *
  * @example
  * ```ts
- * import { TensorBoard } from "@trainchart/trainchart";
+ * import { TensorBoard } from "@trainchart/trainchart/callbacks";
  *
  * const board = new TensorBoard("runs/baseline", { texts: { notes: "The **first** try." } });
  * ```

@@ -48,7 +48,7 @@ const BEGINS: Partial<Record<HookName | TaskName, MeasuredPhase>> = {
  *
  * @example
  * ```ts
- * import { Timer } from "@trainchart/trainchart";
+ * import { Timer } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const timer = new Timer();

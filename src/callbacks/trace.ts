@@ -39,7 +39,9 @@ interface Inspected {
  *
  * @example
  * ```ts
- * import { Learner, replay, sgd, tf, Trace } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Trace } from "@trainchart/trainchart/callbacks";
+ * import { replay } from "@trainchart/trainchart/inspect";
  * import { assertEquals } from "@std/assert";
  *
  * const trace = new Trace();

@@ -45,7 +45,8 @@ const PHASES = ["train", "validation", "test"];
  *
  * @example
  * ```ts
- * import { Learner, sgd, tf, TransformBatch } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { TransformBatch } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const normalize = new TransformBatch(

@@ -55,7 +55,8 @@ interface State {
  *
  * @example
  * ```ts
- * import { Learner, sgd, tf, WeightAverage } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { WeightAverage } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * const layer = tf.layers.dense({ units: 1, inputShape: [1], useBias: false });

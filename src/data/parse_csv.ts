@@ -5,7 +5,7 @@ import { CsvError, parse } from "../deps/csv_parse.ts";
  *
  * @example
  * ```ts
- * import { type CsvTable, parseCsv } from "@trainchart/trainchart";
+ * import { type CsvTable, parseCsv } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const table: CsvTable = parseCsv("x,y\n1,2\n");
@@ -40,7 +40,7 @@ export interface CsvTable {
  *
  * @example
  * ```ts
- * import { parseCsv } from "@trainchart/trainchart";
+ * import { parseCsv } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const { columns, rows } = parseCsv('width,name\n3.5,"Rose, red"\n4,Lily\n');

@@ -18,7 +18,7 @@ import { readBytes } from "./read_bytes.ts";
  *
  * @example
  * ```ts
- * import { csvDataset, readCsv } from "@trainchart/trainchart";
+ * import { csvDataset, readCsv } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const table = await readCsv(new URL("data:,rooms,area,price%0A3,70,210%0A4,95,260"));

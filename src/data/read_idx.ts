@@ -15,7 +15,7 @@ import { readBytes } from "./read_bytes.ts";
  *
  * @example
  * ```ts
- * import { readIdx } from "@trainchart/trainchart";
+ * import { readIdx } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const labels = await readIdx(new URL("data:;base64,AAAIAQAAAAMFAAQ="));

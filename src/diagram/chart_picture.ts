@@ -1,4 +1,4 @@
-import { Drawing } from "../plots/drawing.ts";
+import { Drawing } from "../pictures/drawing.ts";
 import { chartToSvg, type ChartToSvgOptions } from "./chart_to_svg.ts";
 
 /**
@@ -6,7 +6,7 @@ import { chartToSvg, type ChartToSvgOptions } from "./chart_to_svg.ts";
  *
  * @example
  * ```ts
- * import { ChartPicture } from "@trainchart/trainchart";
+ * import { ChartPicture } from "@trainchart/trainchart/inspect";
  * import { assert } from "@std/assert";
  *
  * const chart = new ChartPicture(undefined, { active: ["learner.train.epoch.held"] });

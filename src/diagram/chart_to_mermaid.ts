@@ -26,7 +26,7 @@ export interface ChartToMermaidOptions {
  *
  * @example
  * ```ts
- * import { chartToMermaid } from "@trainchart/trainchart";
+ * import { chartToMermaid } from "@trainchart/trainchart/inspect";
  * import { assert } from "@std/assert";
  *
  * assert(chartToMermaid().startsWith("stateDiagram-v2"));

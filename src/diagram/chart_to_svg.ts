@@ -34,7 +34,7 @@ export interface ChartToSvgOptions {
  *
  * @example
  * ```ts
- * import { chartToSvg } from "@trainchart/trainchart";
+ * import { chartToSvg } from "@trainchart/trainchart/inspect";
  * import { assert } from "@std/assert";
  *
  * const svg = await chartToSvg(undefined, { active: ["learner.train.epoch.batch.compute"] });

@@ -62,7 +62,8 @@ const WAITING = 100;
  *
  * @example
  * ```ts
- * import { inspector, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { inspector } from "@trainchart/trainchart/inspect";
  * import { assertEquals } from "@std/assert";
  *
  * const learner = new Learner({

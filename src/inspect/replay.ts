@@ -42,7 +42,8 @@ export class ReplayError extends Error {
  *
  * @example
  * ```ts
- * import { replay, Trace } from "@trainchart/trainchart";
+ * import { Trace } from "@trainchart/trainchart/callbacks";
+ * import { replay } from "@trainchart/trainchart/inspect";
  * import { assertEquals } from "@std/assert";
  *
  * const saved = JSON.parse(JSON.stringify(new Trace()));

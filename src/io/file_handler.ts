@@ -17,7 +17,8 @@ const WEIGHTS = "weights.bin";
  *
  * @example
  * ```ts
- * import { fileHandler, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { fileHandler } from "@trainchart/trainchart/io";
  * import { assertEquals } from "@std/assert";
  *
  * const granted = await Deno.permissions.query({ name: "write" });

@@ -20,7 +20,7 @@ const CHUNK = 1 << 20;
  *
  * @example
  * ```ts
- * import { SafetensorsFile, writeSafetensors } from "@trainchart/trainchart";
+ * import { SafetensorsFile, writeSafetensors } from "@trainchart/trainchart/io";
  * import { assertEquals } from "@std/assert";
  *
  * const granted = await Deno.permissions.query({ name: "write" });

@@ -11,7 +11,8 @@ import type { HostTensor } from "./host_tensor.ts";
  *
  * @example
  * ```ts
- * import { tf, toTensor } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { toTensor } from "@trainchart/trainchart/io";
  * import { assertEquals } from "@std/assert";
  *
  * const half = toTensor({ dtype: "F16", shape: [2], values: Uint16Array.of(0x3c00, 0xc000) });

@@ -40,7 +40,8 @@ export function checkPhases(
  *
  * @example
  * ```ts
- * import { type AnyLearner, type MeasuredPhase, PassCallback } from "@trainchart/trainchart";
+ * import type { AnyLearner } from "@trainchart/trainchart";
+ * import { type MeasuredPhase, PassCallback } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * class CountBatches extends PassCallback {

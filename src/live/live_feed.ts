@@ -62,7 +62,7 @@ interface Seat {
  *
  * @example
  * ```ts
- * import { LiveFeed } from "@trainchart/trainchart";
+ * import { LiveFeed } from "@trainchart/trainchart/live";
  * import { assertEquals } from "@std/assert";
  *
  * const feed = new LiveFeed({ title: "a line" });

@@ -50,7 +50,7 @@ export interface LivePageOptions extends LiveFeedOptions {
  *
  * @example
  * ```ts
- * import { LivePage } from "@trainchart/trainchart";
+ * import { LivePage } from "@trainchart/trainchart/live";
  * import { assert } from "@std/assert";
  *
  * await using page = new LivePage({ onOpen: () => {} });

@@ -12,7 +12,8 @@ import { actualClasses, classCount, predictedClasses } from "./classes.ts";
  *
  * @example
  * ```ts
- * import { confusion, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { confusion } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const logits = tf.tensor2d([[2, 1], [0, 3], [1, 4]]);

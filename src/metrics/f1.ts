@@ -14,7 +14,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  *
  * @example
  * ```ts
- * import { f1, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { f1 } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = f1();

@@ -14,7 +14,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  *
  * @example
  * ```ts
- * import { rSquared, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { rSquared } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = rSquared();

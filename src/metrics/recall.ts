@@ -14,7 +14,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  *
  * @example
  * ```ts
- * import { recall, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { recall } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = recall();

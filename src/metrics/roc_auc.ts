@@ -29,7 +29,8 @@ export interface RocAucOptions {
  *
  * @example
  * ```ts
- * import { rocAuc, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { rocAuc } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = rocAuc();

@@ -15,7 +15,8 @@ import type { Metric } from "./metric.ts";
  *
  * @example
  * ```ts
- * import { tf, topK } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { topK } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const logits = tf.tensor2d([[3, 2, 1], [3, 2, 1]]);

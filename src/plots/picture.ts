@@ -1,4 +1,4 @@
-import { Drawing } from "./drawing.ts";
+import { Drawing } from "../pictures/drawing.ts";
 import { THEME } from "./theme.ts";
 
 /**
@@ -7,7 +7,7 @@ import { THEME } from "./theme.ts";
  *
  * @example
  * ```ts
- * import { Picture } from "@trainchart/trainchart";
+ * import { Picture } from "@trainchart/trainchart/plots";
  * import { assert } from "@std/assert";
  *
  * const picture = new Picture({
@@ -32,7 +32,7 @@ export class Picture extends Drawing {
     this.specification = { config: THEME, ...specification };
   }
 
-  /** Draws it, as SVG. */
+  /** Draws it, as SVG. Vega is loaded with the first picture. */
   override async svg(): Promise<string> {
     const [{ compile }, { parse, View }] = await Promise.all([
       import("../deps/vega_lite.ts"),

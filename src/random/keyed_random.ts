@@ -15,7 +15,7 @@ import { randomBlock } from "./random_block.ts";
  *
  * @example
  * ```ts
- * import { keyedRandom } from "@trainchart/trainchart";
+ * import { keyedRandom } from "@trainchart/trainchart/data";
  * import { assertEquals, assertNotEquals } from "@std/assert";
  *
  * const random = keyedRandom(42, 0);

@@ -13,7 +13,8 @@ import { randomBlock } from "./random_block.ts";
  *
  * @example
  * ```ts
- * import { mixKey, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { mixKey } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const [epoch, batch] = [3, 141];

@@ -11,7 +11,7 @@
  *
  * @example The order of an epoch depends only on seed and epoch
  * ```ts
- * import { keyedRandom, permutation } from "@trainchart/trainchart";
+ * import { keyedRandom, permutation } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const [seed, epoch] = [42, 7];

@@ -12,7 +12,7 @@ import { checkValues, type Schedule } from "./schedule.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * assertAlmostEquals(schedules.cosine(1)(0.5), 0.5, 1e-12);

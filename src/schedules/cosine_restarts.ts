@@ -26,7 +26,7 @@ export interface CosineRestartsOptions {
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const schedule = schedules.cosineRestarts(1, 0, { cycles: 2, growth: 1, decay: 0.5 });

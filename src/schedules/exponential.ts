@@ -9,7 +9,7 @@ import { checkNumber, type Schedule } from "./schedule.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * assertAlmostEquals(schedules.exponential(1, 0.01)(0.5), 0.1, 1e-12);

@@ -12,7 +12,7 @@ import type { Schedule } from "./schedule.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(schedules.linearWarmup(0.4)(0.25), 0.1);

@@ -3,7 +3,8 @@
  *
  * @example
  * ```ts
- * import { LearningRateSchedule, schedules } from "@trainchart/trainchart";
+ * import { LearningRateSchedule } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const schedule = schedules.warmup(schedules.cosine(1e-3), { part: 0.05 });

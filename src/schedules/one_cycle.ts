@@ -36,7 +36,7 @@ export interface OneCycleOptions {
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * const { learningRate, momentum } = schedules.oneCycle(1);

@@ -8,7 +8,7 @@ import { checkNumber, type Schedule } from "./schedule.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const schedule = schedules.sequence([

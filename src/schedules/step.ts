@@ -12,7 +12,7 @@ import { checkNumber, checkValues, type Schedule } from "./schedule.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const schedule = schedules.step(1, { at: [1 / 3, 2 / 3], factor: 0.5 });

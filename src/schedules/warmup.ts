@@ -16,7 +16,7 @@ import { sequence } from "./sequence.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const schedule = schedules.warmup(schedules.polynomial(1, 0), { part: 0.5 });

@@ -10,7 +10,7 @@ import type { Dimension, ParameterValue } from "./dimension.ts";
  *
  * @example
  * ```ts
- * import { choice } from "@trainchart/trainchart/distributed";
+ * import { choice } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(choice(["relu", "tanh"]).at(0.7), "tanh");

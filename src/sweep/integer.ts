@@ -18,7 +18,7 @@ export interface IntegerOptions {
  *
  * @example
  * ```ts
- * import { integer } from "@trainchart/trainchart/distributed";
+ * import { integer } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(integer(1, 3).grid(9), [1, 2, 3]);

@@ -12,7 +12,7 @@ import { checkBounds, range } from "./range.ts";
  *
  * @example
  * ```ts
- * import { logUniform } from "@trainchart/trainchart/distributed";
+ * import { logUniform } from "@trainchart/trainchart/sweep";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * assertAlmostEquals(logUniform(1e-4, 1e-2).at(0.5), 1e-3);

@@ -33,7 +33,7 @@ let sweeps = 0;
  *
  * @example
  * ```ts
- * import { logUniform, sweep } from "@trainchart/trainchart/distributed";
+ * import { logUniform, sweep } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * const folder = await Deno.makeTempDir();

@@ -2,6 +2,7 @@ import { textTable } from "../text/text_table.ts";
 import type { Picture } from "../plots/picture.ts";
 import { parallelPlot } from "../plots/parallel_plot.ts";
 import { progressPlot } from "../plots/progress_plot.ts";
+import "../plots/register_plotters.ts";
 import type { AnyParameters, Dimension, Space } from "./dimension.ts";
 import type { Ledger } from "./ledger.ts";
 import { logUniform } from "./log_uniform.ts";

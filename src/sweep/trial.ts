@@ -26,7 +26,7 @@ export interface TrialHost {
  * @example
  * ```ts
  * import { Learner, meanSquaredError, sgd, tf } from "@trainchart/trainchart";
- * import { logUniform, sweep } from "@trainchart/trainchart/distributed";
+ * import { logUniform, sweep } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * const folder = await Deno.makeTempDir();

@@ -11,7 +11,7 @@ import { checkBounds, range } from "./range.ts";
  *
  * @example
  * ```ts
- * import { uniform } from "@trainchart/trainchart/distributed";
+ * import { uniform } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(uniform(0, 0.5).grid(3), [0, 0.25, 0.5]);

@@ -1,17 +1,12 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { adam, type CallbackLike, GradientClip, meanSquaredError, sgd, tf } from "../../mod.ts";
 import {
-  adam,
-  type CallbackLike,
   Freeze,
   GradientAccumulation,
-  GradientClip,
   GradientStats,
   MaxSteps,
-  meanSquaredError,
-  sgd,
-  tf,
   WeightAverage,
-} from "../../mod.ts";
+} from "../../callbacks.ts";
 import { copyOf, line, numbersOf, type Tiny, tiny } from "./tiny.ts";
 
 function assertClose(actual: number[], expected: number[], tolerance: number) {

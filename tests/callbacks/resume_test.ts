@@ -9,30 +9,32 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   Callback,
   type CallbackLike,
+  type Learner,
+  meanAbsoluteError,
+  Metrics,
+  ProgressBar,
+  type RunCheckpoint,
+  StopOnNaN,
+  tf,
+} from "../../mod.ts";
+import {
   CsvLogger,
   GradientAccumulation,
   GradientStats,
   JsonLinesLogger,
   LeakGuard,
-  type Learner,
   LearningRateFinder,
   LimitBatches,
   MaxSteps,
   MaxTime,
-  meanAbsoluteError,
-  Metrics,
   type Notice,
   Notify,
   OverfitOneBatch,
-  ProgressBar,
   ReduceOnPlateau,
-  rSquared,
-  type RunCheckpoint,
-  StopOnNaN,
   TensorBoard,
-  tf,
   Timer,
-} from "../../mod.ts";
+} from "../../callbacks.ts";
+import { rSquared } from "../../metrics.ts";
 import { numbersOf, tiny } from "./tiny.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });

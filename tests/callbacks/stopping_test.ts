@@ -4,18 +4,20 @@ import {
   type CallbackLike,
   CancelBatch,
   EarlyStopping,
+  meanSquaredError,
+  sgd,
+  StopOnNaN,
+  tf,
+} from "../../mod.ts";
+import {
   fastDevRun,
   Freeze,
   LimitBatches,
   MaxSteps,
   MaxTime,
-  meanSquaredError,
   OverfitOneBatch,
   SanityCheck,
-  sgd,
-  StopOnNaN,
-  tf,
-} from "../../mod.ts";
+} from "../../callbacks.ts";
 import { copyOf, numbersOf, tiny } from "./tiny.ts";
 
 /** Measures the given values, one in each validation. */

@@ -1,16 +1,8 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import {
-  CancelBatch,
-  CancelEpoch,
-  CancelTrain,
-  type ChromeTrace,
-  type ChromeTraceEvent,
-  HOOK_NAMES,
-  replay,
-  ReplayError,
-  type RunCheckpoint,
-  Trace,
-} from "../../mod.ts";
+import { CancelBatch, CancelEpoch, CancelTrain, type RunCheckpoint } from "../../mod.ts";
+import { type ChromeTrace, type ChromeTraceEvent, Trace } from "../../callbacks.ts";
+import { replay, ReplayError } from "../../inspect.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 import { type Heard, leftBy, recorder, tinyLearner, within } from "../fixtures/tiny_learner.ts";
 
 const SIZES = { train: 3, validation: 2, test: 2 };

@@ -7,16 +7,14 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import {
   EarlyStopping,
-  fastDevRun,
   Learner,
-  LearningRateFinder,
   meanSquaredError,
   type Model,
   type RunCheckpoint,
   sgd,
   tf,
-  WeightAverage,
 } from "../../mod.ts";
+import { fastDevRun, LearningRateFinder, WeightAverage } from "../../callbacks.ts";
 import { broadcastLearner } from "../../src/distributed/broadcast_learner.ts";
 import type { World } from "../../src/distributed/world.ts";
 import type { CallbackLike } from "../../mod.ts";

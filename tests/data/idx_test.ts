@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { parseIdx, readIdx } from "../../mod.ts";
+import { parseIdx, readIdx } from "../../data.ts";
 import { loadMnist } from "../../examples/mnist/load_mnist.ts";
 import { mnistFolder } from "../../examples/mnist/mnist_folder.ts";
 

@@ -9,12 +9,12 @@ import {
   CancelBatch,
   CancelEpoch,
   CancelTrain,
-  HOOK_NAMES,
   type Learner,
   type RunCheckpoint,
   StorageError,
   tf,
 } from "../../mod.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 import { numbersOf, tiny } from "../callbacks/tiny.ts";
 
 /** The last hook in which a training can be cut so that it goes on. */

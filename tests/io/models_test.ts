@@ -1,14 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import {
-  exportModel,
-  type HostTensor,
-  loadWeights,
-  saveWeights,
-  StorageError,
-  tf,
-  withSeed,
-  writeSafetensors,
-} from "../../mod.ts";
+import { loadWeights, saveWeights, StorageError, tf, withSeed } from "../../mod.ts";
+import { exportModel, type HostTensor, writeSafetensors } from "../../io.ts";
 import { testInFolder } from "../fixtures/in_folder.ts";
 
 /** Made by PyTorch and safetensors for Python: `scripts/torch_weights.py`. */

@@ -9,13 +9,11 @@ import {
   meanSquaredError,
   Metrics,
   Recorder,
-  schedules,
   TensorDataset,
   tf,
-  Timer,
-  WeightAverage,
   withSeed,
 } from "../../mod.ts";
+import { schedules, Timer, WeightAverage } from "../../callbacks.ts";
 
 /** Taken by version 0.1.0 on the cpu backend, after the third batch of the second epoch of four. */
 const CHECKPOINT = new URL("fixtures/version_0_1.safetensors", import.meta.url);

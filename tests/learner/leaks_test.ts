@@ -4,7 +4,6 @@ import {
   CancelBatch,
   CancelEpoch,
   CancelTrain,
-  HOOK_NAMES,
   type HookName,
   type Learner,
   type LearnerOptions,
@@ -12,6 +11,7 @@ import {
   sgd,
   tf,
 } from "../../mod.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 import { batches, learnerOf, Line, loaders, testTensors } from "./line.ts";
 
 const boom = new Error("boom");

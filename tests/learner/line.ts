@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import {
   type CallbackLike,
-  HOOK_NAMES,
   type HookName,
   Learner,
   type LearnerOptions,
@@ -10,6 +9,7 @@ import {
   sgd,
   tf,
 } from "../../mod.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 
 /** Registers a test that must leave as many tensors as there were. */
 export function testTensors(name: string, test: () => void | Promise<void>): void {

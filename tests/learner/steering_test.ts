@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { type HookName, keyedRandom, type tf, type TrainResult } from "../../mod.ts";
+import type { HookName, tf, TrainResult } from "../../mod.ts";
+import { keyedRandom } from "../../data.ts";
 import {
   type AnyLearner,
   checkNesting,

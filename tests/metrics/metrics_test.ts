@@ -1,23 +1,17 @@
 import { assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   accuracy,
-  confusion,
-  f1,
   Learner,
   meanAbsoluteError,
   meanSquaredError,
   type Metric,
   Metrics,
   type Peers,
-  precision,
-  recall,
-  rocAuc,
-  rSquared,
   sgd,
   type StatefulMetric,
   tf,
-  topK,
 } from "../../mod.ts";
+import { confusion, f1, precision, recall, rocAuc, rSquared, topK } from "../../metrics.ts";
 import { tiny } from "../callbacks/tiny.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 import figures from "./figures.generated.json" with { type: "json" };

@@ -1,7 +1,8 @@
 import type { tf } from "../../deps/tfjs.ts";
 import { tensorStats, type TensorStatsOptions } from "../../tensors/tensor_stats.ts";
-import { type LayerRecord, layersPlot } from "../../plots/layers_plot.ts";
-import type { Picture } from "../../plots/picture.ts";
+import type { LayerRecord } from "../../pictures/layer_record.ts";
+import type { Drawing } from "../../pictures/drawing.ts";
+import { plotters } from "../../pictures/plotters.ts";
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
 
@@ -57,10 +58,10 @@ export abstract class LayerStats extends Callback {
   /**
    * Draws what was seen over time, number by number and layer by layer.
    *
-   * @throws {Error} If nothing was seen yet.
+   * @throws {Error} If nothing was seen yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Picture {
-    if (this.records.length > 0) return layersPlot(this.records);
+  plot(): Drawing {
+    if (this.records.length > 0) return plotters().layers(this.records);
     throw new Error(
       `Cannot draw ${this.name} as something must have been seen: no batch was looked at yet`,
     );

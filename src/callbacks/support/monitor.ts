@@ -30,7 +30,7 @@ const GREATER_IS_BETTER = /accuracy|precision|recall|f1|auc|r2|top\d/i;
  *
  * @example
  * ```ts
- * import { Monitor } from "@trainchart/trainchart";
+ * import { Monitor } from "@trainchart/trainchart/callbacks";
  * import { assert, assertEquals } from "@std/assert";
  *
  * const monitor = new Monitor("Example", { monitor: "validation.accuracy", minDelta: 0.01 });

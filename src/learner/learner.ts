@@ -1,7 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { Cancellable } from "../chart/hooks.ts";
-import type { Job } from "../chart/chart.ts";
-import type { Outcome } from "../chart/pump.ts";
+import type { RunKind } from "../chart/chart.ts";
+import type { RunOutcome } from "../chart/pump.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { Batch } from "../data/dataset.ts";
 import type { Loader } from "../data/loader.ts";
@@ -194,7 +194,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   async checkpoint(): Promise<RunCheckpoint> {
     const run = this.#control.active;
-    if (run?.job === "train") return await takeCheckpoint(this, run);
+    if (run?.kind === "train") return await takeCheckpoint(this, run);
     throw new Error(
       `Cannot take a checkpoint: no training is in progress (current phase is "${this.phase}"). ` +
         "Take it in an after hook, or while the training is paused.",
@@ -381,24 +381,24 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     return readBatches(this, name, epoch);
   }
 
-  #check(job: Job, options: RunOptions, known: object = RUN_OPTIONS): void {
-    this.#control.checkIdle(job);
-    checkOptions(job, options, known as Record<keyof RunOptions, true>);
-    checkStart(job, this, options);
+  #check(kind: RunKind, options: RunOptions, known: object = RUN_OPTIONS): void {
+    this.#control.checkIdle(kind);
+    checkOptions(kind, options, known as Record<keyof RunOptions, true>);
+    checkStart(kind, this, options);
   }
 
-  async #evaluate(job: "validate" | "test", options: RunOptions): Promise<TrainResult> {
-    this.#check(job, options);
+  async #evaluate(kind: "validate" | "test", options: RunOptions): Promise<TrainResult> {
+    this.#check(kind, options);
     const preparing = this.#control.prepare();
     if (preparing) await preparing;
-    return await this.#start(job, options);
+    return await this.#start(kind, options);
   }
 
-  async #start(job: Job, options: RunOptions, input?: RunInput): Promise<TrainResult> {
-    return this.#result(await this.#control.start(job, options, input));
+  async #start(kind: RunKind, options: RunOptions, input?: RunInput): Promise<TrainResult> {
+    return this.#result(await this.#control.start(kind, options, input));
   }
 
-  #result({ status, reason }: Outcome): TrainResult {
+  #result({ status, reason }: RunOutcome): TrainResult {
     const { epoch: epochs, trainLoss, validationLoss, testLoss, metrics } = this;
     return {
       status: status as TrainResult["status"],

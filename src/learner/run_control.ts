@@ -1,5 +1,5 @@
-import type { Job } from "../chart/chart.ts";
-import type { Outcome } from "../chart/pump.ts";
+import type { RunKind } from "../chart/chart.ts";
+import type { RunOutcome } from "../chart/pump.ts";
 import type { Loader } from "../data/loader.ts";
 import { loadCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
@@ -52,13 +52,13 @@ export class RunControl {
    *
    * @throws {Error} If one is.
    */
-  checkIdle(job: Job): void {
+  checkIdle(kind: RunKind): void {
     if (!this.#busy) return;
     const { phase } = this.#learner;
     const current = phase === "idle" ? "it is about to begin" : `current phase is "${phase}"`;
     throw new Error(
-      `Cannot ${job}: a run of this Learner is in progress (${current}). ` +
-        (job === "predict"
+      `Cannot ${kind}: a run of this Learner is in progress (${current}). ` +
+        (kind === "predict"
           ? "Wait for it, or apply learner.model in a hook."
           : 'Wait for it, or cancel it with learner.cancel("train").'),
     );
@@ -99,10 +99,14 @@ export class RunControl {
   }
 
   /** Runs from the first to the last state of the machine. */
-  async start(job: Job, { signal, inspect }: RunOptions, input: RunInput = {}): Promise<Outcome> {
+  async start(
+    kind: RunKind,
+    { signal, inspect }: RunOptions,
+    input: RunInput = {},
+  ): Promise<RunOutcome> {
     const { from, ...prediction } = input;
     const learner = this.#learner;
-    const options = { job, inspect: inspect as never, ...prediction, from: from?.pump };
+    const options = { kind, inspect: inspect as never, ...prediction, from: from?.pump };
     const run = new Run(learner, options);
     this.#run = run;
     this.#busy = true;
@@ -110,7 +114,7 @@ export class RunControl {
     const abort = () => void this.request({ type: "cancel.train" }, reasonOf(signal!));
     try {
       if (from) await run.restore(from);
-      run.pump.start(job);
+      run.pump.start(kind);
       signal?.addEventListener("abort", abort, { once: true });
       if (signal?.aborted) abort();
       const outcome = await run.pump.run();

@@ -188,12 +188,8 @@ export { fileHandler } from "./src/io/file_handler.ts";
 export { loadWeights, type LoadWeightsOptions, saveWeights } from "./src/io/weights.ts";
 
 // Seeing and steering a run
-export {
-  LiveFeed,
-  type LiveFeedOptions,
-  type LiveSeat,
-  type LiveViewer,
-} from "./src/live/live_feed.ts";
+export { LiveFeed, type LiveFeedOptions, type LiveSeat } from "./src/live/live_feed.ts";
+export type { LiveViewer } from "./src/live/live_seats.ts";
 export { LivePage, type LivePageOptions } from "./src/live/live_page.ts";
 
 // Seeing the machine

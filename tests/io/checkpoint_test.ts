@@ -57,7 +57,7 @@ async function taken(): Promise<RunCheckpoint> {
 const bytes = (learner: Learner) =>
   (learner.model as tf.LayersModel).getWeights().map((weight) => weight.dataSync().slice());
 
-Deno.test("Learner.checkpoint() of a paused run goes on with the batch that waits", async () => {
+Deno.test("Learner.checkpoint() of a paused run resumes with the batch that waits", async () => {
   const whole = learnerOf();
   await whole.train({ epochs: 2 });
   const learner = learnerOf({
@@ -164,12 +164,12 @@ Deno.test("loadCheckpoint() refuses newer formats and files without one", {
   const newer = await assertRejects(() => loadCheckpoint(path), StorageError, "newer version");
   assertEquals(newer.problem, "version");
   await writeSafetensors(path, checkpoint.tensors);
-  await assertRejects(() => loadCheckpoint(path), StorageError, "it has tensors only");
+  await assertRejects(() => loadCheckpoint(path), StorageError, "it has only tensors");
   (await SafetensorsFile.open(path)).close();
   await Deno.remove(path);
 });
 
-Deno.test("loadCheckpoint() detects a file that is cut short at any kilobyte", {
+Deno.test("loadCheckpoint() detects a file that is truncated at any kilobyte", {
   ignore: write !== "granted",
 }, async () => {
   const path = await Deno.makeTempFile();
@@ -184,7 +184,7 @@ Deno.test("loadCheckpoint() detects a file that is cut short at any kilobyte", {
   await Deno.remove(path);
 });
 
-Deno.test("a checkpoint is numbers and JSON: it loads no code, and changes nothing else", async () => {
+Deno.test("a checkpoint loads no code, and sets nothing that is not part of a run", async () => {
   const optimizer = tf.train.adam(0.1);
   let from: RunCheckpoint | undefined;
   await learnerOf({
@@ -198,7 +198,7 @@ Deno.test("a checkpoint is numbers and JSON: it loads no code, and changes nothi
   const own = '"__proto__":{"$map":[]},"constructor":"x","applyGradients":[],"callbacks":[1]';
   const text = JSON.stringify(from!.state)
     .replace(/("(?:fields|metrics)":\{)(\}?)/g, (_, start, end) => start + own + (end || ","));
-  assertEquals(text.split('"applyGradients"').length, 4); // of the Learner, optimizer, metrics
+  assertEquals(text.split('"applyGradients"').length, 4); // Learner, optimizer, metrics
   const target = tf.train.adam(0.1);
   const learner = learnerOf({ optimizer: target });
   await learner.train({ from: { ...from!, state: JSON.parse(text) } });

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CancelTrain } from "../../mod.ts";
-import { batches, learnerOf, Line, testTensors } from "./line.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
+import { batches, Line, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const ENDS: [string, (log: string[]) => object, "completed" | "cancelled" | "failed"][] = [
   ["ends", () => ({}), "completed"],
@@ -43,7 +44,8 @@ for (const [name, end, status] of ENDS) {
       },
       afterTest: () => void log.push(`afterTest of ${name}`),
     });
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       callbacks: [callback("first"), callback("second"), end(log)],
       dataloaders: { train: () => batches(1), test: () => batches(1) },
     });
@@ -61,7 +63,8 @@ for (const [name, end, status] of ENDS) {
 testTensors("Learner.defer() does all deferred work when a part of it throws", async () => {
   using model = new Line();
   const log: string[] = [];
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     callbacks: [{
       beforeTrain(learner) {
         learner.defer(() => void log.push("first"));
@@ -87,7 +90,7 @@ testTensors("Learner.defer() does all deferred work when a part of it throws", a
 
 testTensors("Learner.defer() is refused where no run is in progress", async () => {
   using model = new Line();
-  const learner = learnerOf(model, { dataloaders: { train: () => batches(1) } });
+  const { learner } = tinyLearner({ model, dataloaders: { train: () => batches(1) } });
   assertThrows(() => learner.defer(() => {}), Error, "Cannot defer work: no run of this Learner");
   await learner.train();
   assertThrows(() => learner.defer(() => {}), Error, "Cannot defer work: no run of this Learner");

@@ -40,13 +40,16 @@
  */
 
 // Writing a callback
-export {
-  type AnyLearner,
-  Callback,
-  type CallbackLike,
-  type Hooks,
-  type Stateful,
-} from "./src/learner/callback.ts";
+export { type AnyLearner, Callback, type CallbackLike } from "./src/learner/callback.ts";
+export type {
+  AnyCallback,
+  CallbackOf,
+  Hooks,
+  Placement,
+  Stateful,
+  Steering,
+  Watch,
+} from "./src/learner/callback_protocol.ts";
 export { type MeasuredPhase, PassCallback } from "./src/learner/pass_callback.ts";
 export { PRIORITIES } from "./src/learner/priorities.ts";
 export { Monitor, type MonitorOptions } from "./src/callbacks/support/monitor.ts";
@@ -59,6 +62,7 @@ export { ConfusionMatrix, type ConfusionMatrixOptions } from "./src/callbacks/co
 export { Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { Recorder } from "./src/callbacks/recorder.ts";
 export type { BatchRecord, EpochRecord, History } from "./src/pictures/history.ts";
+export type { Plot } from "./src/pictures/plotters.ts";
 
 // Showing and logging
 export { CsvLogger } from "./src/callbacks/csv_logger.ts";

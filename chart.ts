@@ -22,7 +22,7 @@
  * @module
  */
 export { learnerMachine } from "./src/chart/learner_machine.ts";
-export type { ChartContext, ChartEvent, Facts, Job } from "./src/chart/chart.ts";
+export type { ChartContext, ChartEvent, Facts, RunKind } from "./src/chart/chart.ts";
 export {
   type Cancellable,
   HOOK_NAMES,

@@ -26,10 +26,6 @@
  *
  * @module
  */
-export {
-  LiveFeed,
-  type LiveFeedOptions,
-  type LiveSeat,
-  type LiveViewer,
-} from "./src/live/live_feed.ts";
+export { LiveFeed, type LiveFeedOptions, type LiveSeat } from "./src/live/live_feed.ts";
+export type { LiveViewer } from "./src/live/live_seats.ts";
 export { LivePage, type LivePageOptions } from "./src/live/live_page.ts";

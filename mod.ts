@@ -60,13 +60,9 @@
 export { tf } from "./src/deps/tfjs.ts";
 
 // The Learner
-export { Learner } from "./src/learner/learner.ts";
-export type {
-  Dataloaders,
-  LearnerOptions,
-  RunOptions,
-  TrainOptions,
-} from "./src/learner/options.ts";
+export { Learner, type LearnerOptions, type TrainOptions } from "./src/learner/learner.ts";
+export { LearnerFields, type LearnerParts } from "./src/learner/learner_fields.ts";
+export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
 export type { Failure } from "./src/learner/run.ts";
@@ -76,22 +72,23 @@ export type { ModelStructure } from "./src/model/model_structure.ts";
 export type { LayerSummary, ModelSummary } from "./src/model/summarize.ts";
 
 // Writing a callback
-export {
-  type AnyLearner,
-  Callback,
-  type CallbackLike,
-  type Hooks,
-  type Stateful,
-} from "./src/learner/callback.ts";
+export { type AnyLearner, Callback, type CallbackLike } from "./src/learner/callback.ts";
+export type {
+  AnyCallback,
+  CallbackOf,
+  Hooks,
+  Placement,
+  Stateful,
+  Steering,
+  Watch,
+} from "./src/learner/callback_protocol.ts";
 export { PRIORITIES } from "./src/learner/priorities.ts";
-export type { Watch } from "./src/learner/watch.ts";
 export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";
 export type { Cancellable, HookName, Phase, TaskName } from "./src/chart/hooks.ts";
 
 // Callbacks
 export { Checkpoint, type CheckpointOptions } from "./src/callbacks/checkpoint.ts";
 export { EarlyStopping, type EarlyStoppingOptions } from "./src/callbacks/early_stopping.ts";
-export { GradientClip, type GradientClipOptions } from "./src/callbacks/gradient_clip.ts";
 export {
   LearningRateSchedule,
   type LearningRateScheduleOptions,
@@ -99,14 +96,12 @@ export {
 export { Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { ProgressBar } from "./src/callbacks/progress_bar.ts";
 export { Recorder } from "./src/callbacks/recorder.ts";
-export { StopOnNaN, type StopOnNaNOptions } from "./src/callbacks/stop_on_nan.ts";
 export { cosine } from "./src/schedules/cosine.ts";
 export { oneCycle, type OneCycleOptions, type RateAndMomentum } from "./src/schedules/one_cycle.ts";
 export type { Schedule } from "./src/schedules/schedule.ts";
 
 // Metrics
 export { accuracy } from "./src/metrics/accuracy.ts";
-export { meanAbsoluteError } from "./src/metrics/mean_absolute_error.ts";
 export type { Metric } from "./src/metrics/metric.ts";
 export type { StatefulMetric } from "./src/metrics/stateful_metric.ts";
 
@@ -149,7 +144,6 @@ export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
 
 // Files
 export { loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "./src/io/checkpoint_file.ts";
-export { loadWeights, type LoadWeightsOptions, saveWeights } from "./src/io/weights.ts";
 export { StorageError, type StorageProblem } from "./src/io/storage_error.ts";
 
 // Backends

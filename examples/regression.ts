@@ -10,7 +10,6 @@ import {
   adam,
   DataLoader,
   Learner,
-  meanAbsoluteError,
   meanSquaredError,
   Metrics,
   Recorder,
@@ -20,8 +19,8 @@ import {
   tf,
   withSeed,
 } from "../mod.ts";
-import { rSquared } from "../metrics.ts";
-import { type Drawing, Picture } from "../plots.ts";
+import { meanAbsoluteError, rSquared } from "../metrics.ts";
+import { Picture, type Plot } from "../plots.ts";
 
 const NUMBERS = ["Beak Length (mm)", "Beak Depth (mm)", "Flipper Length (mm)"] as const;
 const SPECIES = ["Adelie", "Chinstrap", "Gentoo"];
@@ -31,7 +30,7 @@ export interface Fit {
   /** Error, R² and loss of the penguins that were kept apart. */
   metrics: Record<string, number>;
   /** How the training went. */
-  history: Drawing;
+  history: Plot;
   /** Predicted against actual mass of the penguins that were kept apart. */
   scatter: Picture;
 }

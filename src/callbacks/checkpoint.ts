@@ -61,11 +61,11 @@ export class Checkpoint extends Callback {
   /** Last, so that all others have done their part. */
   override priority: number = Number.MAX_SAFE_INTEGER;
   /** Trial runs leave it out. */
-  readonly writesFiles: boolean = true;
+  override readonly writesFiles: boolean = true;
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
   /** Of several processes, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  override readonly mainRankOnly: boolean = true;
   /** Where to. It is made when first needed. */
   readonly folder: string;
   readonly #options: Required<Omit<CheckpointOptions, "monitor" | "mode">>;

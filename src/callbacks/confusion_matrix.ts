@@ -1,7 +1,6 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { ConfusionTotal } from "../metrics/confusion_total.ts";
-import type { Drawing } from "../pictures/drawing.ts";
-import { plotters } from "../pictures/plotters.ts";
+import { type Plot, plotters } from "../pictures/plotters.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -87,7 +86,7 @@ export class ConfusionMatrix extends PassCallback {
    *
    * @throws {Error} If nothing was counted yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Drawing {
+  plot(): Plot {
     if (this.counts.length > 0) return plotters().confusion(this.counts, this.classes);
     throw new Error(
       "Cannot draw the confusion matrix as something must have been counted: " +

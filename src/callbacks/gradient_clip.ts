@@ -20,7 +20,8 @@ export interface GradientClipOptions {
  *
  * @example
  * ```ts
- * import { GradientClip, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { GradientClip } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * const layer = tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "zeros" });

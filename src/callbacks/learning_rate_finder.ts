@@ -1,8 +1,7 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { CancelTrain } from "../errors.ts";
-import type { Drawing } from "../pictures/drawing.ts";
-import { plotters } from "../pictures/plotters.ts";
+import { type Plot, plotters } from "../pictures/plotters.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { snapshotLearner } from "./support/snapshot_learner.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -132,7 +131,7 @@ export class LearningRateFinder extends Callback {
    *
    * @throws {Error} If there was no sweep yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Drawing {
+  plot(): Plot {
     if (this.curve.length === 0) {
       throw new Error(
         "Cannot draw the search for a learning rate: there is none yet. Call find() first.",

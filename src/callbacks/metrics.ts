@@ -64,7 +64,7 @@ export class Metrics extends PassCallback {
   }
 
   /** The names under which `learner.metrics` will have the values. */
-  get metricNames(): string[] {
+  override get metricNames(): string[] {
     return [...this.#phases].flatMap((phase) => this.#metrics.map(([name]) => `${phase}.${name}`));
   }
 

@@ -39,7 +39,7 @@ export class ProgressBar extends PassCallback {
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
   /** Of several ranks, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  override readonly mainRankOnly: boolean = true;
   readonly #terminal: Terminal;
   #columns: string[] | undefined;
   #rowPending = false;

@@ -1,7 +1,6 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { BatchRecord, History } from "../pictures/history.ts";
-import type { Drawing } from "../pictures/drawing.ts";
-import { plotters } from "../pictures/plotters.ts";
+import { type Plot, plotters } from "../pictures/plotters.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -147,7 +146,7 @@ export class Recorder extends Callback {
    *
    * @throws {Error} If `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Drawing {
+  plot(): Plot {
     return plotters().history(this.history);
   }
 

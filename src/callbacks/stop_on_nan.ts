@@ -23,7 +23,8 @@ export interface StopOnNaNOptions {
  *
  * @example
  * ```ts
- * import { Learner, sgd, StopOnNaN, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { StopOnNaN } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const learner = new Learner({

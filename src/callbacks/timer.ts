@@ -78,7 +78,7 @@ export class Timer extends PassCallback {
   }
 
   /** Starts a stopwatch. */
-  watch = (work: HookName | TaskName, callback?: CallbackLike): () => void => {
+  override watch = (work: HookName | TaskName, callback?: CallbackLike): () => void => {
     if (work === "beforeTrain" && !this.#training) this.#reset();
     this.#mark(BEGINS[work] ?? this.#current);
     const began = performance.now();

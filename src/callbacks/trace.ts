@@ -95,7 +95,10 @@ export class Trace extends PassCallback {
   }
 
   /** Times a hook or a task. */
-  watch = (work: HookName | TaskName, callback?: CallbackLike): (() => void) | undefined => {
+  override watch = (
+    work: HookName | TaskName,
+    callback?: CallbackLike,
+  ): (() => void) | undefined => {
     const [learner, actor] = [this.#learner, this.#actor];
     if (!learner || !actor || callback === this) return;
     const { epoch, batchIndex: batch } = learner;

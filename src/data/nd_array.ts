@@ -1,4 +1,4 @@
-/** The arrays of numbers that a dataset can hold and a file can contain. */
+/** Typed arrays that a dataset can hold and a data file can contain. */
 export type TypedArray =
   | Uint8Array
   | Uint8ClampedArray
@@ -10,7 +10,7 @@ export type TypedArray =
   | Float64Array;
 
 /**
- * Numbers with a shape, outside of TensorFlow.js.
+ * Numbers with a shape, in plain memory instead of a tensor.
  *
  * @example
  * ```ts
@@ -20,8 +20,8 @@ export type TypedArray =
  * ```
  */
 export interface NdArray {
-  /** The numbers, the last axis varying fastest. */
+  /** Elements in row-major order: the last axis varies fastest. */
   readonly values: TypedArray;
-  /** The number of elements along each axis; `[]` is one number. */
+  /** Number of elements along each axis; `[]` is a single number. */
   readonly shape: readonly number[];
 }

@@ -1,5 +1,5 @@
 import { type AnyLearner, Callback } from "../learner/callback.ts";
-import type { Watch } from "../learner/watch.ts";
+import type { Watch } from "../learner/callback_protocol.ts";
 import type { Peers, Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
 import { Cancellation } from "../errors.ts";
@@ -60,7 +60,7 @@ export class DataParallel extends Callback implements Peers {
   /** In the last batch of an epoch, one may have fewer examples than another. */
   override readonly perRank: boolean = true;
   /** Where the run is, as long as there are others. */
-  readonly watch: Watch | undefined;
+  override readonly watch: Watch | undefined;
   readonly shard: Shard;
   readonly #world: World;
   readonly #lockstep: Lockstep;
@@ -118,7 +118,7 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** Whatever comes from outside waits until all are at the same point. */
-  postpone(event: RunEvent, reason?: string): boolean {
+  override postpone(event: RunEvent, reason?: string): boolean {
     if (this.#world.size === 1 || this.#learner?.phase === "predict") return false;
     return this.#lockstep.postpone(event, reason);
   }

@@ -12,7 +12,8 @@ import { assertSameShape } from "../losses/same_shape.ts";
  *
  * @example
  * ```ts
- * import { meanAbsoluteError, meanSquaredError, Metrics, tf } from "@trainchart/trainchart";
+ * import { meanSquaredError, Metrics, tf } from "@trainchart/trainchart";
+ * import { meanAbsoluteError } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const error = meanAbsoluteError(tf.tensor1d([1, 2]), tf.tensor1d([1, 4]));

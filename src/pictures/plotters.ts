@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Drawing } from "./drawing.ts";
 import type { History } from "./history.ts";
 
 /** Options of `curvePlot()`. */
@@ -23,16 +22,28 @@ export interface CurvePlotOptions {
   marks?: readonly { x: number; label: string }[];
 }
 
+/** A picture that is drawn when it is asked for. In a notebook of Deno it displays itself. */
+export interface Plot {
+  /** Draws it, as SVG. */
+  svg(): Promise<string>;
+  /**
+   * Draws it into a file.
+   *
+   * @param path Path of an SVG file; missing folders are made.
+   */
+  save(path: string | URL): Promise<void>;
+}
+
 /** The functions that draw. */
 export interface Plotters {
   /** Draws loss, metrics and learning rate of a run. */
-  history(history: History): Drawing;
+  history(history: History): Plot;
   /** Draws statistics of layers: each record is a `LayerRecord`. */
-  layers(records: readonly object[]): Drawing;
+  layers(records: readonly object[]): Plot;
   /** Draws a confusion matrix, a row per actual class. */
-  confusion(counts: readonly (readonly number[])[], classes: readonly string[]): Drawing;
+  confusion(counts: readonly (readonly number[])[], classes: readonly string[]): Plot;
   /** Draws a curve. */
-  curve(points: readonly { x: number; y: number }[], options?: CurvePlotOptions): Drawing;
+  curve(points: readonly { x: number; y: number }[], options?: CurvePlotOptions): Plot;
 }
 
 let registered: Plotters | undefined;

@@ -1,4 +1,4 @@
-import { Drawing } from "../pictures/drawing.ts";
+import { Drawing } from "./drawing.ts";
 import { THEME } from "./theme.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { writeFile } from "../io/write_file.ts";
-import type { Drawing } from "../pictures/drawing.ts";
+import type { Plot } from "../pictures/plotters.ts";
 import { escapeMarkup } from "../text/escape_markup.ts";
 
 /** What a report is made of; whatever is missing is left out. */
@@ -11,7 +11,7 @@ export interface Report {
   /** What came out, by name, such as `result.metrics`. */
   results?: Readonly<Record<string, unknown>>;
   /** Pictures by title, such as `{ Training: recorder.plot() }`. */
-  pictures?: Readonly<Record<string, Drawing>>;
+  pictures?: Readonly<Record<string, Plot>>;
   /** Whatever is a table as a string, by title, such as `{ Model: learner.summary() }`. */
   texts?: Readonly<Record<string, { toString(): string }>>;
 }

@@ -15,13 +15,11 @@ import {
   CancelTrain,
   Checkpoint,
   EarlyStopping,
-  GradientClip,
   type Learner,
   LearningRateSchedule,
   Metrics,
   ProgressBar,
   Recorder,
-  StopOnNaN,
   tf,
   type TrainResult,
 } from "../../mod.ts";
@@ -33,6 +31,7 @@ import {
   EpochLogger,
   Freeze,
   GradientAccumulation,
+  GradientClip,
   GradientStats,
   JsonLinesLogger,
   LayerStats,
@@ -50,6 +49,7 @@ import {
   ReduceOnPlateau,
   SanityCheck,
   schedules,
+  StopOnNaN,
   TensorBoard,
   Timer,
   Trace,
@@ -58,7 +58,12 @@ import {
 } from "../../callbacks.ts";
 import { f1 } from "../../metrics.ts";
 import { LiveFeed, LivePage } from "../../live.ts";
-import { numbersOf, type Tiny, tiny, type TinyOptions } from "./tiny.ts";
+import {
+  numbersOf,
+  type TinyLearner,
+  tinyLearner,
+  type TinyOptions,
+} from "../fixtures/tiny_learner.ts";
 
 interface Row<C extends CallbackLike = CallbackLike> {
   /** Makes the callback anew; where it writes files, into the folder. */
@@ -81,7 +86,7 @@ function row<C extends CallbackLike>(row: Row<C>): Row {
   return row as unknown as Row;
 }
 
-const classes = () => ({ classes: true });
+const classes = () => ({ kind: "classes" as const });
 
 /** Every callback, by its name and what is special; whoever adds one adds a row. */
 const TABLE: Record<string, Row> = {
@@ -154,7 +159,7 @@ const TABLE: Record<string, Row> = {
 
   // Data and labels
   "MixUp": { make: () => new MixUp() },
-  "CutMix": { make: () => new CutMix(), options: () => ({ images: true }) },
+  "CutMix": { make: () => new CutMix(), options: () => ({ kind: "images" }) },
   "TransformBatch": {
     make: () =>
       new TransformBatch(({ data }) => ({ data: tf.add(data, tf.randomNormal(data.shape)) })),
@@ -279,7 +284,7 @@ function countReads(): () => number {
 }
 
 /** Everything about a learner that a callback must leave as it was. */
-function settings({ learner, model }: Tiny): unknown[] {
+function settings({ learner, model }: TinyLearner): unknown[] {
   return [
     learner.learningRate,
     learner.optimizer,
@@ -313,7 +318,10 @@ async function run(
   { beside, epochs = 3, before }: Scenario = {},
 ) {
   const { numTensors } = tf.memory();
-  const subject = tiny([callback, ...beside ? [beside] : []], row.options?.());
+  const subject = tinyLearner({
+    callbacks: [callback, ...beside ? [beside] : []],
+    ...row.options?.(),
+  });
   const was = settings(subject);
   const outcome: { result?: TrainResult; error?: unknown } = {};
   try {
@@ -416,7 +424,7 @@ for (const entry of Object.entries(TABLE)) {
 
   testRow(entry, "the same learner can train twice", async (row, make) => {
     const before = tf.memory().numTensors;
-    const subject = tiny([make().callback], row.options?.());
+    const subject = tinyLearner({ callbacks: [make().callback], ...row.options?.() });
     const first = await subject.learner.train({ epochs: 3 });
     const second = await subject.learner.train({ epochs: 3 });
     assertEquals(second.status, first.status);
@@ -436,7 +444,10 @@ for (const entry of Object.entries(TABLE)) {
     testRow(entry, "no batch is read off the device", async (row, make) => {
       const reads: number[] = [];
       for (const limit of [2, 4]) {
-        const { learner, dispose } = tiny([make().callback], row.options?.());
+        const { learner, dispose } = tinyLearner({
+          callbacks: [make().callback],
+          ...row.options?.(),
+        });
         learner.limits = { train: limit };
         const count = countReads();
         try {

@@ -6,6 +6,7 @@
  */
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import {
+  type CallbackLike,
   EarlyStopping,
   Learner,
   meanSquaredError,
@@ -17,7 +18,6 @@ import {
 import { fastDevRun, LearningRateFinder, WeightAverage } from "../../callbacks.ts";
 import { broadcastLearner } from "../../src/distributed/broadcast_learner.ts";
 import type { World } from "../../src/distributed/world.ts";
-import type { CallbackLike } from "../../mod.ts";
 
 /** `slope * x`; `mean`, which is not trained, moves halfway to the mean of each training batch. */
 class Centred implements Model<tf.Tensor, tf.Tensor>, Disposable {

@@ -15,7 +15,6 @@ import {
   crossEntropy,
   DataLoader,
   EarlyStopping,
-  GradientClip,
   Learner,
   LearningRateSchedule,
   Metrics,
@@ -23,7 +22,6 @@ import {
   selectBackend,
   sgd,
   type StatefulMetric,
-  StopOnNaN,
   TensorDataset,
   tf,
   withSeed,
@@ -32,9 +30,11 @@ import {
   ConfusionMatrix,
   CsvLogger,
   GradientAccumulation,
+  GradientClip,
   LearningRateFinder,
   OverfitOneBatch,
   schedules,
+  StopOnNaN,
   WeightAverage,
 } from "../../callbacks.ts";
 import { keyedRandom } from "../../data.ts";

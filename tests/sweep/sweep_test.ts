@@ -19,7 +19,7 @@ import {
 import { selectBackend, tf } from "../../mod.ts";
 import { keyedRandom } from "../../data.ts";
 import { connectOptions } from "../../src/sweep/nats_options.ts";
-import { tiny } from "../callbacks/tiny.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { canRun } from "./nats_server.ts";
 import { SweepScript } from "./sweep_script.ts";
 
@@ -249,10 +249,13 @@ test("a trial cancels its Learner at a rung, and goes on from there bit for bit"
     const epochs: number[] = [];
     let cancelled = 0;
     const tried = async (trial: Trial<{ rate: number }>) => {
-      const { learner, dispose } = tiny([trial, {
-        name: "Count",
-        beforeEpoch: ({ epoch }) => void epochs.push(epoch),
-      }], { seed: trial.seed });
+      const { learner, dispose } = tinyLearner({
+        callbacks: [trial, {
+          name: "Count",
+          beforeEpoch: ({ epoch }) => void epochs.push(epoch),
+        }],
+        seed: trial.seed,
+      });
       const { rate } = trial.parameters;
       try {
         const result = await learner.train({ epochs: trial.epochs, learningRate: rate });

@@ -1,8 +1,7 @@
 import type { tf } from "../../deps/tfjs.ts";
 import { tensorStats, type TensorStatsOptions } from "../../tensors/tensor_stats.ts";
 import type { LayerRecord } from "../../pictures/layer_record.ts";
-import type { Drawing } from "../../pictures/drawing.ts";
-import { plotters } from "../../pictures/plotters.ts";
+import { type Plot, plotters } from "../../pictures/plotters.ts";
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
 
@@ -60,7 +59,7 @@ export abstract class LayerStats extends Callback {
    *
    * @throws {Error} If nothing was seen yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Drawing {
+  plot(): Plot {
     if (this.records.length > 0) return plotters().layers(this.records);
     throw new Error(
       `Cannot draw ${this.name} as something must have been seen: no batch was looked at yet`,
@@ -111,7 +110,8 @@ export abstract class LayerStats extends Callback {
     const step = this.#step;
     const values = await Promise.all(tensors.map(([, tensor]) => tensor.data()));
     tensors.forEach(([layer], index) => {
-      const stats = tensorStats(values[index], this.#options);
+      const { bins, threshold } = this.#options;
+      const stats = tensorStats(values[index], { bins, threshold });
       this.records.push({ step, epoch, layer, ...stats });
     });
   }

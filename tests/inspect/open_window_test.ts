@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { noBrowser as ignore, withBrowser } from "../deps/playwright.ts";
 
-/** A frame that is to the page what the inspector is. */
+/** A frame that stands in for the inspector. */
 const FRAME = `<script type="module">
   addEventListener("message", ({ data }) => parent.postMessage({ heard: data }, "*"));
   setTimeout(() => parent.postMessage({ type: "@statelyai.connected" }, "*"), 300);
@@ -19,7 +19,7 @@ async function output(command: string, ...args: string[]): Promise<string> {
   return printed;
 }
 
-Deno.test("inspector() shows a machine in a frame of a page, to its end", { ignore }, async () => {
+Deno.test("inspector() shows a machine in a frame of a page, to the end", { ignore }, async () => {
   const script = await output(
     Deno.execPath(),
     ...["bundle", "--quiet", "--platform", "browser", "tests/inspect/inspected_page.ts"],
@@ -37,7 +37,7 @@ Deno.test("inspector() shows a machine in a frame of a page, to its end", { igno
     await withBrowser(async (browser) => {
       const page = await browser.newPage();
       await page.goto(`http://127.0.0.1:${server.addr.port}/`);
-      // It sets its title when it has seen the end.
+      // The page sets its title at the end of the run.
       await page.waitForFunction("document.title !== ''", undefined, { timeout: 30_000 });
       const title = await page.title();
       assertEquals(title, '["@xstate.actor","cancelled","@statelyai.disconnected"]');

@@ -1,11 +1,11 @@
 /**
- * A machine with one of everything that XState can say, to be drawn.
+ * A machine with one of each feature of XState, for drawings.
  *
  * @module
  */
 import { and, assign, createMachine, fromPromise, not, setup } from "../../src/deps/xstate.ts";
 
-/** What does not exist in the Learner's machine: regions, history, delays, actors, self-loops. */
+/** Has what the Learner's machine lacks: regions, history, delays, actors, self-loops. */
 export const playerMachine = setup({
   types: { context: {} as { volume: number }, events: {} as { type: string } },
   guards: { loud: ({ context }) => context.volume > 5, muted: () => false },
@@ -48,5 +48,5 @@ export const playerMachine = setup({
   },
 });
 
-/** A machine of one state. */
+/** A machine with one state. */
 export const stillMachine = createMachine({ id: "still" });

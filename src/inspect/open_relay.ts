@@ -1,25 +1,25 @@
 import { createWebSocketInspector } from "../deps/stately_inspect.ts";
 import type { Socket } from "../deps/stately_inspect.d.ts";
-import type { Channel, Ends } from "./inspector.ts";
+import type { ChannelEvents, EventChannel } from "./event_channel.ts";
 import { type Timer, unref } from "./unref.ts";
 
-/** After how long another attempt is made to connect, ms. */
-const RETRY = 1000;
+/** Delay before another attempt to connect, in ms. */
+const RETRY_DELAY = 1000;
 
-/** How much may wait in the socket of a relay that does not read, bytes; what comes then is dropped. */
-const BUFFERED = 2 ** 20;
+/** Maximum size of unsent data, in bytes: events for a relay that does not read are dropped. */
+const MAX_BUFFERED = 2 ** 20;
 
-/** How long a slow relay is waited for when the run has ended, ms. */
-const GRACE = 1000;
+/** Time that a slow relay has to take the last events after the run, in ms. */
+const CLOSE_TIMEOUT = 1000;
 
 /**
- * Sends to a relay by the package's WebSocket inspector, whose socket is looked after here: left to
- * itself it tries for ever where nobody listens, and keeps the process alive for that.
+ * Sends events to a relay by the package's WebSocket inspector. Its socket is managed here: the
+ * package would retry for ever where no relay listens, and keep the process alive.
  *
- * @param url Of the relay.
- * @param ends What to tell of the connection.
+ * @param url Address of the relay.
+ * @param events Callbacks of the channel.
  */
-export function openRelay(url: string, { opened, lost }: Ends): Channel {
+export function openRelay(url: string, { opened, lost }: ChannelEvents): EventChannel {
   const inspector = createWebSocketInspector({ url, autoStart: false, maxDeferredEvents: 0 });
   const { adapter } = inspector;
   let retry: Timer | undefined;
@@ -37,17 +37,18 @@ export function openRelay(url: string, { opened, lost }: Ends): Channel {
     socket.onopen = () => {
       adapter.status = "open";
       opened({
-        next: (event) => void (socket.bufferedAmount < BUFFERED && inspector.inspect.next(event)),
+        next: (event) =>
+          void (socket.bufferedAmount < MAX_BUFFERED && inspector.inspect.next(event)),
       });
       if (closing) hangUp(socket);
     };
     socket.onerror = socket.onclose = () => {
-      // Both are told of one failure, and an error that nobody hears of would be thrown.
+      // One failure calls both; an error event without a handler would be thrown.
       socket.onopen = socket.onerror = socket.onclose = () => {};
       adapter.status = "closed";
       lost();
       ended.resolve();
-      if (!closing) retry = unref(setTimeout(connect, RETRY));
+      if (!closing) retry = unref(setTimeout(connect, RETRY_DELAY));
     };
   }
 
@@ -55,13 +56,13 @@ export function openRelay(url: string, { opened, lost }: Ends): Channel {
     closing = true;
     if (retry !== undefined) return clearTimeout(retry);
     if (adapter.status === "open") hangUp(adapter.ws);
-    const late = unref(setTimeout(() => adapter.ws.terminate?.(), GRACE));
+    const late = unref(setTimeout(() => adapter.ws.terminate?.(), CLOSE_TIMEOUT));
     await ended.promise;
     clearTimeout(late);
   }
 }
 
-/** Closes a socket after what the package has still to convert, which it does by timers of 0 ms. */
+/** Closes a socket once the package has converted its last events, which it does by 0 ms timers. */
 function hangUp(socket: Socket): void {
   setTimeout(() => socket.close(), 0);
 }

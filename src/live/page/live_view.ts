@@ -10,7 +10,7 @@ import { Stats } from "./stats.ts";
 import { StatusBar } from "./status_bar.ts";
 import { WorkPanel } from "./work_panel.ts";
 
-/** Shows what a run tells, wherever it runs: behind a WebSocket, or in this very tab. */
+/** Shows the messages of a run, which is behind a WebSocket, or in this tab. */
 export class LiveView {
   readonly #status = new StatusBar();
   readonly #controls: Controls;
@@ -24,9 +24,9 @@ export class LiveView {
   #run = 0;
 
   /**
-   * @param root What becomes the page.
-   * @param drawing Of the chart, as `chartToSvg()` makes it.
-   * @param ask What asks the run for something.
+   * @param root The element that the page is built in.
+   * @param drawing SVG of the chart, as `chartToSvg()` makes it.
+   * @param ask Sends a command to the run.
    */
   constructor(root: HTMLElement, drawing: string, ask: (command: LiveCommand) => void) {
     this.#controls = new Controls(ask);
@@ -47,7 +47,7 @@ export class LiveView {
     );
   }
 
-  /** What is shown stays, but it is not what is. */
+  /** Shows that the connection is lost; the last picture stays. */
   disconnected(): void {
     this.#status.connected(false);
     this.#controls.disable();

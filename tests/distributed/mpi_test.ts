@@ -27,7 +27,7 @@ test("mpi() is a world of one without mpirun, and needs no library", false, asyn
 
 test("mpi() names what to install where a library is missing", false, async () => {
   const open = await join(["-A"], { OMPI_COMM_WORLD_SIZE: "2" }, "/nowhere/libmpi.so.40");
-  assertStringIncludes(open, "Cannot use MPI as its library must be installed");
+  assertStringIncludes(open, "Cannot use MPI: its library /nowhere/libmpi.so.40 cannot be opened");
   assertStringIncludes(open, "apt-get install openmpi-bin libopenmpi3");
   const mpich = await join(["-A"], { PMI_SIZE: "2" }, "/nowhere/libmpich.so.12");
   assertStringIncludes(mpich, "apt-get install mpich");
@@ -41,7 +41,7 @@ test("mpi() names the permissions that are missing", false, async () => {
 });
 
 test("mpi() refuses a limit below a second", false, async () => {
-  assertStringIncludes(await join(["-A"], {}, "", "999"), "limit must be >= 1000 ms");
+  assertStringIncludes(await join(["-A"], {}, "", "999"), "limit must be a number >= 1000 ms");
 });
 
 test(

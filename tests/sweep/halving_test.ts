@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { keyedRandom, permutation } from "../../mod.ts";
 import { type Bracket, hyperbandBrackets, singleBracket } from "../../src/sweep/brackets.ts";
-import { Ledger, type Plan } from "../../src/sweep/ledger.ts";
-import type { Job, JobRecord } from "../../src/sweep/job_record.ts";
+import { Ledger, type SweepPlan } from "../../src/sweep/ledger.ts";
+import type { JobRecord, TrialJob } from "../../src/sweep/job_record.ts";
 import { standings } from "../../src/sweep/standings.ts";
 
 Deno.test("hyperbandBrackets() gives table 1 of the paper", () => {
@@ -29,7 +29,7 @@ Deno.test("hyperbandBrackets() repeats and cuts short to have as many trials as 
 });
 
 /** What a job comes to, where its values are known, and NaN throws. */
-function work(job: Job, values: Values, judge: (epochs: number) => string): JobRecord {
+function work(job: TrialJob, values: Values, judge: (epochs: number) => string): JobRecord {
   const { trial, segment, parameters, epochs, rungs } = job;
   const reports: [number, number][] = [];
   const end = (status: JobRecord["status"]) => ({
@@ -80,7 +80,7 @@ Deno.test("Ledger does successive halving by the book, whoever works in whicheve
       const ends = random() < 0.4 ? 1 + Math.floor(random() * 9) : Infinity;
       return { at: (epoch) => epoch > fails ? NaN : level - slope * epoch, ends };
     });
-    const plan: Plan = {
+    const plan: SweepPlan = {
       brackets,
       parameters: values.map(() => ({})),
       seeds: values.map(() => 0),
@@ -148,7 +148,7 @@ Deno.test("Ledger compares NaN as the worst, and trials that never report at the
     ...{ trial, segment: 0, parameters: {}, status: "completed", value, reports: [] },
     ...{ seconds: 0, worker: "" },
   });
-  const plan: Plan = {
+  const plan: SweepPlan = {
     brackets: [{ first: 0, trials: 3, rungs: [1, 3], keep: [1] }],
     parameters: [{}, {}, {}],
     seeds: [0, 0, 0],

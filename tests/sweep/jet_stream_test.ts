@@ -111,7 +111,7 @@ test("a trial of which three workers die is recorded as failed", async () => {
   const begun = script.trace().filter(({ what, trial }) => what === "begin" && trial === 0);
   assertEquals(begun.length, 3);
   const { status, error } = script.records().find(({ trial }) => trial === 0)!;
-  assertEquals([status, error], ["failed", "no worker lived to its end, at attempt 3"]);
+  assertEquals([status, error], ["failed", "every worker died of it, at attempt 3"]);
 });
 
 test("the driver stops trials early on other machines, as successive halving says", async () => {
@@ -141,9 +141,9 @@ test("of two drivers of one sweep, one has all results, the other too or says so
   const runs = [script, other].map((one) => one.spawn("--nats", server.url, "--workers", "1"));
   for (const run of runs) {
     const { code, errors } = await run.result();
-    // Whoever looks too late has nothing to look at.
+    // A driver that looks too late finds nothing on the server.
     if (code !== 0) {
-      assertMatch(errors, /Cannot go on with the sweep as out-\w+ must be on the server/);
+      assertMatch(errors, /Cannot continue the sweep: out-\w+ is no longer on the server/);
     }
   }
   assertEquals(Math.max(script.records().length, other.records().length), 6);

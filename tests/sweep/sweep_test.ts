@@ -77,8 +77,8 @@ Deno.test("dimensions refuse bounds and values that cannot be", () => {
   }
   assertThrows(() => logUniform(0, 1), RangeError, "its bounds must be finite and > 0");
   assertThrows(() => integer(0.5, 3), RangeError, "its bounds must be integers");
-  assertThrows(() => choice([]), RangeError, "there must be values");
-  assertThrows(() => choice([1, 1]), RangeError, "none of them twice");
+  assertThrows(() => choice([]), RangeError, "values must be distinct, at least one");
+  assertThrows(() => choice([1, 1]), RangeError, "values must be distinct");
   assertThrows(() => choice([NaN]), TypeError, "must be finite numbers");
 });
 
@@ -100,11 +100,11 @@ test("sweep() refuses options that cannot work, before any work", async () => {
     [{ space: {} as typeof space }, "space must have dimensions"],
     [{ trials: 0 }, "trials must be an integer >= 1: current value is 0"],
     [{ workers: 1.5 }, "workers must be an integer >= 0"],
-    [{ algorithm: "annealing" as "grid" }, 'algorithm must be "random", "grid" or "hyperband"'],
-    [{ algorithm: "hyperband", epochs: 2 }, "epochs must be >= factor"],
-    [{ worker: true }, "a worker must be told its server, --nats URL"],
+    [{ algorithm: "annealing" as "grid" }, "algorithm must be one of random, grid, hyperband"],
+    [{ algorithm: "hyperband", epochs: 2 }, "epochs must be an integer >= 3: current value is 2"],
+    [{ worker: true }, "a worker must have a server: give it --nats URL"],
     [{ monitor: "train.fun" }, "mode must be"],
-    [{ nats: "http://host" }, "a NATS server must be given like nats://host:4222"],
+    [{ nats: "http://host" }, "a NATS server must be a URL such as nats://host:4222"],
     [{ args: ["--workers", "many"] }, "workers must be an integer >= 0: current value is NaN"],
     [{ args: ["--folder"] }, "--folder must have a value"],
     [{ args: ["--nats"] }, "--nats must have a value"],
@@ -238,7 +238,7 @@ test("sweep() goes on after a line that was cut short, and not with another swee
     await assertRejects(
       () => quiet({ trials: 3, folder, seed: 1 }),
       Error,
-      `Cannot go on with the sweep in ${path} as it must have the same settings`,
+      `Cannot continue the sweep in ${path} as its settings must be the same`,
     );
   }));
 
@@ -338,7 +338,7 @@ test("sweep() names the line of the journal that is damaged", () =>
     await assertRejects(
       () => quiet({ trials: 2, folder }),
       Error,
-      "every line must be JSON: line 2 is {;",
+      "every line must be JSON: line 2 is {.",
     );
   }));
 

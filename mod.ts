@@ -69,7 +69,7 @@ export {
   type LearningRateScheduleOptions,
 } from "./src/callbacks/learning_rate_schedule.ts";
 export { ReduceOnPlateau, type ReduceOnPlateauOptions } from "./src/callbacks/reduce_on_plateau.ts";
-export * as schedules from "./src/schedules/mod.ts";
+export * as schedules from "./schedules.ts";
 
 // Callbacks: stopping and limits
 export { EarlyStopping, type EarlyStoppingOptions } from "./src/callbacks/early_stopping.ts";

@@ -167,8 +167,12 @@ Deno.test("losses refuse shapes that would broadcast, and options out of range",
     RangeError,
     "must have 1 elements",
   );
-  assertThrows(() => crossEntropy(x, y, { classWeights: [0] }), RangeError, "must be > 0");
-  assertThrows(() => huber(x, x, { delta: 0 }), RangeError, "delta must be > 0");
+  assertThrows(
+    () => crossEntropy(x, y, { classWeights: [0] }),
+    RangeError,
+    "must be finite and > 0",
+  );
+  assertThrows(() => huber(x, x, { delta: 0 }), RangeError, "delta must be finite and > 0");
   assertThrows(() => binaryCrossEntropy(x, x, { positiveWeight: 0 }), RangeError, "positiveWeight");
   tf.dispose([x, y]);
 });

@@ -158,22 +158,22 @@ Deno.test("an optimizer refuses numbers out of range and unknown variables", () 
   assertThrows(
     () => adam(-1),
     RangeError,
-    "learningRate must be a number >= 0: current value is -1",
+    "learningRate must be finite and >= 0: current value is -1",
   );
   assertThrows(
     () => sgd("0.01" as never),
     RangeError,
-    'learningRate must be a number >= 0: current value is "0.01"',
+    'learningRate must be finite and >= 0: current value is "0.01"',
   );
   assertThrows(() => adam(1, { beta1: 1 }), RangeError, "beta1 must be in [0, 1)");
-  assertThrows(() => adam(1, { epsilon: 0 }), RangeError, "epsilon must be > 0");
-  assertThrows(() => sgd(1, { nesterov: true }), RangeError, "nesterov needs a momentum");
+  assertThrows(() => adam(1, { epsilon: 0 }), RangeError, "epsilon must be finite and > 0");
+  assertThrows(() => sgd(1, { nesterov: true }), RangeError, "momentum must be > 0 with nesterov");
   assertThrows(() => rmsprop(1, { decay: 2 }), RangeError, "decay must be in [0, 1)");
   assertThrows(() => sgd(1, { weightDecay: -1 }), RangeError, "weightDecay must be");
   assertThrows(
     () => sgd(1).applyGradients({ nobody: tf.scalar(1) }),
     TypeError,
-    "there is none called nobody",
+    "there is no nobody",
   );
   assertThrows(() => adam().restore({}), TypeError, "its state must have iterations");
 });

@@ -6,13 +6,9 @@
 export { tf } from "./src/deps/tfjs.ts";
 
 // The Learner and its callbacks
-export { Learner } from "./src/learner/learner.ts";
-export type {
-  Dataloaders,
-  LearnerOptions,
-  RunOptions,
-  TrainOptions,
-} from "./src/learner/options.ts";
+export { Learner, type LearnerOptions, type TrainOptions } from "./src/learner/learner.ts";
+export { LearnerFields, type LearnerParts } from "./src/learner/learner_fields.ts";
+export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
 export type { LayerSummary, ModelSummary } from "./src/model/summarize.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
@@ -25,16 +21,20 @@ export type {
   Loader,
   SeekableLoader,
   TensorFlowDataset,
-} from "./src/data/loader_reader.ts";
+} from "./src/data/loader.ts";
 export { withSeed } from "./src/learner/with_seed.ts";
-export {
-  type AnyLearner,
-  Callback,
-  type CallbackLike,
-  type Hooks,
-  type Stateful,
-} from "./src/learner/callback.ts";
-export { type MeasuredPhase, Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
+export { type AnyLearner, Callback, type CallbackLike } from "./src/learner/callback.ts";
+export type {
+  AnyCallback,
+  CallbackOf,
+  Hooks,
+  Placement,
+  Stateful,
+  Steering,
+  Watch,
+} from "./src/learner/callback_protocol.ts";
+export { type MeasuredPhase, PassCallback } from "./src/learner/pass_callback.ts";
+export { Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { ProgressBar } from "./src/callbacks/progress_bar.ts";
 export { Recorder } from "./src/callbacks/recorder.ts";
 export type { BatchRecord, EpochRecord, History } from "./src/plots/history_plot.ts";
@@ -55,7 +55,6 @@ export { curvePlot, type CurvePlotOptions } from "./src/plots/curve_plot.ts";
 export { type Report, writeReport } from "./src/plots/write_report.ts";
 export { Drawing } from "./src/plots/drawing.ts";
 export { Picture } from "./src/plots/picture.ts";
-export type { Watch } from "./src/learner/watch.ts";
 export type { TerminalOptions } from "./src/callbacks/support/terminal.ts";
 // Callbacks: schedules
 export {
@@ -88,8 +87,8 @@ export { GradientClip, type GradientClipOptions } from "./src/callbacks/gradient
 export { WeightAverage, type WeightAverageOptions } from "./src/callbacks/weight_average.ts";
 
 // Callbacks: data and labels
-export { CutMix } from "./src/callbacks/cut_mix.ts";
-export { MixUp } from "./src/callbacks/mix_up.ts";
+export { CutMix, type CutMixOptions } from "./src/callbacks/cut_mix.ts";
+export { MixUp, type MixUpOptions } from "./src/callbacks/mix_up.ts";
 export {
   type BatchTransform,
   TransformBatch,
@@ -124,29 +123,22 @@ export {
 } from "./src/chart/hooks.ts";
 
 // Data: what there is to learn from
-export type { ArrayColumn } from "./src/data/array_column.ts";
+export type { ArrayColumn } from "./src/data/array_gatherer.ts";
 export { ArrayDataset } from "./src/data/array_dataset.ts";
-export type { Batch } from "./src/data/batch.ts";
-export type { Columns } from "./src/data/columns.ts";
-export type { Dataset } from "./src/data/dataset.ts";
-export type { Gathered } from "./src/data/gathered.ts";
-export type { NdArray } from "./src/data/nd_array.ts";
-export type { Peers } from "./src/data/peers.ts";
-export type { Shard } from "./src/data/shard.ts";
+export type { Batch, Dataset } from "./src/data/dataset.ts";
+export type { NdArray, TypedArray } from "./src/data/nd_array.ts";
+export type { Peers, Shard } from "./src/data/shard.ts";
 export { split } from "./src/data/split.ts";
 export { subset } from "./src/data/subset.ts";
-export { TensorDataset } from "./src/data/tensor_dataset.ts";
-export type { TypedArray } from "./src/data/typed_array.ts";
+export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 
 // Data: batch by batch
 export { BatchIterator } from "./src/data/batch_iterator.ts";
-export { DataLoader } from "./src/data/data_loader.ts";
-export type { DataLoaderOptions } from "./src/data/data_loader_options.ts";
+export { DataLoader, type DataLoaderOptions } from "./src/data/data_loader.ts";
 
 // Data: files
 export { csvDataset } from "./src/data/csv_dataset.ts";
-export type { CsvTable } from "./src/data/csv_table.ts";
-export { parseCsv } from "./src/data/parse_csv.ts";
+export { type CsvTable, parseCsv } from "./src/data/parse_csv.ts";
 export { parseIdx } from "./src/data/parse_idx.ts";
 export { readCsv } from "./src/data/read_csv.ts";
 export { readIdx } from "./src/data/read_idx.ts";
@@ -180,32 +172,24 @@ export {
 } from "./src/optimizers/slot_optimizer.ts";
 
 // Files
-export { type Dtype, DTYPES } from "./src/io/dtypes.ts";
-export type { HostTensor, HostValues } from "./src/io/host_tensor.ts";
+export { type Dtype, DTYPES, type HostTensor, type HostValues } from "./src/io/host_tensor.ts";
 export { SafetensorsFile } from "./src/io/safetensors_file.ts";
 export type { HeaderEntry } from "./src/io/safetensors_header.ts";
 export { StorageError, type StorageProblem } from "./src/io/storage_error.ts";
 export { toTensor } from "./src/io/to_tensor.ts";
 export { writeSafetensors } from "./src/io/write_safetensors.ts";
-export { loadCheckpoint } from "./src/io/load_checkpoint.ts";
 export type { ModelStructure } from "./src/model/model_structure.ts";
-export type { RunCheckpoint } from "./src/io/run_checkpoint.ts";
-export { saveCheckpoint } from "./src/io/save_checkpoint.ts";
+export { loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "./src/io/checkpoint_file.ts";
 export { Checkpoint, type CheckpointOptions } from "./src/callbacks/checkpoint.ts";
 
 // Models in and out
 export { exportModel } from "./src/io/export_model.ts";
 export { fileHandler } from "./src/io/file_handler.ts";
-export { loadWeights, type LoadWeightsOptions } from "./src/io/load_weights.ts";
-export { saveWeights } from "./src/io/save_weights.ts";
+export { loadWeights, type LoadWeightsOptions, saveWeights } from "./src/io/weights.ts";
 
 // Seeing and steering a run
-export {
-  LiveFeed,
-  type LiveFeedOptions,
-  type LiveSeat,
-  type LiveViewer,
-} from "./src/live/live_feed.ts";
+export { LiveFeed, type LiveFeedOptions, type LiveSeat } from "./src/live/live_feed.ts";
+export type { LiveViewer } from "./src/live/live_seats.ts";
 export { LivePage, type LivePageOptions } from "./src/live/live_page.ts";
 
 // Seeing the machine
@@ -216,4 +200,4 @@ export { inspector, type InspectorOptions, type RunInspector } from "./src/inspe
 export { replay, type ReplayedStep, ReplayError } from "./src/inspect/replay.ts";
 export { Trace, type TraceOptions } from "./src/callbacks/trace.ts";
 export type { TraceRecord } from "./src/callbacks/support/trace_record.ts";
-export type { ChromeTrace, ChromeTraceEvent } from "./src/callbacks/chrome_trace.ts";
+export type { ChromeTrace, ChromeTraceEvent } from "./src/callbacks/support/chrome_trace.ts";

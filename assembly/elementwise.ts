@@ -1,7 +1,7 @@
-/** Activations backwards, sums of columns, and other passes over memory. */
+/** Gradients of activations, sums of columns, and other passes over memory. */
 import { RELU6 } from "./vector";
 
-/** The slope of an activation from its result `y`, as a mask of the lanes where it is one. */
+/** The lanes in which an activation has slope one, as a mask, from its result `y`. */
 @inline
 function open(y: v128, activation: i32): v128 {
   const positive = f32x4.gt(y, f32x4.splat(0));
@@ -13,7 +13,7 @@ function openOne(y: f32, activation: i32): bool {
   return y > 0 && (activation != RELU6 || y < 6);
 }
 
-/** `dx`: `dy` where the activation's result `y` shows that it let the input through, else zero. */
+/** `dx`: `dy` where the activation's result `y` says that its slope is one, else zero. */
 export function activationGradient(
   dy: usize,
   y: usize,
@@ -61,8 +61,8 @@ function addRows(x: usize, rows: i32, columns: i32, total: usize): void {
 /**
  * The sums of the columns of `x`, `[rows, columns]`.
  *
- * Summed by blocks of rows, and those sums in `part` (`[columns]`) first: long columns keep their
- * precision, and a block stays in the cache.
+ * Blocks of rows are summed in `part` (`[columns]`) first: long columns keep their precision, and a
+ * block stays in the cache.
  */
 export function sumColumns(x: usize, rows: i32, columns: i32, total: usize, part: usize): void {
   memory.fill(total, 0, <usize> columns << 2);
@@ -75,8 +75,7 @@ export function sumColumns(x: usize, rows: i32, columns: i32, total: usize, part
 }
 
 /**
- * Both at once, for columns `c0` to `c1`: the gradients of what went into an activation, and of the
- * bias before it.
+ * The gradients of an activation's input and of the bias before it, for columns `c0` to `c1`.
  */
 export function activationAndBiasGradient(
   dy: usize,
@@ -116,7 +115,7 @@ export function activationAndBiasGradient(
   }
 }
 
-/** `x` times a number, in place. */
+/** Multiplies `x` by a number, in place. */
 export function scale(x: usize, size: i32, factor: f32): void {
   const factors = f32x4.splat(factor);
   let i: i32 = 0;
@@ -124,7 +123,7 @@ export function scale(x: usize, size: i32, factor: f32): void {
   for (; i < size; i++, x += 4) store<f32>(x, load<f32>(x) * factor);
 }
 
-/** Square roots, four at a time: tfjs takes them one by one, for a seventh of an unfused Adam. */
+/** Square roots, four at a time: tfjs computes them one by one, a seventh of an unfused Adam. */
 export function squareRoot(x: usize, y: usize, size: i32): void {
   let i: i32 = 0;
   for (; i + 4 <= size; i += 4, x += 16, y += 16) v128.store(y, f32x4.sqrt(v128.load(x)));

@@ -1,4 +1,4 @@
-/** The kernels: what the compiled module exports. */
+/** The kernels that the compiled module exports. */
 export { scratchBytes } from "./panel";
 export { gemm } from "./gemm";
 export { convolve } from "./convolution";

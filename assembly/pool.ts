@@ -1,32 +1,32 @@
 /**
  * Pooling in two and three dimensions, and its gradients.
  *
- * Windows are described by a table of 32-bit integers which the caller writes, see `src/backend/geometry.ts`.
- * Positions of a window that lie outside the input count for nothing.
+ * The geometry is a table of 32-bit integers, which `src/backend/geometry.ts` writes. Positions of a
+ * window outside the input are left out.
  */
+import {
+  CHANNELS,
+  DEPTH,
+  DILATION_X,
+  DILATION_Y,
+  DILATION_Z,
+  HEIGHT,
+  OUT_X,
+  OUT_Y,
+  OUT_Z,
+  PAD_X,
+  PAD_Y,
+  PAD_Z,
+  STEP_X,
+  STEP_Y,
+  STEP_Z,
+  WIDTH,
+  WINDOW_X,
+  WINDOW_Y,
+  WINDOW_Z,
+} from "./window_table";
 
-const BATCH: usize = 0;
-const DEPTH: usize = 4;
-const HEIGHT: usize = 8;
-const WIDTH: usize = 12;
-const CHANNELS: usize = 16;
-const OUT_Z: usize = 20;
-const OUT_Y: usize = 24;
-const OUT_X: usize = 28;
-const WINDOW_Z: usize = 32;
-const WINDOW_Y: usize = 36;
-const WINDOW_X: usize = 40;
-const STEP_Z: usize = 44;
-const STEP_Y: usize = 48;
-const STEP_X: usize = 52;
-const PAD_Z: usize = 56;
-const PAD_Y: usize = 60;
-const PAD_X: usize = 64;
-const DILATION_Z: usize = 68;
-const DILATION_Y: usize = 72;
-const DILATION_X: usize = 76;
-
-/** Lists the pixels that the window of one result meets; returns how many. */
+/** Lists the pixels that the window of one result meets; returns their number. */
 function listWindow(w: usize, b: i32, oz: i32, oy: i32, ox: i32, to: usize): i32 {
   const depth = load<i32>(w, DEPTH), height = load<i32>(w, HEIGHT), width = load<i32>(w, WIDTH);
   const channels = load<i32>(w, CHANNELS);
@@ -180,7 +180,7 @@ function isPlain(w: usize): bool {
   return size == 4 && (load<i32>(w, CHANNELS) & 3) == 0 && tiles(w);
 }
 
-/** What {@linkcode pool} computes. */
+/** Values of `operation` of {@linkcode pool}. */
 const MAXIMUM: i32 = 0;
 const AVERAGE: i32 = 1;
 const MAXIMUM_GRADIENT: i32 = 2;
@@ -193,11 +193,11 @@ const MAXIMUM_GRADIENT: i32 = 2;
  * @param dx The input's gradient, for gradients.
  * @param window Scratch memory: the pixels that a window meets.
  */
-export function pool(w: usize, what: i32, x: usize, y: usize, dx: usize, b0: i32, b1: i32, window: usize): void {
+export function pool(w: usize, operation: i32, x: usize, y: usize, dx: usize, b0: i32, b1: i32, window: usize): void {
   const channels = load<i32>(w, CHANNELS);
   const outZ = load<i32>(w, OUT_Z), outY = load<i32>(w, OUT_Y), outX = load<i32>(w, OUT_X);
-  const plain = what == MAXIMUM_GRADIENT && isPlain(w);
-  if (what >= MAXIMUM_GRADIENT && !plain) {
+  const plain = operation == MAXIMUM_GRADIENT && isPlain(w);
+  if (operation >= MAXIMUM_GRADIENT && !plain) {
     const size = <usize> (load<i32>(w, DEPTH) * load<i32>(w, HEIGHT) * load<i32>(w, WIDTH)) *
       (<usize> channels << 2);
     memory.fill(dx + <usize> b0 * size, 0, <usize> (b1 - b0) * size);
@@ -208,10 +208,10 @@ export function pool(w: usize, what: i32, x: usize, y: usize, dx: usize, b0: i32
       for (let oy = 0; oy < outY; oy++) {
         for (let ox = 0; ox < outX; ox++, y += <usize> channels << 2) {
           const count = listWindow(w, b, oz, oy, ox, window);
-          if (what == MAXIMUM) maximum(window, count, x, y, channels);
-          else if (what == AVERAGE) average(window, count, x, y, channels);
+          if (operation == MAXIMUM) maximum(window, count, x, y, channels);
+          else if (operation == AVERAGE) average(window, count, x, y, channels);
           else if (plain) maximumOfFourGradient(window, x, y, dx, channels);
-          else if (what == MAXIMUM_GRADIENT) maximumGradient(window, count, x, y, dx, channels);
+          else if (operation == MAXIMUM_GRADIENT) maximumGradient(window, count, x, y, dx, channels);
           else averageGradient(window, count, y, dx, channels);
         }
       }

@@ -24,9 +24,9 @@ import {
   withSeed,
   writeReport,
 } from "../mod.ts";
-import { datasetOf, loadMnist } from "./load_mnist.ts";
-import { mnistFolder } from "./mnist_folder.ts";
-import { type MnistOptions, parseMnistOptions } from "./mnist_options.ts";
+import { datasetOf, loadMnist } from "./mnist/load_mnist.ts";
+import { mnistFolder } from "./mnist/mnist_folder.ts";
+import { type MnistOptions, parseMnistOptions } from "./mnist/mnist_options.ts";
 
 /** A small network of three dense layers. */
 function mlp(): tf.LayersModel {

@@ -24,8 +24,8 @@ import {
   tf,
   withSeed,
 } from "../mod.ts";
-import { datasetOf, loadMnist } from "./load_mnist.ts";
-import { mnistFolder } from "./mnist_folder.ts";
+import { datasetOf, loadMnist } from "./mnist/load_mnist.ts";
+import { mnistFolder } from "./mnist/mnist_folder.ts";
 
 /** What is compared. */
 export interface Comparison {

@@ -23,8 +23,8 @@ import {
   withSeed,
 } from "../mod.ts";
 import { choice, integer, logUniform, sweep, uniform } from "../distributed.ts";
-import { loadMnist } from "./load_mnist.ts";
-import { mnistFolder } from "./mnist_folder.ts";
+import { loadMnist } from "./mnist/load_mnist.ts";
+import { mnistFolder } from "./mnist/mnist_folder.ts";
 
 const quick = Deno.args.includes("--quick");
 

@@ -1,13 +1,11 @@
 import { checkOptions } from "../checks/check_options.ts";
 import {
+  checkpointFile,
   checkpointName,
-  listCheckpoints,
-  newestCheckpoint,
   parseCheckpointName,
-  removePartials,
-} from "../io/newest_checkpoint.ts";
-import type { RunCheckpoint } from "../io/run_checkpoint.ts";
-import { fileOf } from "../io/save_checkpoint.ts";
+  type RunCheckpoint,
+} from "../io/checkpoint_file.ts";
+import { listCheckpoints, newestCheckpoint, removePartials } from "../io/newest_checkpoint.ts";
 import { toPath } from "../io/to_path.ts";
 import { writeInBackground } from "../io/write_in_background.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
@@ -63,11 +61,11 @@ export class Checkpoint extends Callback {
   /** Last, so that all others have done their part. */
   override priority: number = Number.MAX_SAFE_INTEGER;
   /** Trial runs leave it out. */
-  readonly writesFiles: boolean = true;
+  override readonly writesFiles: boolean = true;
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
   /** Of several processes, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  override readonly mainRankOnly: boolean = true;
   /** Where to. It is made when first needed. */
   readonly folder: string;
   readonly #options: Required<Omit<CheckpointOptions, "monitor" | "mode">>;
@@ -265,7 +263,7 @@ export class Checkpoint extends Callback {
 
   async #write(name: string, checkpoint: RunCheckpoint): Promise<void> {
     await Deno.mkdir(this.folder, { recursive: true });
-    const { tensors, metadata } = fileOf(checkpoint);
+    const { tensors, metadata } = checkpointFile(checkpoint);
     await writeInBackground(`${this.folder}/${name}`, tensors, metadata);
     const newest = this.#own.slice(-this.#options.last);
     const kept = new Set([...newest, ...this.#best.map(({ name }) => name), name]);

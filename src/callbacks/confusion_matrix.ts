@@ -1,8 +1,9 @@
+import { checkOptions } from "../checks/check_options.ts";
 import { ConfusionTotal } from "../metrics/confusion_total.ts";
 import { confusionPlot } from "../plots/confusion_plot.ts";
 import type { Picture } from "../plots/picture.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
-import type { MeasuredPhase } from "./metrics.ts";
+import type { AnyLearner } from "../learner/callback.ts";
+import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { textTable } from "../text/text_table.ts";
 
@@ -10,12 +11,12 @@ import { textTable } from "../text/text_table.ts";
 export interface ConfusionMatrixOptions {
   /** The names of the classes. Default: their numbers. */
   classes?: readonly string[];
-  /** Where to count. Default: in validation and test. */
+  /** The passes in which to count. Default: validation and test. */
   phases?: readonly MeasuredPhase[];
 }
 
 /**
- * Counts which class is taken for which, over each whole pass, on the device.
+ * Counts on the device, over each whole pass, which class is taken for which.
  *
  * @example
  * ```ts
@@ -27,12 +28,12 @@ export interface ConfusionMatrixOptions {
  * assertEquals(matrix.counts, []);
  * ```
  */
-export class ConfusionMatrix extends Callback {
-  /** With the metrics. */
+export class ConfusionMatrix extends PassCallback {
+  /** In the band of metrics. */
   override priority: number = PRIORITIES.metrics;
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
-  /** Each process counts its own examples, until the end of a pass. */
+  /** Each rank counts its own examples, until the end of a pass. */
   override readonly perRank: boolean = true;
   /**
    * The counts of the last pass, a row for each actual class and a column for each predicted one;
@@ -44,14 +45,17 @@ export class ConfusionMatrix extends Callback {
   readonly #total = new ConfusionTotal();
 
   /**
-   * Counts nothing yet.
+   * Checks the options.
    *
-   * @param options Names, and where to count.
+   * @param options Names, and the passes in which to count.
+   * @throws {TypeError} If an option or a phase is unknown.
    */
-  constructor({ classes, phases = ["validation", "test"] }: ConfusionMatrixOptions = {}) {
+  constructor(options: ConfusionMatrixOptions = {}) {
     super();
+    checkOptions("count confusions", options, { classes: true, phases: true });
+    const { classes, phases = ["validation", "test"] } = options;
     this.#classes = classes;
-    this.#phases = new Set(phases);
+    this.#phases = checkPhases("count confusions", phases);
   }
 
   /** The names of the classes. */
@@ -60,9 +64,9 @@ export class ConfusionMatrix extends Callback {
   }
 
   /**
-   * What is confused most often.
+   * The pairs of classes that are confused most often.
    *
-   * @param limit At most how many pairs, >= 0.
+   * @param limit The largest number of pairs, >= 0.
    * @returns Pairs of an actual and a predicted class, the most frequent first.
    */
   mostConfused(limit: number = 10): { actual: string; predicted: string; count: number }[] {
@@ -91,7 +95,7 @@ export class ConfusionMatrix extends Callback {
     );
   }
 
-  /** A table. */
+  /** The counts as a table. */
   override toString(): string {
     const { classes } = this;
     if (classes.length === 0) return "(nothing was counted)";
@@ -107,67 +111,35 @@ export class ConfusionMatrix extends Callback {
   }
 
   /** Begins to count. */
-  override beforeEpoch(): void {
-    this.#total.reset();
-  }
-  /** Begins to count. */
-  override beforeValidate(): void {
-    this.#total.reset();
-  }
-  /** Begins to count. */
-  override beforeTest(): void {
+  protected override beforePass(): void {
     this.#total.reset();
   }
 
-  /** Counts. */
-  override afterBatch(learner: AnyLearner): void {
-    this.#count(learner, "train");
-  }
-  /** Counts. */
-  override afterValidationBatch(learner: AnyLearner): void {
-    this.#count(learner, "validation");
-  }
-  /** Counts. */
-  override afterTestBatch(learner: AnyLearner): void {
-    this.#count(learner, "test");
-  }
-
-  /** Reads the counts. */
-  override async afterEpoch(learner: AnyLearner): Promise<void> {
-    await this.#read(learner, "train");
-  }
-  /** Reads the counts. */
-  override async afterValidate(learner: AnyLearner): Promise<void> {
-    await this.#read(learner, "validation");
-  }
-  /** Reads the counts. */
-  override async afterTest(learner: AnyLearner): Promise<void> {
-    await this.#read(learner, "test");
-  }
-
-  /** The counts, for a checkpoint; the tensor stays its own. */
-  override state(): unknown {
-    return { counts: this.counts, total: this.#total.state() };
-  }
-
-  /** Goes on from a checkpoint. */
-  override restore(state: unknown): void {
-    const { counts, total } = state as { counts: number[][]; total: unknown };
-    this.counts = counts;
-    this.#total.restore(total);
-  }
-
-  #count(learner: AnyLearner, phase: MeasuredPhase): void {
-    if (!this.#phases.has(phase) || !learner.loss || learner.cancelled.has("batch")) return;
+  /** Counts the batch. */
+  protected override afterPassBatch(learner: AnyLearner, pass: MeasuredPhase): void {
+    if (!this.#phases.has(pass) || !learner.loss || learner.cancelled.has("batch")) return;
     this.#total.add(learner.predictions, learner.labels);
   }
 
-  async #read(learner: AnyLearner, phase: MeasuredPhase): Promise<void> {
-    if (!this.#phases.has(phase)) return;
+  /** Reads the counts. */
+  protected override async afterPass(learner: AnyLearner, pass: MeasuredPhase): Promise<void> {
+    if (!this.#phases.has(pass)) return;
     try {
       this.counts = await this.#total.read(learner.peers);
     } finally {
       this.#total.reset();
     }
+  }
+
+  /** The counts, for a checkpoint; the tensor stays the callback's. */
+  override state(): unknown {
+    return { counts: this.counts, total: this.#total.state() };
+  }
+
+  /** Continues from a checkpoint. */
+  override restore(state: unknown): void {
+    const { counts, total } = state as { counts: number[][]; total: unknown };
+    this.counts = counts;
+    this.#total.restore(total);
   }
 }

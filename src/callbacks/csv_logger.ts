@@ -23,7 +23,7 @@ export class CsvLogger extends EpochLogger {
   /** Where the file is. */
   readonly path: string | URL;
   /** Trial runs leave it out. */
-  readonly writesFiles: boolean = true;
+  override readonly writesFiles: boolean = true;
   #columns: string[] = [];
   #rows: Record<string, number>[] = [];
 

@@ -37,7 +37,7 @@ export class JsonLinesLogger extends EpochLogger {
   /** Where the file is. */
   readonly path: string | URL;
   /** Trial runs leave it out. */
-  readonly writesFiles: boolean = true;
+  override readonly writesFiles: boolean = true;
   readonly #append: boolean;
   /** How many there are, those of earlier trainings among them. */
   #lines = 0;

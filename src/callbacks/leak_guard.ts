@@ -89,7 +89,7 @@ export class LeakGuard extends Callback {
   }
 
   /** Notes what is made by whom. */
-  watch = (work: HookName | TaskName, callback?: CallbackLike): (() => void) | void => {
+  override watch = (work: HookName | TaskName, callback?: CallbackLike): (() => void) | void => {
     if (!this.#training || callback === this) return;
     const made: tf.Tensor[] = [];
     this.#stack.push(made);

@@ -46,7 +46,7 @@ export class Notify extends Callback {
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
   /** It sends something away: trial runs leave it out. */
-  readonly writesFiles: boolean = true;
+  override readonly writesFiles: boolean = true;
   readonly #target: string | URL | ((notice: Notice) => void | Promise<void>);
   readonly #options: NotifyOptions;
   #began: number | undefined;

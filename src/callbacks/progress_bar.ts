@@ -1,8 +1,10 @@
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import type { AnyLearner } from "../learner/callback.ts";
+import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
+import { formatClock } from "../text/format.ts";
 import { Terminal, type TerminalOptions } from "./support/terminal.ts";
 
-/** How often the bar is drawn anew, ms: reading the loss for it stays cheap. */
+/** How often the bar is redrawn, in ms: so seldom that reading the loss for it is cheap. */
 const INTERVAL = 200;
 /** The bar at its longest and at its shortest, in characters. */
 const BAR = { most: 24, least: 4 };
@@ -18,7 +20,7 @@ interface State {
 /**
  * Shows a run in the terminal: a live bar per pass, and a table with one row per epoch.
  *
- * The bar tells batches done, examples per second, the running loss and the time left. In a pipe,
+ * The bar shows batches done, examples per second, the running loss and the time left. In a pipe,
  * or with NO_COLOR, there is only the table, in plain lines without control codes.
  *
  * @example
@@ -31,13 +33,13 @@ interface State {
  * assertEquals(progress.priority, 500);
  * ```
  */
-export class ProgressBar extends Callback {
-  /** After everything that is to be shown. */
+export class ProgressBar extends PassCallback {
+  /** After everything that measures. */
   override priority: number = PRIORITIES.display;
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
-  /** Of several processes, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  /** Of several ranks, one is enough. */
+  override readonly mainRankOnly: boolean = true;
   readonly #terminal: Terminal;
   #columns: string[] | undefined;
   #rowPending = false;
@@ -48,9 +50,10 @@ export class ProgressBar extends Callback {
   #drawn = 0;
 
   /**
-   * Writes nothing yet.
+   * Checks the options.
    *
    * @param options Where to write, and whether live.
+   * @throws {TypeError} If an option is unknown.
    */
   constructor(options: TerminalOptions = {}) {
     super();
@@ -65,57 +68,44 @@ export class ProgressBar extends Callback {
   }
 
   /** Begins a new bar. */
-  override beforeEpoch(learner: AnyLearner): void {
-    this.#flushRow(learner);
-    this.#epochBegan = performance.now();
-    this.#beginPass();
-  }
-  /** Begins a new bar. */
-  override beforeValidate(): void {
-    this.#beginPass();
-  }
-  /** Begins a new bar. */
-  override beforeTest(): void {
-    this.#beginPass();
+  protected override beforePass(learner: AnyLearner, pass: MeasuredPhase): void {
+    if (pass === "train") {
+      this.#flushRow(learner);
+      this.#epochBegan = performance.now();
+    }
+    this.#passBegan = this.#drawn = performance.now();
+    this.#batches = 0;
+    this.#examples = 0;
   }
 
   /** Moves the bar. */
-  override afterBatch(learner: AnyLearner): void | Promise<void> {
-    return this.#advance(learner, `epoch ${learner.epoch + 1}/${learner.epochs}`, "train");
-  }
-  /** Moves the bar. */
-  override afterValidationBatch(learner: AnyLearner): void | Promise<void> {
-    return this.#advance(learner, "validation", "validation");
-  }
-  /** Moves the bar. */
-  override afterTestBatch(learner: AnyLearner): void | Promise<void> {
-    return this.#advance(learner, "test", "test");
+  protected override afterPassBatch(
+    learner: AnyLearner,
+    pass: MeasuredPhase,
+  ): void | Promise<void> {
+    this.#batches++;
+    this.#examples += learner.batchSize;
+    if (!this.#terminal.live) return;
+    const now = performance.now();
+    if (now - this.#drawn < INTERVAL) return;
+    this.#drawn = now;
+    return this.#draw(learner, pass);
   }
 
-  /** Writes the row, unless a validation follows. */
-  override afterEpoch(learner: AnyLearner): void {
+  /** Removes the bar, and writes the row or the results if they are complete. */
+  protected override afterPass(learner: AnyLearner, pass: MeasuredPhase): void {
     this.#terminal.clear();
+    if (pass === "test") return this.#writeTest(learner);
+    if (pass === "validation") return this.#flushRow(learner, { validated: true });
     this.#rowPending = true;
     const { dataloaders, epoch, validationEpochs } = learner;
     const due = dataloaders.validation !== undefined && (epoch + 1) % validationEpochs === 0;
     if (!due) this.#flushRow(learner);
   }
-  /** Writes the row. */
-  override afterValidate(learner: AnyLearner): void {
-    this.#terminal.clear();
-    this.#flushRow(learner, { validated: true });
-  }
+
   /** Writes a row that is still due. */
   override afterTrain(learner: AnyLearner): void {
     this.#flushRow(learner);
-  }
-  /** Writes the results. */
-  override afterTest(learner: AnyLearner): void {
-    this.#terminal.clear();
-    const results = Object.entries(learner.metrics)
-      .filter(([name]) => name.startsWith("test."))
-      .map(([name, value]) => `${name.slice(5)} ${value.toFixed(4)}`);
-    this.#terminal.line(`test: ${results.join(", ")}`);
   }
   /** Removes the bar. */
   override onError(): void {
@@ -134,7 +124,7 @@ export class ProgressBar extends Callback {
     } satisfies State;
   }
 
-  /** Goes on from a checkpoint, with a table of its own. */
+  /** Continues from a checkpoint, with a table of its own. */
   override restore(state: unknown): void {
     const { rowPending, epochSeconds, passSeconds, batches, examples } = state as State;
     const now = this.#drawn = performance.now();
@@ -146,27 +136,9 @@ export class ProgressBar extends Callback {
     this.#examples = examples;
   }
 
-  #beginPass(): void {
-    this.#passBegan = this.#drawn = performance.now();
-    this.#batches = 0;
-    this.#examples = 0;
-  }
-
-  #advance(
-    learner: AnyLearner,
-    label: string,
-    loader: "train" | "validation" | "test",
-  ): void | Promise<void> {
-    this.#batches++;
-    this.#examples += learner.batchSize;
-    if (!this.#terminal.live) return;
-    const now = performance.now();
-    if (now - this.#drawn < INTERVAL) return;
-    this.#drawn = now;
-    return this.#draw(learner, label, learner.batchCount(loader));
-  }
-
-  async #draw(learner: AnyLearner, label: string, total: number | undefined): Promise<void> {
+  async #draw(learner: AnyLearner, pass: MeasuredPhase): Promise<void> {
+    const label = pass === "train" ? `epoch ${learner.epoch + 1}/${learner.epochs}` : pass;
+    const total = learner.batchCount(pass);
     const loss = await learner.lossSoFar();
     const seconds = (performance.now() - this.#passBegan) / 1000;
     const done = this.#batches;
@@ -182,7 +154,7 @@ export class ProgressBar extends Callback {
         total ? `${done}/${total}` : `${done} batches`,
         speed,
         Number.isNaN(loss) ? "" : `loss ${loss.toFixed(4)}`,
-        share ? `${clock(seconds / share - seconds)} left` : "",
+        share ? `${formatClock(seconds / share - seconds)} left` : "",
       ].filter(Boolean).join("  ");
     // In a narrow terminal the bar gets shorter, then the speed gives way, then the bar.
     for (const speed of [`${Math.round(this.#examples / seconds)} examples/s`, ""]) {
@@ -192,7 +164,14 @@ export class ProgressBar extends Callback {
     this.#terminal.draw(line(0, ""));
   }
 
-  /** Prints the row of an epoch whose numbers are complete: none of an earlier validation. */
+  #writeTest({ metrics }: AnyLearner): void {
+    const results = Object.entries(metrics)
+      .filter(([name]) => name.startsWith("test."))
+      .map(([name, value]) => `${name.slice(5)} ${value.toFixed(4)}`);
+    this.#terminal.line(`test: ${results.join(", ")}`);
+  }
+
+  /** Writes the row of an epoch whose numbers are complete: none of an earlier validation. */
   #flushRow(learner: AnyLearner, { validated = false } = {}): void {
     if (!this.#rowPending) return;
     this.#rowPending = false;
@@ -205,11 +184,11 @@ export class ProgressBar extends Callback {
     const values = this.#columns.map((name) =>
       validated || !name.startsWith("validation.") ? metrics[name]?.toFixed(4) ?? "-" : "-"
     );
-    this.#terminal.line(row([String(epoch + 1), ...values, clock(seconds)]));
+    this.#terminal.line(row([String(epoch + 1), ...values, formatClock(seconds)]));
   }
 }
 
-/** Losses first, then what validation measured; where there is no validation, what training did. */
+/** Losses first, then the metrics of validation; where there is no validation, those of training. */
 function columnsOf({ callbacks, dataloaders, metrics }: AnyLearner): string[] {
   const phases = dataloaders.validation ? ["train", "validation"] : ["train"];
   const losses = phases.map((phase) => `${phase}.loss`);
@@ -227,11 +206,4 @@ function titleOf(name: string): string {
 
 function row(cells: string[]): string {
   return cells.map((cell, index) => cell.padStart(index === 0 ? 5 : 15)).join("  ");
-}
-
-function clock(seconds: number): string {
-  const whole = Math.round(seconds);
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  const rest = String(whole % 60).padStart(2, "0");
-  return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }

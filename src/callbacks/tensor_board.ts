@@ -35,7 +35,7 @@ export class TensorBoard extends EpochLogger {
   /** Where the files go. */
   readonly folder: string;
   /** Trial runs leave it out. */
-  readonly writesFiles: boolean = true;
+  override readonly writesFiles: boolean = true;
   readonly #histogramEpochs: number;
   readonly #texts: Record<string, string>;
   /** The file, and how many bytes are in it. */

@@ -1,26 +1,26 @@
 import type { HookName, TaskName } from "../chart/hooks.ts";
-import { type AnyLearner, Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
-import type { MeasuredPhase } from "./metrics.ts";
+import { type AnyLearner, type CallbackLike, nameOf } from "../learner/callback.ts";
+import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { textTable } from "../text/text_table.ts";
 
-/** What a phase took. */
+/** What a pass took. */
 export interface PhaseTime {
-  /** By the clock on the wall, with pauses. */
+  /** Time by the clock, with pauses, in s. */
   seconds: number;
-  /** How many were worked through. */
+  /** Number of examples that were processed. */
   examples: number;
 }
 
 /** What one hook of one callback took, or one task of the Learner. */
 export interface WorkTime {
-  /** Whose hook it is; `"Learner"` for its own tasks. */
+  /** The name of the callback; `"Learner"` for its own tasks. */
   owner: string;
   /** The hook or task. */
   work: HookName | TaskName;
-  /** How often it was called. */
+  /** Number of calls. */
   calls: number;
-  /** In total; that of `compute` and `evaluate` includes the hooks in the middle of the step. */
+  /** Total time; that of `compute` and `evaluate` includes the hooks in the middle of the step. */
   seconds: number;
 }
 
@@ -31,6 +31,7 @@ interface State {
   current: MeasuredPhase | undefined;
 }
 
+/** The work with which a pass begins. */
 const BEGINS: Partial<Record<HookName | TaskName, MeasuredPhase>> = {
   beforeEpoch: "train",
   openTrain: "train",
@@ -41,9 +42,9 @@ const BEGINS: Partial<Record<HookName | TaskName, MeasuredPhase>> = {
 };
 
 /**
- * Times a run: seconds and examples per second of each phase, and which callback costs what.
+ * Times a run: seconds and examples per second of each pass, and the cost of each callback.
  *
- * What a backend computes later than it is asked to, as WebGPU does, counts where it is waited for.
+ * What a backend computes later than it is asked to, as WebGPU does, counts where it is awaited.
  *
  * @example
  * ```ts
@@ -55,8 +56,8 @@ const BEGINS: Partial<Record<HookName | TaskName, MeasuredPhase>> = {
  * assertEquals(timer.work, []);
  * ```
  */
-export class Timer extends Callback {
-  /** Ends a phase after everybody else. */
+export class Timer extends PassCallback {
+  /** Last, so that a pass ends after the hooks of all others. */
   override priority: number = PRIORITIES.last;
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
@@ -66,7 +67,7 @@ export class Timer extends Callback {
   #current: MeasuredPhase | undefined;
   #marked = 0;
 
-  /** What the phases of the last run took. */
+  /** What the passes of the last run took. */
   get phases(): Partial<Record<MeasuredPhase, PhaseTime>> {
     return Object.fromEntries(this.#phases);
   }
@@ -77,7 +78,7 @@ export class Timer extends Callback {
   }
 
   /** Starts a stopwatch. */
-  watch = (work: HookName | TaskName, callback?: CallbackLike): () => void => {
+  override watch = (work: HookName | TaskName, callback?: CallbackLike): () => void => {
     if (work === "beforeTrain" && !this.#training) this.#reset();
     this.#mark(BEGINS[work] ?? this.#current);
     const began = performance.now();
@@ -92,34 +93,19 @@ export class Timer extends Callback {
     };
   };
 
-  /** Whoever watches has begun at zero by now; here is somebody to watch in any case. */
+  /** Does nothing: it makes sure that there is a `beforeTrain` to watch. */
   override beforeTrain(): void {}
 
   /** Counts examples. */
-  override afterBatch(learner: AnyLearner): void {
-    this.#count(learner, "train");
-  }
-  /** Counts examples. */
-  override afterValidationBatch(learner: AnyLearner): void {
-    this.#count(learner, "validation");
-  }
-  /** Counts examples. */
-  override afterTestBatch(learner: AnyLearner): void {
-    this.#count(learner, "test");
+  protected override afterPassBatch({ batchSize }: AnyLearner, pass: MeasuredPhase): void {
+    this.#phase(pass).examples += batchSize;
   }
 
-  /** Ends the phase. */
-  override afterEpoch(): void {
+  /** Ends the pass. */
+  protected override afterPass(): void {
     this.#mark(undefined);
   }
-  /** Ends the phase. */
-  override afterValidate(): void {
-    this.#mark(undefined);
-  }
-  /** Ends the phase. */
-  override afterTest(): void {
-    this.#mark(undefined);
-  }
+
   /** Ends the training. */
   override afterTrain(): void {
     this.#training = false;
@@ -136,7 +122,7 @@ export class Timer extends Callback {
     } satisfies State;
   }
 
-  /** Goes on from a checkpoint; the time in between does not count. */
+  /** Continues from a checkpoint; the time in between does not count. */
   override restore(state: unknown): void {
     const { phases, work, training, current } = state as State;
     this.#phases = phases;
@@ -146,7 +132,7 @@ export class Timer extends Callback {
     this.#marked = performance.now();
   }
 
-  /** Two tables: phases, and whatever took at least a thousandth of the time. */
+  /** Two tables: the passes, and the work that took at least a thousandth of the time. */
   override toString(): string {
     const phases = [...this.#phases].map(([phase, { seconds, examples }]) => [
       phase,
@@ -176,16 +162,12 @@ export class Timer extends Callback {
     this.#current = undefined;
   }
 
-  /** Adds the time since the last mark to the phase at hand. */
+  /** Adds the time since the last mark to the current pass. */
   #mark(next: MeasuredPhase | undefined): void {
     const now = performance.now();
     if (this.#current) this.#phase(this.#current).seconds += (now - this.#marked) / 1000;
     this.#marked = now;
     this.#current = next;
-  }
-
-  #count({ batchSize }: AnyLearner, phase: MeasuredPhase): void {
-    this.#phase(phase).examples += batchSize;
   }
 
   #phase(phase: MeasuredPhase): PhaseTime {

@@ -1,19 +1,22 @@
 import type { HookName, TaskName } from "../chart/hooks.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { RunSnapshot } from "../learner/run_actor.ts";
-import { type AnyLearner, Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
-import { type ChromeTrace, chromeTrace } from "./chrome_trace.ts";
+import { type AnyLearner, type CallbackLike, nameOf } from "../learner/callback.ts";
+import { PassCallback } from "../learner/pass_callback.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { type ChromeTrace, chromeTrace } from "./support/chrome_trace.ts";
 import { RingBuffer } from "./support/ring_buffer.ts";
 import { stateName } from "../chart/state_name.ts";
 import type { TracedStep, TracedWork, TraceRecord } from "./support/trace_record.ts";
 
 /** Options of {@linkcode Trace}. */
 export interface TraceOptions {
-  /** How many hooks, tasks and steps of the machine are kept, the newest. Default: 50,000. */
+  /** How many of the newest hooks, tasks and steps are kept, an integer >= 1. Default: 50,000. */
   capacity?: number;
 }
 
-/** The actor of a run, as XState has it. */
+/** The part of an XState actor that is used here. */
 interface InspectableActor {
   readonly system: {
     inspect(observer: (inspected: Inspected) => void): { unsubscribe(): void };
@@ -51,8 +54,8 @@ interface Inspected {
  * assertEquals(replay(trace).at(-1)?.state, "completed");
  * ```
  */
-export class Trace extends Callback {
-  /** Before everybody else, to see them all. */
+export class Trace extends PassCallback {
+  /** First, to see the hooks of all others. */
   override priority: number = -1000;
   readonly #capacity: number;
   #entries: RingBuffer<TracedWork | TracedStep>;
@@ -61,19 +64,17 @@ export class Trace extends Callback {
   #began = 0;
 
   /**
-   * Keeps nothing yet.
+   * Checks the options.
    *
    * @param options How much to keep.
-   * @throws {RangeError} If the capacity is no integer >= 1.
+   * @throws {TypeError} If an option is unknown.
+   * @throws {RangeError} If `capacity` is not an integer >= 1.
    */
-  constructor({ capacity = 50_000 }: TraceOptions = {}) {
+  constructor(options: TraceOptions = {}) {
     super();
-    if (!Number.isInteger(capacity) || capacity < 1) {
-      throw new RangeError(
-        `Cannot trace as capacity must be an integer >= 1: current value is ${capacity}`,
-      );
-    }
-    this.#capacity = capacity;
+    checkOptions("trace", options, { capacity: true });
+    const { capacity = 50_000 } = options;
+    this.#capacity = checkNumber("trace", "capacity", capacity, { integer: true, min: 1 });
     this.#entries = new RingBuffer(capacity);
   }
 
@@ -92,7 +93,10 @@ export class Trace extends Callback {
   }
 
   /** Times a hook or a task. */
-  watch = (work: HookName | TaskName, callback?: CallbackLike): (() => void) | undefined => {
+  override watch = (
+    work: HookName | TaskName,
+    callback?: CallbackLike,
+  ): (() => void) | undefined => {
     const [learner, actor] = [this.#learner, this.#actor];
     if (!learner || !actor || callback === this) return;
     const { epoch, batchIndex: batch } = learner;
@@ -111,20 +115,12 @@ export class Trace extends Callback {
   override beforeTrain(learner: AnyLearner): void {
     this.#follow(learner);
   }
-  /** Begins the trace of a training that is taken up again. */
-  override beforeEpoch(learner: AnyLearner): void {
+  /** Begins the trace of a validation, of a test, or of a training that is resumed. */
+  protected override beforePass(learner: AnyLearner): void {
     this.#follow(learner);
   }
-  /** Begins the trace of a training that is taken up again. */
+  /** Begins the trace of a training that is resumed in the middle of an epoch. */
   override beforeBatch(learner: AnyLearner): void {
-    this.#follow(learner);
-  }
-  /** Begins the trace of a validation. */
-  override beforeValidate(learner: AnyLearner): void {
-    this.#follow(learner);
-  }
-  /** Begins the trace of a test. */
-  override beforeTest(learner: AnyLearner): void {
     this.#follow(learner);
   }
   /** Begins the trace of a prediction. */
@@ -146,7 +142,7 @@ export class Trace extends Callback {
     await writeFile(path, JSON.stringify(this));
   }
 
-  /** Hears of all steps of a run, if it is another one. */
+  /** Begins a new trace if this is another run. */
   #follow(learner: AnyLearner): void {
     const actor = learner.actor as unknown as InspectableActor;
     if (actor === this.#actor) return;

@@ -154,8 +154,10 @@ export class Pump<Listener> {
     const waiting = snapshot.hasTag("paused") && this.#queue.length === 0;
     if (snapshot.status !== "active" || !(hook ? hook.always : waiting)) {
       throw new Error(
-        "Cannot take a checkpoint as the run must be in an after hook, or paused: it is " +
-          (hook ? `in ${hook.hook}` : `in ${JSON.stringify(snapshot.value)}`),
+        `Cannot take a checkpoint: the run is in ${
+          hook?.hook ?? JSON.stringify(snapshot.value)
+        }, ` +
+          "from where no other run could continue. Take it in an after hook, or while paused.",
       );
     }
     return {
@@ -190,7 +192,7 @@ export class Pump<Listener> {
     if (snapshot.status === "error") throw snapshot.error;
     if (snapshot.status === "stopped") {
       throw new Error(
-        'Cannot finish the run as its actor must not be stopped: use learner.cancel("train")',
+        'Cannot finish the run: its actor was stopped. Use learner.cancel("train") instead.',
       );
     }
     return {
@@ -320,8 +322,7 @@ export class Pump<Listener> {
     if (obsolete || isFinally(work as WorkName)) return;
     this.#fail(
       new RangeError(
-        `Cannot cancel the ${error.cancels} in ${work} as no ${error.cancels} must be open: ` +
-          `no ${error.cancels} is under way there`,
+        `Cannot cancel the ${error.cancels} in ${work}: no ${error.cancels} is open there.`,
         { cause: error },
       ),
       work,

@@ -1,69 +1,9 @@
-import { type BatchLike, cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
-import { type Shard, WHOLE } from "./shard.ts";
+import { type BatchSource, isLoader, type IterateOptions, type Loader } from "./loader.ts";
+import { cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
+import { WHOLE } from "./shard.ts";
 import { shardBatches } from "./shard_batches.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { isThenable } from "../chart/is_thenable.ts";
-
-/** Where a pass over a loader starts. */
-export interface IterateOptions {
-  /** Which epoch's order to take, 0-based. */
-  epoch?: number;
-  /** How many batches to leave out at the start; with shards, those of all of them count. */
-  skip?: number;
-  /** Decides the order where the loader has no seed of its own. */
-  seed?: number;
-  /** Which part of the epoch to take. Default: the whole. */
-  shard?: Shard;
-}
-
-/** An iterator, or an asynchronous one, or one that is asynchronous only where it has to be. */
-export interface BatchSource<Batch> {
-  /** The next batch. */
-  next(): IteratorResult<Batch> | Promise<IteratorResult<Batch>>;
-  /** Ends the pass early. */
-  return?(): unknown;
-}
-
-/** A loader that can start anywhere without building the batches before. */
-export interface SeekableLoader<Data, Labels, B = BatchLike<Data, Labels>> {
-  /** The batches of an epoch. */
-  iterate(options: IterateOptions): BatchSource<B>;
-  /** The number of batches, where known. */
-  readonly length?: number;
-  /**
-   * The number of batches in a part of an epoch, the same for all parts; then `iterate` obeys
-   * `shard`. Default: whole batches are dealt out in turn.
-   */
-  shardLength?(shard: Shard): number;
-}
-
-/** A dataset of `tf.data`. */
-export interface TensorFlowDataset {
-  /** Starts a pass. */
-  iterator(): Promise<{ next(): Promise<IteratorResult<unknown>> }>;
-}
-
-/**
- * Anything that yields batches: an array, a generator, an async generator, a function that makes
- * one, a `tf.data.Dataset` or a `DataLoader`.
- *
- * The Learner disposes each batch that is yielded; of the batches in an array it takes clones.
- */
-// deno-lint-ignore no-explicit-any -- batches of tensors in any nesting
-export type Loader<Data = any, Labels = any, B = BatchLike<Data, Labels>> =
-  | Iterable<B>
-  | AsyncIterable<B>
-  | (() => Iterable<B> | AsyncIterable<B>)
-  | SeekableLoader<Data, Labels, B>
-  | TensorFlowDataset;
-
-/** Whether a value can be read as a loader. */
-export function isLoader(value: unknown): value is Loader {
-  if (typeof value === "function") return true;
-  if (typeof value !== "object" || value === null) return false;
-  return Symbol.iterator in value || Symbol.asyncIterator in value || "iterate" in value ||
-    typeof (value as { iterator?: unknown }).iterator === "function";
-}
 
 /** One pass over a loader, batch by batch. */
 export class LoaderReader {
@@ -72,11 +12,11 @@ export class LoaderReader {
   readonly #owned: boolean;
   readonly #first: number;
   readonly #stride: number;
-  /** How many batches of its own it has read. */
+  /** Number of batches of its own shard that it has read. */
   #read = 0;
   #ended = false;
   #pending = false;
-  /** What was fetched before it was asked for. */
+  /** The next batch, if it was fetched ahead. */
   #ahead: { batch: SizedBatch | undefined | Promise<SizedBatch | undefined> } | undefined;
 
   private constructor(
@@ -93,9 +33,12 @@ export class LoaderReader {
   }
 
   /**
-   * Starts a pass; `name` is the loader's key in `dataloaders`.
+   * Starts a pass.
    *
-   * @throws {TypeError} If it is missing, or no loader.
+   * @param name Key of the loader in `dataloaders`.
+   * @param loader The loader.
+   * @param options Where to start, and which part to read.
+   * @throws {TypeError} If the loader is missing, or is not a loader.
    */
   static async open(
     name: string,
@@ -103,7 +46,9 @@ export class LoaderReader {
     options: IterateOptions,
   ): Promise<LoaderReader> {
     if (loader === undefined || loader === null) {
-      throw new TypeError(`Cannot read batches as dataloaders.${name} must be set: it is missing`);
+      throw new TypeError(
+        `Cannot read batches as dataloaders.${name} must be set: current value is ${loader}`,
+      );
     }
     const { skip = 0, shard = WHOLE } = options;
     const part = (source: BatchSource<unknown>, owned: boolean) =>
@@ -131,12 +76,16 @@ export class LoaderReader {
     return new LoaderReader(name, part(all, owned), owned, options);
   }
 
-  /** The loader's key in `dataloaders`. */
+  /** Key of the loader in `dataloaders`. */
   get name(): string {
     return this.#name;
   }
 
-  /** The next batch, or `undefined` after the last: at once where the loader is synchronous. */
+  /**
+   * Takes the next batch.
+   *
+   * @returns The batch, or `undefined` after the last; a promise only if the loader returned one.
+   */
   next(): SizedBatch | undefined | Promise<SizedBatch | undefined> {
     const { batch } = this.#ahead ?? { batch: this.#fetch() };
     this.#ahead = undefined;
@@ -144,8 +93,8 @@ export class LoaderReader {
   }
 
   /**
-   * Whether nothing comes after the batch that was taken last: the next one is fetched for the
-   * answer, and waits to be taken. What goes wrong is thrown when it is taken.
+   * Returns whether the batch taken last is the last of the pass. To know, it fetches the next one
+   * and keeps it; an error of that fetch is thrown by the next call of `next()`.
    */
   async ends(): Promise<boolean> {
     try {
@@ -174,7 +123,7 @@ export class LoaderReader {
     });
   }
 
-  /** Ends the pass. A loader that is stuck in the middle of a batch is not waited for. */
+  /** Ends the pass, without waiting for a loader that is stuck in the middle of a batch. */
   async close(): Promise<void> {
     const { batch } = this.#ahead ?? {};
     this.#ahead = undefined;

@@ -1,7 +1,16 @@
-import type { TypedArray } from "./typed_array.ts";
+/** Typed arrays that a dataset can hold and a data file can contain. */
+export type TypedArray =
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Int32Array
+  | Float32Array
+  | Float64Array;
 
 /**
- * Numbers with a shape, outside of TensorFlow.js.
+ * Numbers with a shape, in plain memory instead of a tensor.
  *
  * @example
  * ```ts
@@ -11,8 +20,8 @@ import type { TypedArray } from "./typed_array.ts";
  * ```
  */
 export interface NdArray {
-  /** The numbers, the last axis varying fastest. */
+  /** Elements in row-major order: the last axis varies fastest. */
   readonly values: TypedArray;
-  /** The number of elements along each axis; `[]` is one number. */
+  /** Number of elements along each axis; `[]` is a single number. */
   readonly shape: readonly number[];
 }

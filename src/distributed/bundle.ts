@@ -1,5 +1,4 @@
-import { DTYPES } from "../io/dtypes.ts";
-import type { HostTensor } from "../io/host_tensor.ts";
+import { DTYPES, type HostTensor } from "../io/host_tensor.ts";
 import type { World } from "./world.ts";
 
 /** Plain JSON, and the tensors that it refers to. */

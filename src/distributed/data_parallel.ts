@@ -1,11 +1,10 @@
 import { type AnyLearner, Callback } from "../learner/callback.ts";
-import type { Watch } from "../learner/watch.ts";
-import type { Peers } from "../data/peers.ts";
-import type { Shard } from "../data/shard.ts";
+import type { Watch } from "../learner/callback_protocol.ts";
+import type { Peers, Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { Cancellation } from "../errors.ts";
-import type { RunCheckpoint } from "../io/run_checkpoint.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
 import { averageGradients, elementsIn } from "./average_gradients.ts";
 import { broadcastLearner } from "./broadcast_learner.ts";
@@ -63,7 +62,7 @@ export class DataParallel extends Callback implements Peers {
   /** In the last batch of an epoch, ranks may have different numbers of examples. */
   override readonly perRank: boolean = true;
   /** Synchronises the ranks before each task; `undefined` in a world of one. */
-  readonly watch: Watch | undefined;
+  override readonly watch: Watch | undefined;
   /** The share of this rank in the data. */
   readonly shard: Shard;
   readonly #world: World;
@@ -137,7 +136,7 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** Postpones requests from outside until all ranks are at the same point. */
-  postpone(event: RunEvent, reason?: string): boolean {
+  override postpone(event: RunEvent, reason?: string): boolean {
     if (this.#world.size === 1 || this.#learner?.phase === "predict") return false;
     return this.#lockstep.postpone(event, reason);
   }

@@ -2,7 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import { decodeState } from "../io/decode_state.ts";
 import { encodeState } from "../io/encode_state.ts";
 import type { HostTensor } from "../io/host_tensor.ts";
-import { dtypeOf } from "../io/read_tensors.ts";
+import { dtypeOf } from "../io/host_tensor.ts";
 import { broadcastBundle, type Bundle } from "./bundle.ts";
 import type { World } from "./world.ts";
 

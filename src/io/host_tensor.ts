@@ -1,16 +1,36 @@
-import type { Dtype } from "./dtypes.ts";
+import type { tf } from "../deps/tfjs.ts";
 
-/** The values of a tensor in plain memory, off the device and on no backend. */
+/** Element types of the safetensors format, and the typed array that holds each. */
+export const DTYPES = {
+  F64: Float64Array,
+  I64: BigInt64Array,
+  U64: BigUint64Array,
+  F32: Float32Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  I16: Int16Array,
+  U16: Uint16Array,
+  I8: Int8Array,
+  U8: Uint8Array,
+  BOOL: Uint8Array,
+} as const;
+
+/** Name of an element type. */
+export type Dtype = keyof typeof DTYPES;
+
+/** Values of a tensor in plain memory, independent of any backend. */
 export interface HostTensor {
-  /** The element type, as safetensors names it: `"F32"`, `"I32"`, `"BOOL"`. */
+  /** Element type, by its name in safetensors: `"F32"`, `"I32"`, `"BOOL"`. */
   readonly dtype: Dtype;
-  /** The number of elements along each axis. */
+  /** Number of elements along each axis. */
   readonly shape: readonly number[];
-  /** The elements, the last axis first; `F16` and `BF16` as their bits. */
+  /** Elements in row-major order: the last axis varies fastest. `F16` and `BF16` are kept as bits. */
   readonly values: HostValues;
 }
 
-/** What the elements of a {@linkcode HostTensor} are held in. */
+/** Typed arrays that hold the elements of a {@linkcode HostTensor}. */
 export type HostValues =
   | Float64Array
   | BigInt64Array
@@ -22,3 +42,38 @@ export type HostValues =
   | Uint16Array
   | Int8Array
   | Uint8Array;
+
+/** The element types of TensorFlow.js that can be saved, and their names in safetensors. */
+export const TENSOR_DTYPES: Readonly<Record<string, Dtype>> = {
+  float32: "F32",
+  int32: "I32",
+  bool: "BOOL",
+};
+
+/** These are kept as integers: an array of integers is not one of them. */
+const KEPT_AS_BITS = ["F16", "BF16", "BOOL"];
+
+const ARRAY_DTYPES = new Map(
+  Object.entries(DTYPES).filter(([dtype]) => !KEPT_AS_BITS.includes(dtype))
+    .map(([dtype, constructor]) => [constructor as unknown, dtype as Dtype]),
+);
+
+/**
+ * Returns the element type of a tensor, as safetensors names it.
+ *
+ * @param name Name of the tensor, for the error.
+ * @param tensor The tensor.
+ * @throws {TypeError} If safetensors has no such type.
+ */
+export function dtypeOf(name: string, { dtype }: tf.Tensor): Dtype {
+  if (Object.hasOwn(TENSOR_DTYPES, dtype)) return TENSOR_DTYPES[dtype];
+  throw new TypeError(
+    `Cannot save tensor ${name} as its dtype must be float32, int32 or bool: ` +
+      `current value is ${dtype}`,
+  );
+}
+
+/** Returns the element type of a typed array; `undefined` for anything else. */
+export function dtypeOfArray(value: object): Dtype | undefined {
+  return ARRAY_DTYPES.get(value.constructor);
+}

@@ -2,10 +2,10 @@ import { tf } from "../deps/tfjs.ts";
 import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 
 /** What a Learner holds of the batch at hand. */
-export const SLOTS = ["data", "labels", "predictions", "loss", "gradients"] as const;
+export const BATCH_TENSORS = ["data", "labels", "predictions", "loss", "gradients"] as const;
 
 /** One of them. */
-export type Slot = typeof SLOTS[number];
+export type BatchTensorName = typeof BATCH_TENSORS[number];
 
 /**
  * The tensors of the batch at hand. Whatever was ever put here is disposed with the batch, also
@@ -13,16 +13,16 @@ export type Slot = typeof SLOTS[number];
  * computed from it.
  */
 export class BatchTensors {
-  readonly #values: Partial<Record<Slot, unknown>> = {};
+  readonly #values: Partial<Record<BatchTensorName, unknown>> = {};
   readonly #owned: tf.Tensor[] = [];
 
   /** What is in a slot. */
-  get(slot: Slot): unknown {
+  get(slot: BatchTensorName): unknown {
     return this.#values[slot];
   }
 
   /** Puts tensors into a slot; they now belong to the batch. */
-  put(slot: Slot, value: unknown): void {
+  put(slot: BatchTensorName, value: unknown): void {
     if (value instanceof tf.Tensor) this.#owned.push(value);
     else this.#owned.push(...tensorsIn(value));
     this.#values[slot] = value;
@@ -55,7 +55,7 @@ export class BatchTensors {
   /** Disposes everything. */
   dispose(): void {
     const values = this.#values;
-    for (const slot of SLOTS) {
+    for (const slot of BATCH_TENSORS) {
       // A callback may have put tensors into a record that is here: those are not in the list.
       const value = values[slot];
       if (!(value instanceof tf.Tensor)) disposeTensors(value);

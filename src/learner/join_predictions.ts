@@ -2,7 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 
 /** Joins the predictions of all batches, which this now owns, along the first axis. */
-export function joinOutputs<Predictions>(outputs: unknown[]): Predictions {
+export function joinPredictions<Predictions>(outputs: unknown[]): Predictions {
   if (outputs.length === 0) {
     throw new RangeError("Cannot predict as a batch must be left: each one was cancelled");
   }

@@ -5,7 +5,7 @@
  */
 import type { tf } from "../deps/tfjs.ts";
 import { ConfusionTotal } from "./confusion_total.ts";
-import type { Peers } from "../data/peers.ts";
+import type { Peers } from "../data/shard.ts";
 import type { StatefulMetric } from "./stateful_metric.ts";
 
 /** Options of {@linkcode precision}, {@linkcode recall} and {@linkcode f1}. */

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import type { Peers } from "../data/peers.ts";
+import type { Peers } from "../data/shard.ts";
 import { confusion } from "./confusion.ts";
 
 /** A confusion matrix of many batches, kept on the device as exact integers. */

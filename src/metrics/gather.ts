@@ -1,4 +1,4 @@
-import type { Peers } from "../data/peers.ts";
+import type { Peers } from "../data/shard.ts";
 
 /**
  * The numbers of all processes, one process after the other.

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import type { Peers } from "../data/peers.ts";
+import type { Peers } from "../data/shard.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import type { Metric } from "./metric.ts";
 import { RunningMean, type RunningMeanState } from "./running_mean.ts";

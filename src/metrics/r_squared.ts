@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import type { Peers } from "../data/peers.ts";
+import type { Peers } from "../data/shard.ts";
 import { assertSameShape } from "../losses/same_shape.ts";
 import { gather } from "./gather.ts";
 import type { StatefulMetric } from "./stateful_metric.ts";

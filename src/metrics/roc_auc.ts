@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import type { Peers } from "../data/peers.ts";
+import type { Peers } from "../data/shard.ts";
 import { actualClasses, isBinary } from "./classes.ts";
 import { gather } from "./gather.ts";
 import type { StatefulMetric } from "./stateful_metric.ts";

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import type { Peers } from "../data/peers.ts";
+import type { Peers } from "../data/shard.ts";
 
 /** How many values are folded at once: one kernel for all of them, instead of two for each. */
 const FOLD = 64;

@@ -1,4 +1,4 @@
-import type { Peers } from "../data/peers.ts";
+import type { Peers } from "../data/shard.ts";
 import type { Metric } from "./metric.ts";
 
 /**

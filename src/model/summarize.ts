@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import { formatBytes, formatCount } from "../text/format.ts";
 import { textTable } from "../text/text_table.ts";
 import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Model } from "./model.ts";
@@ -111,7 +112,8 @@ function bytesOf({ size, dtype }: tf.Tensor): number {
 
 function tableOf(summary: Omit<ModelSummary, "toString">): string {
   const { layers, parameters, trainable, weightBytes, optimizerBytes, operations } = summary;
-  const count = (value: number | undefined) => value?.toLocaleString("en") ?? "-";
+  const count = (value: number | undefined) => value === undefined ? "-" : formatCount(value);
+  const bytes = (size: number | undefined) => size === undefined ? "unknown" : formatBytes(size);
   const table = textTable([
     ["layer", "type", "output", "parameters", "trained", "operations"],
     ...layers.map((layer) => [
@@ -130,13 +132,6 @@ function tableOf(summary: Omit<ModelSummary, "toString">): string {
     `memory      weights ${bytes(weightBytes)}, optimizer ${bytes(optimizerBytes)}`,
     `operations  ${count(operations)} per example, going forward`,
   ].join("\n");
-}
-
-function bytes(count: number | undefined): string {
-  if (count === undefined) return "unknown";
-  if (count < 1024) return `${count} B`;
-  const power = count < 1024 ** 2 ? 1 : count < 1024 ** 3 ? 2 : 3;
-  return `${(count / 1024 ** power).toFixed(1)} ${["KiB", "MiB", "GiB"][power - 1]}`;
 }
 
 function sum(numbers: readonly number[]): number {

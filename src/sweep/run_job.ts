@@ -1,6 +1,5 @@
 import type { MonitorOptions } from "../callbacks/support/monitor.ts";
-import { loadCheckpoint } from "../io/load_checkpoint.ts";
-import { saveCheckpoint } from "../io/save_checkpoint.ts";
+import { loadCheckpoint, saveCheckpoint } from "../io/checkpoint_file.ts";
 import type { JobRecord, TrialJob, Verdict } from "./job_record.ts";
 import { Trial } from "./trial.ts";
 

@@ -7,10 +7,10 @@ import type { ParametersOf, Space } from "./dimension.ts";
 import { connectOptions, type NatsOptions } from "./nats_options.ts";
 import type { Objective } from "./run_job.ts";
 
-const ALGORITHMS = ["random", "grid", "hyperband"] as const;
-
 /** How the parameters and the lengths of trials are chosen. */
-export type Algorithm = (typeof ALGORITHMS)[number];
+export type Algorithm = "random" | "grid" | "hyperband";
+
+const ALGORITHMS: readonly Algorithm[] = ["random", "grid", "hyperband"];
 
 /** Options of {@linkcode sweep}. */
 export interface SweepOptions<S extends Space = Space> {

@@ -4,7 +4,7 @@ import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "../callbacks/support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { CancelTrain } from "../errors.ts";
-import type { RunCheckpoint } from "../io/run_checkpoint.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { AnyParameters } from "./dimension.ts";
 import type { TrialJob, Verdict } from "./job_record.ts";
 

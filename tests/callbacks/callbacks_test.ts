@@ -41,6 +41,7 @@ import {
   type Notice,
   Notify,
   OverfitOneBatch,
+  PassCallback,
   ProgressBar,
   Recorder,
   ReduceOnPlateau,
@@ -55,7 +56,12 @@ import {
   TransformBatch,
   WeightAverage,
 } from "../../mod.ts";
-import { numbersOf, type Tiny, tiny, type TinyOptions } from "./tiny.ts";
+import {
+  numbersOf,
+  type TinyLearner,
+  tinyLearner,
+  type TinyOptions,
+} from "../fixtures/tiny_learner.ts";
 
 interface Row<C extends CallbackLike = CallbackLike> {
   /** Makes the callback anew; where it writes files, into the folder. */
@@ -78,7 +84,7 @@ function row<C extends CallbackLike>(row: Row<C>): Row {
   return row as unknown as Row;
 }
 
-const classes = () => ({ classes: true });
+const classes = () => ({ kind: "classes" as const });
 
 /** Every callback, by its name and what is special; whoever adds one adds a row. */
 const TABLE: Record<string, Row> = {
@@ -151,7 +157,7 @@ const TABLE: Record<string, Row> = {
 
   // Data and labels
   "MixUp": { make: () => new MixUp() },
-  "CutMix": { make: () => new CutMix(), options: () => ({ images: true }) },
+  "CutMix": { make: () => new CutMix(), options: () => ({ kind: "images" }) },
   "TransformBatch": {
     make: () =>
       new TransformBatch(({ data }) => ({ data: tf.add(data, tf.randomNormal(data.shape)) })),
@@ -276,7 +282,7 @@ function countReads(): () => number {
 }
 
 /** Everything about a learner that a callback must leave as it was. */
-function settings({ learner, model }: Tiny): unknown[] {
+function settings({ learner, model }: TinyLearner): unknown[] {
   return [
     learner.learningRate,
     learner.optimizer,
@@ -310,7 +316,10 @@ async function run(
   { beside, epochs = 3, before }: Scenario = {},
 ) {
   const { numTensors } = tf.memory();
-  const subject = tiny([callback, ...beside ? [beside] : []], row.options?.());
+  const subject = tinyLearner({
+    callbacks: [callback, ...beside ? [beside] : []],
+    ...row.options?.(),
+  });
   const was = settings(subject);
   const outcome: { result?: TrainResult; error?: unknown } = {};
   try {
@@ -413,7 +422,7 @@ for (const entry of Object.entries(TABLE)) {
 
   testRow(entry, "the same learner can train twice", async (row, make) => {
     const before = tf.memory().numTensors;
-    const subject = tiny([make().callback], row.options?.());
+    const subject = tinyLearner({ callbacks: [make().callback], ...row.options?.() });
     const first = await subject.learner.train({ epochs: 3 });
     const second = await subject.learner.train({ epochs: 3 });
     assertEquals(second.status, first.status);
@@ -433,7 +442,10 @@ for (const entry of Object.entries(TABLE)) {
     testRow(entry, "no batch is read off the device", async (row, make) => {
       const reads: number[] = [];
       for (const limit of [2, 4]) {
-        const { learner, dispose } = tiny([make().callback], row.options?.());
+        const { learner, dispose } = tinyLearner({
+          callbacks: [make().callback],
+          ...row.options?.(),
+        });
         learner.limits = { train: limit };
         const count = countReads();
         try {
@@ -467,7 +479,7 @@ for (const entry of Object.entries(TABLE)) {
 
 /** The names of all callbacks that can be made. */
 function callbackNames(): string[] {
-  const bases: unknown[] = [EpochLogger, LayerStats];
+  const bases: unknown[] = [EpochLogger, LayerStats, PassCallback];
   const callbacks = Object.entries<unknown>(trainchart).filter(([, value]) =>
     typeof value === "function" && value.prototype instanceof Callback && !bases.includes(value)
   );
@@ -480,10 +492,10 @@ Deno.test("every callback has a row", () => {
   assertEquals(callbackNames().filter((name) => !rows.includes(name)), []);
 });
 
-Deno.test("every callback has a row in the README", {
+Deno.test("every callback has a row in docs/callbacks.md", {
   ignore: (await Deno.permissions.query({ name: "read" })).state !== "granted",
 }, async () => {
-  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
-  const rows = readme.split("\n").map((line) => /^\| `(\w+)/.exec(line)?.[1]);
+  const page = await Deno.readTextFile(new URL("../../docs/callbacks.md", import.meta.url));
+  const rows = page.split("\n").map((line) => /^\| `(\w+)/.exec(line)?.[1]);
   assertEquals(callbackNames().filter((name) => !rows.includes(name)), []);
 });

@@ -11,13 +11,9 @@ import type { TaskName } from "../../src/chart/hooks.ts";
 import { type Outcome, type Performer, Pump } from "../../src/chart/pump.ts";
 import { initialTransition, transition } from "../../src/deps/xstate.ts";
 import { getShortestPaths } from "../deps/xstate_graph.ts";
-import {
-  checkNesting,
-  type Heard,
-  recorder,
-  tinyLearner,
-  within,
-} from "../fixtures/tiny_learner.ts";
+import { checkNesting, type Heard, recorder } from "../fixtures/recorded_hooks.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 
 const BOTH = [true, false];
 
@@ -220,17 +216,21 @@ Deno.test("Pump.can() accepts in every state what the chart accepts, and nothing
 
 Deno.test("the context of the chart is plain JSON that counts as the Learner does", async () => {
   const heard: Heard[] = [];
-  const learner = tinyLearner({ train: 3, validation: 2 }, [
-    recorder(heard, (hook, learner) => {
-      const { context } = learner.actor!.getSnapshot();
-      assertEquals(JSON.parse(JSON.stringify(context)), context);
-      if (!/^(before|after).*Batch$/.test(hook)) return;
-      const { epoch, epochs, batchIndex } = learner;
-      const begun = batchIndex + 1;
-      const { epoch: atEpoch, epochs: ofEpochs, batch: atBatch } = context;
-      assertEquals([atEpoch, ofEpochs, atBatch], [epoch, epochs, begun], hook);
-    }),
-  ]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 3, validation: 2 },
+    callbacks: [
+      recorder(heard, (hook, learner) => {
+        const { context } = learner.actor!.getSnapshot();
+        assertEquals(JSON.parse(JSON.stringify(context)), context);
+        if (!/^(before|after).*Batch$/.test(hook)) return;
+        const { epoch, epochs, batchIndex } = learner;
+        const begun = batchIndex + 1;
+        const { epoch: atEpoch, epochs: ofEpochs, batch: atBatch } = context;
+        assertEquals([atEpoch, ofEpochs, atBatch], [epoch, epochs, begun], hook);
+      }),
+    ],
+  });
   await learner.train({ epochs: 2 });
   assertEquals(heard.filter(({ hook }) => /^after.*Batch$/.test(hook)).length, 10);
 });

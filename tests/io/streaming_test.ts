@@ -8,7 +8,7 @@ const TENSORS = 16;
 const GIGABYTE = 1e9;
 const roomy = sys === "granted" && Deno.systemMemoryInfo().available > 4 * GIGABYTE;
 
-/** How much more memory the process had at some time during some work, bytes. */
+/** Returns the largest increase of the memory of the process during some work, in bytes. */
 async function peakOf<T>(work: () => Promise<T>): Promise<{ result: T; bytes: number }> {
   const start = Deno.memoryUsage().rss;
   let peak = start;

@@ -18,7 +18,7 @@ import {
   tf,
   topK,
 } from "../../mod.ts";
-import { tiny } from "../callbacks/tiny.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 import figures from "./figures.generated.json" with { type: "json" };
 
@@ -188,7 +188,9 @@ Deno.test("Metrics takes the value of the other processes where its own has none
     collect: () => [],
   };
   const ofOneClass = { reset() {}, update() {}, compute: () => NaN };
-  const { learner, dispose } = tiny([new Metrics({ ofOneClass }, { phases: ["train"] })]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [new Metrics({ ofOneClass }, { phases: ["train"] })],
+  });
   learner.peers = peers;
   const { metrics } = await learner.train();
   assertEquals(metrics["train.ofOneClass"], 0.75);

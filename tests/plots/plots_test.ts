@@ -13,7 +13,7 @@ import {
   tf,
   writeReport,
 } from "../../mod.ts";
-import { disposeLearner, tinyLearner } from "../fixtures/classifying_learner.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { parallelPlot } from "../../src/plots/parallel_plot.ts";
 
 const { state } = await Deno.permissions.query({ name: "read" });
@@ -36,14 +36,17 @@ test("a run draws itself", async () => {
   const matrix = new ConfusionMatrix({ classes: ["ant", "bee", "cat"] });
   const activations = new ActivationStats({ every: 2 });
   const gradients = new GradientStats({ every: 2 });
-  const learner = tinyLearner([
-    new Metrics({ accuracy }),
-    recorder,
-    matrix,
-    activations,
-    gradients,
-    { name: "Decay", beforeEpoch: (learner) => void (learner.learningRate /= 2) },
-  ]);
+  const { learner, dispose } = tinyLearner({
+    kind: "classes",
+    callbacks: [
+      new Metrics({ accuracy }),
+      recorder,
+      matrix,
+      activations,
+      gradients,
+      { name: "Decay", beforeEpoch: (learner) => void (learner.learningRate /= 2) },
+    ],
+  });
   await learner.train({ epochs: 3 });
 
   const history = await recorder.plot().svg();
@@ -78,17 +81,17 @@ test("a run draws itself", async () => {
   assertMatch(page, /hidden +Dense +\[·, 4\]/);
   assertEquals(page.match(/(src|href)="(?!data:)/), null, "the page needs something else");
   await Deno.remove(path);
-  disposeLearner(learner);
+  dispose();
 });
 
 test("a search for a learning rate draws itself, and marks what it suggests", async () => {
   await selectBackend({ prefer: "cpu", quiet: true });
   const finder = new LearningRateFinder({ from: 1e-4, steps: 60 });
-  assertThrows(() => finder.plot(), Error, "no loss was seen yet");
+  assertThrows(() => finder.plot(), Error, "there is none yet");
   const before = tf.memory().numTensors;
-  const learner = tinyLearner([]);
+  const { learner, dispose } = tinyLearner({ kind: "classes" });
   const { steepest, valley } = await finder.find(learner);
-  disposeLearner(learner);
+  dispose();
   assertEquals(tf.memory().numTensors, before, "tensors are left");
   const svg = await finder.plot().svg();
   assertDrawn(svg);

@@ -18,7 +18,7 @@ import {
 } from "../../distributed.ts";
 import { keyedRandom, selectBackend, tf } from "../../mod.ts";
 import { connectOptions } from "../../src/sweep/nats_options.ts";
-import { tiny } from "../callbacks/tiny.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { canRun } from "./nats_server.ts";
 import { SweepScript } from "./sweep_script.ts";
 
@@ -248,10 +248,13 @@ test("a trial cancels its Learner at a rung, and resumes there bit for bit", () 
     const epochs: number[] = [];
     let cancelled = 0;
     const tried = async (trial: Trial<{ rate: number }>) => {
-      const { learner, dispose } = tiny([trial, {
-        name: "Count",
-        beforeEpoch: ({ epoch }) => void epochs.push(epoch),
-      }], { seed: trial.seed });
+      const { learner, dispose } = tinyLearner({
+        callbacks: [trial, {
+          name: "Count",
+          beforeEpoch: ({ epoch }) => void epochs.push(epoch),
+        }],
+        seed: trial.seed,
+      });
       const { rate } = trial.parameters;
       try {
         const result = await learner.train({ epochs: trial.epochs, learningRate: rate });

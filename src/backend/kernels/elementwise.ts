@@ -1,27 +1,27 @@
 /**
- * Passes over memory: activations backwards, sums of columns and of segments, the identity.
+ * Passes over memory: gradients of activations, sums of columns and of segments, the identity.
  *
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import type { Heap } from "../kernel_heap.ts";
-import { activations, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import type { KernelHeap } from "../kernel_heap.ts";
+import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 
-/** The same elements under another tensor: tfjs counts who refers to them, so no copy is needed. */
-function identity(heap: Heap, { x }: Inputs) {
+/** Another tensor of the same elements: tfjs counts references, so no copy is needed. */
+function identity(heap: KernelHeap, { x }: Inputs) {
   return x.dtype === "string" ? undefined : heap.alias(x);
 }
 
-function squareRoot(heap: Heap, { x }: Inputs) {
+function squareRoot(heap: KernelHeap, { x }: Inputs) {
   if (!areFloats(x)) return;
   const y = heap.output(x.shape);
   heap.run("squareRoot", [heap.at(x), heap.at(y), sizeOf(x.shape)]);
   return y;
 }
 
-/** A sum over leading axes is one of columns; tfjs would transpose first. */
+/** Sums over leading axes as sums of columns; tfjs would transpose first. */
 function sum(
-  heap: Heap,
+  heap: KernelHeap,
   { x }: Inputs,
   { axis, keepDims }: { axis: number | number[]; keepDims: boolean },
 ) {
@@ -37,17 +37,21 @@ function sum(
   return result;
 }
 
-/** `dy` where the result `y` of an activation shows that it let the input through. */
-function activationGradient(heap: Heap, { dy, y }: Inputs, { activation }: { activation: string }) {
+/** `dy` where the activation's result `y` says that its slope is one, else zero. */
+function activationGradient(
+  heap: KernelHeap,
+  { dy, y }: Inputs,
+  { activation }: { activation: string },
+) {
   const result = heap.output(y.shape);
   const [from, at, to] = [dy, y, result].map((tensor) => heap.at(tensor));
-  heap.run("activationGradient", [from, at, to, sizeOf(y.shape), activations[activation]!]);
+  heap.run("activationGradient", [from, at, to, sizeOf(y.shape), ACTIVATIONS[activation]!]);
   return result;
 }
 
-/** The same, and the sums of its columns: the gradients before an activation, and of its bias. */
+/** The gradients of an activation's input and of the bias before it. */
 function activationAndBiasGradient(
-  heap: Heap,
+  heap: KernelHeap,
   { dy, y }: Inputs,
   { activation }: { activation: string },
 ) {
@@ -55,8 +59,8 @@ function activationAndBiasGradient(
   const rows = sizeOf(y.shape) / columns;
   const result = heap.output(y.shape), total = heap.output([columns]);
   const [from, at, to, bias] = [dy, y, result, total].map((tensor) => heap.at(tensor));
-  const code = activations[activation]!;
-  // The sums of a part of the columns; scratch memory holds those of any layer but the very widest.
+  const code = ACTIVATIONS[activation]!;
+  // Sums of a part of the columns; for all but the widest layers they fit in scratch memory.
   const fits = columns * 4 <= 2 ** 20;
   const part = fits ? heap.scratch() : heap.shared(columns * 4);
   const args = [from, at, to, rows, columns, 0, columns, code, bias, part];
@@ -65,14 +69,14 @@ function activationAndBiasGradient(
   return [result, total];
 }
 
-/** Times a number, in place: for whoever knows that nobody else sees the elements. */
-function scale(heap: Heap, { x }: Inputs, { factor }: { factor: number }) {
+/** Multiplies by a number, in place: no other tensor may share the elements. */
+function scale(heap: KernelHeap, { x }: Inputs, { factor }: { factor: number }) {
   heap.run("scale", [heap.at(x), sizeOf(x.shape), factor]);
   return [x];
 }
 
 function unsortedSegmentSum(
-  heap: Heap,
+  heap: KernelHeap,
   { x, segmentIds }: Inputs,
   { numSegments }: { numSegments: number },
 ) {
@@ -95,9 +99,9 @@ function unsortedSegmentSum(
   return result;
 }
 
-/** tfjs's own copies elements of any kind, but calls all of them floats. */
+/** tfjs's kernel copies elements of any dtype, but calls all of them float32. */
 function stridedSlice(
-  heap: Heap,
+  heap: KernelHeap,
   { x }: Inputs,
   _: unknown,
   stock: () => tf.TensorInfo | tf.TensorInfo[],
@@ -107,8 +111,8 @@ function stridedSlice(
   return { ...y, dtype: x.dtype };
 }
 
-/** tfjs's own remembers weights by tensor, and would not see that they changed in place. */
-function prelu(_: Heap, { x, alpha }: Inputs) {
+/** tfjs's kernel caches weights by tensor, and would miss changes in place. */
+function prelu(_: KernelHeap, { x, alpha }: Inputs) {
   return tf.tidy(() => {
     const negative = tf.minimum(x as tf.Tensor, 0).mul(alpha as tf.Tensor);
     return tf.relu(x as tf.Tensor).add(negative);
@@ -116,7 +120,7 @@ function prelu(_: Heap, { x, alpha }: Inputs) {
 }
 
 /** The kernels that pass over memory. */
-export const elementwiseKernels: KernelTable = {
+export const ELEMENTWISE_KERNELS: KernelTable = {
   Identity: identity,
   Prelu: prelu,
   Sqrt: squareRoot,

@@ -25,7 +25,7 @@ export abstract class EpochLogger extends Callback {
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
   /** Of several processes, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  override readonly mainRankOnly: boolean = true;
   #pending: EpochRecord | undefined;
   #began = 0;
 

@@ -110,7 +110,8 @@ export abstract class LayerStats extends Callback {
     const step = this.#step;
     const values = await Promise.all(tensors.map(([, tensor]) => tensor.data()));
     tensors.forEach(([layer], index) => {
-      const stats = tensorStats(values[index], this.#options);
+      const { bins, threshold } = this.#options;
+      const stats = tensorStats(values[index], { bins, threshold });
       this.records.push({ step, epoch, layer, ...stats });
     });
   }

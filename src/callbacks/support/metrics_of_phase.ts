@@ -1,7 +1,7 @@
 import type { AnyLearner } from "../../learner/callback.ts";
-import type { MeasuredPhase } from "../metrics.ts";
+import type { MeasuredPhase } from "../../learner/pass_callback.ts";
 
-/** What was measured in a phase, by full name: `"validation.accuracy"`. */
+/** The metrics of a pass, by full name: `"validation.accuracy"`. */
 export function metricsOfPhase(
   { metrics }: AnyLearner,
   phase: MeasuredPhase,

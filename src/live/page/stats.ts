@@ -1,23 +1,27 @@
 import type { LiveState } from "../messages.ts";
 import { element } from "./element.ts";
-import { bytes, clock, count, number } from "./format.ts";
+import { formatBytes, formatClock, formatCount, formatNumber } from "../../text/format.ts";
 
 const STATS: Record<string, (state: LiveState) => [value: string, detail: string]> = {
   Epoch: ({ epoch, epochs }) =>
-    epochs ? [count(Math.min(epoch + 1, epochs)), `of ${count(epochs)}`] : ["–", ""],
-  Batch: ({ batch, batches }) => [count(batch), batches === null ? "" : `of ${count(batches)}`],
-  "Loss so far": ({ loss, phase }) => [loss === null ? "–" : number(loss), phase],
+    epochs ? [formatCount(Math.min(epoch + 1, epochs)), `of ${formatCount(epochs)}`] : ["–", ""],
+  Batch: (
+    { batch, batches },
+  ) => [formatCount(batch), batches === null ? "" : `of ${formatCount(batches)}`],
+  "Loss so far": ({ loss, phase }) => [loss === null ? "–" : formatNumber(loss), phase],
   "Learning rate": ({ learningRate }) => [
-    learningRate === null ? "–" : number(learningRate),
+    learningRate === null ? "–" : formatNumber(learningRate),
     "per step",
   ],
-  Speed: ({ examplesPerSecond }) => [count(examplesPerSecond), "examples/s"],
-  "Time left": ({ secondsLeft, seconds }) => [clock(secondsLeft), `after ${clock(seconds)}`],
-  Tensors: ({ memory }) => [count(memory.tensors), bytes(memory.bytes)],
-  Heap: ({ memory }) => [bytes(memory.heap), "JavaScript"],
+  Speed: ({ examplesPerSecond }) => [formatCount(examplesPerSecond), "examples/s"],
+  "Time left": (
+    { secondsLeft, seconds },
+  ) => [secondsLeft === null ? "–" : formatClock(secondsLeft), `after ${formatClock(seconds)}`],
+  Tensors: ({ memory }) => [formatCount(memory.tensors), formatBytes(memory.bytes)],
+  Heap: ({ memory }) => [memory.heap === null ? "–" : formatBytes(memory.heap), "JavaScript"],
 };
 
-/** The numbers of the moment. */
+/** The current numbers. */
 export class Stats {
   readonly root = element("section", { className: "stats", ariaLabel: "Numbers" });
   readonly #cells = new Map<string, [HTMLElement, HTMLElement]>();

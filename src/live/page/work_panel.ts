@@ -1,11 +1,12 @@
 import type { LiveWork } from "../messages.ts";
-import { element, panel } from "./element.ts";
-import { clock, count } from "./format.ts";
+import { element } from "./element.ts";
+import { panel } from "./panel.ts";
+import { formatClock, formatCount } from "../../text/format.ts";
 
-/** What takes the time: hooks by callback, and the Learner's own tasks. */
+/** Time per hook of each callback, and per task of the Learner. */
 export class WorkPanel {
   readonly root: HTMLElement;
-  readonly #since = element("small", {}, "while somebody looks");
+  readonly #since = element("small", {}, "measured while the page is open");
   readonly #rows = element("tbody");
 
   constructor() {
@@ -18,14 +19,14 @@ export class WorkPanel {
   }
 
   show({ seconds, work }: LiveWork): void {
-    this.#since.textContent = `measured for ${clock(seconds)}`;
+    this.#since.textContent = `measured for ${formatClock(seconds)}`;
     this.#rows.replaceChildren(...work.map((time) => {
       const share = time.seconds / seconds;
       const bar = element("i");
       bar.style.width = `${Math.min(100, 100 * share)}%`;
       const own = time.owner === "Learner";
       const cells = [
-        count(time.calls),
+        formatCount(time.calls),
         (1000 * time.seconds / time.calls).toFixed(3),
         `${(100 * share).toFixed(1)} %`,
       ];

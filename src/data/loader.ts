@@ -1,0 +1,78 @@
+import type { BatchLike } from "./to_batch.ts";
+import { type Shard, WHOLE } from "./shard.ts";
+
+/** Options of a pass over a loader. */
+export interface IterateOptions {
+  /** Index of the epoch whose order is used, 0-based. */
+  epoch?: number;
+  /** Number of batches to skip at the start, counted over all shards. */
+  skip?: number;
+  /** Seed of the order, for a loader without a seed. */
+  seed?: number;
+  /** The part of the epoch to read. Default: all of it. */
+  shard?: Shard;
+}
+
+/** An iterator that may be synchronous, asynchronous, or return a promise only when it must. */
+export interface BatchSource<Batch> {
+  /** Returns the next batch. */
+  next(): IteratorResult<Batch> | Promise<IteratorResult<Batch>>;
+  /** Ends the pass early. */
+  return?(): unknown;
+}
+
+/** A loader that can start anywhere in an epoch without building the batches before. */
+export interface SeekableLoader<Data, Labels, B = BatchLike<Data, Labels>> {
+  /** Returns the batches of an epoch. */
+  iterate(options: IterateOptions): BatchSource<B>;
+  /** Number of batches, if known. */
+  readonly length?: number;
+  /**
+   * Returns the number of batches in a part of an epoch, the same for all parts. A loader with
+   * this method cuts shards itself: `iterate` obeys `shard`. Default: whole batches are dealt out
+   * to the shards in turn.
+   */
+  shardLength?(shard: Shard): number;
+}
+
+/** A `tf.data.Dataset`. */
+export interface TensorFlowDataset {
+  /** Starts a pass. */
+  iterator(): Promise<{ next(): Promise<IteratorResult<unknown>> }>;
+}
+
+/**
+ * Anything that yields batches: an array, a generator, an async generator, a function that returns
+ * one of them, a `tf.data.Dataset` or a `DataLoader`.
+ *
+ * The Learner disposes each batch that it takes; from an array it takes clones.
+ */
+// deno-lint-ignore no-explicit-any -- batches of tensors in any nesting
+export type Loader<Data = any, Labels = any, B = BatchLike<Data, Labels>> =
+  | Iterable<B>
+  | AsyncIterable<B>
+  | (() => Iterable<B> | AsyncIterable<B>)
+  | SeekableLoader<Data, Labels, B>
+  | TensorFlowDataset;
+
+/** Returns whether a value can be read as a loader. */
+export function isLoader(value: unknown): value is Loader {
+  if (typeof value === "function") return true;
+  if (typeof value !== "object" || value === null) return false;
+  return Symbol.iterator in value || Symbol.asyncIterator in value || "iterate" in value ||
+    typeof (value as { iterator?: unknown }).iterator === "function";
+}
+
+/** Returns the number of batches in a loader, or in one part of it, if it is known. */
+export function loaderLength(loader: unknown, shard = WHOLE): number | undefined {
+  if (typeof loader !== "object" || loader === null) return;
+  const { length, size, shardLength } = loader as {
+    length?: unknown;
+    size?: unknown;
+    shardLength?: (shard: Shard) => number;
+  };
+  if (shardLength) return shardLength.call(loader, shard);
+  for (const known of [length, size]) {
+    if (typeof known === "number" && Number.isFinite(known)) return Math.floor(known / shard.count);
+  }
+}

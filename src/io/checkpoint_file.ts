@@ -1,0 +1,106 @@
+import type { ModelStructure } from "../model/model_structure.ts";
+import type { HostTensor } from "./host_tensor.ts";
+import { SafetensorsFile } from "./safetensors_file.ts";
+import { damaged } from "./safetensors_header.ts";
+import { StorageError } from "./storage_error.ts";
+import { writeSafetensors } from "./write_safetensors.ts";
+
+/** Format of the checkpoints that this version writes, and the newest one that it reads. */
+export const CHECKPOINT_FORMAT = 1;
+
+/**
+ * The whole state of a run between two batches: JSON and numbers, independent of any backend and
+ * without code.
+ */
+export interface RunCheckpoint {
+  /** Version of the format. */
+  readonly format: number;
+  /** Time of the checkpoint, as ISO 8601. */
+  readonly time: string;
+  /** Versions of this package and of TensorFlow.js, and the name of the backend. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** Index of the current epoch, 0-based. */
+  readonly epoch: number;
+  /** Number of batches of the current pass that are done. */
+  readonly batch: number;
+  /** The current phase. */
+  readonly phase: string;
+  /** The error that ended the run, if it failed: such a checkpoint cannot be resumed. */
+  readonly error: string | null;
+  /** Seed of the run, if it has one. */
+  readonly seed: number | null;
+  /** Class name of the optimizer. */
+  readonly optimizer: string;
+  /** Structure of the model. */
+  readonly model: ModelStructure;
+  /** Everything else, as JSON that refers to tensors. */
+  readonly state: unknown;
+  /** Tensors by name: `weights/<name>`, and those that `state` refers to. */
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+}
+
+/**
+ * Saves a checkpoint as one file in the safetensors format: tensors by name, and everything else as
+ * JSON in its metadata. The file appears at its path only when it is complete and on the disk.
+ *
+ * @param path Path of the file, or a `file:` URL. An older file is replaced in a single step.
+ * @param checkpoint The checkpoint, as `learner.checkpoint()` returns it.
+ * @throws {Error} If the file system fails. An older file is then unchanged.
+ */
+export async function saveCheckpoint(path: string | URL, checkpoint: RunCheckpoint): Promise<void> {
+  const { tensors, metadata } = checkpointFile(checkpoint);
+  await writeSafetensors(path, tensors, metadata);
+}
+
+/** Returns the tensors and the metadata of the file of a checkpoint. */
+export function checkpointFile(
+  { tensors, ...rest }: RunCheckpoint,
+): { tensors: RunCheckpoint["tensors"]; metadata: Record<string, string> } {
+  return { tensors, metadata: { format: "trainchart", checkpoint: JSON.stringify(rest) } };
+}
+
+/**
+ * Loads a checkpoint that {@linkcode saveCheckpoint} saved, and verifies its checksum.
+ *
+ * @param path Path of the file, or a `file:` URL.
+ * @returns The checkpoint, for `learner.train({ from })`.
+ * @throws {StorageError} If the file is damaged, not a checkpoint, or of a newer version.
+ */
+export async function loadCheckpoint(path: string | URL): Promise<RunCheckpoint> {
+  using file = await SafetensorsFile.open(path);
+  await file.verify();
+  const { checkpoint, format } = file.metadata;
+  if (format !== "trainchart" || checkpoint === undefined) {
+    throw damaged(file.path, "it must be a checkpoint: it has only tensors");
+  }
+  const rest = JSON.parse(checkpoint) as RunCheckpoint;
+  if (!(rest.format <= CHECKPOINT_FORMAT)) {
+    throw new StorageError(
+      "version",
+      `Cannot load ${file.path} as its format must be at most ${CHECKPOINT_FORMAT}: ` +
+        `current value is ${rest.format}, of a newer version of this package`,
+    );
+  }
+  const tensors = new Map<string, HostTensor>();
+  for (const name of file.entries.keys()) tensors.set(name, await file.read(name));
+  return { ...rest, tensors };
+}
+
+/** Names of the files of the Checkpoint callback: number, phase, position, and whether the run failed. */
+const NAME = /^(\d{8})-(train|validate|test|idle)-epoch-\d+-batch-\d+(-error)?\.safetensors$/;
+
+/** Returns the name of a file of the Checkpoint callback. Names sort by time. */
+export function checkpointName(
+  number: number,
+  { phase, epoch, batch, error }: Pick<RunCheckpoint, "phase" | "epoch" | "batch" | "error">,
+): string {
+  const digits = (count: number, length: number) => String(count).padStart(length, "0");
+  return `${digits(number, 8)}-${phase}-epoch-${digits(epoch, 4)}-batch-${digits(batch, 6)}` +
+    `${error === null ? "" : "-error"}.safetensors`;
+}
+
+/** Parses such a name; returns `undefined` for any other file. */
+export function parseCheckpointName(name: string): { number: number; failed: boolean } | undefined {
+  const match = NAME.exec(name);
+  return match ? { number: Number(match[1]), failed: match[3] !== undefined } : undefined;
+}

@@ -1,0 +1,38 @@
+/**
+ * Numbers as people read them: times, sizes, counts.
+ *
+ * @module
+ */
+
+const COUNTS = new Intl.NumberFormat("en-US");
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** A duration in seconds: `4:05`, `1:02:03`. */
+export function formatClock(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const rest = String(whole % 60).padStart(2, "0");
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
+
+/** A size in bytes: `900 B`, `1.4 MiB`. */
+export function formatBytes(bytes: number): string {
+  let power = 0;
+  // 1,023.96 KiB would be rounded to 1,024.0 KiB.
+  while (power < UNITS.length - 1 && bytes / 1024 ** power >= (power ? 1023.95 : 1024)) power++;
+  return `${(bytes / 1024 ** power).toFixed(power > 0 ? 1 : 0)} ${UNITS[power]}`;
+}
+
+/** An integer: `12,345`. */
+export function formatCount(count: number): string {
+  return COUNTS.format(Math.round(count));
+}
+
+/** A number of any size in four significant digits: `0.08731`, `1.2e-5`, `NaN`. */
+export function formatNumber(value: number): string {
+  const size = Math.abs(value);
+  if (Number.isFinite(value) && size !== 0 && (size < 1e-3 || size >= 1e6)) {
+    return value.toExponential(3).replace(/\.?0+e/, "e").replace("e+", "e");
+  }
+  return String(Number(value.toPrecision(4)));
+}

@@ -1,12 +1,12 @@
 /**
- * What a callback throws to cut a phase short.
+ * The errors that a callback throws to cut a phase short.
  *
  * @module
  */
 
-/** What {@linkcode CancelBatch}, {@linkcode CancelEpoch} and {@linkcode CancelTrain} share. */
+/** The base class of {@linkcode CancelBatch}, {@linkcode CancelEpoch} and {@linkcode CancelTrain}. */
 export abstract class Cancellation extends Error {
-  /** What is cut short. */
+  /** The phase that is cut short. */
   abstract readonly cancels: "batch" | "epoch" | "train";
 }
 
@@ -19,7 +19,7 @@ export abstract class Cancellation extends Error {
  *
  * const skipEmpty = {
  *   beforeBatch({ data }: { data: { size: number } }) {
- *     if (data.size === 0) throw new CancelBatch("nothing in it");
+ *     if (data.size === 0) throw new CancelBatch("an empty batch");
  *   },
  * };
  * ```
@@ -27,7 +27,7 @@ export abstract class Cancellation extends Error {
 export class CancelBatch extends Cancellation {
   /** The name of the class. */
   override readonly name = "CancelBatch";
-  /** What is cut short. */
+  /** The phase that is cut short. */
   readonly cancels = "batch";
 }
 
@@ -35,7 +35,7 @@ export class CancelBatch extends Cancellation {
 export class CancelEpoch extends Cancellation {
   /** The name of the class. */
   override readonly name = "CancelEpoch";
-  /** What is cut short. */
+  /** The phase that is cut short. */
   readonly cancels = "epoch";
 }
 
@@ -43,6 +43,6 @@ export class CancelEpoch extends Cancellation {
 export class CancelTrain extends Cancellation {
   /** The name of the class. */
   override readonly name = "CancelTrain";
-  /** What is cut short. */
+  /** The phase that is cut short. */
   readonly cancels = "train";
 }

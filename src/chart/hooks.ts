@@ -26,18 +26,18 @@
  * @module
  */
 
-/** The parts of a run, as told by `learner.phase`. */
+/** The phases of a run, as in `learner.phase`. */
 export type Phase = "idle" | "train" | "validate" | "test" | "predict";
 
-/** What can be cut short, as told by `learner.cancelled`. */
+/** The phases that can be cut short, as in `learner.cancelled`. */
 export type Cancellable = "batch" | "epoch" | "validate" | "test" | "predict" | "train";
 
 interface HookTraits {
   /** Runs also after a cancel or an error, every callback of it, even if one throws. */
   readonly finally?: true;
-  /** Runs inside the differentiated closure: must not return a promise. */
+  /** Runs inside the differentiated closure, and so may not return a promise. */
   readonly synchronous?: true;
-  /** The phase that `learner.phase` tells from this hook on. */
+  /** The value of `learner.phase` from this hook on. */
   readonly phase?: Phase;
 }
 
@@ -118,7 +118,7 @@ export type TaskName =
 
 /**
  * The Learner's own work. Like an after hook, a task marked `finally` runs also after a cancel or
- * an error: what was opened is closed, what was loaded is released.
+ * an error: an open loader is closed, a loaded batch is released.
  */
 const TASKS = {
   openTrain: {},

@@ -7,7 +7,7 @@ import { withRandom } from "../random/with_random.ts";
  *
  * @param seed Any safe integer.
  * @param build Synchronous; all that it draws from `Math.random` or TensorFlow.js depends on `seed`.
- * @returns What `build` returned.
+ * @returns The result of `build`.
  * @throws {TypeError} If `build` is asynchronous: others would draw from the same numbers.
  *
  * @example

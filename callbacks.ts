@@ -85,19 +85,8 @@ export {
 } from "./src/callbacks/learning_rate_schedule.ts";
 export { ReduceOnPlateau, type ReduceOnPlateauOptions } from "./src/callbacks/reduce_on_plateau.ts";
 
-// Schedules, one by one and as `schedules`
-export * as schedules from "./src/schedules/mod.ts";
-export { constant } from "./src/schedules/constant.ts";
-export { cosine } from "./src/schedules/cosine.ts";
-export { cosineRestarts, type CosineRestartsOptions } from "./src/schedules/cosine_restarts.ts";
-export { exponential } from "./src/schedules/exponential.ts";
-export { linearWarmup } from "./src/schedules/linear_warmup.ts";
-export { oneCycle, type OneCycleOptions, type RateAndMomentum } from "./src/schedules/one_cycle.ts";
-export { polynomial } from "./src/schedules/polynomial.ts";
-export type { Schedule } from "./src/schedules/schedule.ts";
-export { sequence } from "./src/schedules/sequence.ts";
-export { step } from "./src/schedules/step.ts";
-export { warmup } from "./src/schedules/warmup.ts";
+// Schedules: `@trainchart/trainchart/schedules` exports them one by one
+export * as schedules from "./schedules.ts";
 
 // Stopping and limits
 export { EarlyStopping, type EarlyStoppingOptions } from "./src/callbacks/early_stopping.ts";

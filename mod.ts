@@ -52,7 +52,7 @@
  * ```
  *
  * This entry point holds what the first month needs. The others hold all of their kind: `callbacks`,
- * `data`, `metrics`, `io`; and what costs more to load: `plots`, `inspect`, `live`, `chart`,
+ * `schedules`, `data`, `metrics`, `io`; and what costs more to load: `plots`, `inspect`, `live`, `chart`,
  * `distributed`, `sweep`.
  *
  * @module

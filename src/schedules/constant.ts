@@ -1,9 +1,10 @@
 import { checkValues, type Schedule } from "./schedule.ts";
 
 /**
- * Always the same, for the parts of a {@linkcode sequence}.
+ * The same value at all times, for a part of a {@linkcode sequence}.
  *
- * @param value Finite and >= 0.
+ * @param value The value, finite and >= 0.
+ * @returns The schedule.
  * @throws {RangeError} If the value is out of range.
  *
  * @example

@@ -1,10 +1,12 @@
-import { checkNumber, type Schedule } from "./schedule.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import type { Schedule } from "./schedule.ts";
 
 /**
  * From one value to another by the same factor in every step.
  *
- * @param from At the start, finite and > 0.
- * @param to At the end, finite and > 0.
+ * @param from Value at the start, finite and > 0.
+ * @param to Value at the end, finite and > 0.
+ * @returns The schedule.
  * @throws {RangeError} If a number is out of range.
  *
  * @example
@@ -17,7 +19,7 @@ import { checkNumber, type Schedule } from "./schedule.ts";
  */
 export function exponential(from: number, to: number): Schedule {
   for (const [name, value] of Object.entries({ from, to })) {
-    checkNumber("exponential", name, "finite and > 0", value > 0 && value < Infinity, value);
+    checkNumber("make the schedule exponential", name, value, { above: 0 });
   }
   return function exponential(progress) {
     return from * (to / from) ** progress;

@@ -1,5 +1,5 @@
 /**
- * A sweep whose trials wait instead of computing, and leave a trace of what ran where.
+ * A sweep whose trials wait instead of computing, and leave a trace of their events.
  *
  * @module
  */

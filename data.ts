@@ -54,6 +54,7 @@ export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
 export { csvDataset } from "./src/data/csv_dataset.ts";
 export { type CsvTable, parseCsv } from "./src/data/parse_csv.ts";
 export { parseIdx } from "./src/data/parse_idx.ts";
+export type { ReadOptions } from "./src/data/read_bytes.ts";
 export { readCsv } from "./src/data/read_csv.ts";
 export { readIdx } from "./src/data/read_idx.ts";
 

@@ -1,33 +1,11 @@
-import type {
-  AnyActorRef,
-  EventObject,
-  MetaObject,
-  NonReducibleUnknown,
-  ParameterizedObject,
-  ProvidedActor,
-  StateMachine,
-  StateSchema,
-  StateValue,
-} from "../deps/xstate.ts";
+import type { Machine } from "../deps/xstate.ts";
 import { type ChartContext, type ChartEvent, learnerMachine as machine } from "./chart.ts";
 
 /**
- * The machine that every run of a Learner follows. Its type says which context and events it has;
- * that of its states and actions would be pages long.
+ * The machine that every run of a Learner follows. Its type names the context and the events; the
+ * types of its states and actions would fill pages.
  */
-export const learnerMachine: StateMachine<
+export const learnerMachine: Machine<ChartContext, ChartEvent> = machine as unknown as Machine<
   ChartContext,
-  ChartEvent,
-  Record<string, AnyActorRef | undefined>,
-  ProvidedActor,
-  ParameterizedObject,
-  ParameterizedObject,
-  string,
-  StateValue,
-  string,
-  NonReducibleUnknown,
-  NonReducibleUnknown,
-  EventObject,
-  MetaObject,
-  StateSchema
-> = machine as unknown as typeof learnerMachine;
+  ChartEvent
+>;

@@ -84,7 +84,11 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     batchTensorsOf = (learner) => learner.#tensors;
   }
 
-  /** @param parts The parts, checked already. */
+  /**
+   * Sets the fields.
+   *
+   * @param parts The parts, checked already.
+   */
   constructor(parts: LearnerParts<Data, Labels, Predictions>) {
     this.model = parts.model;
     this.optimizer = parts.optimizer;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+// deno-lint-ignore verbatim-module-syntax -- `import type` would make `deno doc --lint` ask for every type of XState
 import * as xstate from "npm:xstate@5.33.3";
 
 /**

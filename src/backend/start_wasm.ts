@@ -15,7 +15,11 @@ import { registerKernels } from "./register_kernels.ts";
 import { shareMemory } from "./share_memory.ts";
 import { Threads } from "./threads.ts";
 
-/** How the WebAssembly backend computes. */
+/**
+ * How the WebAssembly backend computes.
+ *
+ * @category Backends
+ */
 export interface WasmOptions {
   /**
    * Whether multiply-adds may be fused, which is faster and more precise, but does not give the

@@ -22,7 +22,11 @@ const HEADER_LIMITS: JsonLimits = { depth: 3, values: 1 << 23 };
 /** Key of the metadata, which no tensor may have. */
 const METADATA = "__metadata__";
 
-/** Element type, shape and position of a tensor in a file. */
+/**
+ * Element type, shape and position of a tensor in a file.
+ *
+ * @category Files
+ */
 export interface HeaderEntry {
   /** Element type. A type that this version does not know can be listed, but not read. */
   readonly dtype: Dtype;

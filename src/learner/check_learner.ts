@@ -6,7 +6,7 @@
 import { tf } from "../deps/tfjs.ts";
 import { closest } from "../deps/levenshtein.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import type { Job } from "../chart/chart.ts";
+import type { RunKind } from "../chart/chart.ts";
 import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { isLoader, type Loader, loaderLength } from "../data/loader.ts";
 import { checkCallback } from "./check_callback.ts";
@@ -58,7 +58,7 @@ interface StartOptions {
 
 /** Checks that a run can begin. */
 export function checkStart(
-  job: Job,
+  kind: RunKind,
   learner: AnyFields,
   options: StartOptions,
 ): void {
@@ -76,27 +76,27 @@ export function checkStart(
     "signal",
     "be an AbortSignal",
     signal,
-    job,
+    kind,
   );
   learner.callbacks.forEach(checkCallback);
-  if (job === "predict") return;
-  const needed = job === "validate" ? "validation" : job;
+  if (kind === "predict") return;
+  const needed = kind === "validate" ? "validation" : kind;
   if (dataloaders[needed] === undefined) {
     const names = ["train", "validation", "test"] as const;
     const present = names.filter((name) => dataloaders[name]).join(", ") || "no loader at all";
     throw new TypeError(
-      `Cannot ${job} as dataloaders.${needed} must be set: there is ${present}`,
+      `Cannot ${kind} as dataloaders.${needed} must be set: there is ${present}`,
     );
   }
-  const loaders = job === "train" ? ["train", "validation", "test"] as const : [needed] as const;
+  const loaders = kind === "train" ? ["train", "validation", "test"] as const : [needed] as const;
   for (const name of loaders) {
     if (loaderLength(dataloaders[name]) === 0) {
       throw new RangeError(
-        `Cannot ${job} as dataloaders.${name} must yield at least one batch: its length is 0`,
+        `Cannot ${kind} as dataloaders.${name} must yield at least one batch: its length is 0`,
       );
     }
   }
-  if (job === "train" && isBuilt(model)) checkedVariables(model);
+  if (kind === "train" && isBuilt(model)) checkedVariables(model);
 }
 
 /** The event of a name. */

@@ -1,7 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { Cancellable } from "../chart/hooks.ts";
-import type { Job } from "../chart/chart.ts";
-import type { Outcome } from "../chart/pump.ts";
+import type { RunKind } from "../chart/chart.ts";
+import type { RunOutcome } from "../chart/pump.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { Batch } from "../data/dataset.ts";
 import type { Loader } from "../data/loader.ts";
@@ -20,14 +20,22 @@ import type { Dataloaders, RunOptions } from "./options.ts";
 import { readBatches } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
-import { RunControl, type RunInput } from "./run_control.ts";
+import { RunControl } from "./run_control.ts";
 import type { TrainResult } from "./train_result.ts";
 
-/** A Learner of batches of any kind: a callback serves them all. */
+/**
+ * A Learner of batches of any kind: a callback serves them all.
+ *
+ * @category Learner
+ */
 // deno-lint-ignore no-explicit-any -- the kind of batch is known only where a Learner is made
 export type AnyLearner = Learner<any, any, any>;
 
-/** Options of `new Learner()`. */
+/**
+ * Options of `new Learner()`.
+ *
+ * @category Learner
+ */
 export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
   /** The model to train: made of layers, or anything with `apply` and `trainableVariables`. */
   model: tf.LayersModel | Model<Data, Predictions>;
@@ -43,7 +51,11 @@ export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Prediction
   seed?: number;
 }
 
-/** Options of `learner.train()`. */
+/**
+ * Options of `learner.train()`.
+ *
+ * @category Learner
+ */
 export interface TrainOptions extends RunOptions {
   /**
    * The checkpoint to resume: what `learner.checkpoint()` returned, or a file. A run that was
@@ -101,6 +113,8 @@ const TRAIN_OPTIONS: Record<keyof TrainOptions, true> = {
  * const { status, trainLoss } = await learner.train({ epochs: 200 });
  * assert(status === "completed" && trainLoss < 0.01);
  * ```
+ *
+ * @category Learner
  */
 export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor>
   extends LearnerFields<Data, Labels, Predictions> {
@@ -165,23 +179,24 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     this.#check("train", options, TRAIN_OPTIONS);
     const { epochs, validationEpochs, learningRate } = options;
     const control = this.#control;
-    // Without a promise there is no wait, so that a run can be steered as soon as it is started.
-    const preparing = control.prepare();
-    if (preparing) await preparing;
-    const finding = options.from ?? control.find();
-    const found = finding instanceof Promise ? await finding : finding;
-    const from = found === undefined ? undefined : await control.restore(found);
-    if (!from) {
-      this.epochs = 1;
-      this.validationEpochs = 1;
-      this.epoch = 0;
-      this.metrics = {};
-      this.trainLoss = this.validationLoss = this.testLoss = NaN;
-    }
-    if (epochs !== undefined) this.epochs = epochs;
-    if (validationEpochs !== undefined) this.validationEpochs = validationEpochs;
-    if (learningRate !== undefined) this.learningRate = learningRate;
-    return await this.#start("train", options, { from });
+    return await control.exclusively(async () => {
+      const preparing = control.prepare();
+      if (preparing) await preparing;
+      const finding = options.from ?? control.find();
+      const found = finding instanceof Promise ? await finding : finding;
+      const from = found === undefined ? undefined : await control.restore(found);
+      if (!from) {
+        this.epochs = 1;
+        this.validationEpochs = 1;
+        this.epoch = 0;
+        this.metrics = {};
+        this.trainLoss = this.validationLoss = this.testLoss = NaN;
+      }
+      if (epochs !== undefined) this.epochs = epochs;
+      if (validationEpochs !== undefined) this.validationEpochs = validationEpochs;
+      if (learningRate !== undefined) this.learningRate = learningRate;
+      return this.#result(await control.start("train", options, { from }));
+    });
   }
 
   /**
@@ -194,7 +209,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   async checkpoint(): Promise<RunCheckpoint> {
     const run = this.#control.active;
-    if (run?.job === "train") return await takeCheckpoint(this, run);
+    if (run?.kind === "train") return await takeCheckpoint(this, run);
     throw new Error(
       `Cannot take a checkpoint: no training is in progress (current phase is "${this.phase}"). ` +
         "Take it in an after hook, or while the training is paused.",
@@ -238,10 +253,10 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     this.#check("predict", options);
     const outputs: unknown[] = [];
     try {
-      const { reason = "no reason given" } = await this.#control.start("predict", options, {
-        input: loaderOf(input),
-        outputs,
-      });
+      const control = this.#control;
+      const { reason = "no reason given" } = await control.exclusively(() =>
+        control.start("predict", options, { input: loaderOf(input), outputs })
+      );
       if (!this.cancelled.has("predict")) return joinPredictions(outputs.splice(0));
       throw new DOMException(
         `Cannot predict: the run was cancelled (${reason}) before all batches were predicted.`,
@@ -309,6 +324,40 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   can(event: RunEvent): boolean {
     return this.#control.can(eventOf(event));
+  }
+
+  /**
+   * Defers work to the end of the run, however the run ends, also if it fails to start. Deferred
+   * work is done last first: a callback that changes something on the Learner defers putting it
+   * back, and several callbacks that change the same thing leave it as it was.
+   *
+   * @param work Puts something back; it may be asynchronous.
+   * @throws {Error} If no run is in progress.
+   *
+   * @example
+   * ```ts
+   * import { Learner, sgd, tf } from "@trainchart/trainchart";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const learner = new Learner({
+   *   model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
+   *   optimizer: sgd(0.1),
+   *   lossFunction: tf.losses.meanSquaredError,
+   *   dataloaders: { train: [[tf.ones([1, 1]), tf.ones([1, 1])]] },
+   *   callbacks: [{
+   *     beforeTrain(learner) {
+   *       const { learningRate } = learner;
+   *       learner.defer(() => void (learner.learningRate = learningRate));
+   *       learner.learningRate = 1e-5;
+   *     },
+   *   }],
+   * });
+   * await learner.train();
+   * assertEquals(learner.learningRate, 0.1);
+   * ```
+   */
+  defer(work: () => void | Promise<void>): void {
+    this.#control.defer(work);
   }
 
   /** The mean loss of the current pass so far. This reads the device: not for every batch. */
@@ -381,24 +430,23 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     return readBatches(this, name, epoch);
   }
 
-  #check(job: Job, options: RunOptions, known: object = RUN_OPTIONS): void {
-    this.#control.checkIdle(job);
-    checkOptions(job, options, known as Record<keyof RunOptions, true>);
-    checkStart(job, this, options);
+  #check(kind: RunKind, options: RunOptions, known: object = RUN_OPTIONS): void {
+    this.#control.checkIdle(kind);
+    checkOptions(kind, options, known as Record<keyof RunOptions, true>);
+    checkStart(kind, this, options);
   }
 
-  async #evaluate(job: "validate" | "test", options: RunOptions): Promise<TrainResult> {
-    this.#check(job, options);
-    const preparing = this.#control.prepare();
-    if (preparing) await preparing;
-    return await this.#start(job, options);
+  async #evaluate(kind: "validate" | "test", options: RunOptions): Promise<TrainResult> {
+    this.#check(kind, options);
+    const control = this.#control;
+    return await control.exclusively(async () => {
+      const preparing = control.prepare();
+      if (preparing) await preparing;
+      return this.#result(await control.start(kind, options));
+    });
   }
 
-  async #start(job: Job, options: RunOptions, input?: RunInput): Promise<TrainResult> {
-    return this.#result(await this.#control.start(job, options, input));
-  }
-
-  #result({ status, reason }: Outcome): TrainResult {
+  #result({ status, reason }: RunOutcome): TrainResult {
     const { epoch: epochs, trainLoss, validationLoss, testLoss, metrics } = this;
     return {
       status: status as TrainResult["status"],

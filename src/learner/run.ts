@@ -1,5 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
-import type { Facts, Job } from "../chart/chart.ts";
+import type { Facts, RunKind } from "../chart/chart.ts";
 import {
   type Cancellable,
   type HookName,
@@ -26,7 +26,11 @@ import { type LoaderName, Pass } from "./pass.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import { watched } from "./watched.ts";
 
-/** An error, and the work in which it was thrown. */
+/**
+ * An error, and the work in which it was thrown.
+ *
+ * @category Learner
+ */
 export interface Failure {
   /** The error. */
   readonly error: unknown;
@@ -65,7 +69,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
   /** Follows the machine. */
   readonly pump: Pump<AnyCallback>;
   /** The kind of run. */
-  readonly job: Job;
+  readonly kind: RunKind;
   /** All errors; the first ended the run. */
   readonly failures: Failure[] = [];
   /** The predictions of `predict()`, batch by batch. */
@@ -83,11 +87,11 @@ export class Run implements Performer<AnyCallback>, StepOf {
    */
   constructor(
     learner: AnyFields,
-    options: PumpOptions & { job: Job; input?: Loader; outputs?: unknown[] },
+    options: PumpOptions & { kind: RunKind; input?: Loader; outputs?: unknown[] },
   ) {
     this.#learner = learner;
     this.slots = batchTensorsOf(learner);
-    this.job = options.job;
+    this.kind = options.kind;
     this.#input = options.input;
     this.outputs = options.outputs ?? [];
     this.pump = new Pump(this, options);
@@ -289,7 +293,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
 
   /** The part of each epoch that this process takes; a prediction takes the whole. */
   get #shard(): Shard {
-    return this.job === "predict" ? WHOLE : this.#learner.peers?.shard ?? WHOLE;
+    return this.kind === "predict" ? WHOLE : this.#learner.peers?.shard ?? WHOLE;
   }
 
   #seeded(work: (step: StepOf) => void): void {
@@ -312,7 +316,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
     if (pass.batch) this.#disposeBatch();
     this.#pass = undefined;
     try {
-      const loss = await pass.mean.read(this.job === "predict" ? undefined : learner.peers);
+      const loss = await pass.mean.read(this.kind === "predict" ? undefined : learner.peers);
       if (pass.name === "train") learner.trainLoss = learner.metrics["train.loss"] = loss;
       else if (pass.name === "validation") {
         learner.validationLoss = learner.metrics["validation.loss"] = loss;

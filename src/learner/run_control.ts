@@ -1,5 +1,5 @@
-import type { Job } from "../chart/chart.ts";
-import type { Outcome } from "../chart/pump.ts";
+import type { RunKind } from "../chart/chart.ts";
+import type { RunOutcome } from "../chart/pump.ts";
 import type { Loader } from "../data/loader.ts";
 import { loadCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
@@ -12,7 +12,7 @@ import { restoreCheckpoint } from "./restore_checkpoint.ts";
 import { Run, type RunState } from "./run.ts";
 import type { RunEvent } from "./run_actor.ts";
 
-/** What a run starts from, beside its options. */
+/** The input of a run, beside its options. */
 export interface RunInput {
   /** The input of a prediction. */
   readonly input?: Loader;
@@ -33,6 +33,7 @@ export class RunControl {
   readonly #learner: AnyFields;
   #run: Run | undefined;
   #busy = false;
+  readonly #deferred: (() => void | Promise<void>)[] = [];
 
   /** @param learner The fields that the runs work on. */
   constructor(learner: AnyFields) {
@@ -54,39 +55,74 @@ export class RunControl {
    *
    * @throws {Error} If one is.
    */
-  checkIdle(job: Job): void {
+  checkIdle(kind: RunKind): void {
     if (!this.#busy) return;
     const { phase } = this.#learner;
     const current = phase === "idle" ? "it is about to begin" : `current phase is "${phase}"`;
     throw new Error(
-      `Cannot ${job}: a run of this Learner is in progress (${current}). ` +
-        (job === "predict"
+      `Cannot ${kind}: a run of this Learner is in progress (${current}). ` +
+        (kind === "predict"
           ? "Wait for it, or apply learner.model in a hook."
           : 'Wait for it, or cancel it with learner.cancel("train").'),
     );
+  }
+
+  /**
+   * Keeps other runs out from the preparation of a run to its end, and then does what was deferred,
+   * last first. The work begins at once, so that a run can be steered as soon as it is started.
+   */
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    this.#busy = true;
+    const errors: unknown[] = [];
+    try {
+      return await work();
+    } catch (error) {
+      errors.push(error);
+      throw error;
+    } finally {
+      await this.#doDeferred(errors);
+      this.#busy = false;
+      // deno-lint-ignore no-unsafe-finally -- the first error wins: that of the run, if it failed
+      if (errors.length > 0) throw errors[0];
+    }
+  }
+
+  /**
+   * Defers work to the end of the run in progress.
+   *
+   * @throws {Error} If no run is in progress.
+   */
+  defer(work: () => void | Promise<void>): void {
+    if (!this.#busy) {
+      throw new Error(
+        "Cannot defer work: no run of this Learner is in progress. Defer it in a hook, " +
+          "in prepare() or in restore().",
+      );
+    }
+    this.#deferred.push(work);
   }
 
   /** Runs `prepare` of all callbacks; returns a promise only where one has it. */
   prepare(): void | Promise<void> {
     const { callbacks } = this.#learner;
     if (!callbacks.some((callback) => callback.prepare)) return;
-    return this.#exclusively(async () => {
+    return (async () => {
       for (const callback of [...callbacks]) await callback.prepare?.(this.#learner);
-    });
+    })();
   }
 
   /** Asks the callbacks, in their order, for the checkpoint that a training resumes. */
   find(): undefined | Promise<RunCheckpoint | undefined> {
     const callbacks = this.#learner.callbacks.filter((callback) => callback.resumeFrom);
     if (callbacks.length === 0) return;
-    return this.#exclusively(async () => {
+    return (async () => {
       for (const callback of callbacks.toSorted(byPriority)) {
         const found = await callback.resumeFrom!((checkpoint) =>
           checkMatch(this.#learner, checkpoint)
         );
         if (found) return found;
       }
-    });
+    })();
   }
 
   /**
@@ -95,26 +131,27 @@ export class RunControl {
    * @returns The place that the run had reached.
    * @throws {StorageError} If the checkpoint is damaged, or of another Learner.
    */
-  restore(from: RunCheckpoint | string | URL): Promise<RunState> {
-    return this.#exclusively(async () => {
-      const isFile = typeof from === "string" || from instanceof URL;
-      return await restoreCheckpoint(this.#learner, isFile ? await loadCheckpoint(from) : from);
-    });
+  async restore(from: RunCheckpoint | string | URL): Promise<RunState> {
+    const isFile = typeof from === "string" || from instanceof URL;
+    return await restoreCheckpoint(this.#learner, isFile ? await loadCheckpoint(from) : from);
   }
 
   /** Runs from the first to the last state of the machine. */
-  async start(job: Job, { signal, inspect }: RunOptions, input: RunInput = {}): Promise<Outcome> {
+  async start(
+    kind: RunKind,
+    { signal, inspect }: RunOptions,
+    input: RunInput = {},
+  ): Promise<RunOutcome> {
     const { from, ...prediction } = input;
     const learner = this.#learner;
-    const options = { job, inspect: inspect as never, ...prediction, from: from?.pump };
+    const options = { kind, inspect: inspect as never, ...prediction, from: from?.pump };
     const run = new Run(learner, options);
     this.#run = run;
-    this.#busy = true;
     learner.peers?.attach(() => rankState(learner, run));
     const abort = () => void this.request({ type: "cancel.train" }, reasonOf(signal!));
     try {
       if (from) await run.restore(from);
-      run.pump.start(job);
+      run.pump.start(kind);
       signal?.addEventListener("abort", abort, { once: true });
       if (signal?.aborted) abort();
       const outcome = await run.pump.run();
@@ -125,7 +162,6 @@ export class RunControl {
       try {
         await run.dispose();
       } finally {
-        this.#busy = false;
         learner.phase = "idle";
       }
     }
@@ -144,13 +180,14 @@ export class RunControl {
     return this.active?.pump.can(event) === true;
   }
 
-  /** Keeps other runs out while one is being prepared. */
-  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    this.#busy = true;
-    try {
-      return await work();
-    } finally {
-      this.#busy = false;
+  /** Does all deferred work, last first, also after one piece of it has thrown. */
+  async #doDeferred(errors: unknown[]): Promise<void> {
+    for (let work = this.#deferred.pop(); work; work = this.#deferred.pop()) {
+      try {
+        await work();
+      } catch (error) {
+        errors.push(error);
+      }
     }
   }
 }

@@ -33,7 +33,7 @@ export async function runEmpty(
     callbacks,
   });
   learner.epochs = 1;
-  const run = new EmptyRun(learner, { ...options, job: "train" });
+  const run = new EmptyRun(learner, { ...options, kind: "train" });
   run.pump.start("train");
   await run.pump.run();
 }

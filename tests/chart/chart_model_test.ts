@@ -4,11 +4,11 @@ import {
   type ChartContext,
   type ChartEvent,
   type Facts,
-  type Job,
   learnerMachine,
+  type RunKind,
 } from "../../src/chart/chart.ts";
 import type { TaskName } from "../../src/chart/hooks.ts";
-import { type Outcome, type Performer, Pump } from "../../src/chart/pump.ts";
+import { type Performer, Pump, type RunOutcome } from "../../src/chart/pump.ts";
 import { initialTransition, transition } from "../../src/deps/xstate.ts";
 import { getShortestPaths } from "../deps/xstate_graph.ts";
 import { checkNesting, type Heard, recorder } from "../fixtures/recorded_hooks.ts";
@@ -103,7 +103,7 @@ interface Replay {
   /** Which events were accepted there. */
   accepted: ChartEvent["type"][];
   hooks: HookName[];
-  outcome: Outcome;
+  outcome: RunOutcome;
 }
 
 const OVER: Facts = { epoch: 1, epochs: 1, loaded: false, validate: false, test: false };
@@ -170,7 +170,7 @@ async function replay(path: readonly ChartEvent[], way: Way): Promise<Replay> {
   pump.actor.start();
   started = true;
   while (pump.actor.getSnapshot().value === "idle") {
-    const job: Job = "train";
+    const job: RunKind = "train";
     assert(pump.request(upcoming() ?? { type: job }));
   }
   const outcome = await within(2000, `the replay of ${JSON.stringify(path)}`, pump.run());

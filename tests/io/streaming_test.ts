@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { type HostTensor, loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "../../mod.ts";
+import { loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "../../mod.ts";
+import type { HostTensor } from "../../io.ts";
 import { structureDigest } from "../../src/model/model_structure.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });

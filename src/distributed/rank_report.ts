@@ -2,40 +2,40 @@ import { CancelBatch, CancelEpoch, type Cancellation, CancelTrain } from "../err
 import type { AnyLearner } from "../learner/callback.ts";
 import type { Phase } from "../chart/hooks.ts";
 
-/** What cuts short what, by its strength. */
+/** The phases that a cancel ends, the strongest last. */
 export const CANCELS = { none: 0, batch: 1, pass: 2, train: 3 } as const;
 
-/** What a Learner may be doing. */
+/** The phases of a Learner; a report holds an index into them. */
 export const PHASES: readonly Phase[] = ["idle", "train", "validate", "test", "predict"];
 
-/** Where a process is in its run, and what it knows that the others do not. */
-export interface Report {
-  /** Counts the passes over loaders. */
+/** The position of a rank in its run, and what the other ranks need to know. */
+export interface RankReport {
+  /** Number of the pass over a loader. */
   readonly pass: number;
-  /** Counts the meetings of a pass, in the order in which they take place. */
+  /** Number of the meeting within the pass, ascending in time. */
   readonly step: number;
-  /** Which of the {@linkcode PHASES} it is in. */
+  /** Index into {@linkcode PHASES}. */
   readonly phase: number;
-  /** What has been cut short here. */
+  /** The strongest of {@linkcode CANCELS} that is active on the rank. */
   readonly cancel: number;
-  /** What was asked for from outside, the strongest of it. */
+  /** The strongest request from outside: pause, step, resume or cancel. */
   readonly request: number;
-  /** How many examples the gradients are the mean of. */
+  /** Number of examples of which the gradients are the mean. */
   readonly examples: number;
-  /** How many numbers the gradients have. */
+  /** Number of elements of the gradients. */
   readonly elements: number;
 }
 
-/** As numbers, to be sent. */
+/** Encodes a report in numbers, in order to send it. */
 export function encodeReport(
-  { pass, step, phase, cancel, request, examples, elements }: Report,
+  { pass, step, phase, cancel, request, examples, elements }: RankReport,
 ) {
   return Float64Array.of(pass, step, phase, cancel, request, examples, elements);
 }
 
-/** Those of all processes; field by field, since a batch has several meetings. */
-export function decodeReports(values: Float64Array): Report[] {
-  const reports: Report[] = [];
+/** Decodes the reports of all ranks. Field by field, since a batch has several meetings. */
+export function decodeReports(values: Float64Array): RankReport[] {
+  const reports: RankReport[] = [];
   for (let at = 0; at < values.length;) {
     reports.push({
       pass: values[at++],
@@ -50,12 +50,12 @@ export function decodeReports(values: Float64Array): Report[] {
   return reports;
 }
 
-/** Whether a process is further on than another. */
-export function isAhead(a: Report, b: Report): boolean {
+/** Whether one rank has come further than another. */
+export function isAhead(a: RankReport, b: RankReport): boolean {
   return a.pass !== b.pass ? a.pass > b.pass : a.step > b.step;
 }
 
-/** What has been cut short, the largest of it. */
+/** The strongest of {@linkcode CANCELS} that is active on a Learner. */
 export function cancelOf({ cancelled, phase }: AnyLearner): number {
   if (cancelled.has("train")) return CANCELS.train;
   const pass = phase === "train" ? "epoch" : phase;
@@ -63,7 +63,7 @@ export function cancelOf({ cancelled, phase }: AnyLearner): number {
   return cancelled.has("batch") ? CANCELS.batch : CANCELS.none;
 }
 
-/** What is to be thrown for it. */
+/** The error to throw for one of {@linkcode CANCELS}. */
 export function cancellationOf(cancel: number, reason: string): Cancellation {
   if (cancel === CANCELS.train) return new CancelTrain(reason);
   return cancel === CANCELS.pass ? new CancelEpoch(reason) : new CancelBatch(reason);

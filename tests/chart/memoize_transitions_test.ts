@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { createActor, createMachine } from "../../src/deps/xstate.ts";
 import { type ChartEvent, type Facts, learnerMachine } from "../../src/chart/chart.ts";
 import { isFinally, type WorkName } from "../../src/chart/hooks.ts";
-import { inboxes, queueing, remembering } from "../../src/chart/queueing.ts";
+import { memoizeTransitions } from "../../src/chart/memoize_transitions.ts";
+import { queueWork, workQueues } from "../../src/chart/queue_work.ts";
 import { keyedRandom } from "../../src/random/keyed_random.ts";
 
 /** An actor, and what it has queued. */
@@ -10,7 +11,7 @@ function actorOf(machine: typeof learnerMachine) {
   const actor = createActor(machine);
   const queue: WorkName[] = [];
   const drop = () => void queue.splice(0, Infinity, ...queue.filter(isFinally));
-  inboxes.set(actor, { queue, wake() {}, drop });
+  workQueues.set(actor, { queue, wake() {}, drop });
   return { actor: actor.start(), work: () => queue.splice(0) };
 }
 
@@ -20,7 +21,7 @@ const REQUESTS = [
   { type: "fail", message: "broken" },
 ] as ChartEvent[];
 
-Deno.test("remembering() changes neither states, nor context, nor work, whatever happens", () => {
+Deno.test("memoizeTransitions() changes neither states, nor context, nor work, whatever happens", () => {
   // Another configuration, though the same: what the process remembers already does not count.
   const { config, implementations } = learnerMachine;
   const machine = createMachine(
@@ -37,8 +38,8 @@ Deno.test("remembering() changes neither states, nor context, nor work, whatever
     };
     return provided;
   };
-  const slow = queueing(machine);
-  const fast = remembering(machine);
+  const slow = queueWork(machine);
+  const fast = memoizeTransitions(machine);
   for (let run = 0; run < 60; run++) {
     const random = keyedRandom(run);
     const oneIn = (chances: number) => random() * chances < 1;

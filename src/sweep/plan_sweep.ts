@@ -2,14 +2,14 @@ import { keyedRandom } from "../random/keyed_random.ts";
 import { mixKey } from "../random/mix_key.ts";
 import { type Bracket, hyperbandBrackets, singleBracket } from "./brackets.ts";
 import type { AnyParameters, Space } from "./dimension.ts";
-import type { Plan } from "./ledger.ts";
-import type { WholeOptions } from "./sweep_options.ts";
+import type { SweepPlan } from "./ledger.ts";
+import type { CompleteOptions } from "./sweep_options.ts";
 
-/** How many trials a random search has by default. */
+/** Default number of trials of a random search. */
 const TRIALS = 20;
 
-/** All that is going to be tried: it depends on nothing but the options. */
-export function planOf(options: WholeOptions, mode: "min" | "max"): Plan {
+/** Plans the trials of a sweep; the plan depends only on the options. */
+export function planSweep(options: CompleteOptions, mode: "min" | "max"): SweepPlan {
   const { space, algorithm, epochs, factor, points, trials, seed } = options;
   const all = algorithm === "grid" ? gridOf(space, points).slice(0, trials) : undefined;
   const brackets: Bracket[] = algorithm === "hyperband"
@@ -25,7 +25,7 @@ export function planOf(options: WholeOptions, mode: "min" | "max"): Plan {
   };
 }
 
-/** A trial's parameters depend on seed and number only: more trials change none. */
+/** Draws the parameters of a trial, which depend only on the seed and the number of the trial. */
 function draw(space: Space, random: () => number): AnyParameters {
   return Object.fromEntries(
     Object.entries(space).map(([name, dimension]) => [name, dimension.at(random())]),

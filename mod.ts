@@ -105,8 +105,8 @@ export { PRIORITIES } from "./src/learner/priorities.ts";
 // Metrics
 export { accuracy } from "./src/metrics/accuracy.ts";
 export type { Metric } from "./src/metrics/metric.ts";
-export type { StatefulMetric } from "./src/metrics/stateful_metric.ts";
-export type { AveragingOptions } from "./src/metrics/averaging.ts";
+export type { StatefulMetric } from "./src/metrics/metric.ts";
+export type { AveragingOptions } from "./src/metrics/averaged_metric.ts";
 export { confusion } from "./src/metrics/confusion.ts";
 export { f1 } from "./src/metrics/f1.ts";
 export { meanAbsoluteError } from "./src/metrics/mean_absolute_error.ts";

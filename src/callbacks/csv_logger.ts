@@ -30,7 +30,7 @@ export class CsvLogger extends FileLogger {
   readonly path: string | URL;
   #columns = new Set<string>();
   #rows: Record<string, number>[] = [];
-  /** Number of bytes that the file has as long as nobody else changes it. */
+  /** Number of bytes that the file has as long as no other program changes it. */
   #size = 0;
 
   /**

@@ -48,9 +48,10 @@ async function readFrom(file: Deno.FsFile, start: number, length: number): Promi
   await file.seek(start, Deno.SeekMode.Start);
   const bytes = new Uint8Array(length);
   let filled = 0;
-  for (let count; filled < length; filled += count) {
-    count = await file.read(bytes.subarray(filled));
+  while (filled < length) {
+    const count = await file.read(bytes.subarray(filled));
     if (count === null) break;
+    filled += count;
   }
   return bytes.subarray(0, filled);
 }

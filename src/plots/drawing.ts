@@ -1,6 +1,6 @@
 import { writeFile } from "../io/write_file.ts";
 
-/** Something that is drawn only when it is asked for. In a notebook of Deno it displays itself. */
+/** A drawing that is made on demand. In a notebook of Deno it displays itself. */
 export abstract class Drawing {
   /** Draws nothing yet. */
   constructor() {
@@ -9,13 +9,13 @@ export abstract class Drawing {
     });
   }
 
-  /** Draws it, as SVG. */
+  /** Makes the drawing as SVG. */
   abstract svg(): Promise<string>;
 
   /**
-   * Draws it into a file.
+   * Writes the drawing into a file.
    *
-   * @param path Of an SVG file; missing folders are made.
+   * @param path The path of an SVG file; missing folders are made.
    */
   async save(path: string | URL): Promise<void> {
     await writeFile(path, await this.svg());

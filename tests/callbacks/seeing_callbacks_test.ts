@@ -18,6 +18,7 @@ import {
   JsonLinesLogger,
   type Leak,
   LeakGuard,
+  MaxSteps,
   Metrics,
   type Notice,
   Notify,
@@ -28,7 +29,7 @@ import {
   Timer,
 } from "../../mod.ts";
 import { tensorStats } from "../../src/tensors/tensor_stats.ts";
-import { disposeLearner, tinyLearner } from "../fixtures/classifying_learner.ts";
+import { BATCHES, disposeLearner, tinyLearner } from "../fixtures/classifying_learner.ts";
 
 const { state } = await Deno.permissions.query({ name: "write" });
 const networked = (await Deno.permissions.query({ name: "net" })).state === "granted";
@@ -246,6 +247,77 @@ Deno.test("Notify never fails a run", { ignore: !networked }, async () => {
   assertMatch(failures[2], /TimeoutError/);
   assertEquals(failures[3], "Error: own");
   disposeLearner(learner);
+  assertEquals(tf.memory().numTensors, before, "tensors are left");
+});
+
+Deno.test("Notify waits as long as it is told, and says where a webhook has moved", {
+  ignore: !networked,
+}, async () => {
+  const received: string[] = [];
+  const failures: string[] = [];
+  const onFailure = (error: unknown) => failures.push(String(error));
+  const server = Deno.serve({ port: 0, onListen() {} }, async (request) => {
+    received.push(`${request.method} ${(await request.text()).length > 2}`);
+    return new URL(request.url).pathname === "/moved"
+      ? new Response(null, { status: 302, headers: { location: "/new" } })
+      : new Response("ok");
+  });
+  const webhook = `http://localhost:${server.addr.port}`;
+  const learner = tinyLearner([
+    new Notify(webhook, { onFailure, timeout: Infinity }),
+    new Notify(webhook, { onFailure, timeout: 30 * 24 * 3600 * 1000 }),
+    new Notify(`${webhook}/moved`, { onFailure }),
+  ]);
+  await learner.train();
+  await server.shutdown();
+  assertEquals(received, ["POST true", "POST true", "POST true"]);
+  assertEquals(failures, ["Error: the webhook answered 302: it is now at /new"]);
+  assertThrows(() => new Notify(webhook, { timeout: 0 }), RangeError, "timeout must be a number");
+  assertThrows(() => new Notify(webhook, { time: 1 } as object), TypeError, '"timeout"');
+  disposeLearner(learner);
+});
+
+Deno.test("Recorder leaves its record alone in a later validate() and test()", async () => {
+  for (const epochs of [2, 3]) {
+    const recorder = new Recorder();
+    const learner = tinyLearner([recorder, new MaxSteps(BATCHES.train + 2)]);
+    await learner.train({ epochs });
+    const before = structuredClone(recorder.history);
+    assertEquals(before.epochs.map(({ metrics }) => Object.keys(metrics).length), [2, 2]);
+    assert(before.test["test.loss"] > 0);
+    learner.lossFunction = () => tf.scalar(99);
+    await learner.validate();
+    await learner.test();
+    assertEquals(recorder.history, before);
+    disposeLearner(learner);
+  }
+});
+
+Deno.test("ActivationStats sees the layers of a model in the model", async () => {
+  const before = tf.memory().numTensors;
+  const inner = tf.sequential({
+    name: "backbone",
+    layers: [
+      tf.layers.dense({ units: 3, inputShape: [2], activation: "relu", name: "first" }),
+      tf.layers.dropout({ rate: 0.5, name: "dropout" }),
+    ],
+  });
+  const input = tf.input({ shape: [2] });
+  const shared = tf.layers.dense({ units: 3, name: "shared" });
+  const hidden = shared.apply(shared.apply(inner.apply(input))) as tf.SymbolicTensor;
+  const output = tf.layers.dense({ units: 3, name: "logits" }).apply(hidden) as tf.SymbolicTensor;
+  const model = tf.model({ inputs: input, outputs: output });
+  const innerWeights = inner.weights.map((weight) => weight.read());
+  const stats = new ActivationStats({ every: 2 });
+  const learner = tinyLearner([stats]);
+  (learner.model as tf.LayersModel).dispose();
+  learner.model = model;
+  await learner.train();
+  assertEquals(stats.layers, ["backbone/first", "backbone/dropout", "shared", "logits"]);
+  assertEquals(stats.records.map(({ size }) => size), Array(8).fill(12));
+  assertEquals(Object.hasOwn(shared, "call"), false, "the layers are not as they were");
+  disposeLearner(learner);
+  tf.dispose(innerWeights); // tfjs leaves those of a model that is a layer
   assertEquals(tf.memory().numTensors, before, "tensors are left");
 });
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import {
   accuracy,
   ActivationStats,
@@ -13,6 +13,7 @@ import {
   tf,
   writeReport,
 } from "../../mod.ts";
+import { noBrowser, withBrowser } from "../deps/playwright.ts";
 import { disposeLearner, tinyLearner } from "../fixtures/classifying_learner.ts";
 import { parallelPlot } from "../../src/plots/parallel_plot.ts";
 
@@ -79,6 +80,48 @@ test("a run draws itself", async () => {
   assertEquals(page.match(/(src|href)="(?!data:)/), null, "the page needs something else");
   await Deno.remove(path);
   disposeLearner(learner);
+});
+
+test("a Picture has a dark scheme, in which no light ground is left", async () => {
+  const matrix = new ConfusionMatrix();
+  matrix.counts = [[2, 1], [0, 3]];
+  const pictures = [
+    matrix.plot(),
+    curvePlot([{ x: 1, y: 1 }, { x: 2, y: 3 }], { marks: [{ x: 1, label: "here" }] }),
+  ];
+  for (const picture of pictures) {
+    const dark = await picture.svg({ scheme: "dark" });
+    assertDrawn(dark);
+    assertEquals(/white|#24292f|#57606a/.exec(dark), null);
+    assertMatch(await picture.svg(), /white/);
+  }
+  const wrong = { scheme: "black" as "dark" };
+  await assertRejects(() => pictures[0].svg(wrong), TypeError, '"light" or "dark"');
+});
+
+Deno.test("a report fits a telephone, light and dark", { ignore: noBrowser }, async () => {
+  const path = await Deno.makeTempFile({ suffix: ".html" });
+  await writeReport(path, {
+    title: "A title that is much longer than a line on a telephone",
+    settings: { note: "word".repeat(30) },
+    pictures: { Curve: curvePlot([{ x: 1, y: 1 }, { x: 2, y: 3 }]) },
+    texts: { Table: "wide ".repeat(40) },
+  });
+  await withBrowser(async (browser) => {
+    const grounds: string[] = [];
+    for (const colorScheme of ["light", "dark"] as const) {
+      const page = await browser.newPage({ viewport: { width: 380, height: 800 }, colorScheme });
+      await page.goto(`file://${path}`);
+      assertEquals(await page.evaluate("document.documentElement.scrollWidth"), 380);
+      assert(await page.evaluate("document.images[0].getBoundingClientRect().width > 560"));
+      grounds.push(await page.evaluate("getComputedStyle(document.body).backgroundColor"));
+      const source = String(await page.evaluate("document.images[0].currentSrc"));
+      const svg = atob(source.slice(source.indexOf(",") + 1));
+      assertEquals(svg.includes('fill="white"'), colorScheme === "light");
+    }
+    assertEquals(grounds, ["rgb(255, 255, 255)", "rgb(13, 17, 23)"]);
+  });
+  await Deno.remove(path);
 });
 
 test("a search for a learning rate draws itself, and marks what it suggests", async () => {

@@ -1,8 +1,8 @@
 /**
  * Convolutions in one, two and three dimensions, as products of matrices.
  *
- * The patches of the image are one operand. They are never written out: they are gathered while
- * they are packed (Chetlur et al., "cuDNN: Efficient Primitives for Deep Learning", 2014,
+ * The patches of the image are one operand. They are never stored: they are gathered while they are
+ * packed (Chetlur et al., "cuDNN: Efficient Primitives for Deep Learning", 2014,
  * https://arxiv.org/abs/1410.0759).
  */
 import { block, BLOCK_A, BLOCK_B, blockDepth, listRows, MC, NC, padBias, POINTS, todoAt, ZEROS } from "./panel";
@@ -15,7 +15,7 @@ function packPatches(image: usize, rows: i32, k: i32, depth: i32, scratch: usize
   const zeros = scratch + ZEROS;
   let to = scratch + BLOCK_A;
   for (let i = 0; i < rows; i += 4) {
-    // Rows beyond the last are the last again: their results are not stored.
+    // Rows beyond the last repeat it: their results are not stored.
     const q0 = pointAt(scratch, i), q1 = pointAt(scratch, min(i + 1, rows - 1));
     const q2 = pointAt(scratch, min(i + 2, rows - 1)), q3 = pointAt(scratch, min(i + 3, rows - 1));
     const neighbours = line && i + 4 <= rows && restOfLine(image, q0, 4) == 4;
@@ -42,7 +42,7 @@ function packPatches(image: usize, rows: i32, k: i32, depth: i32, scratch: usize
  *
  * @param image The patches.
  * @param filter `[taps, channels, columns]`.
- * @param columns Of the whole result.
+ * @param columns Number of columns of the whole result.
  * @param result `[points, columns]`.
  * @param bias `[columns]`, or 0.
  */

@@ -1,7 +1,7 @@
 /**
- * The gradients of convolutions. For the filter's, the patches of the image are the transposed
- * operand of a product; for the input's they are the result, which is added to the image block by
- * block, while it is in the cache.
+ * The gradients of convolutions. For the gradient of the filter, the patches of the image are the
+ * transposed operand of a product. For the gradient of the input they are the result, which is added
+ * to the image block by block, while it is in the cache.
  */
 import {
   ADDRESSES,
@@ -75,7 +75,7 @@ function packPatchesAlong(image: usize, m: i32, rows: i32, points: i32, scratch:
     }
     const whole = channel + 4 <= channels;
     for (let lane: usize = 0; lane < 16; lane += 4) {
-      // Lanes beyond the last element are the last tap again: their results are not stored.
+      // Lanes beyond the last element repeat the last tap: their results are not stored.
       if (listed != min(tap, taps - 1)) {
         listed = min(tap, taps - 1);
         listPixels(image, listed, points, scratch);
@@ -104,8 +104,9 @@ function packPatchesAlong(image: usize, m: i32, rows: i32, points: i32, scratch:
  * `[taps, channels, columns]`: the transposed patches times the gradient of the results.
  *
  * @param image The patches.
- * @param points Of the whole grid.
+ * @param points Number of points of the whole grid.
  * @param dy `[points, columns]`.
+ * @param columns Number of columns of the whole result.
  * @param dw The result.
  */
 export function convolveFilterGradient(
@@ -175,7 +176,7 @@ function addPatches(image: usize, points: i32, n: i32, cols: i32, scratch: usize
 /**
  * Examples `b0` to `b1` of the input's gradient.
  *
- * @param image The patches of that gradient.
+ * @param image The patches of the input's gradient.
  * @param dy The gradient of the results, `[points, columns]`.
  * @param filter `[taps, channels, columns]`.
  */

@@ -5,7 +5,7 @@ import { exp, sum } from "./vector";
 @external("env", "log")
 declare function log(x: f64): f64;
 
-/** `e ** (x - top)` into `to`; returns the sum. */
+/** Stores `e ** (x - top)` and returns the sum. */
 function exponentials(x: usize, size: i32, top: f32, to: usize): f32 {
   const shift = f32x4.splat(top);
   let total = f32x4.splat(0);
@@ -35,7 +35,7 @@ function weightOf(weights: usize, c: i32): f32 {
   return weights ? load<f32>(weights + (<usize> c << 2)) : 1;
 }
 
-/** The label of class `c`: class numbers are `dense == false`, rows of probabilities `true`. */
+/** The label of class `c`, from a row of probabilities if `dense`, else from a class number. */
 @inline
 function labelOf(labels: usize, dense: bool, c: i32): f32 {
   if (dense) return load<f32>(labels + (<usize> c << 2));

@@ -7,7 +7,7 @@
 import { madd } from "./vector";
 import { channelsOf, listPoints, pixelAt, tapsOf } from "./patches";
 
-/** `y += x * w`, channel by channel; with the results' gradient as `w`, the filter's as `y`. */
+/** `y += x * w`, channel by channel; also adds `x` times the results' gradient to the filter's. */
 function forward(x: usize, w: usize, y: usize, channels: i32, multiplier: i32): void {
   let c: i32 = 0;
   if (multiplier == 1) {
@@ -43,15 +43,16 @@ const INPUT_GRADIENT: i32 = 1;
 /**
  * A depthwise convolution, or one of its gradients.
  *
- * @param what 0: the result, 1: the input's gradient, 2: the filter's gradient.
- * @param image The patches of the input; for the input's gradient, of that gradient.
+ * @param operation 0: the results, 1: the input's gradient, 2: the filter's gradient.
+ * @param image The patches of the input; for the input's gradient, the patches of that gradient.
  * @param w The filter, or its gradient.
  * @param y The results, or their gradient, `[points, channels * multiplier]`.
- * @param size Of what is written, in bytes.
+ * @param written The result.
+ * @param size Size of the result, in bytes.
  * @param point Scratch memory for one point.
  */
 export function depthwise(
-  what: i32,
+  operation: i32,
   image: usize,
   points: i32,
   w: usize,
@@ -70,8 +71,8 @@ export function depthwise(
     for (let tap = 0; tap < taps; tap++, part += out) {
       const x = pixelAt(image, tap, point, 0);
       if (x == 0) continue;
-      if (what == FORWARD) forward(x, part, y, channels, multiplier);
-      else if (what == INPUT_GRADIENT) backward(y, part, x, channels, multiplier);
+      if (operation == FORWARD) forward(x, part, y, channels, multiplier);
+      else if (operation == INPUT_GRADIENT) backward(y, part, x, channels, multiplier);
       else forward(x, y, part, channels, multiplier);
     }
   }

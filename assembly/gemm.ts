@@ -4,8 +4,8 @@ import { packAcross, packAlong } from "./pack";
 import { activate, madd } from "./vector";
 
 /**
- * Columns `n0` to `n1` of one row times a matrix: memory sets the pace, so that rows of the matrix
- * are read from end to end, and nothing is packed.
+ * Columns `n0` to `n1` of one row times a matrix. Memory is the limit, so rows of the matrix are read
+ * from end to end, and nothing is packed.
  */
 function multiplyRow(
   a: usize,
@@ -58,8 +58,8 @@ function multiplyRow(
 /**
  * Rows `m0` to `m1` and columns `n0` to `n1` of `activation(a b + bias)`, `[rows, columns]`.
  *
- * @param rows Of the whole result.
- * @param columns Of the whole result.
+ * @param rows Number of rows of the whole result.
+ * @param columns Number of columns of the whole result.
  * @param transposeA Whether a is stored as `[depth, rows]` rather than `[rows, depth]`.
  * @param transposeB Whether b is stored as `[columns, depth]` rather than `[depth, columns]`.
  * @param bias `[columns]`, or 0.
@@ -102,7 +102,7 @@ export function gemm(
       const todo = todoAt(k, deep, depth, bias, activation);
       const panelB = <usize> deep << 5;
       const offsetB = <usize> k * (transposeB ? 4 : strideB) + <usize> n * (transposeB ? strideB : 4);
-      // With few rows a packed B would be read about as often as it is written: read it in place.
+      // With few rows, packing B costs about as much as it saves.
       const whole = !transposeB && m1 - m0 <= 8 ? cols & ~7 : 0;
       const packed = b + offsetB + (<usize> whole << 2);
       if (transposeB) {
@@ -124,7 +124,7 @@ export function gemm(
         if (whole) block(some, whole, deep, b + offsetB, strideB, 32, 0, todo, scratch);
         if (whole < cols) {
           const column = <usize> whole << 2;
-          // The bias of these columns, where the block looks for it.
+          // The block reads the bias of its first column at this address.
           if (whole) memory.copy(scratch + BIAS, scratch + BIAS + column, <usize> (cols - whole) << 2);
           block(some, cols - whole, deep, scratch + BLOCK_B, 32, panelB, column, todo, scratch);
           if (whole) padBias(bias ? bias + (<usize> n << 2) : 0, cols, scratch);

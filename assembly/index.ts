@@ -1,4 +1,4 @@
-/** The kernels: what the compiled module exports. */
+/** The kernels that the compiled module exports. */
 export { scratchBytes } from "./panel";
 export { gemm } from "./gemm";
 export { convolve } from "./convolution";
@@ -11,9 +11,13 @@ export {
   activationAndBiasGradient,
   activationGradient,
   addSegments,
+  clip,
+  extreme,
+  keepZeros,
+  relu,
   scale,
   squareRoot,
-  sumColumns,
 } from "./elementwise";
+export { sumColumns, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";

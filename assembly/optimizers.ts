@@ -1,9 +1,9 @@
 /**
- * Whole updates of one variable: one pass that reads the weight, its gradient and its slots, and
- * writes the new weight and, in place or elsewhere, the new slots.
+ * Updates of one variable in one pass, which reads the weight, its gradient and its slots, and writes
+ * the new weight and the new slots, in place or elsewhere.
  *
- * Each updates elements `first` to `end`. A rest that does not fill a vector is copied into vectors
- * of its own in scratch memory, updated there and copied back: there is one formula.
+ * Each function updates elements `first` to `end`. A rest that does not fill a vector is copied to
+ * scratch memory, updated there and copied back, so that there is one formula.
  */
 
 @inline
@@ -11,7 +11,7 @@ function lanes(x: f32): v128 {
   return f32x4.splat(x);
 }
 
-/** How many elements, from `first` on, fill whole vectors. */
+/** The end of the elements, from `first` on, that fill whole vectors. */
 @inline
 function whole(first: i32, end: i32): i32 {
   return first + ((end - first) & ~3);

@@ -1,6 +1,6 @@
-/** Packing: from the layouts of tensors to panels. */
+/** Packs tensors into panels. */
 
-/** Four rows of `length` floats, interleaved to `[length][width]` at one of its columns. */
+/** Interleaves four rows of `length` floats, as four columns of `[length][width]`. */
 @inline
 function interleave(
   p0: usize,
@@ -39,7 +39,7 @@ function interleave(
   }
 }
 
-/** Four rows into a panel of A. */
+/** Packs four rows into a panel of A. */
 export function packFour(
   p0: usize,
   p1: usize,
@@ -52,10 +52,10 @@ export function packFour(
 }
 
 /**
- * Panels whose elements along the panel's width are `stride` bytes apart in memory, along the depth
- * next to each other: the rows of A, or the columns of a transposed B.
+ * Packs panels whose elements are `stride` bytes apart along the width and adjacent along the depth:
+ * the rows of A, or the columns of a transposed B.
  *
- * Elements beyond `count` are read from the last one: their results are not stored.
+ * Elements beyond `count` repeat the last one: their results are not stored.
  */
 export function packAcross(
   from: usize,
@@ -85,8 +85,8 @@ export function packAcross(
 }
 
 /**
- * Panels whose elements along the width are next to each other in memory, along the depth `stride`
- * bytes apart: the rows of B, or the columns of a transposed A.
+ * Packs panels whose elements are adjacent along the width and `stride` bytes apart along the depth:
+ * the rows of B, or the columns of a transposed A.
  */
 export function packAlong(
   from: usize,

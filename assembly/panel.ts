@@ -1,8 +1,8 @@
 /**
- * The heart of products and convolutions: a tile of 4 x 8 results, from operands packed in panels.
+ * The inner loop of products and convolutions: a tile of 4 x 8 results, from packed operands.
  *
  * A panel of A holds 4 rows as `[depth][4]`, a panel of B 8 columns as `[depth][8]`: the inner loop
- * reads both from end to end. Blocks of A stay in the second-level cache, a panel of B in the first
+ * reads both from end to end. A block of A stays in the second-level cache, a panel of B in the first
  * (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008).
  */
 import { activate, madd } from "./vector";
@@ -14,7 +14,10 @@ export const KC: i32 = 512;
 /** Columns of a block of B. */
 export const NC: i32 = 512;
 
-/** Scratch memory, in bytes from its start: blocks, padded bias, tile, tables of rows, points and addresses, a block of results. */
+/**
+ * Offsets in scratch memory, in bytes: packed blocks, padded bias, tile, tables of rows, points and
+ * addresses, a block of results, zeros.
+ */
 export const BLOCK_A: usize = 0;
 export const BLOCK_B: usize = BLOCK_A + <usize> (MC * KC * 4);
 export const BIAS: usize = BLOCK_B + <usize> (NC * KC * 4);
@@ -31,23 +34,23 @@ export function listRows(first: usize, rows: i32, stride: usize, scratch: usize)
   for (let i = 0; i < rows; i++, first += stride, to += 4) store<u32>(to, <u32> first);
 }
 
-/** What is done to a tile beside the product. */
+/** Flags: what is done to a tile beside the product. The activation is in the lowest two bits. */
 export const ACCUMULATE: i32 = 4;
 export const ADD_BIAS: i32 = 8;
 
-/** The bytes of scratch memory that products need, beside the zeros. */
+/** Size of the scratch memory that products need, without the zeros, in bytes. */
 export function scratchBytes(): i32 {
   return <i32> ZEROS;
 }
 
-/** Equal blocks, rather than full ones and a small rest. */
+/** The depth of equal blocks, rather than of full ones and a small rest. */
 @inline
 export function blockDepth(depth: i32): i32 {
   const blocks = max((depth + KC - 1) / KC, 1);
   return ((depth + blocks - 1) / blocks + 3) & ~3;
 }
 
-/** One tile: rows at `c0` to `c3`; rows of B are `stride` bytes apart. */
+/** Computes one tile, whose rows are at `c0` to `c3`; rows of B are `stride` bytes apart. */
 function tile(
   depth: i32,
   a: usize,
@@ -131,7 +134,7 @@ function copyTile(rows: i32, cols: i32, table: usize, column: usize, to: usize, 
 }
 
 /**
- * A block of results: the packed block of A times panels of B, `panel` bytes apart.
+ * Computes a block of results: the packed block of A times panels of B, `panel` bytes apart.
  *
  * `column` is the distance of its first column from the starts of the rows in the table.
  */
@@ -175,12 +178,12 @@ export function block(
   }
 }
 
-/** Copies the bias of a block of columns, so that whole vectors may be read. */
+/** Copies the bias of a block of columns, so that whole vectors can be read. */
 export function padBias(bias: usize, cols: i32, scratch: usize): void {
   if (bias) memory.copy(scratch + BIAS, bias, <usize> cols << 2);
 }
 
-/** What to do to a tile in the block of depth that starts at `k`. */
+/** The flags of a tile in the block of depth that starts at `k`. */
 @inline
 export function todoAt(k: i32, depth: i32, all: i32, bias: usize, activation: i32): i32 {
   let todo = k > 0 ? ACCUMULATE : 0;

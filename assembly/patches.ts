@@ -1,26 +1,28 @@
 /**
- * The patches of an image: a row for each point `[b, z, y, x]` of a grid, made of the pixels that
- * the *taps* of a filter meet there, `[taps, channels]`.
+ * The patches of an image: one row for each point `[b, z, y, x]` of a grid. A row holds the pixels
+ * that the *taps* of a filter meet there, `[taps, channels]`.
  *
- * Their description is a table of 32-bit integers which the caller writes, see
- * `src/backend/geometry.ts`.
+ * The geometry is a table of 32-bit integers, which `src/backend/geometry.ts` writes.
  */
 import { POINTS } from "./panel";
+import {
+  BYTES,
+  CHANNELS,
+  DEPTH,
+  GRID_X,
+  GRID_Y,
+  GRID_Z,
+  HEIGHT,
+  SOURCE,
+  STEP_X,
+  STEP_Y,
+  STEP_Z,
+  TAPS,
+  WIDTH,
+} from "./patch_table";
 
-const SOURCE: usize = 0;
-const DEPTH: usize = 4;
-const HEIGHT: usize = 8;
-const WIDTH: usize = 12;
-const CHANNELS: usize = 16;
-const GRID_Z: usize = 20;
-const GRID_Y: usize = 24;
-const GRID_X: usize = 28;
-const STEP_Z: usize = 32;
-const STEP_Y: usize = 36;
-const STEP_X: usize = 40;
-const TAPS: usize = 44;
-/** Each tap: its place `z, y, x` from the point's first pixel, and that distance in bytes. */
-const FIRST_TAP: usize = 48;
+/** Each tap: its offset `z, y, x` from the point's first pixel, and the same offset in bytes. */
+const FIRST_TAP: usize = BYTES;
 
 @inline
 export function channelsOf(image: usize): i32 {
@@ -32,13 +34,13 @@ export function tapsOf(image: usize): i32 {
   return load<i32>(image, TAPS);
 }
 
-/** How many points of the grid belong to one example. */
+/** Number of points of the grid in one example. */
 @inline
 export function pointsOfOne(image: usize): i32 {
   return load<i32>(image, GRID_Z) * load<i32>(image, GRID_Y) * load<i32>(image, GRID_X);
 }
 
-/** The bytes of one example of the image. */
+/** Size of one example of the image, in bytes. */
 @inline
 export function bytesOfOne(image: usize): usize {
   const pixels = load<i32>(image, DEPTH) * load<i32>(image, HEIGHT) * load<i32>(image, WIDTH);
@@ -57,13 +59,13 @@ export function isLine(image: usize): bool {
   return load<i32>(image, CHANNELS) == 1 && load<i32>(image, STEP_X) == 1;
 }
 
-/** How many points from this one on lie on its line, if neighbours are one pixel apart. */
+/** Number of points from this one to the end of its line, at most `most`. */
 @inline
 export function restOfLine(image: usize, point: usize, most: i32): i32 {
   return min(load<i32>(image, GRID_X) - load<i32>(point, 12), most);
 }
 
-/** Where a listed point is. */
+/** The address of a listed point. */
 @inline
 export function pointAt(scratch: usize, i: i32): usize {
   return scratch + POINTS + (<usize> i << 4);
@@ -97,7 +99,7 @@ export function listPoints(image: usize, first: i32, count: i32, points: usize):
   }
 }
 
-/** Where the pixel is that a tap meets at a listed point; `outside` if there is none. */
+/** The address of the pixel that a tap meets at a listed point; `outside` if there is none. */
 @inline
 export function pixelAt(image: usize, tap: i32, point: usize, outside: usize): usize {
   const t = image + FIRST_TAP + (<usize> tap << 4);

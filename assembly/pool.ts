@@ -1,32 +1,32 @@
 /**
  * Pooling in two and three dimensions, and its gradients.
  *
- * Windows are described by a table of 32-bit integers which the caller writes, see `src/backend/geometry.ts`.
- * Positions of a window that lie outside the input count for nothing.
+ * The geometry is a table of 32-bit integers, which `src/backend/geometry.ts` writes. Positions of a
+ * window outside the input are left out.
  */
+import {
+  CHANNELS,
+  DEPTH,
+  DILATION_X,
+  DILATION_Y,
+  DILATION_Z,
+  HEIGHT,
+  OUT_X,
+  OUT_Y,
+  OUT_Z,
+  PAD_X,
+  PAD_Y,
+  PAD_Z,
+  STEP_X,
+  STEP_Y,
+  STEP_Z,
+  WIDTH,
+  WINDOW_X,
+  WINDOW_Y,
+  WINDOW_Z,
+} from "./window_table";
 
-const BATCH: usize = 0;
-const DEPTH: usize = 4;
-const HEIGHT: usize = 8;
-const WIDTH: usize = 12;
-const CHANNELS: usize = 16;
-const OUT_Z: usize = 20;
-const OUT_Y: usize = 24;
-const OUT_X: usize = 28;
-const WINDOW_Z: usize = 32;
-const WINDOW_Y: usize = 36;
-const WINDOW_X: usize = 40;
-const STEP_Z: usize = 44;
-const STEP_Y: usize = 48;
-const STEP_X: usize = 52;
-const PAD_Z: usize = 56;
-const PAD_Y: usize = 60;
-const PAD_X: usize = 64;
-const DILATION_Z: usize = 68;
-const DILATION_Y: usize = 72;
-const DILATION_X: usize = 76;
-
-/** Lists the pixels that the window of one result meets; returns how many. */
+/** Lists the pixels that the window of one result meets; returns their number. */
 function listWindow(w: usize, b: i32, oz: i32, oy: i32, ox: i32, to: usize): i32 {
   const depth = load<i32>(w, DEPTH), height = load<i32>(w, HEIGHT), width = load<i32>(w, WIDTH);
   const channels = load<i32>(w, CHANNELS);
@@ -49,32 +49,36 @@ function listWindow(w: usize, b: i32, oz: i32, oy: i32, ox: i32, to: usize): i32
   return count;
 }
 
+/** The larger of two; NaN if one is NaN. Unlike `f32x4.max`, it does not order zeros. */
+@inline
+function larger(a: v128, b: v128): v128 {
+  return v128.or(f32x4.pmax(a, b), f32x4.ne(b, b));
+}
+
 @inline
 function offsetAt(window: usize, i: i32): usize {
   return <usize> load<u32>(window + (<usize> i << 2));
 }
 
-/** The largest of each window's pixels, channel by channel. */
+/** The largest of each window's pixels, channel by channel; NaN if one is NaN. */
 function maximum(window: usize, count: i32, x: usize, y: usize, channels: i32): void {
   let c: i32 = 0;
   if (count == 4) {
     const o0 = offsetAt(window, 0), o1 = offsetAt(window, 1), o2 = offsetAt(window, 2), o3 = offsetAt(window, 3);
     for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
-      const a = f32x4.pmax(f32x4.pmax(f32x4.splat(-Infinity), v128.load(x + o0)), v128.load(x + o1));
-      v128.store(y, f32x4.pmax(f32x4.pmax(a, v128.load(x + o2)), v128.load(x + o3)));
+      const x0 = v128.load(x + o0), x1 = v128.load(x + o1);
+      const x2 = v128.load(x + o2), x3 = v128.load(x + o3);
+      v128.store(y, larger(larger(x0, x1), larger(x2, x3)));
     }
   }
   for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
     let top = f32x4.splat(-Infinity);
-    for (let i = 0; i < count; i++) top = f32x4.pmax(top, v128.load(x + offsetAt(window, i)));
+    for (let i = 0; i < count; i++) top = larger(top, v128.load(x + offsetAt(window, i)));
     v128.store(y, top);
   }
   for (; c < channels; c++, x += 4, y += 4) {
     let top: f32 = -Infinity;
-    for (let i = 0; i < count; i++) {
-      const value = load<f32>(x + offsetAt(window, i));
-      if (value > top) top = value;
-    }
+    for (let i = 0; i < count; i++) top = max<f32>(top, load<f32>(x + offsetAt(window, i)));
     store<f32>(y, top);
   }
 }
@@ -121,7 +125,7 @@ function maximumGradient(window: usize, count: i32, x: usize, dy: usize, dx: usi
     let best = -1;
     for (let i = 0; i < count; i++) {
       const value = load<f32>(x + offsetAt(window, i));
-      if (value > top) {
+      if (value > top || (best < 0 && value == top)) {
         top = value;
         best = i;
       }
@@ -132,9 +136,18 @@ function maximumGradient(window: usize, count: i32, x: usize, dy: usize, dx: usi
   }
 }
 
+/** The mean of each window's pixels, channel by channel; 0 for a window outside the input. */
 function average(window: usize, count: i32, x: usize, y: usize, channels: i32): void {
-  const part: f32 = 1 / <f32> count;
+  const part: f32 = count ? 1 / <f32> count : 0;
   let c: i32 = 0;
+  // Sums of many floats lose precision.
+  if (count > 64) {
+    for (; c < channels; c++, x += 4, y += 4) {
+      let total: f64 = 0;
+      for (let i = 0; i < count; i++) total += <f64> load<f32>(x + offsetAt(window, i));
+      store<f32>(y, <f32> (total / <f64> count));
+    }
+  }
   for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
     let total = f32x4.splat(0);
     for (let i = 0; i < count; i++) total = f32x4.add(total, v128.load(x + offsetAt(window, i)));
@@ -180,7 +193,7 @@ function isPlain(w: usize): bool {
   return size == 4 && (load<i32>(w, CHANNELS) & 3) == 0 && tiles(w);
 }
 
-/** What {@linkcode pool} computes. */
+/** Values of `operation` of {@linkcode pool}. */
 const MAXIMUM: i32 = 0;
 const AVERAGE: i32 = 1;
 const MAXIMUM_GRADIENT: i32 = 2;
@@ -193,11 +206,11 @@ const MAXIMUM_GRADIENT: i32 = 2;
  * @param dx The input's gradient, for gradients.
  * @param window Scratch memory: the pixels that a window meets.
  */
-export function pool(w: usize, what: i32, x: usize, y: usize, dx: usize, b0: i32, b1: i32, window: usize): void {
+export function pool(w: usize, operation: i32, x: usize, y: usize, dx: usize, b0: i32, b1: i32, window: usize): void {
   const channels = load<i32>(w, CHANNELS);
   const outZ = load<i32>(w, OUT_Z), outY = load<i32>(w, OUT_Y), outX = load<i32>(w, OUT_X);
-  const plain = what == MAXIMUM_GRADIENT && isPlain(w);
-  if (what >= MAXIMUM_GRADIENT && !plain) {
+  const plain = operation == MAXIMUM_GRADIENT && isPlain(w);
+  if (operation >= MAXIMUM_GRADIENT && !plain) {
     const size = <usize> (load<i32>(w, DEPTH) * load<i32>(w, HEIGHT) * load<i32>(w, WIDTH)) *
       (<usize> channels << 2);
     memory.fill(dx + <usize> b0 * size, 0, <usize> (b1 - b0) * size);
@@ -208,10 +221,10 @@ export function pool(w: usize, what: i32, x: usize, y: usize, dx: usize, b0: i32
       for (let oy = 0; oy < outY; oy++) {
         for (let ox = 0; ox < outX; ox++, y += <usize> channels << 2) {
           const count = listWindow(w, b, oz, oy, ox, window);
-          if (what == MAXIMUM) maximum(window, count, x, y, channels);
-          else if (what == AVERAGE) average(window, count, x, y, channels);
+          if (operation == MAXIMUM) maximum(window, count, x, y, channels);
+          else if (operation == AVERAGE) average(window, count, x, y, channels);
           else if (plain) maximumOfFourGradient(window, x, y, dx, channels);
-          else if (what == MAXIMUM_GRADIENT) maximumGradient(window, count, x, y, dx, channels);
+          else if (operation == MAXIMUM_GRADIENT) maximumGradient(window, count, x, y, dx, channels);
           else averageGradient(window, count, y, dx, channels);
         }
       }

@@ -1,20 +1,20 @@
-/** What the kernels share: vectors of four floats. */
+/** Functions of vectors of four floats. */
 
-/** `a * b + c`: one instruction where the machine has it and the build may use it. */
+/** `a * b + c`, in one instruction if the machine has it and the build is relaxed. */
 @inline
 export function madd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
-/** Activations that are applied while a result is in registers, and their slopes. */
+/** Activations that are applied while a result is in registers; 0 is none. */
 export const RELU: i32 = 1;
 export const RELU6: i32 = 2;
 
 @inline
 export function activate(x: v128, activation: i32): v128 {
   if (activation == 0) return x;
-  // In this order of operands a NaN stays one.
+  // In this order of operands NaN stays NaN.
   x = f32x4.pmax(x, f32x4.splat(0));
   if (activation == RELU6) x = f32x4.pmin(x, f32x4.splat(6));
   return x;
@@ -36,7 +36,7 @@ export function largest(x: v128): f32 {
 
 /**
  * `e ** x`, to about one unit in the last place: 2 ** n times a polynomial on [-ln 2 / 2, ln 2 / 2].
- * Below -87 it is flushed to the smallest normal number's neighbourhood; above 88 it is clamped.
+ * `x` is clamped to [-87.3, 88.3], so that the result is a normal number.
  */
 export function exp(x: v128): v128 {
   x = f32x4.min(f32x4.max(x, f32x4.splat(-87.3)), f32x4.splat(88.3));

@@ -3,8 +3,9 @@
  *
  * A tile of 4 x 4 results comes from 6 x 6 pixels by 36 products a channel, rather than 144:
  * `A' [(G g G') * (B' d B)] A` (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
- * 2016, https://arxiv.org/abs/1509.09308), with other points. Over channels, each of the 36 is a product of matrices,
- * `[tiles, channels] [channels, columns]`. The gradient of the filter is the transposed algorithm.
+ * 2016, https://arxiv.org/abs/1509.09308), with other points of interpolation. Over all channels, each
+ * of the 36 is a product of matrices, `[tiles, channels] [channels, columns]`. The gradients are the
+ * transposed algorithm.
  *
  * Channels and columns are multiples of 4.
  */
@@ -21,14 +22,13 @@ import {
   TARGET,
   TILES_X,
   TILES_Y,
-  transformInput,
-  workOf,
-} from "./winograd_tiles";
+} from "./tile_table";
+import { transformInput, workOf } from "./winograd_tiles";
 
 /**
  * Transforms a filter `[3, 3, channels, columns]` to 36 matrices, packed in panels of 8 columns.
  *
- * @param transposed Whether the matrices are `[columns, channels]`, as for the input's gradient.
+ * @param transposed Whether the matrices are `[columns, channels]`, for the input's gradient.
  */
 export function winogradFilter(w: usize, channels: i32, columns: i32, transposed: bool, to: usize, square: usize): void {
   const tap = <usize> (channels * columns) << 2;

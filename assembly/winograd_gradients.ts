@@ -7,22 +7,19 @@ import {
   CHANNELS,
   COLUMNS,
   HEIGHT,
-  listSquare,
   OUT_HEIGHT,
   OUT_WIDTH,
   PAD_X,
   PAD_Y,
-  pixel,
   SOURCE,
   TARGET,
   TILES_X,
   TILES_Y,
-  transformInput,
   WIDTH,
-  workOf,
-} from "./winograd_tiles";
+} from "./tile_table";
+import { listSquare, pixel, transformInput, workOf } from "./winograd_tiles";
 
-/** Transforms the slopes of a tile's results. */
+/** Transforms the gradient of a tile's results. */
 function transformSlopes(g: usize, t: i32, to: usize, step: usize, scratch: usize): void {
   const height = load<i32>(g, OUT_HEIGHT), width = load<i32>(g, OUT_WIDTH);
   const columns = load<i32>(g, COLUMNS);
@@ -51,7 +48,7 @@ function transformSlopes(g: usize, t: i32, to: usize, step: usize, scratch: usiz
   }
 }
 
-/** Adds the slopes of the pixels of a tile to the image. */
+/** Adds the gradient of a tile's pixels to the image. */
 function addInputSlopes(g: usize, t: i32, from: usize, step: usize, scratch: usize): void {
   const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
   const tilesX = load<i32>(g, TILES_X), tilesY = load<i32>(g, TILES_Y);
@@ -73,7 +70,7 @@ function addInputSlopes(g: usize, t: i32, from: usize, step: usize, scratch: usi
 }
 
 /**
- * Examples `b0` to `b1` of the input's gradient: the algorithm backwards.
+ * Examples `b0` to `b1` of the input's gradient.
  *
  * @param g The geometry; its source is the result, its target the gradient of the results.
  * @param matrices The transformed filter, transposed.
@@ -106,7 +103,7 @@ export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i3
  * Channels `c0` to `c1` of the filter's gradient, `[3, 3, channels, columns]`.
  *
  * @param g The geometry; its target is the gradient of the results.
- * @param tiles Of all examples.
+ * @param tiles Number of tiles of all examples.
  * @param dw The result.
  */
 export function winogradFilterGradient(

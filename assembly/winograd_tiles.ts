@@ -1,35 +1,20 @@
 /**
- * Tiles of an image for Winograd's algorithm: where their pixels are, and their transform.
+ * Tiles of an image for Winograd's algorithm: the addresses of their pixels, and their transform.
  *
- * The geometry is a table of 32-bit integers which the caller writes, see
- * `src/backend/kernels/winograd.ts`.
+ * The geometry is a table of 32-bit integers, which `src/backend/kernels/winograd.ts` writes.
  */
 import { ADDRESSES, RESULTS, ZEROS } from "./panel";
+import { CHANNELS, COLUMNS, HEIGHT, PAD_X, PAD_Y, SOURCE, TILES_X, TILES_Y, WIDTH } from "./tile_table";
 import { input } from "./winograd_transforms";
 
-export const SOURCE: usize = 0;
-export const HEIGHT: usize = 4;
-export const WIDTH: usize = 8;
-export const CHANNELS: usize = 12;
-export const TARGET: usize = 16;
-export const OUT_HEIGHT: usize = 20;
-export const OUT_WIDTH: usize = 24;
-export const COLUMNS: usize = 28;
-export const PAD_Y: usize = 32;
-export const PAD_X: usize = 36;
-export const TILES_Y: usize = 40;
-export const TILES_X: usize = 44;
-/** Tiles of a block. */
-export const BLOCK: usize = 48;
-
-/** Where memory begins that is not otherwise used. */
+/** The start of the scratch memory that nothing else uses. */
 @inline
 export function workOf(g: usize, scratch: usize): usize {
   const zeros = max(max(load<i32>(g, CHANNELS), load<i32>(g, COLUMNS)), 1024);
   return scratch + ZEROS + (<usize> zeros << 2);
 }
 
-/** Lists the addresses of a square of pixels, zeros where it leaves the image. */
+/** Lists the addresses of a square of pixels; outside the image, the address of zeros. */
 export function listSquare(
   image: usize,
   height: i32,

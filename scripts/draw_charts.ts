@@ -8,19 +8,19 @@ import { chartToSvg } from "../src/diagram/chart_to_svg.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
-/** Where the README has the Mermaid form. */
+/** The Mermaid diagram in docs/inspect.md. */
 const MERMAID = /(?<=```mermaid\n)stateDiagram.*?(?=```)/s;
 
-/** What each file is to contain, by its path. */
+/** The contents of each file, by its path. */
 export async function drawCharts(): Promise<Map<string, string>> {
-  const readme = await Deno.readTextFile(new URL("README.md", ROOT));
-  if (!MERMAID.test(readme)) {
-    throw new Error("Cannot draw the chart as README.md must have a state diagram: it has none");
+  const page = await Deno.readTextFile(new URL("docs/inspect.md", ROOT));
+  if (!MERMAID.test(page)) {
+    throw new Error("Cannot draw the chart: docs/inspect.md has no state diagram");
   }
   return new Map([
     ["docs/chart.svg", await chartToSvg()],
     ["docs/chart-full.svg", await chartToSvg(undefined, { form: "full" })],
-    ["README.md", readme.replace(MERMAID, chartToMermaid())],
+    ["docs/inspect.md", page.replace(MERMAID, chartToMermaid())],
   ]);
 }
 

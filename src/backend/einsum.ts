@@ -1,23 +1,23 @@
 /**
- * Einstein summation as a product of matrices, and its gradient.
+ * Einstein summation as products of matrices, and its gradient.
  *
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
 
-/** `"ij,jk->ik"` as the labels of its operands and of its result. */
+/** Splits `"ij,jk->ik"` into the labels of its operands and of its result. */
 function parse(equation: string): { operands: string[][]; result: string[] } {
   const [left, right] = equation.replaceAll(/\s/g, "").split("->");
   return { operands: left.split(",").map((labels) => [...labels]), result: [...right] };
 }
 
-/** An operand whose axes have names. */
+/** A tensor whose axes have labels. */
 interface Labelled {
   tensor: tf.Tensor;
   labels: string[];
 }
 
-/** Sums over all axes but those named. */
+/** Sums over all axes whose labels are not in `keep`. */
 function sumOut({ tensor, labels }: Labelled, keep: string[]): Labelled {
   const axes = labels.flatMap((label, axis) => keep.includes(label) ? [] : [axis]);
   if (axes.length === 0) return { tensor, labels };
@@ -30,7 +30,7 @@ function arrange({ tensor, labels: from }: Labelled, labels: string[]): tf.Tenso
   return order.every((axis, i) => axis === i) ? tensor : tensor.transpose(order);
 }
 
-/** The product of two operands, summed over the axes that nobody needs after it. */
+/** The product of two operands, summed over the axes that no later step needs. */
 function contract(a: Labelled, b: Labelled, keep: string[]): Labelled {
   a = sumOut(a, [...b.labels, ...keep]);
   b = sumOut(b, [...a.labels, ...keep]);
@@ -58,7 +58,7 @@ function contract(a: Labelled, b: Labelled, keep: string[]): Labelled {
 }
 
 /**
- * The sum over the labels that the result does not name, of the products of all operands.
+ * Multiplies all operands and sums over the labels that the result does not name.
  *
  * Operands are contracted from the first to the last, each by one batched product of matrices.
  */
@@ -74,7 +74,7 @@ export function einsum(equation: string, tensors: tf.Tensor[]): tf.Tensor {
   return arrange(sumOut(whole, result), result);
 }
 
-/** The gradient of each operand: the sum of the others' products with the result's gradient. */
+/** The gradient of each operand: the einsum of the result's gradient and the other operands. */
 export function einsumGradient(
   dy: tf.Tensor | tf.Tensor[],
   saved: tf.Tensor[],
@@ -89,7 +89,7 @@ export function einsumGradient(
     const known = labels.filter((label) => factors.some((factor) => factor.labels.includes(label)));
     const equation = `${factors.map((factor) => factor.labels.join("")).join()}->${known.join("")}`;
     const gradient = einsum(equation, factors.map(({ tensor }) => tensor));
-    // A label of this operand alone was summed over: its gradient is the same all along.
+    // The sum over a label of this operand alone has the same gradient everywhere.
     const shape = labels.map((label, axis) => known.includes(label) ? saved[i].shape[axis] : 1);
     return gradient.reshape(shape).broadcastTo(saved[i].shape);
   }]));

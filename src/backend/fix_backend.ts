@@ -1,31 +1,37 @@
 /**
- * Repairs of tfjs's backends themselves.
+ * Repairs of tfjs's WebAssembly backend itself.
  *
  * @module
  */
-import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
-import { moduleOf } from "./kernel_heap.ts";
+import { type Emscripten, emscriptenOf } from "./emscripten.ts";
 
-const mended = new WeakSet<BackendWasm>();
+const fixed = new WeakSet<BackendWasm>();
 
-/** What WebAssembly can address, in bytes. */
-const limit = 2 ** 32 - 65536;
+/** The largest allocation that WebAssembly can address, in bytes. */
+const MOST_BYTES = 2 ** 32 - 65536;
 
 /**
- * Makes a backend fail where it would go on with wrong memory: when there is none left, tfjs's
- * allocator returns 0 (or, for 4 GiB and more, room for the rest of a division), and kernels write
- * there. Now it throws a `RangeError`.
+ * Makes a backend throw a `RangeError` where it would continue with wrong memory, and read complex
+ * numbers.
  */
-export function mendBackend(backend: BackendWasm): void {
-  if (mended.has(backend)) return;
-  mended.add(backend);
-  const module = moduleOf(backend);
-  // Its first call puts the function itself in its place, and would put it in place of ours.
+export function fixBackend(backend: BackendWasm): void {
+  if (fixed.has(backend)) return;
+  fixed.add(backend);
+  checkAllocations(emscriptenOf(backend));
+  readComplexNumbers(backend);
+}
+
+/**
+ * When no memory is left, tfjs's allocator returns 0 (or, for 4 GiB and more, too small a block), and
+ * kernels write there.
+ */
+function checkAllocations(module: Emscripten): void {
+  // Emscripten replaces the function by itself at its first call, and would replace ours.
   module._free(module._malloc(16));
   const { _malloc } = module;
   module._malloc = function malloc(bytes) {
-    const address = bytes <= limit ? _malloc(bytes) >>> 0 : 0;
+    const address = bytes <= MOST_BYTES ? _malloc(bytes) >>> 0 : 0;
     if (address === 0 && bytes > 0) {
       throw new RangeError(
         `Cannot allocate ${bytes} bytes as WebAssembly must hold all tensors in 4 GiB: ` +
@@ -36,30 +42,14 @@ export function mendBackend(backend: BackendWasm): void {
   };
 }
 
-/**
- * Lets the cpu backend convert what it casts.
- *
- * It gives integers the name of floats but leaves them integers, so that on another backend, to
- * which the tensor is moved, their bits are taken for floats.
- */
-export function mendCast(): void {
-  const stock = tf.getKernel("Cast", "cpu");
-  tf.unregisterKernel("Cast", "cpu");
-  tf.registerKernel({
-    ...stock,
-    kernelFunc: (call) => {
-      const x = call.inputs.x as tf.TensorInfo, dtype = call.attrs?.dtype as tf.DataType;
-      if (dtype !== "float32" || !["int32", "bool"].includes(x.dtype)) {
-        return stock.kernelFunc(call);
-      }
-      const cpu = call.backend as
-        & { data: Map<object, { values: ArrayLike<number> }> }
-        & Pick<
-          tf.KernelBackend,
-          "write"
-        >;
-      const values = Float32Array.from(cpu.data.get(x.dataId)!.values);
-      return { dataId: cpu.write(values, x.shape, dtype), shape: x.shape, dtype };
-    },
-  });
+/** tfjs stores them as pairs of floats, but does not read them. */
+function readComplexNumbers(backend: BackendWasm): void {
+  const { readSync } = backend;
+  backend.readSync = function (dataId, start, end) {
+    const { dtype, shape, memoryOffset } = this.dataIdMap.get(dataId);
+    if (dtype !== "complex64") return readSync.call(this, dataId, start, end);
+    const { HEAPU8 } = emscriptenOf(this);
+    const size = shape.reduce((size: number, n: number) => size * n, 2);
+    return new Float32Array(HEAPU8.slice(memoryOffset, memoryOffset + size * 4).buffer);
+  };
 }

@@ -1,7 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
 import { runInPlace } from "../tensors/run_in_place.ts";
 
-/** What `tf.train.adam` keeps, by the position of a weight among all gradients. */
+/** The state of `tf.train.adam`; moments are listed in the order of the gradients. */
 interface StockAdam {
   readonly learningRate: number;
   readonly beta1: number;
@@ -19,8 +19,10 @@ type Gradients = tf.NamedTensorMap | { name: string; tensor: tf.Tensor }[];
 let fused = false;
 
 /**
- * Lets `tf.train.adam` update a weight in one pass instead of ten, wherever the backend has our
- * kernels; once. Its state stays where it was, so that saving and loading are as before.
+ * Makes `tf.train.adam` update a weight in one pass instead of ten, if the backend has our kernels.
+ *
+ * Its state stays where it was, so that saving and loading work as before. A second call does
+ * nothing.
  */
 export function fuseAdam(): void {
   if (fused) return;

@@ -1,8 +1,8 @@
 /**
- * A layer as one operation: product or convolution, bias and activation, with one gradient.
+ * Computes a layer as one operation: product or convolution, bias and activation, one gradient.
  *
- * tfjs's layers call `tf.fused`, which fuses when it predicts but not when it trains. Here it does
- * both, wherever the backend has our kernels.
+ * tfjs's layers call `tf.fused`, which fuses in predictions but not in training. Here it fuses in
+ * both, if the backend has our kernels.
  *
  * @module
  */
@@ -12,10 +12,11 @@ import { convolutionGradients, hasKernel, openWhere, run, runAll } from "./add_g
 type MatMul = typeof tf.fused.matMul;
 type Conv2D = typeof tf.fused.conv2d;
 
-const activations = ["linear", "relu", "relu6"];
+/** The activations that our kernels apply, and whose gradients they compute. */
+const FUSED_ACTIVATIONS = ["linear", "relu", "relu6"];
 
-/** Whether a fused call trains, and is one that our kernels compute. */
-function trains(
+/** Whether a fused call is part of a gradient, and our kernels compute it. */
+function isOurs(
   kernelName: string,
   { bias, activation = "linear" }: { bias?: tf.Tensor | tf.TensorLike; activation?: string },
   x: unknown,
@@ -23,7 +24,7 @@ function trains(
   rank: number,
 ): boolean {
   return tf.engine().state.gradientDepth > 0 && hasKernel(kernelName) &&
-    activations.includes(activation) &&
+    FUSED_ACTIVATIONS.includes(activation) &&
     isFloat(x, rank) && isFloat(weights, rank) && isFloat(bias, 1) &&
     bias.shape[0] === weights.shape[rank - 1];
 }
@@ -33,10 +34,11 @@ function isFloat(x: unknown, rank: number): x is tf.Tensor {
 }
 
 /**
- * Lets `tf.fused.matMul` and `tf.fused.conv2d` fuse while a gradient is taken; once.
+ * Makes `tf.fused.matMul` and `tf.fused.conv2d` fuse while a gradient is taken. A second call does
+ * nothing.
  *
- * A bundler for browsers binds the layers to tfjs's own functions for good: there, layers compute
- * the same in three operations.
+ * A bundler for browsers binds the layers to tfjs's own functions: there, layers compute the same
+ * in three operations.
  */
 export function fuseLayers(): void {
   if (tf.getGradient("TrainchartDense")) return;
@@ -46,7 +48,7 @@ export function fuseLayers(): void {
   const { matMul, conv2d } = fused;
   fused.matMul = function fusedMatMul(call) {
     const { a, b, bias, transposeA, transposeB, activation = "linear" } = call;
-    const ours = !transposeA && !transposeB && trains("TrainchartDense", call, a, b, 2);
+    const ours = !transposeA && !transposeB && isOurs("TrainchartDense", call, a, b, 2);
     if (!ours) return matMul(call);
     return run("TrainchartDense", { a, b, bias } as tf.NamedTensorMap, { activation });
   };
@@ -54,15 +56,38 @@ export function fuseLayers(): void {
     call: Parameters<typeof conv2d<T>>[0],
   ): T {
     const { x, filter, bias, strides, pad, dataFormat = "NHWC", dilations = 1 } = call;
-    const ours = dataFormat === "NHWC" && trains("TrainchartConv2D", call, x, filter, 4);
+    const ours = dataFormat === "NHWC" && isOurs("TrainchartConv2D", call, x, filter, 4);
     if (!ours) return conv2d(call);
     const { dimRoundingMode, activation = "linear" } = call;
+    checkConvolution(x as tf.Tensor, filter as tf.Tensor, call);
     const attributes = { strides, pad, dataFormat, dilations, dimRoundingMode, activation };
     return run("TrainchartConv2D", { x, filter, bias } as tf.NamedTensorMap, attributes) as T;
   };
 }
 
-/** The gradients before an activation, and of the bias. */
+/** Makes the checks of `tf.conv2d`, which a fused convolution leaves out. */
+function checkConvolution(
+  x: tf.Tensor,
+  filter: tf.Tensor,
+  { strides, dilations = 1, pad, dimRoundingMode }: Parameters<Conv2D>[0],
+): void {
+  const { backend_util } = tf;
+  backend_util.checkPadOnDimRoundingMode("conv2d", pad, dimRoundingMode);
+  tf.util.assert(
+    x.shape[3] === filter.shape[2],
+    () =>
+      `Error in conv2d: depth of input (${x.shape[3]}) must match input depth for filter ` +
+      `${filter.shape[2]}.`,
+  );
+  tf.util.assert(
+    backend_util.eitherStridesOrDilationsAreOne(strides, dilations),
+    () =>
+      "Error in conv2D: Either strides or dilations must be 1. " +
+      `Got strides ${strides} and dilations '${dilations}'`,
+  );
+}
+
+/** The gradients of the activation's input and of the bias. */
 function beforeActivation(dy: tf.Tensor, y: tf.Tensor, activation: string): tf.Tensor[] {
   if (activation === "linear") return [dy, dy.sum(dy.shape.slice(1).map((_, axis) => axis))];
   return runAll("TrainchartActivationAndBiasGradient", { dy, y }, { activation });

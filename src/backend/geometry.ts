@@ -1,46 +1,47 @@
 /**
- * Convolutions and windows as the tables of integers that the kernels read.
+ * The geometry of convolutions and poolings, and the tables that describe it to the kernels.
  *
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
+import { layOut } from "./table_layouts.ts";
 
 /** Depth, height and width. */
 export type Extent = [number, number, number];
 
-/** A convolution in three dimensions; the others have a depth of one. */
+/** A convolution in three dimensions; in two dimensions the depth is one. */
 export interface Convolution {
-  /** Examples. */
+  /** Number of examples. */
   batch: number;
-  /** Of the input. */
+  /** Size of the input. */
   input: Extent;
   /** Channels of the input. */
   channels: number;
-  /** Of the results. */
+  /** Size of the results. */
   output: Extent;
   /** Channels of the results. */
   outChannels: number;
-  /** Of the filter. */
+  /** Size of the filter. */
   filter: Extent;
-  /** Between two results. */
+  /** Pixels between the windows of two neighbouring results. */
   stride: Extent;
-  /** Between two elements of the filter. */
+  /** Pixels between two neighbouring elements of the filter. */
   dilation: Extent;
-  /** In front. */
+  /** Padding in front of the input. */
   pad: Extent;
 }
 
-/** Attributes that describe convolutions and windows, as tfjs passes them. */
+/** The attributes by which tfjs describes convolutions and windows. */
 export interface WindowAttributes {
-  /** Between two results. */
+  /** Pixels between the windows of two neighbouring results. */
   strides: number | number[];
   /** The padding. */
   pad: "same" | "valid" | number | [number, number][];
-  /** Between two elements of the filter. */
+  /** Pixels between two neighbouring elements of the filter. Default: 1. */
   dilations?: number | number[];
-  /** How sizes are rounded. */
+  /** How sizes are rounded. Default: sizes must be integers. */
   dimRoundingMode?: "floor" | "round" | "ceil";
-  /** The order of the axes. */
+  /** The order of the axes. Default: channels last. */
   dataFormat?: string;
 }
 
@@ -48,7 +49,7 @@ const { computeConv2DInfo, computeConv3DInfo } = tf.backend_util;
 type Info2D = ReturnType<typeof computeConv2DInfo>;
 type Info3D = ReturnType<typeof computeConv3DInfo>;
 
-/** A 2D convolution, from the shapes of its input and filter. */
+/** The geometry of a 2D convolution, from the shapes of its input and filter. */
 export function convolution2D(
   input: number[],
   filter: number[],
@@ -66,7 +67,7 @@ export function convolution2D(
   ));
 }
 
-/** A 3D convolution, from the shapes of its input and filter. */
+/** The geometry of a 3D convolution, from the shapes of its input and filter. */
 export function convolution3D(
   input: number[],
   filter: number[],
@@ -81,7 +82,7 @@ export function convolution3D(
   ));
 }
 
-/** What tfjs computed, for two or three dimensions. */
+/** The geometry that tfjs computed for two or three dimensions. */
 export function fromInfo(info: Info2D | Info3D): Convolution {
   const deep = info as Info3D;
   const flat = !("inDepth" in info);
@@ -98,18 +99,18 @@ export function fromInfo(info: Info2D | Info3D): Convolution {
   };
 }
 
-/** Points of a grid of results. */
+/** Number of points of the grid of results. */
 export function pointsOf({ batch, output }: Convolution): number {
   return batch * output[0] * output[1] * output[2];
 }
 
-/** Whether the patches are the pixels, so that the convolution is a plain product. */
-export function isProduct({ filter, stride, pad }: Convolution): boolean {
+/** Whether each patch is one pixel, so that the convolution is a product of matrices. */
+export function isProduct({ filter, stride, input, output }: Convolution): boolean {
   return [filter, stride].every((extent) => extent.every((n) => n === 1)) &&
-    pad.every((n) => n === 0);
+    input.every((n, axis) => n === output[axis]);
 }
 
-/** The table of `assembly/patches.ts`: the patches of an image at an address. */
+/** The table of `assembly/patches.ts`, for an image at an address. */
 export function patchTable(c: Convolution, source: number): number[] {
   const [depth, height, width] = c.input;
   const taps: number[] = [];
@@ -122,15 +123,24 @@ export function patchTable(c: Convolution, source: number): number[] {
       }
     }
   }
-  const count = c.filter[0] * c.filter[1] * c.filter[2];
-  const image = [source, depth, height, width, c.channels];
-  return [...image, ...c.output, ...c.stride, count, ...taps];
+  const [GRID_Z, GRID_Y, GRID_X] = c.output, [STEP_Z, STEP_Y, STEP_X] = c.stride;
+  const image = layOut("patch_table", {
+    ...{ SOURCE: source, DEPTH: depth, HEIGHT: height, WIDTH: width, CHANNELS: c.channels },
+    ...{ GRID_Z, GRID_Y, GRID_X, STEP_Z, STEP_Y, STEP_X },
+    TAPS: c.filter[0] * c.filter[1] * c.filter[2],
+  });
+  return [...image, ...taps];
 }
 
 /** The table of `assembly/pool.ts`. */
 export function windowTable(c: Convolution): number[] {
-  return [
-    ...[c.batch, ...c.input, c.channels, ...c.output],
-    ...[...c.filter, ...c.stride, ...c.pad, ...c.dilation],
-  ];
+  const [DEPTH, HEIGHT, WIDTH] = c.input, [OUT_Z, OUT_Y, OUT_X] = c.output;
+  const [WINDOW_Z, WINDOW_Y, WINDOW_X] = c.filter, [STEP_Z, STEP_Y, STEP_X] = c.stride;
+  const [PAD_Z, PAD_Y, PAD_X] = c.pad, [DILATION_Z, DILATION_Y, DILATION_X] = c.dilation;
+  // deno-fmt-ignore
+  return layOut("window_table", {
+    DEPTH, HEIGHT, WIDTH, CHANNELS: c.channels, OUT_Z, OUT_Y, OUT_X,
+    WINDOW_Z, WINDOW_Y, WINDOW_X, STEP_Z, STEP_Y, STEP_X,
+    PAD_Z, PAD_Y, PAD_X, DILATION_Z, DILATION_Y, DILATION_X,
+  });
 }

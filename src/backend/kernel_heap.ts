@@ -5,69 +5,34 @@
  */
 import type { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
+import { emscriptenOf } from "./emscripten.ts";
+import type { Kernels } from "./load_kernels.ts";
 import type { Threads } from "./threads.ts";
 
-/** The functions of the compiled module; addresses and flags are numbers. */
-export type Kernels = Record<string, (...args: number[]) => number>;
-
-/** What we use of the emscripten module in which tfjs's kernels live. */
-export interface Emscripten {
-  /** The heap as bytes; replaced when the heap grows. */
-  HEAPU8: Uint8Array;
-  /** Allocates; 0 if there is no room. */
-  _malloc(bytes: number): number;
-  /** Frees what was allocated. */
-  _free(address: number): void;
-  /** What the module exports. */
-  asm: { memory: WebAssembly.Memory };
-}
-
-/** The module of a backend. */
-export function moduleOf(backend: BackendWasm): Emscripten {
-  return backend.wasm as unknown as Emscripten;
-}
-
-/** The internals of a backend that our kernels rely on and this one lacks; by name. */
-export function missingInternals(backend: BackendWasm): string[] {
-  const module: Partial<Emscripten> = backend.wasm ? moduleOf(backend) : {};
-  const needed: Record<string, boolean> = {
-    "wasm.asm.memory": module.asm?.memory instanceof WebAssembly.Memory,
-    "wasm.HEAPU8": module.HEAPU8 instanceof Uint8Array,
-    dataIdMap: typeof backend.dataIdMap?.get === "function",
-  };
-  for (const name of ["_malloc", "_free"] as const) {
-    needed[`wasm.${name}`] = typeof module[name] === "function";
-  }
-  for (const name of ["makeOutput", "incRef", "refCount", "typedArrayFromHeap"] as const) {
-    needed[name] = typeof backend[name] === "function";
-  }
-  return Object.keys(needed).filter((name) => !needed[name]);
-}
-
-/** How one call of a kernel may be split between threads; each result is made by one of them. */
+/** How one call of a kernel can be split between threads; each result is made by one thread. */
 export interface Split {
-  /** The index of the argument that says where to begin; the one behind it says where to end. */
+  /** Index of the argument that says where to begin; the next argument says where to end. */
   argument: number;
-  /** Parts begin at multiples of it. */
+  /** Parts begin at multiples of this number. */
   multiple: number;
-  /** Multiply-adds of the whole call, or what takes as long. */
+  /** Multiply-adds of the whole call, or as many as take the same time. */
   work: number;
 }
 
-/** Below this, a call is done before another thread has begun. */
-const worthwhile = 400_000;
+/** Multiply-adds below which a call is done before another thread has begun. */
+const WORTHWHILE = 400_000;
 
 /**
  * Tensors of one backend as addresses, and scratch memory between them.
  *
- * Scratch memory is allocated once, grows to what the largest call needs and stays.
+ * Scratch memory is allocated once, grows to the size that the largest call needs, and stays.
  */
-export class Heap {
-  /** For each thread, the main one first. */
+export class KernelHeap {
+  /** One region for each thread, the main thread first. */
   readonly #scratches: Region[];
   readonly #table: Region;
   readonly #shared: Region;
-  /** Of each scratch memory: its size, and how much of it is known to be zeros, in bytes. */
+  /** Size of each scratch memory, and how much of it is known to be zeros, in bytes. */
   #bytes = 0;
   #zeros = 0;
   readonly #fixed: number;
@@ -75,9 +40,9 @@ export class Heap {
   /**
    * Adopts a backend.
    *
-   * @param backend Whose heap it is.
+   * @param backend The owner of the heap.
    * @param kernels The module, instantiated on that heap.
-   * @param threads More threads on that heap.
+   * @param threads Other threads on that heap.
    */
   constructor(
     readonly backend: BackendWasm,
@@ -101,34 +66,63 @@ export class Heap {
     return this.backend.makeOutput(shape, dtype);
   }
 
-  /** `tensor` under another shape: the same elements, not a copy. */
+  /** A new tensor of these elements; complex numbers are pairs of real and imaginary part. */
+  outputOf(
+    shape: number[],
+    dtype: tf.DataType,
+    values: ArrayLike<number> | Uint8Array[],
+  ): tf.TensorInfo {
+    if (dtype === "string") {
+      return this.backend.makeOutput(shape, dtype, undefined, values as never);
+    }
+    const result = this.output(shape, dtype);
+    this.elements(result).set(values as ArrayLike<number>);
+    return result;
+  }
+
+  /**
+   * The elements of a tensor in place; complex numbers are pairs of real and imaginary part.
+   *
+   * They are valid until the next tensor is made, because a heap that grows detaches old views.
+   */
+  elements({ shape, dtype, dataId }: tf.TensorInfo): Float32Array | Int32Array | Uint8Array {
+    const size = shape.reduce((size, n) => size * n, 1);
+    const { buffer } = emscriptenOf(this.backend).HEAPU8;
+    const { memoryOffset } = this.backend.dataIdMap.get(dataId);
+    if (dtype === "float32") return new Float32Array(buffer, memoryOffset, size);
+    if (dtype === "int32") return new Int32Array(buffer, memoryOffset, size);
+    if (dtype === "complex64") return new Float32Array(buffer, memoryOffset, size * 2);
+    return new Uint8Array(buffer, memoryOffset, size);
+  }
+
+  /** The elements of `tensor` under another shape, without a copy. */
   alias(tensor: tf.TensorInfo, shape: number[] = tensor.shape): tf.TensorInfo {
     this.backend.incRef(tensor.dataId);
     return { dataId: tensor.dataId, shape, dtype: tensor.dtype };
   }
 
-  /** Whether nobody but the holder of `tensor` sees its elements. */
+  /** Whether no other tensor shares the elements of `tensor`. */
   isSole(tensor: tf.TensorInfo): boolean {
     return this.backend.refCount(tensor.dataId) === 1;
   }
 
-  /** Writes 32-bit integers to memory that stays as it is until the next call. */
+  /** Writes 32-bit integers to memory that keeps them until the next call. */
   table(values: number[]): number {
     const address = this.#table.atLeast(values.length * 4);
-    new Int32Array(moduleOf(this.backend).HEAPU8.buffer, address, values.length).set(values);
+    new Int32Array(emscriptenOf(this.backend).HEAPU8.buffer, address, values.length).set(values);
     return address;
   }
 
-  /** The address of memory that all threads read; it stays as it is until the next call. */
+  /** The address of memory that all threads read; it is valid until the next call. */
   shared(bytes: number): number {
     return this.#shared.atLeast(bytes);
   }
 
   /**
-   * The address of scratch memory of the main thread; the others have as much.
+   * The address of the main thread's scratch memory; the other threads have as much.
    *
-   * @param zeros How many zeros, at least, lie behind the packed blocks.
-   * @param more How many bytes lie behind the zeros, at least.
+   * @param zeros Minimum number of zeros behind the packed blocks.
+   * @param more Minimum number of bytes behind the zeros.
    */
   scratch(zeros = 0, more = 0): number {
     const bytes = Math.max(zeros, 1024) * 4;
@@ -137,9 +131,9 @@ export class Heap {
     this.#bytes = Math.max(all, this.#bytes);
     for (const region of moves || bytes > this.#zeros ? this.#scratches : []) {
       const start = region.atLeast(this.#bytes) + this.#fixed;
-      moduleOf(this.backend).HEAPU8.fill(0, start, start + bytes);
+      emscriptenOf(this.backend).HEAPU8.fill(0, start, start + bytes);
     }
-    // What lies behind the zeros of this call is written to.
+    // This call writes to the memory behind its zeros.
     this.#zeros = more > 0 || moves ? bytes : Math.max(bytes, this.#zeros);
     return this.#scratches[0].atLeast(0);
   }
@@ -147,13 +141,13 @@ export class Heap {
   /**
    * Calls a kernel.
    *
-   * @param name Of the kernel.
-   * @param args Its arguments; the last one of a call that may be split is scratch memory.
-   * @param split How several threads may share it.
+   * @param name Name of the kernel.
+   * @param args Its arguments; the last argument of a call that can be split is scratch memory.
+   * @param split How several threads can share the call.
    */
   run(name: string, args: number[], split?: Split): void {
     const threads = this.threads;
-    if (!threads || !split || split.work < worthwhile) {
+    if (!threads || !split || split.work < WORTHWHILE) {
       this.kernels[name](...args);
       return;
     }
@@ -181,7 +175,7 @@ class Region {
 
   atLeast(bytes: number): number {
     if (bytes > this.#bytes) {
-      const module = moduleOf(this.backend);
+      const module = emscriptenOf(this.backend);
       if (this.#address) module._free(this.#address);
       this.#address = module._malloc(bytes) >>> 0;
       this.#bytes = bytes;

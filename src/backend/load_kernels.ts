@@ -1,39 +1,42 @@
 /**
- * The compiled kernels, in the build that this machine can run.
+ * Our compiled kernels, in the fastest build that this machine can run.
  *
  * @module
  */
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
-import { type Kernels, moduleOf } from "./kernel_heap.ts";
+import { emscriptenOf } from "./emscripten.ts";
 import { shareMemory } from "./share_memory.ts";
 import * as builds from "./kernels.generated.ts";
 
-/** The builds, the fastest first. */
+/** The functions of the compiled module; addresses and flags are numbers. */
+export type Kernels = Record<string, (...args: number[]) => number>;
+
+/** Names of the builds, the fastest first. */
 export type Build = "relaxed" | "simd";
 
-/** Our kernels on a backend's heap, and which build of them it is. */
-export interface Loaded {
-  /** The functions. */
+/** Our kernels on the heap of a backend. */
+export interface LoadedKernels {
+  /** The functions of the instance. */
   kernels: Kernels;
-  /** What they are functions of. */
+  /** The compiled module. */
   module: WebAssembly.Module;
   /** The heap. */
   memory: WebAssembly.Memory;
-  /** The build. */
+  /** The build that was chosen. */
   build: Build;
 }
 
 /**
  * Instantiates the kernels on the heap of a backend.
  *
- * @param backend Whose heap it is.
- * @param relaxed Whether multiply-adds may be fused; more precise and faster, but not the same
- *   bits on every machine.
+ * @param backend The owner of the heap.
+ * @param relaxed Whether multiply-adds may be fused, which is faster and more precise, but does not
+ *   give the same bits on every machine.
  * @returns The kernels, or `undefined` where there is no SIMD.
  */
-export function loadKernels(backend: BackendWasm, relaxed = true): Loaded | undefined {
+export function loadKernels(backend: BackendWasm, relaxed = true): LoadedKernels | undefined {
   const names: Build[] = relaxed ? ["relaxed", "simd"] : ["simd"];
-  const { memory } = moduleOf(backend).asm;
+  const { memory } = emscriptenOf(backend).asm;
   for (const build of names) {
     const plain = Uint8Array.fromBase64(builds[build]);
     const bytes = isShared(memory) ? shareMemory(plain) : plain;
@@ -45,7 +48,7 @@ export function loadKernels(backend: BackendWasm, relaxed = true): Loaded | unde
   }
 }
 
-/** Whether several threads may use a heap. */
+/** Whether several threads can use this heap. */
 export function isShared({ buffer }: WebAssembly.Memory): boolean {
   return typeof SharedArrayBuffer === "function" && buffer instanceof SharedArrayBuffer;
 }

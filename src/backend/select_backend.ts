@@ -1,64 +1,78 @@
 /**
- * Choosing what to compute on.
+ * Chooses the backend that tfjs computes on.
  *
  * @module
  */
 import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
 import { completeGradients } from "./add_gradients.ts";
-import { mendCast } from "./fix_backend.ts";
+import { fixCpuCast } from "./fix_cpu_cast.ts";
 import { mendGradients } from "./fix_gradients.ts";
 import { probeWebGPU } from "./probe_webgpu.ts";
 import { startWasm, type WasmOptions } from "./start_wasm.ts";
 
-/** A backend that {@linkcode selectBackend} can choose. */
+/**
+ * A backend that {@linkcode selectBackend} can choose.
+ *
+ * @category Backends
+ */
 export type BackendName = "webgpu" | "wasm" | "cpu";
 
-/** What {@linkcode selectBackend} should prefer. */
+/**
+ * Options of {@linkcode selectBackend}.
+ *
+ * @category Backends
+ */
 export interface BackendOptions extends WasmOptions {
-  /** The only backend to accept; by default the fastest that works here. */
+  /** The only backend to accept. Default: the fastest that works here. */
   prefer?: BackendName;
-  /** Say nothing; by default one line on stderr tells what was chosen and why. */
+  /** Do not print the choice and its reason on stderr. Default: false. */
   quiet?: boolean;
 }
 
-/** What {@linkcode selectBackend} chose. */
+/**
+ * The choice of {@linkcode selectBackend}.
+ *
+ * @category Backends
+ */
 export interface BackendChoice {
   /** The backend that tfjs computes on now. */
   name: BackendName;
-  /** Why this one, and why not the faster ones. */
+  /** Why this backend was chosen, and why the faster ones were not. */
   reason: string;
 }
 
-/** A backend that was tried: started, or why it cannot start. */
+/** Whether a backend started, and the reason. */
 type Attempt = { reason: string; started: boolean };
 
-/** Fastest first. */
-const candidates: Record<BackendName, (options: BackendOptions) => Promise<Attempt>> = {
+/** The backends, the fastest first. */
+const CANDIDATES: Record<BackendName, (options: BackendOptions) => Promise<Attempt>> = {
   webgpu: startWebGPU,
   wasm: startWasm,
   cpu: startCpu,
 };
 
-// At import, so that they also count for what is computed before a backend is selected.
+// At import, so that they also apply before a backend is selected.
 completeGradients();
 mendGradients();
-mendCast();
+fixCpuCast();
 
 let lastLine = "";
 
 /**
- * Makes tfjs compute on the fastest backend that works here: WebGPU where there is a hardware
- * adapter, else WebAssembly, else plain JavaScript.
+ * Makes tfjs compute on the fastest backend that works here: WebGPU if there is a hardware adapter,
+ * else WebAssembly, else plain JavaScript.
  *
- * Prints one line that tells which and why, once for each different choice. WebAssembly needs
+ * Prints the choice and its reason in one line, once for each different choice. WebAssembly needs
  * permission to read the npm cache; without it the choice falls to `cpu`, and the reason names the
  * permission. A software WebGPU adapter is used only if `prefer` asks for it.
  *
- * @param options What to prefer.
+ * @param options The preferred backend, and how WebAssembly computes.
  * @returns The name of the backend and the reason.
- * @throws {TypeError} If `prefer` is no backend's name.
- * @throws {Error} If the preferred backend does not work here; the message lists what does.
+ * @throws {TypeError} If an option is unknown, or `prefer` is not the name of a backend.
+ * @throws {RangeError} If `threads` is not an integer >= 1.
+ * @throws {Error} If the preferred backend does not work here; the message lists those that do.
  *
  * @example
  * ```ts
@@ -69,6 +83,8 @@ let lastLine = "";
  * assertEquals(name, tf.getBackend());
  * assertEquals(reason, "it was asked for");
  * ```
+ *
+ * @category Backends
  */
 export async function selectBackend(options: BackendOptions = {}): Promise<BackendChoice> {
   checkOptions("select a backend", options, {
@@ -77,8 +93,9 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
     threads: true,
     relaxed: true,
   });
-  const { prefer } = options;
-  const names = Object.keys(candidates) as BackendName[];
+  const { prefer, threads = 1 } = options;
+  checkNumber("select a backend", "threads", threads, { integer: true, min: 1 });
+  const names = Object.keys(CANDIDATES) as BackendName[];
   if (prefer !== undefined && !names.includes(prefer)) {
     throw new TypeError(
       `Cannot select a backend as prefer must be one of ${
@@ -88,29 +105,29 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
   }
   const refused: string[] = [];
   for (const name of prefer ? [prefer] : names) {
-    const { started, reason } = await candidates[name](options);
+    const { started, reason } = await CANDIDATES[name](options);
     if (!started) refused.push(`${name}: ${reason}`);
-    else return tell({ name, reason: [reason, ...refused].join("; ") }, options);
+    else return print({ name, reason: [reason, ...refused].join("; ") }, options);
   }
-  const others = await whatElse(prefer!, options);
+  const others = await startOthers(prefer!, options);
   throw new Error(
     `Cannot select a backend as ${refused[0]}. Available here: ${others.join(", ")}`,
   );
 }
 
-/** Prints a choice unless it is the one printed last. */
-function tell(choice: BackendChoice, { quiet }: BackendOptions): BackendChoice {
+/** Prints a choice that is not the last one printed, and returns it. */
+function print(choice: BackendChoice, { quiet }: BackendOptions): BackendChoice {
   const line = `Trainchart computes on ${choice.name}: ${choice.reason}`;
   if (!quiet && line !== lastLine) console.error(lastLine = line);
   return choice;
 }
 
-/** The backends that would start; leaves the fastest of them current. */
-async function whatElse(refused: BackendName, options: BackendOptions): Promise<string[]> {
+/** Starts all other backends that work, the fastest last, so that it is current; returns them. */
+async function startOthers(refused: BackendName, options: BackendOptions): Promise<string[]> {
   const working: string[] = [];
-  for (const name of (Object.keys(candidates) as BackendName[]).reverse()) {
+  for (const name of (Object.keys(CANDIDATES) as BackendName[]).reverse()) {
     if (name === refused) continue;
-    if ((await candidates[name]({ ...options, prefer: undefined })).started) working.unshift(name);
+    if ((await CANDIDATES[name]({ ...options, prefer: undefined })).started) working.unshift(name);
   }
   return working;
 }

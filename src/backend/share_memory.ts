@@ -1,19 +1,14 @@
-/**
- * One heap for several threads.
- *
- * @module
- */
-
-/** Sections of a module, and kinds of imports, by their numbers. */
+/** Numbers of sections of a module, and of a kind of import. */
 const IMPORTS = 2, MEMORIES = 5, MEMORY = 2;
-/** The flags of a memory's limits: that it has a maximum, and that it is shared. */
+/** Flags of a memory's limits: it has a maximum; it is shared. */
 const HAS_MAXIMUM = 1, SHARED = 2;
 
 /**
- * A copy of a WebAssembly module whose memory, defined or imported, is shared between threads. It
- * differs in one byte, the flags of that memory.
+ * Copies a WebAssembly module and makes its memory, defined or imported, shared between threads.
  *
- * @throws {TypeError} If there is no memory, or one without a maximum, which cannot be shared.
+ * The copy differs in one byte: the flags of that memory.
+ *
+ * @throws {TypeError} If the module has no memory, or one without a maximum.
  */
 export function shareMemory(module: Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = Uint8Array.from(module);
@@ -29,7 +24,7 @@ export function shareMemory(module: Uint8Array): Uint8Array<ArrayBuffer> {
   };
   const share = (): Uint8Array<ArrayBuffer> => {
     if (!(bytes[at] & HAS_MAXIMUM)) {
-      throw new TypeError("Cannot share a memory as it must have a maximum: it has none");
+      throw new TypeError("Cannot share a memory as it must have a maximum size: it has none");
     }
     bytes[at] |= SHARED;
     return bytes;
@@ -45,7 +40,7 @@ export function shareMemory(module: Uint8Array): Uint8Array<ArrayBuffer> {
       }
       const kind = bytes[at++];
       if (kind === MEMORY) return share();
-      // A function is its type; a global is a type and whether it changes; a table has limits.
+      // A function is a type; a global is a type and a flag; a table has limits.
       if (kind === 0) read();
       else if (kind === 3) at += 2;
       else {
@@ -56,5 +51,5 @@ export function shareMemory(module: Uint8Array): Uint8Array<ArrayBuffer> {
     }
     at = end;
   }
-  throw new TypeError("Cannot share a memory as the module must have one: it has none");
+  throw new TypeError("Cannot share the memory of a module as it must have one: it has none");
 }

@@ -1,5 +1,5 @@
 /**
- * Starting tfjs's WebAssembly backend.
+ * Starts tfjs's WebAssembly backend.
  *
  * @module
  */
@@ -7,51 +7,51 @@ import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fuseLayers } from "./fuse_layers.ts";
 import { fuseAdam } from "./fuse_adam.ts";
-import { missingInternals } from "./kernel_heap.ts";
-import { mendBackend } from "./fix_backend.ts";
+import { missingInternals } from "./emscripten.ts";
+import { fixBackend } from "./fix_backend.ts";
+import { KernelHeap } from "./kernel_heap.ts";
 import { isShared, loadKernels } from "./load_kernels.ts";
 import { registerKernels } from "./register_kernels.ts";
 import { shareMemory } from "./share_memory.ts";
 import { Threads } from "./threads.ts";
 
-/** How the WebAssembly backend computes. */
+/**
+ * How the WebAssembly backend computes.
+ *
+ * @category Backends
+ */
 export interface WasmOptions {
   /**
    * Whether multiply-adds may be fused, which is faster and more precise, but does not give the
    * same bits on every machine. Default: true.
    */
   relaxed?: boolean;
-  /** Threads to compute with, >= 1; more than one is worth it on an idle machine. Default: 1. */
+  /** Number of threads, an integer >= 1; more than one pays on an idle machine. Default: 1. */
   threads?: number;
 }
 
 /**
  * Makes the WebAssembly backend current, with our kernels.
  *
- * @returns Whether it started, and why or why not.
+ * @returns Whether it started, and the reason.
  */
 export async function startWasm(
   options: WasmOptions,
 ): Promise<{ started: boolean; reason: string }> {
   const { threads = 1 } = options;
-  if (!(Number.isInteger(threads) && threads >= 1)) {
-    throw new RangeError(
-      `Cannot select a backend as threads must be an integer >= 1: current value is ${threads}`,
-    );
-  }
-  const said = await listen(async () => {
+  const printed = await capture(async () => {
     await import("../deps/tfjs_wasm.ts");
     const start = () => tf.setBackend("wasm");
     await (threads > 1 && !isRunning() ? withSharedMemory(start) : start());
   });
-  if (isRunning()) return await complete(options);
-  retreat();
-  const path = said.match(/Requires read access to "([^"]+)"/)?.[1];
+  if (isRunning()) return await registerOurs(options);
+  withdraw();
+  const path = printed.match(/Requires read access to "([^"]+)"/)?.[1];
   return {
     started: false,
     reason: path
       ? `reading tfjs's WebAssembly needs --allow-read=${path.replace(/\/[^/]*$/, "")}`
-      : said.split("\n")[0] || "WebAssembly does not start",
+      : printed.split("\n")[0] || "WebAssembly does not start",
   };
 }
 
@@ -59,7 +59,7 @@ function isRunning(): boolean {
   return "wasm" in tf.engine().registry;
 }
 
-/** Starts tfjs's module with a memory that threads may share. */
+/** Starts tfjs's module with a memory that threads can share. */
 async function withSharedMemory<T>(start: () => Promise<T>): Promise<T> {
   const { instantiate } = WebAssembly;
   WebAssembly.instantiate =
@@ -72,11 +72,11 @@ async function withSharedMemory<T>(start: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The threads that run on a backend's heap, by what they run. */
-const running = new Map<string, Threads>();
+/** Heaps of each backend, by build and number of threads. */
+const heaps = new WeakMap<BackendWasm, Map<string, KernelHeap>>();
 
-/** Puts our kernels in place; tells which build of them. */
-async function complete(
+/** Registers our kernels; the reason names their build. */
+async function registerOurs(
   { relaxed, threads: wanted = 1 }: WasmOptions,
 ): Promise<{ started: boolean; reason: string }> {
   const backend = tf.backend() as unknown as BackendWasm;
@@ -86,7 +86,7 @@ async function complete(
     console.warn(`Trainchart computes more slowly than it could: ${reason}`);
     return { started: wanted === 1, reason };
   }
-  mendBackend(backend);
+  fixBackend(backend);
   const loaded = loadKernels(backend, relaxed);
   if (!loaded) {
     return { started: true, reason: "WebAssembly with tfjs's kernels, as there is no SIMD" };
@@ -98,12 +98,17 @@ async function complete(
       reason: "threads must be asked for when WebAssembly is first selected",
     };
   }
+  let ofBackend = heaps.get(backend);
+  if (!ofBackend) heaps.set(backend, ofBackend = new Map());
   const key = `${build} ${wanted}`;
-  let threads = running.get(key);
-  if (wanted > 1 && !threads) {
-    running.set(key, threads = await Threads.start(wanted - 1, kernels, module, memory));
+  let heap = ofBackend.get(key);
+  if (!heap) {
+    const threads = wanted > 1
+      ? await Threads.start(wanted - 1, kernels, module, memory)
+      : undefined;
+    ofBackend.set(key, heap = new KernelHeap(backend, kernels, threads));
   }
-  registerKernels(backend, kernels, threads);
+  registerKernels(heap);
   fuseLayers();
   fuseAdam();
   const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";
@@ -113,8 +118,8 @@ async function complete(
   };
 }
 
-/** Runs `start`; returns what was printed meanwhile, as tfjs prints why a backend did not start. */
-async function listen(start: () => Promise<unknown>): Promise<string> {
+/** Runs `start` and returns the lines printed meanwhile: tfjs prints why a backend did not start. */
+async function capture(start: () => Promise<unknown>): Promise<string> {
   const lines: string[] = [];
   const { warn, error } = console;
   console.warn = console.error = (...parts: unknown[]) => void lines.push(parts.join(" "));
@@ -128,8 +133,8 @@ async function listen(start: () => Promise<unknown>): Promise<string> {
   return lines.join("\n");
 }
 
-/** Takes the backend that failed out of tfjs's own choice, but leaves it there to be tried again. */
-function retreat(): void {
+/** Keeps tfjs from choosing the backend that failed by itself; it can still be tried again. */
+function withdraw(): void {
   const factory = tf.findBackendFactory("wasm");
   tf.removeBackend("wasm");
   tf.registerBackend("wasm", factory, 0);

@@ -3,36 +3,36 @@
  *
  * @module
  */
-import type { Kernels } from "./kernel_heap.ts";
+import type { Kernels } from "./load_kernels.ts";
 
-/** What a thread is told at its start. */
-interface Start {
+/** The data that a worker starts with. */
+interface WorkerData {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
-  /** Two counters, of calls and of answers, and whether the last call failed. */
+  /** Number of calls, number of answers, and whether the last call failed. */
   control: Int32Array<SharedArrayBuffer>;
-  /** The index of the kernel to call, how many arguments, and those. */
+  /** Index of the kernel to call, number of its arguments, and the arguments. */
   call: Float64Array<SharedArrayBuffer>;
-  /** How often to look for a call before sleeping. */
+  /** Number of looks for a call before the worker sleeps. */
   spins: number;
 }
 
-/** The places in {@linkcode Start.control}. */
+/** Indices of {@linkcode WorkerData.control}. */
 const CALLS = 0, ANSWERS = 1, FAILED = 2;
 
-/** How often a thread looks for a call, or for an answer, before it sleeps: about 0.1 ms. */
-const spins = 10_000;
+/** Number of looks for a call, or for an answer, before a thread sleeps: about 0.1 ms. */
+const SPINS = 10_000;
 
-/** How long a thread may take that shares work with one that is done, in ms. */
-const patience = 20_000;
+/** Longest wait for another thread after the main one is done, in ms. */
+const TIMEOUT = 20_000;
 
 /**
- * What a thread does. Its source is sent to it, so it uses nothing from outside; only a process
- * that ends, or the end of its worker, ends it.
+ * Answers calls for ever. The source of this function is sent to the worker, so it uses nothing
+ * from outside.
  */
 async function serve(): Promise<void> {
   const { parentPort, workerData } = await import("node:worker_threads");
-  const { module, memory, control, call, spins } = workerData as Start;
+  const { module, memory, control, call, spins } = workerData as WorkerData;
   const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
   const kernels = Object.values(exports).filter((value) => typeof value === "function");
   parentPort!.postMessage("ready");
@@ -50,13 +50,13 @@ async function serve(): Promise<void> {
   }
 }
 
-/** One thread, seen from the main one. */
+/** One thread, as the main one sees it. */
 interface Thread {
   control: Int32Array<SharedArrayBuffer>;
   call: Float64Array<SharedArrayBuffer>;
 }
 
-/** Threads beside the main one, which wait for calls. They do not keep the process alive. */
+/** Threads that wait for calls from the main one. They do not keep the process alive. */
 export class Threads {
   readonly #threads: Thread[] = [];
   readonly #names: string[];
@@ -68,9 +68,9 @@ export class Threads {
   /**
    * Starts threads.
    *
-   * @param count How many beside the main one.
-   * @param kernels What they run, instantiated for the main one.
-   * @param module The module of those kernels.
+   * @param count Number of threads, without the main one.
+   * @param kernels The kernels, instantiated for the main one.
+   * @param module The module of the kernels.
    * @param memory The shared heap.
    */
   static async start(
@@ -84,7 +84,7 @@ export class Threads {
     for (let i = 0; i < count; i++) {
       const control = new Int32Array(new SharedArrayBuffer(64));
       const call = new Float64Array(new SharedArrayBuffer(256));
-      const workerData: Start = { module, memory, control, call, spins };
+      const workerData: WorkerData = { module, memory, control, call, spins: SPINS };
       const worker = new Worker(`(${serve.toString()})()`, { eval: true, workerData });
       await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
       worker.unref();
@@ -93,12 +93,12 @@ export class Threads {
     return threads;
   }
 
-  /** How many there are, beside the main one. */
+  /** Number of threads, without the main one. */
   get count(): number {
     return this.#threads.length;
   }
 
-  /** Lets a thread call a kernel. */
+  /** Makes a thread call a kernel. */
   begin(thread: number, kernel: string, args: number[]): void {
     const { call, control } = this.#threads[thread];
     call[0] = this.#names.indexOf(kernel);
@@ -109,26 +109,26 @@ export class Threads {
   }
 
   /**
-   * Waits until a thread has done what it was told.
+   * Waits until a thread has finished its call.
    *
-   * @throws {Error} If it failed, or does not answer.
+   * @throws {Error} If the kernel failed, or the thread does not answer.
    */
   finish(thread: number): void {
     const { control } = this.#threads[thread];
     const calls = Atomics.load(control, CALLS);
-    for (let i = 0; i < spins && Atomics.load(control, ANSWERS) !== calls; i++);
+    for (let i = 0; i < SPINS && Atomics.load(control, ANSWERS) !== calls; i++);
     const start = performance.now();
     for (let answers; (answers = Atomics.load(control, ANSWERS)) !== calls;) {
       Atomics.wait(control, ANSWERS, answers, 1000);
-      if (performance.now() - start > patience) {
+      if (performance.now() - start > TIMEOUT) {
         throw new Error(
-          `Cannot go on computing as thread ${thread + 1} must answer: it has been silent for ` +
-            `${patience / 1000} s. Start again, with fewer threads`,
+          `Cannot continue to compute: thread ${thread + 1} has not answered for ` +
+            `${TIMEOUT / 1000} s. Start again, with fewer threads.`,
         );
       }
     }
     if (Atomics.exchange(control, FAILED, 0)) {
-      throw new Error(`Cannot go on computing as thread ${thread + 1} failed in a kernel`);
+      throw new Error(`Cannot continue to compute: thread ${thread + 1} failed in a kernel.`);
     }
   }
 }

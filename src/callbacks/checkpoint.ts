@@ -7,7 +7,11 @@ import { CheckpointFolder, type CheckpointFolderState } from "./support/checkpoi
 import { Monitor } from "./support/monitor.ts";
 import { onTermination } from "./support/on_termination.ts";
 
-/** Options of {@linkcode Checkpoint}. */
+/**
+ * Options of {@linkcode Checkpoint}.
+ *
+ * @category Callbacks
+ */
 export interface CheckpointOptions {
   /** Save after every so many batches of training, epochs, or minutes. Default: every epoch. */
   every?: { batches?: number; epochs?: number; minutes?: number };
@@ -60,16 +64,18 @@ const EVERY = { batches: true, epochs: true, minutes: true };
  * const checkpoint = new Checkpoint("runs/mnist", { every: { batches: 100 }, resume: "auto" });
  * assertEquals(checkpoint.folder, "runs/mnist");
  * ```
+ *
+ * @category Callbacks
  */
 export class Checkpoint extends PassCallback {
   /** Last, so that all others have done their part. */
   override priority: number = Number.MAX_SAFE_INTEGER;
   /** Trial runs leave it out. */
-  readonly writesFiles: boolean = true;
+  override readonly writesFiles: boolean = true;
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
   /** Of several ranks, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  override readonly mainRankOnly: boolean = true;
   readonly #options: Required<Omit<CheckpointOptions, "monitor" | "mode">>;
   readonly #monitor: Monitor | undefined;
   readonly #folder: CheckpointFolder;

@@ -2,10 +2,14 @@ import { sizeOfFile } from "../io/size_of_file.ts";
 import { toPath } from "../io/to_path.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { AnyLearner } from "../learner/callback.ts";
-import type { EpochRecord } from "../plots/history_plot.ts";
+import type { EpochRecord } from "../pictures/history.ts";
 import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";
 
-/** Options of {@linkcode CsvLogger}. */
+/**
+ * Options of {@linkcode CsvLogger}.
+ *
+ * @category Callbacks
+ */
 export interface CsvLoggerOptions extends FileLoggerOptions {}
 
 /**
@@ -18,12 +22,14 @@ export interface CsvLoggerOptions extends FileLoggerOptions {}
  *
  * @example
  * ```ts
- * import { CsvLogger } from "@trainchart/trainchart";
+ * import { CsvLogger } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const logger = new CsvLogger("runs/first.csv");
  * assertEquals(logger.path, "runs/first.csv");
  * ```
+ *
+ * @category Callbacks
  */
 export class CsvLogger extends FileLogger {
   /** The path of the file. */

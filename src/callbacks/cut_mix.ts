@@ -1,3 +1,4 @@
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import {
@@ -11,16 +12,31 @@ import { PRIORITIES } from "../learner/priorities.ts";
 import { batchRandom } from "./support/batch_random.ts";
 
 /**
- * Trains on collages: a box of each image is replaced by that of another one of its batch, and the
- * loss is mixed by area, so labels may be of any kind. Validation and test see the data as they are.
+ * Options of {@linkcode CutMix}.
+ *
+ * @category Callbacks
+ */
+export interface CutMixOptions {
+  /**
+   * The area that is kept is drawn from Beta(alpha, alpha); finite and > 0. Default: 1, where all
+   * areas are equally likely.
+   */
+  alpha?: number;
+}
+
+/**
+ * Trains on collages: a box of each image is replaced by the same box of another image of its batch,
+ * and the loss is mixed by area, so labels may be of any kind. Data of validation and test are not
+ * mixed.
  *
  * Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
- * Features", 2019, https://arxiv.org/abs/1905.04899. As there, a batch has one box for all of its
- * images. Metrics of training compare with the images' own labels.
+ * Features", 2019, https://arxiv.org/abs/1905.04899. As there, all images of a batch have the same
+ * box. Metrics of training compare with the images' own labels.
  *
  * @example
  * ```ts
- * import { crossEntropy, CutMix, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { crossEntropy, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { CutMix } from "@trainchart/trainchart/callbacks";
  * import { assert } from "@std/assert";
  *
  * const learner = new Learner({
@@ -38,9 +54,11 @@ import { batchRandom } from "./support/batch_random.ts";
  * });
  * await learner.train();
  * ```
+ *
+ * @category Callbacks
  */
 export class CutMix extends Callback {
-  /** Before anybody looks at the batch. */
+  /** Before the callbacks that read the batch. */
   override priority: number = PRIORITIES.data;
   readonly #alpha: number;
   #mixed: MixedLoss | undefined;
@@ -48,20 +66,19 @@ export class CutMix extends Callback {
   /**
    * Checks the options.
    *
-   * @param options How much is mixed.
-   * @param options.alpha The area that is left is drawn from Beta(alpha, alpha); finite and > 0.
-   *   Default: 1, where every area is as likely.
+   * @param options The distribution of areas.
    * @throws {RangeError} If `alpha` is out of range.
    */
-  constructor({ alpha = 1 }: { alpha?: number } = {}) {
+  constructor(options: CutMixOptions = {}) {
     super();
-    this.#alpha = checkAlpha(this.name, alpha);
+    checkOptions(`mix batches with ${this.name}`, options, { alpha: true });
+    this.#alpha = checkAlpha(this.name, options.alpha ?? 1);
   }
 
   /**
-   * Cuts and pastes.
+   * Mixes the data.
    *
-   * @throws {TypeError} If the data are no images, `[batch, height, width, channels]`.
+   * @throws {TypeError} If the data are not images, `[batch, height, width, channels]`.
    */
   override beforeBatch(learner: AnyLearner): void {
     const random = batchRandom(learner, "cutMix");
@@ -71,7 +88,7 @@ export class CutMix extends Callback {
     if (data.rank !== 4) {
       tf.dispose([data, labels]);
       throw new TypeError(
-        "Cannot mix a batch with CutMix as its data must be [batch, height, width, channels]: " +
+        "Cannot mix batches with CutMix as data must be [batch, height, width, channels]: " +
           `current shape is [${data.shape}]`,
       );
     }
@@ -93,14 +110,14 @@ export class CutMix extends Callback {
     if (this.#mixed) mixLoss(learner, this.#mixed);
   }
 
-  /** Forgets the partners. */
+  /** Disposes the labels of the partners. */
   override afterBatch(): void {
     this.#mixed?.labels.dispose();
     this.#mixed = undefined;
   }
 }
 
-/** A stretch around a random middle, as far as it lies inside. */
+/** A range around a random middle, clipped to [0, length). */
 function cut(length: number, size: number, random: () => number): [from: number, to: number] {
   const middle = Math.floor(random() * length);
   const half = Math.floor(length * size) / 2;

@@ -1,3 +1,4 @@
+import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
@@ -6,13 +7,17 @@ import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { assignWeights, cloneWeights } from "../model/weights.ts";
 
-/** Options of {@linkcode EarlyStopping}. */
+/**
+ * Options of {@linkcode EarlyStopping}.
+ *
+ * @category Callbacks
+ */
 export interface EarlyStoppingOptions extends MonitorOptions {
-  /** After how many measurements in a row without improvement, an integer >= 1. Default: 3. */
+  /** Stop after this many measurements in a row without improvement, an integer >= 1. Default: 3. */
   patience?: number;
   /**
-   * Whether the model gets the weights of the best measurement back at the end, whoever or whatever
-   * ended the training. Default: false.
+   * Whether the model gets the weights of the best measurement back at the end, however the training
+   * ended. Default: false.
    */
   restoreBest?: boolean;
 }
@@ -21,14 +26,14 @@ interface State {
   best: number | null;
   bestEpoch: number;
   waited: number;
-  /** In the order of the model's variables: names differ from one process to the next. */
+  /** In the order of the model's variables, as names differ from one process to the next. */
   weights?: tf.Tensor[];
 }
 
 /**
  * Ends the training when a metric no longer improves.
  *
- * The weights that `restoreBest` keeps share memory with the model until it is trained on.
+ * The weights that `restoreBest` keeps share memory with the model until the next update.
  *
  * Prechelt, "Early Stopping - But When?", 1998, https://doi.org/10.1007/3-540-49430-8_3.
  *
@@ -49,9 +54,11 @@ interface State {
  * const { reason } = await learner.train({ epochs: 10 });
  * assertEquals(reason, "EarlyStopping: train.loss has not improved on 1 for 2 epochs");
  * ```
+ *
+ * @category Callbacks
  */
 export class EarlyStopping extends Callback {
-  /** After whatever saves. */
+  /** After the callbacks that save. */
   override priority: number = PRIORITIES.stopping;
   readonly #monitor: Monitor;
   readonly #patience: number;
@@ -63,7 +70,7 @@ export class EarlyStopping extends Callback {
   /**
    * Checks the options.
    *
-   * @param options What to watch, and for how long.
+   * @param options The metric to watch, and how long to wait for an improvement.
    * @throws {TypeError} If the metric cannot be monitored.
    * @throws {RangeError} If a number is out of range.
    */
@@ -78,16 +85,11 @@ export class EarlyStopping extends Callback {
     });
     const { patience = 3, restoreBest = false } = options;
     this.#monitor = new Monitor(this.name, options);
-    if (!Number.isInteger(patience) || patience < 1) {
-      throw new RangeError(
-        `Cannot stop early as patience must be an integer >= 1: current value is ${patience}`,
-      );
-    }
-    this.#patience = patience;
+    this.#patience = checkNumber("stop early", "patience", patience, { integer: true, min: 1 });
     this.#restoreBest = restoreBest;
   }
 
-  /** The best value so far, or of the last training; NaN if there was none. */
+  /** The best value of this training, or of the last one; NaN before the first measurement. */
   get best(): number {
     return this.#monitor.best;
   }
@@ -97,29 +99,29 @@ export class EarlyStopping extends Callback {
     return this.#bestEpoch;
   }
 
-  /** Begins anew. */
+  /** Forgets the last training. */
   override beforeTrain(learner: AnyLearner): void {
     this.#monitor.begin(learner);
     this.#waited = this.#bestEpoch = 0;
   }
 
-  /** Looks at a metric of training. */
+  /** Reads a metric of training. */
   override afterEpoch(learner: AnyLearner): void {
     this.#measured(learner, this.#monitor.read(learner, "afterEpoch"));
   }
 
-  /** Looks at a metric of validation. */
+  /** Reads a metric of validation. */
   override afterValidate(learner: AnyLearner): void {
     this.#measured(learner, this.#monitor.read(learner, "afterValidate"));
   }
 
-  /** Gives the best weights back. */
+  /** Puts the best weights into the model. */
   override afterTrain(learner: AnyLearner): void {
     if (this.#weights) assignWeights(learner.model, this.#weights);
     this.#forget();
   }
 
-  /** What it remembers, for a checkpoint; the tensors stay its own. */
+  /** The best value and its weights, for a checkpoint; the tensors stay the callback's. */
   override state(): unknown {
     const { best } = this.#monitor;
     return {
@@ -130,7 +132,7 @@ export class EarlyStopping extends Callback {
     } satisfies State;
   }
 
-  /** Goes on from a checkpoint, whose tensors are now its own. */
+  /** Continues from a checkpoint; its tensors now belong to the callback. */
   override restore(state: unknown): void {
     const { best, bestEpoch, waited, weights } = state as State;
     this.#forget();

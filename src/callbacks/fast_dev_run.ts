@@ -1,29 +1,36 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import type { TrainResult } from "../learner/train_result.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { snapshotLearner } from "./support/snapshot_learner.ts";
 
-/** Options of {@linkcode fastDevRun}. */
+/**
+ * Options of {@linkcode fastDevRun}.
+ *
+ * @category Callbacks
+ */
 export interface FastDevRunOptions {
-  /** How many batches of each loader, an integer >= 1. Default: 3. */
+  /** Number of batches of each loader, an integer >= 1. Default: 3. */
   batches?: number;
 }
 
 /**
- * Runs a few batches of everything once, training, validation, test and callbacks, to find mistakes
- * in seconds rather than after the first epoch.
+ * Runs a few batches of training, validation and test with all callbacks, to find mistakes in
+ * seconds rather than after the first epoch.
  *
- * Callbacks that write files or send something away (`writesFiles`) are left out. Weights,
- * optimizer, limits and callbacks are afterwards what they were.
+ * Callbacks that write files or send messages (`writesFiles`) are left out. Afterwards weights,
+ * optimizer, limits and callbacks are what they were.
  *
- * @param learner Whose parts are tried out.
- * @param options How much.
- * @returns What `train()` returned.
+ * @param learner The Learner to try out.
+ * @param options How many batches to run.
+ * @returns The result of `train()`.
  * @throws {RangeError} If `batches` is not an integer >= 1.
- * @throws whatever goes wrong in the run.
+ * @throws {unknown} If the run fails: the error of the run.
  *
  * @example
  * ```ts
- * import { fastDevRun, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { fastDevRun } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const learner = new Learner({
@@ -35,18 +42,19 @@ export interface FastDevRunOptions {
  * assertEquals((await fastDevRun(learner)).status, "completed");
  * assertEquals(learner.batchIndex, 2);
  * ```
+ *
+ * @category Callbacks
  */
 export async function fastDevRun(
   learner: AnyLearner,
-  { batches = 3 }: FastDevRunOptions = {},
+  options: FastDevRunOptions = {},
 ): Promise<TrainResult> {
-  if (!Number.isInteger(batches) || batches < 1) {
-    throw new RangeError(
-      `Cannot do a fast run as batches must be an integer >= 1: current value is ${batches}`,
-    );
-  }
+  const action = "do a fast run";
+  checkOptions(action, options, { batches: true });
+  const { batches = 3 } = options;
+  checkNumber(action, "batches", batches, { integer: true, min: 1 });
   const { callbacks, limits } = learner;
-  const restore = snapshotLearner(learner);
+  const snapshot = snapshotLearner(learner);
   learner.callbacks = callbacks.filter(({ writesFiles }) => !writesFiles);
   learner.limits = { train: batches, validation: batches, test: batches };
   try {
@@ -54,6 +62,6 @@ export async function fastDevRun(
   } finally {
     learner.callbacks = callbacks;
     learner.limits = limits;
-    restore();
+    snapshot.restore();
   }
 }

@@ -1,23 +1,31 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode Freeze}. */
+/**
+ * Options of {@linkcode Freeze}.
+ *
+ * @category Callbacks
+ */
 export interface FreezeOptions {
-  /** The first epoch, 0-based, in which everything is trained again. Default: none. */
+  /** The first epoch in which the weights are trained again, an integer >= 1. Default: none. */
   until?: number;
 }
 
 /**
- * Leaves some weights as they are, for a part of the training or all of it.
+ * Keeps some weights as they are, for a part of the training or all of it.
  *
- * No gradients are computed for them. What optimizers remember of each weight stays with it, also
- * in those of TensorFlow.js. After the training everything can be trained again. Statistics of batch
- * normalisation are no trained weights: they go on following the data.
+ * No gradients are computed for them. The optimizer keeps its moments of each frozen weight; so do
+ * the optimizers of TensorFlow.js. After the training the weights can be trained again. The moving
+ * statistics of batch normalisation are not trained weights: they continue to follow the data.
  *
  * @example
  * ```ts
- * import { Freeze, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Freeze } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const body = tf.layers.dense({ name: "body", units: 3, inputShape: [1] });
@@ -33,9 +41,11 @@ export interface FreezeOptions {
  * await learner.train();
  * assertEquals(body.getWeights()[0].dataSync(), before);
  * ```
+ *
+ * @category Callbacks
  */
 export class Freeze extends Callback {
-  /** Before anybody counts what is trained. */
+  /** Before the callbacks that count trained weights. */
   override priority: number = PRIORITIES.mode;
   readonly #patterns: readonly (string | RegExp)[];
   readonly #until: number;
@@ -44,45 +54,53 @@ export class Freeze extends Callback {
   /**
    * Checks the options.
    *
-   * @param match The name of a layer, of a model within the model or of a weight; a pattern that a
-   *   part of such a name matches; or a list of these.
-   * @param options For how long.
+   * @param match The name of a layer, of a model within the model or of a weight; a pattern that
+   *   matches a part of such a name; or a list of these.
+   * @param options When to stop freezing.
+   * @throws {TypeError} If `match` is something else.
    * @throws {RangeError} If `until` is not an integer >= 1.
    */
   constructor(
     match: string | RegExp | readonly (string | RegExp)[],
-    { until = Infinity }: FreezeOptions = {},
+    options: FreezeOptions = {},
   ) {
     super();
-    if (until !== Infinity && !(Number.isInteger(until) && until >= 1)) {
-      throw new RangeError(
-        `Cannot freeze weights as until must be an integer >= 1: current value is ${until}`,
+    const action = "freeze weights";
+    checkOptions(action, options, { until: true });
+    const { until = Infinity } = options;
+    if (until !== Infinity) checkNumber(action, "until", until, { integer: true, min: 1 });
+    const patterns = Array.isArray(match) ? match : [match];
+    for (const pattern of patterns) {
+      if (typeof pattern === "string" || pattern instanceof RegExp) continue;
+      throw new TypeError(
+        `Cannot ${action} as match must be a name, a pattern or a list of these: ` +
+          `current value is ${describeValue(pattern)}`,
       );
     }
-    this.#patterns = typeof match === "string" || match instanceof RegExp ? [match] : match;
+    this.#patterns = patterns;
     this.#until = until;
   }
 
   /**
-   * Freezes.
+   * Freezes the weights.
    *
-   * @throws {RangeError} If nothing has a name that matches.
+   * @throws {RangeError} If no layer or weight has a name that matches.
    */
   override beforeTrain(learner: AnyLearner): void {
     this.#freeze(learner);
   }
 
-  /** Thaws when it is time. */
+  /** Thaws the weights in epoch `until`. */
   override beforeEpoch(learner: AnyLearner): void {
     if (learner.epoch >= this.#until) this.#thaw();
   }
 
-  /** Freezes in a training that was resumed, where `beforeTrain` does not run. */
+  /** Freezes the weights in a resumed training, where `beforeTrain` does not run. */
   override beforeBatch(learner: AnyLearner): void {
     if (!this.#frozen && learner.epoch < this.#until) this.#freeze(learner);
   }
 
-  /** Thaws. */
+  /** Thaws the weights. */
   override afterTrain(): void {
     this.#thaw();
   }
@@ -111,13 +129,13 @@ export class Freeze extends Callback {
 
 interface Named {
   variable: tf.Variable;
-  /** Its own name, and those of the layers that it is in. */
+  /** Its own name, and the names of the layers that contain it. */
   names: string[];
 }
 
 function* namedVariables(model: AnyLearner["model"]): Iterable<Named> {
   if ("trainableWeights" in model) {
-    // Building a model makes all of its weights trainable once more.
+    // Building a model makes all of its weights trainable again.
     if (!model.built) model.build(model.inputs[0].shape);
     return yield* variablesOfLayers(model.layers, []);
   }

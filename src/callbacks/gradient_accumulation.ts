@@ -1,3 +1,4 @@
+import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -6,23 +7,23 @@ import { variablesOf } from "../model/model.ts";
 interface State {
   batches: number;
   examples: number;
-  /** By position among the model's variables: names differ from one process to the next. */
+  /** By position among the model's variables, as names differ from one process to the next. */
   sums: Record<number, tf.Tensor>;
 }
 
 /**
  * Updates the weights once for several batches, with the mean of their gradients weighted by batch
- * size: as with one large batch, in the memory of a small one. (Batch normalisation still sees small
- * batches.)
+ * size: the update of one large batch, in the memory of a small one. (Batch normalisation still sees
+ * small batches.)
  *
- * The last batches of an epoch are a window of their own, even if there are too few. (Where the
- * loader does not know its length, one batch is fetched ahead.) An epoch that is cut short leaves its
- * window open for the next one. In the batches between, `gradients` is empty from `afterBackward`
- * on, and nothing is updated.
+ * The last window of an epoch may be shorter. (If the loader does not know its length, one batch is
+ * fetched ahead.) An epoch that is cut short leaves its window open for the next one. In the batches
+ * before the last of a window, `gradients` is empty from `afterBackward` on, and nothing is updated.
  *
  * @example
  * ```ts
- * import { GradientAccumulation, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { GradientAccumulation } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const learner = new Learner({
@@ -35,11 +36,13 @@ interface State {
  * await learner.train();
  * assertEquals(learner.optimizer.iterations, 3); // of 2, 2 and 1 batches
  * ```
+ *
+ * @category Callbacks
  */
 export class GradientAccumulation extends Callback {
-  /** Before users look at the gradients. */
+  /** Before callbacks that read the gradients. */
   override priority: number = PRIORITIES.data;
-  /** Gradients are exchanged only when the window is full. */
+  /** Ranks exchange gradients only when the window is full: until then, sums differ. */
   override readonly perRank: boolean = true;
   readonly #window: number;
   #batches = 0;
@@ -49,25 +52,21 @@ export class GradientAccumulation extends Callback {
   /**
    * Checks the number.
    *
-   * @param batches How many batches make an update, an integer >= 1.
-   * @throws {RangeError} If it is anything else.
+   * @param batches Number of batches in an update, an integer >= 1.
+   * @throws {RangeError} If `batches` is not an integer >= 1.
    */
   constructor(batches: number) {
     super();
-    if (!Number.isInteger(batches) || batches < 1) {
-      throw new RangeError(
-        `Cannot accumulate gradients as batches must be an integer >= 1: current value is ${batches}`,
-      );
-    }
-    this.#window = batches;
+    const range = { integer: true, min: 1 };
+    this.#window = checkNumber("accumulate gradients", "batches", batches, range);
   }
 
-  /** Begins anew. */
+  /** Empties the window. */
   override beforeTrain(): void {
     this.#forget();
   }
 
-  /** Adds the gradients, and hands the mean on when the window is full. */
+  /** Adds the gradients to the window; when it is full, replaces them by their mean. */
   override async afterBackward(learner: AnyLearner): Promise<void> {
     const { gradients, batchSize, model } = learner;
     variablesOf(model).forEach(({ name }, position) => {
@@ -79,12 +78,12 @@ export class GradientAccumulation extends Callback {
     learner.gradients = full ? this.#mean(model) : {};
   }
 
-  /** Forgets what is left. */
+  /** Empties the window. */
   override afterTrain(): void {
     this.#forget();
   }
 
-  /** The window that is open, for a checkpoint; the tensors stay its own. */
+  /** The open window, for a checkpoint; the tensors stay the callback's. */
   override state(): unknown {
     return {
       batches: this.#batches,
@@ -93,7 +92,7 @@ export class GradientAccumulation extends Callback {
     } satisfies State;
   }
 
-  /** Goes on from a checkpoint, whose tensors are now its own. */
+  /** Continues from a checkpoint; its tensors now belong to the callback. */
   override restore(state: unknown): void {
     const { batches, examples, sums } = state as State;
     this.#forget();

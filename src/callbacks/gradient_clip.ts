@@ -1,24 +1,31 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode GradientClip}; at least one is given. */
+/**
+ * Options of {@linkcode GradientClip}; at least one is required.
+ *
+ * @category Callbacks
+ */
 export interface GradientClipOptions {
-  /** Brings every element into [-value, value]; > 0. Done first. Default: no limit. */
+  /** Clips every element to [-value, value], before `norm`; > 0. Default: no limit. */
   value?: number;
-  /** Scales all gradients together, so that their common L2 norm is at most this; > 0. Default: no limit. */
+  /** Scales all gradients together to a common L2 norm of at most this, > 0. Default: no limit. */
   norm?: number;
 }
 
 /**
- * Limits gradients before the update, without a word to the device's host.
+ * Limits gradients before the update. Nothing is read off the device.
  *
  * Pascanu et al., "On the difficulty of training recurrent neural networks", 2013,
  * https://arxiv.org/abs/1211.5063.
  *
  * @example
  * ```ts
- * import { GradientClip, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { GradientClip } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * const layer = tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "zeros" });
@@ -33,9 +40,11 @@ export interface GradientClipOptions {
  * const [kernel] = layer.getWeights();
  * assertAlmostEquals(kernel.dataSync()[0], -3 / Math.sqrt(10), 1e-5);
  * ```
+ *
+ * @category Callbacks
  */
 export class GradientClip extends Callback {
-  /** Before users look at the gradients of the step. */
+  /** Before callbacks that read the gradients of the step. */
   override priority: number = PRIORITIES.data;
   readonly #value: number;
   readonly #norm: number;
@@ -44,28 +53,27 @@ export class GradientClip extends Callback {
    * Checks the limits.
    *
    * @param options The limits.
-   * @throws {TypeError} If none is given.
-   * @throws {RangeError} If one is not > 0.
+   * @throws {TypeError} If neither limit is given.
+   * @throws {RangeError} If a limit is not > 0.
    */
   constructor(options: GradientClipOptions) {
     super();
+    const action = "clip gradients";
+    checkOptions(action, options, { value: true, norm: true });
     const { value = Infinity, norm = Infinity } = options;
     if (options.value === undefined && options.norm === undefined) {
       throw new TypeError(
-        "Cannot clip gradients as value or norm must be given: current value is neither",
+        `Cannot ${action} as value or norm must be given: both are missing`,
       );
     }
     for (const [name, limit] of Object.entries({ value, norm })) {
-      if (limit > 0) continue;
-      throw new RangeError(
-        `Cannot clip gradients as ${name} must be > 0: current value is ${limit}`,
-      );
+      checkNumber(action, name, limit, { above: 0, infinite: true });
     }
     this.#value = value;
     this.#norm = norm;
   }
 
-  /** Clips. */
+  /** Clips the gradients. */
   override beforeStep(learner: AnyLearner): void {
     if (Object.keys(learner.gradients).length === 0) return;
     learner.gradients = tf.tidy(() => this.#scaled(this.#clipped(learner.gradients)));

@@ -3,12 +3,16 @@ import { endLastLine } from "../io/end_last_line.ts";
 import { toPath } from "../io/to_path.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { AnyLearner } from "../learner/callback.ts";
-import type { EpochRecord } from "../plots/history_plot.ts";
+import type { EpochRecord } from "../pictures/history.ts";
 import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";
 import { GrowingFile } from "./support/growing_file.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 
-/** Options of {@linkcode JsonLinesLogger}. */
+/**
+ * Options of {@linkcode JsonLinesLogger}.
+ *
+ * @category Callbacks
+ */
 export interface JsonLinesLoggerOptions extends FileLoggerOptions {
   /** Whether each training writes after those before, instead of a new file. Default: false. */
   append?: boolean;
@@ -38,12 +42,14 @@ interface State {
  *
  * @example
  * ```ts
- * import { JsonLinesLogger } from "@trainchart/trainchart";
+ * import { JsonLinesLogger } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const logger = new JsonLinesLogger("runs/all.jsonl", { append: true });
  * assertEquals(logger.path, "runs/all.jsonl");
  * ```
+ *
+ * @category Callbacks
  */
 export class JsonLinesLogger extends FileLogger {
   readonly #file: GrowingFile;

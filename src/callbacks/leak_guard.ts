@@ -6,7 +6,11 @@ import { Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
 import { GrowthDetector } from "./support/growth_detector.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Tensors that one hook or task makes and that are never disposed. */
+/**
+ * Tensors that one hook or task makes and that are never disposed.
+ *
+ * @category Callbacks
+ */
 export interface Leak {
   /** The name of the callback; `"Learner"` for its own tasks: the model, the loss, the loader. */
   owner: string;
@@ -18,7 +22,11 @@ export interface Leak {
   message: string;
 }
 
-/** Options of {@linkcode LeakGuard}. */
+/**
+ * Options of {@linkcode LeakGuard}.
+ *
+ * @category Callbacks
+ */
 export interface LeakGuardOptions {
   /** Called once in a run for each leak; may throw, to end it. Default: warn on the console. */
   onLeak?: (leak: Leak) => void;
@@ -54,7 +62,7 @@ interface Engine {
  *
  * @example
  * ```ts
- * import { LeakGuard } from "@trainchart/trainchart";
+ * import { LeakGuard } from "@trainchart/trainchart/callbacks";
  *
  * const strict = new LeakGuard({
  *   onLeak({ message }) {
@@ -62,6 +70,8 @@ interface Engine {
  *   },
  * });
  * ```
+ *
+ * @category Callbacks
  */
 export class LeakGuard extends Callback {
   /** After all callbacks that might leave tensors. */
@@ -89,7 +99,7 @@ export class LeakGuard extends Callback {
   }
 
   /** Notes which tensors a hook or a task makes. */
-  watch = (work: HookName | TaskName, callback?: CallbackLike): (() => void) | void => {
+  override watch = (work: HookName | TaskName, callback?: CallbackLike): (() => void) | void => {
     if (!this.#training || callback === this) return;
     const made: tf.Tensor[] = [];
     this.#stack.push(made);

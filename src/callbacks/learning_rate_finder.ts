@@ -1,57 +1,70 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { CancelTrain } from "../errors.ts";
-import { curvePlot } from "../plots/curve_plot.ts";
-import type { Picture } from "../plots/picture.ts";
+import { type Plot, plotters } from "../pictures/plotters.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { snapshotLearner } from "./support/snapshot_learner.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode LearningRateFinder}. */
+/**
+ * Options of {@linkcode LearningRateFinder}.
+ *
+ * @category Callbacks
+ */
 export interface LearningRateFinderOptions {
   /** The first rate, per step, finite and > 0. Default: 1e-7. */
   from?: number;
   /** The last rate, per step, finite and > `from`. Default: 10. */
   to?: number;
-  /** How many steps there are between them, an integer >= 10. Default: 100. */
+  /** Number of rates to try, an integer >= 10. Default: 100. */
   steps?: number;
 }
 
-/** A loss at a learning rate. */
+/**
+ * The loss at one learning rate.
+ *
+ * @category Callbacks
+ */
 export interface LearningRatePoint {
   /** Per step. */
   learningRate: number;
-  /** Of the batch. */
+  /** Loss of the batch. */
   loss: number;
-  /** Averaged with those before, the newer the more. */
+  /** Exponential moving average of the losses up to this one. */
   smoothed: number;
 }
 
-/** Learning rates, per step, that are worth trying; `undefined` where the loss never fell. */
+/**
+ * Learning rates, per step, that are worth trying; `undefined` if the loss never fell.
+ *
+ * @category Callbacks
+ */
 export interface SuggestedRates {
-  /** Where the loss falls fastest: a careful choice. */
+  /** The rate at which the loss falls fastest: a careful choice. */
   steepest: number | undefined;
-  /** Two thirds of the way down the longest descent: usually the better choice. */
+  /** The rate two thirds of the way down the longest descent: usually the better choice. */
   valley: number | undefined;
 }
 
-/** How many times the best loss ends the sweep. */
+/** The sweep ends when the loss exceeds this many times the best. */
 const DIVERGED = 4;
-/** How much of the mean loss is kept at each step. */
+/** The part of the moving average that is kept at each step. */
 const SMOOTHING = 0.9;
 
 /**
- * Finds a learning rate: trains with one that grows by the same factor in every step, until the loss
- * exceeds 4 times the best. Weights and optimizer are afterwards what they were.
+ * Finds a learning rate: trains with a rate that grows by the same factor in every step, until the
+ * loss exceeds 4 times the best. Afterwards weights and optimizer are what they were.
  *
- * {@linkcode LearningRateFinder.find} does it all. As a callback it turns any training into a sweep
- * of as many epochs as it takes.
- * It reads the loss of every batch.
+ * {@linkcode LearningRateFinder.find} does it all. As a callback, the finder turns any training into
+ * a sweep of as many epochs as it takes. It reads the loss of every batch off the device.
  *
  * Smith, "Cyclical Learning Rates for Training Neural Networks", 2017,
  * https://arxiv.org/abs/1506.01186.
  *
  * @example
  * ```ts
- * import { Learner, LearningRateFinder, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { LearningRateFinder } from "@trainchart/trainchart/callbacks";
  * import { assert } from "@std/assert";
  *
  * const learner = new Learner({
@@ -65,11 +78,13 @@ const SMOOTHING = 0.9;
  * assert(valley! > 1e-3 && valley! < 1);
  * assert(finder.curve.length > 10);
  * ```
+ *
+ * @category Callbacks
  */
 export class LearningRateFinder extends Callback {
-  /** With those who set rates. */
+  /** Among the callbacks that set rates. */
   override priority: number = PRIORITIES.schedules;
-  /** What was seen in the last sweep, in the order of rates. */
+  /** The losses of the last sweep, in the order of rates. */
   curve: LearningRatePoint[] = [];
   readonly #from: number;
   readonly #to: number;
@@ -81,26 +96,26 @@ export class LearningRateFinder extends Callback {
   /**
    * Checks the options.
    *
-   * @param options Which rates.
+   * @param options The rates to try.
    * @throws {RangeError} If a number is out of range.
    */
-  constructor({ from = 1e-7, to = 10, steps = 100 }: LearningRateFinderOptions = {}) {
+  constructor(options: LearningRateFinderOptions = {}) {
     super();
-    check("from must be finite and > 0", from, from > 0 && from < Infinity);
-    check("to must be finite and > from", to, to > from && to < Infinity);
-    check("steps must be an integer >= 10", steps, Number.isInteger(steps) && steps >= 10);
-    this.#from = from;
-    this.#to = to;
-    this.#steps = steps;
+    const action = "search for a learning rate";
+    checkOptions(action, options, { from: true, to: true, steps: true });
+    const { from = 1e-7, to = 10, steps = 100 } = options;
+    this.#from = checkNumber(action, "from", from, { above: 0 });
+    this.#to = checkNumber(action, "to", to, { above: from });
+    this.#steps = checkNumber(action, "steps", steps, { integer: true, min: 10 });
   }
 
   /**
-   * Sweeps. Nothing is validated or tested, and of the callbacks only those run that decide what is
-   * trained: whatever measures, sets rates, saves, stops or shows is left out.
+   * Runs a sweep. Nothing is validated or tested, and only the callbacks run that decide what is
+   * trained: those that measure, set rates, save, stop or display are left out.
    *
-   * @param learner Its loader of training is read as often as it takes.
+   * @param learner The Learner; its training loader is read as often as necessary.
    * @returns Rates worth trying.
-   * @throws whatever goes wrong in the training.
+   * @throws {unknown} If the training fails: the error of the training.
    */
   async find(learner: AnyLearner): Promise<SuggestedRates> {
     const { callbacks, dataloaders } = learner;
@@ -126,34 +141,40 @@ export class LearningRateFinder extends Callback {
   }
 
   /**
-   * Draws the loss over the rates of the last sweep, and marks those that are worth trying.
+   * Draws the loss over the rates of the last sweep, and marks the rates worth trying.
    *
-   * @throws {Error} If there was no sweep yet.
+   * @throws {Error} If there was no sweep yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Picture {
+  plot(): Plot {
     if (this.curve.length === 0) {
       throw new Error(
-        "Cannot draw the search for a learning rate as there must have been one: no loss was seen yet",
+        "Cannot draw the search for a learning rate: there is none yet. Call find() first.",
       );
     }
     const marks = Object.entries(this.suggest())
       .flatMap(([name, x]) => x === undefined ? [] : [{ x, label: `${name} ${x.toPrecision(2)}` }]);
     const points = this.curve.map(({ learningRate: x, smoothed: y }) => ({ x, y }));
     const [x, y] = ["learning rate, per step", "loss, smoothed"];
-    return curvePlot(points, { title: "Search for a learning rate", x, y, logX: true, marks });
+    return plotters().curve(points, {
+      title: "Search for a learning rate",
+      x,
+      y,
+      logX: true,
+      marks,
+    });
   }
 
-  /** Remembers weights and optimizer, takes the validation away, and trains as long as it takes. */
+  /** Takes a snapshot, removes the validation loader, and makes the training long enough. */
   override beforeTrain(learner: AnyLearner): void {
     learner.epochs = this.#steps;
     this.curve = [];
     this.#mean = 0;
     this.#best = Infinity;
-    const restore = snapshotLearner(learner);
+    const snapshot = snapshotLearner(learner);
     const { dataloaders } = learner;
     learner.dataloaders = { ...dataloaders, validation: undefined };
     this.#restore = () => {
-      restore();
+      snapshot.restore();
       learner.dataloaders = dataloaders;
     };
   }
@@ -164,7 +185,7 @@ export class LearningRateFinder extends Callback {
       (this.#to / this.#from) ** (this.curve.length / (this.#steps - 1));
   }
 
-  /** Notes the loss of the step. */
+  /** Records the loss of the step. */
   override async afterBatch(learner: AnyLearner): Promise<void> {
     if (learner.cancelled.has("batch") || learner.failures.length > 0) return;
     const { learningRate } = learner;
@@ -181,26 +202,28 @@ export class LearningRateFinder extends Callback {
   }
 
   /**
-   * A sweep ends with the weights from before it, which a checkpoint in the middle has not.
+   * A sweep ends with the weights from before it, which a checkpoint in the middle does not contain.
    *
-   * @throws {Error} In the middle of a sweep.
+   * @throws {Error} If a sweep is in progress.
    */
   override state(): unknown {
     if (!this.#restore) return {};
-    throw new Error("Cannot take a checkpoint as no search for a learning rate must be under way");
+    throw new Error(
+      "Cannot take a checkpoint: a search for a learning rate is in progress. Wait for its end.",
+    );
   }
 
-  /** There is nothing to go on from. */
+  /** Nothing to restore. */
   override restore(): void {}
 
-  /** Gives weights and optimizer back. */
+  /** Puts weights, optimizer and loaders back. */
   override afterTrain(): void {
     this.#restore?.();
     this.#restore = undefined;
   }
 }
 
-/** Of the batch, in all processes that train together. */
+/** Mean loss of the batch, over all ranks. */
 async function meanLoss({ loss, batchSize, peers }: AnyLearner): Promise<number> {
   const [own] = await loss.data();
   const totals = Float64Array.of(own * batchSize, batchSize);
@@ -208,7 +231,7 @@ async function meanLoss({ loss, batchSize, peers }: AnyLearner): Promise<number>
   return totals[0] / totals[1];
 }
 
-/** Where losses fall fastest, over steps of the same factor; -1 where they never do. */
+/** Index at which the losses fall fastest, over steps of the same factor; -1 if they never fall. */
 function steepestDescent(losses: number[]): number {
   let steepest = 0, at = -1;
   for (let index = 1; index < losses.length - 1; index++) {
@@ -218,9 +241,9 @@ function steepestDescent(losses: number[]): number {
   return at;
 }
 
-/** Two thirds of the way down the longest series of ever smaller losses; -1 where there is none. */
+/** Index two thirds of the way down the longest series of ever smaller losses; -1 if there is none. */
 function longestDescent(losses: number[]): number {
-  // For each loss, the longest series that ends there: its length and where it began.
+  // For each loss, the longest series that ends there: its length and its first index.
   const series: { length: number; begin: number }[] = [];
   let longest = -1;
   losses.forEach((loss, end) => {
@@ -233,15 +256,8 @@ function longestDescent(losses: number[]): number {
     if (best.length > 1 && best.length > (series[longest]?.length ?? 0)) longest = end;
   });
   if (longest === -1) return -1;
-  // Down in loss, not along in rates: a long plateau falls a little, too.
+  // Two thirds of the loss, not of the rates: a long plateau falls a little, too.
   const { begin } = series[longest];
   const level = losses[begin] + (losses[longest] - losses[begin]) * 2 / 3;
   return begin + losses.slice(begin).findIndex((loss) => loss <= level);
-}
-
-function check(requirement: string, value: number, holds: boolean): void {
-  if (holds) return;
-  throw new RangeError(
-    `Cannot search for a learning rate as ${requirement}: current value is ${value}`,
-  );
 }

@@ -1,33 +1,40 @@
 import type { RateAndMomentum } from "../schedules/one_cycle.ts";
 import type { Schedule } from "../schedules/schedule.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { momentumOf, setMomentum } from "../optimizers/momentum.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode LearningRateSchedule}. */
+/**
+ * Options of {@linkcode LearningRateSchedule}.
+ *
+ * @category Callbacks
+ */
 export interface LearningRateScheduleOptions {
-  /** When the rate is set: before every batch, or before every epoch. Default: `"batch"`. */
+  /** Whether the rate is set before every batch or before every epoch. Default: `"batch"`. */
   by?: "batch" | "epoch";
-  /** The number of batches in an epoch, an integer >= 1. Default: the loader's own. */
+  /** Number of batches in an epoch, an integer >= 1. Default: the length of the loader. */
   batchesPerEpoch?: number;
 }
 
-/** What the optimizer had before. */
+/** The optimizer's own settings, from before the training. */
 interface Before {
   learningRate: number;
   momentum?: number;
 }
 
 /**
- * Sets the learning rate, and the momentum if asked for, as training goes on.
+ * Sets the learning rate in the course of the training, and the momentum if the schedule has one.
  *
- * The rate depends on epoch and batch only, so a resumed run goes on where it was. After the
- * training the optimizer has its own rate and momentum back.
+ * The rate depends on epoch and batch only, so a resumed run continues exactly. After the training
+ * the optimizer has its own rate and momentum back.
  *
  * @example
  * ```ts
- * import { Learner, LearningRateSchedule, schedules, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, LearningRateSchedule, sgd, tf } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const rates: number[] = [];
@@ -45,9 +52,11 @@ interface Before {
  * assertEquals(rates.map((rate) => Math.fround(rate)), [0.4, 0.3, 0.2, 0.1].map(Math.fround));
  * assertEquals(learner.learningRate, 0.1);
  * ```
+ *
+ * @category Callbacks
  */
 export class LearningRateSchedule extends Callback {
-  /** Among the schedules. */
+  /** Among the callbacks that set rates. */
   override priority: number = PRIORITIES.schedules;
   readonly #learningRate: Schedule;
   readonly #momentum: Schedule | undefined;
@@ -58,35 +67,32 @@ export class LearningRateSchedule extends Callback {
   /**
    * Checks the options.
    *
-   * @param schedule Of the rate, or of rate and momentum as `schedules.oneCycle()` returns them.
-   * @param options When to set it.
-   * @throws {TypeError} If the schedule is none, or `by` is neither.
+   * @param schedule The rate, or rate and momentum as `schedules.oneCycle()` returns them.
+   * @param options When to set the rate.
+   * @throws {TypeError} If the schedule is not a function of progress, or `by` is unknown.
    * @throws {RangeError} If `batchesPerEpoch` is not an integer >= 1.
    */
   constructor(schedule: Schedule | RateAndMomentum, options: LearningRateScheduleOptions = {}) {
     super();
+    const action = "schedule the learning rate";
+    checkOptions(action, options, { by: true, batchesPerEpoch: true });
     const { by = "batch", batchesPerEpoch } = options;
     const { learningRate, momentum } = typeof schedule === "function"
       ? { learningRate: schedule }
-      : schedule as Partial<RateAndMomentum>;
+      : schedule ?? {} as Partial<RateAndMomentum>;
     if (typeof learningRate !== "function") {
       throw new TypeError(
-        "Cannot schedule the learning rate as the schedule must be a function of progress: " +
+        `Cannot ${action} as the schedule must be a function of progress: ` +
           `current value is ${describeValue(schedule)}`,
       );
     }
     if (by !== "batch" && by !== "epoch") {
       throw new TypeError(
-        `Cannot schedule the learning rate as by must be "batch" or "epoch": current value is ${by}`,
+        `Cannot ${action} as by must be "batch" or "epoch": current value is ${describeValue(by)}`,
       );
     }
-    if (
-      batchesPerEpoch !== undefined && !(Number.isInteger(batchesPerEpoch) && batchesPerEpoch > 0)
-    ) {
-      throw new RangeError(
-        "Cannot schedule the learning rate as batchesPerEpoch must be an integer >= 1: " +
-          `current value is ${batchesPerEpoch}`,
-      );
+    if (batchesPerEpoch !== undefined) {
+      checkNumber(action, "batchesPerEpoch", batchesPerEpoch, { integer: true, min: 1 });
     }
     this.#learningRate = learningRate;
     this.#momentum = momentum;
@@ -94,7 +100,7 @@ export class LearningRateSchedule extends Callback {
     this.#batchesPerEpoch = batchesPerEpoch;
   }
 
-  /** Notes the optimizer's own rate. */
+  /** Remembers the optimizer's own rate. */
   override beforeTrain(learner: AnyLearner): void {
     this.#before = {
       learningRate: learner.learningRate,
@@ -103,19 +109,19 @@ export class LearningRateSchedule extends Callback {
     if (this.#by === "batch") this.#batches(learner);
   }
 
-  /** Sets the rate, by epoch. */
+  /** Sets the rate of an epoch. */
   override beforeEpoch(learner: AnyLearner): void {
     if (this.#by === "epoch") this.#set(learner, learner.epoch);
   }
 
-  /** Sets the rate, by batch. */
+  /** Sets the rate of a batch. */
   override beforeBatch(learner: AnyLearner): void {
     if (this.#by === "epoch") return;
     const part = Math.min(learner.batchIndex / this.#batches(learner), 1);
     this.#set(learner, learner.epoch + part);
   }
 
-  /** Gives the optimizer its own rate back. */
+  /** Puts the optimizer's own rate back. */
   override afterTrain(learner: AnyLearner): void {
     if (!this.#before) return;
     const { learningRate, momentum } = this.#before;
@@ -124,12 +130,12 @@ export class LearningRateSchedule extends Callback {
     this.#before = undefined;
   }
 
-  /** The optimizer's own numbers, for a checkpoint. */
+  /** The optimizer's own settings, for a checkpoint. */
   override state(): unknown {
     return { before: this.#before ?? null };
   }
 
-  /** Goes on from a checkpoint. */
+  /** Continues from a checkpoint. */
   override restore(state: unknown): void {
     this.#before = (state as { before: Before | null }).before ?? undefined;
   }
@@ -139,7 +145,7 @@ export class LearningRateSchedule extends Callback {
     if (batches !== undefined) return batches;
     throw new TypeError(
       "Cannot schedule the learning rate by batch as the number of batches must be known: " +
-        'dataloaders.train has no length; give batchesPerEpoch, or by: "epoch"',
+        'dataloaders.train has no length. Give batchesPerEpoch, or by: "epoch".',
     );
   }
 

@@ -1,33 +1,40 @@
 import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** How much of each loader a pass reads: batches, an integer >= 1, or a part of them in (0, 1). */
+/**
+ * Limits of each loader: a number of batches, an integer >= 1, or a part of them in (0, 1).
+ *
+ * @category Callbacks
+ */
 export interface BatchLimits {
-  /** Of an epoch. Default: all. */
+  /** Batches in an epoch. Default: all. */
   train?: number;
-  /** Of a validation. Default: all. */
+  /** Batches in a validation. Default: all. */
   validation?: number;
-  /** Of the test. Default: all. */
+  /** Batches in the test. Default: all. */
   test?: number;
 }
 
 /**
  * Ends every pass after some batches, as if the loader had no more: nothing counts as cancelled.
  *
- * A part is rounded down, but at least one batch is left.
+ * A part is rounded down to whole batches, at least one.
  *
  * @example
  * ```ts
- * import { LimitBatches } from "@trainchart/trainchart";
+ * import { LimitBatches } from "@trainchart/trainchart/callbacks";
  * import { assertThrows } from "@std/assert";
  *
  * const limits = new LimitBatches({ train: 100, validation: 0.1 });
  * assertThrows(() => new LimitBatches({ train: 1.5 }), RangeError);
  * ```
+ *
+ * @category Callbacks
  */
 export class LimitBatches extends Callback {
-  /** Before whoever asks how many batches there are. */
+  /** Before the callbacks that ask for the number of batches. */
   override priority: number = PRIORITIES.mode;
   readonly #limits: BatchLimits;
   #before: BatchLimits = {};
@@ -35,9 +42,9 @@ export class LimitBatches extends Callback {
   /**
    * Checks the limits.
    *
-   * @param limits By loader.
-   * @throws {TypeError} If there is no such loader.
-   * @throws {RangeError} If one is neither an integer >= 1 nor in (0, 1).
+   * @param limits The limit of each loader.
+   * @throws {TypeError} If a loader is unknown.
+   * @throws {RangeError} If a limit is neither an integer >= 1 nor in (0, 1).
    */
   constructor(limits: BatchLimits) {
     super();
@@ -46,7 +53,7 @@ export class LimitBatches extends Callback {
       if (limit === undefined || (limit > 0 && (limit < 1 || Number.isInteger(limit)))) continue;
       throw new RangeError(
         `Cannot limit batches as ${name} must be an integer >= 1 or a part in (0, 1): ` +
-          `current value is ${limit}`,
+          `current value is ${describeValue(limit)}`,
       );
     }
     this.#limits = { ...limits };
@@ -57,7 +64,7 @@ export class LimitBatches extends Callback {
     this.#set(learner, "train");
   }
 
-  /** Limits an epoch of a training in the course of which it was added. */
+  /** Limits the epochs, if it was added during the training. */
   override beforeBatch(learner: AnyLearner): void {
     if (!("train" in this.#before)) this.#set(learner, "train");
   }
@@ -87,12 +94,12 @@ export class LimitBatches extends Callback {
     this.#reset(learner, "test");
   }
 
-  /** Which loaders are limited now, for a checkpoint. */
+  /** The loaders that are limited now, for a checkpoint. */
   override state(): unknown {
     return { limited: Object.keys(this.#before) };
   }
 
-  /** Limits them in a training that goes on, where `beforeTrain` does not run. */
+  /** Limits them in a resumed training, where `beforeTrain` does not run. */
   override restore(state: unknown, learner: AnyLearner): void {
     const { limited } = state as { limited: (keyof BatchLimits)[] };
     for (const name of limited) this.#set(learner, name);

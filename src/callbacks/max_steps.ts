@@ -1,21 +1,24 @@
+import { checkNumber } from "../checks/check_number.ts";
 import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
- * Ends the training after so many updates of the weights: batches that were cancelled, and those
+ * Ends the training after a number of updates of the weights: batches that were cancelled, and those
  * whose gradients were only accumulated, do not count.
  *
  * @example
  * ```ts
- * import { MaxSteps } from "@trainchart/trainchart";
+ * import { MaxSteps } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(new MaxSteps(1000).steps, 0);
  * ```
+ *
+ * @category Callbacks
  */
 export class MaxSteps extends Callback {
-  /** With all that ends a run. */
+  /** Among the callbacks that end a run. */
   override priority: number = PRIORITIES.stopping;
   readonly #limit: number;
   #steps = 0;
@@ -23,46 +26,41 @@ export class MaxSteps extends Callback {
   /**
    * Checks the number.
    *
-   * @param steps How many updates, an integer >= 1.
-   * @throws {RangeError} If it is anything else.
+   * @param steps Number of updates, an integer >= 1.
+   * @throws {RangeError} If `steps` is not an integer >= 1.
    */
   constructor(steps: number) {
     super();
-    if (!Number.isInteger(steps) || steps < 1) {
-      throw new RangeError(
-        `Cannot limit the steps as their number must be an integer >= 1: current value is ${steps}`,
-      );
-    }
-    this.#limit = steps;
+    this.#limit = checkNumber("limit the updates", "steps", steps, { integer: true, min: 1 });
   }
 
-  /** How many updates there were so far. */
+  /** Number of updates so far. */
   get steps(): number {
     return this.#steps;
   }
 
-  /** Begins anew. */
+  /** Resets the counter. */
   override beforeTrain(): void {
     this.#steps = 0;
   }
 
-  /** Counts. */
+  /** Counts the update. */
   override afterStep({ gradients }: AnyLearner): void {
     if (Object.keys(gradients).length > 0) this.#steps++;
   }
 
-  /** Stops, once the batch is complete. */
+  /** Stops the training, once the batch is complete. */
   override afterBatch(): void {
     if (this.#steps < this.#limit) return;
     throw new CancelTrain(`${this.name}: ${this.#limit} steps are done`);
   }
 
-  /** The steps that are done, for a checkpoint. */
+  /** Number of updates so far, for a checkpoint. */
   override state(): unknown {
     return { steps: this.#steps };
   }
 
-  /** Goes on from a checkpoint. */
+  /** Continues from a checkpoint. */
   override restore(state: unknown): void {
     this.#steps = (state as { steps: number }).steps;
   }

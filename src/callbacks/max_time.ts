@@ -1,8 +1,14 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { CancelTrain } from "../errors.ts";
 import { Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode MaxTime}. */
+/**
+ * Options of {@linkcode MaxTime}.
+ *
+ * @category Callbacks
+ */
 export interface MaxTimeOptions {
   /** The clock, in ms. Default: `performance.now`. */
   now?: () => number;
@@ -14,15 +20,17 @@ export interface MaxTimeOptions {
  *
  * @example
  * ```ts
- * import { MaxTime } from "@trainchart/trainchart";
+ * import { MaxTime } from "@trainchart/trainchart/callbacks";
  * import { assertThrows } from "@std/assert";
  *
  * const oneHour = new MaxTime(3600);
  * assertThrows(() => new MaxTime(0), RangeError);
  * ```
+ *
+ * @category Callbacks
  */
 export class MaxTime extends Callback {
-  /** With all that ends a run. */
+  /** Among the callbacks that end a run. */
   override priority: number = PRIORITIES.stopping;
   readonly #seconds: number;
   readonly #now: () => number;
@@ -31,19 +39,16 @@ export class MaxTime extends Callback {
   /**
    * Checks the options.
    *
-   * @param seconds How long a training may take, > 0.
+   * @param seconds Duration of the training, in s, > 0.
    * @param options The clock.
-   * @throws {RangeError} If `seconds` is not a number > 0.
+   * @throws {RangeError} If `seconds` is not > 0.
    */
-  constructor(seconds: number, { now = () => performance.now() }: MaxTimeOptions = {}) {
+  constructor(seconds: number, options: MaxTimeOptions = {}) {
     super();
-    if (!(seconds > 0)) {
-      throw new RangeError(
-        `Cannot limit the time as seconds must be a number > 0: current value is ${seconds}`,
-      );
-    }
-    this.#seconds = seconds;
-    this.#now = now;
+    const action = "limit the time";
+    checkOptions(action, options, { now: true });
+    this.#seconds = checkNumber(action, "seconds", seconds, { above: 0, infinite: true });
+    this.#now = options.now ?? (() => performance.now());
   }
 
   /** Starts the clock. */
@@ -51,12 +56,12 @@ export class MaxTime extends Callback {
     this.#began = this.#now();
   }
 
-  /** Looks at the clock. */
+  /** Stops the training if its time is up. */
   override afterBatch(): void {
     this.#check();
   }
 
-  /** Looks at the clock. */
+  /** Stops the training if its time is up. */
   override afterValidationBatch(): void {
     this.#check();
   }
@@ -66,12 +71,12 @@ export class MaxTime extends Callback {
     this.#began = undefined;
   }
 
-  /** The time that is spent, for a checkpoint. */
+  /** The elapsed time, in s, for a checkpoint. */
   override state(): unknown {
     return { seconds: this.#began === undefined ? undefined : this.#elapsed() };
   }
 
-  /** Goes on from a checkpoint. */
+  /** Continues from a checkpoint. */
   override restore(state: unknown): void {
     const { seconds } = state as { seconds?: number };
     this.#began = seconds === undefined ? undefined : this.#now() - 1000 * seconds;

@@ -1,3 +1,4 @@
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import {
@@ -11,16 +12,29 @@ import { PRIORITIES } from "../learner/priorities.ts";
 import { batchRandom } from "./support/batch_random.ts";
 
 /**
+ * Options of {@linkcode MixUp}.
+ *
+ * @category Callbacks
+ */
+export interface MixUpOptions {
+  /**
+   * Shares are drawn from Beta(alpha, alpha); finite and > 0, small for little mixing. Default: 0.4.
+   */
+  alpha?: number;
+}
+
+/**
  * Trains on blends: each example is mixed with another one of its batch, and the loss is mixed
- * likewise, so labels may be of any kind. Validation and test see the data as they are.
+ * likewise, so labels may be of any kind. Data of validation and test are not mixed.
  *
  * Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018,
- * https://arxiv.org/abs/1710.09412. As there, a batch has one share for all of its examples. Metrics
- * of training compare with the examples' own labels.
+ * https://arxiv.org/abs/1710.09412. As there, all examples of a batch have the same share. Metrics of
+ * training compare with the examples' own labels.
  *
  * @example
  * ```ts
- * import { crossEntropy, Learner, MixUp, sgd, tf } from "@trainchart/trainchart";
+ * import { crossEntropy, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { MixUp } from "@trainchart/trainchart/callbacks";
  * import { assert } from "@std/assert";
  *
  * const learner = new Learner({
@@ -34,9 +48,11 @@ import { batchRandom } from "./support/batch_random.ts";
  * });
  * await learner.train();
  * ```
+ *
+ * @category Callbacks
  */
 export class MixUp extends Callback {
-  /** Before anybody looks at the batch. */
+  /** Before the callbacks that read the batch. */
   override priority: number = PRIORITIES.data;
   readonly #alpha: number;
   #mixed: MixedLoss | undefined;
@@ -44,14 +60,13 @@ export class MixUp extends Callback {
   /**
    * Checks the options.
    *
-   * @param options How much is mixed.
-   * @param options.alpha Shares are drawn from Beta(alpha, alpha); finite and > 0, small for little
-   *   mixing. Default: 0.4.
+   * @param options The distribution of shares.
    * @throws {RangeError} If `alpha` is out of range.
    */
-  constructor({ alpha = 0.4 }: { alpha?: number } = {}) {
+  constructor(options: MixUpOptions = {}) {
     super();
-    this.#alpha = checkAlpha(this.name, alpha);
+    checkOptions(`mix batches with ${this.name}`, options, { alpha: true });
+    this.#alpha = checkAlpha(this.name, options.alpha ?? 0.4);
   }
 
   /** Mixes the data. */
@@ -69,7 +84,7 @@ export class MixUp extends Callback {
     if (this.#mixed) mixLoss(learner, this.#mixed);
   }
 
-  /** Forgets the partners. */
+  /** Disposes the labels of the partners. */
   override afterBatch(): void {
     this.#mixed?.labels.dispose();
     this.#mixed = undefined;

@@ -4,7 +4,11 @@ import { describeValue } from "../checks/describe_value.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** The notice at the end of a training. */
+/**
+ * The notice at the end of a training.
+ *
+ * @category Callbacks
+ */
 export interface Notice {
   /** How the training ended. */
   status: "completed" | "cancelled" | "failed";
@@ -21,7 +25,11 @@ export interface Notice {
 /** The longest time that a timer can wait, in ms: about 25 days. */
 const LONGEST = 2 ** 31 - 1;
 
-/** Options of {@linkcode Notify}. */
+/**
+ * Options of {@linkcode Notify}.
+ *
+ * @category Callbacks
+ */
 export interface NotifyOptions {
   /** Values to send besides the notice, such as the name of the experiment. Default: none. */
   extra?: Record<string, unknown>;
@@ -40,11 +48,13 @@ export interface NotifyOptions {
  *
  * @example
  * ```ts
- * import { Notify } from "@trainchart/trainchart";
+ * import { Notify } from "@trainchart/trainchart/callbacks";
  *
  * const toFunction = new Notify(({ status, seconds }) => console.log(status, seconds));
  * const toWebhook = new Notify("https://example.com/hook", { extra: { name: "baseline" } });
  * ```
+ *
+ * @category Callbacks
  */
 export class Notify extends Callback {
   /** After everything that measures. */
@@ -52,7 +62,7 @@ export class Notify extends Callback {
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
   /** It sends something away: trial runs leave it out. */
-  readonly writesFiles: boolean = true;
+  override readonly writesFiles: boolean = true;
   readonly #target: string | URL | ((notice: Notice) => void | Promise<void>);
   readonly #options: NotifyOptions;
   #began: number | undefined;

@@ -1,20 +1,26 @@
-import type { AnyLearner } from "../learner/callback.ts";
-import { Callback } from "../learner/callback.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode OverfitOneBatch}. */
+/**
+ * Options of {@linkcode OverfitOneBatch}.
+ *
+ * @category Callbacks
+ */
 export interface OverfitOneBatchOptions {
-  /** How many times the batch comes in an epoch, an integer >= 1. Default: 1. */
+  /** Number of times that the batch comes in an epoch, an integer >= 1. Default: 1. */
   stepsPerEpoch?: number;
 }
 
 /**
- * Trains and validates on the first batch of training alone: a model that cannot learn one batch by
- * heart has a bug. After the training the loaders are as they were.
+ * Trains and validates on the first batch of training only: a model that cannot learn one batch by
+ * heart has a bug. After the training the loaders are what they were.
  *
  * @example
  * ```ts
- * import { adam, Learner, OverfitOneBatch, tf } from "@trainchart/trainchart";
+ * import { adam, Learner, tf } from "@trainchart/trainchart";
+ * import { OverfitOneBatch } from "@trainchart/trainchart/callbacks";
  * import { assertLess } from "@std/assert";
  *
  * const learner = new Learner({
@@ -27,9 +33,11 @@ export interface OverfitOneBatchOptions {
  * await learner.train({ epochs: 2 });
  * assertLess(learner.trainLoss, 1e-3);
  * ```
+ *
+ * @category Callbacks
  */
 export class OverfitOneBatch extends Callback {
-  /** Before whoever asks for the data. */
+  /** Before the callbacks that read data. */
   override priority: number = PRIORITIES.mode;
   readonly #stepsPerEpoch: number;
   #restore: (() => Promise<unknown>) | undefined;
@@ -37,21 +45,23 @@ export class OverfitOneBatch extends Callback {
   /**
    * Checks the options.
    *
-   * @param options How often.
+   * @param options The length of an epoch.
    * @throws {RangeError} If `stepsPerEpoch` is not an integer >= 1.
    */
-  constructor({ stepsPerEpoch = 1 }: OverfitOneBatchOptions = {}) {
+  constructor(options: OverfitOneBatchOptions = {}) {
     super();
-    if (!Number.isInteger(stepsPerEpoch) || stepsPerEpoch < 1) {
-      throw new RangeError(
-        "Cannot overfit one batch as stepsPerEpoch must be an integer >= 1: " +
-          `current value is ${stepsPerEpoch}`,
-      );
-    }
-    this.#stepsPerEpoch = stepsPerEpoch;
+    const action = "overfit one batch";
+    checkOptions(action, options, { stepsPerEpoch: true });
+    const { stepsPerEpoch = 1 } = options;
+    const range = { integer: true, min: 1 };
+    this.#stepsPerEpoch = checkNumber(action, "stepsPerEpoch", stepsPerEpoch, range);
   }
 
-  /** Takes the batch; it stays while its iterator waits. */
+  /**
+   * Replaces the loaders. The batch stays undisposed as long as its iterator waits.
+   *
+   * @throws {RangeError} If the training loader yields no batch.
+   */
   override async beforeTrain(learner: AnyLearner): Promise<void> {
     const { dataloaders } = learner;
     const batches = learner.batches("train");
@@ -65,7 +75,7 @@ export class OverfitOneBatch extends Callback {
         "Cannot overfit one batch as dataloaders.train must yield one: it yielded none",
       );
     }
-    // Processes that train together deal out what there is: each gets the same batch.
+    // The batches are sharded over the ranks: each rank gets the same batch.
     const times = learner.peers?.shard.count ?? 1;
     learner.dataloaders = {
       ...dataloaders,
@@ -74,17 +84,17 @@ export class OverfitOneBatch extends Callback {
     };
   }
 
-  /** Whether the loaders are replaced now, for a checkpoint. */
+  /** Whether the loaders are replaced, for a checkpoint. */
   override state(): unknown {
     return { replaced: this.#restore !== undefined };
   }
 
-  /** Takes the batch in a training that goes on, where `beforeTrain` does not run. */
+  /** Replaces the loaders in a resumed training, where `beforeTrain` does not run. */
   override async restore(state: unknown, learner: AnyLearner): Promise<void> {
     if ((state as { replaced: boolean }).replaced) await this.beforeTrain(learner);
   }
 
-  /** Gives the loaders back. */
+  /** Puts the loaders back. */
   override async afterTrain(): Promise<void> {
     await this.#restore?.();
     this.#restore = undefined;

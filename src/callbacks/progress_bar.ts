@@ -34,6 +34,8 @@ interface State {
  * const progress = new ProgressBar({ live: false, write: (text) => lines.push(text) });
  * assertEquals(progress.priority, 500);
  * ```
+ *
+ * @category Callbacks
  */
 export class ProgressBar extends PassCallback {
   /** After everything that measures. */
@@ -41,7 +43,7 @@ export class ProgressBar extends PassCallback {
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
   /** Of several ranks, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  override readonly mainRankOnly: boolean = true;
   readonly #terminal: Terminal;
   #table: EpochTable | undefined;
   #rowPending = false;

@@ -1,14 +1,18 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
-import { type BatchRecord, type History, historyPlot } from "../plots/history_plot.ts";
-import type { Picture } from "../plots/picture.ts";
+import type { BatchRecord, History } from "../pictures/history.ts";
+import { type Plot, plotters } from "../pictures/plotters.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 import { TrainingRun } from "./support/training_run.ts";
 
-/** Options of {@linkcode Recorder}. */
+/**
+ * Options of {@linkcode Recorder}.
+ *
+ * @category Callbacks
+ */
 export interface RecorderOptions {
   /** The largest number of batches that are kept, an integer >= 2. Default: 1000. */
   samples?: number;
@@ -39,6 +43,8 @@ interface State {
  * // … new Learner({ callbacks: [recorder], … }).train()
  * assertEquals(recorder.history.epochs.length, 0);
  * ```
+ *
+ * @category Callbacks
  */
 export class Recorder extends Callback {
   /** After everything that measures. */
@@ -150,9 +156,13 @@ export class Recorder extends Callback {
     }
   }
 
-  /** Draws the training: loss, metrics and learning rate over epochs. */
-  plot(): Picture {
-    return historyPlot(this.history);
+  /**
+   * Draws the training: loss, metrics and learning rate over epochs.
+   *
+   * @throws {Error} If `@trainchart/trainchart/plots` was not imported.
+   */
+  plot(): Plot {
+    return plotters().history(this.history);
   }
 
   #read(loss: tf.Tensor, record: BatchRecord): void {

@@ -1,21 +1,26 @@
+import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode ReduceOnPlateau}. */
+/**
+ * Options of {@linkcode ReduceOnPlateau}.
+ *
+ * @category Callbacks
+ */
 export interface ReduceOnPlateauOptions extends MonitorOptions {
   /** Multiplies the learning rate, in (0, 1). Default: 0.1. */
   factor?: number;
-  /** After how many measurements in a row without improvement, an integer >= 1. Default: 10. */
+  /** Reduce after this many measurements in a row without improvement, an integer >= 1. Default: 10. */
   patience?: number;
-  /** How many measurements are passed over after a reduction, an integer >= 0. Default: 0. */
+  /** Number of measurements to ignore after a reduction, an integer >= 0. Default: 0. */
   cooldown?: number;
-  /** Never below this rate, per step, finite and >= 0. Default: 0. */
+  /** The lowest rate, per step, finite and >= 0. Default: 0. */
   minimum?: number;
 }
 
-/** What is remembered between measurements. */
+/** The state between measurements. */
 interface State {
   best: number | null;
   waited: number;
@@ -25,19 +30,21 @@ interface State {
 
 /**
  * Lowers the learning rate when a metric no longer improves. After the training the optimizer has
- * the rate back with which it began.
+ * the rate back that it had before.
  *
  * @example
  * ```ts
- * import { ReduceOnPlateau } from "@trainchart/trainchart";
+ * import { ReduceOnPlateau } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const plateau = new ReduceOnPlateau({ monitor: "train.loss", factor: 0.5, patience: 2 });
  * assertEquals(plateau.priority, 200);
  * ```
+ *
+ * @category Callbacks
  */
 export class ReduceOnPlateau extends Callback {
-  /** Among the schedules. */
+  /** Among the callbacks that set rates. */
   override priority: number = PRIORITIES.schedules;
   readonly #monitor: Monitor;
   readonly #options: Required<Omit<ReduceOnPlateauOptions, keyof MonitorOptions>>;
@@ -48,13 +55,14 @@ export class ReduceOnPlateau extends Callback {
   /**
    * Checks the options.
    *
-   * @param options What to watch, and what to do.
+   * @param options The metric to watch, and the reduction.
    * @throws {TypeError} If the metric cannot be monitored.
    * @throws {RangeError} If a number is out of range.
    */
   constructor(options: ReduceOnPlateauOptions = {}) {
     super();
-    checkOptions("make a ReduceOnPlateau", options, {
+    const action = "reduce the learning rate";
+    checkOptions(action, options, {
       monitor: true,
       mode: true,
       minDelta: true,
@@ -65,41 +73,37 @@ export class ReduceOnPlateau extends Callback {
     });
     this.#monitor = new Monitor(this.name, options);
     const { factor = 0.1, patience = 10, cooldown = 0, minimum = 0 } = options;
-    check("factor must be in (0, 1)", factor, factor > 0 && factor < 1);
-    check("patience must be an integer >= 1", patience, Number.isInteger(patience) && patience > 0);
-    check(
-      "cooldown must be an integer >= 0",
-      cooldown,
-      Number.isInteger(cooldown) && cooldown >= 0,
-    );
-    check("minimum must be finite and >= 0", minimum, minimum >= 0 && minimum < Infinity);
+    checkNumber(action, "factor", factor, { above: 0, below: 1 });
+    checkNumber(action, "patience", patience, { integer: true, min: 1 });
+    checkNumber(action, "cooldown", cooldown, { integer: true, min: 0 });
+    checkNumber(action, "minimum", minimum, { min: 0 });
     this.#options = { factor, patience, cooldown, minimum };
   }
 
-  /** Begins anew. */
+  /** Forgets the last training. */
   override beforeTrain(learner: AnyLearner): void {
     this.#monitor.begin(learner);
     this.#waited = this.#cooling = 0;
     this.#before = learner.learningRate;
   }
 
-  /** Looks at a metric of training. */
+  /** Reads a metric of training. */
   override afterEpoch(learner: AnyLearner): void {
     this.#measured(learner, this.#monitor.read(learner, "afterEpoch"));
   }
 
-  /** Looks at a metric of validation. */
+  /** Reads a metric of validation. */
   override afterValidate(learner: AnyLearner): void {
     this.#measured(learner, this.#monitor.read(learner, "afterValidate"));
   }
 
-  /** Gives the optimizer its own rate back. */
+  /** Puts the optimizer's own rate back. */
   override afterTrain(learner: AnyLearner): void {
     if (this.#before !== undefined) learner.learningRate = this.#before;
     this.#before = undefined;
   }
 
-  /** What it remembers, for a checkpoint. */
+  /** The state between measurements, for a checkpoint. */
   override state(): unknown {
     const { best } = this.#monitor;
     return {
@@ -110,7 +114,7 @@ export class ReduceOnPlateau extends Callback {
     } satisfies State;
   }
 
-  /** Goes on from a checkpoint. */
+  /** Continues from a checkpoint. */
   override restore(state: unknown): void {
     const { best, waited, cooling, before } = state as State;
     this.#monitor.best = best ?? NaN;
@@ -133,11 +137,4 @@ export class ReduceOnPlateau extends Callback {
     this.#waited = 0;
     this.#cooling = cooldown;
   }
-}
-
-function check(requirement: string, value: number, holds: boolean): void {
-  if (holds) return;
-  throw new RangeError(
-    `Cannot make a ReduceOnPlateau as ${requirement}: current value is ${value}`,
-  );
 }

@@ -1,3 +1,5 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { applyModel } from "../model/apply_model.ts";
 import { tf } from "../deps/tfjs.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
@@ -5,22 +7,27 @@ import { withRandom } from "../random/with_random.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode SanityCheck}. */
+/**
+ * Options of {@linkcode SanityCheck}.
+ *
+ * @category Callbacks
+ */
 export interface SanityCheckOptions {
-  /** How many batches, an integer >= 1. Default: 2. */
+  /** Number of batches, an integer >= 1. Default: 2. */
   batches?: number;
 }
 
 /**
- * Predicts and computes the loss of a few batches of validation before the training, so that a
- * mistake there does not come out an epoch later.
+ * Computes the loss of a few batches of validation before the training, so that a mistake there is
+ * found before the first epoch.
  *
- * Nobody's hooks run, no weight changes and no random state is touched. A loader that can be read
- * only once (a generator) is left alone.
+ * No hook runs, no weight changes and no random state is touched. A loader that can be read only once
+ * (a generator) is not checked.
  *
  * @example
  * ```ts
- * import { Learner, SanityCheck, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { SanityCheck } from "@trainchart/trainchart/callbacks";
  * import { assertRejects } from "@std/assert";
  *
  * const learner = new Learner({
@@ -35,29 +42,33 @@ export interface SanityCheckOptions {
  * });
  * await assertRejects(() => learner.train(), RangeError, "must be finite: current value is NaN");
  * ```
+ *
+ * @category Callbacks
  */
 export class SanityCheck extends Callback {
-  /** Before anybody begins to measure. */
+  /** Before the callbacks that measure. */
   override priority: number = PRIORITIES.mode;
   readonly #batches: number;
 
   /**
    * Checks the options.
    *
-   * @param options How much.
+   * @param options How many batches to check.
    * @throws {RangeError} If `batches` is not an integer >= 1.
    */
-  constructor({ batches = 2 }: SanityCheckOptions = {}) {
+  constructor(options: SanityCheckOptions = {}) {
     super();
-    if (!Number.isInteger(batches) || batches < 1) {
-      throw new RangeError(
-        `Cannot check the validation as batches must be an integer >= 1: current value is ${batches}`,
-      );
-    }
-    this.#batches = batches;
+    const action = "check the validation";
+    checkOptions(action, options, { batches: true });
+    const { batches = 2 } = options;
+    this.#batches = checkNumber(action, "batches", batches, { integer: true, min: 1 });
   }
 
-  /** Checks the validation. */
+  /**
+   * Checks the validation.
+   *
+   * @throws {RangeError} If a loss is not a finite scalar.
+   */
   override async beforeTrain(learner: AnyLearner): Promise<void> {
     const { model, dataloaders: { validation } } = learner;
     if (validation === undefined || isReadOnce(validation)) return;

@@ -1,27 +1,34 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { isTraining } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode StopOnNaN}. */
+/**
+ * Options of {@linkcode StopOnNaN}.
+ *
+ * @category Callbacks
+ */
 export interface StopOnNaNOptions {
-  /** Whether gradients are looked at too. Default: true. */
+  /** Whether gradients are checked, too. Default: true. */
   gradients?: boolean;
-  /** Looks at every so many-th batch, an integer >= 1. Default: 1. */
+  /** Check every n-th batch, an integer >= 1. Default: 1. */
   every?: number;
 }
 
 /**
  * Ends the training before a loss or gradient that is not finite spoils the weights, and names the
- * first weight whose gradient it is.
+ * first weight with such a gradient.
  *
- * It reads the device once for each batch that it looks at, which holds up a GPU: raise `every`
- * there. The loss of a whole validation is looked at for free.
+ * It reads the device once for each batch that it checks, which slows a GPU down: raise `every`
+ * there. Checking the mean loss of a validation costs nothing.
  *
  * @example
  * ```ts
- * import { Learner, sgd, StopOnNaN, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { StopOnNaN } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const learner = new Learner({
@@ -34,9 +41,11 @@ export interface StopOnNaNOptions {
  * const { reason } = await learner.train();
  * assertEquals(reason, "StopOnNaN: the loss is NaN (epoch 0, batch 0)");
  * ```
+ *
+ * @category Callbacks
  */
 export class StopOnNaN extends Callback {
-  /** Before anybody changes the gradients. */
+  /** Before the callbacks that change gradients. */
   override priority: number = PRIORITIES.mode;
   readonly #gradients: boolean;
   readonly #every: number;
@@ -44,26 +53,24 @@ export class StopOnNaN extends Callback {
   /**
    * Checks the options.
    *
-   * @param options What to look at.
+   * @param options What to check, and how often.
    * @throws {RangeError} If `every` is not an integer >= 1.
    */
-  constructor({ gradients = true, every = 1 }: StopOnNaNOptions = {}) {
+  constructor(options: StopOnNaNOptions = {}) {
     super();
-    if (!Number.isInteger(every) || every < 1) {
-      throw new RangeError(
-        `Cannot watch for NaN as every must be an integer >= 1: current value is ${every}`,
-      );
-    }
+    const action = "stop on NaN";
+    checkOptions(action, options, { gradients: true, every: true });
+    const { gradients = true, every = 1 } = options;
     this.#gradients = gradients;
-    this.#every = every;
+    this.#every = checkNumber(action, "every", every, { integer: true, min: 1 });
   }
 
-  /** Looks at the loss, and at the gradients. */
+  /** Checks the loss and the gradients. */
   override async afterBackward(learner: AnyLearner): Promise<void> {
     const { batchIndex, epoch, loss } = learner;
     if (batchIndex % this.#every !== 0) return;
     const gradients = Object.entries(this.#gradients ? learner.gradients : {});
-    // What is not finite is NaN when multiplied by 0.
+    // A number that is not finite is NaN when multiplied by 0.
     const probe = tf.tidy(() =>
       tf.stack([loss, ...gradients.map(([, gradient]) => gradient.mul(0).sum())])
     );
@@ -79,7 +86,7 @@ export class StopOnNaN extends Callback {
     throw new CancelTrain(`${this.name}: the gradient of ${name} is not finite ${where}`);
   }
 
-  /** Looks at the mean loss of a validation. */
+  /** Checks the mean loss of a validation. */
   override afterValidate(learner: AnyLearner): void {
     const { cancelled, epoch, validationLoss } = learner;
     if (cancelled.has("validate") || Number.isFinite(validationLoss)) return;

@@ -4,13 +4,17 @@ import { cutFile } from "../io/cut_file.ts";
 import { summaryRecord, type SummaryValue, versionRecord } from "../io/event_file.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { AnyLearner } from "../learner/callback.ts";
-import type { EpochRecord } from "../plots/history_plot.ts";
+import type { EpochRecord } from "../pictures/history.ts";
 import { tensorStats } from "../tensors/tensor_stats.ts";
 import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";
 import { GrowingFile } from "./support/growing_file.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 
-/** Options of {@linkcode TensorBoard}. */
+/**
+ * Options of {@linkcode TensorBoard}.
+ *
+ * @category Callbacks
+ */
 export interface TensorBoardOptions extends FileLoggerOptions {
   /** Histograms of the weights after every so many epochs, an integer >= 0; 0: none. Default: 1. */
   histogramEpochs?: number;
@@ -28,10 +32,12 @@ export interface TensorBoardOptions extends FileLoggerOptions {
  *
  * @example
  * ```ts
- * import { TensorBoard } from "@trainchart/trainchart";
+ * import { TensorBoard } from "@trainchart/trainchart/callbacks";
  *
  * const board = new TensorBoard("runs/baseline", { texts: { notes: "The **first** try." } });
  * ```
+ *
+ * @category Callbacks
  */
 export class TensorBoard extends FileLogger {
   /** The folder of the files. */

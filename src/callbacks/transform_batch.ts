@@ -1,3 +1,4 @@
+import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import { withRandom } from "../random/with_random.ts";
@@ -6,43 +7,55 @@ import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { batchRandom } from "./support/batch_random.ts";
 
-/** A batch that is to be changed, or what it was changed into. */
+/**
+ * A batch, before or after the transform.
+ *
+ * @category Callbacks
+ */
 export interface TransformedBatch {
   /** The model's input, `[batch, ...]`. */
   // deno-lint-ignore no-explicit-any -- batches of tensors in any nesting
   data: any;
-  /** The truth, `[batch, ...]`. */
+  /** The labels, `[batch, ...]`. */
   // deno-lint-ignore no-explicit-any -- batches of tensors in any nesting
   labels: any;
 }
 
 /**
- * Changes a batch, synchronously and out of TensorFlow.js operations, into one of as many examples.
+ * Changes a batch, synchronously and by TensorFlow.js operations, into a batch of the same size.
  *
- * Tensors in between are disposed. What it draws from `random`, from `Math.random` or by random
- * operations of TensorFlow.js depends on seed, epoch and batch only, if the Learner has a seed.
+ * Intermediate tensors are disposed. If the Learner has a seed, numbers drawn from `random`, from
+ * `Math.random` or by random operations of TensorFlow.js depend on seed, epoch and batch only.
  *
- * @param batch What the loader yielded.
- * @param random Uniform in [0, 1).
- * @returns What is to be replaced.
+ * @param batch The batch of the loader.
+ * @param random Draws uniformly from [0, 1).
+ * @returns The parts to replace.
+ * @category Callbacks
  */
 export type BatchTransform = (
   batch: TransformedBatch,
   random: () => number,
 ) => Partial<TransformedBatch>;
 
-/** Options of {@linkcode TransformBatch}. */
+/**
+ * Options of {@linkcode TransformBatch}.
+ *
+ * @category Callbacks
+ */
 export interface TransformBatchOptions {
-  /** Where to do it. Default: in training only. */
+  /** The phases whose batches are changed. Default: `["train"]`. */
   phases?: readonly ("train" | "validation" | "test")[];
 }
+
+const PHASES = ["train", "validation", "test"];
 
 /**
  * Changes batches before the model sees them: augmentation, noise, normalisation on the device.
  *
  * @example
  * ```ts
- * import { Learner, sgd, tf, TransformBatch } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { TransformBatch } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const normalize = new TransformBatch(
@@ -62,9 +75,11 @@ export interface TransformBatchOptions {
  * });
  * await learner.train();
  * ```
+ *
+ * @category Callbacks
  */
 export class TransformBatch extends Callback {
-  /** Before anybody looks at the batch. */
+  /** Before the callbacks that read the batch. */
   override priority: number = PRIORITIES.data;
   readonly #transform: BatchTransform;
   readonly #phases: ReadonlySet<string>;
@@ -72,15 +87,28 @@ export class TransformBatch extends Callback {
   /**
    * Checks the options.
    *
-   * @param transform What to do.
-   * @param options Where.
-   * @throws {TypeError} If `transform` is not a function.
+   * @param transform Changes a batch.
+   * @param options The phases.
+   * @throws {TypeError} If `transform` is not a function, or a phase is unknown.
    */
-  constructor(transform: BatchTransform, { phases = ["train"] }: TransformBatchOptions = {}) {
+  constructor(transform: BatchTransform, options: TransformBatchOptions = {}) {
     super();
+    const action = "transform batches";
+    checkOptions(action, options, { phases: true });
+    const { phases = ["train"] } = options;
     if (typeof transform !== "function") {
       throw new TypeError(
-        `Cannot transform batches as transform must be a function: current value is ${transform}`,
+        `Cannot ${action} as transform must be a function: current value is ${
+          describeValue(transform)
+        }`,
+      );
+    }
+    const unknown = phases.find((phase) => !PHASES.includes(phase));
+    if (unknown !== undefined) {
+      throw new TypeError(
+        `Cannot ${action} as each phase must be one of ${PHASES.join(", ")}: current value is ${
+          describeValue(unknown)
+        }`,
       );
     }
     this.#transform = transform;

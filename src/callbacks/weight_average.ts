@@ -1,4 +1,6 @@
+import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import { refreshStatistics } from "../model/batch_norm_statistics.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
@@ -6,7 +8,11 @@ import { isTraining } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { variablesOf } from "../model/model.ts";
 
-/** Options of {@linkcode WeightAverage}. */
+/**
+ * Options of {@linkcode WeightAverage}.
+ *
+ * @category Callbacks
+ */
 export interface WeightAverageOptions {
   /**
    * `"ema"`: an exponential moving average, updated at every step. `"swa"`: the plain mean of the
@@ -14,15 +20,18 @@ export interface WeightAverageOptions {
    */
   method?: "ema" | "swa";
   /**
-   * How much of the moving average is kept at each step, in [0, 1). The first steps keep less:
+   * The part of the moving average that is kept at each step, in [0, 1). The first steps keep less:
    * `(1 + steps) / (10 + steps)`. Default: 0.999.
    */
   decay?: number;
-  /** The first epoch that counts, 0-based. Default: 0, for `"swa"` after three quarters of all. */
+  /**
+   * The first epoch that counts, an integer >= 0. Default: 0; for `"swa"`, the epoch after three
+   * quarters of the training.
+   */
   startEpoch?: number;
   /**
-   * Over how many batches of training the statistics of batch normalisation are computed anew each
-   * time the average is swapped in, >= 0. Default: 0, for `"swa"` a whole epoch.
+   * Number of training batches over which the statistics of batch normalisation are recomputed
+   * whenever the average is swapped in, >= 0. Default: 0; for `"swa"`, a whole epoch.
    */
   refreshBatches?: number;
 }
@@ -30,19 +39,19 @@ export interface WeightAverageOptions {
 interface State {
   updates: number;
   swapped: boolean;
-  /** In the order of the model's variables: names differ from one process to the next. */
+  /** In the order of the model's variables, as names differ from one process to the next. */
   kept?: tf.Tensor[];
 }
 
 /**
  * Averages the weights: the average generalises better than the last weights do.
  *
- * It is swapped in for every validation, and stays in the model until the next epoch begins, so that
- * whatever monitors, saves or keeps the best weights deals with those that were validated. After the
- * training it stays for good, and is what is tested. A training that fails ends with the weights
- * that were trained.
+ * The average is swapped in for every validation, and stays in the model until the next epoch begins,
+ * so that callbacks that monitor, save or keep the best weights see those that were validated. After
+ * the training it stays in the model, and is tested. A training that fails ends with the trained
+ * weights.
  *
- * Statistics of batch normalisation are averaged with the weights, or computed anew.
+ * Statistics of batch normalisation are averaged with the weights, or recomputed.
  *
  * Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992,
  * https://doi.org/10.1137/0330046. Izmailov et al., "Averaging Weights Leads to Wider Optima and
@@ -50,7 +59,8 @@ interface State {
  *
  * @example
  * ```ts
- * import { Learner, sgd, tf, WeightAverage } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { WeightAverage } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * const layer = tf.layers.dense({ units: 1, inputShape: [1], useBias: false });
@@ -68,27 +78,30 @@ interface State {
  * await learner.train({ epochs: 3 });
  * assertAlmostEquals(layer.getWeights()[0].dataSync()[0], (ends[1] + ends[2]) / 2, 1e-6);
  * ```
+ *
+ * @category Callbacks
  */
 export class WeightAverage extends Callback {
-  /** Before whatever saves, after whatever measures. */
+  /** After the callbacks that measure, before those that save. */
   override priority: number = PRIORITIES.schedules;
   readonly #options: WeightAverageOptions;
   readonly #swa: boolean;
   #updates = 0;
-  /** Whether the average is in the model, and the trained weights are kept here. */
+  /** Whether the average is in the model, and the trained weights are in `#kept`. */
   #swapped = false;
   #kept: tf.Tensor[] | undefined;
 
   /**
    * Checks the options.
    *
-   * @param options What to average.
-   * @throws {TypeError} If there is no such method.
+   * @param options The kind of average.
+   * @throws {TypeError} If the method is unknown.
    * @throws {RangeError} If a number is out of range.
    */
   constructor(options: WeightAverageOptions = {}) {
     super();
-    checkOptions("average weights", options, {
+    const action = "average weights";
+    checkOptions(action, options, {
       method: true,
       decay: true,
       startEpoch: true,
@@ -97,26 +110,24 @@ export class WeightAverage extends Callback {
     const { method = "ema", decay = 0.999, startEpoch = 0, refreshBatches = 0 } = options;
     if (method !== "ema" && method !== "swa") {
       throw new TypeError(
-        `Cannot average weights as method must be "ema" or "swa": current value is ${method}`,
+        `Cannot ${action} as method must be "ema" or "swa": current value is ${
+          describeValue(method)
+        }`,
       );
     }
-    check("decay must be in [0, 1)", decay, decay >= 0 && decay < 1);
-    check(
-      "startEpoch must be an integer >= 0",
-      startEpoch,
-      startEpoch >= 0 && startEpoch % 1 === 0,
-    );
-    check("refreshBatches must be >= 0", refreshBatches, refreshBatches >= 0);
+    checkNumber(action, "decay", decay, { min: 0, below: 1 });
+    checkNumber(action, "startEpoch", startEpoch, { integer: true, min: 0 });
+    checkNumber(action, "refreshBatches", refreshBatches, { min: 0, infinite: true });
     this.#options = { ...options };
     this.#swa = method === "swa";
   }
 
-  /** Begins anew. */
+  /** Forgets the last average. */
   override beforeTrain(): void {
     this.#forget();
   }
 
-  /** Goes on with the weights that are trained. */
+  /** Puts the trained weights back. */
   override beforeEpoch(learner: AnyLearner): void {
     if (this.#swapped) this.#swap(learner);
   }
@@ -150,8 +161,8 @@ export class WeightAverage extends Callback {
   }
 
   /**
-   * The average, or while that is in the model the weights that are trained, for a checkpoint; the
-   * tensors stay its own.
+   * The average, or, while the average is in the model, the trained weights, for a checkpoint; the
+   * tensors stay the callback's.
    */
   override state(): unknown {
     return {
@@ -161,7 +172,7 @@ export class WeightAverage extends Callback {
     } satisfies State;
   }
 
-  /** Goes on from a checkpoint, whose tensors are now its own. */
+  /** Continues from a checkpoint; its tensors now belong to the callback. */
   override restore(state: unknown): void {
     const { updates, swapped, kept } = state as State;
     this.#forget();
@@ -214,9 +225,4 @@ export class WeightAverage extends Callback {
     this.#updates = 0;
     this.#swapped = false;
   }
-}
-
-function check(requirement: string, value: number, holds: boolean): void {
-  if (holds) return;
-  throw new RangeError(`Cannot average weights as ${requirement}: current value is ${value}`);
 }

@@ -1,8 +1,8 @@
 /**
  * TensorFlow.js, pinned: our kernels complete and correct this very version.
  *
- * A plain `export * as tf` would make every one of its thousand undocumented symbols a symbol of
- * this package. So the value is exported whole, and of the types those that users write down.
+ * A plain `export * as tf` would make its thousand undocumented symbols symbols of this package. So
+ * the value is exported whole, but only those types that users need to name.
  *
  * @module
  */
@@ -20,6 +20,8 @@ import * as tensorflow from "npm:@tensorflow/tfjs@4.22.0";
  * assertEquals(x.shape, [3]);
  * x.dispose();
  * ```
+ *
+ * @category TensorFlow.js
  */
 export const tf: typeof tensorflow = tensorflow;
 
@@ -28,7 +30,18 @@ const createCpu = tensorflow.findBackendFactory("cpu");
 tensorflow.removeBackend("cpu");
 tensorflow.registerBackend("cpu", () => Object.assign(createCpu(), { firstUse: false }));
 
-/** The types of TensorFlow.js that a model, a loss or a callback is written with. */
+// The initializer of every recurrent layer warns that it is slow from this number of elements on.
+const orthogonal = tensorflow.initializers.orthogonal({});
+Object.defineProperty(Object.getPrototypeOf(orthogonal), "ELEMENTS_WARN_SLOW", {
+  get: () => Infinity,
+  set() {},
+});
+
+/**
+ * The types of TensorFlow.js that a model, a loss or a callback is written with.
+ *
+ * @category TensorFlow.js
+ */
 export declare namespace tf {
   /** An immutable array of numbers on the backend. */
   type Tensor<R extends Rank = Rank> = InstanceType<typeof tf.Tensor<R>>;
@@ -44,9 +57,9 @@ export declare namespace tf {
   type Tensor4D = tensorflow.Tensor4D;
   /** A tensor with five axes. */
   type Tensor5D = tensorflow.Tensor5D;
-  /** What describes a tensor to a kernel: id of its data, shape and dtype. */
+  /** The description of a tensor for a kernel: id of its data, shape and dtype. */
   type TensorInfo = tensorflow.TensorInfo;
-  /** What computes: storage for tensors, and the kernels registered for it. */
+  /** Storage for tensors, and the kernels registered for it. */
   type KernelBackend = tensorflow.KernelBackend;
   /** A number, nested array or typed array that tfjs turns into a tensor. */
   type TensorLike = tensorflow.TensorLike;
@@ -72,9 +85,9 @@ export declare namespace tf {
   type Shape = tensorflow.Shape;
   /** Types of `tf.serialization`. */
   namespace serialization {
-    /** What rebuilds an object, as plain JSON. */
+    /** The configuration of an object, as plain JSON. */
     type ConfigDict = tensorflow.serialization.ConfigDict;
-    /** What can be rebuilt from its configuration. */
+    /** An object that can be rebuilt from its configuration. */
     type Serializable = tensorflow.serialization.Serializable;
   }
   /** Types of `tf.layers`. */
@@ -86,7 +99,7 @@ export declare namespace tf {
   namespace io {
     /** Loads or saves a model. */
     type IOHandler = tensorflow.io.IOHandler;
-    /** A model's topology and weights, apart. */
+    /** The topology of a model and its weights, separately. */
     type ModelArtifacts = tensorflow.io.ModelArtifacts;
     /** Whether and when a model was saved. */
     type SaveResult = tensorflow.io.SaveResult;

@@ -23,6 +23,8 @@ const UNKNOWN = -(2 ** 31);
  * const labels = tf.tensor1d([0, 0], "int32");
  * assertEquals([...accuracy(logits, labels).dataSync()], [1, 0]);
  * ```
+ *
+ * @category Metrics
  */
 export function accuracy(predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor1D {
   return tf.tidy(() => {

@@ -7,6 +7,7 @@ import type { tf } from "../deps/tfjs.ts";
  * @param predictions The predictions of the batch, as the model returned them.
  * @param labels The labels of the batch.
  * @returns One number for each example `[batch]`, or a scalar `[]` that is their mean.
+ * @category Metrics
  */
 // deno-lint-ignore no-explicit-any -- a metric is written for the predictions of its own model
 export type Metric = (predictions: any, labels: any) => tf.Tensor;
@@ -42,6 +43,8 @@ export type Metric = (predictions: any, labels: any) => tf.Tensor;
  * };
  * const metrics = new Metrics({ largestError });
  * ```
+ *
+ * @category Metrics
  */
 export interface StatefulMetric {
   /** Forgets all batches, and disposes their tensors. */

@@ -15,7 +15,8 @@ import type { StatefulMetric } from "./metric.ts";
  *
  * @example
  * ```ts
- * import { precision, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { precision } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = precision();
@@ -23,6 +24,8 @@ import type { StatefulMetric } from "./metric.ts";
  * assertEquals(await metric.compute(), 2 / 3);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function precision(options: AveragingOptions = {}): StatefulMetric {
   return new AveragedMetric(

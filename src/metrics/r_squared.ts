@@ -15,7 +15,8 @@ import type { StatefulMetric } from "./metric.ts";
  *
  * @example
  * ```ts
- * import { rSquared, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { rSquared } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = rSquared();
@@ -23,6 +24,8 @@ import type { StatefulMetric } from "./metric.ts";
  * assertEquals(await metric.compute(), 1);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function rSquared(): StatefulMetric {
   return new RSquared();

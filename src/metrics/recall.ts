@@ -15,7 +15,8 @@ import type { StatefulMetric } from "./metric.ts";
  *
  * @example
  * ```ts
- * import { recall, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { recall } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = recall();
@@ -23,6 +24,8 @@ import type { StatefulMetric } from "./metric.ts";
  * assertEquals(await metric.compute(), 2 / 3);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function recall(options: AveragingOptions = {}): StatefulMetric {
   return new AveragedMetric(

@@ -8,7 +8,11 @@ import type { StatefulMetric } from "./metric.ts";
 /** Number of batches that are joined at once, so that a long pass does not hold a tensor for each. */
 const FOLD = 64;
 
-/** Options of {@linkcode rocAuc}. */
+/**
+ * Options of {@linkcode rocAuc}.
+ *
+ * @category Metrics
+ */
 export interface RocAucOptions {
   /** Whether predictions are probabilities, and not logits. Default: false. */
   probabilities?: boolean;
@@ -32,7 +36,8 @@ export interface RocAucOptions {
  *
  * @example
  * ```ts
- * import { rocAuc, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { rocAuc } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = rocAuc();
@@ -40,6 +45,8 @@ export interface RocAucOptions {
  * assertEquals(await metric.compute(), 0.75);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function rocAuc(options: RocAucOptions = {}): StatefulMetric {
   checkMetricOptions("ROC AUC", options, { probabilities: true });

@@ -4,7 +4,7 @@ import { keyedRandom } from "../random/keyed_random.ts";
 import { withRandom } from "../random/with_random.ts";
 import type { Model } from "./model.ts";
 
-/** A layer of batch normalisation, which does not tell TypeScript of its momentum. */
+/** A layer of batch normalisation; its type does not declare these properties. */
 interface BatchNormalization {
   momentum: number;
   readonly movingMean: { read(): tf.Tensor };
@@ -14,9 +14,9 @@ interface BatchNormalization {
 /**
  * Replaces the moving statistics of batch normalisation by means over batches of training data.
  *
- * @param model The model, whose other weights stay as they are.
- * @param batches The batches to read; the caller's loop disposes them.
- * @param limit How many batches to read at most, >= 0.
+ * @param model The model; its other weights do not change.
+ * @param batches The batches to read; the generator disposes them.
+ * @param limit The largest number of batches to read, >= 0.
  */
 export async function refreshStatistics(
   model: tf.LayersModel | Model,
@@ -29,7 +29,7 @@ export async function refreshStatistics(
   try {
     let index = 0;
     for await (const { data } of batches()) {
-      // With these momenta, a moving average is the mean of all so far.
+      // With these momenta, a moving average is the mean of all batches so far.
       for (const layer of layers) layer.momentum = index / (index + 1);
       withRandom(keyedRandom(0, index), () =>
         tf.tidy(() => {
@@ -42,7 +42,7 @@ export async function refreshStatistics(
   }
 }
 
-/** The variables that training changes although they have no gradient. */
+/** The variables that training changes without a gradient. */
 export function statisticsOf(model: tf.LayersModel | Model): tf.Variable[] {
   if ("layers" in model) {
     return [...normalizations(model.layers)].flatMap(({ movingMean, movingVariance }) => [

@@ -1,22 +1,7 @@
 import { checkOptions } from "../checks/check_options.ts";
+import type { CurvePlotOptions } from "../pictures/plotters.ts";
 import { Picture } from "./picture.ts";
 import { COLORS, GROUND, logarithmic } from "./theme.ts";
-
-/** Options of {@linkcode curvePlot}. */
-export interface CurvePlotOptions {
-  /** The title. Default: none. */
-  title?: string;
-  /** The quantity from left to right, with its unit. Default: `"x"`. */
-  x?: string;
-  /** The quantity upwards, with its unit. Default: `"y"`. */
-  y?: string;
-  /** Whether equal steps to the right are equal factors. Default: false. */
-  logX?: boolean;
-  /** Whether equal steps upwards are equal factors. Default: false. */
-  logY?: boolean;
-  /** Marked values of x, each with its label. Default: none. */
-  marks?: readonly { x: number; label: string }[];
-}
 
 /**
  * Draws a curve with marks.
@@ -27,7 +12,7 @@ export interface CurvePlotOptions {
  *
  * @example
  * ```ts
- * import { curvePlot } from "@trainchart/trainchart";
+ * import { curvePlot } from "@trainchart/trainchart/plots";
  * import { assert } from "@std/assert";
  *
  * const picture = curvePlot([{ x: 0.001, y: 2.3 }, { x: 0.01, y: 1.9 }, { x: 0.1, y: 4 }], {
@@ -38,6 +23,8 @@ export interface CurvePlotOptions {
  * });
  * assert((await picture.svg()).includes("steepest 0.01"));
  * ```
+ *
+ * @category Plots
  */
 export function curvePlot(
   points: readonly { x: number; y: number }[],

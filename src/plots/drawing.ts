@@ -1,7 +1,12 @@
 import { writeFile } from "../io/write_file.ts";
+import type { PictureOptions, Plot } from "../pictures/plotters.ts";
 
-/** A drawing that is made on demand. In a notebook of Deno it displays itself. */
-export abstract class Drawing {
+/**
+ * A drawing that is made on demand. In a notebook of Deno it displays itself.
+ *
+ * @category Plots
+ */
+export abstract class Drawing implements Plot {
   /** Draws nothing yet. */
   constructor() {
     Object.defineProperty(this, Symbol.for("Jupyter.display"), {
@@ -10,7 +15,7 @@ export abstract class Drawing {
   }
 
   /** Makes the drawing as SVG. */
-  abstract svg(): Promise<string>;
+  abstract svg(options?: PictureOptions): Promise<string>;
 
   /**
    * Writes the drawing into a file.

@@ -1,3 +1,4 @@
+import type { History } from "../pictures/history.ts";
 import { Picture } from "./picture.ts";
 import { COLORS, logarithmic } from "./theme.ts";
 
@@ -6,42 +7,6 @@ const WIDTH = 600;
 const WIDE = 30;
 /** Number of batches that the smooth line averages, about. */
 const MEMORY = 20;
-
-/** The record of one batch of training. */
-export interface BatchRecord {
-  /** Index of the batch among all batches of training, 0-based. */
-  step: number;
-  /** Index of the epoch, 0-based. */
-  epoch: number;
-  /** The loss of this batch alone. */
-  loss: number;
-  /** The learning rate of the batch, per step. */
-  learningRate: number;
-  /** Time since the run began. */
-  seconds: number;
-}
-
-/** The record of one epoch. */
-export interface EpochRecord {
-  /** Index of the epoch, 0-based. */
-  epoch: number;
-  /** The metrics of training and validation, by name: `"train.loss"`, `"validation.accuracy"`. */
-  metrics: Record<string, number>;
-  /** The learning rate at the end of the epoch, per step. */
-  learningRate: number;
-  /** Duration of the epoch and of its validation. */
-  seconds: number;
-}
-
-/** The record of a training, as plain JSON. */
-export interface History {
-  /** Batches, evenly thinned out; each is exact. */
-  batches: BatchRecord[];
-  /** All epochs. */
-  epochs: EpochRecord[];
-  /** The metrics of the test. */
-  test: Record<string, number>;
-}
 
 interface Point {
   /** Epochs since the beginning. */

@@ -1,16 +1,6 @@
-import type { TensorStats } from "../tensors/tensor_stats.ts";
+import type { LayerRecord } from "../pictures/layer_record.ts";
 import { Picture } from "./picture.ts";
 import { DENSITIES } from "./theme.ts";
-
-/** Statistics of the output of one layer, or of the gradient of one weight, in one batch. */
-export interface LayerRecord extends TensorStats {
-  /** Index of the batch among all batches of training, 0-based. */
-  step: number;
-  /** Index of the epoch, 0-based. */
-  epoch: number;
-  /** The name of the layer or weight. */
-  layer: string;
-}
 
 const WIDTH = 250;
 /** How far labels may stand out beyond the ends of an axis, in pixels: titles would move. */

@@ -1,13 +1,8 @@
+import type { PictureOptions } from "../pictures/plotters.ts";
 import { Drawing } from "./drawing.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { darkened, THEME } from "./theme.ts";
-
-/** Options of {@linkcode Picture.svg}. */
-export interface PictureOptions {
-  /** The colours: dark on light, or light on dark. Default: `"light"`. */
-  scheme?: "light" | "dark";
-}
 
 /**
  * A picture that is drawn without a browser, and only on demand. In a Jupyter notebook with Deno's
@@ -15,7 +10,7 @@ export interface PictureOptions {
  *
  * @example
  * ```ts
- * import { Picture } from "@trainchart/trainchart";
+ * import { Picture } from "@trainchart/trainchart/plots";
  * import { assert } from "@std/assert";
  *
  * const picture = new Picture({
@@ -25,6 +20,8 @@ export interface PictureOptions {
  * });
  * assert((await picture.svg()).startsWith("<svg"));
  * ```
+ *
+ * @category Plots
  */
 export class Picture extends Drawing {
   /** The specification in Vega-Lite, <https://vega.github.io/vega-lite/>. */
@@ -41,7 +38,7 @@ export class Picture extends Drawing {
   }
 
   /**
-   * Draws the picture as SVG.
+   * Draws the picture as SVG. Vega is loaded with the first picture.
    *
    * @param options The colours.
    * @throws {TypeError} If an option is unknown.

@@ -1,9 +1,13 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { writeFile } from "../io/write_file.ts";
-import type { Picture } from "./picture.ts";
+import type { Plot } from "../pictures/plotters.ts";
 import { escapeMarkup } from "../text/escape_markup.ts";
 
-/** The parts of a report; a part that is missing is left out. */
+/**
+ * The parts of a report; a part that is missing is left out.
+ *
+ * @category Plots
+ */
 export interface Report {
   /** The title of the page. Default: `"Training report"`. */
   title?: string;
@@ -12,7 +16,7 @@ export interface Report {
   /** The results, by name, such as `result.metrics`. */
   results?: Readonly<Record<string, unknown>>;
   /** Pictures by title, such as `{ Training: recorder.plot() }`. */
-  pictures?: Readonly<Record<string, Picture>>;
+  pictures?: Readonly<Record<string, Plot>>;
   /** Values whose strings are tables, by title, such as `{ Model: learner.summary() }`. */
   texts?: Readonly<Record<string, { toString(): string }>>;
 }
@@ -50,7 +54,7 @@ pre { overflow-x: auto; padding: .8rem 1rem; border-radius: 6px; background: var
  *
  * @example
  * ```ts
- * import { curvePlot, writeReport } from "@trainchart/trainchart";
+ * import { curvePlot, writeReport } from "@trainchart/trainchart/plots";
  *
  * const path = await Deno.makeTempFile({ suffix: ".html" });
  * await writeReport(path, {
@@ -60,6 +64,8 @@ pre { overflow-x: auto; padding: .8rem 1rem; border-radius: 6px; background: var
  * });
  * await Deno.remove(path);
  * ```
+ *
+ * @category Plots
  */
 export async function writeReport(path: string | URL, report: Report): Promise<void> {
   const known = { title: true, settings: true, results: true, pictures: true, texts: true };

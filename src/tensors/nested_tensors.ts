@@ -1,13 +1,16 @@
 import { tf } from "../deps/tfjs.ts";
 
-/** All tensors in a nested structure; anything else in it is passed over. */
+/** A tensor, or nested arrays and records of tensors. */
+export type Tensors = tf.Tensor | readonly Tensors[] | { readonly [name: string]: Tensors };
+
+/** Returns all tensors in a nested structure, and ignores everything else in it. */
 export function tensorsIn(nested: unknown): tf.Tensor[] {
   const tensors: tf.Tensor[] = [];
   collect(nested, tensors);
   return tensors;
 }
 
-/** Without generators, which cost more than all the rest: this runs several times a batch. */
+/** Uses no generator, which would cost more than all the rest: this runs several times a batch. */
 function collect(nested: unknown, into: tf.Tensor[]): void {
   if (nested instanceof tf.Tensor) into.push(nested);
   else if (typeof nested === "object" && nested !== null && !ArrayBuffer.isView(nested)) {
@@ -15,7 +18,7 @@ function collect(nested: unknown, into: tf.Tensor[]): void {
   }
 }
 
-/** The same structure with every tensor replaced. */
+/** Copies a nested structure with every tensor replaced. */
 export function mapTensors<T>(nested: T, replace: (tensor: tf.Tensor) => tf.Tensor): T {
   if (nested instanceof tf.Tensor) return replace(nested) as T;
   if (Array.isArray(nested)) return nested.map((inner) => mapTensors(inner, replace)) as T;
@@ -25,7 +28,7 @@ export function mapTensors<T>(nested: T, replace: (tensor: tf.Tensor) => tf.Tens
   ) as T;
 }
 
-/** Disposes every tensor in a nested structure, but no variable: those belong to models. */
+/** Disposes every tensor in a nested structure except variables, which belong to models. */
 export function disposeTensors(nested: unknown): void {
   if (nested instanceof tf.Tensor) disposeTensor(nested);
   else for (const tensor of tensorsIn(nested)) disposeTensor(tensor);

@@ -1,13 +1,14 @@
 import { tf } from "../deps/tfjs.ts";
 
 /**
- * Runs a kernel of ours that writes its results over its inputs, where nobody else sees those.
+ * Runs a kernel of ours that writes its results over those inputs that share their elements with no
+ * other tensor.
  *
  * @param kernelName The kernel.
- * @param inputs What it reads, by the names that it gives them.
+ * @param inputs Its inputs, by name.
  * @param attributes Its numbers.
- * @returns The results: each the input itself where it was written in place, else a new tensor,
- *   which is the caller's; `undefined` if the backend has no such kernel.
+ * @returns The results: the input itself if it was written in place, else a new tensor, which the
+ *   caller disposes; `undefined` if the backend has no such kernel.
  */
 export function runInPlace(
   kernelName: string,

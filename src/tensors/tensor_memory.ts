@@ -1,19 +1,19 @@
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 
-/** What holds the elements of a tensor. */
+/** The array that holds the elements of a tensor. */
 export type Elements = Float32Array | Int32Array | Uint8Array;
 
 const CONTAINERS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
 
 /**
- * The memory of a tensor, in place: what is written there is the tensor's.
+ * The memory of a tensor: writing to it changes the tensor.
  *
- * It is good only until the next tensor is made, because a heap that grows leaves old views empty.
+ * It is valid only until the next tensor is made, because a heap that grows detaches old views.
  *
- * @param tensor Nobody else's: clones share their memory.
+ * @param tensor A tensor that has no clones: they share its memory.
  * @returns Its elements; `undefined` on a backend whose memory cannot be reached.
- * @throws {Error} If the view is not of the tensor's length.
+ * @throws {Error} If the length of the memory is not the size of the tensor.
  */
 export function memoryOf(tensor: tf.Tensor): Elements | undefined {
   const view = viewOf(tensor);
@@ -26,19 +26,19 @@ export function memoryOf(tensor: tf.Tensor): Elements | undefined {
   return view;
 }
 
-/** Whether no clone shares a tensor's memory. */
+/** Whether no clone shares the memory of a tensor. */
 export function isSole(tensor: tf.Tensor): boolean {
   const backend = tf.backend() as { refCount?: (dataId: object) => number };
   return backend.refCount?.(tensor.dataId) === 1;
 }
 
 /**
- * A new tensor, whose elements are written where they are going to be: with no copy on the way.
+ * Makes a tensor and writes its elements straight to its memory, without a copy.
  *
- * @param shape Its shape.
- * @param dtype Its type.
+ * @param shape Shape of the tensor.
+ * @param dtype Type of its elements.
  * @param write Sets all elements, and makes no tensor.
- * @returns The tensor, which is the caller's.
+ * @returns The tensor, which the caller disposes.
  */
 export function writeTensor(
   shape: number[],

@@ -1,47 +1,69 @@
-/** How often values fall between edges. */
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
+
+/**
+ * Numbers of values in intervals.
+ *
+ * @category Statistics
+ */
 export interface Histogram {
-  /** The smallest value; NaN if there is none that is finite. */
+  /** The smallest finite value; NaN if there is none. */
   min: number;
-  /** The largest value; NaN if there is none that is finite. */
+  /** The largest finite value; NaN if there is none. */
   max: number;
-  /** Of each bin; the bins are equally wide and go from `min` to `max`. */
+  /** Number of values in each bin; the bins are equally wide and cover `min` to `max`. */
   counts: number[];
 }
 
-/** What there is to say of many numbers. */
+/**
+ * Statistics of many numbers.
+ *
+ * @category Statistics
+ */
 export interface TensorStats {
-  /** How many there are. */
+  /** Number of values. */
   size: number;
-  /** Of the finite ones; NaN if there is none. */
+  /** Mean of the finite values; NaN if there is none. */
   mean: number;
-  /** Standard deviation of the finite ones; NaN if there is none. */
+  /** Standard deviation of the finite values; NaN if there is none. */
   deviation: number;
-  /** The share whose absolute value is at most `threshold`, in [0, 1]. */
+  /** Share of values whose absolute value is at most `threshold`, in [0, 1]. */
   nearZero: number;
-  /** How many are NaN or infinite. */
+  /** Number of values that are NaN or infinite. */
   nonFinite: number;
-  /** Of the finite ones. */
+  /** Histogram of the finite values. */
   histogram: Histogram;
 }
 
-/** Options of {@linkcode tensorStats}. */
+/**
+ * Options of {@linkcode tensorStats}.
+ *
+ * @category Statistics
+ */
 export interface TensorStatsOptions {
   /** The number of bins, an integer >= 1. Default: 40. */
   bins?: number;
-  /** What counts as zero, >= 0. Default: 1e-6. */
+  /** Largest absolute value that counts as zero, >= 0. Default: 1e-6. */
   threshold?: number;
 }
 
 /**
- * Mean, deviation, share near zero and histogram of numbers that were read off the device.
+ * Computes mean, deviation, share near zero and histogram of the elements of a tensor.
  *
- * @param values What `tensor.data()` gave.
- * @param options Bins, and what counts as zero.
+ * @param values The elements, as `tensor.data()` returns them.
+ * @param options Number of bins, and the threshold of zero.
+ * @throws {TypeError} If an option is unknown.
+ * @throws {RangeError} If an option is out of range.
  */
 export function tensorStats(
   values: ArrayLike<number>,
-  { bins = 40, threshold = 1e-6 }: TensorStatsOptions = {},
+  options: TensorStatsOptions = {},
 ): TensorStats {
+  const action = "compute statistics";
+  checkOptions(action, options, { bins: true, threshold: true });
+  const { bins = 40, threshold = 1e-6 } = options;
+  checkNumber(action, "bins", bins, { integer: true, min: 1 });
+  checkNumber(action, "threshold", threshold, { min: 0 });
   let [min, max, sum, finite, zeros] = [Infinity, -Infinity, 0, 0, 0];
   for (let i = 0; i < values.length; i++) {
     const value = values[i];

@@ -1,6 +1,6 @@
 import { assert } from "@std/assert";
 
-Deno.test("kernels.generated.ts is what `deno task build:kernels` makes of the sources", {
+Deno.test("kernels.generated.ts equals the result of `deno task build:kernels`", {
   ignore: (await Deno.permissions.query({ name: "env" })).state !== "granted" ||
     (await Deno.permissions.query({ name: "read" })).state !== "granted",
 }, async () => {

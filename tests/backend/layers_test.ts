@@ -100,7 +100,7 @@ const table: [name: string, shape: number[], create: () => Layer | Layer[]][] = 
   ["softmax", [5], () => tf.layers.softmax()],
 ];
 
-/** The layer between two of weights, so that slopes come in and go out. */
+/** The layer between two dense layers, so that its input and its result have gradients. */
 function build(name: string, shape: number[], create: () => Layer | Layer[]): tf.LayersModel {
   tf.util.assert(shape.every((n) => n > 0), () => name);
   const input = tf.input({ shape });
@@ -120,7 +120,7 @@ interface Outcome {
   gradients: Float32Array[];
 }
 
-/** Sets weights to fixed values; differentiates one loss by all of them. */
+/** Sets fixed weights, and differentiates one loss by all of them. */
 function differentiate(row: typeof table[number]): Outcome {
   const [name, shape] = row;
   const model = build(...row);
@@ -157,7 +157,7 @@ function differentiate(row: typeof table[number]): Outcome {
   }
 }
 
-/** Why the cpu backend is no oracle. */
+/** Why cpu is wrong. */
 const cpuFails: Record<string, string> = {
   "upSampling2d": "its gradient gives slopes to neighbours that were not taken",
   "conv2d dilated": "it refuses the gradient of a dilated convolution",

@@ -10,7 +10,7 @@ function heapSize(): number {
   return wasm.HEAPU8.length;
 }
 
-Deno.test("10,000 steps leave no tensor and no memory behind", { ignore }, async () => {
+Deno.test("10,000 steps leave no tensors and no memory allocated", { ignore }, async () => {
   await selectBackend({ prefer: "wasm", quiet: true });
   const before = tf.memory().numTensors;
   const model = tf.sequential({
@@ -43,7 +43,7 @@ Deno.test("10,000 steps leave no tensor and no memory behind", { ignore }, async
   assertEquals(tf.memory().numTensors, before);
 });
 
-Deno.test("running out of memory is an error that says so", { ignore }, async () => {
+Deno.test("running out of memory is a clear error", { ignore }, async () => {
   await selectBackend({ prefer: "wasm", quiet: true });
   const error = assertThrows(
     () => tf.zeros([2 ** 30 + 1]),
@@ -67,7 +67,7 @@ Deno.test("running out of memory is an error that says so", { ignore }, async ()
   );
   tf.dispose(kept);
   assertLess(kept.length, 5);
-  assertEquals(tf.tidy(() => tf.ones([3]).sum().dataSync()[0]), 3, "and it goes on after that");
+  assertEquals(tf.tidy(() => tf.ones([3]).sum().dataSync()[0]), 3, "computing continues");
 });
 
 Deno.test("tensors beyond 2 GiB of the heap are right", { ignore }, async () => {
@@ -91,7 +91,7 @@ Deno.test("tensors beyond 2 GiB of the heap are right", { ignore }, async () => 
   tf.dispose(large);
 });
 
-Deno.test("other dtypes fall through to tfjs's kernels", { ignore }, async () => {
+Deno.test("our kernels leave other dtypes to those of tfjs", { ignore }, async () => {
   await selectBackend({ prefer: "wasm", quiet: true });
   tf.tidy(() => {
     const x = tf.tensor1d([1, -2, 3], "int32");
@@ -103,7 +103,7 @@ Deno.test("other dtypes fall through to tfjs's kernels", { ignore }, async () =>
   });
 });
 
-Deno.test("a missing internal means tfjs's own kernels, and a warning that names it", {
+Deno.test("without an internal, tfjs's kernels compute, and a warning names it", {
   ignore,
 }, async () => {
   await selectBackend({ prefer: "wasm", quiet: true });

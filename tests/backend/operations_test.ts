@@ -77,7 +77,7 @@ const binaries: [string, Binary][] = Object.entries({
   squaredDifference: tf.squaredDifference,
   atan2: tf.atan2,
   divNoNan: tf.divNoNan,
-  // The quotient is 2 all over, so that no difference meets a jump.
+  // The quotient is 2 everywhere, so that no difference crosses a jump.
   mod: (a: tf.Tensor, b: tf.Tensor) => tf.mod(a.add(5), b.mul(0.1).add(2.2)),
 });
 
@@ -96,7 +96,7 @@ sweep(
     broadcasts.map(([a, b]): Case => ({
       name: `${name} [${a}] [${b}]`,
       shapes: [a, b],
-      // Not the same values for both: their order must not hang on rounding.
+      // Different values for both, so that rounding cannot change their order.
       compute: (x, y) => compute(x, y.mul(1.29)),
       values: positive,
     }))
@@ -136,7 +136,7 @@ sweep(
 
 const ids = tf.tensor1d([3, 0, 3, 2], "int32");
 
-sweep("what moves elements", [
+sweep("operations that move elements", [
   { name: "reshape", shapes: [[3, 4]], compute: (x) => x.reshape([2, 6]) },
   { name: "transpose", shapes: [[2, 3, 4]], compute: (x) => x.transpose([2, 0, 1]) },
   { name: "transpose 4D", shapes: [[2, 3, 4, 5]], compute: (x) => x.transpose([0, 3, 1, 2]) },

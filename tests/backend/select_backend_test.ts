@@ -21,7 +21,7 @@ async function run(code: string, ...flags: string[]): Promise<{ out: string; err
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
-    // Without a runtime folder, Mesa's Vulkan driver complains on standard error.
+    // Without --allow-env, selectBackend() cannot keep the drivers quiet.
     env: { NO_COLOR: "1", XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp" },
   }).spawn();
   const writer = child.stdin.getWriter();
@@ -43,7 +43,7 @@ Deno.test("selectBackend() falls to cpu and names the permission that wasm needs
   assertEquals(err.trim().split("\n").length, 1, "one line, and no advertisement");
 });
 
-Deno.test("selectBackend() needs no permission but to read the folder that it names", {
+Deno.test("selectBackend() needs permission for the folder that it names, and no other", {
   ignore: !granted,
 }, async () => {
   const code = `console.log((await selectBackend({ quiet: true })).reason)`;
@@ -56,7 +56,7 @@ Deno.test("selectBackend() needs no permission but to read the folder that it na
   assertStringIncludes(err, "Trainchart computes on wasm");
 });
 
-Deno.test("selectBackend() tells what there is when the preferred backend does not work", {
+Deno.test("selectBackend() lists the backends that work if the preferred one does not", {
   ignore: !granted,
 }, async () => {
   const { out } = await run(
@@ -65,7 +65,7 @@ Deno.test("selectBackend() tells what there is when the preferred backend does n
   assertMatch(out, /^Cannot select a backend as wasm: .*Available here: cpu cpu\n$/);
 });
 
-Deno.test("selectBackend() refuses a name that it does not know", async () => {
+Deno.test("selectBackend() refuses an unknown backend", async () => {
   await assertRejects(
     () => selectBackend({ prefer: "gpu" as "cpu" }),
     TypeError,
@@ -73,13 +73,13 @@ Deno.test("selectBackend() refuses a name that it does not know", async () => {
   );
 });
 
-Deno.test("selectBackend() never takes a software adapter unasked", async () => {
+Deno.test("selectBackend() uses a software adapter only if asked", async () => {
   const { name, reason } = await selectBackend({ quiet: true });
   if (/software adapter/.test(reason)) assertEquals(name === "webgpu", false);
   assertEquals(name, tf.getBackend());
 });
 
-Deno.test("selectBackend() takes the build without fused multiply-adds if asked", {
+Deno.test("selectBackend() uses the build without fused multiply-adds if asked", {
   ignore: !granted,
 }, async () => {
   const product = () =>

@@ -1,7 +1,7 @@
 import { assertEquals, assertLess } from "@std/assert";
 import { selectBackend, tf } from "../../mod.ts";
 
-/** A differentiable operation, and the shapes of what it is differentiated by. */
+/** A differentiable operation, and the shapes of its inputs. */
 export interface Case {
   name: string;
   shapes: number[][];
@@ -10,7 +10,7 @@ export interface Case {
   values?: (size: number) => number[];
   /** Largest error against the cpu backend, relative to the largest element. Default: 1e-5. */
   tolerance?: number;
-  /** Why the cpu backend is no oracle here; then only finite differences are. */
+  /** Why cpu is wrong here; then only finite differences are compared. */
   cpuIsWrong?: string;
 }
 
@@ -41,7 +41,7 @@ function shuffled(size: number): number[] {
   return order;
 }
 
-/** The weighted sum of the results, so that each has a slope of its own. */
+/** The weighted sum of the results, so that each has a different slope. */
 function total(y: tf.Tensor): tf.Scalar {
   const weights = Array.from({ length: y.size }, (_, i) => Math.cos(i * 1.7) + 0.3);
   return y.flatten().mul(tf.tensor1d(weights)).sum().asScalar();

@@ -8,7 +8,7 @@ const granted = (await Promise.all([
 
 const root = new URL("../../", import.meta.url).href;
 
-/** Trains a small convolutional network for some steps; prints what its weights add up to, bitwise. */
+/** Trains a small convolutional network for some steps; prints checksums of its weights. */
 const training = `
   const layers = [
     tf.layers.conv2d({ inputShape: [17, 17, 3], filters: 20, kernelSize: 3, activation: "relu" }),
@@ -31,7 +31,7 @@ const training = `
   console.log(sums.join());
 `;
 
-/** Runs code in a process of its own, which is ended if it hangs. */
+/** Runs code in another process, which is killed if it hangs. */
 async function run(code: string): Promise<{ out: string; err: string; ended: boolean }> {
   const source = `import { adam, crossEntropy, selectBackend, tf } from "${root}mod.ts"; ${code}`;
   const child = new Deno.Command(Deno.execPath(), {
@@ -58,7 +58,7 @@ async function run(code: string): Promise<{ out: string; err: string; ended: boo
 const select = (threads: number) =>
   `console.error((await selectBackend({ prefer: "wasm", threads: ${threads}, quiet: true })).reason);`;
 
-Deno.test("threads compute the very bits that one computes, and let the process end", {
+Deno.test("several threads compute the same bits as one, and let the process end", {
   ignore: !granted,
 }, async () => {
   const [one, two, three] = await Promise.all([1, 2, 3].map((n) => run(select(n) + training)));
@@ -69,11 +69,11 @@ Deno.test("threads compute the very bits that one computes, and let the process 
   assert(one.ended && two.ended && three.ended, "a process hung");
 });
 
-Deno.test("a thread that dies is an error, not a hang", { ignore: !granted }, async () => {
+Deno.test("a thread that fails is an error, not a hang", { ignore: !granted }, async () => {
   const { out, err, ended } = await run(`
     ${select(2)}
     const { Threads } = await import("${root}src/backend/threads.ts");
-    // Called with an address outside the heap, the thread fails as it would without memory.
+    // The address is outside the heap, so that the kernel fails.
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true });
     const { shareMemory } = await import("${root}src/backend/share_memory.ts");
     const builds = await import("${root}src/backend/kernels.generated.ts");
@@ -83,22 +83,26 @@ Deno.test("a thread that dies is an error, not a hang", { ignore: !granted }, as
     pool.begin(0, "sumColumns", [0, 1, 1, 2 ** 31, 0]);
     try { pool.finish(0); } catch (error) { console.log(error.message); }
   `);
-  assertEquals(out, "Cannot go on computing as thread 1 failed in a kernel\n", err);
+  assertEquals(out, "Cannot continue to compute: thread 1 failed in a kernel.\n", err);
   assert(ended);
 });
 
-Deno.test("selectBackend() refuses numbers of threads that make no sense, and latecomers", {
-  ignore: !granted,
-}, async () => {
-  await assertRejects(
-    () => selectBackend({ prefer: "wasm", threads: 0 }),
-    RangeError,
-    "threads must be an integer >= 1: current value is 0",
-  );
-  await selectBackend({ prefer: "wasm", quiet: true });
-  await assertRejects(
-    () => selectBackend({ prefer: "wasm", threads: 2 }),
-    Error,
-    "threads must be asked for when WebAssembly is first selected",
-  );
-});
+Deno.test(
+  "selectBackend() refuses invalid numbers of threads, and threads on a heap that is not shared",
+  {
+    ignore: !granted,
+  },
+  async () => {
+    await assertRejects(
+      () => selectBackend({ prefer: "wasm", threads: 0 }),
+      RangeError,
+      "threads must be an integer >= 1: current value is 0",
+    );
+    await selectBackend({ prefer: "wasm", quiet: true });
+    await assertRejects(
+      () => selectBackend({ prefer: "wasm", threads: 2 }),
+      Error,
+      "threads must be asked for when WebAssembly is first selected",
+    );
+  },
+);

@@ -4,17 +4,8 @@
  * @module
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import {
-  type CallbackLike,
-  CsvLogger,
-  type EpochLogger,
-  JsonLinesLogger,
-  Learner,
-  meanSquaredError,
-  sgd,
-  TensorBoard,
-  tf,
-} from "../../mod.ts";
+import { CsvLogger, type EpochLogger, JsonLinesLogger, TensorBoard } from "../../callbacks.ts";
+import { type CallbackLike, Learner, meanSquaredError, sgd, tf } from "../../mod.ts";
 import { endLastLine } from "../../src/io/end_last_line.ts";
 import { testInFolder } from "../fixtures/in_folder.ts";
 

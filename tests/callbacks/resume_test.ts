@@ -1,6 +1,6 @@
 /**
- * What every callback that remembers something must do: go on in another learner as if nothing had
- * happened, wherever the run was cut.
+ * The law of every callback with a state: wherever the run was cut, another Learner continues it as if
+ * nothing had happened.
  *
  * @module
  */
@@ -9,43 +9,44 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   Callback,
   type CallbackLike,
+  type Learner,
+  Metrics,
+  ProgressBar,
+  type RunCheckpoint,
+  tf,
+} from "../../mod.ts";
+import {
   CsvLogger,
   GradientAccumulation,
   GradientStats,
   JsonLinesLogger,
   LeakGuard,
-  type Learner,
   LearningRateFinder,
   LimitBatches,
   MaxSteps,
   MaxTime,
-  meanAbsoluteError,
-  Metrics,
   type Notice,
   Notify,
   OverfitOneBatch,
-  ProgressBar,
   ReduceOnPlateau,
-  rSquared,
-  type RunCheckpoint,
   StopOnNaN,
   TensorBoard,
-  tf,
   Timer,
-} from "../../mod.ts";
-import { numbersOf, tiny } from "./tiny.ts";
+} from "../../callbacks.ts";
+import { meanAbsoluteError, rSquared } from "../../metrics.ts";
+import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });
 
-/** A callback, and what is to be the same in the end. */
+/** A callback, and the observations that must be the same in the end. */
 interface Subject {
   callback: CallbackLike;
   seen: () => unknown;
-  /** Whether the loader is one that has to be asked for a batch to know whether there is one. */
+  /** Whether the training loader does not know its length. Default: it does. */
   unknownLength?: boolean;
 }
 
-/** Makes a new one, in a folder where those before it have left their files. */
+/** Makes a new subject, in the folder with the files of those before it. */
 const TABLE: Record<string, (folder: string) => Subject> = {
   Metrics: () => {
     const callback = new Metrics({ meanAbsoluteError, r2: rSquared() });
@@ -164,43 +165,49 @@ for (
 }
 
 for (const [name, make] of Object.entries(TABLE)) {
-  Deno.test(`${name} goes on wherever a run was cut`, { ignore: write !== "granted" }, async () => {
-    const folder = await Deno.makeTempDir();
-    const { numTensors } = tf.memory();
-    const run = async (from?: RunCheckpoint, beside: CallbackLike[] = []) => {
-      const { callback, seen, unknownLength } = make(folder);
-      const { learner, model, dispose } = tiny([callback, ...beside]);
-      const { train } = learner.dataloaders;
-      if (unknownLength) learner.dataloaders.train = () => train as [tf.Tensor, tf.Tensor][];
-      const { status, metrics } = await learner.train(from ? { from } : { epochs: 3 });
-      const weights = numbersOf(model);
-      dispose();
-      return { status, metrics, weights, seen: seen() };
-    };
-    try {
-      const cut = new Cut();
-      const whole = await run(undefined, [cut]);
-      assert(cut.checkpoints.length > 8);
-      for (const checkpoint of cut.checkpoints) {
-        const { phase, epoch, batch } = checkpoint;
-        assertEquals(await run(checkpoint), whole, `${phase} ${epoch} ${batch}`);
+  Deno.test(
+    `${name} continues wherever a run was cut`,
+    { ignore: write !== "granted" },
+    async () => {
+      const folder = await Deno.makeTempDir();
+      const { numTensors } = tf.memory();
+      const run = async (from?: RunCheckpoint, beside: CallbackLike[] = []) => {
+        const { callback, seen, unknownLength } = make(folder);
+        const { learner, model, dispose } = tinyLearner({ callbacks: [callback, ...beside] });
+        const { train } = learner.dataloaders;
+        if (unknownLength) learner.dataloaders.train = () => train as [tf.Tensor, tf.Tensor][];
+        const { status, metrics } = await learner.train(from ? { from } : { epochs: 3 });
+        const weights = numbersOf(model);
+        dispose();
+        return { status, metrics, weights, seen: seen() };
+      };
+      try {
+        const cut = new Cut();
+        const whole = await run(undefined, [cut]);
+        assert(cut.checkpoints.length > 8);
+        for (const checkpoint of cut.checkpoints) {
+          const { phase, epoch, batch } = checkpoint;
+          assertEquals(await run(checkpoint), whole, `${phase} ${epoch} ${batch}`);
+        }
+        assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
+      } finally {
+        await Deno.remove(folder, { recursive: true });
       }
-      assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  });
+    },
+  );
 }
 
 Deno.test("ProgressBar writes the row of an epoch that was cut before its validation", async () => {
   const cut = new Cut();
-  const whole = tiny([new ProgressBar({ live: false, write() {} }), cut]);
+  const whole = tinyLearner({ callbacks: [new ProgressBar({ live: false, write() {} }), cut] });
   await whole.learner.train();
   const from = cut.checkpoints.find(({ phase, batch }) => phase === "validate" && batch === 1);
   let text = "";
-  const { learner, dispose } = tiny([
-    new ProgressBar({ live: false, write: (more) => text += more }),
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      new ProgressBar({ live: false, write: (more) => text += more }),
+    ],
+  });
   await learner.train({ from });
   const [header, row, test] = text.trim().split("\n").map((line) => line.trim());
   assert(header.startsWith("epoch") && row.startsWith("1 ") && test.startsWith("test:"), text);
@@ -208,12 +215,14 @@ Deno.test("ProgressBar writes the row of an epoch that was cut before its valida
   whole.dispose();
 });
 
-Deno.test("a run may be resumed without those who only look on", async () => {
+Deno.test("a run may be resumed without its passive callbacks", async () => {
   const { numTensors } = tf.memory();
   const cut = new Cut();
-  const whole = tiny([new Metrics({ r2: rSquared() }), new ProgressBar({ write() {} }), cut]);
+  const whole = tinyLearner({
+    callbacks: [new Metrics({ r2: rSquared() }), new ProgressBar({ write() {} }), cut],
+  });
   await whole.learner.train({ epochs: 2 });
-  const alone = tiny();
+  const alone = tinyLearner();
   await alone.learner.train({ from: cut.checkpoints[1] });
   assertEquals(numbersOf(alone.model), numbersOf(whole.model));
   alone.dispose();
@@ -224,16 +233,18 @@ Deno.test("a run may be resumed without those who only look on", async () => {
 Deno.test("Metrics refuses a checkpoint in the middle of what it could not go on with", async () => {
   const seen: unknown[] = [];
   const metric = { reset() {}, update() {}, compute: () => 0 };
-  const { learner, dispose } = tiny([new Metrics({ mine: metric }), {
-    priority: 1e6,
-    async afterBatch(learner) {
-      const error = await assertRejects(() => learner.checkpoint(), TypeError);
-      seen.push(error.message);
-    },
-    async afterEpoch(learner) {
-      seen.push((await learner.checkpoint()).format);
-    },
-  }]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [new Metrics({ mine: metric }), {
+      priority: 1e6,
+      async afterBatch(learner) {
+        const error = await assertRejects(() => learner.checkpoint(), TypeError);
+        seen.push(error.message);
+      },
+      async afterEpoch(learner) {
+        seen.push((await learner.checkpoint()).format);
+      },
+    }],
+  });
   await learner.train();
   dispose();
   assertEquals(seen.slice(-2), [
@@ -246,12 +257,14 @@ Deno.test("Metrics refuses a checkpoint in the middle of what it could not go on
 Deno.test("LearningRateFinder refuses a checkpoint in the middle of its search", async () => {
   const seen: string[] = [];
   const finder = new LearningRateFinder({ steps: 10, from: 1e-5, to: 1e-3 });
-  const { learner, dispose } = tiny([finder, {
-    async afterBatch(learner) {
-      seen.push((await assertRejects(() => learner.checkpoint(), Error)).message);
-    },
-  }]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [finder, {
+      async afterBatch(learner) {
+        seen.push((await assertRejects(() => learner.checkpoint(), Error)).message);
+      },
+    }],
+  });
   await learner.train({ epochs: 3 });
   dispose();
-  assert(seen[0].includes("no search for a learning rate must be under way"), seen[0]);
+  assert(seen[0].includes("a search for a learning rate is in progress"), seen[0]);
 });

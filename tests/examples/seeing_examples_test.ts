@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { readMail, trainSpamFilter } from "../../examples/imbalanced.ts";
-import { mnistFolder } from "../../examples/mnist_folder.ts";
+import { mnistFolder } from "../../examples/mnist/mnist_folder.ts";
 import { compare, readImages } from "../../examples/one_cycle.ts";
 import { fitPenguins } from "../../examples/regression.ts";
 import { selectBackend, tf } from "../../mod.ts";

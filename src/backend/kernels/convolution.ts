@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { tf } from "../../deps/tfjs.ts";
+import { tf } from "../../deps/tfjs.ts";
 import {
   type Convolution,
   convolution2D,
@@ -13,8 +13,8 @@ import {
   pointsOf,
   type WindowAttributes,
 } from "../geometry.ts";
-import type { Heap } from "../kernel_heap.ts";
-import { activations, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import type { KernelHeap } from "../kernel_heap.ts";
+import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
 import { isWinograd, winograd, winogradFilterGradient, winogradInputGradient } from "./winograd.ts";
 
@@ -25,14 +25,14 @@ interface Attributes extends WindowAttributes {
   leakyreluAlpha?: number;
 }
 
-/** Multiply-adds. */
+/** Number of multiply-adds. */
 function workOf(c: Convolution): number {
   return pointsOf(c) * sizeOf(c.filter) * c.channels * c.outChannels;
 }
 
 /** The results, `[batch, …output, outChannels]`. */
 export function forward(
-  heap: Heap,
+  heap: KernelHeap,
   c: Convolution,
   shape: number[],
   x: tf.TensorInfo,
@@ -62,7 +62,7 @@ export function forward(
 
 /** The gradient of the input, `[batch, …input, channels]`. */
 function inputGradient(
-  heap: Heap,
+  heap: KernelHeap,
   c: Convolution,
   shape: number[],
   dy: tf.TensorInfo,
@@ -82,7 +82,7 @@ function inputGradient(
 
 /** The gradient of the filter, `[…filter, channels, outChannels]`. */
 function filterGradient(
-  heap: Heap,
+  heap: KernelHeap,
   c: Convolution,
   shape: number[],
   x: tf.TensorInfo,
@@ -103,7 +103,33 @@ function filterGradient(
   return result;
 }
 
-/** Whether channels come first, which tfjs's kernels handle, or refuse. */
+/**
+ * Computes from the results' gradient, without rows and columns behind those of the results.
+ *
+ * @throws {TypeError} If the gradient has fewer rows or columns than the results.
+ */
+function withFitting(
+  dy: tf.TensorInfo,
+  c: Convolution,
+  compute: (dy: tf.TensorInfo) => tf.TensorInfo,
+): tf.TensorInfo {
+  const shape = resultShape(c, dy.shape.length, c.outChannels);
+  if (shape.every((n, i) => n === dy.shape[i])) return compute(dy);
+  if (shape.some((n, i) => n > dy.shape[i]) || dy.shape.at(-1) !== c.outChannels) {
+    throw new TypeError(
+      `Cannot compute the gradient of a convolution as dy must have the shape [${shape}] of its ` +
+        `results: current value is [${dy.shape}]`,
+    );
+  }
+  const fitting = tf.slice(dy as tf.Tensor, shape.map(() => 0), shape);
+  try {
+    return compute(fitting);
+  } finally {
+    fitting.dispose();
+  }
+}
+
+/** Whether channels come first: those cases are left to tfjs's kernels. */
 function isFirst({ dataFormat }: WindowAttributes): boolean {
   return dataFormat === "NCHW" || dataFormat === "NCDHW";
 }
@@ -113,57 +139,57 @@ export function resultShape(c: Convolution, rank: number, channels: number): num
   return [c.batch, ...c.output.slice(5 - rank), channels];
 }
 
-function conv2D(heap: Heap, { x, filter }: Inputs, attributes: Attributes) {
+function conv2D(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(x, filter) || isFirst(attributes)) return;
   const c = convolution2D(x.shape, filter.shape, attributes);
   return forward(heap, c, resultShape(c, 4, c.outChannels), x, filter);
 }
 
-function fusedConv2D(heap: Heap, inputs: Inputs, attributes: Attributes) {
+function fusedConv2D(heap: KernelHeap, inputs: Inputs, attributes: Attributes) {
   const { x, filter, bias, preluActivationWeights: alpha } = inputs;
   if (!areFloats(x, filter) || isFirst(attributes)) return;
   const { activation = "linear", leakyreluAlpha } = attributes;
   const c = convolution2D(x.shape, filter.shape, attributes);
   const shape = resultShape(c, 4, c.outChannels);
-  const code = activations[activation];
+  const code = ACTIVATIONS[activation];
   const plain = !bias || bias.shape.at(-1) === c.outChannels;
   const y = forward(heap, c, shape, x, filter, plain ? bias : undefined, plain ? code : 0);
   if (plain && code !== undefined) return y;
   return finish(y, plain ? undefined : bias, activation, alpha, leakyreluAlpha);
 }
 
-function conv2DBackpropInput(heap: Heap, { dy, filter }: Inputs, attributes: Attributes) {
+function conv2DBackpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(dy, filter) || isFirst(attributes)) return;
   const c = convolution2D(attributes.inputShape, filter.shape, attributes);
-  return inputGradient(heap, c, attributes.inputShape, dy, filter);
+  return withFitting(dy, c, (dy) => inputGradient(heap, c, attributes.inputShape, dy, filter));
 }
 
-function conv2DBackpropFilter(heap: Heap, { x, dy }: Inputs, attributes: Attributes) {
+function conv2DBackpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: Attributes) {
   if (!areFloats(x, dy) || isFirst(attributes)) return;
   const c = convolution2D(x.shape, attributes.filterShape, attributes);
-  return filterGradient(heap, c, attributes.filterShape, x, dy);
+  return withFitting(dy, c, (dy) => filterGradient(heap, c, attributes.filterShape, x, dy));
 }
 
-function conv3D(heap: Heap, { x, filter }: Inputs, attributes: Attributes) {
+function conv3D(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(x, filter) || isFirst(attributes)) return;
   const c = convolution3D(x.shape, filter.shape, attributes);
   return forward(heap, c, resultShape(c, 5, c.outChannels), x, filter);
 }
 
-function conv3DBackpropInput(heap: Heap, { dy, filter }: Inputs, attributes: Attributes) {
+function conv3DBackpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(dy, filter) || isFirst(attributes)) return;
   const c = convolution3D(attributes.inputShape, filter.shape, attributes);
-  return inputGradient(heap, c, attributes.inputShape, dy, filter);
+  return withFitting(dy, c, (dy) => inputGradient(heap, c, attributes.inputShape, dy, filter));
 }
 
-function conv3DBackpropFilter(heap: Heap, { x, dy }: Inputs, attributes: Attributes) {
+function conv3DBackpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: Attributes) {
   if (!areFloats(x, dy) || isFirst(attributes)) return;
   const c = convolution3D(x.shape, attributes.filterShape, attributes);
-  return filterGradient(heap, c, attributes.filterShape, x, dy);
+  return withFitting(dy, c, (dy) => filterGradient(heap, c, attributes.filterShape, x, dy));
 }
 
 /** The kernels of convolutions. */
-export const convolutionKernels: KernelTable = {
+export const CONVOLUTION_KERNELS: KernelTable = {
   Conv2D: conv2D,
   FusedConv2D: fusedConv2D,
   Conv2DBackpropInput: conv2DBackpropInput,

@@ -11,7 +11,7 @@ import {
   pointsOf,
   type WindowAttributes,
 } from "../geometry.ts";
-import type { Heap } from "../kernel_heap.ts";
+import type { KernelHeap } from "../kernel_heap.ts";
 import { resultShape } from "./convolution.ts";
 import { areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
@@ -23,12 +23,12 @@ interface Attributes extends WindowAttributes {
   leakyreluAlpha?: number;
 }
 
-/** What `assembly/depthwise.ts` computes. */
+/** Values of `operation` in `assembly/depthwise.ts`. */
 const FORWARD = 0, INPUT_GRADIENT = 1, FILTER_GRADIENT = 2;
 
 function run(
-  heap: Heap,
-  what: number,
+  heap: KernelHeap,
+  operation: number,
   c: Convolution,
   shape: number[],
   tensors: (result: tf.TensorInfo) => { x: tf.TensorInfo; w: tf.TensorInfo; y: tf.TensorInfo },
@@ -37,39 +37,39 @@ function run(
   const { x, w, y } = tensors(result);
   const image = heap.table(patchTable(c, heap.at(x)));
   heap.run("depthwise", [
-    ...[what, image, pointsOf(c), heap.at(w), heap.at(y), c.outChannels / c.channels],
+    ...[operation, image, pointsOf(c), heap.at(w), heap.at(y), c.outChannels / c.channels],
     ...[heap.at(result), sizeOf(shape) * 4, heap.scratch()],
   ]);
   return result;
 }
 
-function depthwiseForward(heap: Heap, { x, filter }: Inputs, attributes: Attributes) {
+function depthwiseForward(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(x, filter) || attributes.dataFormat === "NCHW") return;
   const c = convolution2D(x.shape, filter.shape, attributes, true);
   const shape = resultShape(c, 4, c.outChannels);
   return run(heap, FORWARD, c, shape, (y) => ({ x, w: filter, y }));
 }
 
-function fusedDepthwise(heap: Heap, inputs: Inputs, attributes: Attributes) {
+function fusedDepthwise(heap: KernelHeap, inputs: Inputs, attributes: Attributes) {
   const y = depthwiseForward(heap, inputs, attributes);
   const { activation = "linear", leakyreluAlpha } = attributes;
   return y && finish(y, inputs.bias, activation, inputs.preluActivationWeights, leakyreluAlpha);
 }
 
-function backpropInput(heap: Heap, { dy, filter }: Inputs, attributes: Attributes) {
+function backpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(dy, filter)) return;
   const c = convolution2D(attributes.inputShape, filter.shape, attributes, true);
   return run(heap, INPUT_GRADIENT, c, attributes.inputShape, (x) => ({ x, w: filter, y: dy }));
 }
 
-function backpropFilter(heap: Heap, { x, dy }: Inputs, attributes: Attributes) {
+function backpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: Attributes) {
   if (!areFloats(x, dy)) return;
   const c = convolution2D(x.shape, attributes.filterShape, attributes, true);
   return run(heap, FILTER_GRADIENT, c, attributes.filterShape, (w) => ({ x, w, y: dy }));
 }
 
 /** The kernels of depthwise convolutions. */
-export const depthwiseKernels: KernelTable = {
+export const DEPTHWISE_KERNELS: KernelTable = {
   DepthwiseConv2dNative: depthwiseForward,
   FusedDepthwiseConv2D: fusedDepthwise,
   DepthwiseConv2dNativeBackpropInput: backpropInput,

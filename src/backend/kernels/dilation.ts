@@ -5,7 +5,7 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import { type Convolution, fromInfo, type WindowAttributes } from "../geometry.ts";
-import type { Heap } from "../kernel_heap.ts";
+import type { KernelHeap } from "../kernel_heap.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable } from "./kernel.ts";
 
 type Visit = (result: number, pixel: number, weight: number) => void;
@@ -26,7 +26,7 @@ function geometry(
   ));
 }
 
-/** Visits, for each result, the pixel and weight whose sum is the largest; their indices. */
+/** Calls `best` for each result with the indices of the pixel and weight whose sum is largest. */
 function visit(c: Convolution, x: ArrayLike<number>, w: ArrayLike<number>, best: Visit): void {
   const [, height, width] = c.input, [, outHeight, outWidth] = c.output;
   const [, filterHeight, filterWidth] = c.filter;
@@ -57,12 +57,12 @@ function visit(c: Convolution, x: ArrayLike<number>, w: ArrayLike<number>, best:
   }
 }
 
-/** A kernel that fills a result of some shape from what {@linkcode visit} finds. */
+/** A kernel that fills a result of some shape by means of {@linkcode visit}. */
 function kernel(
   shapeOf: (c: Convolution, inputs: Inputs) => number[],
   fill: (to: Float32Array, values: Float32Array[]) => Visit,
 ): Kernel {
-  return function dilation(heap: Heap, inputs: Inputs, attributes: WindowAttributes) {
+  return function dilation(heap: KernelHeap, inputs: Inputs, attributes: WindowAttributes) {
     const { x, filter, dy } = inputs;
     if (!areFloats(x, filter)) return;
     const c = geometry(x, filter, attributes);
@@ -76,8 +76,8 @@ function kernel(
   };
 }
 
-/** The kernels of dilation. tfjs's take the smallest positive float for the smallest of all. */
-export const dilationKernels: KernelTable = {
+/** The kernels of dilation. Those of tfjs take the smallest positive float for the smallest float. */
+export const DILATION_KERNELS: KernelTable = {
   Dilation2D: kernel(
     (c) => [c.batch, c.output[1], c.output[2], c.channels],
     (to, [x, w]) => (result, pixel, weight) => void (to[result] = x[pixel] + w[weight]),

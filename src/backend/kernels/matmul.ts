@@ -4,8 +4,8 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import type { Heap } from "../kernel_heap.ts";
-import { activations, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import type { KernelHeap } from "../kernel_heap.ts";
+import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 
 interface MatMulAttributes {
   transposeA: boolean;
@@ -14,9 +14,9 @@ interface MatMulAttributes {
   leakyreluAlpha?: number;
 }
 
-/** `a b`, with an optional bias `[columns]` and activation, over all pairs of matrices. */
+/** `activation(a b + bias)` of all pairs of matrices; the bias is `[columns]`, or missing. */
 export function multiply(
-  heap: Heap,
+  heap: KernelHeap,
   a: tf.TensorInfo,
   b: tf.TensorInfo,
   transposeA: boolean,
@@ -25,7 +25,14 @@ export function multiply(
   activation = 0,
 ): tf.TensorInfo {
   const [rows, depth] = matrixOf(a.shape, transposeA);
-  const columns = matrixOf(b.shape, transposeB)[1];
+  const [depthB, columns] = matrixOf(b.shape, transposeB);
+  if (depth !== depthB || a.shape.length < 2 || b.shape.length < 2) {
+    throw new TypeError(
+      `Cannot multiply as inner sizes must be equal: shapes are [${a.shape}]${
+        transposeA ? " transposed" : ""
+      } and [${b.shape}]${transposeB ? " transposed" : ""}`,
+    );
+  }
   const outer = tf.broadcast_util.assertAndGetBroadcastShape(
     a.shape.slice(0, -2),
     b.shape.slice(0, -2),
@@ -43,20 +50,20 @@ export function multiply(
       ...[Number(transposeA), Number(transposeB)],
       ...[bias ? heap.at(bias) : 0, activation, scratch],
     ];
-    // Of the operands, the smaller one is packed by each thread.
+    // Each thread packs the smaller operand.
     const split = rows >= columns ? { argument: 6, multiple: 4 } : { argument: 8, multiple: 8 };
     heap.run("gemm", args, { ...split, work: rows * columns * depth });
   }
   return result;
 }
 
-/** The last two sizes, in the order in which they are multiplied. */
+/** Rows and columns of a matrix after it is transposed. */
 function matrixOf(shape: number[], transpose: boolean): [number, number] {
   const [rows, columns] = shape.slice(-2);
   return transpose ? [columns, rows] : [rows, columns];
 }
 
-/** Which matrix of an operand belongs to the i-th result, when shapes broadcast. */
+/** Returns the index of the operand's matrix that belongs to the i-th result, under broadcasting. */
 function picker(shape: number[], outer: number[]): (i: number) => number {
   const size = sizeOf(shape);
   if (size === sizeOf(outer)) return (i) => i;
@@ -74,17 +81,17 @@ function picker(shape: number[], outer: number[]): (i: number) => number {
   };
 }
 
-function batchMatMul(heap: Heap, { a, b }: Inputs, attributes: MatMulAttributes) {
+function batchMatMul(heap: KernelHeap, { a, b }: Inputs, attributes: MatMulAttributes) {
   if (!areFloats(a, b)) return;
   return multiply(heap, a, b, attributes.transposeA, attributes.transposeB);
 }
 
-function fusedMatMul(heap: Heap, inputs: Inputs, attributes: MatMulAttributes) {
+function fusedMatMul(heap: KernelHeap, inputs: Inputs, attributes: MatMulAttributes) {
   const { a, b, bias, preluActivationWeights: alpha } = inputs;
   if (!areFloats(a, b)) return;
   const { transposeA, transposeB, activation = "linear", leakyreluAlpha } = attributes;
   const columns = matrixOf(b.shape, transposeB)[1];
-  const code = activations[activation];
+  const code = ACTIVATIONS[activation];
   const plain = !bias || (sizeOf(bias.shape) === columns && bias.shape.at(-1) === columns);
   if (plain && code !== undefined) {
     return multiply(heap, a, b, transposeA, transposeB, bias, code);
@@ -93,8 +100,8 @@ function fusedMatMul(heap: Heap, inputs: Inputs, attributes: MatMulAttributes) {
   return finish(product, plain ? undefined : bias, activation, alpha, leakyreluAlpha);
 }
 
-/** The names of the kernels of activations that ours do not apply. */
-const names: Record<string, string> = {
+/** Kernels of activations, by the names that fused operations use. */
+const ACTIVATION_KERNELS: Record<string, string> = {
   relu: "Relu",
   relu6: "Relu6",
   elu: "Elu",
@@ -103,7 +110,7 @@ const names: Record<string, string> = {
   leakyrelu: "LeakyRelu",
 };
 
-/** Adds a bias and applies an activation, each by its own kernel; `x` is disposed. */
+/** Adds a bias and applies an activation, each by its own kernel; disposes `x`. */
 export function finish(
   x: tf.TensorInfo,
   bias: tf.TensorInfo | undefined,
@@ -119,12 +126,14 @@ export function finish(
     const inputs: tf.NamedTensorMap = activation === "prelu"
       ? { x: y, alpha: alpha as tf.Tensor }
       : { x: y };
-    return engine.runKernel(names[activation], inputs, { alpha: leakyreluAlpha ?? 0.2 });
+    return engine.runKernel(ACTIVATION_KERNELS[activation], inputs, {
+      alpha: leakyreluAlpha ?? 0.2,
+    });
   });
 }
 
 /** The kernels of products. */
-export const matmulKernels: KernelTable = {
+export const MATMUL_KERNELS: KernelTable = {
   BatchMatMul: batchMatMul,
   _FusedMatMul: fusedMatMul,
 };

@@ -11,7 +11,7 @@ import {
   type WindowAttributes,
   windowTable,
 } from "../geometry.ts";
-import type { Heap } from "../kernel_heap.ts";
+import type { KernelHeap } from "../kernel_heap.ts";
 import { resultShape } from "./convolution.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
@@ -19,7 +19,7 @@ interface Attributes extends WindowAttributes {
   filterSize: number | number[];
 }
 
-/** What `assembly/pool.ts` computes. */
+/** Values of `operation` in `assembly/pool.ts`. */
 const MAXIMUM = 0, AVERAGE = 1, MAXIMUM_GRADIENT = 2, AVERAGE_GRADIENT = 3;
 
 function geometry(shape: number[], attributes: Attributes): Convolution {
@@ -40,41 +40,58 @@ function geometry(shape: number[], attributes: Attributes): Convolution {
   );
 }
 
-/** Runs the kernel; `y` are the results, or for gradients their gradient. */
+/** Runs the kernel; `y` is the result or, in gradients, its gradient. */
 function run(
-  heap: Heap,
-  what: number,
+  heap: KernelHeap,
+  operation: number,
   c: Convolution,
   x: number,
   y: tf.TensorInfo,
   dx = 0,
 ): void {
-  const args = [heap.table(windowTable(c)), what, x, heap.at(y), dx, 0, c.batch, heap.scratch()];
+  const args = [
+    heap.table(windowTable(c)),
+    operation,
+    x,
+    heap.at(y),
+    dx,
+    0,
+    c.batch,
+    heap.scratch(),
+  ];
   const work = pointsOf(c) * c.channels * sizeOf(c.filter);
   heap.run("pool", args, { argument: 5, multiple: 1, work });
 }
 
-function forward(what: number): Kernel {
-  return function pool(heap: Heap, { x }: Inputs, attributes: Attributes) {
+/** Whether tfjs takes the windows for the pixels, although padding may have moved them. */
+function isIdentity(c: Convolution): boolean {
+  return c.filter.every((n) => n === 1) && c.input.every((n, axis) => n === c.output[axis]);
+}
+
+function forward(operation: number): Kernel {
+  return function pool(heap: KernelHeap, { x }: Inputs, attributes: Attributes) {
     if (!areFloats(x) || attributes.dataFormat === "NCDHW") return;
     const c = geometry(x.shape, attributes);
+    if (isIdentity(c)) return heap.alias(x);
     const result = heap.output(resultShape(c, x.shape.length, c.channels));
-    run(heap, what, c, heap.at(x), result);
+    run(heap, operation, c, heap.at(x), result);
     return result;
   };
 }
 
-function backward(what: number): Kernel {
-  return function poolGradient(heap: Heap, { dy, input }: Inputs, attributes: Attributes) {
+function backward(operation: number): Kernel {
+  return function poolGradient(heap: KernelHeap, { dy, input }: Inputs, attributes: Attributes) {
     if (!areFloats(dy, input)) return;
+    const c = geometry(input.shape, attributes);
+    if (isIdentity(c)) return heap.alias(dy);
     const result = heap.output(input.shape);
-    run(heap, what, geometry(input.shape, attributes), heap.at(input), dy, heap.at(result));
+    run(heap, operation, c, heap.at(input), dy, heap.at(result));
     return result;
   };
 }
 
 /** The kernels of pooling. */
-export const poolKernels: KernelTable = {
+export const POOL_KERNELS: KernelTable = {
   MaxPool: forward(MAXIMUM),
   MaxPool3D: forward(MAXIMUM),
   MaxPoolGrad: backward(MAXIMUM_GRADIENT),

@@ -1,26 +1,27 @@
 /**
- * Whole updates of a variable, and a loss with its gradient.
+ * Updates of a variable in one pass, and a loss with its gradient.
  *
  * @module
  */
-import type { Heap } from "../kernel_heap.ts";
+import type { KernelHeap } from "../kernel_heap.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
 type Numbers = Record<string, number>;
 
 /**
- * An update of one variable. What nobody else holds is written in place, and returned as it came;
- * otherwise the result is a new tensor. Our optimizers call it without the engine.
+ * An update of one variable. A tensor that shares its elements with no other is written in place and
+ * returned; otherwise the result is a new tensor. Our optimizers call this without the engine.
  */
 function update(
   slotNames: string[],
-  call: (heap: Heap, from: number[], to: number[], size: number, a: Numbers) => void,
+  call: (heap: KernelHeap, from: number[], to: number[], size: number, a: Numbers) => void,
 ): Kernel {
-  return function updateVariable(heap: Heap, inputs: Inputs, attributes: Numbers) {
+  return function updateVariable(heap: KernelHeap, inputs: Inputs, attributes: Numbers) {
     const { value, gradient } = inputs;
     if (!areFloats(value, gradient)) {
       throw new TypeError(
-        `Cannot update a variable as it and its gradient must be float32: they are ${value.dtype}, ${gradient.dtype}`,
+        "Cannot update a variable as it and its gradient must be float32: " +
+          `they are ${value.dtype} and ${gradient.dtype}`,
       );
     }
     const slots = slotNames.map((name) => inputs[name]).filter((slot) => slot !== undefined);
@@ -72,7 +73,7 @@ const rmsprop = update(
 
 /** The loss, `[]`, and its gradient, `[rows, classes]`. */
 function crossEntropy(
-  heap: Heap,
+  heap: KernelHeap,
   { logits, labels, weights }: Inputs,
   { labelSmoothing }: { labelSmoothing: number },
 ) {
@@ -86,8 +87,8 @@ function crossEntropy(
   return [loss, gradient];
 }
 
-/** The kernels that our optimizers and losses look for. */
-export const trainingKernels: KernelTable = {
+/** The kernels of our optimizers and losses. */
+export const TRAINING_KERNELS: KernelTable = {
   TrainchartAdam: adam,
   TrainchartSgd: sgd,
   TrainchartRmsprop: rmsprop,

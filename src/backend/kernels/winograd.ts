@@ -1,65 +1,62 @@
 /**
- * Convolutions with filters of 3 x 3 by Winograd's algorithm.
+ * Convolutions with filters of 3 x 3, by Winograd's algorithm.
  *
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
 import type { Convolution } from "../geometry.ts";
-import type { Heap } from "../kernel_heap.ts";
+import type { KernelHeap } from "../kernel_heap.ts";
+import { layOut } from "../table_layouts.ts";
 
-/** What a block of transformed tiles may take, in bytes: about half a second-level cache. */
-const blockBytes = 512 * 1024;
-/** What 36 transformed filters may take, in bytes; beyond, plain products are as fast. */
-const filterBytes = 4 * 1024 * 1024;
+/** Size of a block of transformed tiles, in bytes: about half a second-level cache. */
+const BLOCK_BYTES = 512 * 1024;
+/** Largest size of 36 transformed filters, in bytes; beyond, plain products are as fast. */
+const FILTER_BYTES = 4 * 1024 * 1024;
 
-/** Whether the algorithm applies, and pays. */
+/** Whether the algorithm applies, and is faster than a plain product. */
 export function isWinograd(
   { filter, stride, dilation, channels, outChannels }: Convolution,
 ): boolean {
   return filter.join() === "1,3,3" && stride.join() === "1,1,1" && dilation.join() === "1,1,1" &&
     channels % 4 === 0 && outChannels % 4 === 0 && channels >= 16 && outChannels >= 16 &&
-    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= filterBytes;
+    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES;
 }
 
-/** Tiles of a block: as many as fit, in whole panels. */
+/** Number of tiles of a block: as many as fit, in whole panels. */
 function blockOf(c: Convolution): number {
-  return Math.min(Math.max(blockBytes / (36 * 4 * (c.channels + c.outChannels)) & ~3, 4), 128);
+  return Math.min(Math.max(BLOCK_BYTES / (36 * 4 * (c.channels + c.outChannels)) & ~3, 4), 128);
 }
 
 function tilesOf({ output: [, height, width] }: Convolution): [number, number] {
   return [Math.ceil(height / 4), Math.ceil(width / 4)];
 }
 
-/** The table of `assembly/winograd.ts`. */
-function table(c: Convolution, source: number, target: number): number[] {
-  const [, ...size] = c.input, [, ...out] = c.output, [, ...pad] = c.pad;
-  return [
-    source,
-    ...size,
-    c.channels,
-    target,
-    ...out,
-    c.outChannels,
-    ...pad,
-    ...tilesOf(c),
-    blockOf(c),
-  ];
+/** The table of `assembly/winograd_tiles.ts`. */
+function tileTable(c: Convolution, source: number, target: number): number[] {
+  const [, HEIGHT, WIDTH] = c.input, [, OUT_HEIGHT, OUT_WIDTH] = c.output;
+  const [, PAD_Y, PAD_X] = c.pad, [TILES_Y, TILES_X] = tilesOf(c);
+  // deno-fmt-ignore
+  return layOut("tile_table", {
+    SOURCE: source, HEIGHT, WIDTH, CHANNELS: c.channels,
+    TARGET: target, OUT_HEIGHT, OUT_WIDTH, COLUMNS: c.outChannels,
+    PAD_Y, PAD_X, TILES_Y, TILES_X, BLOCK: blockOf(c),
+  });
 }
 
-/** Transformed tiles of a block, before and after the products, in bytes. */
+/** Size of the transformed tiles of a block, before and after the products, in bytes. */
 function tileBytes(c: Convolution): number {
   return blockOf(c) * 36 * 4 * (c.channels + c.outChannels);
 }
 
-/** Multiply-adds. */
+/** Number of multiply-adds. */
 function workOf(c: Convolution): number {
   const [y, x] = tilesOf(c);
   return c.batch * y * x * 36 * c.channels * c.outChannels;
 }
 
-/** Transforms the filter, for the convolution or (transposed) for the gradient of its input. */
+/** Transforms the filter, for the convolution or (transposed) for the gradient of the input. */
 function matricesOf(
-  heap: Heap,
+  heap: KernelHeap,
   c: Convolution,
   filter: tf.TensorInfo,
   transposed: boolean,
@@ -73,7 +70,7 @@ function matricesOf(
 
 /** The convolution, with a bias and an activation. */
 export function winograd(
-  heap: Heap,
+  heap: KernelHeap,
   c: Convolution,
   result: tf.TensorInfo,
   x: tf.TensorInfo,
@@ -82,7 +79,7 @@ export function winograd(
   activation = 0,
 ): void {
   const matrices = matricesOf(heap, c, filter, false);
-  const geometry = heap.table(table(c, heap.at(x), heap.at(result)));
+  const geometry = heap.table(tileTable(c, heap.at(x), heap.at(result)));
   const [y, across] = tilesOf(c);
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
   heap.run(
@@ -94,14 +91,14 @@ export function winograd(
 
 /** The gradient of the input. */
 export function winogradInputGradient(
-  heap: Heap,
+  heap: KernelHeap,
   c: Convolution,
   result: tf.TensorInfo,
   dy: tf.TensorInfo,
   filter: tf.TensorInfo,
 ): void {
   const matrices = matricesOf(heap, c, filter, true);
-  const geometry = heap.table(table(c, heap.at(result), heap.at(dy)));
+  const geometry = heap.table(tileTable(c, heap.at(result), heap.at(dy)));
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
   heap.run(
     "winogradInputGradient",
@@ -112,13 +109,13 @@ export function winogradInputGradient(
 
 /** The gradient of the filter. */
 export function winogradFilterGradient(
-  heap: Heap,
+  heap: KernelHeap,
   c: Convolution,
   result: tf.TensorInfo,
   x: tf.TensorInfo,
   dy: tf.TensorInfo,
 ): void {
-  const geometry = heap.table(table(c, heap.at(x), heap.at(dy)));
+  const geometry = heap.table(tileTable(c, heap.at(x), heap.at(dy)));
   const [y, across] = tilesOf(c);
   const sums = 36 * c.channels * c.outChannels * 4;
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c) + sums);

@@ -3,7 +3,11 @@ import { VERSION } from "../../version.ts";
 import { stateName } from "../../chart/state_name.ts";
 import type { TracedStep, TracedWork } from "./trace_record.ts";
 
-/** One entry of {@linkcode ChromeTrace}. */
+/**
+ * One entry of {@linkcode ChromeTrace}.
+ *
+ * @category Callbacks
+ */
 export interface ChromeTraceEvent {
   /** `"X"` has a duration, `"i"` is an instant, `"M"` names a process or a thread. */
   ph: "X" | "i" | "M";
@@ -30,6 +34,8 @@ export interface ChromeTraceEvent {
  * hooks and tasks, and instants on a third for the events of the machine.
  *
  * The Chromium Authors, *Trace Event Format*, 2016.
+ *
+ * @category Callbacks
  */
 export interface ChromeTrace {
   /** The entries, in the order in which they began. */

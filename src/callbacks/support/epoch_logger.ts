@@ -1,6 +1,6 @@
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
-import type { EpochRecord } from "../../plots/history_plot.ts";
+import type { EpochRecord } from "../../pictures/history.ts";
 import { metricsOfPhase } from "./metrics_of_phase.ts";
 import { TrainingRun } from "./training_run.ts";
 
@@ -10,7 +10,7 @@ import { TrainingRun } from "./training_run.ts";
  *
  * @example
  * ```ts
- * import { EpochLogger, type EpochRecord } from "@trainchart/trainchart";
+ * import { EpochLogger, type EpochRecord } from "@trainchart/trainchart/callbacks";
  *
  * class ConsoleLogger extends EpochLogger {
  *   protected override logEpoch({ epoch, metrics }: EpochRecord): void {
@@ -19,6 +19,8 @@ import { TrainingRun } from "./training_run.ts";
  * }
  * const logger = new ConsoleLogger();
  * ```
+ *
+ * @category Writing a callback
  */
 export abstract class EpochLogger extends Callback {
   /** After everything that measures. */
@@ -26,7 +28,7 @@ export abstract class EpochLogger extends Callback {
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
   /** Of several ranks, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  override readonly mainRankOnly: boolean = true;
   readonly #run = new TrainingRun();
   #pending: EpochRecord | undefined;
   #began = 0;

@@ -2,7 +2,11 @@ import { checkOptions } from "../../checks/check_options.ts";
 import { describeValue } from "../../checks/describe_value.ts";
 import { EpochLogger } from "./epoch_logger.ts";
 
-/** Options of every callback that writes a log. */
+/**
+ * Options of every callback that writes a log.
+ *
+ * @category Callbacks
+ */
 export interface FileLoggerOptions {
   /** Whether a failed write is reported by `warn`, or ends the run. Default: `"warn"`. */
   onError?: "warn" | "fail";
@@ -13,7 +17,7 @@ export interface FileLoggerOptions {
 /** An epoch logger with a file: a log that cannot be written does not end the run. */
 export abstract class FileLogger extends EpochLogger {
   /** Trial runs leave it out. */
-  readonly writesFiles: boolean = true;
+  override readonly writesFiles: boolean = true;
   readonly #onError: "warn" | "fail";
   readonly #warn: (message: string) => void;
   /** Whether the last write failed: a failure is reported once, not in every epoch. */

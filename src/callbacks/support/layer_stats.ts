@@ -3,12 +3,16 @@ import { checkOptions } from "../../checks/check_options.ts";
 import { describeValue } from "../../checks/describe_value.ts";
 import type { tf } from "../../deps/tfjs.ts";
 import { tensorStats, type TensorStatsOptions } from "../../tensors/tensor_stats.ts";
-import { type LayerRecord, layersPlot } from "../../plots/layers_plot.ts";
-import type { Picture } from "../../plots/picture.ts";
+import type { LayerRecord } from "../../pictures/layer_record.ts";
+import { type Plot, plotters } from "../../pictures/plotters.ts";
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
 
-/** Options of {@linkcode ActivationStats} and {@linkcode GradientStats}. */
+/**
+ * Options of {@linkcode ActivationStats} and {@linkcode GradientStats}.
+ *
+ * @category Writing a callback
+ */
 export interface LayerStatsOptions extends TensorStatsOptions {
   /** Look at every n-th batch of training, an integer >= 1. Default: 50. */
   every?: number;
@@ -16,7 +20,11 @@ export interface LayerStatsOptions extends TensorStatsOptions {
   layers?: RegExp;
 }
 
-/** The base class of {@linkcode ActivationStats} and {@linkcode GradientStats}. */
+/**
+ * The base class of {@linkcode ActivationStats} and {@linkcode GradientStats}.
+ *
+ * @category Writing a callback
+ */
 export abstract class LayerStats extends Callback {
   /** In the band of metrics. */
   override priority: number = PRIORITIES.metrics;
@@ -62,10 +70,10 @@ export abstract class LayerStats extends Callback {
   /**
    * Draws the records over time, number by number and layer by layer.
    *
-   * @throws {Error} If nothing was recorded yet.
+   * @throws {Error} If nothing was recorded yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Picture {
-    if (this.records.length > 0) return layersPlot(this.records);
+  plot(): Plot {
+    if (this.records.length > 0) return plotters().layers(this.records);
     throw new Error(`Cannot draw ${this.name}: no batch was looked at yet.`);
   }
 
@@ -114,7 +122,8 @@ export abstract class LayerStats extends Callback {
     const step = this.#step;
     const values = await Promise.all(tensors.map(([, tensor]) => tensor.data()));
     tensors.forEach(([layer], index) => {
-      const stats = tensorStats(values[index], this.#options);
+      const { bins, threshold } = this.#options;
+      const stats = tensorStats(values[index], { bins, threshold });
       this.records.push({ step, epoch, layer, ...stats });
     });
   }

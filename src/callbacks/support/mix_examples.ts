@@ -1,9 +1,10 @@
 /**
- * What {@linkcode MixUp} and {@linkcode CutMix} share: each example is mixed with another one of its
- * batch, and so is its loss.
+ * The common parts of {@linkcode MixUp} and {@linkcode CutMix}: each example is mixed with another one
+ * of its batch, and so is its loss.
  *
  * @module
  */
+import { checkNumber } from "../../checks/check_number.ts";
 import { describeValue } from "../../checks/describe_value.ts";
 import { tf } from "../../deps/tfjs.ts";
 import { permutation } from "../../random/permutation.ts";
@@ -17,11 +18,11 @@ export interface Partners {
   labels: tf.Tensor;
 }
 
-/** What is to be done to the loss. */
+/** The second half of a mixed loss. */
 export interface MixedLoss {
-  /** Of the partners, `[batch, ...]`. */
+  /** Labels of the partners, `[batch, ...]`. */
   labels: tf.Tensor;
-  /** How much of each example is its own, in [0, 1]. */
+  /** The part of each example that is its own, in [0, 1]. */
   share: number;
 }
 
@@ -31,8 +32,8 @@ export function partnersOf(name: string, learner: AnyLearner, random: () => numb
   for (const [part, value] of Object.entries({ data, labels })) {
     if (value instanceof tf.Tensor) continue;
     throw new TypeError(
-      `Cannot mix a batch with ${name} as its ${part} must be one tensor: current value is ${
-        Array.isArray(value) ? "an array" : typeof value
+      `Cannot mix batches with ${name} as ${part} must be one tensor: current value is ${
+        describeValue(value)
       }`,
     );
   }
@@ -42,7 +43,7 @@ export function partnersOf(name: string, learner: AnyLearner, random: () => numb
   });
 }
 
-/** The loss by the own labels and by the partners', for `afterLoss`. */
+/** Mixes the loss with the loss of the partners' labels, for `afterLoss`. */
 export function mixLoss(learner: AnyLearner, { labels, share }: MixedLoss): void {
   const other = learner.lossFunction(learner.predictions, labels);
   learner.loss = tf.add(tf.mul(learner.loss, share), tf.mul(other, 1 - share));
@@ -51,15 +52,15 @@ export function mixLoss(learner: AnyLearner, { labels, share }: MixedLoss): void
 /**
  * A number in (0, 1) from the distribution Beta(alpha, alpha).
  *
- * It is the share of one of two numbers from Gamma(alpha), by Marsaglia and Tsang, "A Simple Method
- * for Generating Gamma Variables", 2000, https://doi.org/10.1145/358407.358414.
+ * The share of one of two numbers from Gamma(alpha), by Marsaglia and Tsang, "A Simple Method for
+ * Generating Gamma Variables", 2000, https://doi.org/10.1145/358407.358414.
  */
 export function drawBeta(alpha: number, random: () => number): number {
   const first = drawLogGamma(alpha, random), second = drawLogGamma(alpha, random);
   return 1 / (1 + Math.exp(second - first));
 }
 
-/** In logarithms, as for a small alpha the numbers themselves vanish. */
+/** The logarithm, as for a small alpha the numbers themselves underflow. */
 function drawLogGamma(alpha: number, random: () => number): number {
   if (alpha < 1) return drawLogGamma(alpha + 1, random) + Math.log(1 - random()) / alpha;
   const d = alpha - 1 / 3, c = 1 / Math.sqrt(9 * d);
@@ -77,10 +78,5 @@ function drawNormal(random: () => number): number {
 
 /** Checks the parameter of the distribution. */
 export function checkAlpha(name: string, alpha: number): number {
-  if (Number.isFinite(alpha) && alpha > 0) return alpha;
-  throw new RangeError(
-    `Cannot mix batches with ${name} as alpha must be finite and > 0: current value is ${
-      describeValue(alpha)
-    }`,
-  );
+  return checkNumber(`mix batches with ${name}`, "alpha", alpha, { above: 0 });
 }

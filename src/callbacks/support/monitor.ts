@@ -1,7 +1,13 @@
+import { checkNumber } from "../../checks/check_number.ts";
+import { describeValue } from "../../checks/describe_value.ts";
 import { closest } from "../../deps/levenshtein.ts";
 import type { AnyLearner } from "../../learner/callback.ts";
 
-/** What is watched, and what counts as better. */
+/**
+ * The metric to watch, and the values that count as better.
+ *
+ * @category Writing a callback
+ */
 export interface MonitorOptions {
   /**
    * The name of a metric of training or validation, such as `"train.loss"` or
@@ -9,11 +15,11 @@ export interface MonitorOptions {
    */
   monitor?: string;
   /**
-   * Whether less or more of it is better. Default: known for losses, errors, accuracy, precision,
-   * recall, F1, AUC and R².
+   * Whether smaller or larger values are better. Default: known for losses, errors, accuracy,
+   * precision, recall, F1, AUC and R².
    */
   mode?: "min" | "max";
-  /** By more than how much a value must be better to count, >= 0. Default: 0. */
+  /** A value counts as better if it improves by more than this, finite and >= 0. Default: 0. */
   minDelta?: number;
 }
 
@@ -28,7 +34,7 @@ const GREATER_IS_BETTER = /accuracy|precision|recall|f1|auc|r2|top\d/i;
  *
  * @example
  * ```ts
- * import { Monitor } from "@trainchart/trainchart";
+ * import { Monitor } from "@trainchart/trainchart/callbacks";
  * import { assert, assertEquals } from "@std/assert";
  *
  * const monitor = new Monitor("Example", { monitor: "validation.accuracy", minDelta: 0.01 });
@@ -37,11 +43,13 @@ const GREATER_IS_BETTER = /accuracy|precision|recall|f1|auc|r2|top\d/i;
  * assert(!monitor.improves(0.505));
  * assertEquals(monitor.best, 0.5);
  * ```
+ *
+ * @category Writing a callback
  */
 export class Monitor {
-  /** What is watched. */
+  /** The name of the metric. */
   readonly name: string;
-  /** Whether less or more of it is better. */
+  /** Whether smaller or larger values are better. */
   readonly mode: "min" | "max";
   /** The best value so far; NaN before the first. */
   best: number = NaN;
@@ -52,9 +60,9 @@ export class Monitor {
    * Checks the options.
    *
    * @param owner The name of the callback, for messages.
-   * @param options What to watch.
-   * @throws {TypeError} If the metric cannot be one of training or validation, or `mode` is not
-   *   given and not known.
+   * @param options The metric.
+   * @throws {TypeError} If the metric is not one of training or validation, or `mode` is neither
+   *   given nor known.
    * @throws {RangeError} If `minDelta` is not finite and >= 0.
    */
   constructor(owner: string, options: MonitorOptions = {}) {
@@ -62,21 +70,16 @@ export class Monitor {
     if (!/^(train|validation)\../.test(monitor)) {
       throw new TypeError(
         `Cannot monitor with ${owner} as the name must begin with "train." or "validation.": ` +
-          `current value is "${monitor}"`,
+          `current value is ${describeValue(monitor)}`,
       );
     }
     if (mode !== "min" && mode !== "max") {
       throw new TypeError(
         `Cannot monitor ${monitor} with ${owner} as mode must be "min" or "max" for a metric that ` +
-          `is not known: current value is ${mode}`,
+          `is not known: current value is ${describeValue(mode)}`,
       );
     }
-    if (!(minDelta >= 0 && minDelta < Infinity)) {
-      throw new RangeError(
-        `Cannot monitor ${monitor} with ${owner} as minDelta must be finite and >= 0: ` +
-          `current value is ${minDelta}`,
-      );
-    }
+    checkNumber(`monitor ${monitor} with ${owner}`, "minDelta", minDelta, { min: 0 });
     this.name = monitor;
     this.mode = mode;
     this.#owner = owner;
@@ -84,9 +87,9 @@ export class Monitor {
   }
 
   /**
-   * Begins anew, for `beforeTrain`.
+   * Forgets the last training; to be called in `beforeTrain`.
    *
-   * @throws {TypeError} If nobody is going to measure the metric; the message lists who there are.
+   * @throws {TypeError} If no callback measures the metric; the message lists the metrics.
    */
   begin(learner: AnyLearner): void {
     this.best = NaN;
@@ -105,8 +108,8 @@ export class Monitor {
    * @param learner The Learner.
    * @param hook The hook that is running.
    * @returns The value; `undefined` if this is not its hook, if its epoch or validation was cut
-   *   short, or outside a training.
-   * @throws {TypeError} If the metric was announced and not measured.
+   *   short, or outside of a training.
+   * @throws {TypeError} If the metric was announced but not measured.
    */
   read(learner: AnyLearner, hook: "afterEpoch" | "afterValidate"): number | undefined {
     const [own, phase] = this.name.startsWith("train.")
@@ -121,7 +124,7 @@ export class Monitor {
     );
   }
 
-  /** Whether a value is the best so far; it is remembered if so. NaN never is. */
+  /** Whether a value is the best so far; if so, it is remembered. NaN never is. */
   improves(value: number): boolean {
     const { best, mode } = this;
     const gain = mode === "min" ? best - value : value - best;
@@ -142,7 +145,7 @@ function metricNamesOf({ callbacks, dataloaders, metrics }: AnyLearner): string[
   );
 }
 
-/** Whether a training is under way, rather than a validation or a test alone. */
+/** Whether a training is in progress, rather than a validation or a test alone. */
 export function isTraining(learner: AnyLearner): boolean {
   return learner.actor?.getSnapshot().matches("train") ?? false;
 }

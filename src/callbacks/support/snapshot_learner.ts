@@ -3,27 +3,33 @@ import { SlotOptimizer } from "../../optimizers/slot_optimizer.ts";
 import type { AnyLearner } from "../../learner/callback.ts";
 import { assignWeights, cloneWeights } from "../../model/weights.ts";
 
+/** The weights and the optimizer of a Learner at one moment. */
+export interface LearnerSnapshot {
+  /** Puts weights and optimizer back; to be called once. */
+  restore(): void;
+}
+
 /**
- * Remembers weights and optimizer, for trial runs.
+ * Copies weights and optimizer, for trial runs.
  *
- * An optimizer of TensorFlow.js cannot be brought back to an earlier state: a new one with the same
- * settings takes its place until then.
- *
- * @returns Puts everything back; to be called once.
+ * An optimizer of TensorFlow.js cannot be reset to an earlier state: until `restore()`, a new one
+ * with the same settings takes its place.
  */
-export function snapshotLearner(learner: AnyLearner): () => void {
+export function snapshotLearner(learner: AnyLearner): LearnerSnapshot {
   const { model, optimizer, learningRate } = learner;
   const weights = cloneWeights(model);
   const state = optimizer instanceof SlotOptimizer ? optimizer.state() : undefined;
   const substitute = state ? undefined : copyOf(optimizer);
   learner.optimizer = substitute ?? optimizer;
-  return () => {
-    assignWeights(model, weights);
-    if (state) (optimizer as SlotOptimizer).restore(state);
-    if (substitute) disposeOptimizer(substitute);
-    tf.dispose([weights, state ?? {}]);
-    learner.optimizer = optimizer;
-    if (state) learner.learningRate = learningRate;
+  return {
+    restore() {
+      assignWeights(model, weights);
+      if (state) (optimizer as SlotOptimizer).restore(state);
+      if (substitute) disposeOptimizer(substitute);
+      tf.dispose([weights, state ?? {}]);
+      learner.optimizer = optimizer;
+      if (state) learner.learningRate = learningRate;
+    },
   };
 }
 

@@ -3,7 +3,11 @@ import { escapeMarkup } from "../../text/escape_markup.ts";
 import { addLiveLine, removeLiveLine } from "./live_lines.ts";
 import { inNotebook, NotebookDisplay } from "./notebook_display.ts";
 
-/** Options of callbacks that show a run in the terminal. */
+/**
+ * Options of callbacks that show a run in the terminal.
+ *
+ * @category Callbacks
+ */
 export interface TerminalOptions {
   /**
    * Whether one line is drawn over and over. Default: true on a terminal, unless NO_COLOR is set,

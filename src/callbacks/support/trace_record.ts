@@ -1,7 +1,11 @@
 import type { HookName, TaskName } from "../../chart/hooks.ts";
 import type { RunSnapshot } from "../../learner/run_actor.ts";
 
-/** A call of a hook of a callback, or of a task of the Learner. */
+/**
+ * A call of a hook of a callback, or of a task of the Learner.
+ *
+ * @category Callbacks
+ */
 export interface TraceRecord {
   /** When the call began, in µs since the trace did. */
   readonly time: number;

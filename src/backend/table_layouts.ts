@@ -1,0 +1,46 @@
+/**
+ * The tables of 32-bit integers that describe convolutions and windows to the kernels.
+ *
+ * The build of the kernels reads this file as well: `import { PAD_Y } from "./window_table"` is the
+ * offset of that field, in bytes.
+ *
+ * @module
+ */
+
+/** The names of each table's fields, in order. */
+export const TABLE_LAYOUTS = {
+  /** The patches of an image; the taps of the filter follow, four integers each. */
+  // deno-fmt-ignore
+  patch_table: [
+    "SOURCE", "DEPTH", "HEIGHT", "WIDTH", "CHANNELS", "GRID_Z", "GRID_Y", "GRID_X",
+    "STEP_Z", "STEP_Y", "STEP_X", "TAPS",
+  ],
+  /** The windows of a pooling. */
+  // deno-fmt-ignore
+  window_table: [
+    "DEPTH", "HEIGHT", "WIDTH", "CHANNELS", "OUT_Z", "OUT_Y", "OUT_X",
+    "WINDOW_Z", "WINDOW_Y", "WINDOW_X", "STEP_Z", "STEP_Y", "STEP_X",
+    "PAD_Z", "PAD_Y", "PAD_X", "DILATION_Z", "DILATION_Y", "DILATION_X",
+  ],
+  /** The tiles of Winograd's algorithm. */
+  // deno-fmt-ignore
+  tile_table: [
+    "SOURCE", "HEIGHT", "WIDTH", "CHANNELS", "TARGET", "OUT_HEIGHT", "OUT_WIDTH", "COLUMNS",
+    "PAD_Y", "PAD_X", "TILES_Y", "TILES_X", "BLOCK",
+  ],
+} as const;
+
+/** The name of a table. */
+export type TableName = keyof typeof TABLE_LAYOUTS;
+
+/** The names of a table's fields. */
+export type TableField<Name extends TableName> = (typeof TABLE_LAYOUTS)[Name][number];
+
+/** Puts the fields of a table in order. */
+export function layOut<Name extends TableName>(
+  name: Name,
+  fields: Record<TableField<Name>, number>,
+): number[] {
+  const order: readonly TableField<Name>[] = TABLE_LAYOUTS[name];
+  return order.map((field) => fields[field]);
+}

@@ -6,9 +6,8 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
-import { completeGradients } from "./add_gradients.ts";
 import { fixCpuCast } from "./fix_cpu_cast.ts";
-import { mendGradients } from "./fix_gradients.ts";
+import { registerGradients } from "./gradients/register_gradients.ts";
 import { probeWebGPU } from "./probe_webgpu.ts";
 import { startWasm, type WasmOptions } from "./start_wasm.ts";
 
@@ -42,8 +41,7 @@ const CANDIDATES: Record<BackendName, (options: BackendOptions) => Promise<Attem
 };
 
 // At import, so that they also apply before a backend is selected.
-completeGradients();
-mendGradients();
+registerGradients();
 fixCpuCast();
 
 let lastLine = "";

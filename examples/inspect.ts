@@ -1,13 +1,14 @@
 /**
- * Shows a training in Stately's inspector, slowly enough to be followed: `deno task inspect`.
+ * Shows a training in Stately's inspector, slowly enough to follow: `deno task inspect`.
  *
- * The relay serves a page that holds the inspector, https://stately.ai/inspect, and opens it.
+ * The relay serves a page that contains the inspector, https://stately.ai/inspect, and opens it.
  *
  *     deno run -A examples/inspect.ts [--port 8080] [--no-open]
  */
 import { parseArgs } from "node:util";
 import { createInspectorServer } from "npm:@statelyai/inspect@0.7.2/server";
-import { adam, CancelEpoch, inspector, Learner, meanSquaredError, tf } from "../mod.ts";
+import { adam, CancelEpoch, Learner, meanSquaredError, tf } from "../mod.ts";
+import { inspector } from "../inspect.ts";
 
 const { values } = parseArgs({
   options: {
@@ -17,10 +18,10 @@ const { values } = parseArgs({
 });
 const port = Number(values.port);
 const relay = createInspectorServer({ port, autoOpen: !values["no-open"] });
-console.log(`http://localhost:${port} shows the machine`);
-if (Deno.stdin.isTerminal()) prompt("Press Enter once it does:");
+console.log(`Open http://localhost:${port} to see the machine.`);
+if (Deno.stdin.isTerminal()) prompt("Press Enter once the page shows the inspector:");
 
-/** Points of y = 2x + 1. */
+/** Yields batches of points of y = 2x + 1. */
 function* points(batches: number) {
   for (let batch = 0; batch < batches; batch++) {
     const data = tf.randomUniform([32, 1], -1, 1);
@@ -36,7 +37,7 @@ const learner = new Learner({
   callbacks: [{
     async beforeStep({ epoch, batchIndex }) {
       await new Promise((resolve) => setTimeout(resolve, 50));
-      if (epoch === 1 && batchIndex === 10) throw new CancelEpoch("to be seen");
+      if (epoch === 1 && batchIndex === 10) throw new CancelEpoch("to show a cancelled epoch");
     },
     afterEpoch({ epoch, trainLoss }) {
       console.log(`epoch ${epoch}: loss ${trainLoss.toFixed(4)}`);
@@ -49,4 +50,4 @@ const { status } = await learner.train({
 });
 console.log(status);
 relay.stop();
-Deno.exit(); // the relay waits for its viewers, which have seen it all
+Deno.exit(); // the relay would wait for its viewers

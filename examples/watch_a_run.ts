@@ -1,6 +1,6 @@
 /**
- * Trains a small network to tell two spirals apart, and serves a page on which that is seen and
- * steered: `deno task watch`.
+ * Trains a small network to separate two spirals, and serves a page to watch and steer the run:
+ * `deno task watch`.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import {
   adam,
   crossEntropy,
   DataLoader,
-  keyedRandom,
   Learner,
   LearningRateSchedule,
-  LivePage,
   Metrics,
-  schedules,
   selectBackend,
   TensorDataset,
   tf,
   withSeed,
 } from "../mod.ts";
+import { schedules } from "../callbacks.ts";
+import { keyedRandom } from "../data.ts";
+import { LivePage } from "../live.ts";
 
-/** Points on two spirals, and which of the two each is on. */
+/** Points on two spirals, labelled with the index of their spiral. */
 function spirals(count: number, seed: number): TensorDataset {
   const random = keyedRandom(seed);
   const points = new Float32Array(2 * count);
@@ -40,7 +40,7 @@ function spirals(count: number, seed: number): TensorDataset {
   });
 }
 
-/** Trains for some epochs, and shows it. */
+/** Trains for some epochs, and shows the run on a page. Returns the test accuracy. */
 export async function watchARun(epochs: number, page: LivePage): Promise<number> {
   await selectBackend();
   const learner = new Learner({

@@ -2,10 +2,10 @@ import { chartToSvg } from "../src/diagram/chart_to_svg.ts";
 import { uPlotStyle } from "../src/deps/uplot.ts";
 import style from "../src/live/page/live.css" with { type: "text" };
 
-/** A page that needs nothing but itself. */
+/** A page that loads nothing else. */
 export interface BuiltPage {
   readonly html: string;
-  /** What it may do: run its own script, talk to where it came from. */
+  /** Its Content-Security-Policy: it may run its own script, and connect to its own server. */
   readonly policy: string;
 }
 
@@ -13,7 +13,7 @@ export interface BuiltPage {
  * Bundles a script with the style of the live page and a drawing of the chart into one page.
  *
  * @param entry The script, which finds the drawing in the template `chart`.
- * @param title Of the page.
+ * @param title Title of the page.
  */
 export async function buildPage(entry: URL, title: string): Promise<BuiltPage> {
   const script = (await bundle(entry)).replaceAll("</script", "<\\/script");
@@ -43,7 +43,7 @@ export async function buildPage(entry: URL, title: string): Promise<BuiltPage> {
   return { html, policy };
 }
 
-/** One script of a module and all that it imports. */
+/** Bundles a module and all its imports into one script. */
 export async function bundle(entry: URL): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["bundle", "--quiet", "--platform", "browser", "--minify", "--keep-names", entry.href],
@@ -54,7 +54,7 @@ export async function bundle(entry: URL): Promise<string> {
   return decoder.decode(stdout).trim();
 }
 
-/** Without comments and indentation. */
+/** Removes comments and indentation. */
 function squeeze(style: string): string {
   return style.replace(/\/\*.*?\*\//gs, "").replace(/\s*\n\s*/g, "");
 }

@@ -8,16 +8,14 @@ import { chartToSvg } from "../src/diagram/chart_to_svg.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
-/** The Mermaid form in docs/inspect.md. */
+/** The Mermaid diagram in docs/inspect.md. */
 const MERMAID = /(?<=```mermaid\n)stateDiagram.*?(?=```)/s;
 
-/** What each file is to contain, by its path. */
+/** The contents of each file, by its path. */
 export async function drawCharts(): Promise<Map<string, string>> {
   const page = await Deno.readTextFile(new URL("docs/inspect.md", ROOT));
   if (!MERMAID.test(page)) {
-    throw new Error(
-      "Cannot draw the chart as docs/inspect.md must have a state diagram: it has none",
-    );
+    throw new Error("Cannot draw the chart: docs/inspect.md has no state diagram");
   }
   return new Map([
     ["docs/chart.svg", await chartToSvg()],

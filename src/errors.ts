@@ -1,12 +1,16 @@
 /**
- * What a callback throws to cut a phase short.
+ * The errors that a callback throws to cut a phase short.
  *
  * @module
  */
 
-/** What {@linkcode CancelBatch}, {@linkcode CancelEpoch} and {@linkcode CancelTrain} share. */
+/**
+ * The base class of {@linkcode CancelBatch}, {@linkcode CancelEpoch} and {@linkcode CancelTrain}.
+ *
+ * @category Cancels
+ */
 export abstract class Cancellation extends Error {
-  /** What is cut short. */
+  /** The phase that is cut short. */
   abstract readonly cancels: "batch" | "epoch" | "train";
 }
 
@@ -19,30 +23,40 @@ export abstract class Cancellation extends Error {
  *
  * const skipEmpty = {
  *   beforeBatch({ data }: { data: { size: number } }) {
- *     if (data.size === 0) throw new CancelBatch("nothing in it");
+ *     if (data.size === 0) throw new CancelBatch("an empty batch");
  *   },
  * };
  * ```
+ *
+ * @category Cancels
  */
 export class CancelBatch extends Cancellation {
   /** The name of the class. */
   override readonly name = "CancelBatch";
-  /** What is cut short. */
+  /** The phase that is cut short. */
   readonly cancels = "batch";
 }
 
-/** Thrown by a callback to skip the rest of the epoch, of the validation or of the test. */
+/**
+ * Thrown by a callback to skip the rest of the epoch, of the validation or of the test.
+ *
+ * @category Cancels
+ */
 export class CancelEpoch extends Cancellation {
   /** The name of the class. */
   override readonly name = "CancelEpoch";
-  /** What is cut short. */
+  /** The phase that is cut short. */
   readonly cancels = "epoch";
 }
 
-/** Thrown by a callback to end the training; its message becomes the reason in the result. */
+/**
+ * Thrown by a callback to end the training; its message becomes the reason in the result.
+ *
+ * @category Cancels
+ */
 export class CancelTrain extends Cancellation {
   /** The name of the class. */
   override readonly name = "CancelTrain";
-  /** What is cut short. */
+  /** The phase that is cut short. */
   readonly cancels = "train";
 }

@@ -1,6 +1,6 @@
 /**
- * Trains on a part of MNIST in the tab that shows it. With `?inspect` in the address, Stately's
- * inspector opens, too; with `?epochs=…`, it trains so many epochs.
+ * Trains on a part of MNIST in the tab that shows the run. `?inspect` in the address opens Stately's
+ * inspector, too; `?epochs=20` sets the number of epochs.
  *
  * @module
  */
@@ -10,9 +10,7 @@ import {
   adam,
   crossEntropy,
   DataLoader,
-  inspector,
   Learner,
-  LiveFeed,
   Metrics,
   selectBackend,
   split,
@@ -20,11 +18,13 @@ import {
   tf,
   withSeed,
 } from "../../mod.ts";
-import { LiveView } from "../../src/live/page/view.ts";
+import { inspector } from "../../inspect.ts";
+import { LiveFeed } from "../../live.ts";
+import { LiveView } from "../../src/live/page/live_view.ts";
 
 const SIDE = 28;
 
-/** Examples as the server sends them: all images, byte by byte, then all labels. */
+/** Reads the examples from the server: the bytes of all images, then all labels. */
 async function digits(): Promise<TensorDataset> {
   const bytes = new Uint8Array(await (await fetch("digits")).arrayBuffer());
   const count = bytes.length / (SIDE * SIDE + 1);

@@ -1,5 +1,5 @@
 /**
- * Serves a page that trains on MNIST in its own tab: `deno task browser`.
+ * Serves a page that trains on MNIST in its tab: `deno task browser`.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { loadMnist } from "../mnist/load_mnist.ts";
 import { mnistFolder } from "../mnist/mnist_folder.ts";
 import { packageFolder } from "../mnist/package_folder.ts";
 
-/** How many examples the page trains, validates and tests on. */
+/** Number of examples for training, validation and test together. */
 const EXAMPLES = 8000;
 
-/** Images, byte by byte, then labels. */
+/** The bytes of all images, then all labels. */
 async function digits(): Promise<Uint8Array<ArrayBuffer>> {
   const { train: { images, labels } } = await loadMnist(await mnistFolder());
   const pixels = images.values.subarray(0, EXAMPLES * 28 * 28);
@@ -22,14 +22,14 @@ async function digits(): Promise<Uint8Array<ArrayBuffer>> {
   return bytes;
 }
 
-/** Where TensorFlow.js keeps what its WebAssembly backend loads at run time. */
+/** The folder of the files that the WebAssembly backend of TensorFlow.js loads at run time. */
 async function wasmFolder(): Promise<string> {
   await import("npm:@tensorflow/tfjs-backend-wasm@4.22.0");
   const module = /[\\/]tfjs-backend-wasm[\\/]([\d.]+[\\/])?dist[\\/][^\\/]+\.js$/;
   return join(packageFolder(module), "..", "wasm-out");
 }
 
-/** What answers the requests of the page, which is bundled first. */
+/** Bundles the page, and returns the handler of its requests. */
 export async function browserExample(): Promise<(request: Request) => Promise<Response>> {
   const [{ html }, examples, folder] = await Promise.all([
     buildPage(new URL("main.ts", import.meta.url), "MNIST in this tab"),

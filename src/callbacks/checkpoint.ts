@@ -12,7 +12,11 @@ import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { Monitor } from "./support/monitor.ts";
 import { onTermination } from "./support/on_termination.ts";
 
-/** Options of {@linkcode Checkpoint}. */
+/**
+ * Options of {@linkcode Checkpoint}.
+ *
+ * @category Callbacks
+ */
 export interface CheckpointOptions {
   /** Save after every so many batches of training, epochs, or minutes. Default: every epoch. */
   every?: { batches?: number; epochs?: number; minutes?: number };
@@ -56,16 +60,18 @@ interface Ranked {
  * const checkpoint = new Checkpoint("runs/mnist", { every: { batches: 100 }, resume: "auto" });
  * assertEquals(checkpoint.folder, "runs/mnist");
  * ```
+ *
+ * @category Callbacks
  */
 export class Checkpoint extends Callback {
   /** Last, so that all others have done their part. */
   override priority: number = Number.MAX_SAFE_INTEGER;
   /** Trial runs leave it out. */
-  readonly writesFiles: boolean = true;
+  override readonly writesFiles: boolean = true;
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
   /** Of several processes, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  override readonly mainRankOnly: boolean = true;
   /** Where to. It is made when first needed. */
   readonly folder: string;
   readonly #options: Required<Omit<CheckpointOptions, "monitor" | "mode">>;

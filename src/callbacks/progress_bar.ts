@@ -32,6 +32,8 @@ interface State {
  * const progress = new ProgressBar({ live: false, write: (text) => lines.push(text) });
  * assertEquals(progress.priority, 500);
  * ```
+ *
+ * @category Callbacks
  */
 export class ProgressBar extends PassCallback {
   /** After everything that measures. */
@@ -39,7 +41,7 @@ export class ProgressBar extends PassCallback {
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
   /** Of several ranks, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  override readonly mainRankOnly: boolean = true;
   readonly #terminal: Terminal;
   #columns: string[] | undefined;
   #rowPending = false;

@@ -1,64 +1,80 @@
 /**
- * The statechart of a run. Pure data: it names what is to be done and never does it.
+ * The statechart of a run. Pure data: it names the work of a run and never does it.
  *
- * A *gate* is a state without work of its own, in which the exit hooks of what was left are run
- * before the machine decides where to go: a state with exit hooks is only entered from a gate, and
- * alone. So a cancel in `beforeTrain` never runs `afterEpoch` for an epoch that did not begin.
+ * A *gate* is a state without work of its own. In it the exit hooks of the state before are run,
+ * before the machine decides where to go next. A state with exit hooks is only entered from a gate,
+ * and alone. So a cancel in `beforeTrain` never runs `afterEpoch` for an epoch that did not begin.
  *
  * @module
  */
 import { assign, setup } from "../deps/xstate.ts";
 import { type Cancellable, WORK_NAMES, type WorkName } from "./hooks.ts";
 
-/** What the machine remembers: small plain JSON, so that snapshots and inspectors stay light. */
+/**
+ * The memory of the machine: small plain JSON, so that snapshots and inspectors stay light.
+ *
+ * @category Statechart
+ */
 export interface ChartContext {
-  /** Of the epoch at hand, 0-based. */
+  /** Index of the current epoch, 0-based. */
   epoch: number;
-  /** How many epochs this training has. */
+  /** Number of epochs of this training. */
   epochs: number;
-  /** How many batches of the current pass were begun. */
+  /** Number of batches begun in the current pass. */
   batch: number;
   /** Whether the run stops before its next batch. */
   hold: boolean;
-  /** What was cut short since it was last entered. */
+  /** Phases that were cut short since they were last entered. */
   cancelled: readonly Cancellable[];
   /** The message of the error that ended the run. */
   error: string | null;
 }
 
-/** What the guards need to know, copied off the Learner into each `next`. */
+/**
+ * The facts that the guards need, copied off the Learner into each `next`.
+ *
+ * @category Statechart
+ */
 export interface Facts {
-  /** Of the epoch at hand, 0-based. */
+  /** Index of the current epoch, 0-based. */
   epoch: number;
-  /** How many epochs this training has. */
+  /** Number of epochs of this training. */
   epochs: number;
   /** Whether the loader had another batch. */
   loaded: boolean;
-  /** Whether the epoch that has ended is to be validated. */
+  /** Whether a validation is due after the epoch that has ended. */
   validate: boolean;
-  /** Whether there is something to test. */
+  /** Whether there is a test loader. */
   test: boolean;
 }
 
-/** The four things that a run can be for. */
-export type Job = "train" | "validate" | "test" | "predict";
+/**
+ * The kinds of runs.
+ *
+ * @category Statechart
+ */
+export type RunKind = "train" | "validate" | "test" | "predict";
 
-/** Every event that the machine accepts. */
+/**
+ * Every event that the machine accepts.
+ *
+ * @category Statechart
+ */
 export type ChartEvent =
-  | { type: Job }
+  | { type: RunKind }
   | { type: "next" } & Facts
   | { type: "cancel.batch" | "cancel.epoch" | "cancel.train" }
   | { type: "pause" | "resume" | "step" }
   | { type: "restore" }
   | { type: "fail"; message: string };
 
-/** What guards and actions may know. */
+/** The arguments of guards and actions. */
 interface GuardArguments {
   readonly context: ChartContext;
   readonly event: ChartEvent;
 }
 
-/** Queueing is the pump's: without one, the machine can be walked and nothing happens. */
+/** Only a pump queues work: without one, the machine can be walked and nothing happens. */
 const work = Object.fromEntries(WORK_NAMES.map((name) => [name, () => {}])) as unknown as Record<
   WorkName,
   () => void
@@ -76,8 +92,8 @@ function begun({ context, event }: GuardArguments, phase: Cancellable): ChartCon
 }
 
 /** The context once a batch has begun. */
-export function enterBatch(told: GuardArguments): ChartContext {
-  return begun(told, "batch");
+export function enterBatch(facts: GuardArguments): ChartContext {
+  return begun(facts, "batch");
 }
 
 const chart = setup({
@@ -111,20 +127,20 @@ const chart = setup({
 const begin = (phase: Cancellable) => ({ type: "begin", params: { phase } }) as const;
 const mark = (...phases: Cancellable[]) => ({ type: "mark", params: { phases } }) as const;
 
-/** What tells one pass over a loader from another. */
+/** The differences between passes over a loader. */
 interface Pass {
-  /** Names the pass among all states. */
+  /** Name of the pass among all states. */
   id: string;
-  /** What `cancel.epoch` cuts short in here. */
+  /** The phase that `cancel.epoch` cuts short in this pass. */
   phase: Exclude<Cancellable, "batch" | "train">;
   before: WorkName[];
   after: WorkName[];
   onCancel: WorkName[];
   beforeBatch: WorkName[];
   afterBatch: WorkName[];
-  /** What is done with each batch: states that follow one another. */
+  /** The work on each batch: states that follow one another. */
   batch: Record<string, WorkName[]>;
-  /** Where the pass leads, and where a cancelled training leads from in here. */
+  /** The next state at the end of the pass, and after the training is cancelled in it. */
   onDone: string;
   onCancelTrain: string;
 }
@@ -168,7 +184,7 @@ function pass(is: Pass) {
         on: {
           resume: { target: "batch", actions: "release" },
           step: "batch",
-          // Only where a paused run was taken up again: whoever pauses a run holds it.
+          // Accepted only in a run that is resumed from a pause: a run that was paused here is held.
           restore: { guard: "isRunning", target: "next" },
         },
       },
@@ -217,7 +233,7 @@ const validation = {
   batch: { evaluate: ["evaluate"] },
 } satisfies Partial<Pass>;
 
-/** An epoch counts that went to its end, also if the training is cancelled then. */
+/** A finished epoch counts, also if the training is cancelled at its end. */
 const nextEpoch = [
   { guard: "epochCutShort", target: "next" },
   { target: "next", actions: "advance" },

@@ -26,22 +26,34 @@
  * @module
  */
 
-/** The parts of a run, as told by `learner.phase`. */
+/**
+ * The phases of a run, as in `learner.phase`.
+ *
+ * @category Writing a callback
+ */
 export type Phase = "idle" | "train" | "validate" | "test" | "predict";
 
-/** What can be cut short, as told by `learner.cancelled`. */
+/**
+ * The phases that can be cut short, as in `learner.cancelled`.
+ *
+ * @category Writing a callback
+ */
 export type Cancellable = "batch" | "epoch" | "validate" | "test" | "predict" | "train";
 
 interface HookTraits {
   /** Runs also after a cancel or an error, every callback of it, even if one throws. */
   readonly finally?: true;
-  /** Runs inside the differentiated closure: must not return a promise. */
+  /** Runs inside the differentiated closure, and so may not return a promise. */
   readonly synchronous?: true;
-  /** The phase that `learner.phase` tells from this hook on. */
+  /** The value of `learner.phase` from this hook on. */
   readonly phase?: Phase;
 }
 
-/** The name of a hook. */
+/**
+ * The name of a hook.
+ *
+ * @category Writing a callback
+ */
 export type HookName =
   | "beforeTrain"
   | "beforeEpoch"
@@ -98,10 +110,18 @@ export const HOOKS: Readonly<Record<HookName, HookTraits>> = {
   onError: { finally: true },
 };
 
-/** The names of all hooks, in the order in which they run. */
+/**
+ * The names of all hooks, in the order in which they run.
+ *
+ * @category Writing a callback
+ */
 export const HOOK_NAMES: readonly HookName[] = Object.keys(HOOKS) as HookName[];
 
-/** The name of a piece of the Learner's own work. */
+/**
+ * The name of a piece of the Learner's own work.
+ *
+ * @category Writing a callback
+ */
 export type TaskName =
   | "openTrain"
   | "openValidation"
@@ -118,7 +138,7 @@ export type TaskName =
 
 /**
  * The Learner's own work. Like an after hook, a task marked `finally` runs also after a cancel or
- * an error: what was opened is closed, what was loaded is released.
+ * an error: an open loader is closed, a loaded batch is released.
  */
 const TASKS = {
   openTrain: {},

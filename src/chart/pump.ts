@@ -1,5 +1,5 @@
 /**
- * The pump does what the machine asks for.
+ * The pump does the work that the machine asks for.
  *
  * The machine's entry and exit actions only queue named work. After each macrostep the pump runs
  * the queue in order, awaiting only what is thenable, and then sends the machine exactly one event:
@@ -10,41 +10,42 @@
  */
 import { createActor, type InspectionEvent, type Observer } from "../deps/xstate.ts";
 import { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "../errors.ts";
-import { type ChartEvent, type Facts, type Job, learnerMachine } from "./chart.ts";
+import { type ChartEvent, type Facts, learnerMachine, type RunKind } from "./chart.ts";
 import { type HookName, isFinally, isTask, type TaskName, type WorkName } from "./hooks.ts";
 import { isThenable } from "./is_thenable.ts";
 import { type PumpState, releasedSnapshot, restoreThrown, storeThrown } from "./pump_state.ts";
-import { inboxes, queueing, remembering } from "./queueing.ts";
+import { memoizeTransitions } from "./memoize_transitions.ts";
+import { queueWork, workQueues } from "./queue_work.ts";
 import { yieldToEventLoop } from "./yield_to_event_loop.ts";
 import { Signals } from "./signals.ts";
 
-/** Who does the work that the machine names. */
+/** Does the work that the machine names. */
 export interface Performer<Listener> {
-  /** What the machine's guards need to know now. */
+  /** Returns the facts that the machine's guards need now. */
   facts(): Facts;
   /** Does a piece of the Learner's own work. */
   perform(task: TaskName): void | Promise<void>;
-  /** Who listens to a hook, in the order in which they are called; throws of a bad one only once. */
+  /** Returns the listeners of a hook, in the order in which they are called. Throws once if one is bad. */
   listeners(hook: HookName): readonly Listener[];
   /** Calls one listener. */
   call(listener: Listener, hook: HookName): unknown;
-  /** Hears of every error that a listener or a task threw, the one that ends the run first. */
+  /** Called with every error that a listener or a task threw; the first ends the run. */
   failed(error: unknown, work: WorkName | HookName, listener?: Listener): void;
 }
 
-/** How a run ended. */
-export interface Outcome {
+/** The end of a run. */
+export interface RunOutcome {
   /** The final state of the machine. */
   status: "completed" | "cancelled" | "failed";
-  /** What the training was cancelled for. */
+  /** Why the training was cancelled. */
   reason?: string;
-  /** What was thrown. */
+  /** The error that ended the run. */
   error?: unknown;
 }
 
 /** Options of {@linkcode Pump}. */
 export interface PumpOptions {
-  /** Goes on where another run was. Default: begins anew. */
+  /** The place to continue from. Default: the beginning. */
   from?: PumpState;
   /** Observes the actor, as in XState's `createActor`. */
   inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void);
@@ -55,25 +56,25 @@ export interface PumpOptions {
 /** Thrown through synchronous hooks when a cancel from outside has made their work obsolete. */
 const OBSOLETE = Symbol("obsolete");
 
-/** After how many ms of work timers and sockets get their turn. */
+/** Time between two turns of timers and sockets, in ms. */
 const YIELD_AFTER = 50;
 
-/** The real clock, also while a test fakes the time; `performance.now` costs more. It may jump. */
+/** The real clock, also while a test fakes the time; cheaper than `performance.now`. It may jump. */
 const now = Date.now;
 
 const ABORTED = "The phase in which this signal was read was cut short";
 
 const RANK = { batch: 1, epoch: 2, train: 3 };
 
-/** A hook while its listeners are called. */
+/** A hook whose listeners are being called. */
 interface HookRun {
   readonly hook: HookName;
-  /** Whether all listeners are called, whatever happens. */
+  /** Whether all listeners are called, also after a cancel or an error. */
   readonly always: boolean;
-  /** How many cancels there had been when it began. */
+  /** Number of cancels before it began. */
   readonly began: number;
   readonly thrown: unknown[];
-  /** How many listeners were called. */
+  /** Number of listeners that were called. */
   called: number;
 }
 
@@ -99,12 +100,12 @@ export class Pump<Listener> {
     const { machine = learnerMachine, inspect, from } = options;
     this.#from = from;
     this.#reason = from?.reason;
-    // Whoever inspects wants to see each microstep, which only the machine itself takes.
-    this.actor = createActor(inspect ? queueing(machine) : remembering(machine), {
+    // An inspector shows each microstep, which only the machine itself takes.
+    this.actor = createActor(inspect ? queueWork(machine) : memoizeTransitions(machine), {
       inspect,
       snapshot: from && releasedSnapshot(from.snapshot),
     });
-    inboxes.set(this.actor, {
+    workQueues.set(this.actor, {
       queue: this.#queue,
       wake: () => this.#wake?.(),
       drop: (event) => this.#drop(event),
@@ -116,7 +117,7 @@ export class Pump<Listener> {
     return this.#signals.of(this.actor.getSnapshot().value);
   }
 
-  /** What the training was cancelled for. */
+  /** Why the training was cancelled. */
   get reason(): string | undefined {
     return this.#reason;
   }
@@ -136,17 +137,17 @@ export class Pump<Listener> {
   }
 
   /** Starts the machine: from here on, it can be steered. */
-  start(job: Job): void {
+  start(kind: RunKind): void {
     this.actor.start();
-    if (!this.#from) this.actor.send({ type: job });
+    if (!this.#from) this.actor.send({ type: kind });
     else if (this.actor.getSnapshot().hasTag("paused")) this.actor.send({ type: "restore" });
     else this.#queue.push(...this.#from.queue);
   }
 
   /**
-   * Where the run is, so that another one can go on from there.
+   * Returns the place that the run has reached, so that another run can continue from there.
    *
-   * @throws {Error} If it is neither in an after hook nor paused: in the middle of a batch.
+   * @throws {Error} If the run is neither in an after hook nor paused.
    */
   state(): PumpState {
     const hook = this.#hook;
@@ -154,8 +155,10 @@ export class Pump<Listener> {
     const waiting = snapshot.hasTag("paused") && this.#queue.length === 0;
     if (snapshot.status !== "active" || !(hook ? hook.always : waiting)) {
       throw new Error(
-        "Cannot take a checkpoint as the run must be in an after hook, or paused: it is " +
-          (hook ? `in ${hook.hook}` : `in ${JSON.stringify(snapshot.value)}`),
+        `Cannot take a checkpoint: the run is in ${
+          hook?.hook ?? JSON.stringify(snapshot.value)
+        }, ` +
+          "from where no other run could continue. Take it in an after hook, or while paused.",
       );
     }
     return {
@@ -172,8 +175,8 @@ export class Pump<Listener> {
     };
   }
 
-  /** Does what the machine asks for until it is in a final state. */
-  async run(): Promise<Outcome> {
+  /** Does the work that the machine asks for, until it is in a final state. */
+  async run(): Promise<RunOutcome> {
     const { actor } = this;
     await this.#finishRestored();
     let snapshot = actor.getSnapshot();
@@ -190,11 +193,11 @@ export class Pump<Listener> {
     if (snapshot.status === "error") throw snapshot.error;
     if (snapshot.status === "stopped") {
       throw new Error(
-        'Cannot finish the run as its actor must not be stopped: use learner.cancel("train")',
+        'Cannot finish the run: its actor was stopped. Use learner.cancel("train") instead.',
       );
     }
     return {
-      status: snapshot.value as Outcome["status"],
+      status: snapshot.value as RunOutcome["status"],
       reason: this.#reason,
       error: this.#error?.value,
     };
@@ -223,7 +226,7 @@ export class Pump<Listener> {
     }
   }
 
-  /** Does one piece of work; returns a promise only where there is something to wait for. */
+  /** Does one piece of work; returns a promise only if there is something to wait for. */
   #do(work: WorkName): void | Promise<void> {
     if (!isTask(work)) return this.#runHook(work as HookName, isFinally(work));
     if (work === "disposeBatch") this.#signals.end("batch");
@@ -238,20 +241,20 @@ export class Pump<Listener> {
     }
   }
 
-  /** Calls the listeners of a hook one after another; asynchronous only where one of them is. */
+  /** Calls the listeners of a hook one after another; asynchronous only if one of them is. */
   #runHook(hook: HookName, always: boolean): void | Promise<void> {
     const listeners = this.#listeners(hook, always);
     if (listeners.length === 0) return;
     const run: HookRun = { hook, always, began: this.#cancels, thrown: [], called: 0 };
     this.#hook = run;
-    for (let index = 0; index < listeners.length && this.#goesOn(run); index++) {
+    for (let index = 0; index < listeners.length && this.#continues(run); index++) {
       const waiting = this.#call(listeners[index], run);
       if (waiting) return this.#finishHook(waiting, listeners.slice(index + 1), run);
     }
     this.#settleStrongest(run);
   }
 
-  /** Who listens to a hook. One who cannot fails the run, and the others listen nevertheless. */
+  /** The listeners of a hook. A bad one fails the run, and the others are called nevertheless. */
   #listeners(hook: HookName, always: boolean): readonly Listener[] {
     try {
       return this.#performer.listeners(hook);
@@ -261,7 +264,7 @@ export class Pump<Listener> {
     }
   }
 
-  /** Calls the listeners that a checkpoint in the middle of an after hook had still before it. */
+  /** Calls the listeners that were left when a checkpoint was taken in the middle of an after hook. */
   #finishRestored(): void | Promise<void> {
     const { hook } = this.#from ?? {};
     if (!hook) return;
@@ -276,7 +279,7 @@ export class Pump<Listener> {
   async #finishHook(waiting: Promise<void>, rest: Listener[], run: HookRun): Promise<void> {
     await waiting;
     for (const listener of rest) {
-      if (!this.#goesOn(run)) break;
+      if (!this.#continues(run)) break;
       await this.#call(listener, run);
     }
     this.#settleStrongest(run);
@@ -297,11 +300,11 @@ export class Pump<Listener> {
     }
   }
 
-  #goesOn({ always, thrown, began }: HookRun): boolean {
+  #continues({ always, thrown, began }: HookRun): boolean {
     return always || (thrown.length === 0 && began === this.#cancels);
   }
 
-  /** Of all that the listeners of one hook threw, the strongest wins: error > train > epoch > batch. */
+  /** Settles the strongest of all that the listeners of a hook threw: error > train > epoch > batch. */
   #settleStrongest({ thrown, began, hook }: HookRun): void {
     this.#hook = undefined;
     if (thrown.length === 0) return;
@@ -310,7 +313,7 @@ export class Pump<Listener> {
     this.#settle(strongest, began, hook);
   }
 
-  /** Turns what was thrown into the one event that it stands for. */
+  /** Sends the event that a thrown value stands for. */
   #settle(error: unknown, began: number, work: WorkName | HookName): void {
     const obsolete = began !== this.#cancels;
     if (error === OBSOLETE || (obsolete && this.#signals.echoes(error))) return;
@@ -320,8 +323,7 @@ export class Pump<Listener> {
     if (obsolete || isFinally(work as WorkName)) return;
     this.#fail(
       new RangeError(
-        `Cannot cancel the ${error.cancels} in ${work} as no ${error.cancels} must be open: ` +
-          `no ${error.cancels} is under way there`,
+        `Cannot cancel the ${error.cancels} in ${work}: no ${error.cancels} is open there.`,
         { cause: error },
       ),
       work,
@@ -340,7 +342,7 @@ export class Pump<Listener> {
     }
   }
 
-  /** Whatever was queued for the phase that is cut short is obsolete, except what always runs. */
+  /** Drops the work that was queued for a phase that is cut short, except work that always runs. */
   #drop(event: ChartEvent): void {
     this.#cancels++;
     this.#queue.splice(0, Infinity, ...this.#queue.filter(isFinally));
@@ -356,7 +358,7 @@ export class Pump<Listener> {
     this.#yielded = now();
   }
 
-  /** Waits for an event from outside. The timer keeps the process alive meanwhile. */
+  /** Waits for an event from outside. Meanwhile a timer keeps the process alive. */
   async #woken(): Promise<void> {
     const alive = setInterval(() => {}, 2 ** 30);
     const stopped = this.actor.subscribe({ complete: () => this.#wake?.() });

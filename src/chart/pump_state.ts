@@ -1,33 +1,33 @@
 import { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "../errors.ts";
 import type { HookName, WorkName } from "./hooks.ts";
 
-/** Where a run is, in plain JSON: what the machine remembers, and what is left to do. */
+/** The place that a run has reached, in plain JSON: the state of the machine, and the work left. */
 export interface PumpState {
-  /** The machine's own. */
+  /** The snapshot of the machine. */
   readonly snapshot: unknown;
-  /** Work that is queued. */
+  /** Queued work. */
   readonly queue: readonly WorkName[];
   /** The after hook that is running, if any. */
   readonly hook?: {
     readonly name: HookName;
-    /** How many of its listeners, the last ones, were not called yet. */
+    /** Number of its listeners, the last ones, that were not called yet. */
     readonly left: number;
-    /** What those threw. */
+    /** The values that the others threw. */
     readonly thrown: readonly ThrownState[];
   };
-  /** What the training was cancelled for. */
+  /** Why the training was cancelled. */
   readonly reason?: string;
 }
 
-/** What a listener threw, in plain JSON. */
+/** A value that a listener threw, in plain JSON. */
 export interface ThrownState {
-  /** What it cancels; nothing, if it is an error. */
+  /** The phase that it cancels; absent if it is an error. */
   readonly cancels?: Cancellation["cancels"];
-  /** Its message. */
+  /** The message. */
   readonly message: string;
 }
 
-/** What was thrown, as JSON. */
+/** Turns a thrown value into JSON. */
 export function storeThrown(error: unknown): ThrownState {
   return {
     ...error instanceof Cancellation && { cancels: error.cancels },
@@ -35,14 +35,14 @@ export function storeThrown(error: unknown): ThrownState {
   };
 }
 
-/** What was thrown, out of JSON. */
+/** Turns JSON back into a thrown value. */
 export function restoreThrown({ cancels, message }: ThrownState): Error {
   if (cancels === "batch") return new CancelBatch(message);
   if (cancels === "epoch") return new CancelEpoch(message);
   return cancels ? new CancelTrain(message) : new Error(message);
 }
 
-/** A stored snapshot that waits for nobody: whoever goes on does not want to, where it was paused. */
+/** Releases the hold of a stored snapshot: a paused run that is resumed continues. */
 export function releasedSnapshot(snapshot: unknown): never {
   const { context, ...rest } = snapshot as { context: object };
   return { ...rest, context: { ...context, hold: false } } as never;

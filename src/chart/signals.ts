@@ -5,7 +5,7 @@ const LEVELS = ["batch", "epoch", "train"] as const;
 type Level = typeof LEVELS[number];
 
 /**
- * The abort signals of the phases that are open, made only when somebody asks for one.
+ * The abort signals of the open phases, each made when it is first asked for.
  *
  * The signal of a batch aborts when the batch, its epoch or the training is cut short, the one of
  * the training only when the training is.
@@ -36,7 +36,7 @@ export class Signals {
     this.#controllers.delete(level);
   }
 
-  /** Whether an error is only the echo of the last abort, thrown by who listened to the signal. */
+  /** Whether an error is only the echo of the last abort, thrown by a listener of the signal. */
   echoes(error: unknown): boolean {
     return error === this.#reason;
   }

@@ -1,4 +1,4 @@
-/** The value of a state machine without regions as one name: `"train.epoch.batch.compute"`. */
+/** Joins the value of a state machine without regions into one name: `"train.epoch.batch"`. */
 export function stateName(value: unknown): string {
   if (typeof value === "string") return value;
   const [[name, inner]] = Object.entries(value as object);

@@ -1,10 +1,10 @@
-/** For how long nothing must have happened before the work goes on, ms. */
+/** Idle time after which the work continues, in ms. */
 const QUIET = 0.15;
 
-/** A turn of the event loop that takes longer has done something, ms; an idle one takes 0.002. */
+/** A turn of the event loop that takes longer, in ms, has done something; an idle turn takes 0.002. */
 const BUSY = 0.02;
 
-/** How long sockets are served at most, ms. */
+/** Longest time for which sockets are served, in ms. */
 const LONGEST = 5;
 
 /** The real clock, also while a test fakes the time. */
@@ -18,9 +18,9 @@ const { setImmediate } = globalThis as { setImmediate?: (then: () => void) => vo
  *
  * A `setTimeout` of 0 is right everywhere, but a timer takes a millisecond or two. Where there is a
  * `setImmediate`, one turn of the event loop takes microseconds. An exchange over HTTP needs several
- * turns, so they follow one another until nothing has happened for a moment: whoever is served is
- * served to the end, and where nobody is, hardly any time is lost. Microtasks and message channels
- * serve neither timers nor sockets.
+ * turns, so they follow one another until nothing has happened for a moment: an exchange is served to
+ * its end, and without one hardly any time is lost. Microtasks and message channels serve neither
+ * timers nor sockets.
  */
 export async function yieldToEventLoop(): Promise<void> {
   if (!setImmediate) return await new Promise((resolve) => setTimeout(resolve, 0));

@@ -1,20 +1,20 @@
 import { describeValue } from "./describe_value.ts";
 
-/** Which numbers are accepted: all finite ones, unless a bound or `integer` says more. */
+/** Range of the numbers that {@linkcode checkNumber} accepts. Default: all finite numbers. */
 export interface NumberRange {
-  /** Only integers that JavaScript represents exactly. Default: false. */
+  /** Whether only integers that JavaScript represents exactly are accepted. Default: `false`. */
   readonly integer?: boolean;
-  /** The smallest number that is accepted. Default: none. */
+  /** Smallest number that is accepted. Default: none. */
   readonly min?: number;
-  /** The number must be larger than this. Default: none. */
+  /** Exclusive lower bound. Default: none. */
   readonly above?: number;
-  /** The largest number that is accepted. Default: none. */
+  /** Largest number that is accepted. Default: none. */
   readonly max?: number;
-  /** The number must be smaller than this. Default: none. */
+  /** Exclusive upper bound. Default: none. */
   readonly below?: number;
-  /** Whether infinities inside the bounds are accepted. Default: false. */
+  /** Whether infinities within the bounds are accepted. Default: `false`. */
   readonly infinite?: boolean;
-  /** The unit, for the message: `"ms"`. Default: none. */
+  /** Unit of the number, for the message: `"ms"`. Default: none. */
   readonly unit?: string;
 }
 
@@ -22,11 +22,11 @@ export interface NumberRange {
  * Checks that a value is a number in a range.
  *
  * @param action Completes "Cannot …".
- * @param name The name of the option.
- * @param value The value that was given.
- * @param range Which numbers are accepted.
+ * @param name Name of the option, for the error.
+ * @param value The value of the option.
+ * @param range Range of the numbers that are accepted. Default: all finite numbers.
  * @returns The value.
- * @throws {RangeError} If the value is no number, or outside the range.
+ * @throws {RangeError} If the value is not a number, or outside the range.
  */
 export function checkNumber(
   action: string,

@@ -2,13 +2,13 @@ import { closest } from "../deps/levenshtein.ts";
 import { describeValue } from "./describe_value.ts";
 
 /**
- * Checks that options are an object, and that each of them is known: a misspelt option would be
- * ignored.
+ * Checks that options are an object, and that each of them is known, because a misspelt option would
+ * be ignored.
  *
  * @param action Completes "Cannot …".
- * @param options The options that were given.
- * @param known An entry for each option; the compiler makes sure that none is forgotten.
- * @throws {TypeError} If the options are no object, or one of them is unknown.
+ * @param options The options.
+ * @param known An entry for each option; the compiler reports missing ones.
+ * @throws {TypeError} If `options` is not an object, or an option is unknown.
  */
 export function checkOptions<Options extends object>(
   action: string,

@@ -1,8 +1,8 @@
 import { tf } from "../deps/tfjs.ts";
 
 /**
- * What a value is, for messages: a text in quotes, so that `"1"` is not taken for `1`; of a
- * function, a tensor or an object what it is, not all that is in it.
+ * Describes a value for an error message. Texts are quoted, so that `"1"` differs from `1`. Functions,
+ * tensors and objects are described by their kind, not by their content.
  */
 export function describeValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
@@ -18,7 +18,7 @@ export function describeValue(value: unknown): string {
   return `an object with the keys ${keys || "(none)"}`;
 }
 
-/** A class is often meant to be made one of, a function to be called: the name says which. */
+/** Names a class or a function: often an instance or a result was meant. */
 function describeFunction(value: { name: string }): string {
   const kind = /^class\b/.test(Function.prototype.toString.call(value)) ? "class" : "function";
   return `the ${kind} ${value.name || "without a name"}`;

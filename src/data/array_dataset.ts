@@ -1,15 +1,19 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Batch, Dataset } from "./dataset.ts";
 import { isThenable } from "../chart/is_thenable.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
+import { collateBatch } from "./collate_batch.ts";
+import { checkIndices } from "./check_indices.ts";
 
 /**
- * Any examples, and a function that makes a batch of some of them.
+ * An array of examples of any kind, and a function that makes a batch of some of them.
  *
  * The dataset is synchronous if neither `load` nor `collate` returns a promise.
  *
- * @template Example What the array holds: a record, the path of an image, …
- * @template B The batches.
- * @template Loaded What `load` makes of an example.
+ * @template Example Type of the elements of the array: a record, the path of an image, …
+ * @template B Type of the batches.
+ * @template Loaded Type of an example after `load`.
  *
  * @example
  * ```ts
@@ -27,9 +31,11 @@ import { isThenable } from "../chart/is_thenable.ts";
  * assertEquals(labels.arraySync(), [10, 2]);
  * tf.dispose([data, labels]);
  * ```
+ *
+ * @category Data
  */
 export class ArrayDataset<Example, B = Batch, Loaded = Example> implements Dataset<B> {
-  /** The examples. */
+  /** All examples. */
   readonly examples: readonly Example[];
   readonly #collate: (examples: Loaded[]) => B | PromiseLike<B>;
   readonly #load?: (example: Example, signal?: AbortSignal) => Loaded | PromiseLike<Loaded>;
@@ -39,25 +45,32 @@ export class ArrayDataset<Example, B = Batch, Loaded = Example> implements Datas
    *
    * @param examples The examples. The array is used in place.
    * @param options How examples become batches.
-   * @param options.collate Makes a batch of loaded examples. The batch is the caller's; `collate`
-   *   disposes whatever other tensors it makes or is given by `load`.
-   * @param options.load Loads an example, by default the example as it is. The examples of a batch
-   *   are loaded side by side. If one fails, tensors in the others are disposed.
-   * @throws {TypeError} When the examples are no array, or `collate` or `load` no function.
+   * @param options.collate Makes a batch of loaded examples. Tensors that it makes and does not
+   *   return are disposed, unless it is asynchronous; so are tensors that `load` made.
+   * @param options.load Loads an example. The examples of a batch are loaded concurrently; if one
+   *   fails, tensors of the others are disposed. Default: the example as it is.
+   * @throws {TypeError} If `examples` is not an array, `collate` or `load` is not a function, or an
+   *   option is unknown.
    */
-  constructor(examples: readonly Example[], { collate, load }: {
+  constructor(examples: readonly Example[], options: {
     collate: (examples: Loaded[]) => B | PromiseLike<B>;
     load?: (example: Example, signal?: AbortSignal) => Loaded | PromiseLike<Loaded>;
   }) {
     if (!Array.isArray(examples)) {
       throw new TypeError(
-        `Cannot build a dataset as examples must be an array: current value is ${typeof examples}`,
+        `Cannot build a dataset as examples must be an array: current value is ${
+          describeValue(examples)
+        }`,
       );
     }
+    checkOptions("build a dataset", options, { collate: true, load: true });
+    const { collate, load } = options;
     for (const [name, value] of Object.entries({ collate, load })) {
       if (typeof value !== "function" && (name === "collate" || value !== undefined)) {
         throw new TypeError(
-          `Cannot build a dataset as ${name} must be a function: current value is ${typeof value}`,
+          `Cannot build a dataset as ${name} must be a function: current value is ${
+            describeValue(value)
+          }`,
         );
       }
     }
@@ -66,7 +79,7 @@ export class ArrayDataset<Example, B = Batch, Loaded = Example> implements Datas
     this.#load = load;
   }
 
-  /** The number of examples. */
+  /** Number of examples. */
   get length(): number {
     return this.examples.length;
   }
@@ -75,22 +88,16 @@ export class ArrayDataset<Example, B = Batch, Loaded = Example> implements Datas
    * Loads and collates examples.
    *
    * @param indices `[batch] int32`, each in [0, `length`).
-   * @param signal Passed on to `load`.
+   * @param signal Signal that is passed to `load`.
    * @returns The batch, which the caller owns; a promise if `load` or `collate` returned one.
-   * @throws {RangeError} When an index is out of range.
+   * @throws {RangeError} If an index is out of range.
    */
   batch(indices: Int32Array, signal?: AbortSignal): B | PromiseLike<B> {
     const { examples } = this;
-    for (const index of indices) {
-      if (!(index >= 0 && index < examples.length)) {
-        throw new RangeError(
-          `Cannot build a batch as an index must be in [0, ${examples.length}): current value is ${index}`,
-        );
-      }
-    }
+    checkIndices(indices, examples.length);
     const chosen = Array.from(indices, (index) => examples[index]);
     const load = this.#load;
-    if (!load) return this.#collate(chosen as unknown as Loaded[]);
+    if (!load) return collateBatch(this.#collate, chosen as unknown as Loaded[]);
     const loading: (Loaded | PromiseLike<Loaded>)[] = [];
     try {
       for (const example of chosen) loading.push(load(example, signal));
@@ -98,11 +105,14 @@ export class ArrayDataset<Example, B = Batch, Loaded = Example> implements Datas
       void disposeLoaded(loading);
       throw error;
     }
-    if (!loading.some(isThenable)) return this.#collate(loading as Loaded[]);
-    return this.#collateLater(loading);
+    if (loading.some(isThenable)) return this.#collateLater(loading, chosen);
+    return collateBatch(this.#collate, loading as Loaded[], chosen);
   }
 
-  async #collateLater(loading: (Loaded | PromiseLike<Loaded>)[]): Promise<B> {
+  async #collateLater(
+    loading: (Loaded | PromiseLike<Loaded>)[],
+    chosen: Example[],
+  ): Promise<B> {
     let loaded: Loaded[];
     try {
       loaded = await Promise.all(loading);
@@ -110,11 +120,11 @@ export class ArrayDataset<Example, B = Batch, Loaded = Example> implements Datas
       await disposeLoaded(loading);
       throw error;
     }
-    return this.#collate(loaded);
+    return await collateBatch(this.#collate, loaded, chosen);
   }
 }
 
-/** Disposes the tensors of the examples whose loading succeeds, at once where it has succeeded. */
+/** Disposes the tensors of examples that are loaded, and of the others as soon as they are. */
 async function disposeLoaded<Loaded>(loading: (Loaded | PromiseLike<Loaded>)[]): Promise<void> {
   tf.dispose(loading.filter((loaded) => !isThenable(loaded)) as tf.TensorContainer[]);
   for (const result of await Promise.allSettled(loading.filter(isThenable))) {

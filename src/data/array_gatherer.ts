@@ -1,12 +1,15 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { writeTensor } from "../tensors/tensor_memory.ts";
 import type { tf } from "../deps/tfjs.ts";
 import type { NdArray } from "./nd_array.ts";
 
 /**
- * One column of a {@linkcode TensorDataset}, kept as plain numbers: `[examples, ...]`.
+ * A column of a {@linkcode TensorDataset} as plain numbers: `[examples, ...]`.
  *
- * The rows of a batch are gathered and converted when the batch is built; until then bytes stay
- * bytes, a quarter of what the same numbers take as `float32`.
+ * Rows are gathered and converted when a batch is built. Until then bytes stay bytes, which take a
+ * quarter of the memory of `float32`.
  *
  * @example Pixels from bytes 0 to 255 to numbers 0 to 1
  * ```ts
@@ -18,20 +21,22 @@ import type { NdArray } from "./nd_array.ts";
  *   scale: 1 / 255,
  * };
  * ```
+ *
+ * @category Data
  */
 export interface ArrayColumn extends NdArray {
   /**
-   * The type of the tensors. By default `float32` if the numbers are floating-point, scaled or
+   * Type of the tensors. Default: `float32` for numbers that are floating-point, scaled or
    * shifted, else `int32`.
    */
   readonly dtype?: "float32" | "int32" | "bool";
-  /** What each number is multiplied with. Default 1. */
+  /** Factor of each number, finite. Default: 1. */
   readonly scale?: number;
-  /** What is added to each number after that. Default 0. */
+  /** Added to each number after scaling, finite. Default: 0. */
   readonly offset?: number;
 }
 
-const supported = [
+const SUPPORTED = [
   Uint8Array,
   Uint8ClampedArray,
   Int8Array,
@@ -41,33 +46,43 @@ const supported = [
   Float32Array,
   Float64Array,
 ];
-const dtypes = ["float32", "int32", "bool"];
+const COLUMN_DTYPES = ["float32", "int32", "bool"];
+
+const COLUMN_FIELDS: Record<keyof ArrayColumn, true> = {
+  values: true,
+  shape: true,
+  dtype: true,
+  scale: true,
+  offset: true,
+};
 
 /**
- * Checks a column, and returns what gathers rows of it into a new tensor, in a single pass.
+ * Checks a column and returns a function that gathers rows of it into a new tensor.
  *
  * @param column The column.
- * @param name What errors call it.
- * @returns A function from `indices: [batch] int32`, each in range, to a tensor `[batch, ...]`
- *   that the caller owns.
- * @throws {TypeError} When the values are not a typed array that can become a tensor, or the dtype
- *   is none of the column's.
- * @throws {RangeError} When shape and values do not fit, or scale or offset are not finite.
+ * @param name Name of the column, for errors.
+ * @returns A function from `indices: [batch] int32`, each in range, to a tensor `[batch, ...]`,
+ *   which the caller owns. It makes a single pass.
+ * @throws {TypeError} If the values are not a supported typed array, the dtype is unknown, or a
+ *   field is misspelt.
+ * @throws {RangeError} If the values do not fit the shape, or `scale` or `offset` is not finite.
  */
 export function arrayGatherer(
   column: ArrayColumn,
   name: string,
 ): (indices: Int32Array) => tf.Tensor {
+  checkOptions(`build a dataset with ${name}`, column, COLUMN_FIELDS);
   const { values, shape, scale = 1, offset = 0 } = column;
   const action = `Cannot build a dataset as ${name}`;
-  if (!supported.some((type) => values instanceof type)) {
+  if (!SUPPORTED.some((type) => values instanceof type)) {
     throw new TypeError(
       `${action}.values must be a typed array of at most 32-bit integers or of floating-point ` +
-        `numbers: current value is of type ${Object.prototype.toString.call(values).slice(8, -1)}`,
+        `numbers: current value is ${describeValue(values)}`,
     );
   }
-  const counts = Array.isArray(shape) && shape.every((size) => Number.isInteger(size) && size >= 0);
-  if (!counts || shape.length === 0) {
+  const isShape = Array.isArray(shape) &&
+    shape.every((size) => Number.isInteger(size) && size >= 0);
+  if (!isShape || shape.length === 0) {
     throw new RangeError(
       `${action}.shape must be [examples, ...]: current value is ${JSON.stringify(shape)}`,
     );
@@ -80,15 +95,12 @@ export function arrayGatherer(
         `current value is ${values.length}`,
     );
   }
-  for (const [field, value] of Object.entries({ scale, offset })) {
-    if (!Number.isFinite(value)) {
-      throw new RangeError(`${action}.${field} must be finite: current value is ${value}`);
-    }
-  }
+  checkNumber("build a dataset", `${name}.scale`, scale);
+  checkNumber("build a dataset", `${name}.offset`, offset);
   const asIs = scale === 1 && offset === 0;
   const floating = !asIs || values instanceof Float32Array || values instanceof Float64Array;
   const { dtype = floating ? "float32" : "int32" } = column;
-  if (!dtypes.includes(dtype)) {
+  if (!COLUMN_DTYPES.includes(dtype)) {
     throw new TypeError(
       `${action}.dtype must be "float32", "int32" or "bool": current value is "${dtype}"`,
     );

@@ -2,32 +2,33 @@ import { tf } from "../deps/tfjs.ts";
 import type { Dataset } from "./dataset.ts";
 import { isThenable } from "../chart/is_thenable.ts";
 
-/** How long closing waits for batches under way: a dataset that stalls must not hold up a run. */
-const grace = 1000; // ms
+/** Longest time that closing waits for pending batches, in ms: a dataset that stalls may not hold up a run. */
+const GRACE = 1000;
 
 type Outcome<B> = { readonly batch: B } | { readonly error: unknown };
 
-/** A batch from the moment it is asked for. */
+/** A batch that was asked for. */
 interface Slot<B> {
-  /** Its place in the epoch. */
+  /** Index of the batch in the epoch. */
   readonly index: number;
-  /** What came of it; not set yet while it is under way. */
+  /** The batch or the error; not set while the batch is pending. */
   outcome?: Outcome<B>;
-  /** Fulfilled (never rejected) once it is no longer under way. */
+  /** Fulfilled (never rejected) once the batch is no longer pending. */
   settled?: Promise<void>;
 }
 
 /**
  * Builds the batches of one epoch in order, a bounded number of them ahead.
  *
- * Guarantees: never more than `prefetch` batches (at least one) are under way or waiting to be
- * taken. Batches come in order, and an error comes in its place in that order. Once the iterator
- * has ended, failed or been closed, no batch is asked for any more, and each batch that was not
- * taken is disposed, if need be when it arrives. No promise is rejected without anyone listening.
+ * Guarantees: never more than `prefetch` batches (at least one) are pending or waiting to be taken.
+ * Batches come in order, and an error comes in its place in that order. After the iterator has
+ * ended, failed or been closed, it asks for no more batches, and disposes each batch that was not
+ * taken, also one that arrives later. It leaves no rejected promise unhandled.
  *
- * It can be read by hand, by `for await`, and by `for` if the dataset is synchronous.
+ * It can be read with `next()`, with `for await`, and with `for` if the dataset is synchronous.
  *
- * @template B The batches.
+ * @template B Type of the batches.
+ * @category Data
  */
 export class BatchIterator<B> {
   readonly #dataset: Dataset<B>;
@@ -42,16 +43,16 @@ export class BatchIterator<B> {
   #next: number;
 
   /**
-   * Begins an epoch; asks for nothing yet.
+   * Begins an epoch without asking for a batch.
    *
-   * @param dataset Where the batches come from.
-   * @param options What to fetch.
-   * @param options.indices The examples of a batch, by its place in the epoch.
-   * @param options.batches The number of batches in the epoch.
-   * @param options.skip The number of batches to leave out at the start.
-   * @param options.prefetch The number of batches to fetch ahead; 0 fetches on demand.
-   * @param options.timeout How long to wait for a batch, in ms; `undefined` waits for ever.
-   * @param options.name What errors call the epoch.
+   * @param dataset The dataset that builds the batches.
+   * @param options Which batches to build, and when.
+   * @param options.indices Returns the examples of a batch, given the index of the batch.
+   * @param options.batches Number of batches in the epoch.
+   * @param options.skip Number of batches to skip at the start.
+   * @param options.prefetch Number of batches to fetch ahead; 0 fetches on demand.
+   * @param options.timeout Longest time to wait for a batch, in ms; `undefined` waits for ever.
+   * @param options.name Name of the epoch, for errors.
    */
   constructor(dataset: Dataset<B>, options: {
     indices: (batch: number) => Int32Array;
@@ -71,10 +72,10 @@ export class BatchIterator<B> {
   }
 
   /**
-   * Takes the next batch, which belongs to the caller from then on.
+   * Takes the next batch, which the caller then owns.
    *
-   * @returns The batch, or that there is none; a promise only if the batch is not there yet.
-   * @throws {unknown} The dataset's own error, thrown or as a rejection.
+   * @returns The batch, or `done`; a promise only if the batch is still pending.
+   * @throws {unknown} The error of the dataset, thrown or as a rejection.
    */
   next(): IteratorResult<B, undefined> | Promise<IteratorResult<B, undefined>> {
     if (this.#queue.length === 0 && this.#more()) this.#queue.push(this.#ask(this.#next++));
@@ -87,10 +88,10 @@ export class BatchIterator<B> {
   /**
    * Ends the iteration and disposes the batches that were not taken.
    *
-   * A `next()` that is waiting is answered at once: there is no batch any more.
+   * A call of `next()` that is waiting returns `done` at once.
    *
-   * @returns That there is no batch any more; a promise only if batches are under way: it waits
-   *   until they are disposed, but at most for a second.
+   * @returns `done`; a promise only if batches are pending: it waits until they are disposed, for at
+   *   most one second.
    */
   return(): IteratorResult<B, undefined> | Promise<IteratorResult<B, undefined>> {
     const result = { done: true, value: undefined } as const;
@@ -99,17 +100,17 @@ export class BatchIterator<B> {
   }
 
   /**
-   * Iterates with `for`: over a synchronous dataset only.
+   * Iterates with `for`, over a synchronous dataset only.
    *
-   * @throws {TypeError} From its `next()`, when a batch is a promise.
+   * @throws {TypeError} If a batch is a promise (thrown by the iterator's `next()`).
    */
   [Symbol.iterator](): Iterator<B, undefined> {
     const settle = (result: ReturnType<BatchIterator<B>["next"]>) => {
       if (!isThenable(result)) return result;
       void this.#close();
       throw new TypeError(
-        "Cannot iterate with `for` as batches must be there at once: current value is a promise; " +
-          "use `for await`",
+        "Cannot iterate with `for` as the dataset must be synchronous: current value is a promise. " +
+          "Use `for await`",
       );
     };
     return {
@@ -121,7 +122,7 @@ export class BatchIterator<B> {
     };
   }
 
-  /** Iterates with `for await`: over any dataset. */
+  /** Iterates with `for await`, over any dataset. */
   [Symbol.asyncIterator](): AsyncIterator<B, undefined> {
     // deno-lint-ignore require-await
     const next = async () => this.next();
@@ -129,7 +130,7 @@ export class BatchIterator<B> {
     return { next, return: finish };
   }
 
-  /** Asks for batches until enough are under way or waiting, or the epoch is over. */
+  /** Asks for batches until enough are pending or waiting, or the epoch is over. */
   #fill(): void {
     while (this.#queue.length + this.#awaited.size < this.#prefetch && this.#more()) {
       this.#queue.push(this.#ask(this.#next++));
@@ -181,29 +182,29 @@ export class BatchIterator<B> {
     this.#awaited.delete(slot);
     if (slot.outcome) return this.#take(slot.outcome);
     if (this.#abort.signal.aborted) return { done: true, value: undefined };
-    // A dataset that stalls is not waited for again, so the closing is not awaited.
+    // Closing would wait for the same dataset that has just stalled.
     void this.#close();
     throw new DOMException(
-      `Cannot load batch ${slot.index} of ${this.#name} as the dataset must deliver it in time: ` +
-        `current value is none after ${this.#timeout} ms`,
+      `Cannot load batch ${slot.index} of ${this.#name} as it must arrive within ${this.#timeout} ms: ` +
+        "it is still pending",
       "TimeoutError",
     );
   }
 
-  /** Ends the iteration; the promise tells when the batches under way are gone. */
+  /** Ends the iteration. A promise that is returned waits until no batch is pending. */
   #close(): Promise<void> | undefined {
     this.#abort.abort();
-    const underWay: Promise<void>[] = [];
+    const pending: Promise<void>[] = [];
     for (const slot of [...this.#queue.splice(0), ...this.#awaited.keys()]) {
-      if (slot.outcome === undefined) underWay.push(slot.settled!);
+      if (slot.outcome === undefined) pending.push(slot.settled!);
       else if ("batch" in slot.outcome) tf.dispose(slot.outcome.batch as tf.TensorContainer);
       slot.outcome = undefined;
     }
     for (const wake of this.#awaited.values()) wake();
-    if (underWay.length === 0) return undefined;
+    if (pending.length === 0) return undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, grace);
-    void Promise.all(underWay).then(() => {
+    const timer = setTimeout(resolve, GRACE);
+    void Promise.all(pending).then(() => {
       clearTimeout(timer);
       resolve();
     });

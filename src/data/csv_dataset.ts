@@ -1,27 +1,29 @@
+import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import type { ArrayColumn } from "./array_gatherer.ts";
 import type { CsvTable } from "./parse_csv.ts";
 import { TensorDataset } from "./tensor_dataset.ts";
 
 /**
- * Makes a dataset of the columns of a table.
+ * Makes a dataset of columns of numbers in a table.
  *
  * @param table The table, from {@linkcode parseCsv} or {@linkcode readCsv}.
- * @param options Which columns.
- * @param options.data The columns to learn from, in this order: `[examples, columns] float32`.
- * @param options.labels The columns to learn: a name gives `[examples]`, names give
- *   `[examples, columns]`.
- * @param options.classes If given, the labels are names of classes and become their places in this
- *   array: `int32`.
- * @param options.labelType The dtype of labels that are numbers; `int32` for numbers of classes.
- *   Default `float32`.
- * @returns The dataset; its numbers are outside of TensorFlow.js, so there is nothing to dispose.
- * @throws {RangeError} When there is no such column.
- * @throws {TypeError} When a cell is no finite number, no integer for `int32`, or no class, with its
- *   line and column.
+ * @param options Which columns to use.
+ * @param options.data Names of the columns of the data, in this order: `[examples, columns] float32`.
+ * @param options.labels Column of the labels, `[examples]`; or several, `[examples, columns]`.
+ * @param options.classes Names of classes, for labels that are such names. Each becomes its index
+ *   in this array: `int32`. Default: labels are numbers.
+ * @param options.labelType Type of labels that are numbers; `int32` for indices of classes.
+ *   Default: `"float32"`.
+ * @returns The dataset, in plain memory: it need not be disposed.
+ * @throws {RangeError} If a column does not exist.
+ * @throws {TypeError} If a cell is not a finite number, not an integer for `int32`, or not a class.
+ *   The error names line and column. Also if an option is unknown or of the wrong kind.
  *
  * @example
  * ```ts
- * import { csvDataset, parseCsv, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { csvDataset, parseCsv } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const table = parseCsv("length,width,species\n5.1,3.5,setosa\n6,2.5,virginica\n");
@@ -32,13 +34,26 @@ import { TensorDataset } from "./tensor_dataset.ts";
  * assertEquals(labels.arraySync(), [1]);
  * tf.dispose([data, labels]);
  * ```
+ *
+ * @category Files of data
  */
-export function csvDataset(table: CsvTable, { data, labels, classes, labelType = "float32" }: {
+export function csvDataset(table: CsvTable, options: {
   data: readonly string[];
   labels: string | readonly string[];
   classes?: readonly string[];
   labelType?: "float32" | "int32";
 }): TensorDataset<ArrayColumn, ArrayColumn> {
+  const known = { data: true, labels: true, classes: true, labelType: true };
+  checkOptions("build a dataset", options, known);
+  const { data, labels, classes, labelType = "float32" } = options;
+  checkNames("data", data);
+  checkNames("labels", typeof labels === "string" ? [labels] : labels);
+  if (labelType !== "float32" && labelType !== "int32") {
+    throw new TypeError(
+      'Cannot build a dataset as labelType must be "float32" or "int32": current value is ' +
+        describeValue(labelType),
+    );
+  }
   const examples = table.rows.length;
   const values = Float32Array.from(cells(table, data, toNumber));
   const names = typeof labels === "string" ? [labels] : labels;
@@ -52,7 +67,16 @@ export function csvDataset(table: CsvTable, { data, labels, classes, labelType =
   });
 }
 
-/** What a cell stands for, or what it must be. */
+function checkNames(option: string, names: unknown): void {
+  if (Array.isArray(names) && names.every((name) => typeof name === "string")) return;
+  throw new TypeError(
+    `Cannot build a dataset as ${option} must be names of columns: current value is ${
+      describeValue(names)
+    }`,
+  );
+}
+
+/** Returns the number that a cell stands for, or else a description of what it must be. */
 type Convert = (cell: string) => number | string;
 
 const toNumber: Convert = (cell) =>

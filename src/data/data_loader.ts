@@ -1,3 +1,4 @@
+import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { ArrayDataset } from "./array_dataset.ts";
@@ -5,36 +6,38 @@ import type { Batch, Dataset } from "./dataset.ts";
 import { BatchIterator } from "./batch_iterator.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
 import { permutation } from "../random/permutation.ts";
+import type { IterateOptions } from "./loader.ts";
 import { type Shard, WHOLE } from "./shard.ts";
 
 /**
- * What to load, and how to cut it into batches.
+ * Options of {@linkcode DataLoader}.
  *
- * @template B The batches.
- * @template Example The examples, if `dataset` is an array.
+ * @template B Type of the batches.
+ * @template Example Type of the examples, if `dataset` is an array.
+ * @category Data
  */
 export interface DataLoaderOptions<B, Example> {
-  /** Where the batches come from: a dataset, or an array of examples together with `collate`. */
+  /** A dataset that builds the batches, or an array of examples, which needs `collate`. */
   readonly dataset: Dataset<B> | readonly Example[];
-  /** Makes a batch of examples, if `dataset` is an array. The batch belongs to whoever takes it. */
+  /** Makes a batch of examples, if `dataset` is an array, as in {@linkcode ArrayDataset}. */
   readonly collate?: (examples: Example[]) => B | PromiseLike<B>;
-  /** The number of examples in a batch, an integer >= 1. Default 32. */
+  /** Number of examples in a batch, an integer >= 1. Default: 32. */
   readonly batchSize?: number;
-  /** Whether the examples come in another random order each epoch. Default `false`. */
+  /** Whether each epoch has a random order of its own. Default: `false`. */
   readonly shuffle?: boolean;
-  /** Whether to leave out a last batch smaller than `batchSize`. Default `false`. */
+  /** Whether to leave out a last batch smaller than `batchSize`. Default: `false`. */
   readonly dropLast?: boolean;
   /**
-   * Decides the order of every epoch, together with the epoch's number: a safe integer. By default
-   * a random one, drawn at construction.
+   * Seed of the order: a safe integer. An order depends on the seed and the epoch only. Default:
+   * the seed of the Learner, else a random one, drawn at construction.
    */
   readonly seed?: number;
   /**
-   * How many batches may be under way or waiting while another one is computed with, an integer
-   * >= 0. It helps an asynchronous dataset. Default 0: each batch is built when it is asked for.
+   * Largest number of batches that are built ahead, an integer >= 0. It speeds up an asynchronous
+   * dataset. Default: 0, each batch is built when it is asked for.
    */
   readonly prefetch?: number;
-  /** How long to wait for one batch before that is an error: ms, > 0. Default: for ever. */
+  /** Longest time to wait for a batch before it is an error, in ms, > 0. Default: for ever. */
   readonly timeout?: number;
 }
 
@@ -53,13 +56,13 @@ const OPTIONS: Record<keyof DataLoaderOptions<unknown, unknown>, true> = {
  * Cuts a dataset into batches, epoch by epoch.
  *
  * The order of an epoch depends only on (seed, epoch), so that an epoch can be repeated, or resumed
- * in its middle, with nothing saved. Nothing is read back from the device.
+ * in its middle, without saved state. No tensor is read back from the device.
  *
- * {@linkcode DataLoader.iterate} gives one epoch; plain `for` and `for await` give the next one each
- * time, from epoch 0 on. Whoever takes a batch owns its tensors and disposes them.
+ * {@linkcode DataLoader.iterate} returns one epoch. Each plain `for` or `for await` runs through the
+ * next epoch, starting with epoch 0. The consumer owns the tensors of each batch and disposes them.
  *
- * @template B The batches.
- * @template Example The examples, if `dataset` is an array.
+ * @template B Type of the batches.
+ * @template Example Type of the examples, if `dataset` is an array.
  *
  * @example
  * ```ts
@@ -79,19 +82,21 @@ const OPTIONS: Record<keyof DataLoaderOptions<unknown, unknown>, true> = {
  * }
  * assertEquals(sum, 15);
  * ```
+ *
+ * @category Data
  */
 export class DataLoader<B = Batch, Example = unknown> {
-  /** Where the batches come from. The loader does not dispose it. */
+  /** The dataset that builds the batches. The loader does not dispose it. */
   readonly dataset: Dataset<B>;
-  /** The number of examples in a batch; the last of an epoch may be smaller. */
+  /** Number of examples in a batch; the last batch of an epoch may be smaller. */
   readonly batchSize: number;
-  /** Whether the examples come in another random order each epoch. */
+  /** Whether each epoch has a random order of its own. */
   readonly shuffle: boolean;
   /** Whether a last batch smaller than `batchSize` is left out. */
   readonly dropLast: boolean;
-  /** How many batches are fetched ahead. */
+  /** Largest number of batches that are built ahead. */
   readonly prefetch: number;
-  /** How long to wait for a batch, in ms; `undefined` waits for ever. */
+  /** Longest time to wait for a batch, in ms; `undefined` waits for ever. */
   readonly timeout: number | undefined;
   readonly #drawnSeed = crypto.getRandomValues(new Uint32Array(1))[0];
   #seed: number | undefined;
@@ -101,29 +106,21 @@ export class DataLoader<B = Batch, Example = unknown> {
    * Checks the options; loads nothing.
    *
    * @param options The dataset, and how to cut it.
-   * @throws {TypeError} When the dataset is none, or does not fit with `collate`.
-   * @throws {RangeError} When a size, `prefetch`, `timeout` or the seed is out of range.
+   * @throws {TypeError} If `dataset` is not a dataset, or does not fit `collate`, or an option is
+   *   unknown.
+   * @throws {RangeError} If `batchSize`, `prefetch`, `timeout` or `seed` is out of range.
    */
   constructor(options: DataLoaderOptions<B, Example>) {
     checkOptions("load data", options, OPTIONS);
     const { dataset, collate, batchSize = 32, shuffle = false, dropLast = false } = options;
     const { prefetch = 0, timeout, seed } = options;
     this.dataset = toDataset(dataset, collate);
-    check(
-      "batchSize must be an integer >= 1",
-      batchSize,
-      Number.isInteger(batchSize) && batchSize >= 1,
-    );
-    check(
-      "prefetch must be an integer >= 0",
-      prefetch,
-      Number.isInteger(prefetch) && prefetch >= 0,
-    );
-    check(
-      "timeout must be a number of ms > 0 and < 2^31",
-      timeout,
-      timeout === undefined || (timeout > 0 && timeout < 2 ** 31),
-    );
+    checkNumber("load data", "batchSize", batchSize, { integer: true, min: 1 });
+    checkNumber("load data", "prefetch", prefetch, { integer: true, min: 0 });
+    if (timeout !== undefined) {
+      // A timer with a longer delay fires at once.
+      checkNumber("load data", "timeout", timeout, { above: 0, below: 2 ** 31, unit: "ms" });
+    }
     this.batchSize = batchSize;
     this.shuffle = shuffle;
     this.dropLast = dropLast;
@@ -133,53 +130,52 @@ export class DataLoader<B = Batch, Example = unknown> {
   }
 
   /**
-   * Decides the order of every epoch, together with the epoch's number: a safe integer.
+   * Seed of the order: a safe integer, or `undefined`, where the seed of the Learner or a random one
+   * is used. May be set at any time; it takes effect from the next epoch on.
    *
-   * `undefined` if none was given; then a random one, drawn at construction, is in use. May be set
-   * at any time, and is obeyed from the next epoch on.
-   *
-   * @throws {RangeError} When set to what is neither a safe integer nor `undefined`.
+   * @throws {RangeError} If it is set to anything but a safe integer or `undefined`.
    */
   get seed(): number | undefined {
     return this.#seed;
   }
 
   set seed(seed: number | undefined) {
-    check("seed must be a safe integer", seed, seed === undefined || Number.isSafeInteger(seed));
+    if (seed !== undefined) checkNumber("load data", "seed", seed, { integer: true });
     this.#seed = seed;
   }
 
-  /** The number of batches in an epoch. */
+  /** Number of batches in an epoch. */
   get length(): number {
     return this.shardLength(WHOLE);
   }
 
   /**
-   * The number of batches in a part of an epoch, the same for all parts.
+   * Returns the number of batches in a part of an epoch, the same for all parts.
    *
-   * Of every `count * batchSize` examples, each part has a batch of `batchSize`. Those that are left
-   * at the end are shared evenly, with none repeated and, unless `dropLast` says so, none left out:
-   * where there are fewer than parts, the last batches have one more.
+   * Each part gets `batchSize` of every `count * batchSize` examples. The examples left at the end
+   * are shared evenly, without repeating any and, unless `dropLast` is set, without leaving any out:
+   * if there are fewer examples left than parts, some of the last batches have one more.
    *
-   * @param shard Which part.
-   * @throws {RangeError} When there are fewer examples than parts.
+   * @param shard The part.
+   * @throws {RangeError} If there are fewer examples than parts.
    */
   shardLength(shard: Shard): number {
     return this.#cut(shard.count, 0).length;
   }
 
-  /** How the examples from `start` on are cut: into how many batches, and where the last begins. */
+  /** Cuts the examples from `start` on: number of batches, and index of the one that may be odd. */
   #cut(count: number, start: number): { length: number; last: number } {
     const examples = this.dataset.length - start;
     const joint = this.batchSize * count;
     const full = Math.floor(examples / joint);
     if (this.dropLast) return { length: Math.max(full, 0), last: Infinity };
     const partial = examples - full * joint >= count;
-    check(
-      `the examples must be at least as many as the ${count} shards`,
-      this.dataset.length,
-      full > 0 || partial || start > 0 || examples === 0,
-    );
+    if (full === 0 && !partial && start === 0 && examples > 0) {
+      throw new RangeError(
+        `Cannot load data as there must be an example for each of ${count} shards: ` +
+          `current value is ${examples}`,
+      );
+    }
     const length = Math.max(partial ? full + 1 : full, 0);
     return { length, last: length - 1 };
   }
@@ -187,18 +183,19 @@ export class DataLoader<B = Batch, Example = unknown> {
   /**
    * Iterates over one epoch, starting anywhere in it.
    *
-   * It is pure: the same epoch is the same again, and plain iteration is not affected. Batches that
-   * are skipped are not built.
+   * The result depends only on the options, and plain iteration is not affected. Batches that are
+   * skipped are not built.
    *
    * @param options Where to start.
-   * @param options.epoch Which epoch, an integer in [0, 2^32 - 1). Default 0.
-   * @param options.skip How many batches to leave out at its start, an integer >= 0. Default 0.
-   *   With a shard, those of all shards count: what is left is cut anew.
-   * @param options.shard Which part of it to take, see {@linkcode DataLoader.shardLength}. Default:
-   *   the whole.
-   * @param options.seed Decides the order if the loader has no seed of its own: a safe integer.
-   * @returns The batches; whoever does not take all of them calls its `return()`.
-   * @throws {RangeError} When `epoch` or `skip` is out of range.
+   * @param options.epoch Index of the epoch, an integer in [0, 2^32 - 1). Default: 0.
+   * @param options.skip Number of batches to skip at the start, an integer >= 0. With a shard it
+   *   counts the batches of all shards; the remaining examples are divided again. Default: 0.
+   * @param options.shard The part to take, see {@linkcode DataLoader.shardLength}. Default: the whole
+   *   epoch.
+   * @param options.seed Seed of the order if the loader has none: a safe integer.
+   * @returns The batches. A caller that does not take all of them calls `return()`.
+   * @throws {RangeError} If `epoch` or `skip` is out of range.
+   * @throws {TypeError} If an option is unknown.
    *
    * @example
    * ```ts
@@ -214,20 +211,11 @@ export class DataLoader<B = Batch, Example = unknown> {
    * assertEquals([...loader.iterate({ epoch: 7, skip: 2 })], [...loader.iterate({ epoch: 7 })].slice(2));
    * ```
    */
-  iterate(
-    { epoch = 0, skip = 0, seed, shard = WHOLE }: {
-      epoch?: number;
-      skip?: number;
-      seed?: number;
-      shard?: Shard;
-    } = {},
-  ): BatchIterator<B> {
-    check(
-      "epoch must be an integer in [0, 2^32 - 1)",
-      epoch,
-      Number.isInteger(epoch) && epoch >= 0 && epoch < 2 ** 32 - 1,
-    );
-    check("skip must be an integer >= 0", skip, Number.isInteger(skip) && skip >= 0);
+  iterate(options: IterateOptions = {}): BatchIterator<B> {
+    checkOptions("load data", options, { epoch: true, skip: true, seed: true, shard: true });
+    const { epoch = 0, skip = 0, seed, shard = WHOLE } = options;
+    checkNumber("load data", "epoch", epoch, { integer: true, min: 0, below: 2 ** 32 - 1 });
+    checkNumber("load data", "skip", skip, { integer: true, min: 0 });
     const { dataset, batchSize, prefetch, timeout } = this;
     const { index, count } = shard;
     const examples = dataset.length;
@@ -267,14 +255,6 @@ export class DataLoader<B = Batch, Example = unknown> {
   }
 }
 
-function check(requirement: string, value: unknown, fulfilled: boolean): void {
-  if (!fulfilled) {
-    throw new RangeError(
-      `Cannot load data as ${requirement}: current value is ${describeValue(value)}`,
-    );
-  }
-}
-
 function toDataset<B, Example>(
   dataset: DataLoaderOptions<B, Example>["dataset"],
   collate: DataLoaderOptions<B, Example>["collate"],
@@ -290,14 +270,14 @@ function toDataset<B, Example>(
   if (!Number.isInteger(length) || length! < 0 || typeof batch !== "function") {
     throw new TypeError(
       "Cannot load data as dataset must be an array or have a length >= 0 and a method batch(): " +
-        `current value is of type ${dataset === null ? "null" : typeof dataset}, with length ` +
-        `${length} and batch of type ${typeof batch}`,
+        `current value is ${describeValue(dataset)}, with length ${describeValue(length)} and ` +
+        `batch ${describeValue(batch)}`,
     );
   }
   if (collate) {
     throw new TypeError(
-      "Cannot load data as `collate` must come with an array of examples: " +
-        "current value is a dataset, which makes batches by itself",
+      "Cannot load data as `collate` must come with an array of examples: current value is a " +
+        "dataset, which makes batches itself",
     );
   }
   return dataset as Dataset<B>;

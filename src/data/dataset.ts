@@ -3,11 +3,11 @@ import type { tf } from "../deps/tfjs.ts";
 /**
  * Examples that are computed together.
  *
- * Every tensor has the examples along its first axis. Whoever takes a batch from a loader owns its
- * tensors and disposes them; in a training that is the Learner, after the batch's after hook.
+ * The first axis of every tensor counts examples. The consumer of a loader owns the tensors of each
+ * batch and disposes them; in a run that is the Learner, after the batch's after hook.
  *
- * @template Data What the model is applied to: `[batch, ...]`, or arrays and records of that.
- * @template Labels What its predictions are compared with: `[batch, ...]`, or the same.
+ * @template Data Input of the model: `[batch, ...]`, or arrays and records of such tensors.
+ * @template Labels Targets of the loss: `[batch, ...]`, or arrays and records of such tensors.
  *
  * @example
  * ```ts
@@ -16,21 +16,23 @@ import type { tf } from "../deps/tfjs.ts";
  * const batch: Batch = { data: tf.zeros([64, 784]), labels: tf.zeros([64], "int32") };
  * tf.dispose([batch.data, batch.labels]);
  * ```
+ *
+ * @category Data
  */
 export interface Batch<Data = tf.Tensor, Labels = tf.Tensor> {
-  /** The model's input. */
+  /** Input of the model. */
   readonly data: Data;
-  /** The truth. */
+  /** Targets that the loss compares the predictions with. */
   readonly labels: Labels;
 }
 
 /**
- * Examples that can be fetched by their indices, a whole batch at once.
+ * Examples that are fetched by index, a whole batch at once.
  *
  * Any object with a `length` and a `batch()` is a dataset.
  *
- * @template B The batches. {@linkcode Batch} by default; the Learner also takes `[data, labels]`
- *   and `{ xs, ys }`.
+ * @template B Type of the batches. The Learner also accepts `[data, labels]`, `{ x, y }` and
+ *   `{ xs, ys }`. Default: {@linkcode Batch}.
  *
  * @example
  * ```ts
@@ -49,20 +51,22 @@ export interface Batch<Data = tf.Tensor, Labels = tf.Tensor> {
  *   tf.dispose([data, labels]);
  * }
  * ```
+ *
+ * @category Data
  */
 export interface Dataset<B = Batch> {
-  /** The number of examples, an integer >= 0. */
+  /** Number of examples, an integer >= 0. */
   readonly length: number;
 
   /**
-   * Builds the batch of these examples, in this order.
+   * Builds a batch of the given examples, in the given order.
    *
-   * The caller owns the batch and its tensors. A batch that is given as a promise may be asked for
-   * while others are still being built.
+   * The caller owns the batch and its tensors. An asynchronous dataset may be asked for a batch
+   * while it is still building others.
    *
-   * @param indices `[batch] int32`, each in [0, `length`). The dataset may keep it.
-   * @param signal Aborts when the batch is not wanted any more. A batch that arrives nevertheless
-   *   is disposed, an error is ignored.
+   * @param indices `[batch] int32`, each in [0, `length`). The dataset may keep the array.
+   * @param signal Aborts when the batch is no longer needed. A batch that arrives later is disposed,
+   *   and an error is ignored.
    */
   batch(indices: Int32Array, signal?: AbortSignal): B | PromiseLike<B>;
 }

@@ -1,50 +1,69 @@
 import type { BatchLike } from "./to_batch.ts";
 import { type Shard, WHOLE } from "./shard.ts";
 
-/** Where a pass over a loader starts. */
+/**
+ * Options of a pass over a loader.
+ *
+ * @category Data
+ */
 export interface IterateOptions {
-  /** Which epoch's order to take, 0-based. */
+  /** Index of the epoch whose order is used, 0-based. */
   epoch?: number;
-  /** How many batches to leave out at the start; with shards, those of all of them count. */
+  /** Number of batches to skip at the start, counted over all shards. */
   skip?: number;
-  /** Decides the order where the loader has no seed of its own. */
+  /** Seed of the order, for a loader without a seed. */
   seed?: number;
-  /** Which part of the epoch to take. Default: the whole. */
+  /** The part of the epoch to read. Default: all of it. */
   shard?: Shard;
 }
 
-/** An iterator, or an asynchronous one, or one that is asynchronous only where it has to be. */
+/**
+ * An iterator that may be synchronous, asynchronous, or return a promise only when it must.
+ *
+ * @category Data
+ */
 export interface BatchSource<Batch> {
-  /** The next batch. */
+  /** Returns the next batch. */
   next(): IteratorResult<Batch> | Promise<IteratorResult<Batch>>;
   /** Ends the pass early. */
   return?(): unknown;
 }
 
-/** A loader that can start anywhere without building the batches before. */
+/**
+ * A loader that can start anywhere in an epoch without building the batches before.
+ *
+ * @category Data
+ */
 export interface SeekableLoader<Data, Labels, B = BatchLike<Data, Labels>> {
-  /** The batches of an epoch. */
+  /** Returns the batches of an epoch. */
   iterate(options: IterateOptions): BatchSource<B>;
-  /** The number of batches, where known. */
+  /** Number of batches, if known. */
   readonly length?: number;
   /**
-   * The number of batches in a part of an epoch, the same for all parts; then `iterate` obeys
-   * `shard`. Default: whole batches are dealt out in turn.
+   * Returns the number of batches in a part of an epoch, the same for all parts. A loader with
+   * this method cuts shards itself: `iterate` obeys `shard`. Default: whole batches are dealt out
+   * to the shards in turn.
    */
   shardLength?(shard: Shard): number;
 }
 
-/** A dataset of `tf.data`. */
+/**
+ * A `tf.data.Dataset`.
+ *
+ * @category Data
+ */
 export interface TensorFlowDataset {
   /** Starts a pass. */
   iterator(): Promise<{ next(): Promise<IteratorResult<unknown>> }>;
 }
 
 /**
- * Anything that yields batches: an array, a generator, an async generator, a function that makes
- * one, a `tf.data.Dataset` or a `DataLoader`.
+ * Anything that yields batches: an array, a generator, an async generator, a function that returns
+ * one of them, a `tf.data.Dataset` or a `DataLoader`.
  *
- * The Learner disposes each batch that is yielded; of the batches in an array it takes clones.
+ * The Learner disposes each batch that it takes; from an array it takes clones.
+ *
+ * @category Data
  */
 // deno-lint-ignore no-explicit-any -- batches of tensors in any nesting
 export type Loader<Data = any, Labels = any, B = BatchLike<Data, Labels>> =
@@ -54,7 +73,7 @@ export type Loader<Data = any, Labels = any, B = BatchLike<Data, Labels>> =
   | SeekableLoader<Data, Labels, B>
   | TensorFlowDataset;
 
-/** Whether a value can be read as a loader. */
+/** Returns whether a value can be read as a loader. */
 export function isLoader(value: unknown): value is Loader {
   if (typeof value === "function") return true;
   if (typeof value !== "object" || value === null) return false;
@@ -62,7 +81,7 @@ export function isLoader(value: unknown): value is Loader {
     typeof (value as { iterator?: unknown }).iterator === "function";
 }
 
-/** The number of batches in a loader, or in a part of it, where it is known. */
+/** Returns the number of batches in a loader, or in one part of it, if it is known. */
 export function loaderLength(loader: unknown, shard = WHOLE): number | undefined {
   if (typeof loader !== "object" || loader === null) return;
   const { length, size, shardLength } = loader as {

@@ -12,11 +12,11 @@ export class LoaderReader {
   readonly #owned: boolean;
   readonly #first: number;
   readonly #stride: number;
-  /** How many batches of its own it has read. */
+  /** Number of batches of its own shard that it has read. */
   #read = 0;
   #ended = false;
   #pending = false;
-  /** What was fetched before it was asked for. */
+  /** The next batch, if it was fetched ahead. */
   #ahead: { batch: SizedBatch | undefined | Promise<SizedBatch | undefined> } | undefined;
 
   private constructor(
@@ -33,9 +33,12 @@ export class LoaderReader {
   }
 
   /**
-   * Starts a pass; `name` is the loader's key in `dataloaders`.
+   * Starts a pass.
    *
-   * @throws {TypeError} If it is missing, or no loader.
+   * @param name Key of the loader in `dataloaders`.
+   * @param loader The loader.
+   * @param options Where to start, and which part to read.
+   * @throws {TypeError} If the loader is missing, or is not a loader.
    */
   static async open(
     name: string,
@@ -43,7 +46,9 @@ export class LoaderReader {
     options: IterateOptions,
   ): Promise<LoaderReader> {
     if (loader === undefined || loader === null) {
-      throw new TypeError(`Cannot read batches as dataloaders.${name} must be set: it is missing`);
+      throw new TypeError(
+        `Cannot read batches as dataloaders.${name} must be set: current value is ${loader}`,
+      );
     }
     const { skip = 0, shard = WHOLE } = options;
     const part = (source: BatchSource<unknown>, owned: boolean) =>
@@ -71,12 +76,16 @@ export class LoaderReader {
     return new LoaderReader(name, part(all, owned), owned, options);
   }
 
-  /** The loader's key in `dataloaders`. */
+  /** Key of the loader in `dataloaders`. */
   get name(): string {
     return this.#name;
   }
 
-  /** The next batch, or `undefined` after the last: at once where the loader is synchronous. */
+  /**
+   * Takes the next batch.
+   *
+   * @returns The batch, or `undefined` after the last; a promise only if the loader returned one.
+   */
   next(): SizedBatch | undefined | Promise<SizedBatch | undefined> {
     const { batch } = this.#ahead ?? { batch: this.#fetch() };
     this.#ahead = undefined;
@@ -84,8 +93,8 @@ export class LoaderReader {
   }
 
   /**
-   * Whether nothing comes after the batch that was taken last: the next one is fetched for the
-   * answer, and waits to be taken. What goes wrong is thrown when it is taken.
+   * Returns whether the batch taken last is the last of the pass. To know, it fetches the next one
+   * and keeps it; an error of that fetch is thrown by the next call of `next()`.
    */
   async ends(): Promise<boolean> {
     try {
@@ -114,7 +123,7 @@ export class LoaderReader {
     });
   }
 
-  /** Ends the pass. A loader that is stuck in the middle of a batch is not waited for. */
+  /** Ends the pass, without waiting for a loader that is stuck in the middle of a batch. */
   async close(): Promise<void> {
     const { batch } = this.#ahead ?? {};
     this.#ahead = undefined;

@@ -1,7 +1,7 @@
 import type { NdArray, TypedArray } from "./nd_array.ts";
 
-/** The element types of the format, by their code. */
-const types: Record<number, (bytes: DataView, length: number) => TypedArray> = {
+/** Readers of each element type of the format, by its code. */
+const TYPES: Record<number, (bytes: DataView, length: number) => TypedArray> = {
   0x08: (view, length) => new Uint8Array(view.buffer, view.byteOffset, length),
   0x09: (view, length) => new Int8Array(view.buffer, view.byteOffset, length),
   0x0b: (view, length) => Int16Array.from({ length }, (_, index) => view.getInt16(2 * index)),
@@ -9,25 +9,25 @@ const types: Record<number, (bytes: DataView, length: number) => TypedArray> = {
   0x0d: (view, length) => Float32Array.from({ length }, (_, index) => view.getFloat32(4 * index)),
   0x0e: (view, length) => Float64Array.from({ length }, (_, index) => view.getFloat64(8 * index)),
 };
-const widths: Record<number, number> = { 0x08: 1, 0x09: 1, 0x0b: 2, 0x0c: 4, 0x0d: 4, 0x0e: 8 };
+/** Bytes per element, by code. */
+const WIDTHS: Record<number, number> = { 0x08: 1, 0x09: 1, 0x0b: 2, 0x0c: 4, 0x0d: 4, 0x0e: 8 };
 
 /**
- * Reads an array in the IDX format, in which MNIST comes.
+ * Reads an array in the IDX format, the format of MNIST.
  *
  * The format: two zero bytes, the code of the element type, the number of axes, the size of each
- * axis, then the elements, the last axis varying fastest; all numbers are big-endian. From LeCun,
- * Cortes, Burges: "The MNIST database of handwritten digits",
- * <http://yann.lecun.com/exdb/mnist/>.
+ * axis, then the elements in row-major order; all numbers are big-endian. From LeCun, Cortes,
+ * Burges: "The MNIST database of handwritten digits", <http://yann.lecun.com/exdb/mnist/>.
  *
- * @param bytes The whole file, unpacked. Arrays of bytes are a view of it; others are copied.
- * @param name What errors call the file.
+ * @param bytes The whole file, unpacked. A result of bytes is a view of it; others are copies.
+ * @param name Name of the file, for errors. Default: `"the bytes"`.
  * @returns The elements, as uint8, int8, int16, int32, float32 or float64, and their shape.
- * @throws {TypeError} When the bytes are no IDX file.
- * @throws {RangeError} When there are fewer or more bytes than the header says.
+ * @throws {TypeError} If the bytes are not an IDX file.
+ * @throws {RangeError} If there are fewer or more bytes than the header says.
  *
  * @example
  * ```ts
- * import { parseIdx } from "@trainchart/trainchart";
+ * import { parseIdx } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const bytes = Uint8Array.of(0, 0, 0x08, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6);
@@ -35,6 +35,8 @@ const widths: Record<number, number> = { 0x08: 1, 0x09: 1, 0x0b: 2, 0x0c: 4, 0x0
  * assertEquals(shape, [2, 3]);
  * assertEquals([...values], [1, 2, 3, 4, 5, 6]);
  * ```
+ *
+ * @category Files of data
  */
 export function parseIdx(bytes: Uint8Array, name = "the bytes"): NdArray {
   const action = `Cannot read ${name} as IDX as`;
@@ -50,7 +52,7 @@ export function parseIdx(bytes: Uint8Array, name = "the bytes"): NdArray {
       `${action} the magic number must begin with 00 00: current value is ${head.join(" ")}`,
     );
   }
-  if (!(code in types)) {
+  if (!(code in TYPES)) {
     throw new TypeError(
       `${action} the type code must be one of 08, 09, 0b, 0c, 0d, 0e: current value is ${head[2]}`,
     );
@@ -65,7 +67,7 @@ export function parseIdx(bytes: Uint8Array, name = "the bytes"): NdArray {
   const header = new DataView(bytes.buffer, bytes.byteOffset, start);
   const shape = Array.from({ length: axes }, (_, axis) => header.getUint32(4 + 4 * axis));
   const length = shape.reduce((product, size) => product * size, 1);
-  const expected = start + length * widths[code];
+  const expected = start + length * WIDTHS[code];
   if (bytes.length !== expected) {
     throw new RangeError(
       `${action} there must be ${expected} bytes for shape [${shape.join(", ")}] and type ` +
@@ -73,7 +75,7 @@ export function parseIdx(bytes: Uint8Array, name = "the bytes"): NdArray {
     );
   }
   return {
-    values: types[code](new DataView(bytes.buffer, bytes.byteOffset + start), length),
+    values: TYPES[code](new DataView(bytes.buffer, bytes.byteOffset + start), length),
     shape,
   };
 }

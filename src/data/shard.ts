@@ -1,41 +1,49 @@
 import type { tf } from "../deps/tfjs.ts";
 
-/** Which part of every epoch's one order a process takes, of several that train one model. */
+/**
+ * The part of each epoch that one of several processes trains on.
+ *
+ * @category Data
+ */
 export interface Shard {
-  /** Which of the parts, an integer in [0, count). */
+  /** Index of the part, an integer in [0, count). */
   readonly index: number;
-  /** How many parts there are, an integer >= 1. */
+  /** Number of parts, an integer >= 1. */
   readonly count: number;
 }
 
-/** The whole. */
+/** The only part of an epoch that is not divided. */
 export const WHOLE: Shard = { index: 0, count: 1 };
 
 /**
- * The processes that train one model together, as one of them sees them.
+ * All processes that train one model together, seen from one of them.
  *
- * Each calls the same method at the same point of the run.
+ * Every process calls the same method at the same point of the run.
+ *
+ * @category Data
  */
 export interface Peers {
-  /** Which part of the examples is this process's. */
+  /** The part of the examples that this process trains on. */
   readonly shard: Shard;
-  /** Adds up numbers over all processes, in place. */
+  /** Replaces each number by its sum over all processes, in place. */
   sum(values: Float64Array): void;
   /**
    * Averages gradients over all processes.
    *
-   * @param gradients Of this process; they stay the caller's.
-   * @param examples How many they are the mean of.
-   * @returns The mean over all examples, the same bits everywhere; it is the caller's.
+   * @param gradients Mean gradients of this process, which the caller keeps.
+   * @param examples Number of examples in that mean.
+   * @returns The mean over the examples of all processes, bit for bit the same on each. The caller
+   *   owns it.
    */
   average(gradients: tf.NamedTensorMap, examples: number): tf.NamedTensorMap;
-  /** Hears, when a run begins, how to get what is this process's own of its state. */
+  /** Called when a run begins, with a function that returns the state of this process only. */
   attach(own: () => unknown): void;
   /**
-   * Gathers that of all processes, for a checkpoint; the others need not ask for it.
+   * Gathers the states that `attach` gave access to, for a checkpoint. Only the process that saves
+   * calls it.
    *
-   * @returns In the order of their shards; its tensors are the caller's. Nothing where a run has
-   *   nothing of its own: before its first pass and after its last.
+   * @returns One state per shard, in order; the caller owns their tensors. Empty before the first
+   *   pass of a run and after its last.
    */
   collect(): unknown[];
 }

@@ -3,12 +3,14 @@ import { isThenable } from "../chart/is_thenable.ts";
 import type { BatchSource } from "./loader.ts";
 
 /**
- * Deals the batches of a source out in turn, and takes one part. An incomplete last turn is left
- * out, so that all parts have the same number.
+ * Deals the batches of a source out to shards in turn, and yields those of one shard.
  *
- * @param source All batches; it is synchronous where `source` is.
- * @param shard Which part.
- * @param drop What to do with a batch that is another's.
+ * An incomplete last turn is left out, so that all shards have the same number of batches.
+ *
+ * @param source All batches.
+ * @param shard The shard whose batches are yielded.
+ * @param drop Called with each batch of another shard, and with one that is left out.
+ * @returns A source that is synchronous where `source` is.
  */
 export function shardBatches(
   source: BatchSource<unknown>,

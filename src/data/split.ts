@@ -1,3 +1,4 @@
+import { checkOptions } from "../checks/check_options.ts";
 import type { Dataset } from "./dataset.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
 import { permutation } from "../random/permutation.ts";
@@ -7,17 +8,18 @@ import { subset } from "./subset.ts";
  * Divides a dataset at random into parts that share no example.
  *
  * The parts are views, see {@linkcode subset}. Fractions are rounded down; the examples left over
- * go one each to the first parts.
+ * go to the first parts, one each.
  *
- * @param dataset The whole.
- * @param sizes The size of each part: counts that add up to the dataset's length, or else fractions
+ * @param dataset The whole dataset.
+ * @param sizes Size of each part: counts that add up to the length of the dataset, or fractions
  *   that add up to 1.
- * @param options How to choose.
- * @param options.shuffle Whether examples are drawn at random, default `true`. With `false`, parts
- *   are consecutive stretches: only for data that is in random order already.
- * @param options.seed Decides, alone, which examples go where. Default 0.
+ * @param options How to choose examples.
+ * @param options.shuffle Whether examples are drawn at random. Without it, parts are consecutive
+ *   ranges, which suits only data in random order. Default: `true`.
+ * @param options.seed Seed that alone decides which part an example goes to. Default: 0.
  * @returns The parts, in the order of `sizes`.
- * @throws {RangeError} When sizes are negative or do not add up.
+ * @throws {RangeError} If sizes are negative or do not add up.
+ * @throws {TypeError} If an option is unknown.
  *
  * @example
  * ```ts
@@ -28,12 +30,16 @@ import { subset } from "./subset.ts";
  * const [train, validation] = split(dataset, [0.8, 0.2], { seed: 42 });
  * assertEquals([train.length, validation.length], [9, 2]);
  * ```
+ *
+ * @category Data
  */
 export function split<B>(
   dataset: Dataset<B>,
   sizes: readonly number[],
-  { shuffle = true, seed = 0 }: { shuffle?: boolean; seed?: number } = {},
+  options: { shuffle?: boolean; seed?: number } = {},
 ): Dataset<B>[] {
+  checkOptions("split", options, { shuffle: true, seed: true });
+  const { shuffle = true, seed = 0 } = options;
   const { length } = dataset;
   const counts = partCounts(length, sizes);
   const order = shuffle
@@ -49,11 +55,11 @@ function partCounts(length: number, sizes: readonly number[]): number[] {
   if (valid && total === length && sizes.every(Number.isInteger)) return [...sizes];
   if (!valid || !(Math.abs(total - 1) < 1e-6)) {
     throw new RangeError(
-      `Cannot split as sizes must be counts that add up to ${length} or fractions that add up ` +
+      `Cannot split as sizes must be counts that add up to ${length}, or fractions that add up ` +
         `to 1: current value is [${sizes.join(", ")}]`,
     );
   }
-  // A fraction such as 0.29 of 100 must not lose an example to rounding of its last bit.
+  // 0.29 of 100 is 28.999…: rounding may not cost it an example.
   const counts = sizes.map((size) => Math.floor(size * length + 1e-6));
   let left = length - counts.reduce((sum, count) => sum + count, 0);
   for (let part = 0; left > 0; part = (part + 1) % counts.length) {

@@ -1,16 +1,21 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { checkIndices } from "./check_indices.ts";
 import type { Dataset } from "./dataset.ts";
 
 /**
- * A part of a dataset, as a dataset.
+ * Returns a part of a dataset, as a dataset.
  *
- * It is a view: it copies no example, owns no tensor, and is of use as long as the dataset is.
+ * The part is a view: it copies no example, owns no tensor, and can be used as long as the whole
+ * dataset can.
  *
- * @param dataset The whole.
- * @param part Which examples: their indices, in any order, even repeatedly; or a range, `start`
- *   (default 0) to before `end` (default the dataset's length).
+ * @param dataset The whole dataset.
+ * @param part Indices of examples, in any order, also repeated; or a range from `start` (default: 0)
+ *   to before `end` (default: the length of the dataset).
  * @returns A dataset whose example `i` is example `part[i]`, or `start + i`, of the whole.
- * @throws {RangeError} When an index is not an integer in [0, length), or the range not within the
+ * @throws {RangeError} If an index is not an integer in [0, length), or the range is not within the
  *   dataset.
+ * @throws {TypeError} If the range has an unknown option.
  *
  * @example
  * ```ts
@@ -21,6 +26,8 @@ import type { Dataset } from "./dataset.ts";
  * assertEquals(await subset(letters, [5, 0]).batch(Int32Array.of(0, 1)), "fa");
  * assertEquals(subset(letters, { start: 2 }).length, 4);
  * ```
+ *
+ * @category Data
  */
 export function subset<B>(
   dataset: Dataset<B>,
@@ -30,40 +37,25 @@ export function subset<B>(
   let indices: Int32Array;
   if ("length" in part) {
     for (let place = 0; place < part.length; place++) {
-      if (!Number.isInteger(part[place]) || part[place] < 0 || part[place] >= length) {
-        throw new RangeError(
-          `Cannot take a subset as an index must be an integer in [0, ${length}): current value is ${
-            part[place]
-          }`,
-        );
-      }
+      checkNumber("take a subset", "an index", part[place], {
+        integer: true,
+        min: 0,
+        below: length,
+      });
     }
     indices = Int32Array.from(part);
   } else {
+    checkOptions("take a subset", part, { start: true, end: true });
     const { start = 0, end = length } = part;
-    const integers = Number.isInteger(start) && Number.isInteger(end);
-    if (!integers || start < 0 || end < start || end > length) {
-      throw new RangeError(
-        `Cannot take a subset as the range must have integers 0 <= start <= end <= ${length}: ` +
-          `current value is ${start} to ${end}`,
-      );
-    }
+    checkNumber("take a subset", "end", end, { integer: true, min: 0, max: length });
+    checkNumber("take a subset", "start", start, { integer: true, min: 0, max: end });
     indices = Int32Array.from({ length: end - start }, (_, index) => start + index);
   }
   return {
     length: indices.length,
     batch(places, signal) {
-      return dataset.batch(
-        places.map((place) => {
-          if (!(place >= 0 && place < indices.length)) {
-            throw new RangeError(
-              `Cannot build a batch as an index must be in [0, ${indices.length}): current value is ${place}`,
-            );
-          }
-          return indices[place];
-        }),
-        signal,
-      );
+      checkIndices(places, indices.length);
+      return dataset.batch(places.map((place) => indices[place]), signal);
     },
   };
 }

@@ -1,12 +1,14 @@
 import { tf } from "../deps/tfjs.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
+import { checkIndices } from "./check_indices.ts";
 import { type ArrayColumn, arrayGatherer } from "./array_gatherer.ts";
 import type { Batch, Dataset } from "./dataset.ts";
 import type { Tensors } from "../tensors/nested_tensors.ts";
 
 /**
- * What a {@linkcode TensorDataset} is made of: tensors or plain numbers with the examples along
- * the first axis, or arrays and records of them.
+ * Columns of a {@linkcode TensorDataset}: tensors or plain numbers whose first axis counts examples,
+ * or arrays and records of them.
  *
  * @example
  * ```ts
@@ -17,6 +19,8 @@ import type { Tensors } from "../tensors/nested_tensors.ts";
  *   age: { values: new Float32Array(10), shape: [10] },
  * };
  * ```
+ *
+ * @category Data
  */
 export type Columns =
   | tf.Tensor
@@ -25,9 +29,10 @@ export type Columns =
   | { readonly [name: string]: Columns };
 
 /**
- * The tensors of a batch, nested like the {@linkcode Columns} that they are gathered from.
+ * Tensors of a batch, nested like the {@linkcode Columns} that they are gathered from.
  *
- * @template C The columns.
+ * @template C Type of the columns.
+ * @category Data
  */
 export type Gathered<C> = C extends tf.Tensor | ArrayColumn ? tf.Tensor
   : { readonly [Key in keyof C]: Gathered<C[Key]> };
@@ -35,16 +40,15 @@ export type Gathered<C> = C extends tf.Tensor | ArrayColumn ? tf.Tensor
 type Gather = (indices: Int32Array) => Tensors;
 
 /**
- * Examples that are in memory as tensors or plain numbers.
+ * Examples in memory, as tensors or plain numbers.
  *
- * Each batch gathers its rows into new tensors; nothing else is copied, neither at construction
- * nor per epoch. It is synchronous.
+ * Each batch gathers its rows into new tensors; nothing else is copied. The dataset is synchronous.
  *
  * The dataset owns the tensors that it is given: {@linkcode TensorDataset.dispose} disposes them.
- * Who needs one elsewhere passes a `clone()`.
+ * To use one elsewhere, pass a `clone()`.
  *
- * @template Data The columns that become a batch's `data`.
- * @template Labels The columns that become its `labels`.
+ * @template Data Columns that become the `data` of a batch.
+ * @template Labels Columns that become the `labels` of a batch.
  *
  * @example
  * ```ts
@@ -63,12 +67,14 @@ type Gather = (indices: Int32Array) => Tensors;
  * tf.dispose([data, labels]);
  * dataset.dispose();
  * ```
+ *
+ * @category Data
  */
 export class TensorDataset<
   Data extends Columns = tf.Tensor,
   Labels extends Columns = tf.Tensor,
 > implements Dataset<Batch<Gathered<Data>, Gathered<Labels>>> {
-  /** The number of examples. */
+  /** Number of examples. */
   readonly length: number;
   readonly #owned = new Set<tf.Tensor>();
   readonly #gather: { data: Gather; labels: Gather };
@@ -79,20 +85,21 @@ export class TensorDataset<
   /**
    * Checks the columns.
    *
-   * @param columns Data and labels, `{}` where there are none: `[examples, ...]` each. From now on their tensors belong to the
-   *   dataset; typed arrays are used in place.
-   * @throws {TypeError} When a column is neither tensor nor plain numbers, or has a wrong type.
-   * @throws {RangeError} When columns differ in the number of examples, or values do not fit their
+   * @param columns Data and labels, `[examples, ...]` each; `{}` for no labels. The dataset then owns
+   *   the tensors; typed arrays are used in place.
+   * @throws {TypeError} If a column is neither a tensor nor plain numbers, or has a wrong type.
+   * @throws {RangeError} If columns differ in the number of examples, or values do not fit their
    *   shape.
    */
   constructor(columns: { data: Data; labels: Labels }) {
+    checkOptions("build a dataset", columns, { data: true, labels: true });
     this.#gather = {
       data: this.#gatherer(columns.data, "data"),
       labels: this.#gatherer(columns.labels, "labels"),
     };
     if (this.#length === undefined) {
       throw new TypeError(
-        "Cannot build a dataset as data or labels must have a column: current value is none",
+        "Cannot build a dataset as data or labels must have a column: there is none",
       );
     }
     this.length = this.#length;
@@ -103,22 +110,14 @@ export class TensorDataset<
    *
    * @param indices `[batch] int32`, each in [0, `length`).
    * @returns A batch of new tensors, which the caller owns.
-   * @throws {RangeError} When an index is out of range.
-   * @throws {Error} When the dataset was disposed.
+   * @throws {RangeError} If an index is out of range.
+   * @throws {Error} If the dataset was disposed.
    */
   batch(indices: Int32Array): Batch<Gathered<Data>, Gathered<Labels>> {
     if (this.#disposed) {
-      throw new Error(
-        "Cannot build a batch as the dataset must be live: current value is disposed",
-      );
+      throw new Error("Cannot build a batch: the dataset was disposed");
     }
-    for (const index of indices) {
-      if (!(index >= 0 && index < this.length)) {
-        throw new RangeError(
-          `Cannot build a batch as an index must be in [0, ${this.length}): current value is ${index}`,
-        );
-      }
-    }
+    checkIndices(indices, this.length);
     const { data, labels } = this.#gather;
     const batch = tf.tidy(() =>
       ({ data: data(indices), labels: labels(indices) }) as tf.TensorContainer
@@ -126,7 +125,7 @@ export class TensorDataset<
     return batch as ReturnType<this["batch"]>;
   }
 
-  /** Disposes the tensors that the dataset was given. Batches that it built are not affected. */
+  /** Disposes the tensors that the dataset was given, but no batch that it built. */
   dispose(): void {
     this.#disposed = true;
     tf.dispose([...this.#owned]);
@@ -166,7 +165,7 @@ export class TensorDataset<
         Object.fromEntries(gathers.map(([key, gather]) => [key, gather(indices)]));
     }
     throw new TypeError(
-      `Cannot build a dataset as ${name} must be a tensor, { values, shape }, or arrays or records ` +
+      `Cannot build a dataset as ${name} must be a tensor, { values, shape }, or an array or record ` +
         `of them: current value is ${describeValue(columns)}`,
     );
   }
@@ -181,8 +180,8 @@ export class TensorDataset<
     this.#first ||= name;
     if (length !== this.#length) {
       throw new RangeError(
-        `Cannot build a dataset as ${name} must have the ${this.#length} examples that ` +
-          `${this.#first} has: current value is ${length}`,
+        `Cannot build a dataset as ${name} must have ${this.#length} examples, like ` +
+          `${this.#first}: current value is ${length}`,
       );
     }
   }

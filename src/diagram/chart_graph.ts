@@ -1,51 +1,53 @@
 /**
- * A machine as plain data to be drawn: what is in what, what leads where, and what it is called.
+ * A machine as plain data for a drawing: nested states, transitions and their names.
  *
  * @module
  */
 
-/** What is done on the way. */
+import { describeValue } from "../checks/describe_value.ts";
+
+/** An action of a state or a transition. */
 export interface ChartAction {
   readonly name: string;
-  /** What it is given, flat: `["batch", "epoch"]`. */
-  readonly given: readonly string[];
-  /** Whether all that it does is to change what the machine remembers. */
+  /** Its parameters, flat: `["batch", "epoch"]`. */
+  readonly parameters: readonly string[];
+  /** Whether it only assigns to the context. */
   readonly assigns: boolean;
 }
 
 /** A state of a machine. */
 export interface ChartState {
-  /** Names it among all: the names on the way to it, joined by dots, `"learner.train.epoch"`. */
+  /** Path of the state: `"learner.train.epoch"`. */
   readonly id: string;
-  /** Its own name. */
+  /** Name of the state, the last part of its path. */
   readonly key: string;
   readonly kind: "atomic" | "compound" | "parallel" | "final" | "history";
   readonly entry: readonly ChartAction[];
   readonly exit: readonly ChartAction[];
-  /** The names of the actors that it runs. */
+  /** Names of the actors that it invokes. */
   readonly invokes: readonly string[];
-  /** The id of the state inside that is entered first. */
+  /** Id of the initial state inside it. */
   readonly initial?: string;
-  /** The name of the state that it is built like, where it is folded. */
+  /** Name of the state with the same structure, if this one is folded. */
   readonly like?: string;
-  /** What is inside it. */
+  /** The states inside it. */
   readonly states: readonly ChartState[];
-  /** What leads out of it, or is done inside it. */
+  /** Its transitions, also those without a target. */
   readonly transitions: readonly ChartTransition[];
 }
 
-/** What happens in a state on an event. */
+/** A transition of a state on an event. */
 export interface ChartTransition {
-  /** The event; `"done"`, `"after 5 s"` and the like for what the machine sends itself. */
+  /** Name of the event; `"done"`, `"after 100 ms"` and the like for events of XState itself. */
   readonly event: string;
-  /** The name of the guard, if there is one. */
+  /** Name of the guard, if there is one. */
   readonly guard?: string;
   readonly actions: readonly ChartAction[];
-  /** The ids of the states that it leads to; none where the machine stays where it is. */
+  /** Ids of the target states; empty if the machine stays where it is. */
   readonly targets: readonly string[];
 }
 
-/** What is read of XState's own nodes: they are the same for every machine of version 5. */
+/** The fields of XState's nodes that are read: the same for every machine of version 5. */
 interface StateNode {
   key: string;
   path: string[];
@@ -67,15 +69,17 @@ interface Transition {
 }
 
 /**
- * Reads a machine.
+ * Reads a machine as plain data.
  *
- * @throws {TypeError} If it is not a machine of XState, version 5.
+ * @throws {TypeError} If it is not a machine of XState 5.
  */
 export function chartGraph(machine: unknown): ChartState {
   const root = (machine as { root?: StateNode } | null | undefined)?.root;
   if (typeof root?.states === "object" && root.transitions instanceof Map) return stateOf(root);
   throw new TypeError(
-    `Cannot draw a chart as the machine must be one of XState 5: current value is ${machine}`,
+    `Cannot draw a chart as the machine must be one of XState 5: current value is ${
+      describeValue(machine)
+    }`,
   );
 }
 
@@ -106,15 +110,15 @@ function idOf({ machine, path }: StateNode): string {
 
 function actionsOf({ machine }: StateNode, actions: unknown = []): ChartAction[] {
   return (Array.isArray(actions) ? actions : [actions]).map((action) => {
-    const { name, given } = named(action);
+    const { name, parameters } = describe(action);
     const does = machine.implementations.actions[name] ?? action;
-    return { name, given, assigns: (does as { type?: string }).type === "xstate.assign" };
+    return { name, parameters, assigns: (does as { type?: string }).type === "xstate.assign" };
   });
 }
 
-/** What an action or a guard is called: by name, in an object, or as the function that it is. */
-function named(it: unknown): { name: string; given: string[] } {
-  if (typeof it === "string") return { name: it, given: [] };
+/** Name and parameters of an action or a guard, which is a name, an object or a function. */
+function describe(it: unknown): { name: string; parameters: string[] } {
+  if (typeof it === "string") return { name: it, parameters: [] };
   const { type, name, params, guards } = it as {
     type?: string;
     name?: string;
@@ -123,13 +127,13 @@ function named(it: unknown): { name: string; given: string[] } {
   };
   return {
     name: (type ?? name ?? "").replace(/^xstate\./, "") || "inline",
-    given: guards ? guards.map(guardOf) : typeof params === "object" ? leaves(params) : [],
+    parameters: guards ? guards.map(guardOf) : typeof params === "object" ? leaves(params) : [],
   };
 }
 
 function guardOf(guard: unknown): string {
-  const { name, given } = named(guard);
-  return given.length > 0 ? `${name}(${given.join(", ")})` : name;
+  const { name, parameters } = describe(guard);
+  return parameters.length > 0 ? `${name}(${parameters.join(", ")})` : name;
 }
 
 function leaves(params: unknown): string[] {
@@ -137,7 +141,7 @@ function leaves(params: unknown): string[] {
   return Object.values(params).flatMap(leaves);
 }
 
-/** What XState's own events mean. */
+/** Name of an event; events of XState itself get a readable one. */
 function eventName(type: string): string {
   if (type === "") return "always";
   if (type === "*") return "any event";

@@ -1,23 +1,23 @@
 import type { ChartAction, ChartState, ChartTransition } from "./chart_graph.ts";
 
-/** How many characters a line has at most, where it can be broken. */
-const MEASURE = 26;
+/** Maximum length of a line that can be broken, in characters. */
+const LINE_LENGTH = 26;
 
-/** How many characters of events without actions share a line. */
-const SHARED = 18;
+/** Maximum length of a line that events without actions share, in characters. */
+const SHARED_LENGTH = 18;
 
-/** What one line of a drawing stands for. */
+/** A line of a drawing: all transitions from one state to another. */
 export interface ChartLink {
-  /** The state that it leads out of. */
+  /** The state that the transitions leave. */
   readonly owner: string;
-  /** The box that it begins at: the state, its dot or a pill in it. */
+  /** The box at which the line begins: the state, its dot or a pill in it. */
   readonly from: string;
   readonly to: string;
-  /** What is written on it. */
+  /** The text on the line. */
   readonly lines: readonly string[];
 }
 
-/** All lines out of a state: one for all that leads to the same other one. */
+/** All lines out of a state: one for each target. */
 export function linksOf(state: ChartState): ChartLink[] {
   const { id: owner, initial } = state;
   return [
@@ -27,24 +27,27 @@ export function linksOf(state: ChartState): ChartLink[] {
   ];
 }
 
-/** What leads into a state itself begins at a pill, so that no line crosses the text above. */
+/**
+ * The lines from a state to one inside it. Each begins at a pill, so that it does not cross the text
+ * at the top of the state.
+ */
 export function innerLinksOf(state: ChartState): ChartLink[] {
   return joined(state).filter(({ owner, to }) => isInside(to, owner))
     .map((link) => ({ ...link, from: `${link.from} to ${link.to}` }));
 }
 
-/** The box that points at the initial state of a state. */
+/** The box of the dot that points to the initial state. */
 export function dotOf(id: string): string {
   return `${id} initial`;
 }
 
-/** What is written into a state: what is done in it, and what it takes without leaving. */
+/** The text inside a state: its actions, actors and transitions without a target. */
 export function detailsOf(state: ChartState): string[] {
   const { kind, entry, exit, invokes, like, transitions } = state;
   return [
     ...kind === "parallel" || kind === "history" ? [kind] : [],
-    ...entry.length > 0 ? wrap("entry /", entry.map(called)) : [],
-    ...exit.length > 0 ? wrap("exit /", exit.map(called)) : [],
+    ...entry.length > 0 ? wrap("entry /", entry.map(labelOf)) : [],
+    ...exit.length > 0 ? wrap("exit /", exit.map(labelOf)) : [],
     ...invokes.length > 0 ? wrap("invoke /", invokes) : [],
     ...transitions.filter(({ targets }) => targets.length === 0).flatMap((transition) =>
       transition.actions.length > 0 ? linesOf(transition) : [`${transition.event} is ignored`]
@@ -60,7 +63,7 @@ function joined({ id, transitions }: ChartState): ChartLink[] {
       const lines = links.get(to) ?? [];
       const [first, ...more] = linesOf(transition);
       const last = lines.at(-1);
-      if (last && !`${last}${first}`.includes("/") && last.length + first.length < SHARED) {
+      if (last && !`${last}${first}`.includes("/") && last.length + first.length < SHARED_LENGTH) {
         lines[lines.length - 1] += `, ${first}`;
       } else lines.push(first, ...more);
       links.set(to, lines);
@@ -69,23 +72,23 @@ function joined({ id, transitions }: ChartState): ChartLink[] {
   return [...links].map(([to, lines]) => ({ owner: id, from: id, to, lines }));
 }
 
-/** `event [guard] / actions` */
+/** The text of a transition: `event [guard] / actions`. */
 function linesOf({ event, guard, actions }: ChartTransition): string[] {
   const lines = wrap(event, guard ? [`[${guard}]`] : []);
   if (actions.length === 0) return lines;
-  return [...lines.slice(0, -1), ...wrap(`${lines.at(-1)} /`, actions.map(called))];
+  return [...lines.slice(0, -1), ...wrap(`${lines.at(-1)} /`, actions.map(labelOf))];
 }
 
-function called({ name, given }: ChartAction): string {
-  return given.length > 0 ? `${name}(${given.join(", ")})` : name;
+function labelOf({ name, parameters }: ChartAction): string {
+  return parameters.length > 0 ? `${name}(${parameters.join(", ")})` : name;
 }
 
-/** `title one, two,` and the rest on lines of their own. */
+/** Joins names after a title, `title one, two`, in lines of limited length. */
 function wrap(title: string, names: readonly string[]): string[] {
   const lines = [title];
   for (const [index, name] of names.entries()) {
     const word = index < names.length - 1 ? `${name},` : name;
-    if (lines.at(-1)!.length + word.length < MEASURE) lines[lines.length - 1] += ` ${word}`;
+    if (lines.at(-1)!.length + word.length < LINE_LENGTH) lines[lines.length - 1] += ` ${word}`;
     else lines.push(`  ${word}`);
   }
   return lines;

@@ -1,41 +1,51 @@
+import { checkOptions } from "../checks/check_options.ts";
 import { learnerMachine } from "../chart/chart.ts";
 import { chartGraph, type ChartState } from "./chart_graph.ts";
 import { type ChartLink, detailsOf, innerLinksOf, linksOf } from "./chart_links.ts";
+import { checkForm } from "./check_form.ts";
 import { foldChart } from "./fold_chart.ts";
 
-/** Options of {@linkcode chartToMermaid}. */
+/**
+ * Options of {@linkcode chartToMermaid}.
+ *
+ * @category Drawing
+ */
 export interface ChartToMermaidOptions {
   /**
-   * `"full"` says everything. `"compact"` opens only the first of states that are built alike, and
-   * leaves out what only changes what the machine remembers. Default: `"compact"`.
+   * `"full"` shows everything. `"compact"` opens only the first of several states with the same
+   * structure, and leaves out actions that only assign to the context. Default: `"compact"`.
    */
   form?: "compact" | "full";
 }
 
 /**
- * Writes a statechart down in the language of Mermaid, <https://mermaid.js.org>, which many sites
- * draw by themselves.
+ * Writes a statechart in the language of Mermaid, <https://mermaid.js.org>, which many sites draw.
  *
- * Mermaid draws no line from a state to one inside another: it is drawn between the two states, side
- * by side, that hold its ends. What leads from a state into itself begins at a box with the event.
+ * Mermaid cannot draw a line into another state: the line is drawn between the two outermost states
+ * that contain its ends. A line from a state to one inside it begins at a box with the event.
  *
- * @param machine Any machine of XState 5. Default: that of the Learner.
- * @param options How.
+ * @param machine Any machine of XState 5. Default: the machine of the Learner.
+ * @param options The form.
  * @returns A state diagram.
- * @throws {TypeError} If it is not a machine.
+ * @throws {TypeError} If it is not a machine of XState 5, or an option is unknown.
  *
  * @example
  * ```ts
- * import { chartToMermaid } from "@trainchart/trainchart";
+ * import { chartToMermaid } from "@trainchart/trainchart/inspect";
  * import { assert } from "@std/assert";
  *
  * assert(chartToMermaid().startsWith("stateDiagram-v2"));
  * ```
+ *
+ * @category Drawing
  */
 export function chartToMermaid(
   machine: unknown = learnerMachine,
-  { form = "compact" }: ChartToMermaidOptions = {},
+  options: ChartToMermaidOptions = {},
 ): string {
+  checkOptions("draw a chart", options, { form: true });
+  const { form = "compact" } = options;
+  checkForm(form);
   const graph = chartGraph(machine);
   const root = form === "full" ? graph : foldChart(graph);
   return [
@@ -45,7 +55,7 @@ export function chartToMermaid(
   ].join("\n");
 }
 
-/** All lines in a chart that do not end inside the state that they begin at. */
+/** All lines that leave the state at which they begin. */
 function outerLinksOf(state: ChartState): ChartLink[] {
   return [
     ...linksOf(state).filter(({ from }) => from === state.id),
@@ -53,7 +63,7 @@ function outerLinksOf(state: ChartState): ChartLink[] {
   ];
 }
 
-/** What is in a state: its states, its lines, and what leads into it from itself. */
+/** The contents of a state: its states, and all lines between them. */
 function insideOf(state: ChartState, indent: string, links: readonly ChartLink[]): string[] {
   const { id, states, initial } = state;
   const holder = (end: string) => states.find((inner) => `${end}.`.startsWith(`${inner.id}.`))?.id;
@@ -90,12 +100,12 @@ function declare(state: ChartState, indent: string, links: readonly ChartLink[])
   ];
 }
 
-/** Letters, digits and underscores are safe in a name. */
+/** Makes a name of letters, digits and underscores, which are safe in Mermaid. */
 function nameOf(id: string): string {
   return id.replaceAll(/[^a-zA-Z0-9]/g, "_");
 }
 
-/** What Mermaid would take for its own is written as a character code. */
+/** Escapes characters that have a meaning in Mermaid, as character codes. */
 function textOf(lines: readonly string[]): string {
   return lines.map((line) =>
     line.trim().replaceAll(/\s+/g, " ")

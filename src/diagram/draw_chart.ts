@@ -9,9 +9,9 @@ import {
 } from "./place_chart.ts";
 import { escapeMarkup } from "../text/escape_markup.ts";
 
-/** Colours of a drawing. */
+/** The colours of a drawing. */
 interface Palette {
-  /** Behind states at each depth. */
+  /** Backgrounds of states, by depth. */
   papers: readonly string[];
   leaf: string;
   ink: string;
@@ -45,7 +45,7 @@ const PALETTES: Record<"light" | "dark", Palette> = {
   },
 };
 
-/** Draws a chart that is placed. */
+/** Draws a placed chart as SVG. */
 export function drawChart(
   { width, height, states, edges, dots, pills }: PlacedChart,
   { title, active, theme }: {
@@ -77,7 +77,7 @@ export function drawChart(
   ].join("\n");
 }
 
-/** Whether the middle of a label is in a box. */
+/** Whether the centre of a label is inside a box. */
 function holds(
   box: Point & { width: number; height: number },
   { x, y, width, height }: PlacedLabel,
@@ -114,7 +114,7 @@ function drawLabel(label: PlacedLabel, paper: string): string {
   return drawBox(paper, { x: x - 3, y, width: width + 6, height }, 3) + drawLines(label, 0, 11);
 }
 
-/** A label that stands by itself. */
+/** Draws a label with a frame of its own. */
 function drawPill(pill: PlacedLabel, paper: string): string {
   return drawBox(`pill ${paper}`, pill, 10) + drawLines(pill, 8, 14);
 }
@@ -138,7 +138,7 @@ function drawBox(
     `height="${round(height)}" rx="${radius}"/>`;
 }
 
-/** A line with rounded corners. */
+/** The path of a line with rounded corners. */
 function pathOf(points: readonly Point[]): string {
   const radius = 5;
   return points.map((at, index) => {
@@ -153,14 +153,14 @@ function pathOf(points: readonly Point[]): string {
   }).join("");
 }
 
-/** The point at a distance from one point on the way to another, half-way at most. */
+/** The point at a distance from one point towards another, half-way at most. */
 function towards(from: Point, to: Point, distance: number): Point {
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   const part = Math.min(0.5, distance / (Math.hypot(dx, dy) || 1));
   return { x: from.x + part * dx, y: from.y + part * dy };
 }
 
-/** Colours are written out, not given as variables, for viewers that know no variables. */
+/** Colours are written out, not given as CSS variables, which some viewers do not know. */
 function styleOf(theme: "light" | "dark" | "auto"): string {
   const shapes =
     ".statechart .name{font:600 13px system-ui,'Segoe UI',Helvetica,Arial,sans-serif}" +
@@ -191,7 +191,7 @@ function coloursOf(palette: Palette): string {
   }).map(([selector, rule]) => `.statechart ${selector}{${rule}}`).join("");
 }
 
-/** The colour behind what is inside a number of states. */
+/** The class of the background at a depth. */
 function depthOf(states: number): string {
   return `depth-${Math.min(states, PALETTES.light.papers.length - 1)}`;
 }

@@ -1,9 +1,9 @@
 import type { ChartAction, ChartState, ChartTransition } from "./chart_graph.ts";
 
 /**
- * The gist of a chart. Left out is what only changes what the machine remembers, what is done on
- * the way from state to state, and transitions that an outer state has as well; and of states that
- * are built alike, with inner states of the same names, only the first one is opened.
+ * Reduces a chart to its essentials. Left out are actions that only assign to the context, actions of
+ * transitions, and transitions that an outer state has as well. Of several states with the same
+ * structure (inner states of the same names) only the first is opened.
  */
 export function foldChart(root: ChartState): ChartState {
   const opened = new Map<string, string>();
@@ -31,33 +31,33 @@ function fold(
   const transitions = new Map<string, ChartTransition>();
   for (const transition of like ? leaving(state, id) : state.transitions) {
     if (transition.targets.length === 0) continue;
-    const targets = transition.targets.map((target) => shown(target, folds));
-    const gist = { ...transition, actions: [], targets };
-    const key = JSON.stringify(gist);
-    if (!outer.has(key)) transitions.set(key, gist);
+    const targets = transition.targets.map((target) => shownState(target, folds));
+    const reduced = { ...transition, actions: [], targets };
+    const key = JSON.stringify(reduced);
+    if (!outer.has(key)) transitions.set(key, reduced);
   }
   const known = new Set([...outer, ...transitions.keys()]);
   return {
     ...state,
-    entry: gistOf(entry),
-    exit: gistOf(exit),
+    entry: essentialsOf(entry),
+    exit: essentialsOf(exit),
     ...like ? { like, initial: undefined } : {},
     states: like ? [] : states.map((state) => fold(state, folds, known)),
     transitions: [...transitions.values()],
   };
 }
 
-/** What leads out of a state, from itself or from inside. */
+/** The transitions that leave a state, from itself or from inside. */
 function leaving({ states, transitions }: ChartState, id: string): ChartTransition[] {
   return [...transitions, ...states.flatMap((state) => leaving(state, id))]
     .filter(({ targets }) => !targets.some((target) => `${target}.`.startsWith(`${id}.`)));
 }
 
-/** The state itself, or the folded one that it is in. */
-function shown(target: string, folds: ReadonlyMap<string, string>): string {
+/** The state itself, or the folded state that contains it. */
+function shownState(target: string, folds: ReadonlyMap<string, string>): string {
   return [...folds.keys()].find((id) => target.startsWith(`${id}.`)) ?? target;
 }
 
-function gistOf(actions: readonly ChartAction[]): ChartAction[] {
-  return actions.filter(({ assigns }) => !assigns).map((action) => ({ ...action, given: [] }));
+function essentialsOf(actions: readonly ChartAction[]): ChartAction[] {
+  return actions.filter(({ assigns }) => !assigns).map((action) => ({ ...action, parameters: [] }));
 }

@@ -2,13 +2,13 @@ import type { ElkBox, ElkNode, Point } from "../deps/elk.ts";
 import type { ChartState } from "./chart_graph.ts";
 import { detailsOf, dotOf, innerLinksOf, linksOf } from "./chart_links.ts";
 
-/** Sizes of type, px. */
+/** Font sizes and line height, in px. */
 export const TYPE = { name: 13, detail: 11, line: 15 } as const;
 
-/** The width of a character over the size of its type: monospaced, and of a heavy sans serif. */
+/** Mean width of a character over the font size: of the monospaced font, and of the bold one. */
 const WIDTHS = { detail: 0.605, name: 0.66 } as const;
 
-/** A box with text in it. */
+/** The box of a state. */
 export interface PlacedState extends Point {
   state: ChartState;
   width: number;
@@ -16,14 +16,14 @@ export interface PlacedState extends Point {
   details: readonly string[];
 }
 
-/** Text in a frame: what a line says, or what leads from a state into itself. */
+/** The box of a text: the label of a line, or a pill. */
 export interface PlacedLabel extends Point {
   width: number;
   height: number;
   lines: readonly string[];
 }
 
-/** A line with text on it. */
+/** A line with its label. */
 export interface PlacedEdge {
   from: string;
   to: string;
@@ -31,22 +31,22 @@ export interface PlacedEdge {
   label?: PlacedLabel;
 }
 
-/** A drawing, in pixels. */
+/** A placed chart, in px. */
 export interface PlacedChart {
   width: number;
   height: number;
-  /** A state comes before what is in it. */
+  /** The states; each comes before the states inside it. */
   states: PlacedState[];
   edges: PlacedEdge[];
-  /** Where each initial state is pointed at from. */
+  /** Centre of the dot that points to each initial state. */
   dots: Point[];
-  /** What leads from a whole state to one inside it. */
+  /** Pills at which lines from a state to one inside it begin. */
   pills: PlacedLabel[];
 }
 
 const LAYOUT = {
   "elk.algorithm": "layered",
-  // One with which the Learner's own chart is narrow enough for a page.
+  // A seed with which the Learner's chart is narrow enough for a page.
   "elk.randomSeed": "5",
   "elk.direction": "DOWN",
   "elk.edgeRouting": "ORTHOGONAL",
@@ -63,16 +63,16 @@ const LAYOUT = {
   "elk.layered.spacing.edgeEdgeBetweenLayers": "10",
 };
 
-/** A label stands in the middle of its line, which runs behind it. */
+/** A label is in the middle of its line, which runs behind it. */
 const ON_LINE = { "elk.edgeLabels.inline": "true", "elk.edgeLabels.placement": "CENTER" };
 
-/** Keeps the order of the machine where it has cycles: what leads back to a former state is drawn so. */
+/** Keeps the order of the machine in cycles: lines to earlier states point back. */
 const AHEAD = { "elk.layered.priority.direction": "10" };
 
-/** Radius of the dot that an initial state is pointed at from, px. */
+/** Radius of the dot that points to an initial state, in px. */
 export const DOT = 5;
 
-/** Places a chart: the size of each box follows from its text. */
+/** Places a chart; the size of each box follows from its text. */
 export async function placeChart(root: ChartState): Promise<PlacedChart> {
   const { layOut } = await import("../deps/elk.ts");
   const states = flatten(root);

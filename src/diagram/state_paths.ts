@@ -1,8 +1,8 @@
 /**
- * The active states of a snapshot's value, outermost first, each under the name of its path.
+ * Lists the paths of the active states of a snapshot, outermost first.
  *
- * @param value Of an XState snapshot: `{ train: { epoch: "next" } }`.
- * @param root The id of the machine.
+ * @param value Value of an XState snapshot: `{ train: { epoch: "next" } }`.
+ * @param root Id of the machine.
  * @returns `["learner.train", "learner.train.epoch", "learner.train.epoch.next"]`.
  */
 export function statePaths(value: unknown, root: string): string[] {

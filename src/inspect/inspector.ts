@@ -1,68 +1,67 @@
+import { checkOptions } from "../checks/check_options.ts";
+import type { ChannelEvents, EventChannel } from "./event_channel.ts";
 import { type Timer, unref } from "./unref.ts";
 
-/** Options of {@linkcode inspector}. */
+/**
+ * Options of {@linkcode inspector}.
+ *
+ * @category Inspecting
+ */
 export interface InspectorOptions {
   /**
-   * Of the relay, `"ws://…"`; in a browser, of the inspector itself. Default: `"ws://localhost:8080"`,
-   * and in a browser `"https://stately.ai/inspect"`.
+   * Address of the relay, `"ws://…"`; in a browser, address of the inspector itself. Default:
+   * `"ws://localhost:8080"`, in a browser `"https://stately.ai/inspect"`.
    */
   url?: string;
-  /** In a browser, the `<iframe>` to inspect in. Default: a window of its own. */
+  /** In a browser, the `<iframe>` that shows the inspector. Default: a window of its own. */
   iframe?: unknown;
 }
 
-/** What {@linkcode inspector} makes: the `inspect` of a run. */
+/**
+ * The `inspect` option of a run, made by {@linkcode inspector}.
+ *
+ * @category Inspecting
+ */
 export interface RunInspector {
-  /** Hears of all that happens in a run; most of it goes no further. */
+  /** Takes every inspection event of a run, and passes on the important ones. */
   // deno-lint-ignore no-explicit-any -- XState's types stay out of our signatures
   next(event: any): void;
-  /** Sends what it has and lets go of everything. The end of a run does so by itself. */
+  /** Sends the last events and disconnects. The end of a run does this, too. */
   stop(): Promise<void>;
 }
 
-/** What takes events to where they are looked at. */
-export interface Channel {
-  close(): Promise<void>;
-}
-
-/** What a channel tells. */
-export interface Ends {
-  /** Somebody takes events now. */
-  opened(observer: { next(event: unknown): void }): void;
-  /** Nobody does any more. */
-  lost(): void;
-}
-
-/** What is read of XState's inspection events. */
-interface Inspected {
+/** The fields of XState's inspection events that are read. */
+interface InspectionEvent {
   type: string;
   event?: { type: string };
   snapshot?: { status: string; tags: ReadonlySet<string> };
   actorRef: { subscribe(observer: { complete(): void; error(): void }): unknown };
 }
 
-/** The least time between two snapshots of which neither is of importance, ms. */
-const INTERVAL = 100;
+/** Minimum time between two unimportant snapshots, in ms. */
+const SNAPSHOT_INTERVAL = 100;
 
-/** After how many events the definition is sent again: a relay keeps the last 200. */
-const AGAIN = 100;
+/** Number of events after which the definition is sent again: a relay keeps the last 200. */
+const DEFINITION_INTERVAL = 100;
 
-/** How many events wait for a connection; then the oldest are dropped. */
-const WAITING = 100;
+/** Maximum number of events that wait for a connection; then the oldest are dropped. */
+const MAX_WAITING = 100;
 
 /**
- * Shows a run in Stately's inspector, cheaply enough to be left on: of all that XState tells of it
- * at most ten snapshots a second are passed on, and every cancel, pause and failure.
+ * Shows a run in Stately's inspector, at a cost that allows leaving it on: it passes on at most ten
+ * snapshots a second, and every cancel, pause and failure.
  *
- * In Deno they go to a relay, to which whoever looks connects; without one, the run is none the
- * wiser. In a browser they go to a window or a frame. An inspector serves one run after another.
+ * In Deno, events go to a relay, to which viewers connect; without a relay, the run continues as
+ * usual. In a browser, events go to a window or a frame. One inspector serves several runs in a row.
  *
- * @param options Where to.
- * @returns The `inspect` of a run.
+ * @param options Address of the relay, or the frame.
+ * @returns The `inspect` option of a run.
+ * @throws {TypeError} If an option is unknown.
  *
  * @example
  * ```ts
- * import { inspector, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { inspector } from "@trainchart/trainchart/inspect";
  * import { assertEquals } from "@std/assert";
  *
  * const learner = new Learner({
@@ -71,26 +70,29 @@ const WAITING = 100;
  *   lossFunction: tf.losses.meanSquaredError,
  *   dataloaders: { train: [[tf.ones([1, 1]), tf.ones([1, 1])]] },
  * });
- * // Nobody listens there: the run goes on and ends all the same.
+ * // No relay listens there: the run continues and ends as usual.
  * const { status } = await learner.train({ inspect: inspector({ url: "ws://localhost:9" }) });
  * assertEquals(status, "completed");
  * ```
+ *
+ * @category Inspecting
  */
 export function inspector(options: InspectorOptions = {}): RunInspector {
-  return new Inspection(options);
+  checkOptions("inspect a run", options, { url: true, iframe: true });
+  return new RunInspection(options);
 }
 
-class Inspection implements RunInspector {
+class RunInspection implements RunInspector {
   readonly #options: InspectorOptions;
-  #channel: Promise<Channel | undefined> | undefined;
-  /** Settles once the channel of the run before is closed. */
+  #channel: Promise<EventChannel | undefined> | undefined;
+  /** Settles once the channel of the previous run is closed. */
   #closed: Promise<void> = Promise.resolve();
   #observer: { next(event: unknown): void } | undefined;
-  #definition: Inspected | undefined;
-  #waiting: Inspected[] = [];
+  #definition: InspectionEvent | undefined;
+  #waiting: InspectionEvent[] = [];
   #sinceDefinition = 0;
   /** The newest snapshot, if it was not passed on. */
-  #held: Inspected | undefined;
+  #held: InspectionEvent | undefined;
   #passed = -Infinity;
   #timer: Timer | undefined;
 
@@ -98,13 +100,13 @@ class Inspection implements RunInspector {
     this.#options = options;
   }
 
-  next(inspected: Inspected): void {
+  next(inspected: InspectionEvent): void {
     if (inspected.type === "@xstate.snapshot") {
-      if (isImportant(inspected) || performance.now() - this.#passed >= INTERVAL) {
+      if (isImportant(inspected) || performance.now() - this.#passed >= SNAPSHOT_INTERVAL) {
         this.#passSnapshot(inspected);
       } else {
         this.#held = inspected;
-        this.#timer ??= unref(setTimeout(() => this.#passHeld(), INTERVAL));
+        this.#timer ??= unref(setTimeout(() => this.#passHeld(), SNAPSHOT_INTERVAL));
       }
     } else if (inspected.type === "@xstate.event") {
       if (inspected.event!.type !== "next") this.#pass(inspected);
@@ -120,19 +122,19 @@ class Inspection implements RunInspector {
     await this.#closed;
   }
 
-  #begin(definition: Inspected): void {
+  #begin(definition: InspectionEvent): void {
     this.#definition = definition;
     this.#channel ??= this.#closed.then(() => this.#open());
     this.#observer?.next(definition);
-    // The last snapshot is told of after the end.
+    // The last snapshot is an event of its own, after the end.
     const end = () => queueMicrotask(() => this.stop());
     definition.actorRef.subscribe({ complete: end, error: end });
   }
 
-  async #open(): Promise<Channel | undefined> {
+  async #open(): Promise<EventChannel | undefined> {
     const { url = "ws://localhost:8080" } = this.#options;
-    const ends = {
-      opened: (observer: { next(event: unknown): void }) => {
+    const events: ChannelEvents = {
+      opened: (observer) => {
         this.#observer = observer;
         this.#sinceDefinition = 0;
         observer.next(this.#definition);
@@ -142,13 +144,13 @@ class Inspection implements RunInspector {
     };
     try {
       if (!("document" in globalThis)) {
-        const { openRelay } = await import("./relay.ts");
-        return openRelay(url, ends);
+        const { openRelay } = await import("./open_relay.ts");
+        return openRelay(url, events);
       }
-      const { openWindow } = await import("./inspector_window.ts");
-      return openWindow(this.#options, ends);
+      const { openWindow } = await import("./open_window.ts");
+      return openWindow(this.#options, events);
     } catch (error) {
-      console.warn("Cannot inspect the run, which goes on:", error);
+      console.warn("Cannot inspect the run, which continues:", error);
     }
   }
 
@@ -158,26 +160,26 @@ class Inspection implements RunInspector {
     if (this.#held) this.#passSnapshot(this.#held);
   }
 
-  #passSnapshot(inspected: Inspected): void {
+  #passSnapshot(inspected: InspectionEvent): void {
     this.#held = undefined;
     this.#passed = performance.now();
     this.#pass(inspected);
   }
 
-  #pass(inspected: Inspected): void {
+  #pass(inspected: InspectionEvent): void {
     if (!this.#observer) {
       this.#waiting.push(inspected);
-      if (this.#waiting.length > WAITING) this.#waiting.shift();
+      if (this.#waiting.length > MAX_WAITING) this.#waiting.shift();
       return;
     }
     this.#observer.next(inspected);
-    if (++this.#sinceDefinition < AGAIN) return;
+    if (++this.#sinceDefinition < DEFINITION_INTERVAL) return;
     this.#sinceDefinition = 0;
     this.#observer.next(this.#definition);
   }
 }
 
-/** Whether a snapshot is of more than of the next step: somebody steers, or it waits or ends. */
-function isImportant({ event, snapshot }: Inspected): boolean {
+/** Whether a snapshot shows more than the next step: a command, a pause or the end of the run. */
+function isImportant({ event, snapshot }: InspectionEvent): boolean {
   return event!.type !== "next" || snapshot!.status !== "active" || snapshot!.tags.has("paused");
 }

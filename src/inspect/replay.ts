@@ -6,26 +6,34 @@ import { type ChartEvent, learnerMachine } from "../chart/chart.ts";
 import { transition } from "../deps/xstate.ts";
 import type { RunSnapshot } from "../learner/run_actor.ts";
 
-/** A step of the machine that a trace tells of, taken again. */
+/**
+ * A step of the machine in a trace, replayed.
+ *
+ * @category Inspecting
+ */
 export interface ReplayedStep {
-  /** µs since the trace began. */
+  /** Time since the trace began, in µs. */
   readonly time: number;
-  /** What the machine was told; nothing where the trace begins. */
+  /** The event that the machine was sent; `null` at the start of the trace. */
   readonly event: { readonly type: string } | null;
-  /** The state that it reached: `"train.epoch.batch.compute"`. */
+  /** The state that the machine reached: `"train.epoch.batch.compute"`. */
   readonly state: string;
-  /** What it remembered then. */
+  /** The context of the machine then. */
   readonly context: RunSnapshot["context"];
 }
 
-/** Thrown by {@linkcode replay} where a trace tells of what the machine does not do. */
+/**
+ * Thrown by {@linkcode replay} if a trace has a step that the machine would not take.
+ *
+ * @category Inspecting
+ */
 export class ReplayError extends Error {
-  /** The name of the class. */
+  /** Name of the class. */
   override readonly name = "ReplayError";
-  /** Which step is wrong, 0-based: the first one is where the trace begins. */
+  /** Index of the wrong step, 0-based: step 0 is the start of the trace. */
   readonly index: number;
 
-  /** Says which step is wrong, and how. */
+  /** Makes an error for one step. */
   constructor(index: number, message: string, options?: ErrorOptions) {
     super(`Cannot replay step ${index} as ${message}`, options);
     this.index = index;
@@ -33,21 +41,24 @@ export class ReplayError extends Error {
 }
 
 /**
- * Steps the machine of the Learner through a trace, and confirms each state: so a run that went
- * wrong is taken apart without its data or its model.
+ * Steps the machine of the Learner through a trace and confirms each state, to analyse a failed run
+ * without its data or its model.
  *
- * @param trace A trace, or what `trace.save()` wrote, parsed.
- * @returns What the machine did, step by step.
- * @throws {ReplayError} At the first step that the machine would not have taken.
+ * @param trace A trace, or the parsed file that `trace.save()` wrote.
+ * @returns The steps of the machine.
+ * @throws {ReplayError} If the trace has a step that the machine would not take.
  *
  * @example
  * ```ts
- * import { replay, Trace } from "@trainchart/trainchart";
+ * import { Trace } from "@trainchart/trainchart/callbacks";
+ * import { replay } from "@trainchart/trainchart/inspect";
  * import { assertEquals } from "@std/assert";
  *
  * const saved = JSON.parse(JSON.stringify(new Trace()));
- * assertEquals(replay(saved), []); // of no run yet
+ * assertEquals(replay(saved), []); // no run yet
  * ```
+ *
+ * @category Inspecting
  */
 export function replay(trace: Trace | ChromeTrace): ReplayedStep[] {
   const { traceEvents } = "toJSON" in trace ? trace.toJSON() : trace;
@@ -56,14 +67,14 @@ export function replay(trace: Trace | ChromeTrace): ReplayedStep[] {
   let snapshot: ReturnType<typeof learnerMachine.resolveState> | undefined;
   return steps.map(({ time, event, value, context }, index) => {
     try {
-      // Where a trace no longer has its beginning, its first state is taken at its word.
+      // A trace may have lost its beginning: its first state cannot be confirmed.
       if (snapshot) [snapshot] = transition(learnerMachine, snapshot, event as ChartEvent);
       else snapshot = learnerMachine.resolveState({ value: value as never, context });
     } catch (error) {
       throw new ReplayError(index, "the machine must accept it: it does not", { cause: error });
     }
     const reached = { value: snapshot.value, context: snapshot.context };
-    if (!same(reached, { value, context })) {
+    if (!equals(reached, { value, context })) {
       throw new ReplayError(
         index,
         `the machine must be in ${JSON.stringify(reached)} after ${event?.type}: ` +
@@ -74,12 +85,12 @@ export function replay(trace: Trace | ChromeTrace): ReplayedStep[] {
   });
 }
 
-/** Whether two pieces of plain data are equal, in whichever order their fields are. */
-function same(a: unknown, b: unknown): boolean {
+/** Whether two pieces of plain data are equal; the order of fields does not matter. */
+function equals(a: unknown, b: unknown): boolean {
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
   const names = Object.keys(a);
   return names.length === Object.keys(b).length &&
     names.every((name) =>
-      same((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name])
+      equals((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name])
     );
 }

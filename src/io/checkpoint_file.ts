@@ -5,54 +5,57 @@ import { damaged } from "./safetensors_header.ts";
 import { StorageError } from "./storage_error.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
-/** The format of checkpoints that this version writes, and the newest that it reads. */
+/** Format of the checkpoints that this version writes, and the newest one that it reads. */
 export const CHECKPOINT_FORMAT = 1;
 
 /**
- * The whole of a run's state between two batches: plain JSON and numbers, on no backend, and
- * nothing that could be run.
+ * The whole state of a run between two batches: JSON and numbers, independent of any backend and
+ * without code.
+ *
+ * @category Files
  */
 export interface RunCheckpoint {
-  /** The version of what follows. */
+  /** Version of the format. */
   readonly format: number;
-  /** When it was taken, as ISO 8601. */
+  /** Time of the checkpoint, as ISO 8601. */
   readonly time: string;
-  /** What it was taken with: this package, TensorFlow.js and its backend. */
+  /** Versions of this package and of TensorFlow.js, and the name of the backend. */
   readonly versions: Readonly<Record<string, string>>;
-  /** The epoch at hand, 0-based. */
+  /** Index of the current epoch, 0-based. */
   readonly epoch: number;
-  /** How many batches of the pass at hand are behind us. */
+  /** Number of batches of the current pass that are done. */
   readonly batch: number;
-  /** Which pass is at hand. */
+  /** The current phase. */
   readonly phase: string;
-  /** Why the run could not go on, if it could not: its checkpoint is not resumed. */
+  /** The error that ended the run, if it failed: such a checkpoint cannot be resumed. */
   readonly error: string | null;
-  /** The seed of the run, if it has one. */
+  /** Seed of the run, if it has one. */
   readonly seed: number | null;
-  /** What the optimizer is. */
+  /** Class name of the optimizer. */
   readonly optimizer: string;
-  /** What the model is made of. */
+  /** Structure of the model. */
   readonly model: ModelStructure;
-  /** All the rest, as JSON that refers to tensors. */
+  /** Everything else, as JSON that refers to tensors. */
   readonly state: unknown;
-  /** All numbers: `weights/<name>`, and those that `state` refers to. */
+  /** Tensors by name: `weights/<name>`, and those that `state` refers to. */
   readonly tensors: ReadonlyMap<string, HostTensor>;
 }
 
 /**
- * Saves a checkpoint as one file in the safetensors format: tensors by name, and the rest as JSON
- * in its metadata. Until it is whole and on the disk, nothing shows at its path.
+ * Saves a checkpoint as one file in the safetensors format: tensors by name, and everything else as
+ * JSON in its metadata. The file appears at its path only when it is complete and on the disk.
  *
- * @param path Where to; an older file there is replaced in a single step.
- * @param checkpoint What `learner.checkpoint()` returned.
- * @throws whatever the file system threw; then an older file there is untouched.
+ * @param path Path of the file, or a `file:` URL. An older file is replaced in a single step.
+ * @param checkpoint The checkpoint, as `learner.checkpoint()` returns it.
+ * @throws {Error} If the file system fails. An older file is then unchanged.
+ * @category Files
  */
 export async function saveCheckpoint(path: string | URL, checkpoint: RunCheckpoint): Promise<void> {
   const { tensors, metadata } = checkpointFile(checkpoint);
   await writeSafetensors(path, tensors, metadata);
 }
 
-/** What is in the file of a checkpoint. */
+/** Returns the tensors and the metadata of the file of a checkpoint. */
 export function checkpointFile(
   { tensors, ...rest }: RunCheckpoint,
 ): { tensors: RunCheckpoint["tensors"]; metadata: Record<string, string> } {
@@ -60,25 +63,26 @@ export function checkpointFile(
 }
 
 /**
- * Loads what {@linkcode saveCheckpoint} saved, and compares it with its checksum.
+ * Loads a checkpoint that {@linkcode saveCheckpoint} saved, and verifies its checksum.
  *
- * @param path A path, or a `file:` URL.
+ * @param path Path of the file, or a `file:` URL.
  * @returns The checkpoint, for `learner.train({ from })`.
- * @throws {StorageError} If it is damaged, no checkpoint, or of a newer version.
+ * @throws {StorageError} If the file is damaged, not a checkpoint, or of a newer version.
+ * @category Files
  */
 export async function loadCheckpoint(path: string | URL): Promise<RunCheckpoint> {
   using file = await SafetensorsFile.open(path);
   await file.verify();
   const { checkpoint, format } = file.metadata;
   if (format !== "trainchart" || checkpoint === undefined) {
-    throw damaged(file.path, "it must be a checkpoint: it has tensors only");
+    throw damaged(file.path, "it must be a checkpoint: it has only tensors");
   }
   const rest = JSON.parse(checkpoint) as RunCheckpoint;
   if (!(rest.format <= CHECKPOINT_FORMAT)) {
     throw new StorageError(
       "version",
-      `Cannot load ${file.path} as its format must be at most ${CHECKPOINT_FORMAT}: it is ` +
-        `${rest.format}, of a newer version of this package`,
+      `Cannot load ${file.path} as its format must be at most ${CHECKPOINT_FORMAT}: ` +
+        `current value is ${rest.format}, of a newer version of this package`,
     );
   }
   const tensors = new Map<string, HostTensor>();
@@ -86,10 +90,10 @@ export async function loadCheckpoint(path: string | URL): Promise<RunCheckpoint>
   return { ...rest, tensors };
 }
 
-/** A file of the Checkpoint callback: its number, what it is, and why the run ended, if it did. */
+/** Names of the files of the Checkpoint callback: number, phase, position, and whether the run failed. */
 const NAME = /^(\d{8})-(train|validate|test|idle)-epoch-\d+-batch-\d+(-error)?\.safetensors$/;
 
-/** What a file of the Checkpoint callback is called; names sort by time. */
+/** Returns the name of a file of the Checkpoint callback. Names sort by time. */
 export function checkpointName(
   number: number,
   { phase, epoch, batch, error }: Pick<RunCheckpoint, "phase" | "epoch" | "batch" | "error">,
@@ -99,7 +103,7 @@ export function checkpointName(
     `${error === null ? "" : "-error"}.safetensors`;
 }
 
-/** The number in a name, and whether the run failed there; `undefined` for any other file. */
+/** Parses such a name; returns `undefined` for any other file. */
 export function parseCheckpointName(name: string): { number: number; failed: boolean } | undefined {
   const match = NAME.exec(name);
   return match ? { number: Number(match[1]), failed: match[3] !== undefined } : undefined;

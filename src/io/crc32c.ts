@@ -1,4 +1,4 @@
-/** Reflected polynomial of Castagnoli, eight bits at a time. */
+/** Remainders of every byte by the reflected polynomial of Castagnoli. */
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let remainder = byte;
   for (let bit = 0; bit < 8; bit++) {
@@ -8,7 +8,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 });
 
 /**
- * The checksum CRC-32C of Castagnoli, an unsigned integer of 32 bits.
+ * Returns the checksum CRC-32C of Castagnoli, an unsigned integer of 32 bits.
  *
  * RFC 3720, appendix B.4, <https://www.rfc-editor.org/rfc/rfc3720>.
  */

@@ -1,12 +1,11 @@
 import { toPath } from "./to_path.ts";
 
 /**
- * Cuts off what is after a number of bytes, as a resumed run does with a log that went on after its
- * checkpoint.
+ * Truncates a file, as a resumed run does with a log that was written after its checkpoint.
  *
- * @param path Of the file; it may be missing.
- * @param size How many bytes are kept.
- * @returns How many bytes it has now: fewer if it was shorter.
+ * @param path Path of the file, which may be missing.
+ * @param size Number of bytes to keep.
+ * @returns Number of bytes in the file now: fewer than `size` if it was shorter.
  */
 export async function cutFile(path: string | URL, size: number): Promise<number> {
   try {

@@ -3,12 +3,12 @@ import { StorageError } from "./storage_error.ts";
 import { toTensor } from "./to_tensor.ts";
 
 /**
- * Makes a state again of what `encodeState` made of it.
+ * Decodes a state that `encodeState` encoded.
  *
- * @param json The JSON.
- * @param tensors The values of its tensors and typed arrays, by name.
- * @param rename What to call the members of its objects. Default: as they were.
- * @returns The state; its tensors are new and the caller's.
+ * @param json The JSON of the state.
+ * @param tensors Values of its tensors and typed arrays, by name.
+ * @param rename Returns the new name of a member of an object. Default: the same name.
+ * @returns The state, with new tensors that the caller owns.
  * @throws {StorageError} If a tensor is missing.
  */
 export function decodeState(
@@ -46,5 +46,8 @@ export function decodeState(
 function taken(name: unknown, tensors: ReadonlyMap<string, HostTensor>): HostTensor {
   const tensor = tensors.get(String(name));
   if (tensor) return tensor;
-  throw new StorageError("damaged", `Cannot restore a state as it must have ${name}: it has none`);
+  throw new StorageError(
+    "damaged",
+    `Cannot restore a state as it must have tensor ${name}: it is missing`,
+  );
 }

@@ -2,16 +2,16 @@ import { tf } from "../deps/tfjs.ts";
 import { dtypeOfArray, type HostTensor, type HostValues } from "./host_tensor.ts";
 
 /**
- * Turns a state into plain JSON and tensors, so that {@linkcode decodeState} makes the same of it.
+ * Encodes a state as JSON and tensors, for {@linkcode decodeState}.
  *
- * A state is made of objects, arrays, maps, sets, texts, booleans, numbers (also those that JSON
- * does not have), `null`, `undefined`, tensors and typed arrays.
+ * A state consists of objects, arrays, maps, sets, texts, booleans, numbers (also those that JSON
+ * lacks), `null`, `undefined`, tensors and typed arrays.
  *
- * @param state What to encode; its tensors stay the caller's.
- * @param path What its tensors are named after: `"callbacks/0/best"`.
- * @param tensors Where its tensors and typed arrays are put, by name.
+ * @param state The state. The caller keeps its tensors.
+ * @param path Prefix of the names of its tensors: `"callbacks/0/best"`.
+ * @param tensors Receives its tensors and typed arrays, by name.
  * @returns JSON.
- * @throws {TypeError} If there is anything else in it, or it contains itself.
+ * @throws {TypeError} If the state contains anything else, or itself.
  */
 export function encodeState(
   state: unknown,
@@ -26,7 +26,7 @@ export function encodeState(
     open.delete(value);
     return encoded;
   };
-  // A path is only made where it is needed: most of a state is numbers.
+  // A path is made only where it is needed: most of a state is numbers.
   const encode = (value: unknown, base: string, key?: unknown): unknown => {
     if (typeof value === "number") return encodeNumber(value);
     if (value === undefined) return { $undefined: true };

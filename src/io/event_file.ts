@@ -1,5 +1,5 @@
 /**
- * Event files, as TensorBoard reads them: records of messages, each between checksums.
+ * Event files of TensorBoard: records of messages with checksums.
  *
  * The messages: <https://github.com/tensorflow/tensorboard/tree/master/tensorboard/compat/proto>.
  *
@@ -9,22 +9,23 @@ import type { Histogram } from "../tensors/tensor_stats.ts";
 import { crc32c } from "./crc32c.ts";
 import { ProtoWriter } from "./proto_writer.ts";
 
-/** One thing to show: a number, a histogram, or text in Markdown. */
+/** A value to show: a number, a histogram, or text in Markdown. */
 export type SummaryValue =
   | { tag: string; scalar: number }
   | { tag: string; histogram: Histogram; mean: number; deviation: number }
   | { tag: string; text: string };
 
-/** The first record of every event file. */
+/** Returns the first record of every event file. */
 export function versionRecord(wallTime: number): Uint8Array {
   return record(new ProtoWriter().double(1, wallTime).string(3, "brain.Event:2"));
 }
 
 /**
- * A record of things that belong to one step.
+ * Returns a record of the values of one step.
  *
- * @param wallTime Seconds since 1970.
- * @param step An integer >= 0.
+ * @param wallTime Time in seconds since 1970.
+ * @param step Index of the step, an integer >= 0.
+ * @param values The values.
  */
 export function summaryRecord(
   wallTime: number,
@@ -60,7 +61,7 @@ function histogramMessage(
     .double(5, (deviation ** 2 + mean ** 2) * size).doubles(6, limits).doubles(7, counts);
 }
 
-/** Length, its checksum, the message, its checksum; little-endian. */
+/** Frames a message: length, its checksum, message, its checksum; little-endian. */
 function record(message: ProtoWriter): Uint8Array {
   const bytes = message.finish();
   const framed = new Uint8Array(bytes.length + 16);
@@ -72,7 +73,7 @@ function record(message: ProtoWriter): Uint8Array {
   return framed;
 }
 
-/** Rotated and shifted, so that a checksum of data with checksums in it stays meaningful. */
+/** Masks a checksum, so that checksums of data with checksums in it stay meaningful. */
 function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }

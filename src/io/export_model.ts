@@ -5,9 +5,10 @@ import { fileHandler } from "./file_handler.ts";
 /**
  * Exports a model for a web page: `tf.loadLayersModel("…/model.json")` reads it there.
  *
- * @param model What to export.
- * @param folder Where to; it is made if need be.
- * @throws {TypeError} If the model is not made of layers.
+ * @param model The model.
+ * @param folder Folder of `model.json` and `weights.bin`; it is created if it is missing.
+ * @throws {TypeError} If the model is not a `tf.LayersModel`.
+ * @category Files
  */
 export async function exportModel(model: tf.LayersModel, folder: string | URL): Promise<void> {
   if (!(model instanceof tf.LayersModel)) {

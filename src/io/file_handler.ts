@@ -2,7 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import { toPath } from "./to_path.ts";
 import { splitPath, writeAtomically } from "./write_atomically.ts";
 
-/** The file of weights beside `model.json`. */
+/** Name of the file of weights beside `model.json`. */
 const WEIGHTS = "weights.bin";
 
 /**
@@ -13,11 +13,13 @@ const WEIGHTS = "weights.bin";
  * `tf.loadLayersModel("file:///folder/model.json")` do the same.
  *
  * @param path The folder, or `model.json` in it: a path, or a `file:` URL.
- * @returns For `model.save()` and `tf.loadLayersModel()`.
+ * @returns A handler for `model.save()` and `tf.loadLayersModel()`.
+ * @throws {TypeError} If the path is neither a string nor a `file:` URL.
  *
  * @example
  * ```ts
- * import { fileHandler, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { fileHandler } from "@trainchart/trainchart/io";
  * import { assertEquals } from "@std/assert";
  *
  * const granted = await Deno.permissions.query({ name: "write" });
@@ -30,6 +32,8 @@ const WEIGHTS = "weights.bin";
  *   await Deno.remove(folder, { recursive: true });
  * }
  * ```
+ *
+ * @category Files
  */
 export function fileHandler(path: string | URL): tf.io.IOHandler {
   const plain = toPath(path);
@@ -84,7 +88,7 @@ async function load(folder: string, path: string): Promise<tf.io.ModelArtifacts>
   });
 }
 
-/** The weights of a model lie in its folder: no path in a file leads out of it, and no link. */
+/** Resolves a file of weights: neither a path in `model.json` nor a link may lead out of the folder. */
 async function inside(folder: string, name: string, path: string): Promise<string> {
   if (/^[^/\\]+$/.test(name) && name !== "..") {
     const actual = await Deno.realPath(`${folder}/${name}`);

@@ -2,7 +2,7 @@ import { loadCheckpoint, parseCheckpointName, type RunCheckpoint } from "./check
 import { StorageError } from "./storage_error.ts";
 import { isPartial } from "./write_atomically.ts";
 
-/** The names of the checkpoints in a folder, oldest first; links and other files are left out. */
+/** Returns the names of the checkpoints in a folder, oldest first, without links and other files. */
 export async function listCheckpoints(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
@@ -15,7 +15,7 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
   return names.sort();
 }
 
-/** Removes what a process that was killed in the middle of a write has left. */
+/** Removes incomplete files, which a process leaves if it is killed while it writes. */
 export async function removePartials(folder: string): Promise<void> {
   try {
     for await (const { name, isFile } of Deno.readDir(folder)) {
@@ -29,12 +29,12 @@ export async function removePartials(folder: string): Promise<void> {
 }
 
 /**
- * Loads the newest checkpoint in a folder from which a run can go on.
+ * Loads the newest checkpoint in a folder that a run can be resumed from.
  *
- * @param folder Where the Checkpoint callback saves.
- * @param warn Hears of each file that is damaged, and so left out.
- * @returns `undefined` if there is none.
- * @throws {StorageError} If the newest intact one is of a newer version of this package.
+ * @param folder Folder of the Checkpoint callback.
+ * @param warn Called with a message for each damaged file, which is skipped.
+ * @returns The checkpoint; `undefined` if there is none.
+ * @throws {StorageError} If the newest intact checkpoint is of a newer version of this package.
  */
 export async function newestCheckpoint(
   folder: string,
@@ -46,7 +46,7 @@ export async function newestCheckpoint(
       return await loadCheckpoint(`${folder}/${name}`);
     } catch (error) {
       if (!(error instanceof StorageError) || error.problem !== "damaged") throw error;
-      warn(`Left out a damaged checkpoint: ${error.message}`);
+      warn(`Skipped a damaged checkpoint: ${error.message}`);
     }
   }
 }

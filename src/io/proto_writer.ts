@@ -1,51 +1,51 @@
 const encoder = new TextEncoder();
 
 /**
- * Writes a message of Protocol Buffers, field by field: no more of the format than event files need.
+ * Writes a message of Protocol Buffers, field by field, as far as event files need the format.
  *
  * The format: <https://protobuf.dev/programming-guides/encoding/>.
  */
 export class ProtoWriter {
   readonly #bytes: number[] = [];
 
-  /** A `double`. */
+  /** Adds a `double`. */
   double(field: number, value: number): this {
     return this.#tag(field, 1).#fixed((view) => view.setFloat64(0, value, true), 8);
   }
 
-  /** A `float`. */
+  /** Adds a `float`. */
   float(field: number, value: number): this {
     return this.#tag(field, 5).#fixed((view) => view.setFloat32(0, value, true), 4);
   }
 
-  /** An `int64` or an `enum`, a safe integer >= 0. */
+  /** Adds an `int64` or an `enum`, a safe integer >= 0. */
   integer(field: number, value: number): this {
     return this.#tag(field, 0).#varint(value);
   }
 
-  /** A `string`. */
+  /** Adds a `string`. */
   string(field: number, value: string): this {
     return this.bytes(field, encoder.encode(value));
   }
 
-  /** A message. */
+  /** Adds a message. */
   message(field: number, value: ProtoWriter): this {
     return this.bytes(field, value.finish());
   }
 
-  /** A packed `repeated double`. */
+  /** Adds a packed `repeated double`. */
   doubles(field: number, values: readonly number[]): this {
     return this.bytes(field, new Uint8Array(Float64Array.from(values).buffer));
   }
 
-  /** Anything that is written with its length: `bytes`. */
+  /** Adds `bytes`, or any other field that is written with its length. */
   bytes(field: number, value: Uint8Array): this {
     this.#tag(field, 2).#varint(value.length);
     for (const byte of value) this.#bytes.push(byte);
     return this;
   }
 
-  /** All of it. */
+  /** Returns the bytes of the message. */
   finish(): Uint8Array {
     return Uint8Array.from(this.#bytes);
   }

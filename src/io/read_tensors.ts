@@ -1,17 +1,17 @@
 import { tf } from "../deps/tfjs.ts";
 import { dtypeOf, type HostTensor } from "./host_tensor.ts";
 
-/** The backends that hand out a copy; others may hand out what they keep. */
+/** Backends that return a copy of the values; others may return their own memory. */
 const COPIES = new Set(["wasm"]);
 
 /**
  * Copies tensors off the device.
  *
- * What they are at the time of the call is what is copied, whatever happens to variables meanwhile.
+ * It copies the values at the time of the call, even if variables change before they are read.
  *
- * @param tensors By name; they stay the caller's. Typed arrays are passed through.
- * @returns Their values, by the same names.
- * @throws {TypeError} If one is of strings or complex numbers.
+ * @param tensors Tensors by name, which the caller keeps. A {@linkcode HostTensor} is passed through.
+ * @returns The values, by the same names.
+ * @throws {TypeError} If a tensor holds strings or complex numbers.
  */
 export async function readTensors(
   tensors: ReadonlyMap<string, tf.Tensor | HostTensor>,

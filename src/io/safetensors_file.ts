@@ -10,17 +10,18 @@ import {
 import { toPath } from "./to_path.ts";
 import { CHECKSUM_AT, CHECKSUM_LENGTH } from "./write_safetensors.ts";
 
-/** How much is read at once. */
+/** Number of bytes that are read at once. */
 const CHUNK = 1 << 20;
 
 /**
- * A file in the safetensors format, of ours or of anybody's, read tensor by tensor.
+ * A file in the safetensors format, of this package or any other, read tensor by tensor.
  *
- * Opening it reads its header only. Nothing in a file is ever run, and no name in it is a path.
+ * Opening it reads only its header. Nothing in a file is executed, and no name in it is used as a
+ * path.
  *
  * @example
  * ```ts
- * import { SafetensorsFile, writeSafetensors } from "@trainchart/trainchart";
+ * import { SafetensorsFile, writeSafetensors } from "@trainchart/trainchart/io";
  * import { assertEquals } from "@std/assert";
  *
  * const granted = await Deno.permissions.query({ name: "write" });
@@ -34,9 +35,11 @@ const CHUNK = 1 << 20;
  *   await Deno.remove(path);
  * }
  * ```
+ *
+ * @category Files
  */
 export class SafetensorsFile {
-  /** The path it was opened with. */
+  /** Path that the file was opened with. */
   readonly path: string;
   readonly #file: Deno.FsFile;
   readonly #header: Header;
@@ -50,10 +53,10 @@ export class SafetensorsFile {
   }
 
   /**
-   * Opens a file and reads its header. Close it, or declare it with `using`.
+   * Opens a file and reads its header. Close the file, or declare it with `using`.
    *
-   * @param path A path, or a `file:` URL.
-   * @throws {StorageError} If it is damaged, or no such file at all.
+   * @param path Path of the file, or a `file:` URL.
+   * @throws {StorageError} If the file is damaged, or is not a safetensors file.
    */
   static async open(path: string | URL): Promise<SafetensorsFile> {
     const name = toPath(path);
@@ -61,11 +64,11 @@ export class SafetensorsFile {
     try {
       const { size, isFile } = await file.stat();
       if (!isFile) throw damaged(name, "it must be a regular file");
-      if (size < 8) throw damaged(name, `it must have at least 8 bytes, it has ${size}`);
+      if (size < 8) throw damaged(name, `it must have at least 8 bytes: it has ${size}`);
       const prefix = await readAt(file, 0, 8, name);
       const length = Number(new DataView(prefix.buffer).getBigUint64(0, true));
       if (length > Math.min(size - 8, LARGEST_HEADER)) {
-        throw damaged(name, `its header must fit in its ${size} bytes, it has ${length}`);
+        throw damaged(name, `its header must fit into its ${size} bytes: it has ${length}`);
       }
       const start = 8 + length;
       const header = decodeHeader(await readAt(file, 8, length, name), size - start, name);
@@ -76,12 +79,12 @@ export class SafetensorsFile {
     }
   }
 
-  /** Element type, shape and place of each tensor, by name, in the order of their data. */
+  /** Element type, shape and position of each tensor, by name, in the order of their data. */
   get entries(): ReadonlyMap<string, HeaderEntry> {
     return this.#header.entries;
   }
 
-  /** Text by name. */
+  /** Texts by name. */
   get metadata(): Readonly<Record<string, string>> {
     return this.#header.metadata;
   }
@@ -89,17 +92,17 @@ export class SafetensorsFile {
   /**
    * Reads one tensor.
    *
-   * @param name One of `entries`.
+   * @param name Name of the tensor, one of `entries`.
    * @throws {RangeError} If there is no tensor of that name.
-   * @throws {TypeError} If its elements are of a type that this version does not know.
+   * @throws {TypeError} If this version does not know its element type.
    * @throws {StorageError} If the file has become shorter.
    */
   async read(name: string): Promise<HostTensor> {
     const entry = this.entries.get(name);
     if (!entry) {
       throw new RangeError(
-        `Cannot read tensor ${name} as ${this.path} must have it: it has ` +
-          `${[...this.entries.keys()].slice(0, 8).join(", ") || "none"}`,
+        `Cannot read tensor ${name} as ${this.path} must have it: its tensors are ` +
+          `${[...this.entries.keys()].slice(0, 8).join(", ") || "(none)"}`,
       );
     }
     const { dtype, shape, offsets: [begin, end] } = entry;
@@ -114,14 +117,14 @@ export class SafetensorsFile {
   }
 
   /**
-   * Reads the whole file, in pieces, and compares it with its checksum.
+   * Reads the whole file, in pieces, and verifies its checksum.
    *
-   * @throws {StorageError} If they differ, or it has none.
+   * @throws {StorageError} If the checksum is missing or wrong.
    */
   async verify(): Promise<void> {
     const { metadata, path } = this;
     if (typeof metadata.sha256 !== "string" || metadata.sha256.length !== CHECKSUM_LENGTH) {
-      throw damaged(path, "it must have a checksum, it has none");
+      throw damaged(path, "it must have a checksum: it has none");
     }
     const { size } = await this.#file.stat();
     const hash = await sha256();
@@ -134,7 +137,7 @@ export class SafetensorsFile {
     }
     const actual = hash.digest("hex");
     if (actual !== metadata.sha256) {
-      throw damaged(path, `its checksum must be ${metadata.sha256}, it is ${actual}`);
+      throw damaged(path, `its checksum must be ${metadata.sha256}: it is ${actual}`);
     }
   }
 
@@ -149,7 +152,7 @@ export class SafetensorsFile {
   }
 }
 
-/** Reads a part of a file; two reads of one file must not overlap in time. */
+/** Reads a part of a file. Two reads of one file may not overlap in time. */
 async function readAt(
   file: Deno.FsFile,
   begin: number,

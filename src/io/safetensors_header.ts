@@ -12,37 +12,42 @@
 import { type Dtype, DTYPES, type HostTensor } from "./host_tensor.ts";
 import { StorageError } from "./storage_error.ts";
 
-/** No header is larger: 100 MB, as in the reference implementation. */
+/** Largest header, in bytes: 100 MB, as in the reference implementation. */
 export const LARGEST_HEADER = 100_000_000;
 
-/** The key of what belongs to no tensor. */
+/** Key of the metadata, which no tensor may have. */
 const METADATA = "__metadata__";
 
-/** Where a tensor lies in a file. */
+/**
+ * Element type, shape and position of a tensor in a file.
+ *
+ * @category Files
+ */
 export interface HeaderEntry {
-  /** The element type; one that this version does not know can be listed, but not read. */
+  /** Element type. A type that this version does not know can be listed, but not read. */
   readonly dtype: Dtype;
-  /** The number of elements along each axis. */
+  /** Number of elements along each axis. */
   readonly shape: readonly number[];
-  /** The bytes of its data, from the end of the header on: first, and first after. */
+  /** Byte range [begin, end) of the data, relative to the end of the header. */
   readonly offsets: readonly [number, number];
 }
 
-/** All that a header tells. */
+/** Content of a header. */
 export interface Header {
   /** Tensors by name, in the order of their data. */
   readonly entries: ReadonlyMap<string, HeaderEntry>;
-  /** Text by name, the file's own. */
+  /** Texts by name. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
- * Lays tensors out, those with the widest elements first, so that each is aligned.
+ * Lays out tensors, those with the widest elements first, so that each is aligned.
  *
- * @param tensors What is to be written, by name.
- * @param metadata Text by name; written first, in this order.
+ * @param tensors Tensors by name.
+ * @param metadata Texts by name, which are written first, in this order.
  * @returns The bytes before the data, and the names in the order of their data.
- * @throws {RangeError} If a name is the one that the format reserves, or the header is too large.
+ * @throws {RangeError} If a tensor has the name that the format reserves, or the header is too
+ *   large.
  */
 export function encodeHeader(
   tensors: ReadonlyMap<string, HostTensor>,
@@ -54,7 +59,7 @@ export function encodeHeader(
   let offset = 0;
   for (const name of names) {
     if (name === METADATA) {
-      throw new RangeError(`Cannot write a tensor as its name must not be ${METADATA}: it is`);
+      throw new RangeError(`Cannot write a tensor: the name ${METADATA} is reserved by the format`);
     }
     const { dtype, shape, values } = tensors.get(name)!;
     const data_offsets = [offset, offset += values.byteLength];
@@ -64,8 +69,8 @@ export function encodeHeader(
   const length = Math.ceil(text.length / 8) * 8;
   if (length > LARGEST_HEADER) {
     throw new RangeError(
-      `Cannot write tensors as their header must have at most ${LARGEST_HEADER} bytes: it has ` +
-        `${length}`,
+      `Cannot write tensors as their header must have at most ${LARGEST_HEADER} bytes: ` +
+        `it has ${length}`,
     );
   }
   const bytes = new Uint8Array(8 + length).fill(0x20, 8);
@@ -75,12 +80,13 @@ export function encodeHeader(
 }
 
 /**
- * Reads a header, and believes nothing: sizes must fit shapes, and the data be covered once.
+ * Reads a header and checks all of it: sizes must fit shapes, and tensors must cover the data
+ * without gaps or overlaps.
  *
  * @param bytes The JSON text.
- * @param dataLength How many bytes follow it.
- * @param path What errors call the file.
- * @throws {StorageError} If it is damaged.
+ * @param dataLength Number of bytes that follow the header.
+ * @param path Path of the file, for errors.
+ * @throws {StorageError} If the header is damaged.
  */
 export function decodeHeader(bytes: Uint8Array, dataLength: number, path: string): Header {
   const { [METADATA]: metadata = {}, ...rest } = parse(bytes, path);
@@ -96,11 +102,13 @@ export function decodeHeader(bytes: Uint8Array, dataLength: number, path: string
     if (offsets[0] !== end) throw damaged(path, `tensor ${name} must begin at byte ${end}`);
     end = offsets[1];
   }
-  if (end !== dataLength) throw damaged(path, `its data must be ${end} bytes, it is ${dataLength}`);
+  if (end !== dataLength) {
+    throw damaged(path, `its data must have ${end} bytes: it has ${dataLength}`);
+  }
   return { entries: new Map(sorted), metadata: metadata as Record<string, string> };
 }
 
-/** What is thrown where a file is not whole. */
+/** Returns the error for a damaged file. */
 export function damaged(path: string, why: string, cause?: unknown): StorageError {
   return new StorageError("damaged", `Cannot read ${path} as ${why}`, [], { cause });
 }
@@ -140,7 +148,7 @@ function toEntry(name: string, entry: unknown, path: string): HeaderEntry {
     ? shape.reduce((size, axis) => size * axis, DTYPES[dtype as Dtype].BYTES_PER_ELEMENT)
     : end - begin;
   if (end < begin || end - begin !== bytes) {
-    throw damaged(path, `tensor ${name} must have ${bytes} bytes, it has ${end - begin}`);
+    throw damaged(path, `tensor ${name} must have ${bytes} bytes: it has ${end - begin}`);
   }
   return { dtype: dtype as Dtype, shape, offsets: [begin, end] };
 }

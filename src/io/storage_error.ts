@@ -1,10 +1,13 @@
-/** What is wrong with a file, as far as a program can act on it. */
+/**
+ * Kinds of problems with a file that a program can react to.
+ *
+ * @category Files
+ */
 export type StorageProblem = "damaged" | "version" | "mismatch";
 
 /**
- * Thrown where a file cannot be used: it is not whole, it is of a newer version, or it does not
- * belong to this model. Errors of the file system itself, such as `Deno.errors.NotFound`, are
- * passed on as they are.
+ * Thrown if a file cannot be used: it is damaged, of a newer version, or does not belong to the
+ * model. Errors of the file system, such as `Deno.errors.NotFound`, are thrown as they are.
  *
  * @example
  * ```ts
@@ -15,22 +18,24 @@ export type StorageProblem = "damaged" | "version" | "mismatch";
  * assertEquals(error.problem, "mismatch");
  * assertEquals(error.message, "Cannot load weights:\n- no weight dense/bias");
  * ```
+ *
+ * @category Files
  */
 export class StorageError extends Error {
   /** The name of the class. */
   override readonly name = "StorageError";
-  /** What is wrong: with the file, its version, or its match with the model. */
+  /** The problem: a damaged file, a newer version, or a mismatch with the model. */
   readonly problem: StorageProblem;
-  /** Each difference between what is there and what is needed. */
+  /** All differences between the file and the model, a line each. */
   readonly differences: readonly string[];
 
   /**
    * Lists the differences below the message.
    *
-   * @param problem What is wrong.
-   * @param message What could not be done, and why.
-   * @param differences One line each. Default: none.
-   * @param options The cause, if there is one.
+   * @param problem The problem.
+   * @param message The message.
+   * @param differences Differences between the file and the model, a line each. Default: none.
+   * @param options The cause. Default: none.
    */
   constructor(
     problem: StorageProblem,

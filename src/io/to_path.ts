@@ -1,9 +1,9 @@
 import { describeValue } from "../checks/describe_value.ts";
 
 /**
- * A path of the file system out of a path or a `file:` URL.
+ * Converts a path or a `file:` URL to a path.
  *
- * @throws {TypeError} If it is neither, or a URL of another kind.
+ * @throws {TypeError} If the value is neither, or a URL of another kind.
  */
 export function toPath(path: string | URL): string {
   if (typeof path !== "string" && !(path instanceof URL)) {

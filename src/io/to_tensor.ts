@@ -2,16 +2,18 @@ import { tf } from "../deps/tfjs.ts";
 import type { HostTensor } from "./host_tensor.ts";
 
 /**
- * Puts values on the device. Half and double precision become `float32`, integers `int32`.
+ * Makes a tensor of values in plain memory. Half and double precision become `float32`, integers
+ * `int32`.
  *
- * @param host The values. They are copied.
- * @param name What errors call it. Default: `"tensor"`.
- * @returns A tensor, which is the caller's.
+ * @param host The values, which are copied.
+ * @param name Name of the tensor, for errors. Default: `"tensor"`.
+ * @returns The tensor, which the caller owns.
  * @throws {RangeError} If an integer does not fit into 32 bits.
  *
  * @example
  * ```ts
- * import { tf, toTensor } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { toTensor } from "@trainchart/trainchart/io";
  * import { assertEquals } from "@std/assert";
  *
  * const half = toTensor({ dtype: "F16", shape: [2], values: Uint16Array.of(0x3c00, 0xc000) });
@@ -19,6 +21,8 @@ import type { HostTensor } from "./host_tensor.ts";
  * assertEquals([...half.dataSync()], [1, -2]);
  * half.dispose();
  * ```
+ *
+ * @category Files
  */
 export function toTensor({ dtype, shape, values }: HostTensor, name = "tensor"): tf.Tensor {
   const make = (data: Float32Array | Int32Array | Uint8Array, type: "float32" | "int32" | "bool") =>
@@ -39,7 +43,7 @@ export function toTensor({ dtype, shape, values }: HostTensor, name = "tensor"):
   }
 }
 
-/** IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction. */
+/** Decodes IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction. */
 function fromHalf(bits: number): number {
   const exponent = bits >> 10 & 31;
   const fraction = bits & 1023;
@@ -51,7 +55,7 @@ function fromHalf(bits: number): number {
   return bits >> 15 ? -size : size;
 }
 
-/** bfloat16: the upper half of a float32. */
+/** Decodes bfloat16: the upper half of a float32. */
 function fromBrain(values: Uint16Array): Float32Array {
   return new Float32Array(Uint32Array.from(values, (bits) => bits << 16).buffer);
 }

@@ -1,4 +1,5 @@
 import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
@@ -10,31 +11,36 @@ import { writeSafetensors } from "./write_safetensors.ts";
 /**
  * Saves the weights of a model in the safetensors format, in the layout of TensorFlow.js.
  *
- * @param model Anything with named weights.
- * @param path Where to; an older file there is replaced in a single step.
- * @throws whatever the file system threw; then an older file there is untouched.
+ * @param model The model.
+ * @param path Path of the file, or a `file:` URL. An older file is replaced in a single step.
+ * @throws {Error} If the file system fails. An older file is then unchanged.
+ * @category Files
  */
 export async function saveWeights(model: tf.LayersModel, path: string | URL): Promise<void> {
   const tensors = new Map(model.weights.map((weight) => [weight.originalName, weight.read()]));
   await writeSafetensors(path, await readTensors(tensors), { format: "tfjs" });
 }
 
-/** Options of {@linkcode loadWeights}. */
+/**
+ * Options of {@linkcode loadWeights}.
+ *
+ * @category Files
+ */
 export interface LoadWeightsOptions {
   /**
-   * Turns the name of each tensor in the file into the name of a weight of the model: patterns and
-   * what replaces them, applied in order. Default: none.
+   * Converts the name of each tensor in the file to the name of a weight of the model: patterns and
+   * their replacements, applied in order. Default: none.
    */
   rename?: readonly (readonly [pattern: RegExp | string, replacement: string])[];
-  /** Only the weights whose names match are loaded, the others stay. Default: all. */
+  /** Pattern of the names of weights to load; the others stay as they are. Default: all. */
   only?: RegExp;
   /**
-   * Whether every weight must be found, and every tensor be used; if not, at least one must be.
-   * Default: `true`.
+   * Whether every weight must be found and every tensor used. Otherwise at least one weight must be
+   * found. Default: `true`.
    */
   strict?: boolean;
   /**
-   * Whose layout the tensors have. `"pytorch"` moves axes: kernels of dense layers from
+   * Layout of the tensors in the file. `"pytorch"` moves axes: kernels of dense layers from
    * `[out, in]` to `[in, out]`, of convolutions from `[out, in, …space]` to `[…space, in, out]`, of
    * depthwise convolutions from `[channels, 1, …space]` to `[…space, channels, 1]`. Default:
    * `"tfjs"`.
@@ -42,7 +48,7 @@ export interface LoadWeightsOptions {
   layout?: "tfjs" | "pytorch";
 }
 
-/** The names that PyTorch gives to what TensorFlow.js calls otherwise, by the end of the name. */
+/** Last parts of the names of weights in TensorFlow.js, and what PyTorch calls them. */
 const PYTORCH: readonly (readonly [string, readonly string[]])[] = [
   ["kernel", ["weight"]],
   ["depthwise_kernel", ["weight"]],
@@ -55,17 +61,20 @@ const PYTORCH: readonly (readonly [string, readonly string[]])[] = [
 ];
 
 /**
- * Loads weights from a safetensors file, of ours or of anybody's.
+ * Loads weights from a safetensors file of this package or any other.
  *
- * Tensors are found by name: `dense/kernel`, in PyTorch's layout also `dense.weight`, where
- * `num_batches_tracked` is not needed. A dense layer right after a flattened image sees its inputs in
- * another order here, [height, width, channels], which no map of axes can mend. Nothing is changed unless everything fits.
+ * Tensors are found by name: `dense/kernel`, in PyTorch's layout also `dense.weight`;
+ * `num_batches_tracked` is ignored there. A dense layer right after a flattened image has its inputs
+ * in another order than in PyTorch, [height, width, channels], which moving axes cannot correct. No
+ * weight is changed unless everything fits.
  *
- * @param model Whose weights to set.
- * @param path A path, or a `file:` URL.
- * @param options Which, under what names, in whose layout.
+ * @param model The model whose weights are set.
+ * @param path Path of the file, or a `file:` URL.
+ * @param options Which weights, their names and their layout.
  * @returns The names of the weights that were set.
- * @throws {StorageError} If names or shapes do not fit: the error lists each of them.
+ * @throws {StorageError} If names or shapes do not fit. The error lists all of them.
+ * @throws {TypeError} If an option is unknown.
+ * @category Files
  */
 export async function loadWeights(
   model: tf.LayersModel,
@@ -73,14 +82,17 @@ export async function loadWeights(
   options: LoadWeightsOptions = {},
 ): Promise<string[]> {
   checkOptions("load weights", options, { rename: true, only: true, strict: true, layout: true });
-  const { rename = [], only = /^/, strict = true, layout = "tfjs" } = options;
+  const { rename = [], only, strict = true, layout = "tfjs" } = options;
+  checkValues(only, layout);
   using file = await SafetensorsFile.open(path);
   if (file.metadata.sha256 !== undefined) await file.verify();
   const names = new Map([...file.entries.keys()].map((name) => [
     rename.reduce((name, [pattern, replacement]) => name.replace(pattern, replacement), name),
     name,
   ]));
-  const wanted = model.weights.filter(({ originalName }) => only.test(originalName));
+  const wanted = model.weights.filter(({ originalName }) =>
+    only === undefined || originalName.search(only) >= 0
+  );
   const differences: string[] = [];
   const used = new Set<string>();
   const found: { weight: typeof wanted[number]; name: string }[] = [];
@@ -101,7 +113,7 @@ export async function loadWeights(
   }
   for (const name of names.keys()) {
     const needless = layout === "pytorch" && name.endsWith("num_batches_tracked");
-    if (strict && only.source === "^" && !used.has(name) && !needless) {
+    if (strict && only === undefined && !used.has(name) && !needless) {
       differences.push(
         `no weight for tensor ${name} [${file.entries.get(names.get(name)!)!.shape}]`,
       );
@@ -114,7 +126,7 @@ export async function loadWeights(
     throw new StorageError(
       "mismatch",
       `Cannot load weights from ${file.path} as they must fit the model ` +
-        "(`rename` changes names, `strict: false` passes over those of one side only)",
+        "(`rename` changes names, `strict: false` skips those that only one side has)",
       differences,
     );
   }
@@ -130,6 +142,20 @@ export async function loadWeights(
   return found.map(({ weight }) => weight.originalName);
 }
 
+function checkValues(only: unknown, layout: unknown): void {
+  if (only !== undefined && !(only instanceof RegExp)) {
+    throw new TypeError(
+      `Cannot load weights as only must be a RegExp: current value is ${describeValue(only)}`,
+    );
+  }
+  if (layout !== "tfjs" && layout !== "pytorch") {
+    throw new TypeError(
+      'Cannot load weights as layout must be "tfjs" or "pytorch": current value is ' +
+        describeValue(layout),
+    );
+  }
+}
+
 function namesOf(name: string, layout: string): string[] {
   if (layout === "tfjs") return [name];
   const at = name.lastIndexOf("/");
@@ -138,7 +164,7 @@ function namesOf(name: string, layout: string): string[] {
   return [name, ...kinds.map((kind) => `${layer.replaceAll("/", ".")}.${kind}`)];
 }
 
-/** Where each axis of a weight is found in PyTorch's layout; `undefined` where they agree. */
+/** Returns the axis in PyTorch's layout of each axis of a weight; `undefined` if they agree. */
 function axesOf(name: string, rank: number, layout: string): number[] | undefined {
   if (layout === "tfjs" || rank < 2 || !/kernel$/.test(name)) return undefined;
   const space = Array.from({ length: rank - 2 }, (_, axis) => axis + 2);

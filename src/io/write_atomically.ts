@@ -1,11 +1,12 @@
 /**
- * Writes a file so that its path never shows half of it: to a temporary file beside it, which is
- * flushed to the disk and takes the place of the old one in a single step; then the folder is
- * flushed, so that the new file is still there after a loss of power.
+ * Writes a file in a single step: its path never shows an incomplete file.
  *
- * @param path Where the file is to be.
- * @param write Writes all of it.
- * @throws whatever `write` or the file system threw; then the old file, if any, is untouched.
+ * The content goes to a temporary file in the same folder, which is flushed to the disk and then
+ * renamed. The folder is flushed too, so that the new file survives a loss of power.
+ *
+ * @param path Path of the file.
+ * @param write Writes the whole content.
+ * @throws {Error} If `write` or the file system fails. An older file is then unchanged.
  */
 export async function writeAtomically(
   path: string,
@@ -29,19 +30,19 @@ export async function writeAtomically(
   await flushFolder(folder);
 }
 
-/** Whether a file in a folder is one that {@linkcode writeAtomically} did not finish. */
+/** Returns whether a file is one that {@linkcode writeAtomically} did not finish. */
 export function isPartial(name: string): boolean {
   return name.startsWith(".") && name.endsWith(".partial");
 }
 
-/** The folder of a path, and its last part. */
+/** Splits a path into its folder and its last part. */
 export function splitPath(path: string): { folder: string; base: string } {
   const at = path.lastIndexOf("/");
   const folder = at === 0 ? "/" : at < 0 ? "." : path.slice(0, at);
   return { folder, base: path.slice(at + 1) };
 }
 
-/** Flushes the names in a folder to the disk, where the system can. */
+/** Flushes the names in a folder to the disk, if the system supports it. */
 async function flushFolder(folder: string): Promise<void> {
   if (Deno.build.os === "windows") return;
   const handle = await Deno.open(folder, { read: true });

@@ -2,14 +2,15 @@ import { toPath } from "./to_path.ts";
 import { splitPath } from "./write_atomically.ts";
 
 /**
- * Writes a file, and the folders above it where they are missing.
+ * Writes a file, and creates missing folders above it.
  *
- * Nothing stays open between two calls, so that a run that is killed leaves whole lines behind.
+ * The file is closed after each call, so that a killed run leaves complete lines.
  *
- * @param path Where.
- * @param data All of it, or what comes next.
- * @param options How.
- * @param options.append Whether to write after what is there. Default: replace it.
+ * @param path Path of the file, or a `file:` URL.
+ * @param data The content, or the text to append.
+ * @param options Whether to append.
+ * @param options.append Whether to append to an existing file rather than replace it. Default:
+ *   `false`.
  */
 export async function writeFile(
   path: string | URL,

@@ -1,17 +1,17 @@
 import type { HostTensor } from "./host_tensor.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
-/** From how many bytes on a thread of its own is worth its start, which takes some 20 ms. */
+/** Number of bytes from which a thread of its own pays: its start takes about 20 ms. */
 const LARGE = 1 << 26;
 
 /**
- * {@linkcode writeSafetensors}, which takes over the memory of the tensors: where they are large,
- * another thread computes the checksum and writes, and this one is not held up.
+ * Does the work of {@linkcode writeSafetensors} on another thread if the tensors are large, so that
+ * the training is not held up.
  *
- * @param path Where to; an older file there is replaced in a single step.
- * @param tensors What to write, by name. They are empty from then on.
- * @param metadata Text by name.
- * @throws whatever the file system threw; then an older file there is untouched.
+ * @param path Path of the file. An older file is replaced in a single step.
+ * @param tensors Tensors by name. They are empty after the call: their memory is moved, not copied.
+ * @param metadata Texts by name.
+ * @throws {Error} If the file system fails. An older file is then unchanged.
  */
 export async function writeInBackground(
   path: string,
@@ -32,7 +32,7 @@ export async function writeInBackground(
   }
 }
 
-/** None where the program may not read its own modules, or there is no such thing. */
+/** Returns `undefined` if the program may not read its own modules, or has no workers. */
 async function startWorker(): Promise<Worker | undefined> {
   const worker = new Worker(new URL("./write_worker.ts", import.meta.url), { type: "module" });
   try {

@@ -4,34 +4,34 @@ import { encodeHeader } from "./safetensors_header.ts";
 import { toPath } from "./to_path.ts";
 import { writeAtomically } from "./write_atomically.ts";
 
-/** How much is handed to the disk at once, so that a run has its turn in between. */
+/** Number of bytes that are written at once, so that a run can continue in between. */
 const CHUNK = 1 << 20;
 
-/** The name of the checksum among the metadata, and what stands in its place while it is taken. */
+/** Name of the checksum in the metadata, and its placeholder while it is computed. */
 const CHECKSUM = "sha256";
 const NO_CHECKSUM = "0".repeat(64);
 
-/** Where the checksum stands: it is the first of the metadata, and these are the first. */
+/** Position of the checksum: the metadata come first, and the checksum is the first of them. */
 export const CHECKSUM_AT = 8 + `{"__metadata__":{"${CHECKSUM}":"`.length;
 
-/** A digest of the bytes of a whole file, its own place filled with zeros. */
+/** Length of the checksum: the digest of the whole file with the placeholder in its place. */
 export const CHECKSUM_LENGTH = NO_CHECKSUM.length;
 
 /**
  * Writes tensors to a file in the safetensors format, atomically and with a checksum.
  *
- * The memory it needs does not grow with the tensors: they are written in pieces of 1 MiB. The
- * metadata gets `sha256`, the digest of the file with 64 zeros in that place.
+ * Its memory does not grow with the tensors: they are written in pieces of 1 MiB. The metadata get
+ * `sha256`, the digest of the file with 64 zeros in its place.
  *
- * @param path Where to; an older file there is replaced in a single step.
- * @param tensors What to write, by name.
- * @param metadata Text by name. Default: none.
- * @throws {RangeError} If a tensor has a name that the format reserves.
- * @throws whatever the file system threw; then an older file there is untouched.
+ * @param path Path of the file, or a `file:` URL. An older file is replaced in a single step.
+ * @param tensors Tensors by name.
+ * @param metadata Texts by name. Default: none.
+ * @throws {RangeError} If a tensor has the name that the format reserves.
+ * @throws {Error} If the file system fails. An older file is then unchanged.
  *
  * @example
  * ```ts
- * import { SafetensorsFile, writeSafetensors } from "@trainchart/trainchart";
+ * import { SafetensorsFile, writeSafetensors } from "@trainchart/trainchart/io";
  * import { assertEquals } from "@std/assert";
  *
  * const granted = await Deno.permissions.query({ name: "write" });
@@ -44,6 +44,8 @@ export const CHECKSUM_LENGTH = NO_CHECKSUM.length;
  *   await Deno.remove(path);
  * }
  * ```
+ *
+ * @category Files
  */
 export async function writeSafetensors(
   path: string | URL,
@@ -67,7 +69,7 @@ function bytesOf({ values: { buffer, byteOffset, byteLength } }: HostTensor): Ui
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
-/** The same bytes: what is large cut up, what is small joined, so that there are few writes. */
+/** Cuts large parts up and joins small ones, so that there are few writes. */
 function* piecesOf(parts: readonly Uint8Array[]): Iterable<Uint8Array> {
   const joined = new Uint8Array(CHUNK);
   let used = 0;

@@ -1,45 +1,45 @@
 import { tf } from "../deps/tfjs.ts";
 import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 
-/** What a Learner holds of the batch at hand. */
-export const SLOTS = ["data", "labels", "predictions", "loss", "gradients"] as const;
+/** The names of the tensors of a batch. */
+export const BATCH_TENSORS = ["data", "labels", "predictions", "loss", "gradients"] as const;
 
-/** One of them. */
-export type Slot = typeof SLOTS[number];
+/** The name of a tensor of a batch. */
+export type BatchTensorName = typeof BATCH_TENSORS[number];
 
 /**
- * The tensors of the batch at hand. Whatever was ever put here is disposed with the batch, also
- * what a callback has replaced meanwhile, in whole or inside a record: other tensors may still be
+ * The tensors of the current batch. Every tensor that was put here is disposed with the batch, also
+ * one that a callback has replaced since, in whole or inside a record: other tensors may still be
  * computed from it.
  */
 export class BatchTensors {
-  readonly #values: Partial<Record<Slot, unknown>> = {};
+  readonly #values: Partial<Record<BatchTensorName, unknown>> = {};
   readonly #owned: tf.Tensor[] = [];
 
-  /** What is in a slot. */
-  get(slot: Slot): unknown {
-    return this.#values[slot];
+  /** Returns the tensors of a name. */
+  get(name: BatchTensorName): unknown {
+    return this.#values[name];
   }
 
-  /** Puts tensors into a slot; they now belong to the batch. */
-  put(slot: Slot, value: unknown): void {
+  /** Sets the tensors of a name; they now belong to the batch. */
+  put(name: BatchTensorName, value: unknown): void {
     if (value instanceof tf.Tensor) this.#owned.push(value);
     else this.#owned.push(...tensorsIn(value));
-    this.#values[slot] = value;
+    this.#values[name] = value;
   }
 
-  /** Keeps what is in a slot beyond the end of the surrounding `tf.tidy`. */
-  keep(slot: "predictions" | "loss"): void {
-    const value = this.#values[slot];
+  /** Keeps the tensors of a name beyond the end of the surrounding `tf.tidy`. */
+  keep(name: "predictions" | "loss"): void {
+    const value = this.#values[name];
     if (value instanceof tf.Tensor) tf.keep(value);
     else tensorsIn(value).forEach(tf.keep);
   }
 
   /**
-   * Takes the loss out of the batch: it is the caller's from now on.
+   * Takes the loss out of the batch: it now belongs to the caller.
    *
-   * A clone where the loss is something else besides, such as the prediction of a model that
-   * returns its own loss.
+   * It is a clone where another name holds the same tensor, as with a model that returns its own
+   * loss as its prediction.
    */
   takeLoss(): tf.Tensor | undefined {
     const loss = this.#values.loss;
@@ -55,13 +55,13 @@ export class BatchTensors {
   /** Disposes everything. */
   dispose(): void {
     const values = this.#values;
-    for (const slot of SLOTS) {
-      // A callback may have put tensors into a record that is here: those are not in the list.
-      const value = values[slot];
+    for (const name of BATCH_TENSORS) {
+      // A callback may have put tensors into a record after `put()`: they are not in the list.
+      const value = values[name];
       if (!(value instanceof tf.Tensor)) disposeTensors(value);
-      values[slot] = undefined;
+      values[name] = undefined;
     }
-    // The newest first: the heap then gives the next batch the same places, still in the caches.
+    // Newest first: the heap then gives the next batch the same addresses, which are still cached.
     for (let at = this.#owned.length - 1; at >= 0; at--) disposeTensors(this.#owned[at]);
     this.#owned.length = 0;
   }

@@ -1,31 +1,33 @@
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
-import { type CallbackLike, checkCallback, listensTo } from "./callback.ts";
+import type { AnyCallback } from "./callback_protocol.ts";
+import { checkCallback } from "./check_callback.ts";
 
 /**
  * The callbacks of a Learner, sorted once.
  *
- * Anybody may push to, reassign or reorder `learner.callbacks`, or change a priority, at any time:
- * a cheap comparison before each hook notices, and only then is the list checked and sorted anew.
+ * A program may push to, reassign or reorder `learner.callbacks`, or change a priority, at any
+ * time: a cheap comparison before each hook notices, and only then the list is checked and sorted
+ * again.
  */
 export class CallbackList {
-  #source: readonly CallbackLike[] = [];
+  #source: readonly AnyCallback[] = [];
   #priorities: number[] = [];
-  /** Who looks at the calls of all the others, as of the last hook. */
-  watchers: readonly CallbackLike[] = [];
-  #listeners = new Map<HookName, readonly CallbackLike[]>();
+  /** The callbacks with `watch`, as of the last hook. */
+  watchers: readonly AnyCallback[] = [];
+  #listeners = new Map<HookName, readonly AnyCallback[]>();
 
   /**
-   * Who listens to a hook, in ascending priority, ties in order of addition. The array is never
-   * changed: whoever walks it is not disturbed by a callback that adds or removes callbacks.
+   * The callbacks that define a hook, in ascending priority, ties in order of addition. The array
+   * is never changed: a callback that adds or removes callbacks does not disturb a loop over it.
    *
-   * @throws {TypeError} once after a bad callback was added, which is left out from then on.
+   * @throws {TypeError} If a bad callback was added: once, and it is left out from then on.
    */
-  listeners(hook: HookName, callbacks: readonly CallbackLike[]): readonly CallbackLike[] {
+  listeners(hook: HookName, callbacks: readonly AnyCallback[]): readonly AnyCallback[] {
     if (this.#changed(callbacks)) this.#sort(callbacks);
     return this.#listeners.get(hook)!;
   }
 
-  #changed(callbacks: readonly CallbackLike[]): boolean {
+  #changed(callbacks: readonly AnyCallback[]): boolean {
     const source = this.#source;
     if (callbacks.length !== source.length || this.#listeners.size === 0) return true;
     for (let index = 0; index < source.length; index++) {
@@ -35,7 +37,7 @@ export class CallbackList {
     return false;
   }
 
-  #sort(callbacks: readonly CallbackLike[]): void {
+  #sort(callbacks: readonly AnyCallback[]): void {
     const errors: unknown[] = [];
     const sound = callbacks.filter((callback) => {
       try {
@@ -51,7 +53,8 @@ export class CallbackList {
     const sorted = sound.toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
     this.watchers = sorted.filter(({ watch }) => typeof watch === "function");
     for (const hook of HOOK_NAMES) {
-      this.#listeners.set(hook, sorted.filter((callback) => listensTo(callback, hook)));
+      const listeners = sorted.filter((callback) => typeof callback[hook] === "function");
+      this.#listeners.set(hook, listeners);
     }
     if (errors.length > 0) throw errors[0];
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { type CallbackLike, nameOf } from "./callback.ts";
+import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
 import { decodeState } from "../io/decode_state.ts";
 import { encodeState } from "../io/encode_state.ts";
@@ -15,7 +15,7 @@ import { StorageError } from "../io/storage_error.ts";
 import { toTensor } from "../io/to_tensor.ts";
 import { VERSION } from "../version.ts";
 import type { RunningMeanState } from "../metrics/running_mean.ts";
-import type { Learner } from "./learner.ts";
+import type { AnyFields } from "./learner_fields.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import { differencesOf, modelStructure } from "../model/model_structure.ts";
@@ -26,9 +26,7 @@ import {
 } from "../optimizers/optimizer_state.ts";
 import type { Run, RunState } from "./run.ts";
 
-type AnyLearner = Learner<unknown, unknown, unknown>;
-
-/** The fields of a Learner that go with a run. */
+/** The fields of a Learner that are part of a run's state. */
 const FIELDS = [
   "epoch",
   "epochs",
@@ -43,12 +41,12 @@ const FIELDS = [
 
 interface State {
   readonly run: RunState;
-  readonly fields: Pick<AnyLearner, typeof FIELDS[number]>;
+  readonly fields: Pick<AnyFields, typeof FIELDS[number]>;
   readonly learningRate: number | undefined;
   readonly optimizer: OptimizerState;
   readonly callbacks: readonly CallbackState[];
-  /** Of each process. */
-  readonly own?: readonly OwnState[];
+  /** The state of each rank. */
+  readonly own?: readonly RankState[];
 }
 
 interface CallbackState {
@@ -60,23 +58,23 @@ interface CallbackState {
   readonly observes?: boolean;
 }
 
-/** What differs between processes that train together. */
-interface OwnState {
+/** The part of a run's state that is different on each rank. */
+interface RankState {
   readonly mean: RunningMeanState;
   readonly callbacks: readonly CallbackState[];
 }
 
-/** What is this process's own; its tensors stay the run's. */
-export function ownState(learner: AnyLearner, run: Run): OwnState {
+/** The state of this rank; its tensors stay the run's. */
+export function rankState(learner: AnyFields, run: Run): RankState {
   return {
-    mean: run.mean.state(),
+    mean: run.meanState(),
     callbacks: statesOf(learner, ({ perRank }) => perRank === true),
   };
 }
 
 function statesOf(
-  { callbacks }: AnyLearner,
-  which: (callback: CallbackLike) => boolean = () => true,
+  { callbacks }: AnyFields,
+  which: (callback: AnyCallback) => boolean = () => true,
 ): CallbackState[] {
   return callbacks.filter((callback) => callback.state && which(callback))
     .map((callback) => ({
@@ -86,11 +84,11 @@ function statesOf(
     }));
 }
 
-/** Takes everything at once; only then waits for the device. */
-export async function takeCheckpoint(learner: AnyLearner, run: Run): Promise<RunCheckpoint> {
+/** Takes the state of a run: all of it at once, and only then waits for the device. */
+export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunCheckpoint> {
   const tensors = new Map<string, tf.Tensor | HostTensor>();
   const optimizer = readOptimizer(learner.optimizer);
-  const own = learner.peers?.collect() as OwnState[] | undefined;
+  const own = learner.peers?.collect() as RankState[] | undefined;
   let reading;
   let state;
   try {
@@ -130,14 +128,14 @@ export async function takeCheckpoint(learner: AnyLearner, run: Run): Promise<Run
 }
 
 /**
- * Puts everything back but the run itself.
+ * Restores all of a checkpoint but the run itself.
  *
- * @returns Where the run was.
- * @throws {StorageError} If the checkpoint is not of this Learner: the error lists what differs,
+ * @returns The place that the run had reached.
+ * @throws {StorageError} If the checkpoint is of another Learner: the error lists the differences,
  *   and nothing has changed.
  */
 export async function restoreCheckpoint(
-  learner: AnyLearner,
+  learner: AnyFields,
   checkpoint: RunCheckpoint,
 ): Promise<RunState> {
   const { model, tensors } = checkpoint;
@@ -154,10 +152,10 @@ export async function restoreCheckpoint(
   });
   restoreOptimizer(learner.optimizer, state.optimizer, rename);
   if (state.learningRate !== undefined) learner.learningRate = state.learningRate;
-  // By name: what else is in a file has no business on the Learner.
+  // By name: a file may not set anything else on the Learner.
   for (const name of FIELDS) Object.assign(learner, { [name]: state.fields[name] });
   const shard = learner.peers?.shard ?? WHOLE;
-  const own = takeOwn(state, shard);
+  const own = selectRankState(state, shard);
   const left = [...learner.callbacks];
   const different = [...own?.callbacks ?? []];
   for (const saved of state.callbacks) {
@@ -172,28 +170,28 @@ export async function restoreCheckpoint(
   if (!own) return state.run;
   disposeTensors(state.run.mean);
   const { batch } = state.run;
-  // All but the one that took the checkpoint had counted the loss of the batch at hand.
+  // All ranks but the one that took the checkpoint had counted the loss of the current batch.
   const computed = shard.index === 0 && batch?.computed === true;
   return { ...state.run, mean: own.mean, batch: batch && { ...batch, computed } };
 }
 
-/** Where there are as many processes as there were, each takes its own again. */
-function takeOwn({ own = [] }: State, { index, count }: Shard): OwnState | undefined {
+/** Each rank takes its own state again if there are as many ranks as there were. */
+function selectRankState({ own = [] }: State, { index, count }: Shard): RankState | undefined {
   const mine = own.length === count ? own[index] : undefined;
   disposeTensors(own.filter((other) => other !== mine));
   return mine;
 }
 
-/** A sequential model that was given an input shape is built at its first use, or now. */
-function build(model: AnyLearner["model"]): boolean {
+/** Builds a sequential model with an input shape, which otherwise is built at its first use. */
+function build(model: AnyFields["model"]): boolean {
   if (!isBuilt(model) && (model as tf.Sequential).outputs?.length > 0) {
     (model as tf.Sequential).build();
   }
   return isBuilt(model);
 }
 
-/** Everything is compared before anything is changed. */
-async function checkMatch(learner: AnyLearner, checkpoint: RunCheckpoint): Promise<void> {
+/** Compares everything before anything is changed. */
+async function checkMatch(learner: AnyFields, checkpoint: RunCheckpoint): Promise<void> {
   const { format, seed, optimizer, model, tensors, state } = checkpoint;
   if (!(format <= CHECKPOINT_FORMAT)) {
     throw new StorageError(
@@ -204,7 +202,7 @@ async function checkMatch(learner: AnyLearner, checkpoint: RunCheckpoint): Promi
   if (checkpoint.error !== null) {
     throw new StorageError(
       "mismatch",
-      `Cannot resume as the run must not have failed: it failed with "${checkpoint.error}"`,
+      `Cannot resume: the run of this checkpoint had failed with "${checkpoint.error}". Resume an older one.`,
     );
   }
   const differences: string[] = [];
@@ -240,7 +238,7 @@ async function checkMatch(learner: AnyLearner, checkpoint: RunCheckpoint): Promi
   );
 }
 
-/** The same weight has another name where another model was made before: dense_Dense2, not 1. */
+/** Maps names: a weight is called dense_Dense2 instead of 1 where another model was made before. */
 export function renaming(names: [saved: string, actual: string][]): (key: string) => string {
   const same = names.every(([saved, actual]) => saved === actual);
   if (same) return (key) => key;

@@ -1,7 +1,7 @@
 import { closest } from "../deps/levenshtein.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 
-/** How Keras, Lightning and fast.ai name hooks, step by step in words of ours. */
+/** Steps that turn the hook names of Keras, Lightning and fast.ai into those of Trainchart. */
 const TRANSLATIONS: [pattern: RegExp, ours: string][] = [
   [/_/g, ""],
   [/^on(?=before|after)/i, ""],
@@ -18,7 +18,7 @@ const TRANSLATIONS: [pattern: RegExp, ours: string][] = [
   [/pred$/i, "Predict"],
 ];
 
-/** The hook that is most likely meant by a name that is none. */
+/** The hook that a misspelt name most likely means. */
 export function closestHook(name: string): HookName {
   const ours = TRANSLATIONS.reduce((name, [pattern, ours]) => name.replace(pattern, ours), name);
   return closest(ours, HOOK_NAMES) as HookName;

@@ -1,10 +1,12 @@
 import { tf } from "../deps/tfjs.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 
-/** Joins the predictions of all batches, which this now owns, along the first axis. */
-export function joinOutputs<Predictions>(outputs: unknown[]): Predictions {
+/** Joins the predictions of all batches along the first axis, and disposes them. */
+export function joinPredictions<Predictions>(outputs: unknown[]): Predictions {
   if (outputs.length === 0) {
-    throw new RangeError("Cannot predict as a batch must be left: each one was cancelled");
+    throw new RangeError(
+      "Cannot predict: every batch was cancelled, so that no prediction is left.",
+    );
   }
   if (outputs.length === 1) return outputs[0] as Predictions;
   try {

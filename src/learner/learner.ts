@@ -1,34 +1,98 @@
 import type { tf } from "../deps/tfjs.ts";
-import type { CallbackLike } from "./callback.ts";
-import { describeCallbacks } from "./describe_callbacks.ts";
+import type { Cancellable } from "../chart/hooks.ts";
+import type { RunKind } from "../chart/chart.ts";
+import type { RunOutcome } from "../chart/pump.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import type { Batch } from "../data/dataset.ts";
-import { type Loader, loaderLength } from "../data/loader.ts";
-import type { Peers } from "../data/shard.ts";
-import type { Job } from "../chart/chart.ts";
-import type { Cancellable, Phase } from "../chart/hooks.ts";
-import type { Outcome } from "../chart/pump.ts";
-import type { Dataloaders, LearnerOptions, RunOptions, TrainOptions } from "./options.ts";
-import type { RunActor, RunEvent } from "./run_actor.ts";
-import type { TrainResult } from "./train_result.ts";
+import type { Loader } from "../data/loader.ts";
 import type { Unlabelled } from "../data/to_batch.ts";
-import { checkRate, checkSetup, checkStart, eventOf, loaderOf } from "./check_learner.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { Model } from "../model/model.ts";
 import { type ModelSummary, summarize } from "../model/summarize.ts";
-import { joinOutputs } from "./join_predictions.ts";
-import { type Failure, Run, type RunState } from "./run.ts";
-import { ownState, restoreCheckpoint, takeCheckpoint } from "./checkpoint.ts";
-import { loadCheckpoint, type RunCheckpoint } from "../io/checkpoint_file.ts";
-import { BatchTensors } from "./batch_tensors.ts";
-import { LoaderReader } from "../data/loader_reader.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
-import { learningRateOf, setLearningRate } from "../optimizers/learning_rate.ts";
+import type { CallbackOf } from "./callback_protocol.ts";
+import { checkParts, checkStart, eventOf, loaderOf } from "./check_learner.ts";
+import { takeCheckpoint } from "./checkpoint.ts";
+import { describeCallbacks } from "./describe_callbacks.ts";
+import { joinPredictions } from "./join_predictions.ts";
+import { LearnerFields } from "./learner_fields.ts";
+import type { Dataloaders, RunOptions } from "./options.ts";
+import { readBatches } from "./read_batches.ts";
+import type { Failure } from "./run.ts";
+import type { RunActor, RunEvent } from "./run_actor.ts";
+import { RunControl } from "./run_control.ts";
+import type { TrainResult } from "./train_result.ts";
+
+/**
+ * A Learner of batches of any kind: a callback serves them all.
+ *
+ * @category Learner
+ */
+// deno-lint-ignore no-explicit-any -- the kind of batch is known only where a Learner is made
+export type AnyLearner = Learner<any, any, any>;
+
+/**
+ * Options of `new Learner()`.
+ *
+ * @category Learner
+ */
+export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
+  /** The model to train: made of layers, or anything with `apply` and `trainableVariables`. */
+  model: tf.LayersModel | Model<Data, Predictions>;
+  /** An optimizer of Trainchart or of `tf.train`. */
+  optimizer: tf.Optimizer;
+  /** Returns the scalar to minimise, computed by TensorFlow.js operations. */
+  lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  /** The loaders of batches. Default: none, which is enough to predict. */
+  dataloaders?: Dataloaders<Data, Labels>;
+  /** The callbacks. Default: none. */
+  callbacks?: readonly CallbackOf<AnyLearner>[];
+  /** Makes shuffling and random draws inside steps repeat exactly. Default: they do not. */
+  seed?: number;
+}
+
+/**
+ * Options of `learner.train()`.
+ *
+ * @category Learner
+ */
+export interface TrainOptions extends RunOptions {
+  /**
+   * The checkpoint to resume: what `learner.checkpoint()` returned, or a file. A run that was
+   * paused continues, too. The other options replace those of the checkpoint. Default: none.
+   */
+  from?: RunCheckpoint | string | URL;
+  /** Number of epochs, an integer >= 1. Default: 1. */
+  epochs?: number;
+  /** Per step, finite and >= 0. Default: the optimizer's own. */
+  learningRate?: number;
+  /** Validate after every this many epochs, an integer >= 1. Default: 1. */
+  validationEpochs?: number;
+}
+
+const LEARNER_OPTIONS: Record<keyof LearnerOptions, true> = {
+  model: true,
+  optimizer: true,
+  lossFunction: true,
+  dataloaders: true,
+  callbacks: true,
+  seed: true,
+};
+
+const RUN_OPTIONS: Record<keyof RunOptions, true> = { signal: true, inspect: true };
+
+const TRAIN_OPTIONS: Record<keyof TrainOptions, true> = {
+  from: true,
+  epochs: true,
+  learningRate: true,
+  validationEpochs: true,
+  ...RUN_OPTIONS,
+};
 
 /**
  * Trains a model: a statechart says when, TensorFlow.js computes, callbacks do everything else.
  *
- * Every field may be read *and changed* by every callback; a change is obeyed from the next use on.
- * The tensors of a batch belong to the Learner, which disposes them after the batch's after hooks:
- * a callback that keeps one clones it.
+ * Its fields, which every callback may read and change, are those of {@linkcode LearnerFields}.
  *
  * @example
  * ```ts
@@ -49,224 +113,129 @@ import { learningRateOf, setLearningRate } from "../optimizers/learning_rate.ts"
  * const { status, trainLoss } = await learner.train({ epochs: 200 });
  * assert(status === "completed" && trainLoss < 0.01);
  * ```
+ *
+ * @category Learner
  */
-export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
-  /** What is trained. */
-  model: tf.LayersModel | Model<Data, Predictions>;
-  /** What updates the weights. */
-  optimizer: tf.Optimizer;
-  /** What is minimised. */
-  lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
-  /** Where batches come from. */
-  dataloaders: Dataloaders<Data, Labels>;
-  /** What hangs on the hooks: add, remove and reorder at any time. */
-  callbacks: CallbackLike[];
-  /** Makes shuffling and random draws repeat exactly: a safe integer. */
-  seed: number | undefined;
-
-  /** The epoch at hand, 0-based; from `afterTrain` on, how many are behind us. */
-  epoch = 0;
-  /** How many epochs this training has. Set from `beforeTrain` on. */
-  epochs = 0;
-  /** After every how many epochs is validated. Set from `beforeTrain` on. */
-  validationEpochs = 1;
-  /** The batch at hand, 0-based, in any pass; -1 before the first. */
-  batchIndex: number = -1;
-  /** The number of examples in the batch at hand. Set from `before…Batch` on. */
-  batchSize: number = 0;
-  /** At most how many batches of each loader a pass reads, integers >= 1. Default: all of them. */
-  limits: Partial<Record<keyof Dataloaders, number>> = {};
-  /** The other processes that train the same model, if any. Set before anything is done. */
-  peers: Peers | undefined;
-  /** What is under way. Set from `beforeTrain`, `beforeValidate` and `beforeTest` on. */
-  phase: Phase = "idle";
-  /** Mean training loss, weighted by batch size. Set from `afterEpoch` on. */
-  trainLoss: number = NaN;
-  /** Mean validation loss, weighted by batch size. Set from `afterValidate` on. */
-  validationLoss: number = NaN;
-  /** Mean test loss, weighted by batch size. Set from `afterTest` on. */
-  testLoss: number = NaN;
-  /** The newest of everything that is measured, by name: `"validation.loss"`. */
-  metrics: Record<string, number> = {};
-
-  readonly #slots = new BatchTensors();
-  #run: Run | undefined;
-  #running = false;
+export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor>
+  extends LearnerFields<Data, Labels, Predictions> {
+  /** The callbacks: add, remove and reorder them at any time. */
+  declare callbacks: CallbackOf<AnyLearner>[];
+  readonly #control = new RunControl(this);
   #cancelled: { source: readonly Cancellable[]; set: ReadonlySet<Cancellable> } = {
     source: [],
     set: new Set(),
   };
 
   /**
-   * Checks what can be checked before there is a batch.
+   * Checks all that can be checked before there is a batch.
    *
-   * @param options What to train, on what, and how.
-   * @throws {TypeError} If something is missing or of the wrong kind, or a hook is misspelt.
+   * @param options The parts of the Learner.
+   * @throws {TypeError} If a part is missing or of the wrong kind, or a hook is misspelt.
    */
   constructor(options: LearnerOptions<Data, Labels, Predictions>) {
-    checkSetup(options);
-    this.model = options.model;
-    this.optimizer = options.optimizer;
-    this.lossFunction = options.lossFunction;
-    this.dataloaders = { ...options.dataloaders };
-    this.callbacks = [...options.callbacks ?? []];
-    this.seed = options.seed;
+    checkOptions("make a Learner", options, LEARNER_OPTIONS);
+    checkParts(options);
+    super(options);
   }
 
-  /** What the model sees of the batch at hand. Set from `before…Batch` on. */
-  get data(): Data {
-    return this.#slots.get("data") as Data;
-  }
-  set data(data: Data) {
-    this.#slots.put("data", data);
-  }
-
-  /** What is to be predicted of the batch at hand. Set from `before…Batch` on. */
-  get labels(): Labels {
-    return this.#slots.get("labels") as Labels;
-  }
-  set labels(labels: Labels) {
-    this.#slots.put("labels", labels);
-  }
-
-  /** What the model made of the data. Set from `afterPredict` on. */
-  get predictions(): Predictions {
-    return this.#slots.get("predictions") as Predictions;
-  }
-  set predictions(predictions: Predictions) {
-    this.#slots.put("predictions", predictions);
-  }
-
-  /** The scalar loss of the batch at hand, on the device. Set from `afterLoss` on. */
-  get loss(): tf.Tensor {
-    return this.#slots.get("loss") as tf.Tensor;
-  }
-  set loss(loss: tf.Tensor) {
-    this.#slots.put("loss", loss);
-  }
-
-  /** The gradient of the loss by the name of each trained weight. Set from `afterBackward` on. */
-  get gradients(): tf.NamedTensorMap {
-    return this.#slots.get("gradients") as tf.NamedTensorMap;
-  }
-  set gradients(gradients: tf.NamedTensorMap) {
-    this.#slots.put("gradients", gradients);
-  }
-
-  /**
-   * The optimizer's learning rate, per step, finite and >= 0.
-   *
-   * @throws {TypeError} If the optimizer has none.
-   * @throws {RangeError} If it is set to anything else.
-   */
-  get learningRate(): number {
-    return learningRateOf(this.optimizer);
-  }
-  set learningRate(rate: number) {
-    setLearningRate(this.optimizer, checkRate(rate));
-  }
-
-  /** What was cut short: a phase is in here from its cancel until it is entered again. */
+  /** The phases that were cut short: each from its cancel until it is entered again. */
   get cancelled(): ReadonlySet<Cancellable> {
-    const source = this.#run?.pump.actor.getSnapshot().context.cancelled ?? [];
+    const source = this.#control.run?.cancelled ?? [];
     if (source !== this.#cancelled.source) this.#cancelled = { source, set: new Set(source) };
     return this.#cancelled.set;
   }
 
-  /** What the training was cancelled for, if it was and somebody has said so. */
+  /** Why the training was cancelled, if it was, and a reason was given. */
   get reason(): string | undefined {
-    return this.#run?.pump.reason;
+    return this.#control.run?.pump.reason;
   }
 
-  /** Aborts when the innermost phase that is open now is cut short: for `fetch` in a hook. */
+  /** Aborts when the innermost open phase is cut short: for `fetch` in a hook. */
   get signal(): AbortSignal {
-    return this.#running && this.#run ? this.#run.pump.signal : new AbortController().signal;
+    return this.#control.active?.pump.signal ?? new AbortController().signal;
   }
 
-  /** All that was thrown in this run; the first is what `train()` rejects with. */
+  /** All errors of this run; `train()` rejects with the first. */
   get failures(): readonly Failure[] {
-    return this.#run?.failures ?? [];
+    return this.#control.run?.failures ?? [];
   }
 
-  /** The XState actor of the run, from `train()` on; that of the last run afterwards. */
+  /** The XState actor of the run in progress, or of the last one. */
   get actor(): RunActor | undefined {
-    return this.#run?.pump.actor as RunActor | undefined;
+    return this.#control.run?.pump.actor as RunActor | undefined;
   }
 
   /**
-   * Trains, validates after every `validationEpochs`-th epoch, and tests at the end, also of a
-   * training that was cancelled. A second call goes on with the trained model.
+   * Trains, validates after every `validationEpochs`-th epoch, and tests at the end, also if the
+   * training was cancelled. A second call continues with the trained model.
    *
    * @param options How long, and how fast.
-   * @returns How it ended, and the last losses.
+   * @returns How the training ended, and the last losses.
    * @throws {RangeError | TypeError} If the options or the loaders cannot work, before any work.
-   * @throws whatever a callback, the model, the loss, the optimizer or a loader threw.
+   * @throws {Error} If a run of this Learner is in progress.
+   * @throws {unknown} If a callback, the model, the loss, the optimizer or a loader throws: that.
    */
   async train(options: TrainOptions = {}): Promise<TrainResult> {
-    this.#check("train", options);
-    const { epochs = 1, validationEpochs = 1, learningRate, from } = options;
-    if (this.#unprepared) await this.#prepare();
-    if (from !== undefined) return await this.#resume(from, options);
-    const asked = this.callbacks.filter((callback) => callback.resumeFrom);
-    const found = asked.length > 0 ? await this.#find(asked) : undefined;
-    if (found) return await this.#resume(found, options);
-    this.epochs = epochs;
-    this.validationEpochs = validationEpochs;
-    if (learningRate !== undefined) this.learningRate = learningRate;
-    this.epoch = 0;
-    this.metrics = {};
-    this.trainLoss = this.validationLoss = this.testLoss = NaN;
-    const outcome = await this.#go("train", options);
-    return this.#result(outcome);
+    this.#check("train", options, TRAIN_OPTIONS);
+    const { epochs, validationEpochs, learningRate } = options;
+    const control = this.#control;
+    return await control.exclusively(async () => {
+      const preparing = control.prepare();
+      if (preparing) await preparing;
+      const finding = options.from ?? control.find();
+      const found = finding instanceof Promise ? await finding : finding;
+      const from = found === undefined ? undefined : await control.restore(found);
+      if (!from) {
+        this.epochs = 1;
+        this.validationEpochs = 1;
+        this.epoch = 0;
+        this.metrics = {};
+        this.trainLoss = this.validationLoss = this.testLoss = NaN;
+      }
+      if (epochs !== undefined) this.epochs = epochs;
+      if (validationEpochs !== undefined) this.validationEpochs = validationEpochs;
+      if (learningRate !== undefined) this.learningRate = learningRate;
+      return this.#result(await control.start("train", options, { from }));
+    });
   }
 
   /**
-   * Takes the whole of a training's state: between any two batches, so that
-   * `train({ from: checkpoint })` goes on as if nothing had happened, bit for bit where there is a
-   * `seed`.
+   * Takes the whole state of a training, from which `train({ from: checkpoint })` continues as if
+   * nothing had happened, bit for bit where there is a `seed`.
    *
    * @returns Plain data, off the device.
    * @throws {Error} If no training is in an after hook or paused: in the middle of a batch there is
-   *   no state that another process could go on from.
+   *   no state from which another process could continue.
    */
   async checkpoint(): Promise<RunCheckpoint> {
-    if (this.#running && this.#run?.job === "train") {
-      return await takeCheckpoint(this.#self, this.#run);
-    }
+    const run = this.#control.active;
+    if (run?.kind === "train") return await takeCheckpoint(this, run);
     throw new Error(
-      `Cannot take a checkpoint as a training must be under way: current phase is "${this.phase}"`,
+      `Cannot take a checkpoint: no training is in progress (current phase is "${this.phase}"). ` +
+        "Take it in an after hook, or while the training is paused.",
     );
   }
 
   /**
-   * Goes on with the training that a file was saved in, in this process or in another.
+   * Evaluates the validation loader.
    *
-   * @param path What `saveCheckpoint()` or the Checkpoint callback wrote.
-   * @param options The same as when it began.
-   * @param run What is to be different: `epochs`, `signal`. Default: nothing.
-   * @returns How it ended.
-   * @throws {StorageError} If the file is damaged, or of another model.
+   * @param options How to steer and observe the run.
+   * @returns How the run ended, and the validation loss.
+   * @throws {TypeError | RangeError} If there is no validation loader, or it is empty.
    */
-  static async resume<Data, Labels, Predictions>(
-    path: string | URL,
-    options: LearnerOptions<Data, Labels, Predictions>,
-    run: Omit<TrainOptions, "from"> = {},
-  ): Promise<TrainResult> {
-    return await new Learner(options).train({ ...run, from: path });
-  }
-
-  /** Validates, and nothing else. */
   async validate(options: RunOptions = {}): Promise<TrainResult> {
-    this.#check("validate", options);
-    if (this.#unprepared) await this.#prepare();
-    return this.#result(await this.#go("validate", options));
+    return await this.#evaluate("validate", options);
   }
 
-  /** Tests, and nothing else. */
+  /**
+   * Evaluates the test loader.
+   *
+   * @param options How to steer and observe the run.
+   * @returns How the run ended, and the test loss.
+   * @throws {TypeError | RangeError} If there is no test loader, or it is empty.
+   */
   async test(options: RunOptions = {}): Promise<TrainResult> {
-    this.#check("test", options);
-    if (this.#unprepared) await this.#prepare();
-    return this.#result(await this.#go("test", options));
+    return await this.#evaluate("test", options);
   }
 
   /**
@@ -275,7 +244,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * @param input One batch of data, which stays yours; or a loader, whose batches may lack labels or
    *   be tensors.
    * @returns The predictions of all batches, joined along the first axis; they are yours.
-   * @throws {DOMException} An `AbortError`, if it is cancelled: some predictions would be missing.
+   * @throws {DOMException} If it is cancelled, an `AbortError`: some predictions would be missing.
    */
   async predict(
     input: tf.Tensor | Loader<Data, Labels, Unlabelled<Data>>,
@@ -284,13 +253,13 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     this.#check("predict", options);
     const outputs: unknown[] = [];
     try {
-      const { reason = "no reason given" } = await this.#go("predict", options, {
-        input: loaderOf(input),
-        outputs,
-      });
-      if (!this.cancelled.has("predict")) return joinOutputs(outputs.splice(0));
+      const control = this.#control;
+      const { reason = "no reason given" } = await control.exclusively(() =>
+        control.start("predict", options, { input: loaderOf(input), outputs })
+      );
+      if (!this.cancelled.has("predict")) return joinPredictions(outputs.splice(0));
       throw new DOMException(
-        `Cannot predict as all batches must be worked through: it was cancelled (${reason})`,
+        `Cannot predict: the run was cancelled (${reason}) before all batches were predicted.`,
         "AbortError",
       );
     } finally {
@@ -299,7 +268,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   }
 
   /**
-   * Layers, shapes, parameters, memory and operations, as plain data and, as a string, a table.
+   * Lists layers, shapes, parameters, memory and operations, as plain data and, as a string, a
+   * table.
    *
    * @example
    * ```ts
@@ -321,30 +291,30 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
 
   /** Stops before the next batch, until {@linkcode resume} or {@linkcode step}. */
   pause(): boolean {
-    return this.#request({ type: "pause" });
+    return this.#control.request({ type: "pause" });
   }
 
-  /** Goes on after {@linkcode pause}. */
+  /** Continues after {@linkcode pause}. */
   resume(): boolean {
-    return this.#request({ type: "resume" });
+    return this.#control.request({ type: "resume" });
   }
 
-  /** While paused, goes on for one batch. */
+  /** While paused, continues for one batch. */
   step(): boolean {
-    return this.#request({ type: "step" });
+    return this.#control.request({ type: "step" });
   }
 
   /**
-   * Cuts short, from outside or inside, what is under way: queued work is dropped, `signal` aborts,
-   * the hook that is running finishes, then the after hooks run.
+   * Cuts a phase short, from outside or inside: queued work is dropped, `signal` aborts, the hook
+   * that is running finishes, then the after hooks run.
    *
    * @param phase A `"batch"`; an `"epoch"`, validation or test; or the whole `"train"`ing.
-   * @param reason For the result, if it is the training.
-   * @returns `false` if there is nothing of the kind to cancel.
+   * @param reason The reason that the result of the training gives.
+   * @returns `false` if no such phase is open.
    * @throws {TypeError} If the phase is none of these.
    */
   cancel(phase: "batch" | "epoch" | "train", reason?: string): boolean {
-    return this.#request(eventOf(`cancel.${phase}`), reason);
+    return this.#control.request(eventOf(`cancel.${phase}`), reason);
   }
 
   /**
@@ -353,18 +323,51 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * @throws {TypeError} If there is no such event.
    */
   can(event: RunEvent): boolean {
-    const checked = eventOf(event);
-    return this.#running && this.#run?.pump.can(checked) === true;
-  }
-
-  /** The mean loss of the pass so far. This reads the device: not for every batch. */
-  async lossSoFar(): Promise<number> {
-    return await this.#run?.mean.read() ?? NaN;
+    return this.#control.can(eventOf(event));
   }
 
   /**
-   * Who listens to which hook: a line for each, in the order in which they run; in it the
-   * callbacks in the order in which they are called, each with its priority.
+   * Defers work to the end of the run, however the run ends, also if it fails to start. Deferred
+   * work is done last first: a callback that changes something on the Learner defers putting it
+   * back, and several callbacks that change the same thing leave it as it was.
+   *
+   * @param work Puts something back; it may be asynchronous.
+   * @throws {Error} If no run is in progress.
+   *
+   * @example
+   * ```ts
+   * import { Learner, sgd, tf } from "@trainchart/trainchart";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const learner = new Learner({
+   *   model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
+   *   optimizer: sgd(0.1),
+   *   lossFunction: tf.losses.meanSquaredError,
+   *   dataloaders: { train: [[tf.ones([1, 1]), tf.ones([1, 1])]] },
+   *   callbacks: [{
+   *     beforeTrain(learner) {
+   *       const { learningRate } = learner;
+   *       learner.defer(() => void (learner.learningRate = learningRate));
+   *       learner.learningRate = 1e-5;
+   *     },
+   *   }],
+   * });
+   * await learner.train();
+   * assertEquals(learner.learningRate, 0.1);
+   * ```
+   */
+  defer(work: () => void | Promise<void>): void {
+    this.#control.defer(work);
+  }
+
+  /** The mean loss of the current pass so far. This reads the device: not for every batch. */
+  async lossSoFar(): Promise<number> {
+    return await this.#control.run?.lossSoFar() ?? NaN;
+  }
+
+  /**
+   * Lists the callbacks of each hook: a line for each hook, in the order in which hooks run; in it
+   * the callbacks in the order in which they are called, each with its priority.
    *
    * @example
    * ```ts
@@ -384,15 +387,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     return describeCallbacks(this.callbacks);
   }
 
-  /** How many batches a pass over a loader has, where it is known. */
-  batchCount(name: keyof Dataloaders): number | undefined {
-    const length = loaderLength(this.dataloaders[name], this.peers?.shard);
-    const limit = this.limits[name];
-    return length !== undefined && limit !== undefined ? Math.min(length, limit) : length;
-  }
-
   /**
-   * Whether the batch at hand is the last of its pass. Where the loader has no length, the next
+   * Whether the current batch is the last of its pass. Where the loader has no length, the next
    * batch is fetched for the answer, and waits.
    *
    * @returns `false` also outside of a pass, or if the batch is cut short before there is an answer.
@@ -415,137 +411,42 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * ```
    */
   async isLastBatch(): Promise<boolean> {
-    return await this.#run?.isLast() ?? false;
+    return await this.#control.run?.isLastBatch() ?? false;
   }
 
   /**
    * Reads a loader apart from any run, for callbacks that look at data by themselves.
    *
-   * @param name Which loader.
-   * @param options Whose order to take.
-   * @param options.epoch 0-based. Default: 0.
+   * @param name The loader.
+   * @param options The order of the batches.
+   * @param options.epoch Take the order of this epoch, 0-based. Default: 0.
    * @returns The batches, each disposed when the next is asked for or the loop is left.
    * @throws {TypeError} If there is no such loader.
    */
-  async *batches(
+  batches(
     name: keyof Dataloaders,
     { epoch = 0 }: { epoch?: number } = {},
   ): AsyncGenerator<Batch<Data, Labels>, void> {
-    const options = { epoch, seed: this.seed };
-    const reader = await LoaderReader.open(name, this.dataloaders[name], options);
-    try {
-      for (let left = this.limits[name] ?? Infinity; left > 0; left--) {
-        const batch = await reader.next();
-        if (!batch) return;
-        try {
-          yield batch as unknown as Batch<Data, Labels>;
-        } finally {
-          disposeTensors([batch.data, batch.labels]);
-        }
-      }
-    } finally {
-      await reader.close();
-    }
+    return readBatches(this, name, epoch);
   }
 
-  #request(event: ReturnType<typeof eventOf>, reason?: string): boolean {
-    if (!this.#running || !this.#run?.pump.can(event)) return false;
-    if (this.callbacks.some((callback) => callback.postpone?.(event.type, reason))) return true;
-    return this.#run.pump.request(event, reason);
+  #check(kind: RunKind, options: RunOptions, known: object = RUN_OPTIONS): void {
+    this.#control.checkIdle(kind);
+    checkOptions(kind, options, known as Record<keyof RunOptions, true>);
+    checkStart(kind, this, options);
   }
 
-  #check(job: Job, options: TrainOptions) {
-    if (this.#running) {
-      throw new Error(
-        `Cannot ${job} as no other run of this Learner must be under way: ` +
-          (this.phase === "idle" ? "one is about to begin" : `current phase is "${this.phase}"`) +
-          (job === "predict" ? " (in a hook, ask learner.model)" : ""),
-      );
-    }
-    checkStart(job, this as Learner<unknown, unknown, unknown>, options);
-  }
-
-  get #unprepared(): boolean {
-    return this.callbacks.some((callback) => callback.prepare);
-  }
-
-  /** Keeps other runs out while one is being prepared. */
-  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    this.#running = true;
-    try {
-      return await work();
-    } finally {
-      this.#running = false;
-    }
-  }
-
-  async #prepare(): Promise<void> {
-    await this.#exclusively(async () => {
-      for (const callback of [...this.callbacks]) await callback.prepare?.(this);
+  async #evaluate(kind: "validate" | "test", options: RunOptions): Promise<TrainResult> {
+    this.#check(kind, options);
+    const control = this.#control;
+    return await control.exclusively(async () => {
+      const preparing = control.prepare();
+      if (preparing) await preparing;
+      return this.#result(await control.start(kind, options));
     });
   }
 
-  /** What the first callback that knows of a checkpoint would go on from. */
-  async #find(callbacks: CallbackLike[]): Promise<RunCheckpoint | undefined> {
-    return await this.#exclusively(async () => {
-      for (const callback of callbacks.toSorted(byPriority)) {
-        const found = await callback.resumeFrom!();
-        if (found) return found;
-      }
-    });
-  }
-
-  async #resume(from: RunCheckpoint | string | URL, options: TrainOptions): Promise<TrainResult> {
-    const state = await this.#exclusively(async () => {
-      const plain = typeof from === "string" || from instanceof URL;
-      return await restoreCheckpoint(this.#self, plain ? await loadCheckpoint(from) : from);
-    });
-    const { epochs, validationEpochs, learningRate } = options;
-    if (epochs !== undefined) this.epochs = epochs;
-    if (validationEpochs !== undefined) this.validationEpochs = validationEpochs;
-    if (learningRate !== undefined) this.learningRate = learningRate;
-    return this.#result(await this.#go("train", options, { from: state }));
-  }
-
-  get #self(): Learner<unknown, unknown, unknown> {
-    return this as unknown as Learner<unknown, unknown, unknown>;
-  }
-
-  async #go(
-    job: Job,
-    { signal, inspect }: RunOptions,
-    { from, ...prediction }: { input?: Loader; outputs?: unknown[]; from?: RunState } = {},
-  ): Promise<Outcome> {
-    const run = new Run(this.#self, this.#slots, {
-      job,
-      inspect: inspect as never,
-      ...prediction,
-      from: from?.pump,
-    });
-    this.#run = run;
-    this.#running = true;
-    this.peers?.attach(() => ownState(this.#self, run));
-    const abort = () => this.cancel("train", describeReason(signal!.reason));
-    try {
-      if (from) await run.restore(from);
-      run.pump.start(job);
-      signal?.addEventListener("abort", abort, { once: true });
-      if (signal?.aborted) abort();
-      const outcome = await run.pump.run();
-      if (outcome.status === "failed") throw outcome.error;
-      return outcome;
-    } finally {
-      signal?.removeEventListener("abort", abort);
-      try {
-        await run.dispose();
-      } finally {
-        this.#running = false;
-        this.phase = "idle";
-      }
-    }
-  }
-
-  #result({ status, reason }: Outcome): TrainResult {
+  #result({ status, reason }: RunOutcome): TrainResult {
     const { epoch: epochs, trainLoss, validationLoss, testLoss, metrics } = this;
     return {
       status: status as TrainResult["status"],
@@ -557,12 +458,4 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
       metrics: { ...metrics },
     };
   }
-}
-
-function byPriority(a: CallbackLike, b: CallbackLike): number {
-  return (a.priority ?? 0) - (b.priority ?? 0);
-}
-
-function describeReason(reason: unknown): string {
-  return reason instanceof Error ? reason.message : String(reason);
 }

@@ -1,23 +1,23 @@
 /**
  * The bands in which callbacks run: hooks are called in ascending priority.
  *
- * A callback says where it belongs and keeps its distance from the others, so that, for example,
- * whatever monitors a metric finds it measured, and whatever saves weights finds them trained.
+ * A callback belongs to a band, so that, for example, a callback that monitors a metric runs after
+ * the metric is measured, and one that saves weights after they are trained.
  *
- * | band          |      | who is in it                                                           |
+ * | band          |      | callbacks in it                                                        |
  * |---------------|------|------------------------------------------------------------------------|
- * | `mode`        | -200 | who decides what is trained, and on how much: limits, frozen layers     |
- * | `data`        | -100 | who changes batches, losses and gradients before anybody looks at them  |
- * | `user`        |    0 | everybody who does not say                                              |
- * | `metrics`     |  100 | who measures and records                                                |
- * | `schedules`   |  200 | who sets rates, and tracks weights and metrics                          |
- * | `checkpoints` |  300 | who saves weights                                                       |
- * | `stopping`    |  400 | who ends the run early                                                  |
- * | `display`     |  500 | who shows                                                               |
- * | `last`        | 1000 | who looks at what all the others have done                              |
+ * | `mode`        | -200 | set what is trained, and on how much data: limits, frozen layers        |
+ * | `data`        | -100 | change batches, losses and gradients before other callbacks read them   |
+ * | `user`        |    0 | all that set no priority                                                |
+ * | `metrics`     |  100 | measure and record                                                      |
+ * | `schedules`   |  200 | set rates, and track weights and metrics                                |
+ * | `checkpoints` |  300 | save weights                                                            |
+ * | `stopping`    |  400 | end the run early                                                       |
+ * | `display`     |  500 | show                                                                    |
+ * | `last`        | 1000 | look at the work of all others                                          |
  *
- * `Checkpoint` comes after everybody: a whole run, the memory of its callbacks included, is smallest
- * and easiest to go on from when nobody is left to run.
+ * `Checkpoint` runs after all of them: the state of a run, with the memory of its callbacks, is
+ * smallest and easiest to resume when no callback is left to run.
  *
  * @example
  * ```ts
@@ -29,6 +29,8 @@
  * }
  * assertEquals(new AfterMetrics().priority, 101);
  * ```
+ *
+ * @category Writing a callback
  */
 export const PRIORITIES: {
   readonly mode: -200;

@@ -1,128 +1,142 @@
 import type { tf } from "../deps/tfjs.ts";
-import { type CallbackLike, nameOf } from "./callback.ts";
-import { CallbackList } from "./callback_list.ts";
-import type { Facts, Job } from "../chart/chart.ts";
-import { type HookName, HOOKS, type TaskName, type WorkName } from "../chart/hooks.ts";
-import { watched } from "./watch.ts";
+import type { Facts, RunKind } from "../chart/chart.ts";
+import {
+  type Cancellable,
+  type HookName,
+  HOOKS,
+  type TaskName,
+  type WorkName,
+} from "../chart/hooks.ts";
 import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
 import type { PumpState } from "../chart/pump_state.ts";
-import { keyedRandom } from "../random/keyed_random.ts";
+import type { Loader } from "../data/loader.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
+import type { SizedBatch } from "../data/to_batch.ts";
+import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
+import { keyedRandom } from "../random/keyed_random.ts";
 import { streamKey } from "../random/streams.ts";
 import { withRandom } from "../random/with_random.ts";
-import { isThenable } from "../chart/is_thenable.ts";
-import type { Learner } from "./learner.ts";
-import type { Loader } from "../data/loader.ts";
-import { LoaderReader } from "../data/loader_reader.ts";
-import { mapTensors } from "../tensors/nested_tensors.ts";
-import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
-import { type BatchTensors, type Slot, SLOTS } from "./batch_tensors.ts";
+import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
+import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
+import { CallbackList } from "./callback_list.ts";
+import { type AnyCallback, nameOf } from "./callback_protocol.ts";
+import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
+import type { Dataloaders } from "./options.ts";
+import { type LoaderName, Pass } from "./pass.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
-import type { SizedBatch } from "../data/to_batch.ts";
+import { watched } from "./watched.ts";
 
-/** An error, and what was being done when it was thrown. */
+/**
+ * An error, and the work in which it was thrown.
+ *
+ * @category Learner
+ */
 export interface Failure {
-  /** What was thrown. */
+  /** The error. */
   readonly error: unknown;
   /** The hook or task that threw. */
   readonly during: string;
-  /** The name of the callback, if it was one. */
+  /** The name of the callback, if a callback threw. */
   readonly callback?: string;
-  /** 0-based. */
+  /** Index of the epoch, 0-based. */
   readonly epoch: number;
-  /** 0-based; -1 before the first of a pass. */
+  /** Index of the batch in its pass, 0-based; -1 before the first. */
   readonly batch: number;
 }
 
-type LoaderName = keyof Learner["dataloaders"];
-
-/** Where a run is, so that another one can go on from there. */
+/** The place that a run has reached, so that another run can continue from there. */
 export interface RunState {
+  /** The state of the pump and of the machine. */
   readonly pump: PumpState;
-  /** Of the batch at hand; before that of a paused run, which is fetched anew. */
+  /** Index of the current batch. A paused run has fetched its next batch: it will fetch it again. */
   readonly batchIndex: number;
-  /** How many processes share an epoch. Default: 1. */
+  /** Number of processes that share an epoch. Default: 1. */
   readonly shards?: number;
-  /** The pass that is open, and how many batches of it are behind us, those of all processes. */
+  /** The open pass, and the number of batches taken in it by all processes. */
   readonly loader?: { readonly name: LoaderName; readonly taken: number };
+  /** The mean loss of the open pass. */
   readonly mean: RunningMeanState;
   /** The batch whose after hooks are running. */
   readonly batch?: {
     readonly size: number;
     readonly computed: boolean;
-    readonly slots: Partial<Record<Slot, unknown>>;
+    readonly slots: Partial<Record<BatchTensorName, unknown>>;
   };
 }
 
-/** One run of a Learner: does what the machine names, on the Learner's fields. */
-export class Run implements Performer<CallbackLike>, StepOf {
-  readonly pump: Pump<CallbackLike>;
-  /** What the run is for. */
-  readonly job: Job;
-  /** All that was thrown; the first ended the run. */
+/** One run of a Learner: performs the work that the machine names, on the Learner's fields. */
+export class Run implements Performer<AnyCallback>, StepOf {
+  /** Follows the machine. */
+  readonly pump: Pump<AnyCallback>;
+  /** The kind of run. */
+  readonly kind: RunKind;
+  /** All errors; the first ended the run. */
   readonly failures: Failure[] = [];
-  /** What was predicted, batch by batch. */
+  /** The predictions of `predict()`, batch by batch. */
   readonly outputs: unknown[];
+  /** The tensors of the current batch. */
   readonly slots: BatchTensors;
-  /** The mean loss of the pass at hand. */
-  readonly mean = new RunningMean();
-  readonly #learner: Learner<unknown, unknown, unknown>;
+  readonly #learner: AnyFields;
   readonly #input: Loader | undefined;
   readonly #callbacks = new CallbackList();
-  #reader: LoaderReader | undefined;
-  /** How many batches of the pass were taken, those that were left out at its start among them. */
-  #taken = 0;
-  #batch: SizedBatch | undefined;
-  /** Whether the batch at hand was worked through, so that its loss counts. */
-  #computed = false;
+  #pass: Pass | undefined;
 
+  /**
+   * @param learner The fields to work on.
+   * @param options The kind of run, and for a prediction its input and where its outputs go.
+   */
   constructor(
-    learner: Learner<unknown, unknown, unknown>,
-    slots: BatchTensors,
-    options: PumpOptions & { job: Job; input?: Loader; outputs?: unknown[] },
+    learner: AnyFields,
+    options: PumpOptions & { kind: RunKind; input?: Loader; outputs?: unknown[] },
   ) {
     this.#learner = learner;
-    this.slots = slots;
-    this.job = options.job;
+    this.slots = batchTensorsOf(learner);
+    this.kind = options.kind;
     this.#input = options.input;
     this.outputs = options.outputs ?? [];
     this.pump = new Pump(this, options);
   }
 
+  /** The model. */
   get model(): StepOf["model"] {
     return this.#learner.model as StepOf["model"];
   }
 
+  /** The loss function. */
   get lossFunction(): StepOf["lossFunction"] {
     return this.#learner.lossFunction;
   }
 
+  /** The optimizer. */
   get optimizer(): tf.Optimizer {
     return this.#learner.optimizer;
   }
 
+  /** Runs a synchronous hook in the middle of a step. */
   hook(name: "afterPredict" | "afterLoss"): void {
     this.pump.runSynchronously(name);
   }
 
+  /** Copies what the guards need off the Learner. */
   facts(): Facts {
     const { epoch, epochs, validationEpochs } = this.#learner;
     return {
       epoch,
       epochs,
-      loaded: this.#batch !== undefined,
+      loaded: this.#pass?.batch !== undefined,
       validate: this.#isGiven("validation") && (epoch + 1) % validationEpochs === 0,
       test: this.#isGiven("test"),
     };
   }
 
-  /** Whoever opens what is no loader says what is wrong with it: here nothing may throw. */
-  #isGiven(name: LoaderName): boolean {
+  /** Nothing may throw here: opening a value that is no loader says what is wrong with it. */
+  #isGiven(name: keyof Dataloaders): boolean {
     const { dataloaders } = this.#learner;
     return !dataloaders || dataloaders[name] !== undefined;
   }
 
-  listeners(hook: HookName): readonly CallbackLike[] {
+  /** The callbacks of a hook; the first hook of a phase sets the phase. */
+  listeners(hook: HookName): readonly AnyCallback[] {
     const { phase } = HOOKS[hook];
     if (phase) {
       this.#learner.phase = phase;
@@ -131,13 +145,15 @@ export class Run implements Performer<CallbackLike>, StepOf {
     return this.#callbacks.listeners(hook, this.#learner.callbacks);
   }
 
-  call(callback: CallbackLike, hook: HookName): unknown {
+  /** Calls one hook of one callback. */
+  call(callback: AnyCallback, hook: HookName): unknown {
     const { watchers } = this.#callbacks;
     if (watchers.length === 0) return callback[hook]!(this.#learner);
     return watched(watchers, hook, callback, () => callback[hook]!(this.#learner));
   }
 
-  failed(error: unknown, work: WorkName | HookName, callback?: CallbackLike): void {
+  /** Records an error once, and adds its place to its stack. */
+  failed(error: unknown, work: WorkName | HookName, callback?: AnyCallback): void {
     if (this.failures.some((failure) => failure.error === error)) return;
     const { epoch, batchIndex: batch } = this.#learner;
     const name = callback && nameOf(callback);
@@ -148,6 +164,7 @@ export class Run implements Performer<CallbackLike>, StepOf {
     }
   }
 
+  /** Does a piece of the Learner's own work. */
   perform(task: TaskName): void | Promise<void> {
     const { watchers } = this.#callbacks;
     if (watchers.length === 0) return this.#perform(task);
@@ -167,20 +184,21 @@ export class Run implements Performer<CallbackLike>, StepOf {
         this.#learner.phase = "predict";
         return this.#open("predict", this.#input);
       case "fetch":
-        return this.#fetch();
+        // The signal first, because the loader may itself cancel the phase of this signal.
+        return this.#pass!.fetch(this.pump.signal);
       case "compute":
         return this.#seeded(compute);
       case "step":
         update(this);
-        this.#computed = true;
+        this.#pass!.computed = true;
         return;
       case "evaluate":
         this.#seeded(evaluate);
-        this.#computed = true;
+        this.#pass!.computed = true;
         return;
       case "predict":
         this.#seeded(predictOnly);
-        // Clones, because a model may return its very input, which goes with the batch.
+        // Clones, because a model may return its very input, which is disposed with the batch.
         this.outputs.push(mapTensors(this.slots.get("predictions"), (tensor) => tensor.clone()));
         return;
       case "disposeBatch":
@@ -193,147 +211,89 @@ export class Run implements Performer<CallbackLike>, StepOf {
     }
   }
 
+  /** The phases that were cut short. */
+  get cancelled(): readonly Cancellable[] {
+    return this.pump.actor.getSnapshot().context.cancelled;
+  }
+
+  /** The state of the mean loss; its tensors stay the run's. */
+  meanState(): RunningMeanState {
+    return (this.#pass?.mean ?? new RunningMean()).state();
+  }
+
+  /** The mean loss of the open pass so far; NaN where there is none. This reads the device. */
+  async lossSoFar(): Promise<number> {
+    return await this.#pass?.mean.read() ?? NaN;
+  }
+
+  /** Whether the current batch is the last of its pass; `false` outside of a pass. */
+  async isLastBatch(): Promise<boolean> {
+    return await this.#pass?.isLast(this.pump.signal) ?? false;
+  }
+
   /**
-   * Where the run is; its tensors stay with it.
+   * The place that the run has reached; the tensors in it stay the run's.
    *
-   * @throws {Error} In the middle of a batch.
+   * @throws {Error} If the run is in the middle of a batch.
    */
   state(): RunState {
     const pump = this.pump.state();
-    const reader = this.#reader;
-    const batch = pump.hook ? this.#batch : undefined;
-    const { batchIndex } = this.#learner;
-    const again = this.#batch && !pump.hook ? 1 : 0; // a paused run has fetched one already
-    const names = pump.hook?.left ? SLOTS : ["loss"] as const;
+    const pass = this.#pass;
+    const batch = pump.hook ? pass?.batch : undefined;
+    const again = pass?.batch && !pump.hook ? 1 : 0; // a paused run has fetched one already
+    const names = pump.hook?.left ? BATCH_TENSORS : ["loss"] as const;
     const shards = this.#shard.count;
     return {
       pump,
-      batchIndex: batchIndex - again,
+      batchIndex: this.#learner.batchIndex - again,
       shards,
-      loader: reader && { name: reader.name as LoaderName, taken: this.#taken - again * shards },
-      mean: this.mean.state(),
+      loader: pass && { name: pass.name, taken: pass.taken - again * shards },
+      mean: this.meanState(),
       batch: batch && {
         size: batch.size,
-        computed: this.#computed,
+        computed: pass!.computed,
         slots: Object.fromEntries(names.map((name) => [name, this.slots.get(name)])),
       },
     };
   }
 
-  /** Goes on from a state, whose tensors are the run's from now on. */
+  /** Continues from a state, whose tensors now belong to the run. */
   async restore({ batchIndex, shards = 1, loader, mean, batch }: RunState): Promise<void> {
     const learner = this.#learner;
     const shard = this.#shard;
     if (loader) {
-      const { epoch, seed } = learner;
-      const options = { epoch, seed, skip: loader.taken, shard };
-      this.#reader = await LoaderReader.open(
-        loader.name,
-        learner.dataloaders[loader.name],
-        options,
-      );
-      this.#taken = loader.taken;
-    }
+      const source = learner.dataloaders[loader.name as keyof Dataloaders];
+      const options = { shard, skip: loader.taken };
+      this.#pass = await Pass.open(learner, loader.name, source, options);
+      this.#pass.mean.restore(mean);
+    } else disposeTensors(mean);
     learner.batchIndex = shards === shard.count
       ? batchIndex
       : Math.floor((batchIndex + 1) * shards / shard.count) - 1;
-    this.mean.restore(mean);
-    if (!batch) return;
-    for (const name of SLOTS) {
+    if (!batch || !this.#pass) return;
+    for (const name of BATCH_TENSORS) {
       if (batch.slots[name] !== undefined) this.slots.put(name, batch.slots[name]);
     }
     const { data, labels } = batch.slots;
-    this.#batch = { data, labels, size: batch.size } as SizedBatch;
-    this.#computed = batch.computed;
+    this.#pass.restoreBatch({ data, labels, size: batch.size } as SizedBatch, batch.computed);
   }
 
-  /** Leaves nothing behind, however the run ended. */
+  /** Releases everything, however the run ended. */
   async dispose(): Promise<void> {
-    this.#batch = undefined;
+    const pass = this.#pass;
+    this.#pass = undefined;
     this.slots.dispose();
-    this.mean.reset();
-    await this.#reader?.close();
+    await pass?.close();
   }
 
-  async #open(name: string, loader: Loader | undefined): Promise<void> {
-    const { epoch, seed } = this.#learner;
-    this.mean.reset();
+  async #open(name: LoaderName, loader: Loader | undefined): Promise<void> {
     this.#learner.batchIndex = -1;
-    this.#taken = 0;
-    const options = { epoch, seed, shard: this.#shard };
-    this.#reader = await LoaderReader.open(name, loader, options);
+    this.#pass = await Pass.open(this.#learner, name, loader, { shard: this.#shard });
   }
 
-  /** Each process takes its part of every epoch; one that predicts does so by itself. */
+  /** The part of each epoch that this process takes; a prediction takes the whole. */
   get #shard(): Shard {
-    return this.job === "predict" ? WHOLE : this.#learner.peers?.shard ?? WHOLE;
-  }
-
-  #fetch(): void | Promise<void> {
-    const reader = this.#reader!;
-    this.#batch = undefined;
-    // Before the loader is asked, because it may itself cancel what this signal is for.
-    const { signal } = this.pump;
-    if (this.#isLimit()) return this.#take(undefined);
-    const next = reader.next();
-    if (!isThenable(next)) return this.#take(next);
-    return this.#abandonable(next, signal).then((batch) => this.#take(batch));
-  }
-
-  /**
-   * Whether no batch comes after the one at hand. Where the loader has no length, the next one is
-   * fetched for the answer; it is "no" if the batch is cut short meanwhile.
-   */
-  async isLast(): Promise<boolean> {
-    const reader = this.#reader;
-    if (!reader || this.#isLimit()) return reader !== undefined;
-    const count = this.#learner.batchCount(reader.name as LoaderName);
-    if (count !== undefined) return this.#learner.batchIndex + 1 >= count;
-    const { signal } = this.pump;
-    const cut = new Promise<false>((resolve) => {
-      signal.addEventListener("abort", () => resolve(false), { once: true });
-      if (signal.aborted) resolve(false);
-    });
-    return await Promise.race([reader.ends(), cut]);
-  }
-
-  /** Whether a pass may read no more than it has. */
-  #isLimit(): boolean {
-    const { limits, batchIndex } = this.#learner;
-    return batchIndex + 1 >= (limits[this.#reader!.name as LoaderName] ?? Infinity);
-  }
-
-  /** A loader that is stuck does not hold up a cancel: its late batch is disposed on arrival. */
-  #abandonable<T>(next: Promise<T>, signal: AbortSignal): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const abandon = () => {
-        this.#reader?.close();
-        reject(signal.reason);
-      };
-      if (signal.aborted) abandon();
-      else signal.addEventListener("abort", abandon, { once: true });
-      next.then(resolve, reject).finally(() => signal.removeEventListener("abort", abandon));
-    });
-  }
-
-  #take(batch: SizedBatch | undefined): void {
-    this.#batch = batch;
-    this.#computed = false;
-    const learner = this.#learner;
-    if (batch) {
-      this.#taken += this.#shard.count;
-      learner.batchIndex++;
-      learner.batchSize = batch.size;
-      this.slots.put("data", batch.data);
-      this.slots.put("labels", batch.labels);
-    } else if (learner.batchIndex === -1) {
-      const { count } = this.#shard;
-      const [each, found] = count === 1 ? ["", "none"] : [` for each of ${count} ranks`, "fewer"];
-      throw new RangeError(
-        `Cannot ${learner.phase} as the loader must yield at least one batch${each}: it yielded ` +
-          `${found} (a generator runs only once: pass a function that makes one)`,
-      );
-    }
+    return this.kind === "predict" ? WHOLE : this.#learner.peers?.shard ?? WHOLE;
   }
 
   #seeded(work: (step: StepOf) => void): void {
@@ -344,30 +304,25 @@ export class Run implements Performer<CallbackLike>, StepOf {
   }
 
   #disposeBatch(): void {
-    if (this.#computed && !this.#learner.cancelled.has("batch")) {
-      const loss = this.slots.takeLoss();
-      if (loss) this.mean.add(loss, this.#learner.batchSize);
-    }
-    this.#computed = false;
-    this.#batch = undefined;
-    this.slots.dispose();
+    const pass = this.#pass;
+    if (pass) pass.disposeBatch(this.cancelled.includes("batch"));
+    else this.slots.dispose();
   }
 
   async #close(): Promise<void> {
     const learner = this.#learner;
-    const reader = this.#reader;
-    this.#reader = undefined;
-    if (this.#batch) this.#disposeBatch();
-    if (!reader) return;
+    const pass = this.#pass;
+    if (!pass) return;
+    if (pass.batch) this.#disposeBatch();
+    this.#pass = undefined;
     try {
-      const loss = await this.mean.read(this.job === "predict" ? undefined : learner.peers);
-      if (learner.phase === "train") learner.trainLoss = learner.metrics["train.loss"] = loss;
-      else if (learner.phase === "validate") {
+      const loss = await pass.mean.read(this.kind === "predict" ? undefined : learner.peers);
+      if (pass.name === "train") learner.trainLoss = learner.metrics["train.loss"] = loss;
+      else if (pass.name === "validation") {
         learner.validationLoss = learner.metrics["validation.loss"] = loss;
-      } else if (learner.phase === "test") learner.testLoss = learner.metrics["test.loss"] = loss;
+      } else if (pass.name === "test") learner.testLoss = learner.metrics["test.loss"] = loss;
     } finally {
-      this.mean.reset();
-      await reader.close();
+      await pass.close();
     }
   }
 }

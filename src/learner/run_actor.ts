@@ -1,6 +1,10 @@
 import type { Cancellable } from "../chart/hooks.ts";
 
-/** The events that steer a run from outside. */
+/**
+ * The events that steer a run from outside.
+ *
+ * @category Learner
+ */
 export type RunEvent =
   | "pause"
   | "resume"
@@ -9,7 +13,7 @@ export type RunEvent =
   | "cancel.epoch"
   | "cancel.train";
 
-/** All of them. */
+/** The names of all events that steer a run. */
 export const RUN_EVENTS: RunEvent[] = [
   "pause",
   "resume",
@@ -19,11 +23,15 @@ export const RUN_EVENTS: RunEvent[] = [
   "cancel.train",
 ];
 
-/** Where a run is: plain JSON, but for the two questions. */
+/**
+ * The place that a run has reached: plain JSON, and three questions.
+ *
+ * @category Learner
+ */
 export interface RunSnapshot {
   /** The active states, nested. */
   readonly value: unknown;
-  /** What the machine remembers. */
+  /** The memory of the machine. */
   readonly context: {
     readonly epoch: number;
     readonly epochs: number;
@@ -32,23 +40,27 @@ export interface RunSnapshot {
     readonly cancelled: readonly Cancellable[];
     readonly error: string | null;
   };
-  /** Whether the run is under way. */
+  /** Whether the run is in progress. */
   readonly status: "active" | "done" | "error" | "stopped";
   /** Whether the machine accepts an event now. */
   can(event: { type: RunEvent }): boolean;
   /** Whether a state is active: `"test"`, `{ train: "epoch" }`. */
   matches(value: unknown): boolean;
-  /** Whether an active state has a tag; that in which a run waits has `"paused"`. */
+  /** Whether an active state has a tag. The state of a paused run has the tag `"paused"`. */
   hasTag(tag: string): boolean;
 }
 
-/** The XState actor of a run, as far as it is for others. */
+/**
+ * The public part of the XState actor of a run.
+ *
+ * @category Learner
+ */
 export interface RunActor {
-  /** Where the run is. */
+  /** Returns the place that the run has reached. */
   getSnapshot(): RunSnapshot;
   /** Steers the run. */
   send(event: { type: RunEvent }): void;
-  /** Hears of every change. */
+  /** Calls an observer after every change. */
   subscribe(
     observer: ((snapshot: RunSnapshot) => void) | {
       next?: (snapshot: RunSnapshot) => void;

@@ -10,19 +10,19 @@ import { constrain, isBuilt, penaltiesOf, trainableVariables } from "../model/mo
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { BatchTensors } from "./batch_tensors.ts";
 
-/** Who is asked for the parts of a step. */
+/** The parts of a step. */
 export interface StepOf {
   readonly model: tf.LayersModel | Model;
   // deno-lint-ignore no-explicit-any -- typed where the Learner is made
   readonly lossFunction: (predictions: any, labels: any) => tf.Tensor;
   readonly optimizer: tf.Optimizer;
-  /** What the hooks may read and replace in the middle of the step. */
+  /** The tensors of the batch, which hooks may read and replace in the middle of the step. */
   readonly slots: BatchTensors;
   /** Runs a hook in the middle of the step. */
   hook(name: "afterPredict" | "afterLoss"): void;
 }
 
-/** Predictions, loss and gradients of a batch of training. */
+/** Computes predictions, loss and gradients of a training batch. */
 export function compute(step: StepOf): void {
   const { slots, model } = step;
   try {
@@ -44,21 +44,21 @@ export function compute(step: StepOf): void {
   }
 }
 
-/** Predictions and loss of a batch of validation or test. */
+/** Computes predictions and loss of a validation or test batch. */
 export function evaluate(step: StepOf): void {
   tf.tidy(() => {
     predictAndLose(step, false);
   });
 }
 
-/** Predictions of a batch, with no loss. */
+/** Computes predictions of a batch, without a loss. */
 export function predictOnly(step: StepOf): void {
   tf.tidy(() => {
     predict(step, false);
   });
 }
 
-/** Updates the weights; where a callback has left no gradients, nothing. */
+/** Updates the weights; does nothing if a callback has left no gradients. */
 export function update({ model, optimizer, slots }: StepOf): void {
   const gradients = slots.get("gradients") as tf.NamedTensorMap;
   if (Object.keys(gradients).length === 0) return;
@@ -77,13 +77,12 @@ function apply(optimizer: tf.Optimizer, gradients: tf.NamedTensorMap): void {
 }
 
 /**
- * The names of the weights that an optimizer has seen. Those of TensorFlow.js keep what they
- * remember by position: a weight that is frozen must leave a gap, and one that is thawed must come
- * last.
+ * The names of the weights that each optimizer has seen. The optimizers of TensorFlow.js keep their
+ * slots by position: a frozen weight has to leave a gap, and a thawed one has to come last.
  */
 const orders = new WeakMap<tf.Optimizer, Set<string>>();
 
-/** Predictions, kept both before and after the hook: it may replace them, or throw. */
+/** Predicts. The predictions are kept before and after the hook, which may replace them or throw. */
 function predict(step: StepOf, training: boolean): void {
   const { slots } = step;
   slots.put("predictions", applyModel(step.model, slots.get("data"), { training }));
@@ -92,7 +91,7 @@ function predict(step: StepOf, training: boolean): void {
   slots.keep("predictions");
 }
 
-/** Predictions and loss, kept likewise; then what regularizers add, as `model.fit` adds it. */
+/** Computes predictions and loss, kept likewise; then adds regularizers, as `model.fit` does. */
 function predictAndLose(step: StepOf, training: boolean): tf.Tensor {
   const { slots } = step;
   predict(step, training);
@@ -108,7 +107,11 @@ function predictAndLose(step: StepOf, training: boolean): tf.Tensor {
   return slots.get("loss") as tf.Tensor;
 }
 
-/** The weights to train, or a clear error. */
+/**
+ * The weights to train.
+ *
+ * @throws {RangeError} If there are none.
+ */
 export function checkedVariables(model: tf.LayersModel | Model): tf.Variable[] {
   const variables = trainableVariables(model).filter(({ trainable }) => trainable);
   if (variables.length > 0) return variables;
@@ -127,8 +130,8 @@ function checkedLoss(loss: unknown): tf.Tensor {
 }
 
 /**
- * Frees what the engine keeps for a gradient that is not going to be computed, because something
- * threw in the middle: TensorFlow.js itself frees it only at the end of the backward pass.
+ * Frees the tape of a gradient that will not be computed after an error: TensorFlow.js itself frees
+ * it only at the end of the backward pass.
  */
 function disposeTape(): void {
   const { state } = tf.engine() as unknown as {

@@ -1,10 +1,14 @@
-/** How a run ended. A run that failed has no result: it rejects with what was thrown. */
+/**
+ * The end of a run. A run that failed has no result: its promise rejects with the error.
+ *
+ * @category Learner
+ */
 export interface TrainResult {
-  /** Whether it went to its end. */
+  /** Whether the run went to its end. */
   readonly status: "completed" | "cancelled";
-  /** What it was cancelled for, if whoever did it said so. */
+  /** Why the run was cancelled, if a reason was given. */
   readonly reason?: string;
-  /** How many epochs went to their end. */
+  /** Number of epochs that went to their end. */
   readonly epochs: number;
   /** Mean loss of the last epoch; NaN if there was none. */
   readonly trainLoss: number;
@@ -12,6 +16,6 @@ export interface TrainResult {
   readonly validationLoss: number;
   /** Mean loss of the test; NaN if there was none. */
   readonly testLoss: number;
-  /** The last of everything that was measured, by name: `"test.accuracy"`. */
+  /** The newest value of each metric, by name: `"test.accuracy"`. */
   readonly metrics: Readonly<Record<string, number>>;
 }

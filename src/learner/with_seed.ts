@@ -7,7 +7,7 @@ import { withRandom } from "../random/with_random.ts";
  *
  * @param seed Any safe integer.
  * @param build Synchronous; all that it draws from `Math.random` or TensorFlow.js depends on `seed`.
- * @returns What `build` returned.
+ * @returns The result of `build`.
  * @throws {TypeError} If `build` is asynchronous: others would draw from the same numbers.
  *
  * @example
@@ -18,6 +18,8 @@ import { withRandom } from "../random/with_random.ts";
  * const draw = () => tf.tidy(() => tf.randomNormal([3]).arraySync());
  * assertEquals(withSeed(42, draw), withSeed(42, draw));
  * ```
+ *
+ * @category Random numbers
  */
 export function withSeed<T>(seed: number, build: () => T): T {
   const built = withRandom(keyedRandom(seed), build);

@@ -1,31 +1,31 @@
-/** How far somebody has read a series. */
+/** Position of a reader in a series. */
 export interface SeriesCursor {
   generation: number;
   read: number;
 }
 
 /**
- * A series that stays bounded: once there are more points than wanted, every second one is
- * dropped, and from then on only every second one is kept. What is left is evenly spaced, and each
- * point is exactly what was measured.
+ * A series that stays bounded: once it is full, every second point is dropped, and from then on only
+ * every second new point is kept. The remaining points are evenly spaced, and each is exactly what
+ * was measured.
  */
 export class DownsampledSeries<Point> {
-  /** What is kept. */
+  /** The points that are kept. */
   points: Point[] = [];
-  /** One of so many is kept. */
+  /** One in this many points is kept. */
   stride = 1;
-  /** How many there were. */
+  /** Number of points that were added. */
   total = 0;
   /** Changes whenever points were dropped. */
   #generation = 0;
   readonly #limit: number;
 
-  /** @param limit At most how many points are kept, an integer >= 2. */
+  /** @param limit Maximum number of points, an integer >= 2. */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Counts a point, which is made only if it is one of those that are kept. */
+  /** Adds a point; `make` is called only if the point is kept. */
   add(make: () => Point): void {
     if (this.total++ % this.stride !== 0) return;
     this.points.push(make());
@@ -36,10 +36,11 @@ export class DownsampledSeries<Point> {
   }
 
   /**
-   * What is new for a reader, whose cursor is moved.
+   * Returns the points that a reader has not seen, and moves its cursor.
    *
-   * @param cursor How far was read; a new one begins at `{ generation: -1, read: 0 }`.
-   * @param ready Whether a point may be read: it, and what follows, waits until it may.
+   * @param cursor Position of the reader; a new reader starts at `{ generation: -1, read: 0 }`.
+   * @param ready Whether a point may be read. A point that is not ready holds back all later ones.
+   * @returns `reset` is true if the points replace all that the reader has seen.
    */
   since(
     cursor: SeriesCursor,

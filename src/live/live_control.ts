@@ -2,7 +2,7 @@ import type { AnyLearner } from "../learner/callback.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
 import type { LiveCommand } from "./messages.ts";
 
-/** Does to the Learner of a run what viewers ask for. */
+/** Executes the commands of viewers on the Learner of one run. */
 export class LiveControl {
   readonly #learner: AnyLearner;
   #cancelNextBatch = false;
@@ -13,11 +13,11 @@ export class LiveControl {
   }
 
   /**
-   * Obeys.
+   * Executes a command.
    *
-   * @returns Why not, where it is refused.
+   * @returns The reason if it is refused, `undefined` if it is done.
    */
-  obey(command: LiveCommand): string | undefined {
+  execute(command: LiveCommand): string | undefined {
     if (command.type !== "learningRate") {
       return this.#request(command.type) ? undefined : `Nothing to ${command.type} now`;
     }
@@ -28,7 +28,7 @@ export class LiveControl {
     }
   }
 
-  /** Cancels the batch that has begun, if somebody has asked for that between two batches. */
+  /** Cancels the batch that has begun, if a viewer asked for that between two batches. */
   beginBatch(): void {
     if (!this.#cancelNextBatch) return;
     this.#cancelNextBatch = false;
@@ -42,7 +42,7 @@ export class LiveControl {
     if (event === "step") return learner.step();
     const phase = event.slice("cancel.".length) as "batch" | "epoch" | "train";
     if (learner.cancel(phase, "asked by a viewer")) return true;
-    // Between two batches there is none to cancel; whoever has pressed the button means the next.
+    // Between two batches no batch can be cancelled: the viewer means the next one.
     const next = phase === "batch" && !learner.actor!.getSnapshot().hasTag("paused");
     if (next) this.#cancelNextBatch = true;
     return next;

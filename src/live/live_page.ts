@@ -1,21 +1,24 @@
-import { TokenBucket } from "./token_bucket.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { isLoopback } from "./is_loopback.ts";
 import { LiveFeed, type LiveFeedOptions, type LiveSeat } from "./live_feed.ts";
-import { isLoopback, type LiveGuard, refusalOf } from "./request_guard.ts";
+import { requestGuard } from "./request_guard.ts";
+import { TokenBucket } from "./token_bucket.ts";
 
-/** At most how many look at once. */
+/** Maximum number of viewers. */
 const VIEWERS = 16;
-/** How much may wait to be sent to a viewer before it is told nothing new, bytes. */
-const WAITING = 2 ** 20;
-/** What a viewer may ask for: more than fingers do. */
+/** A viewer with more unsent bytes than this is sent nothing new. */
+const MAX_BUFFERED = 2 ** 20;
+/** Rate of commands that a viewer may send: more than fingers can type. */
 const COMMANDS = { burst: 30, perSecond: 10 };
-/** How long a viewer has to say goodbye, ms. */
-const PATIENCE = 500;
+/** Time in which a viewer must answer the close of its connection, in ms. */
+const CLOSE_TIMEOUT = 500;
 
 /** Codes with which a WebSocket is closed (RFC 6455). */
 const ENDED = 1000;
 const REFUSED = 1008;
 
-/** The page runs its own script, and nothing else; nobody may put it in a frame. */
+/** The page runs its own script only, and may not be put into a frame. */
 const HEADERS = {
   "cache-control": "no-store",
   "content-type": "text/html; charset=utf-8",
@@ -26,46 +29,61 @@ const HEADERS = {
   "x-frame-options": "DENY",
 };
 
-/** Options of {@linkcode LivePage}. */
+const KNOWN = {
+  title: true,
+  samples: true,
+  port: true,
+  hostname: true,
+  stay: true,
+  onOpen: true,
+};
+
+/**
+ * Options of {@linkcode LivePage}.
+ *
+ * @category Live page
+ */
 export interface LivePageOptions extends LiveFeedOptions {
-  /** The port, an integer in [0, 65535]. Default: 0, one that is free. */
+  /** The port, an integer in [0, 65535]; 0: any free port. Default: 0. */
   port?: number;
   /**
-   * The address to listen at. At any that is not a loopback address, the page's own address has a
-   * token, which who does not know it cannot guess. Default: `"127.0.0.1"`.
+   * The address to listen at. On any address but loopback, the page's URL contains an unguessable
+   * token. Default: `"127.0.0.1"`.
    */
   hostname?: string;
-  /** How long the page stays after a run, s, >= 0; `Infinity`: until `close()`. Default: 0. */
+  /** Time for which the page stays open after a run, in s; `Infinity`: until `close()`. Default: 0. */
   stay?: number;
-  /** Hears of the page's address. Default: writes it to the console. */
+  /** Called with the page's URL when it opens. Default: writes the URL to the console. */
   onOpen?: (url: string) => void;
 }
 
 /**
- * Serves a page on which a run is seen and steered: the chart with the active states lit, curves,
- * speed, memory, log and time per callback; pause, step, cancel and the learning rate.
+ * Serves a page that shows and steers a run: the chart with the active states lit, curves, speed,
+ * memory, log and time per callback; pause, step, cancel and the learning rate.
  *
- * The page opens when a run begins and goes when it ends, unless it is told to stay. It needs no
- * internet. Requests of foreign pages are refused.
+ * The page opens when a run begins and closes when it ends, unless `stay` says otherwise. It needs
+ * no internet. Requests of foreign pages are refused.
  *
  * @example
  * ```ts
- * import { LivePage } from "@trainchart/trainchart";
+ * import { LivePage } from "@trainchart/trainchart/live";
  * import { assert } from "@std/assert";
  *
  * await using page = new LivePage({ onOpen: () => {} });
  * assert(page.open().startsWith("http://127.0.0.1:"));
  * // await new Learner({ callbacks: [page], … }).train()
  * ```
+ *
+ * @category Live page
  */
 export class LivePage extends LiveFeed {
-  /** Of several processes, one is enough. */
-  readonly mainRankOnly: boolean = true;
+  /** Only the main rank serves a page. */
+  override readonly mainRankOnly: boolean = true;
   readonly #hostname: string;
   readonly #stay: number;
   readonly #onOpen: (url: string) => void;
   readonly #sockets = new Set<WebSocket>();
-  /** The one that was asked for, then the one that was given: a page that is open finds it again. */
+  /** First the requested port, then the assigned one, so that an open page can reconnect. */
   #port: number;
   #token: string | undefined;
   #server: { http: Deno.HttpServer; abort: AbortController; url: string } | undefined;
@@ -75,37 +93,32 @@ export class LivePage extends LiveFeed {
   /**
    * Checks the options, and opens nothing yet.
    *
-   * @throws {RangeError} If the port is none, or `stay` or `samples` is out of range.
+   * @throws {TypeError} If an option is unknown.
+   * @throws {RangeError} If `port`, `stay` or `samples` is out of range.
    */
   constructor(options: LivePageOptions = {}) {
-    super(options);
-    const { port = 0, hostname = "127.0.0.1", stay = 0 } = options;
-    if (!Number.isInteger(port) || port < 0 || port > 65535) {
-      throw new RangeError(
-        `Cannot serve a page as port must be an integer in [0, 65535]: current value is ${port}`,
-      );
-    }
-    if (!(stay >= 0)) {
-      throw new RangeError(`Cannot serve a page as stay must be >= 0: current value is ${stay}`);
-    }
-    this.#port = port;
+    const action = "serve a page";
+    checkOptions<LivePageOptions>(action, options, KNOWN);
+    const { port = 0, hostname = "127.0.0.1", stay = 0, onOpen, ...feed } = options;
+    super(feed);
+    this.#port = checkNumber(action, "port", port, { integer: true, min: 0, max: 65535 });
     this.#hostname = hostname;
-    this.#stay = stay;
-    this.#onOpen = options.onOpen ?? ((url) => console.log(`live page: ${url}`));
+    this.#stay = checkNumber(action, "stay", stay, { min: 0, infinite: true, unit: "s" });
+    this.#onOpen = onOpen ?? ((url) => console.log(`live page: ${url}`));
     if (!isLoopback(hostname)) {
       this.#token = crypto.getRandomValues(new Uint8Array(16)).toHex();
     }
   }
 
-  /** Where the page is, while it is open. */
+  /** URL of the page, while it is open. */
   get url(): string | undefined {
     return this.#server?.url;
   }
 
   /**
-   * Opens the page now and not only when a run begins.
+   * Opens the page before a run begins.
    *
-   * @returns Its address.
+   * @returns The URL of the page.
    * @throws {Deno.errors.AddrInUse} If the port is taken.
    */
   open(): string {
@@ -126,7 +139,7 @@ export class LivePage extends LiveFeed {
     return url;
   }
 
-  /** Closes the page; every viewer keeps what it saw last. */
+  /** Closes the page; every viewer keeps the last picture. */
   close(): Promise<void> {
     clearTimeout(this.#staying);
     const server = this.#server;
@@ -140,7 +153,7 @@ export class LivePage extends LiveFeed {
     await this.close();
   }
 
-  /** Opens the page, as soon as that of the run before has gone from the same port. */
+  /** Opens the page, once the page of the previous run has left the port. */
   protected override async began(): Promise<void> {
     await this.#closing;
     this.open();
@@ -161,17 +174,20 @@ export class LivePage extends LiveFeed {
         socket.close(ENDED, "The run has ended");
       })
     );
-    let impatient: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise((resolve) => impatient = setTimeout(resolve, PATIENCE));
-    await Promise.race([Promise.all(goodbyes), patience]);
-    clearTimeout(impatient);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise((resolve) => timer = setTimeout(resolve, CLOSE_TIMEOUT));
+    await Promise.race([Promise.all(goodbyes), timeout]);
+    clearTimeout(timer);
     abort.abort();
     await http.finished;
   }
 
   async #serve(request: Request): Promise<Response> {
-    const guard: LiveGuard = { hostname: this.#hostname, port: this.#port, token: this.#token };
-    const refusal = refusalOf(request, guard);
+    const refusal = requestGuard(request, {
+      hostname: this.#hostname,
+      port: this.#port,
+      token: this.#token,
+    });
     if (refusal) return new Response(refusal.reason, { status: refusal.status });
     switch (new URL(request.url).pathname) {
       case "/": {
@@ -181,19 +197,19 @@ export class LivePage extends LiveFeed {
       case "/live":
         return this.#connect(request);
       default:
-        return new Response("There is nothing here", { status: 404 });
+        return new Response("Not found", { status: 404 });
     }
   }
 
   #connect(request: Request): Response {
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-      return new Response("This is a WebSocket", { status: 426 });
+      return new Response("This address is a WebSocket", { status: 426 });
     }
     if (this.#sockets.size >= VIEWERS) {
-      return new Response("Too many are looking", { status: 503 });
+      return new Response("Too many viewers", { status: 503 });
     }
     const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 30 });
-    const allowance = new TokenBucket(COMMANDS);
+    const bucket = new TokenBucket(COMMANDS);
     let seat: LiveSeat | undefined;
     this.#sockets.add(socket);
     socket.onopen = () => {
@@ -202,13 +218,13 @@ export class LivePage extends LiveFeed {
           if (socket.readyState === WebSocket.OPEN) socket.send(message);
         },
         get busy() {
-          return socket.bufferedAmount > WAITING;
+          return socket.bufferedAmount > MAX_BUFFERED;
         },
       });
     };
     socket.onmessage = ({ data }) => {
       try {
-        if (!allowance.take()) throw new TypeError("Too many commands");
+        if (!bucket.take()) throw new TypeError("Too many commands");
         seat?.ask(data);
       } catch (error) {
         socket.onmessage = null;

@@ -1,64 +1,64 @@
 import type { Phase } from "../chart/hooks.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
 
-/** Where a run is, for a viewer: sent whenever it has changed, at most 20 times a second. */
+/** The state of a run: sent whenever it has changed, at most 20 times a second. */
 export interface LiveState {
   readonly type: "state";
-  /** Names the run: another one begins a new page. */
+  /** Number of the run. A new number means that all curves start again. */
   readonly run: number;
-  /** The active states, each under the name of its path: `"learner.train.epoch"`. */
+  /** Paths of the active states: `"learner.train.epoch"`. */
   readonly active: readonly string[];
-  /** Those that were active at any time since the last message, beside the active ones. */
+  /** Paths of the states that were active since the last message, but are not any more. */
   readonly visited: readonly string[];
-  /** What the machine accepts; of a run that is not paused, at any time since the last message. */
+  /** Events that the machine accepts; unless the run is paused, at any time since the last message. */
   readonly accepts: readonly RunEvent[];
-  /** `"pausing"`: paused from the end of the batch at hand on. */
+  /** `"pausing"`: the run will pause at the end of the current batch. */
   readonly status: "waiting" | "running" | "pausing" | "paused" | RunEnd;
-  /** Why it was cancelled, or failed. */
+  /** Why the run was cancelled, or failed. */
   readonly reason?: string;
   readonly phase: Phase;
-  /** 0-based. */
+  /** Index of the current epoch, 0-based. */
   readonly epoch: number;
   readonly epochs: number;
-  /** How many batches of the pass were begun. */
+  /** Number of batches of the pass that have begun. */
   readonly batch: number;
-  /** How many the pass has, where that is known. */
+  /** Number of batches of the pass, where it is known. */
   readonly batches: number | null;
-  /** How much of the run is behind us, in [0, 1]. */
+  /** Progress of the run, in [0, 1]. */
   readonly progress: number | null;
-  /** The mean of the pass so far. */
+  /** Mean loss of the pass so far. */
   readonly loss: number | null;
-  /** The newest of everything that is measured, by name. */
+  /** The newest value of each metric, by name. */
   readonly metrics: Readonly<Record<string, number | null>>;
   readonly learningRate: number | null;
   readonly examplesPerSecond: number;
-  /** Without pauses. */
+  /** Time since the run began, without pauses. */
   readonly seconds: number;
   readonly secondsLeft: number | null;
   readonly memory: LiveMemory;
   readonly viewers: number;
 }
 
-/** How a run ended. */
+/** The end of a run. */
 export type RunEnd = "completed" | "cancelled" | "failed";
 
-/** What is in use. */
+/** Memory in use. */
 export interface LiveMemory {
   readonly tensors: number;
-  /** Of the tensors. */
+  /** Size of the tensors. */
   readonly bytes: number;
-  /** Of JavaScript, bytes; `null` where nobody tells. */
+  /** Size of the JavaScript heap, in bytes; `null` where the platform does not say. */
   readonly heap: number | null;
 }
 
-/** The three curves: one value per batch, per epoch, per validation. */
+/** The three curves: a point per batch, per epoch, per validation. */
 export type SeriesName = "batches" | "epochs" | "validations";
 
 /** A point of a curve. */
 export interface LivePoint {
-  /** How many batches of training had been begun. */
+  /** Number of training batches that had begun. */
   readonly step: number;
-  /** What was measured, by name; `null`: not a finite number. */
+  /** The measured values, by name; `null`: not a finite number. */
   readonly values: Readonly<Record<string, number | null>>;
 }
 
@@ -66,19 +66,19 @@ export interface LivePoint {
 export interface LivePoints {
   readonly type: "points";
   readonly series: SeriesName;
-  /** Whether these replace all that were sent before. */
+  /** Whether these points replace all that were sent before. */
   readonly reset: boolean;
-  /** One of so many is kept. */
+  /** One in this many points is kept. */
   readonly stride: number;
-  /** How many there were. */
+  /** Number of points that were measured. */
   readonly total: number;
   readonly points: readonly LivePoint[];
 }
 
-/** What one hook of one callback, or one task, took. */
+/** Time per hook of each callback, and per task of the Learner. */
 export interface LiveWork {
   readonly type: "work";
-  /** Since when there is somebody to look, s. */
+  /** Measured time, in s. */
   readonly seconds: number;
   /** The most expensive first. */
   readonly work: readonly { owner: string; work: string; calls: number; seconds: number }[];
@@ -90,19 +90,19 @@ export interface LiveLog {
   readonly lines: readonly { readonly time: number; readonly text: string }[];
 }
 
-/** What a viewer asked for was not done. */
+/** A command was refused. */
 export interface LiveRefusal {
   readonly type: "refused";
   readonly reason: string;
 }
 
-/** What comes first, also after the connection was lost: forget all that was shown. */
+/** The first message of a connection: all that was shown before is void. */
 export interface LiveGreeting {
   readonly type: "hello";
   readonly title: string;
 }
 
-/** Whatever a viewer is told. */
+/** A message to a viewer. */
 export type LiveMessage =
   | LiveGreeting
   | LiveState
@@ -111,7 +111,7 @@ export type LiveMessage =
   | LiveLog
   | LiveRefusal;
 
-/** Whatever a viewer may ask for. */
+/** A command of a viewer. */
 export type LiveCommand =
   | { readonly type: RunEvent }
   | { readonly type: "learningRate"; readonly value: number };

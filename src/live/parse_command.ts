@@ -1,18 +1,18 @@
 import { RUN_EVENTS } from "../learner/run_actor.ts";
 import type { LiveCommand } from "./messages.ts";
 
-/** The longest command, in characters. */
-const LIMIT = 256;
+/** Maximum length of a command, in characters. */
+const MAX_LENGTH = 256;
 
 /**
- * Reads what a viewer asks for, which may be anything.
+ * Reads the command of a viewer, which may be anything.
  *
  * @param text JSON: `{"type":"pause"}`, `{"type":"learningRate","value":0.01}`.
- * @throws {TypeError} If it is none of the commands.
+ * @throws {TypeError} If it is not a valid command.
  */
 export function parseCommand(text: unknown): LiveCommand {
-  if (typeof text !== "string" || text.length > LIMIT) {
-    throw new TypeError(`A command must be a text of at most ${LIMIT} characters`);
+  if (typeof text !== "string" || text.length > MAX_LENGTH) {
+    throw new TypeError(`A command must be a text of at most ${MAX_LENGTH} characters`);
   }
   const command = parse(text);
   const { type, value, ...rest } = typeof command === "object" && command !== null

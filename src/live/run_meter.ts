@@ -1,16 +1,16 @@
 import type { AnyLearner } from "../learner/callback.ts";
 
-/** Over how long speed is measured, ms. */
+/** Shortest time over which speed is measured, in ms. */
 const WINDOW = 1000;
 
-/** How far a run is, and how fast. Pauses do not count. */
+/** Measures the progress and the speed of a run. Pauses do not count. */
 export class RunMeter {
-  /** How many examples were worked through. */
+  /** Number of examples that were processed. */
   examples = 0;
   readonly #began = performance.now();
   #pausedAt: number | undefined;
   #pauses = 0;
-  /** A run that goes on from a checkpoint begins in its middle. */
+  /** Progress at the start: a run that continues from a checkpoint begins in its middle. */
   readonly #first: number;
   #earlier = { at: this.#began, examples: 0 };
   #recent = this.#earlier;
@@ -20,7 +20,7 @@ export class RunMeter {
     this.#first = this.progressOf(learner).progress ?? 0;
   }
 
-  /** Stops the clock, or lets it go on. */
+  /** Stops the clock, or lets it continue. */
   set paused(paused: boolean) {
     const now = performance.now();
     if (paused) this.#pausedAt ??= now;
@@ -31,12 +31,12 @@ export class RunMeter {
     this.#earlier = this.#recent = { at: now, examples: this.examples };
   }
 
-  /** Since the run began, s. */
+  /** Time since the run began, in s. */
   get seconds(): number {
     return ((this.#pausedAt ?? performance.now()) - this.#began - this.#pauses) / 1000;
   }
 
-  /** Of the last second or two, if it was asked for meanwhile. */
+  /** Speed over the last one or two seconds, if it was read in between. */
   get examplesPerSecond(): number {
     if (this.#pausedAt !== undefined) return 0;
     const now = performance.now();
@@ -48,7 +48,7 @@ export class RunMeter {
     return now > at ? 1000 * (this.examples - examples) / (now - at) : 0;
   }
 
-  /** How many batches the pass has, and how much of the run is done, where that is known. */
+  /** Number of batches of the pass, and progress of the run in [0, 1]; `null` where unknown. */
   progressOf(learner: AnyLearner): { batches: number | null; progress: number | null } {
     const { phase, epoch, epochs, batchIndex } = learner;
     if (phase === "idle" || phase === "predict") return { batches: null, progress: null };
@@ -59,7 +59,7 @@ export class RunMeter {
     return { batches, progress: share === null ? null : (epoch + share) / epochs };
   }
 
-  /** How long the run still takes at the pace it had, s. */
+  /** Time that the run still takes at its mean speed so far, in s. */
   secondsLeft(progress: number | null): number | null {
     if (progress === null) return null;
     const done = progress - this.#first;

@@ -1,17 +1,17 @@
-/** Allows a burst, and then so much a second: a token bucket. */
+/** Limits a rate: a burst is allowed, then so many a second. */
 export class TokenBucket {
   #left: number;
   #at = performance.now();
   readonly #burst: number;
   readonly #perSecond: number;
 
-  /** Begins with a whole burst. */
+  /** Starts full: with a whole burst. */
   constructor({ burst, perSecond }: { burst: number; perSecond: number }) {
     this.#left = this.#burst = burst;
     this.#perSecond = perSecond;
   }
 
-  /** Whether one more is allowed. */
+  /** Takes one token. Returns whether there was one. */
   take(): boolean {
     const now = performance.now();
     const earned = (now - this.#at) * this.#perSecond / 1000;

@@ -3,10 +3,10 @@ import { describeValue } from "../checks/describe_value.ts";
 import type { Model } from "./model.ts";
 
 /**
- * What a model makes of data. A `tf.LayersModel` takes its inputs in order only: of a record it is
- * given those that it names.
+ * Applies a model to data. A `tf.LayersModel` takes its inputs in order only: it is given the
+ * entries of a record that are named like its inputs.
  *
- * @throws {TypeError} If the record lacks one.
+ * @throws {TypeError} If the record lacks an input.
  */
 export function applyModel(
   model: tf.LayersModel | Model,

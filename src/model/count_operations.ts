@@ -1,6 +1,6 @@
 import type { tf } from "../deps/tfjs.ts";
 
-/** What is read of a layer, beyond its public type. */
+/** The members of layers that are read, beyond their public type. */
 interface AnyLayer extends tf.layers.Layer {
   readonly poolSize?: number | number[];
   readonly layers?: tf.layers.Layer[];

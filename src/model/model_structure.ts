@@ -1,7 +1,11 @@
 import type { tf } from "../deps/tfjs.ts";
 import { type Model, variablesOf } from "./model.ts";
 
-/** What a model is made of: its own names left out, since these differ from process to process. */
+/**
+ * The layers and weights of a model, without the names that differ from process to process.
+ *
+ * @category Models
+ */
 export interface ModelStructure {
   /** SHA-256 of `layers` and of the weights but for their names. */
   readonly digest: string;
@@ -15,7 +19,7 @@ export interface ModelStructure {
   }[];
 }
 
-/** Tells what a model is made of, whatever its layers happen to be called in this process. */
+/** Describes a model independently of the names of its layers in this process. */
 export async function modelStructure(model: tf.LayersModel | Model): Promise<ModelStructure> {
   const layers = "layers" in model ? describeLayers(model) : [];
   const weights = variablesOf(model).map(({ name, shape, dtype }) => ({ name, shape, dtype }));
@@ -24,10 +28,10 @@ export async function modelStructure(model: tf.LayersModel | Model): Promise<Mod
   return { digest: new Uint8Array(digest).toHex(), layers, weights };
 }
 
-/** What differs between the model of a checkpoint and the one at hand, a line each. */
+/** Lists the differences between the model of a checkpoint and the current one, a line each. */
 export function differencesOf(saved: ModelStructure, actual: ModelStructure): string[] {
   if (saved.digest === actual.digest) return [];
-  const layers = compare("layer", ...whatDiffers(saved.layers, actual.layers));
+  const layers = compare("layer", ...describeDifferences(saved.layers, actual.layers));
   const line = ({ shape, dtype }: ModelStructure["weights"][number]) => `[${shape}] ${dtype}`;
   const names = actual.weights.map(({ name }) => name);
   return [
@@ -50,9 +54,12 @@ function compare(
     );
 }
 
-/** Of layers in the same place that are of the same class, only the settings that differ. */
-function whatDiffers(saved: readonly string[], actual: readonly string[]): [string[], string[]] {
-  const told = (ours: readonly string[], others: readonly string[]) =>
+/** Describes layers; of layers of the same class in the same place, only the differing settings. */
+function describeDifferences(
+  saved: readonly string[],
+  actual: readonly string[],
+): [string[], string[]] {
+  const describe = (ours: readonly string[], others: readonly string[]) =>
     ours.map((text, index) => {
       const layer = JSON.parse(text);
       const other = JSON.parse(others[index] ?? "{}");
@@ -62,15 +69,15 @@ function whatDiffers(saved: readonly string[], actual: readonly string[]): [stri
         .filter(([, own, others]) => own !== others);
       return [layer.class, ...differing.map(([name, own]) => `${name} ${own}`)].join(" ");
     });
-  return [told(saved, actual), told(actual, saved)];
+  return [describe(saved, actual), describe(actual, saved)];
 }
 
-/** Names are replaced by the order in which they appear, so that wiring is told and names are not. */
+/** Replaces names by the order in which they appear: the wiring is kept, the names are not. */
 function describeLayers(model: tf.LayersModel): string[] {
   const numbers = new Map<string, string>();
   const { layers } = model;
   return layers.map((layer) => {
-    // Building and applying a model add nodes that say the same again.
+    // Building and applying a model add the same nodes again.
     const inputs = layer.inboundNodes.map(({ inboundLayers }) =>
       inboundLayers.map((input) => layers.indexOf(input)).filter((index) => index >= 0).join()
     );

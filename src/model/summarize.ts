@@ -5,33 +5,41 @@ import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Model } from "./model.ts";
 import { operationsOf } from "./count_operations.ts";
 
-/** What there is to say of a layer; for a model without layers, of a weight. */
+/**
+ * Summary of a layer; for a model without layers, of a weight.
+ *
+ * @category Models
+ */
 export interface LayerSummary {
-  /** Its name. */
+  /** The name. */
   name: string;
-  /** Its class. */
+  /** The class. */
   type: string;
-  /** What it puts out; `null` where the length is not fixed. */
+  /** Shape of the output; `null` where a length is not fixed. */
   outputShape: (number | null)[];
-  /** How many numbers it has learned, or is given. */
+  /** Number of parameters, trained or not. */
   parameters: number;
-  /** How many of them are trained at this moment. */
+  /** Number of parameters that are trained now. */
   trainable: number;
   /** Additions and multiplications per example, going forward; `undefined` if not known. */
   operations: number | undefined;
 }
 
-/** What there is to say of a model and its optimizer. As a string, it is a table. */
+/**
+ * Summary of a model and its optimizer. As a string, it is a table.
+ *
+ * @category Models
+ */
 export interface ModelSummary {
   /** In the order of the model. */
   layers: LayerSummary[];
-  /** How many numbers the model has learned, or is given. */
+  /** Number of parameters, trained or not. */
   parameters: number;
-  /** How many of them are trained at this moment. */
+  /** Number of parameters that are trained now. */
   trainable: number;
-  /** Memory of all weights, bytes. */
+  /** Memory of all weights, in bytes. */
   weightBytes: number;
-  /** Memory of what the optimizer remembers, once it has begun, bytes; `undefined` if not known. */
+  /** Memory of the optimizer's slots after its first step, in bytes; `undefined` if not known. */
   optimizerBytes: number | undefined;
   /** Additions and multiplications per example, going forward, of the layers where it is known. */
   operations: number;
@@ -39,7 +47,7 @@ export interface ModelSummary {
   toString(): string;
 }
 
-/** How many slots TensorFlow.js's own optimizers keep for each number that is trained. */
+/** Number of slots that TensorFlow.js's own optimizers keep for each trained parameter. */
 const SLOTS: Record<string, number> = {
   SGD: 0,
   Momentum: 1,
@@ -50,7 +58,7 @@ const SLOTS: Record<string, number> = {
   RMSProp: 2,
 };
 
-/** What there is to say of a model and its optimizer. */
+/** Summarizes a model and its optimizer. */
 export function summarize(
   model: tf.LayersModel | Model,
   optimizer: tf.Optimizer,

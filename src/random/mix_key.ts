@@ -1,19 +1,20 @@
 import { randomBlock } from "./random_block.ts";
 
 /**
- * One 32-bit number for a seed and keys: a seed for generators that take no keys, such as those
- * inside TensorFlow.js.
+ * Mixes a seed and keys into one number: a seed for generators without keys, such as those of
+ * TensorFlow.js.
  *
- * It is independent of what {@linkcode keyedRandom} draws for the same seed and keys.
+ * It is independent of the draws of {@linkcode keyedRandom} for the same seed and keys.
  *
  * @param seed Any safe integer.
  * @param keys At most three integers in [0, 2^32 - 1), such as epoch and batch.
  * @returns An integer in [0, 2^32).
- * @throws {RangeError} When the seed is not a safe integer, or a key is out of range.
+ * @throws {RangeError} If the seed is not a safe integer, or a key is out of range.
  *
  * @example
  * ```ts
- * import { mixKey, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { mixKey } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const [epoch, batch] = [3, 141];
@@ -21,6 +22,8 @@ import { randomBlock } from "./random_block.ts";
  * assertEquals(noise.shape, [2]);
  * noise.dispose();
  * ```
+ *
+ * @category Random numbers
  */
 export function mixKey(seed: number, ...keys: number[]): number {
   const words = new Uint32Array(4);

@@ -1,4 +1,4 @@
-/** The upper 32 bits of the 64-bit product of two unsigned 32-bit integers. */
+/** Returns the upper 32 bits of the 64-bit product of two unsigned 32-bit integers. */
 function highProduct(a: number, b: number): number {
   const aLow = a & 0xffff, aHigh = a >>> 16;
   const bLow = b & 0xffff, bHigh = b >>> 16;
@@ -8,7 +8,7 @@ function highProduct(a: number, b: number): number {
 }
 
 /**
- * Philox4x32-10: four random words from a counter and a key, with no state in between.
+ * Computes Philox4x32-10: four random words from a counter and a key, without any state.
  *
  * Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011,
  * <https://doi.org/10.1145/2063384.2063405>.

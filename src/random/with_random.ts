@@ -1,8 +1,12 @@
 /**
- * Runs a synchronous function in a world where `Math.random` draws from a generator of ours.
+ * Runs a synchronous function with another generator in the place of `Math.random`.
  *
- * TensorFlow.js seeds each of its random operations from `Math.random` unless told otherwise: this
- * is what keys dropout, noise and initializers, in stock layers too.
+ * TensorFlow.js seeds its random operations from `Math.random` unless they are given a seed, so this
+ * controls dropout, noise and initializers, also in its own layers.
+ *
+ * @param random Draws uniformly from [0, 1).
+ * @param work The function.
+ * @returns The result of the function.
  */
 export function withRandom<T>(random: () => number, work: () => T): T {
   const { random: original } = Math;

@@ -1,4 +1,4 @@
-/** A text as it stands in HTML and SVG, also between double quotes. */
+/** Escapes a text for HTML and SVG, also for use between double quotes. */
 export function escapeMarkup(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
     .replaceAll('"', "&quot;");

@@ -1,4 +1,10 @@
-/** Rows of cells as text, the first row as its head; the first `left` columns left, others right. */
+/**
+ * Formats rows of cells as a table of text.
+ *
+ * @param rows Rows of cells; the first row is the head.
+ * @param left Number of columns, from the first, that are aligned left; the others are aligned right.
+ *   Default: 1.
+ */
 export function textTable(rows: readonly (readonly string[])[], left: number = 1): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   const lines = rows.map((row) =>

@@ -2,7 +2,6 @@ import { Learner, tf } from "../../mod.ts";
 import type { PumpOptions } from "../../src/chart/pump.ts";
 import type { TaskName } from "../../src/chart/hooks.ts";
 import { Run } from "../../src/learner/run.ts";
-import { BatchTensors } from "../../src/learner/batch_tensors.ts";
 
 /** A run whose steps compute nothing: what is left is the machine, the pump and the loop. */
 class EmptyRun extends Run {
@@ -34,11 +33,7 @@ export async function runEmpty(
     callbacks,
   });
   learner.epochs = 1;
-  const run = new EmptyRun(
-    learner as unknown as Learner<unknown, unknown, unknown>,
-    new BatchTensors(),
-    { ...options, job: "train" },
-  );
+  const run = new EmptyRun(learner, { ...options, kind: "train" });
   run.pump.start("train");
   await run.pump.run();
 }

@@ -4,22 +4,31 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import * as trainchart from "../../mod.ts";
+import * as callbacks from "../../callbacks.ts";
+import * as live from "../../live.ts";
 import {
   accuracy,
-  ActivationStats,
   Callback,
   type CallbackLike,
   CancelBatch,
   CancelEpoch,
   CancelTrain,
   Checkpoint,
+  EarlyStopping,
+  type Learner,
+  LearningRateSchedule,
+  Metrics,
+  ProgressBar,
+  Recorder,
+  tf,
+  type TrainResult,
+} from "../../mod.ts";
+import {
+  ActivationStats,
   ConfusionMatrix,
   CsvLogger,
   CutMix,
-  EarlyStopping,
   EpochLogger,
-  f1,
   Freeze,
   GradientAccumulation,
   GradientClip,
@@ -28,35 +37,33 @@ import {
   LayerStats,
   type Leak,
   LeakGuard,
-  type Learner,
   LearningRateFinder,
-  LearningRateSchedule,
   LimitBatches,
-  LiveFeed,
-  LivePage,
   MaxSteps,
   MaxTime,
-  Metrics,
   MixUp,
   type Notice,
   Notify,
   OverfitOneBatch,
   PassCallback,
-  ProgressBar,
-  Recorder,
   ReduceOnPlateau,
   SanityCheck,
   schedules,
   StopOnNaN,
   TensorBoard,
-  tf,
   Timer,
   Trace,
-  type TrainResult,
   TransformBatch,
   WeightAverage,
-} from "../../mod.ts";
-import { numbersOf, type Tiny, tiny, type TinyOptions } from "./tiny.ts";
+} from "../../callbacks.ts";
+import { f1 } from "../../metrics.ts";
+import { LiveFeed, LivePage } from "../../live.ts";
+import {
+  numbersOf,
+  type TinyLearner,
+  tinyLearner,
+  type TinyOptions,
+} from "../fixtures/tiny_learner.ts";
 
 interface Row<C extends CallbackLike = CallbackLike> {
   /** Makes the callback anew; where it writes files, into the folder. */
@@ -79,7 +86,7 @@ function row<C extends CallbackLike>(row: Row<C>): Row {
   return row as unknown as Row;
 }
 
-const classes = () => ({ classes: true });
+const classes = () => ({ kind: "classes" as const });
 
 /** Every callback, by its name and what is special; whoever adds one adds a row. */
 const TABLE: Record<string, Row> = {
@@ -152,7 +159,7 @@ const TABLE: Record<string, Row> = {
 
   // Data and labels
   "MixUp": { make: () => new MixUp() },
-  "CutMix": { make: () => new CutMix(), options: () => ({ images: true }) },
+  "CutMix": { make: () => new CutMix(), options: () => ({ kind: "images" }) },
   "TransformBatch": {
     make: () =>
       new TransformBatch(({ data }) => ({ data: tf.add(data, tf.randomNormal(data.shape)) })),
@@ -277,7 +284,7 @@ function countReads(): () => number {
 }
 
 /** Everything about a learner that a callback must leave as it was. */
-function settings({ learner, model }: Tiny): unknown[] {
+function settings({ learner, model }: TinyLearner): unknown[] {
   return [
     learner.learningRate,
     learner.optimizer,
@@ -311,7 +318,10 @@ async function run(
   { beside, epochs = 3, before }: Scenario = {},
 ) {
   const { numTensors } = tf.memory();
-  const subject = tiny([callback, ...beside ? [beside] : []], row.options?.());
+  const subject = tinyLearner({
+    callbacks: [callback, ...beside ? [beside] : []],
+    ...row.options?.(),
+  });
   const was = settings(subject);
   const outcome: { result?: TrainResult; error?: unknown } = {};
   try {
@@ -414,7 +424,7 @@ for (const entry of Object.entries(TABLE)) {
 
   testRow(entry, "the same learner can train twice", async (row, make) => {
     const before = tf.memory().numTensors;
-    const subject = tiny([make().callback], row.options?.());
+    const subject = tinyLearner({ callbacks: [make().callback], ...row.options?.() });
     const first = await subject.learner.train({ epochs: 3 });
     const second = await subject.learner.train({ epochs: 3 });
     assertEquals(second.status, first.status);
@@ -434,7 +444,10 @@ for (const entry of Object.entries(TABLE)) {
     testRow(entry, "no batch is read off the device", async (row, make) => {
       const reads: number[] = [];
       for (const limit of [2, 4]) {
-        const { learner, dispose } = tiny([make().callback], row.options?.());
+        const { learner, dispose } = tinyLearner({
+          callbacks: [make().callback],
+          ...row.options?.(),
+        });
         learner.limits = { train: limit };
         const count = countReads();
         try {
@@ -469,11 +482,11 @@ for (const entry of Object.entries(TABLE)) {
 /** The names of all callbacks that can be made. */
 function callbackNames(): string[] {
   const bases: unknown[] = [EpochLogger, LayerStats, PassCallback];
-  const callbacks = Object.entries<unknown>(trainchart).filter(([, value]) =>
+  const exported = Object.entries<unknown>({ ...callbacks, ...live }).filter(([, value]) =>
     typeof value === "function" && value.prototype instanceof Callback && !bases.includes(value)
   );
-  assert(callbacks.length > 25);
-  return callbacks.map(([name]) => name);
+  assert(exported.length > 25);
+  return exported.map(([name]) => name);
 }
 
 Deno.test("every callback has a row", () => {

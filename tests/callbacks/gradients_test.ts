@@ -1,18 +1,15 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { adam, type CallbackLike, meanSquaredError, sgd, tf } from "../../mod.ts";
 import {
-  adam,
-  type CallbackLike,
   Freeze,
   GradientAccumulation,
   GradientClip,
   GradientStats,
   MaxSteps,
-  meanSquaredError,
-  sgd,
-  tf,
   WeightAverage,
-} from "../../mod.ts";
-import { copyOf, line, numbersOf, type Tiny, tiny } from "./tiny.ts";
+} from "../../callbacks.ts";
+import { copyState } from "../fixtures/copy_state.ts";
+import { curve, numbersOf, type TinyLearner, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 function assertClose(actual: number[], expected: number[], tolerance: number) {
   assertEquals(actual.length, expected.length);
@@ -22,25 +19,26 @@ function assertClose(actual: number[], expected: number[], tolerance: number) {
 /** The gradients in `beforeStep`, after a callback has changed the given ones. */
 async function clipped(callback: CallbackLike, given: number[][]): Promise<number[][]> {
   let seen: number[][] = [];
-  const { learner, dispose } = tiny([
-    {
-      priority: -1000,
-      afterBackward(learner) {
-        const names = Object.keys(learner.gradients);
-        learner.gradients = Object.fromEntries(
-          names.map((
-            name,
-            index,
-          ) => [name, tf.tensor(given[index], learner.gradients[name].shape)]),
-        );
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      {
+        priority: -1000,
+        afterBackward(learner) {
+          const names = Object.keys(learner.gradients);
+          learner.gradients = Object.fromEntries(
+            names.map((
+              name,
+              index,
+            ) => [name, tf.tensor(given[index], learner.gradients[name].shape)]),
+          );
+        },
       },
-    },
-    callback,
-    {
-      beforeStep: ({ gradients }) =>
-        void (seen = Object.values(gradients as tf.NamedTensorMap).map((g) => [...g.dataSync()])),
-    },
-  ], {
+      callback,
+      {
+        beforeStep: ({ gradients }) =>
+          void (seen = Object.values(gradients as tf.NamedTensorMap).map((g) => [...g.dataSync()])),
+      },
+    ],
     layers: () => [tf.layers.dense({ units: 2, inputShape: [1] }), tf.layers.dense({ units: 1 })],
   });
   learner.limits = { train: 1, validation: 1 };
@@ -89,15 +87,18 @@ for (const [kind, loaderOf] of Object.entries(LOADERS)) {
       // Gradients of all windows are longer than 0.1, so each update is clipped.
       for (const clips of [[], [new GradientClip({ norm: 0.1 })]]) {
         // Windows of 2 + 3 + 1, and of what is left: 2 examples.
-        const parts = [line(0, 2), line(2, 3), line(5, 1), line(6, 2)] as Batches;
+        const parts = [curve(0, 2), curve(2, 3), curve(5, 1), curve(6, 2)] as Batches;
         const steps = new MaxSteps(100);
-        const small = tiny([...clips, new GradientAccumulation(3), steps], { optimizer: make() });
+        const small = tinyLearner({
+          callbacks: [...clips, new GradientAccumulation(3), steps],
+          optimizer: make(),
+        });
         const { dataloaders } = small.learner;
         small.learner.dataloaders = { train: loaderOf(parts) as never };
         await small.learner.train({ epochs: 3 });
-        const large = tiny(clips, { optimizer: make() });
+        const large = tinyLearner({ callbacks: clips, optimizer: make() });
         const { dataloaders: others } = large.learner;
-        const windows = [line(0, 6), line(6, 2)];
+        const windows = [curve(0, 6), curve(6, 2)];
         large.learner.dataloaders = { train: windows };
         await large.learner.train({ epochs: 3 });
         assertClose(numbersOf(small.model), numbersOf(large.model), 1e-5);
@@ -113,11 +114,15 @@ for (const [kind, loaderOf] of Object.entries(LOADERS)) {
 
 Deno.test("GradientAccumulation keeps the window of an epoch that is cut short open for the next", async () => {
   const seen: number[] = [];
-  const { learner, dispose } = tiny([
-    new GradientAccumulation(3),
-    { afterBatch: ({ epoch, batchIndex }) => void (epoch + batchIndex || learner.cancel("epoch")) },
-    { beforeStep: ({ gradients }) => void seen.push(Object.keys(gradients).length) },
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      new GradientAccumulation(3),
+      {
+        afterBatch: ({ epoch, batchIndex }) => void (epoch + batchIndex || learner.cancel("epoch")),
+      },
+      { beforeStep: ({ gradients }) => void seen.push(Object.keys(gradients).length) },
+    ],
+  });
   await learner.train({ epochs: 2 });
   assertEquals(seen, [0, 0, 2, 0, 2], "1 + 2 batches, then 2 that are left");
   dispose();
@@ -125,11 +130,13 @@ Deno.test("GradientAccumulation keeps the window of an epoch that is cut short o
 
 Deno.test("GradientStats sees the mean of accumulated gradients, before it is clipped", async () => {
   const stats = new GradientStats({ every: 2 });
-  const { learner, dispose } = tiny([
-    new GradientAccumulation(2),
-    stats,
-    new GradientClip({ value: 1e-9 }),
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      new GradientAccumulation(2),
+      stats,
+      new GradientClip({ value: 1e-9 }),
+    ],
+  });
   await learner.train();
   assertEquals(stats.records.map(({ step }) => step), [1, 1, 3, 3]);
   assert(stats.records.every(({ mean }) => Math.abs(mean) > 1e-6));
@@ -140,17 +147,19 @@ const clone = ([data, labels]: [tf.Tensor, tf.Tensor]) => [data.clone(), labels.
 
 Deno.test("GradientAccumulation makes one update for each window, which MaxSteps counts", async () => {
   const steps = new MaxSteps(100);
-  const { learner, dispose } = tiny([new GradientAccumulation(3), steps]);
+  const { learner, dispose } = tinyLearner({ callbacks: [new GradientAccumulation(3), steps] });
   await learner.train({ epochs: 2 });
   assertEquals([steps.steps, learner.optimizer.iterations], [4, 4]);
   dispose();
 });
 
 Deno.test("GradientAccumulation drops its window when the training is cancelled", async () => {
-  const { learner, dispose } = tiny([
-    new GradientAccumulation(3),
-    { afterBatch: (learner) => void learner.cancel("train") },
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      new GradientAccumulation(3),
+      { afterBatch: (learner) => void learner.cancel("train") },
+    ],
+  });
   await learner.train();
   assertEquals(learner.optimizer.iterations ?? 0, 0);
   dispose();
@@ -159,10 +168,10 @@ Deno.test("GradientAccumulation drops its window when the training is cancelled"
 Deno.test("GradientAccumulation continues from its state", async () => {
   let state: unknown;
   const first = new GradientAccumulation(2);
-  const { learner, model, dispose } = tiny(
-    [first, { afterBatch: () => void (state ??= copyOf(first.state())) }],
-    { optimizer: sgd(0.1) },
-  );
+  const { learner, model, dispose } = tinyLearner({
+    callbacks: [first, { afterBatch: () => void (state ??= copyState(first.state())) }],
+    optimizer: sgd(0.1),
+  });
   const weights = model.getWeights().map((weight) => weight.clone());
   await learner.train();
   const expected = numbersOf(model);
@@ -191,10 +200,14 @@ for (
 ) {
   Deno.test(`Freeze keeps the moments of ${name} with their weights when it thaws`, async () => {
     const history: number[][] = [];
-    const subject = tiny([
-      new Freeze("body", { until: 2 }),
-      { afterEpoch: () => void history.push(numbersOf(subject.model)) },
-    ], { layers: deep, optimizer: make() });
+    const subject = tinyLearner({
+      callbacks: [
+        new Freeze("body", { until: 2 }),
+        { afterEpoch: () => void history.push(numbersOf(subject.model)) },
+      ],
+      layers: deep,
+      optimizer: make(),
+    });
     const before = numbersOf(subject.model);
     const seen: string[][] = [];
     subject.learner.callbacks.push({
@@ -222,9 +235,10 @@ for (
 Deno.test("Freeze matches layers, weights, patterns and models within the model", async () => {
   const frozen = async (match: string | RegExp | (string | RegExp)[]) => {
     let seen: string[] = [];
-    const subject: Tiny = tiny([new Freeze(match), {
-      afterBackward: ({ gradients }) => void (seen = Object.keys(gradients)),
-    }], {
+    const subject: TinyLearner = tinyLearner({
+      callbacks: [new Freeze(match), {
+        afterBackward: ({ gradients }) => void (seen = Object.keys(gradients)),
+      }],
       layers: () => [
         tf.sequential({ name: "encoder", layers: deep() }) as never as tf.layers.Layer,
         tf.layers.dense({ units: 1, name: "last" }),
@@ -239,7 +253,7 @@ Deno.test("Freeze matches layers, weights, patterns and models within the model"
   assertEquals(await frozen("encoder"), last);
   assertEquals(await frozen("body"), [...head, ...last]);
   assertEquals(await frozen([/^(body|head)/, "last/bias"]), ["last/kernel"]);
-  const { learner, dispose } = tiny([new Freeze("hd")], { layers: deep });
+  const { learner, dispose } = tinyLearner({ callbacks: [new Freeze("hd")], layers: deep });
   await assertRejects(
     () => learner.train(),
     RangeError,
@@ -251,10 +265,12 @@ Deno.test("Freeze matches layers, weights, patterns and models within the model"
 
 Deno.test("WeightAverage is the moving average of the weights after each step", async () => {
   const steps: number[][] = [];
-  const subject = tiny([
-    { afterStep: () => void steps.push(numbersOf(subject.model)) },
-    new WeightAverage({ decay: 0.5 }),
-  ]);
+  const subject = tinyLearner({
+    callbacks: [
+      { afterStep: () => void steps.push(numbersOf(subject.model)) },
+      new WeightAverage({ decay: 0.5 }),
+    ],
+  });
   await subject.learner.train({ epochs: 3 });
   let average: number[] | undefined;
   steps.forEach((weights, n) => {
@@ -270,17 +286,19 @@ Deno.test("WeightAverage is the moving average of the weights after each step", 
 Deno.test("WeightAverage is validated and tested, and not trained on", async () => {
   const seen: Record<string, number[][]> = {};
   const note = (hook: string) => () => void (seen[hook] ??= []).push(numbersOf(subject.model));
-  const subject: Tiny = tiny([
-    new WeightAverage({ method: "swa", startEpoch: 0 }),
-    {
-      priority: 1000,
-      beforeEpoch: note("beforeEpoch"),
-      afterEpoch: note("afterEpoch"),
-      beforeValidationBatch: note("validation"),
-      afterValidate: note("afterValidate"),
-      beforeTestBatch: note("test"),
-    },
-  ]);
+  const subject: TinyLearner = tinyLearner({
+    callbacks: [
+      new WeightAverage({ method: "swa", startEpoch: 0 }),
+      {
+        priority: 1000,
+        beforeEpoch: note("beforeEpoch"),
+        afterEpoch: note("afterEpoch"),
+        beforeValidationBatch: note("validation"),
+        afterValidate: note("afterValidate"),
+        beforeTestBatch: note("test"),
+      },
+    ],
+  });
   await subject.learner.train({ epochs: 3 });
   const { beforeEpoch, afterEpoch, validation, afterValidate, test } = seen;
   assertEquals(beforeEpoch.slice(1), afterEpoch.slice(0, 2), "training goes on from the average");
@@ -298,7 +316,8 @@ Deno.test("WeightAverage is validated and tested, and not trained on", async () 
 });
 
 Deno.test("WeightAverage recomputes the statistics of batch normalisation", async () => {
-  const subject = tiny([new WeightAverage({ method: "swa", startEpoch: 0 })], {
+  const subject = tinyLearner({
+    callbacks: [new WeightAverage({ method: "swa", startEpoch: 0 })],
     layers: () => [
       tf.layers.batchNormalization({ inputShape: [1] }),
       tf.layers.dense({ units: 1 }),
@@ -316,15 +335,17 @@ Deno.test("WeightAverage recomputes the statistics of batch normalisation", asyn
 
 Deno.test("WeightAverage leaves the trained weights after an error", async () => {
   let trained: number[] = [];
-  const subject = tiny([
-    new WeightAverage(),
-    { afterStep: () => void (trained = numbersOf(subject.model)) },
-    {
-      afterValidationBatch() {
-        throw new Error("a test");
+  const subject = tinyLearner({
+    callbacks: [
+      new WeightAverage(),
+      { afterStep: () => void (trained = numbersOf(subject.model)) },
+      {
+        afterValidationBatch() {
+          throw new Error("a test");
+        },
       },
-    },
-  ]);
+    ],
+  });
   await assertRejects(() => subject.learner.train(), Error, "a test");
   assertEquals(numbersOf(subject.model), trained);
   subject.dispose();
@@ -333,11 +354,15 @@ Deno.test("WeightAverage leaves the trained weights after an error", async () =>
 Deno.test("WeightAverage continues from its state, also with the average in the model", async () => {
   const states: unknown[] = [];
   const first = new WeightAverage({ decay: 0.9 });
-  const a = tiny([first, {
-    priority: 600,
-    afterEpoch: () => void states.push(copyOf(first.state())),
-    afterValidate: () => void states.push(copyOf(first.state())),
-  }], { lossFunction: meanSquaredError, optimizer: sgd(0) });
+  const a = tinyLearner({
+    callbacks: [first, {
+      priority: 600,
+      afterEpoch: () => void states.push(copyState(first.state())),
+      afterValidate: () => void states.push(copyState(first.state())),
+    }],
+    lossFunction: meanSquaredError,
+    optimizer: sgd(0),
+  });
   await a.learner.train({ epochs: 1 });
   for (const state of states as { swapped: boolean; updates: number; kept: tf.Tensor[] }[]) {
     const second = new WeightAverage({ decay: 0.9 });

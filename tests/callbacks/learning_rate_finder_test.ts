@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { adam, LearningRateFinder, PRIORITIES, sgd, tf } from "../../mod.ts";
-import { numbersOf, tiny } from "./tiny.ts";
+import { adam, PRIORITIES, sgd, tf } from "../../mod.ts";
+import { LearningRateFinder } from "../../callbacks.ts";
+import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 Deno.test("LearningRateFinder.find() sweeps, and puts weights and optimizer back", async () => {
   for (const optimizer of [adam(0.01), tf.train.momentum(0.01, 0.9), sgd(0.01)]) {
@@ -10,10 +11,13 @@ Deno.test("LearningRateFinder.find() sweeps, and puts weights and optimizer back
       beforeValidate: () => void ran.push(`${name} validates`),
       beforeTest: () => void ran.push(`${name} tests`),
     });
-    const { learner, model, dispose } = tiny([
-      hooks("user"),
-      { ...hooks("display"), priority: PRIORITIES.display },
-    ], { optimizer });
+    const { learner, model, dispose } = tinyLearner({
+      callbacks: [
+        hooks("user"),
+        { ...hooks("display"), priority: PRIORITIES.display },
+      ],
+      optimizer,
+    });
     await learner.train();
     const memory = async () => {
       const weights = await optimizer.getWeights();
@@ -44,7 +48,7 @@ Deno.test("LearningRateFinder.find() sweeps, and puts weights and optimizer back
 
 Deno.test("LearningRateFinder as a callback trains until all its rates are tried", async () => {
   const finder = new LearningRateFinder({ from: 1e-6, to: 1e-5, steps: 10 });
-  const { learner, dispose } = tiny([finder]);
+  const { learner, dispose } = tinyLearner({ callbacks: [finder] });
   const { reason } = await learner.train({ epochs: 1 });
   assertEquals(reason, "LearningRateFinder: all 10 rates are done");
   assertEquals(finder.curve.length, 10);
@@ -53,12 +57,15 @@ Deno.test("LearningRateFinder as a callback trains until all its rates are tried
 
 Deno.test("LearningRateFinder stops when the loss exceeds 4 times the best", async () => {
   const losses = [8, 8, 8, 4, 4, 2, 2, 3, 3, 86]; // The mean goes from 4.13 to 16.7.
-  const { learner, dispose } = tiny([{
-    afterLoss(learner) {
-      const step = finder.curve.length;
-      learner.loss = learner.loss.mul(0).add(losses[step]);
-    },
-  }], { optimizer: sgd(0.1) });
+  const { learner, dispose } = tinyLearner({
+    callbacks: [{
+      afterLoss(learner) {
+        const step = finder.curve.length;
+        learner.loss = learner.loss.mul(0).add(losses[step]);
+      },
+    }],
+    optimizer: sgd(0.1),
+  });
   const finder = new LearningRateFinder({ steps: 50 });
   await finder.find(learner);
   assertEquals(finder.curve.map(({ loss }) => loss), losses.slice(0, -1));
@@ -86,7 +93,7 @@ Deno.test("LearningRateFinder.suggest() finds the steepest descent and the longe
 
 Deno.test("LearningRateFinder finds rates below the one at which the training diverges", async () => {
   // Of w -> (w - 5)^2, gradient descent diverges above a rate of 1.
-  const { learner, dispose } = tiny([], { optimizer: sgd(0.1) });
+  const { learner, dispose } = tinyLearner({ optimizer: sgd(0.1) });
   learner.dataloaders = { train: [[tf.ones([1, 1]), tf.fill([1, 1], 5)]] };
   const finder = new LearningRateFinder({ to: 100 });
   const { steepest, valley } = await finder.find(learner);

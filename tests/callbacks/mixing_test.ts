@@ -6,32 +6,27 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import {
-  crossEntropy,
-  CutMix,
-  keyedRandom,
-  Learner,
-  MixUp,
-  sgd,
-  tf,
-  TransformBatch,
-} from "../../mod.ts";
-import type { CallbackLike } from "../../mod.ts";
+import { type CallbackLike, crossEntropy, Learner, sgd, tf } from "../../mod.ts";
+import { CutMix, MixUp, TransformBatch } from "../../callbacks.ts";
+import { keyedRandom } from "../../data.ts";
 import { drawBeta } from "../../src/callbacks/support/mix_examples.ts";
-import { tiny, type TinyOptions } from "./tiny.ts";
+import { tinyLearner, type TinyOptions } from "../fixtures/tiny_learner.ts";
 
 /** Data, predictions and loss of each batch of training. */
 async function seen(callback: CallbackLike, options: TinyOptions = {}, epochs = 2) {
   const batches: { data: number[]; loss: number; predictions: number[] }[] = [];
-  const { learner, dispose } = tiny([callback, {
-    afterBackward({ data, loss, predictions }) {
-      batches.push({
-        data: [...data.dataSync()],
-        loss: loss.dataSync()[0],
-        predictions: [...predictions.dataSync()],
-      });
-    },
-  }], options);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [callback, {
+      afterBackward({ data, loss, predictions }) {
+        batches.push({
+          data: [...data.dataSync()],
+          loss: loss.dataSync()[0],
+          predictions: [...predictions.dataSync()],
+        });
+      },
+    }],
+    ...options,
+  });
   const result = await learner.train({ epochs });
   dispose();
   return { batches, result };
@@ -92,7 +87,7 @@ Deno.test("MixUp gives the loss of mixed one-hot labels, from class numbers", as
 });
 
 Deno.test("CutMix pastes one box, and mixes the loss by its area", async () => {
-  const { batches } = await seen(new CutMix(), { images: true }, 5);
+  const { batches } = await seen(new CutMix(), { kind: "images" }, 5);
   let mixed = 0;
   batches.forEach(({ data, loss, predictions }, index) => {
     const own = [0, 1].map((k) => Math.fround((2 * (index % 4) + k) / 8));
@@ -117,7 +112,7 @@ Deno.test("CutMix pastes one box, and mixes the loss by its area", async () => {
 });
 
 Deno.test("CutMix refuses data that are not images", async () => {
-  const { learner, dispose } = tiny([new CutMix()]);
+  const { learner, dispose } = tinyLearner({ callbacks: [new CutMix()] });
   await assertRejects(() => learner.train(), TypeError, "current shape is [2,1]");
   dispose();
 });
@@ -128,7 +123,7 @@ const noise = () =>
 for (
   const [name, make, options] of [
     ["MixUp", () => new MixUp({ alpha: 1 }), {}],
-    ["CutMix", () => new CutMix(), { images: true }],
+    ["CutMix", () => new CutMix(), { kind: "images" }],
     ["TransformBatch", noise, {}],
   ] as const
 ) {
@@ -153,13 +148,15 @@ Deno.test("TransformBatch changes data and labels in the given phases", async ()
       tf.add(learner.data.sum(), learner.labels.sum()).dataSync()[0]
     );
   };
-  const { learner, dispose } = tiny([
-    new TransformBatch(({ data, labels }) => ({
-      data: tf.zerosLike(data),
-      labels: tf.onesLike(labels),
-    }), { phases: ["validation", "test"] }),
-    { beforeBatch: note, beforeValidationBatch: note, beforeTestBatch: note },
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      new TransformBatch(({ data, labels }) => ({
+        data: tf.zerosLike(data),
+        labels: tf.onesLike(labels),
+      }), { phases: ["validation", "test"] }),
+      { beforeBatch: note, beforeValidationBatch: note, beforeTestBatch: note },
+    ],
+  });
   await learner.train();
   assertEquals([sums.validate, sums.test], [2, 2]);
   assertNotEquals(sums.train, 2);
@@ -175,7 +172,9 @@ Deno.test("TransformBatch refuses an unknown phase", () => {
 });
 
 Deno.test("TransformBatch refuses a promise", async () => {
-  const { learner, dispose } = tiny([new TransformBatch((async () => {}) as never)]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [new TransformBatch((async () => {}) as never)],
+  });
   await assertRejects(() => learner.train(), TypeError, "transform must be synchronous");
   dispose();
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { accuracy, type CallbackLike, Metrics, Monitor, PRIORITIES } from "../../mod.ts";
-import { tiny } from "./tiny.ts";
+import { accuracy, type CallbackLike, Metrics, PRIORITIES } from "../../mod.ts";
+import { Monitor } from "../../callbacks.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
 function watch(monitor: Monitor, values: (number | undefined)[]): CallbackLike {
   return {
@@ -13,10 +14,12 @@ function watch(monitor: Monitor, values: (number | undefined)[]): CallbackLike {
 }
 
 Deno.test("Monitor.begin() lists the known metrics when it refuses one", async () => {
-  const { learner, dispose } = tiny([
-    new Metrics({ accuracy }),
-    watch(new Monitor("Watch", { monitor: "validation.acuracy", mode: "max" }), []),
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      new Metrics({ accuracy }),
+      watch(new Monitor("Watch", { monitor: "validation.acuracy", mode: "max" }), []),
+    ],
+  });
   const error = await assertRejects(() => learner.train(), TypeError);
   assertEquals(
     error.message,
@@ -29,7 +32,7 @@ Deno.test("Monitor.begin() lists the known metrics when it refuses one", async (
 });
 
 Deno.test("Monitor.begin() knows no metric of validation without a validation loader", async () => {
-  const { learner, dispose } = tiny([watch(new Monitor("Watch"), [])]);
+  const { learner, dispose } = tinyLearner({ callbacks: [watch(new Monitor("Watch"), [])] });
   delete learner.dataloaders.validation;
   await assertRejects(() => learner.train(), TypeError, "must be one of train.loss: did you mean");
   dispose();
@@ -38,13 +41,15 @@ Deno.test("Monitor.begin() knows no metric of validation without a validation lo
 Deno.test("Monitor.read() returns each value once, in its hook, for complete passes of a training", async () => {
   for (const name of ["train.loss", "validation.loss"]) {
     const values: (number | undefined)[] = [];
-    const { learner, dispose } = tiny([
-      watch(new Monitor("Watch", { monitor: name }), values),
-      {
-        beforeBatch: ({ epoch }) => void (epoch === 1 && learner.cancel("epoch")),
-        beforeValidationBatch: ({ epoch }) => void (epoch === 1 && learner.cancel("epoch")),
-      },
-    ]);
+    const { learner, dispose } = tinyLearner({
+      callbacks: [
+        watch(new Monitor("Watch", { monitor: name }), values),
+        {
+          beforeBatch: ({ epoch }) => void (epoch === 1 && learner.cancel("epoch")),
+          beforeValidationBatch: ({ epoch }) => void (epoch === 1 && learner.cancel("epoch")),
+        },
+      ],
+    });
     await learner.train({ epochs: 3 });
     const known = values.map((value) => value !== undefined);
     const first = name === "train.loss";
@@ -58,10 +63,12 @@ Deno.test("Monitor.read() returns each value once, in its hook, for complete pas
 });
 
 Deno.test("Monitor.read() refuses a metric that was announced but not measured", async () => {
-  const { learner, dispose } = tiny([
-    { metricNames: ["train.score"] },
-    watch(new Monitor("Watch", { monitor: "train.score", mode: "max" }), []),
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      { metricNames: ["train.score"] },
+      watch(new Monitor("Watch", { monitor: "train.score", mode: "max" }), []),
+    ],
+  });
   await assertRejects(() => learner.train(), TypeError, "must be measured by afterEpoch");
   dispose();
 });
@@ -87,11 +94,13 @@ Deno.test("Monitor.improves() needs more than minDelta, and NaN never does", () 
 });
 
 Deno.test("Learner.describe() lists callbacks per hook in the order in which they run", () => {
-  const { learner, dispose } = tiny([
-    { name: "Late", priority: 500, afterEpoch() {} },
-    { name: "Early", priority: -200, beforeTrain() {}, afterEpoch() {} },
-    { name: "Own", afterEpoch() {}, onError() {} },
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      { name: "Late", priority: 500, afterEpoch() {} },
+      { name: "Early", priority: -200, beforeTrain() {}, afterEpoch() {} },
+      { name: "Own", afterEpoch() {}, onError() {} },
+    ],
+  });
   assertEquals(
     learner.describe(),
     "beforeTrain  Early (-200)\n" +
@@ -105,11 +114,13 @@ Deno.test("Learner.describe() lists callbacks per hook in the order in which the
 
 Deno.test("Learner.limits end each pass early, and Learner.batchCount() respects them", async () => {
   const seen: string[] = [];
-  const { learner, dispose } = tiny([{
-    afterBatch: ({ batchIndex }) => void seen.push(`train ${batchIndex}`),
-    afterValidationBatch: ({ batchIndex }) => void seen.push(`validation ${batchIndex}`),
-    afterTestBatch: ({ batchIndex }) => void seen.push(`test ${batchIndex}`),
-  }]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [{
+      afterBatch: ({ batchIndex }) => void seen.push(`train ${batchIndex}`),
+      afterValidationBatch: ({ batchIndex }) => void seen.push(`validation ${batchIndex}`),
+      afterTestBatch: ({ batchIndex }) => void seen.push(`test ${batchIndex}`),
+    }],
+  });
   learner.limits = { train: 2, validation: 1 };
   assertEquals(learner.batchCount("train"), 2);
   assertEquals(learner.batchCount("test"), 1);

@@ -9,31 +9,32 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   Callback,
   type CallbackLike,
+  type Learner,
+  Metrics,
+  ProgressBar,
+  type RunCheckpoint,
+  tf,
+} from "../../mod.ts";
+import {
   CsvLogger,
   GradientAccumulation,
   GradientStats,
   JsonLinesLogger,
   LeakGuard,
-  type Learner,
   LearningRateFinder,
   LimitBatches,
   MaxSteps,
   MaxTime,
-  meanAbsoluteError,
-  Metrics,
   type Notice,
   Notify,
   OverfitOneBatch,
-  ProgressBar,
   ReduceOnPlateau,
-  rSquared,
-  type RunCheckpoint,
   StopOnNaN,
   TensorBoard,
-  tf,
   Timer,
-} from "../../mod.ts";
-import { numbersOf, tiny } from "./tiny.ts";
+} from "../../callbacks.ts";
+import { meanAbsoluteError, rSquared } from "../../metrics.ts";
+import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });
 
@@ -172,7 +173,7 @@ for (const [name, make] of Object.entries(TABLE)) {
       const { numTensors } = tf.memory();
       const run = async (from?: RunCheckpoint, beside: CallbackLike[] = []) => {
         const { callback, seen, unknownLength } = make(folder);
-        const { learner, model, dispose } = tiny([callback, ...beside]);
+        const { learner, model, dispose } = tinyLearner({ callbacks: [callback, ...beside] });
         const { train } = learner.dataloaders;
         if (unknownLength) learner.dataloaders.train = () => train as [tf.Tensor, tf.Tensor][];
         const { status, metrics } = await learner.train(from ? { from } : { epochs: 3 });
@@ -198,13 +199,15 @@ for (const [name, make] of Object.entries(TABLE)) {
 
 Deno.test("ProgressBar writes the row of an epoch that was cut before its validation", async () => {
   const cut = new Cut();
-  const whole = tiny([new ProgressBar({ live: false, write() {} }), cut]);
+  const whole = tinyLearner({ callbacks: [new ProgressBar({ live: false, write() {} }), cut] });
   await whole.learner.train();
   const from = cut.checkpoints.find(({ phase, batch }) => phase === "validate" && batch === 1);
   let text = "";
-  const { learner, dispose } = tiny([
-    new ProgressBar({ live: false, write: (more) => text += more }),
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      new ProgressBar({ live: false, write: (more) => text += more }),
+    ],
+  });
   await learner.train({ from });
   const [header, row, test] = text.trim().split("\n").map((line) => line.trim());
   assert(header.startsWith("epoch") && row.startsWith("1 ") && test.startsWith("test:"), text);
@@ -215,9 +218,11 @@ Deno.test("ProgressBar writes the row of an epoch that was cut before its valida
 Deno.test("a run may be resumed without its passive callbacks", async () => {
   const { numTensors } = tf.memory();
   const cut = new Cut();
-  const whole = tiny([new Metrics({ r2: rSquared() }), new ProgressBar({ write() {} }), cut]);
+  const whole = tinyLearner({
+    callbacks: [new Metrics({ r2: rSquared() }), new ProgressBar({ write() {} }), cut],
+  });
   await whole.learner.train({ epochs: 2 });
-  const alone = tiny();
+  const alone = tinyLearner();
   await alone.learner.train({ from: cut.checkpoints[1] });
   assertEquals(numbersOf(alone.model), numbersOf(whole.model));
   alone.dispose();
@@ -228,16 +233,18 @@ Deno.test("a run may be resumed without its passive callbacks", async () => {
 Deno.test("Metrics refuses a checkpoint in the middle of what it could not go on with", async () => {
   const seen: unknown[] = [];
   const metric = { reset() {}, update() {}, compute: () => 0 };
-  const { learner, dispose } = tiny([new Metrics({ mine: metric }), {
-    priority: 1e6,
-    async afterBatch(learner) {
-      const error = await assertRejects(() => learner.checkpoint(), TypeError);
-      seen.push(error.message);
-    },
-    async afterEpoch(learner) {
-      seen.push((await learner.checkpoint()).format);
-    },
-  }]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [new Metrics({ mine: metric }), {
+      priority: 1e6,
+      async afterBatch(learner) {
+        const error = await assertRejects(() => learner.checkpoint(), TypeError);
+        seen.push(error.message);
+      },
+      async afterEpoch(learner) {
+        seen.push((await learner.checkpoint()).format);
+      },
+    }],
+  });
   await learner.train();
   dispose();
   assertEquals(seen.slice(-2), [
@@ -250,11 +257,13 @@ Deno.test("Metrics refuses a checkpoint in the middle of what it could not go on
 Deno.test("LearningRateFinder refuses a checkpoint in the middle of its search", async () => {
   const seen: string[] = [];
   const finder = new LearningRateFinder({ steps: 10, from: 1e-5, to: 1e-3 });
-  const { learner, dispose } = tiny([finder, {
-    async afterBatch(learner) {
-      seen.push((await assertRejects(() => learner.checkpoint(), Error)).message);
-    },
-  }]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [finder, {
+      async afterBatch(learner) {
+        seen.push((await assertRejects(() => learner.checkpoint(), Error)).message);
+      },
+    }],
+  });
   await learner.train({ epochs: 3 });
   dispose();
   assert(seen[0].includes("a search for a learning rate is in progress"), seen[0]);

@@ -1,6 +1,7 @@
 import { assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { adam, LearningRateSchedule, ReduceOnPlateau, schedules, sgd, tf } from "../../mod.ts";
-import { tiny } from "./tiny.ts";
+import { adam, LearningRateSchedule, sgd, tf } from "../../mod.ts";
+import { ReduceOnPlateau, schedules } from "../../callbacks.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const { constant, cosine, cosineRestarts, exponential, linearWarmup } = schedules;
 const { oneCycle, polynomial, sequence, step, warmup } = schedules;
@@ -71,12 +72,12 @@ const REFUSED: [action: () => unknown, message: string][] = [
   [() => constant(-1), "value must be finite and >= 0: current value is -1"],
   [() => polynomial(1, 0, { power: 0 }), "power must be finite and > 0: current value is 0"],
   [() => exponential(1, 0), "to must be finite and > 0: current value is 0"],
-  [() => step(1, { at: [1.5] }), "at must be a list of parts in (0, 1): current value is 1.5"],
+  [() => step(1, { at: [1.5] }), "each moment must be in (0, 1): current value is 1.5"],
   [() => cosineRestarts(1, 0, { cycles: 0 }), "cycles must be an integer >= 1"],
-  [() => sequence([[0.5, constant(1)]]), "the sum of its parts must be 1: current value is 0.5"],
-  [() => warmup(constant(1), { part: 0 }), "each part must be > 0: current value is 0, 1"],
+  [() => sequence([[0.5, constant(1)]]), "its parts must sum to 1: current value is 0.5"],
+  [() => warmup(constant(1), { part: 0 }), "part must be in (0, 1): current value is 0"],
   [() => oneCycle(0), "the highest rate must be finite and > 0: current value is 0"],
-  [() => oneCycle(1, { momentum: [1, 0] }), "momentum must be in [0, 1): current value is 1,0"],
+  [() => oneCycle(1, { momentum: [1, 0] }), "momentum must be in [0, 1): current value is 1"],
 ];
 
 for (const [action, message] of REFUSED) {
@@ -100,10 +101,13 @@ Deno.test("LearningRateSchedule sets rate and momentum of every batch, of any op
     const seen: number[][] = [];
     const cycle = { learningRate: polynomial(0.08, 0), momentum: polynomial(0.8, 0) };
     const before = momentumOf(optimizer);
-    const { learner, dispose } = tiny([
-      new LearningRateSchedule(cycle),
-      { afterStep: ({ learningRate }) => void seen.push([learningRate, momentumOf(optimizer)]) },
-    ], { optimizer });
+    const { learner, dispose } = tinyLearner({
+      callbacks: [
+        new LearningRateSchedule(cycle),
+        { afterStep: ({ learningRate }) => void seen.push([learningRate, momentumOf(optimizer)]) },
+      ],
+      optimizer,
+    });
     await learner.train({ epochs: 2 });
     assertEquals(seen.length, 8);
     seen.forEach(([rate, momentum], index) => {
@@ -118,10 +122,12 @@ Deno.test("LearningRateSchedule sets rate and momentum of every batch, of any op
 
 Deno.test("LearningRateSchedule counts the batches within the limits", async () => {
   const rates: number[] = [];
-  const { learner, dispose } = tiny([
-    new LearningRateSchedule(polynomial(1, 0)),
-    { afterBatch: ({ learningRate }) => void rates.push(learningRate) },
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      new LearningRateSchedule(polynomial(1, 0)),
+      { afterBatch: ({ learningRate }) => void rates.push(learningRate) },
+    ],
+  });
   learner.limits.train = 2;
   await learner.train();
   assertEquals(rates, [1, 0.5]);
@@ -130,7 +136,7 @@ Deno.test("LearningRateSchedule counts the batches within the limits", async () 
 
 Deno.test("LearningRateSchedule by batch must know the number of batches", async () => {
   const schedule = new LearningRateSchedule(constant(0.1));
-  const { learner, dispose } = tiny([schedule]);
+  const { learner, dispose } = tinyLearner({ callbacks: [schedule] });
   const { train } = learner.dataloaders;
   learner.dataloaders.train = () => train as never;
   await assertRejects(() => learner.train(), TypeError, 'Give batchesPerEpoch, or by: "epoch"');
@@ -140,7 +146,10 @@ Deno.test("LearningRateSchedule by batch must know the number of batches", async
 });
 
 Deno.test("LearningRateSchedule refuses an optimizer without momentum before the first batch", async () => {
-  const { learner, dispose } = tiny([new LearningRateSchedule(oneCycle(1))], { optimizer: sgd() });
+  const { learner, dispose } = tinyLearner({
+    callbacks: [new LearningRateSchedule(oneCycle(1))],
+    optimizer: sgd(),
+  });
   await assertRejects(() => learner.train(), TypeError, "TrainchartSgd was made without");
   assertEquals(learner.batchIndex, -1);
   dispose();
@@ -149,19 +158,21 @@ Deno.test("LearningRateSchedule refuses an optimizer without momentum before the
 Deno.test("ReduceOnPlateau multiplies after patience, waits for cooldown, stops at minimum", async () => {
   const values = [1, 0.9, 0.95, 0.9, 0.9, 0.9, 0.9, 0.9, 0.5, 0.9, 0.9];
   const rates: number[] = [];
-  const { learner, dispose } = tiny([
-    { afterEpoch: ({ metrics, epoch }) => void (metrics["train.score"] = values[epoch]) },
-    { name: "Names", metricNames: ["train.score"] },
-    new ReduceOnPlateau({
-      monitor: "train.score",
-      mode: "min",
-      factor: 0.5,
-      patience: 2,
-      cooldown: 1,
-      minimum: 0.2,
-    }),
-    { priority: 600, afterEpoch: ({ learningRate }) => void rates.push(learningRate) },
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      { afterEpoch: ({ metrics, epoch }) => void (metrics["train.score"] = values[epoch]) },
+      { name: "Names", metricNames: ["train.score"] },
+      new ReduceOnPlateau({
+        monitor: "train.score",
+        mode: "min",
+        factor: 0.5,
+        patience: 2,
+        cooldown: 1,
+        minimum: 0.2,
+      }),
+      { priority: 600, afterEpoch: ({ learningRate }) => void rates.push(learningRate) },
+    ],
+  });
   await learner.train({ epochs: values.length, learningRate: 0.6 });
   // Waited:          0    0    1    2    cool 1    2    cool 0    1    2
   assertEquals(rates, [0.6, 0.6, 0.6, 0.3, 0.3, 0.3, 0.2, 0.2, 0.2, 0.2, 0.2]);

@@ -9,26 +9,28 @@ import {
 import { join } from "node:path";
 import {
   accuracy,
-  ActivationStats,
   type Batch,
   type CallbackLike,
-  ConfusionMatrix,
-  CsvLogger,
-  f1,
-  JsonLinesLogger,
-  type Leak,
-  LeakGuard,
   Metrics,
-  type Notice,
-  Notify,
   Recorder,
   selectBackend,
   type StatefulMetric,
   tf,
-  Timer,
 } from "../../mod.ts";
+import {
+  ActivationStats,
+  ConfusionMatrix,
+  CsvLogger,
+  JsonLinesLogger,
+  type Leak,
+  LeakGuard,
+  type Notice,
+  Notify,
+  Timer,
+} from "../../callbacks.ts";
+import { f1 } from "../../metrics.ts";
 import { tensorStats } from "../../src/tensors/tensor_stats.ts";
-import { disposeLearner, tinyLearner } from "../fixtures/classifying_learner.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const { state } = await Deno.permissions.query({ name: "write" });
 const networked = (await Deno.permissions.query({ name: "net" })).state === "granted";
@@ -58,12 +60,15 @@ function testInFolder(name: string, test: (folder: string) => Promise<void>): vo
 
 testInFolder("CsvLogger adds a column for what is first measured later", async (folder) => {
   const path = join(folder, "run.csv");
-  const learner = tinyLearner([new CsvLogger(path), {
-    name: "Late",
-    afterEpoch({ epoch, metrics }) {
-      if (epoch === 1) metrics['train.odd, "quoted"'] = 0.5;
-    },
-  }]);
+  const { learner, dispose } = tinyLearner({
+    kind: "classes",
+    callbacks: [new CsvLogger(path), {
+      name: "Late",
+      afterEpoch({ epoch, metrics }) {
+        if (epoch === 1) metrics['train.odd, "quoted"'] = 0.5;
+      },
+    }],
+  });
   await learner.train({ epochs: 3, validationEpochs: 3 });
   const [header, ...rows] = (await Deno.readTextFile(path)).trim().split("\n");
   assertEquals(
@@ -73,12 +78,15 @@ testInFolder("CsvLogger adds a column for what is first measured later", async (
   assertEquals(rows.map((row) => row.split(",").length), [6, 6, 6]);
   assertEquals(rows[0].endsWith(",,"), true);
   assertEquals(rows[1].split(",")[4], "0.5");
-  disposeLearner(learner);
+  dispose();
 });
 
 testInFolder("JsonLinesLogger tells what went wrong, and where", async (folder) => {
   const path = join(folder, "run.jsonl");
-  const learner = tinyLearner([new JsonLinesLogger(path), throwing(new Error("elsewhere"))]);
+  const { learner, dispose } = tinyLearner({
+    kind: "classes",
+    callbacks: [new JsonLinesLogger(path), throwing(new Error("elsewhere"))],
+  });
   await assertRejects(() => learner.train());
   const lines = (await Deno.readTextFile(path)).trim().split("\n").map((line) => JSON.parse(line));
   assertEquals(lines.map(({ event }) => event), ["train", "epoch", "end", "error"]);
@@ -86,13 +94,13 @@ testInFolder("JsonLinesLogger tells what went wrong, and where", async (folder) 
   assertEquals([message, during, callback], ["elsewhere", "beforeBatch", "Thrower"]);
   assertEquals(lines[2].status, "failed");
   assert(!Number.isNaN(Date.parse(lines[0].time)));
-  disposeLearner(learner);
+  dispose();
 });
 
 Deno.test("Metrics computes metrics with state over the whole pass", async () => {
   const matrix = new ConfusionMatrix({ phases: ["train"] });
   const metrics = new Metrics({ f1: f1({ average: "micro" }), accuracy });
-  const learner = tinyLearner([metrics, matrix]);
+  const { learner, dispose } = tinyLearner({ kind: "classes", callbacks: [metrics, matrix] });
   learner.dataloaders = { train: learner.dataloaders.train };
   const result = await learner.train({ epochs: 2 });
   const right = matrix.counts.reduce((sum, row, index) => sum + row[index], 0);
@@ -100,7 +108,7 @@ Deno.test("Metrics computes metrics with state over the whole pass", async () =>
   assertAlmostEquals(result.metrics["train.accuracy"], right / 16, 1e-6);
   const wrong = { reset() {}, update() {} } as unknown as StatefulMetric;
   assertThrows(() => new Metrics({ wrong }), TypeError, "reset, update and compute");
-  disposeLearner(learner);
+  dispose();
 });
 
 Deno.test("a watcher sees hooks and tasks begin and end, whatever they do", async () => {
@@ -113,44 +121,53 @@ Deno.test("a watcher sees hooks and tasks begin and end, whatever they do", asyn
       return () => seen.push(`${name} - ${work}`);
     },
   });
-  const learner = tinyLearner([watcher("a"), watcher("b"), {
-    name: "Watched",
-    async beforeStep() {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      seen.push("waited");
-    },
-    afterStep() {
-      throw new Error("thrown");
-    },
-  }]);
+  const { learner, dispose } = tinyLearner({
+    kind: "classes",
+    callbacks: [watcher("a"), watcher("b"), {
+      name: "Watched",
+      async beforeStep() {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        seen.push("waited");
+      },
+      afterStep() {
+        throw new Error("thrown");
+      },
+    }],
+  });
   await assertRejects(() => learner.train(), Error, "thrown");
   assertEquals(seen, [
     ...["a + beforeStep", "b + beforeStep", "waited", "b - beforeStep", "a - beforeStep"],
     ...["a + step", "b + step", "b - step", "a - step"],
     ...["a + afterStep", "b + afterStep", "b - afterStep", "a - afterStep"],
   ]);
-  disposeLearner(learner);
+  dispose();
 });
 
 Deno.test("Recorder records what Metrics measures, in whichever order they are added", async () => {
   const recorder = new Recorder();
-  const learner = tinyLearner([recorder, new Metrics({ accuracy })]);
+  const { learner, dispose } = tinyLearner({
+    kind: "classes",
+    callbacks: [recorder, new Metrics({ accuracy })],
+  });
   await learner.train({ epochs: 1 });
   assertEquals(Object.keys(recorder.history.epochs[0].metrics).sort(), [
     ...["train.accuracy", "train.loss", "validation.accuracy", "validation.loss"],
   ]);
   assertEquals(Object.keys(recorder.history.test).sort(), ["test.accuracy", "test.loss"]);
-  disposeLearner(learner);
+  dispose();
 });
 
 Deno.test("Timer tells which callback costs what", async () => {
   const timer = new Timer();
-  const learner = tinyLearner([timer, {
-    name: "Slow",
-    async afterBatch() {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    },
-  }]);
+  const { learner, dispose } = tinyLearner({
+    kind: "classes",
+    callbacks: [timer, {
+      name: "Slow",
+      async afterBatch() {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      },
+    }],
+  });
   await learner.train();
   const slow = timer.work.find(({ owner }) => owner === "Slow")!;
   assertEquals([slow.work, slow.calls], ["afterBatch", 4]);
@@ -158,7 +175,7 @@ Deno.test("Timer tells which callback costs what", async () => {
   assertEquals(timer.phases.train!.examples, 16);
   assertMatch(String(timer), /Slow\.afterBatch +4 /);
   assertMatch(String(timer), /Learner\.compute +4 /);
-  disposeLearner(learner);
+  dispose();
 });
 
 /** The same loader again and again in one pass. */
@@ -172,35 +189,41 @@ for (const [hook, epochs] of [["afterBatch", 1], ["afterEpoch", 4], ["afterPredi
   Deno.test(`LeakGuard names the callback that leaks in ${hook}`, async () => {
     const leaks: Leak[] = [];
     const kept: tf.Tensor[] = [];
-    const learner = tinyLearner([
-      new Metrics({ accuracy, f1: f1() }),
-      new Recorder(),
-      new LeakGuard({ onLeak: (leak) => leaks.push(leak) }),
-      { name: "Leaky", [hook]: () => void kept.push(tf.keep(tf.scalar(1))) },
-    ]);
+    const { learner, dispose } = tinyLearner({
+      kind: "classes",
+      callbacks: [
+        new Metrics({ accuracy, f1: f1() }),
+        new Recorder(),
+        new LeakGuard({ onLeak: (leak) => leaks.push(leak) }),
+        { name: "Leaky", [hook]: () => void kept.push(tf.keep(tf.scalar(1))) },
+      ],
+    });
     if (epochs === 1) learner.dataloaders.train = longer(learner.dataloaders.train, 100);
     await learner.train({ epochs });
     assertEquals(leaks.map(({ owner, work }) => [owner, work]), [["Leaky", hook]]);
     assertMatch(leaks[0].message, new RegExp(`Leaky.${hook} leaks memory: it has left \\d+ ten`));
     assertEquals(Object.hasOwn(tf.engine(), "trackTensor"), false);
     tf.dispose(kept);
-    disposeLearner(learner);
+    dispose();
   });
 }
 
 Deno.test("ConfusionMatrix names what is confused most", async () => {
   const matrix = new ConfusionMatrix({ classes: ["ant", "bee", "cat"] });
-  const learner = tinyLearner([matrix, {
-    name: "Always ant",
-    afterPredict(learner) {
-      learner.predictions = tf.tidy(() => learner.predictions.mul(0).add(tf.tensor1d([1, 0, 0])));
-    },
-  }]);
+  const { learner, dispose } = tinyLearner({
+    kind: "classes",
+    callbacks: [matrix, {
+      name: "Always ant",
+      afterPredict(learner) {
+        learner.predictions = tf.tidy(() => learner.predictions.mul(0).add(tf.tensor1d([1, 0, 0])));
+      },
+    }],
+  });
   await learner.validate();
   assertEquals(matrix.counts, [[3, 0, 0], [3, 0, 0], [2, 0, 0]]);
   assertEquals(matrix.mostConfused(1), [{ actual: "bee", predicted: "ant", count: 3 }]);
   assertMatch(String(matrix), /actual \\ predicted +ant +bee +cat/);
-  disposeLearner(learner);
+  dispose();
 });
 
 Deno.test("Notify posts JSON to a webhook", { ignore: !networked }, async () => {
@@ -210,13 +233,13 @@ Deno.test("Notify posts JSON to a webhook", { ignore: !networked }, async () => 
     return new Response("thanks");
   });
   const notify = new Notify(`http://localhost:${server.addr.port}/`, { extra: { name: "first" } });
-  const learner = tinyLearner([notify]);
+  const { learner, dispose } = tinyLearner({ kind: "classes", callbacks: [notify] });
   await learner.train();
   await server.shutdown();
   assertEquals(received.length, 1);
   assertEquals([received[0].status, received[0].name], ["completed", "first"]);
   assertEquals(Object.keys(received[0].metrics as object).includes("test.loss"), true);
-  disposeLearner(learner);
+  dispose();
 });
 
 Deno.test("Notify never fails a run", { ignore: !networked }, async () => {
@@ -231,12 +254,15 @@ Deno.test("Notify never fails a run", { ignore: !networked }, async () => {
   const dead = Deno.serve({ port: 0, onListen() {} }, () => new Response());
   await dead.shutdown();
   const webhook = `http://localhost:${server.addr.port}`;
-  const learner = tinyLearner([
-    new Notify(`http://localhost:${dead.addr.port}`, { onFailure }),
-    new Notify(`${webhook}/broken`, { onFailure }),
-    new Notify(`${webhook}/stuck`, { onFailure, timeout: 50 }),
-    new Notify(() => Promise.reject(new Error("own")), { onFailure }),
-  ]);
+  const { learner, dispose } = tinyLearner({
+    kind: "classes",
+    callbacks: [
+      new Notify(`http://localhost:${dead.addr.port}`, { onFailure }),
+      new Notify(`${webhook}/broken`, { onFailure }),
+      new Notify(`${webhook}/stuck`, { onFailure, timeout: 50 }),
+      new Notify(() => Promise.reject(new Error("own")), { onFailure }),
+    ],
+  });
   assertEquals((await learner.train()).status, "completed");
   released.resolve(new Response("late"));
   await server.shutdown();
@@ -245,26 +271,32 @@ Deno.test("Notify never fails a run", { ignore: !networked }, async () => {
   assertEquals(failures[1], "Error: the webhook answered 500");
   assertMatch(failures[2], /TimeoutError/);
   assertEquals(failures[3], "Error: own");
-  disposeLearner(learner);
+  dispose();
   assertEquals(tf.memory().numTensors, before, "tensors are left");
 });
 
 Deno.test("Notify tells once, and what went wrong", async () => {
   const notices: Notice[] = [];
   const notify = new Notify((notice) => void notices.push(notice));
-  const learner = tinyLearner([notify, throwing(new Error("elsewhere"))]);
+  const { learner, dispose } = tinyLearner({
+    kind: "classes",
+    callbacks: [notify, throwing(new Error("elsewhere"))],
+  });
   await assertRejects(() => learner.train());
   assertEquals(notices.map(({ status, error }) => [status, error]), [
     ["failed", "Error: elsewhere"],
   ]);
-  disposeLearner(learner);
+  dispose();
 });
 
 Deno.test("ActivationStats sees what the layers put out, and changes nothing", async () => {
   const losses: number[] = [];
   for (const watching of [false, true]) {
     const activations = new ActivationStats({ every: 1, layers: /logits/ });
-    const learner = tinyLearner(watching ? [activations] : []);
+    const { learner, dispose } = tinyLearner({
+      kind: "classes",
+      callbacks: watching ? [activations] : [],
+    });
     losses.push((await learner.train({ epochs: 2 })).trainLoss);
     if (watching) {
       assertEquals(activations.layers, ["logits"]);
@@ -273,7 +305,7 @@ Deno.test("ActivationStats sees what the layers put out, and changes nothing", a
       assertEquals([size, nonFinite, histogram.counts.reduce((a, b) => a + b)], [12, 0, 12]);
       assert(deviation > 0);
     }
-    disposeLearner(learner);
+    dispose();
   }
   assertEquals(losses[0], losses[1]);
 });

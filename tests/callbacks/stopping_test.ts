@@ -4,19 +4,22 @@ import {
   type CallbackLike,
   CancelBatch,
   EarlyStopping,
+  meanSquaredError,
+  sgd,
+  tf,
+} from "../../mod.ts";
+import {
   fastDevRun,
   Freeze,
   LimitBatches,
   MaxSteps,
   MaxTime,
-  meanSquaredError,
   OverfitOneBatch,
   SanityCheck,
-  sgd,
   StopOnNaN,
-  tf,
-} from "../../mod.ts";
-import { copyOf, numbersOf, tiny } from "./tiny.ts";
+} from "../../callbacks.ts";
+import { copyState } from "../fixtures/copy_state.ts";
+import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 /** Measures the given values, one in each validation. */
 function measuring(values: number[]): CallbackLike {
@@ -28,10 +31,12 @@ function measuring(values: number[]): CallbackLike {
 }
 
 Deno.test("EarlyStopping stops after patience, and says why", async () => {
-  const { learner, dispose } = tiny([
-    measuring([3, 2.00001, 2.5, 2, 1.99, 1.98, 0]),
-    new EarlyStopping({ monitor: "validation.score", mode: "min", patience: 3, minDelta: 0.1 }),
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      measuring([3, 2.00001, 2.5, 2, 1.99, 1.98, 0]),
+      new EarlyStopping({ monitor: "validation.score", mode: "min", patience: 3, minDelta: 0.1 }),
+    ],
+  });
   const { status, reason } = await learner.train({ epochs: 7 });
   assertEquals(status, "cancelled");
   assertEquals(reason, "EarlyStopping: validation.score has not improved on 2 for 3 epochs");
@@ -39,20 +44,24 @@ Deno.test("EarlyStopping stops after patience, and says why", async () => {
 });
 
 Deno.test("EarlyStopping counts measurements, and reports epochs", async () => {
-  const { learner, dispose } = tiny([
-    measuring([0, 1, 0, 0.5, 0, 0.25, 0, 0]),
-    new EarlyStopping({ monitor: "validation.score", mode: "max", patience: 2 }),
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      measuring([0, 1, 0, 0.5, 0, 0.25, 0, 0]),
+      new EarlyStopping({ monitor: "validation.score", mode: "max", patience: 2 }),
+    ],
+  });
   const { reason } = await learner.train({ epochs: 8, validationEpochs: 2 });
   assertEquals(reason, "EarlyStopping: validation.score has not improved on 1 for 4 epochs");
   dispose();
 });
 
 Deno.test("EarlyStopping stops if every measurement is NaN", async () => {
-  const { learner, dispose } = tiny([
-    measuring([NaN, NaN, 1]),
-    new EarlyStopping({ monitor: "validation.score", mode: "max", patience: 2 }),
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      measuring([NaN, NaN, 1]),
+      new EarlyStopping({ monitor: "validation.score", mode: "max", patience: 2 }),
+    ],
+  });
   const { reason } = await learner.train({ epochs: 3 });
   assertEquals(reason, "EarlyStopping: validation.score is NaN");
   dispose();
@@ -61,23 +70,25 @@ Deno.test("EarlyStopping stops if every measurement is NaN", async () => {
 for (const end of ["itself", "its last epoch", "another callback", "an error"]) {
   Deno.test(`EarlyStopping restores the best weights when the training is ended by ${end}`, async () => {
     const weights: number[][] = [];
-    const subject = tiny([
-      measuring([2, 1, 3, 4, 5, 6]),
-      { afterValidate: () => void weights.push(numbersOf(subject.model)) },
-      new EarlyStopping({
-        monitor: "validation.score",
-        mode: "min",
-        patience: end === "itself" ? 2 : 100,
-        restoreBest: true,
-      }),
-      {
-        beforeEpoch({ epoch }) {
-          if (epoch !== 3) return;
-          if (end === "another callback") subject.learner.cancel("train");
-          if (end === "an error") throw new Error("a test");
+    const subject = tinyLearner({
+      callbacks: [
+        measuring([2, 1, 3, 4, 5, 6]),
+        { afterValidate: () => void weights.push(numbersOf(subject.model)) },
+        new EarlyStopping({
+          monitor: "validation.score",
+          mode: "min",
+          patience: end === "itself" ? 2 : 100,
+          restoreBest: true,
+        }),
+        {
+          beforeEpoch({ epoch }) {
+            if (epoch !== 3) return;
+            if (end === "another callback") subject.learner.cancel("train");
+            if (end === "an error") throw new Error("a test");
+          },
         },
-      },
-    ]);
+      ],
+    });
     const run = subject.learner.train({ epochs: 5 });
     await (end === "an error" ? assertRejects(() => run, Error, "a test") : run);
     assert(weights.length > 2);
@@ -91,14 +102,16 @@ Deno.test("EarlyStopping continues from its state", async () => {
     new EarlyStopping({ monitor: "validation.score", mode: "min", patience: 3, restoreBest: true });
   const first = make();
   let state: unknown;
-  const { learner, dispose } = tiny([
-    measuring([1, 2, 2, 2]),
-    first,
-    {
-      priority: 600,
-      afterValidate: ({ epoch }) => void (epoch === 1 && (state = copyOf(first.state()))),
-    },
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      measuring([1, 2, 2, 2]),
+      first,
+      {
+        priority: 600,
+        afterValidate: ({ epoch }) => void (epoch === 1 && (state = copyState(first.state()))),
+      },
+    ],
+  });
   await learner.train({ epochs: 2 });
   const second = make();
   learner.callbacks = [
@@ -112,12 +125,12 @@ Deno.test("EarlyStopping continues from its state", async () => {
 });
 
 Deno.test("StopOnNaN names the first weight with a gradient that is not finite", async () => {
-  const subject = tiny([new StopOnNaN()], {
+  const subject = tinyLearner({
+    callbacks: [new StopOnNaN()],
     layers: () => [
       tf.layers.dense({ units: 2, inputShape: [1], name: "below" }),
       tf.layers.dense({ units: 1, name: "above" }),
     ],
-    // A finite loss with an infinite slope: the square root of 0.
     lossFunction: (predictions, labels) =>
       tf.sqrt(tf.mul(meanSquaredError(predictions, labels), 0)),
   });
@@ -148,7 +161,7 @@ Deno.test("StopOnNaN checks every n-th batch, and each validation", async () => 
       ["validate 1", {}, "StopOnNaN: the validation loss is Infinity (epoch 0)"],
     ] as const
   ) {
-    const { learner, dispose } = tiny([poison(at), new StopOnNaN(options)]);
+    const { learner, dispose } = tinyLearner({ callbacks: [poison(at), new StopOnNaN(options)] });
     delete learner.dataloaders.test;
     if (!reason) delete learner.dataloaders.validation;
     learner.limits.train = reason ? 4 : 2;
@@ -159,10 +172,12 @@ Deno.test("StopOnNaN checks every n-th batch, and each validation", async () => 
 
 Deno.test("MaxTime stops after the batch in which its time is up", async () => {
   let now = 5000;
-  const { learner, dispose } = tiny([
-    { afterBatch: () => void (now += 1000) },
-    new MaxTime(6, { now: () => now }),
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      { afterBatch: () => void (now += 1000) },
+      new MaxTime(6, { now: () => now }),
+    ],
+  });
   const { reason } = await learner.train({ epochs: 9 });
   assertEquals(reason, "MaxTime: 6 s have passed");
   assertEquals([learner.epoch, now], [1, 11000]);
@@ -183,14 +198,16 @@ Deno.test("MaxTime.restore() continues with the elapsed time", async () => {
 });
 
 Deno.test("MaxSteps counts updates, not batches that were cancelled", async () => {
-  const { learner, dispose } = tiny([
-    {
-      beforeBatch({ batchIndex }) {
-        if (batchIndex === 0) throw new CancelBatch();
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      {
+        beforeBatch({ batchIndex }) {
+          if (batchIndex === 0) throw new CancelBatch();
+        },
       },
-    },
-    new MaxSteps(5),
-  ]);
+      new MaxSteps(5),
+    ],
+  });
   const { reason } = await learner.train({ epochs: 9 });
   assertEquals(reason, "MaxSteps: 5 steps are done");
   assertEquals([learner.epoch, learner.optimizer.iterations], [1, 5]);
@@ -199,14 +216,16 @@ Deno.test("MaxSteps counts updates, not batches that were cancelled", async () =
 
 Deno.test("LimitBatches takes counts and parts, in each phase, and lifts the limits afterwards", async () => {
   const seen = { train: 0, validation: 0, test: 0 };
-  const { learner, dispose } = tiny([
-    new LimitBatches({ train: 0.75, validation: 0.1, test: 9 }),
-    {
-      afterBatch: () => void seen.train++,
-      afterValidationBatch: () => void seen.validation++,
-      afterTestBatch: () => void seen.test++,
-    },
-  ]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      new LimitBatches({ train: 0.75, validation: 0.1, test: 9 }),
+      {
+        afterBatch: () => void seen.train++,
+        afterValidationBatch: () => void seen.validation++,
+        afterTestBatch: () => void seen.test++,
+      },
+    ],
+  });
   learner.limits = { test: 8 };
   await learner.train();
   assertEquals(seen, { train: 3, validation: 1, test: 1 });
@@ -219,7 +238,7 @@ Deno.test("LimitBatches takes counts and parts, in each phase, and lifts the lim
 Deno.test("LimitBatches and Freeze act when they are added during a training", async () => {
   const limit = new LimitBatches({ train: 2 });
   const freeze = new Freeze(/kernel/);
-  const { learner, model, dispose } = tiny();
+  const { learner, model, dispose } = tinyLearner();
   const [kernel] = numbersOf(model);
   learner.callbacks = [{ beforeTrain: (learner) => void learner.callbacks.push(limit, freeze) }];
   await learner.train();
@@ -231,7 +250,7 @@ Deno.test("LimitBatches and Freeze act when they are added during a training", a
 });
 
 Deno.test("LimitBatches to a part must know the number of batches", async () => {
-  const { learner, dispose } = tiny([new LimitBatches({ train: 0.5 })]);
+  const { learner, dispose } = tinyLearner({ callbacks: [new LimitBatches({ train: 0.5 })] });
   const { train } = learner.dataloaders;
   learner.dataloaders.train = () => train as never;
   await assertRejects(() => learner.train(), TypeError, "dataloaders.train has no length");
@@ -245,7 +264,8 @@ Deno.test("LimitBatches to a part must know the number of batches", async () => 
 });
 
 Deno.test("OverfitOneBatch trains and validates on the first batch only", async () => {
-  const { learner, dispose } = tiny([new OverfitOneBatch({ stepsPerEpoch: 50 })], {
+  const { learner, dispose } = tinyLearner({
+    callbacks: [new OverfitOneBatch({ stepsPerEpoch: 50 })],
     optimizer: adam(0.1),
   });
   await learner.train({ epochs: 6 });
@@ -265,14 +285,17 @@ for (
     const before = tf.memory().numTensors;
     const ran: string[] = [];
     const optimizer = make();
-    const subject = tiny([
-      { writesFiles: true, beforeTrain: () => void ran.push("a file") },
-      {
-        beforeBatch: () => void ran.push("train"),
-        beforeValidationBatch: () => void ran.push("validation"),
-        beforeTestBatch: () => void ran.push("test"),
-      },
-    ], { optimizer });
+    const subject = tinyLearner({
+      callbacks: [
+        { writesFiles: true, beforeTrain: () => void ran.push("a file") },
+        {
+          beforeBatch: () => void ran.push("train"),
+          beforeValidationBatch: () => void ran.push("validation"),
+          beforeTestBatch: () => void ran.push("test"),
+        },
+      ],
+      optimizer,
+    });
     const { learner } = subject;
     const { callbacks, limits } = learner;
     const weights = numbersOf(subject.model);
@@ -295,7 +318,8 @@ Deno.test("SanityCheck fails before the first batch of training, and draws no ra
   let drawn = 0;
   Math.random = () => (drawn++, random());
   try {
-    const broken = tiny([new SanityCheck()], {
+    const broken = tinyLearner({
+      callbacks: [new SanityCheck()],
       layers: () => [
         tf.layers.dropout({ rate: 0.5, inputShape: [1] }),
         tf.layers.dense({ units: 1 }),
@@ -318,7 +342,7 @@ Deno.test("SanityCheck fails before the first batch of training, and draws no ra
 });
 
 Deno.test("SanityCheck does not read a loader that can be read only once", async () => {
-  const { learner, dispose } = tiny([new SanityCheck()]);
+  const { learner, dispose } = tinyLearner({ callbacks: [new SanityCheck()] });
   let read = 0;
   function* once() {
     for (const [data, labels] of learner.dataloaders.train as [tf.Tensor, tf.Tensor][]) {

@@ -1,8 +1,9 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { accuracy, Metrics, selectBackend, TensorBoard } from "../../mod.ts";
+import { accuracy, Metrics, selectBackend } from "../../mod.ts";
+import { TensorBoard } from "../../callbacks.ts";
 import { crc32c } from "../../src/io/crc32c.ts";
 import { type DecodedEvent, decodeEvent } from "../fixtures/event_messages.ts";
-import { disposeLearner, tinyLearner } from "../fixtures/classifying_learner.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const { state } = await Deno.permissions.query({ name: "write" });
 
@@ -41,7 +42,10 @@ Deno.test(
       histogramEpochs: 2,
       texts: { notes: "**bold** – ü" },
     });
-    const learner = tinyLearner([new Metrics({ accuracy }), board]);
+    const { learner, dispose } = tinyLearner({
+      kind: "classes",
+      callbacks: [new Metrics({ accuracy }), board],
+    });
     const { trainLoss, testLoss } = await learner.train({ epochs: 2 });
     const [file] = [...Deno.readDirSync(folder)];
     assert(file.name.startsWith("events.out.tfevents."));
@@ -69,7 +73,7 @@ Deno.test(
     assertEquals(kernel.num, 8);
     assertEquals(kernel.bucket.reduce((a, b) => a + b), 8);
     assert(kernel.min < kernel.max);
-    disposeLearner(learner);
+    dispose();
     await Deno.remove(folder, { recursive: true });
   },
 );

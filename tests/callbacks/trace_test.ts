@@ -1,23 +1,18 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import {
-  CancelBatch,
-  CancelEpoch,
-  CancelTrain,
-  type ChromeTrace,
-  type ChromeTraceEvent,
-  HOOK_NAMES,
-  replay,
-  ReplayError,
-  type RunCheckpoint,
-  Trace,
-} from "../../mod.ts";
-import { type Heard, leftBy, recorder, tinyLearner, within } from "../fixtures/tiny_learner.ts";
+import { CancelBatch, CancelEpoch, CancelTrain, type RunCheckpoint } from "../../mod.ts";
+import { type ChromeTrace, type ChromeTraceEvent, Trace } from "../../callbacks.ts";
+import { replay, ReplayError } from "../../inspect.ts";
+import { HOOK_NAMES } from "../../chart.ts";
+import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
+import { type Heard, recorder } from "../fixtures/recorded_hooks.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 
 const SIZES = { train: 3, validation: 2, test: 2 };
 
 /** A test of runs, which must leave no tensor behind. */
 function testRun(name: string, run: () => Promise<void>): void {
-  Deno.test(name, async () => assertEquals(await leftBy(run), 0, "tensors are left"));
+  Deno.test(name, async () => void await assertNoTensorsLeft(run));
 }
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -31,8 +26,12 @@ const steps = ({ traceEvents }: ChromeTrace) => traceEvents.filter(({ cat }) => 
 async function traced(): Promise<{ trace: Trace; heard: Heard[] }> {
   const trace = new Trace();
   const heard: Heard[] = [];
-  const learner = tinyLearner(SIZES, [recorder(heard), trace]);
-  assertEquals(await leftBy(() => learner.train({ epochs: 2 })), 0, "tensors are left");
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: SIZES,
+    callbacks: [recorder(heard), trace],
+  });
+  await assertNoTensorsLeft(() => learner.train({ epochs: 2 }));
   return { trace, heard };
 }
 
@@ -59,14 +58,18 @@ Deno.test("Trace records every hook, with its callback, epoch, batch and state",
 
 testRun("Trace measures how long a hook takes, also where it waits or throws", async () => {
   const trace = new Trace();
-  const learner = tinyLearner({ train: 1 }, [trace, {
-    name: "Slow",
-    beforeBatch: () => wait(20),
-    async afterBatch() {
-      await wait(20);
-      throw new Error("broken on purpose");
-    },
-  }]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 1 },
+    callbacks: [trace, {
+      name: "Slow",
+      beforeBatch: () => wait(20),
+      async afterBatch() {
+        await wait(20);
+        throw new Error("broken on purpose");
+      },
+    }],
+  });
   await learner.train().catch(() => {});
   for (const hook of ["beforeBatch", "afterBatch"]) {
     const { microseconds } = trace.records.find(({ work }) => work === hook)!;
@@ -137,7 +140,11 @@ testRun("replay() follows every run, wherever it is cancelled or fails", async (
         thrown = true;
         throw make();
       };
-      const learner = tinyLearner(SIZES, [trace, recorder([], act)]);
+      const { learner } = tinyLearner({
+        kind: "scalar",
+        sizes: SIZES,
+        callbacks: [trace, recorder([], act)],
+      });
       const run = learner.train({ epochs: 2 }).then(({ status }) => status, () => "failed");
       const status = await within(5000, `${make()} in ${hook}`, run);
       const replayed = replay(saved(trace));
@@ -152,11 +159,15 @@ testRun(
   "replay() follows a run that was paused, stepped, resumed and cancelled from outside",
   async () => {
     const trace = new Trace();
-    const learner = tinyLearner(SIZES, [trace, {
-      afterBatch({ batchIndex, epoch }) {
-        if (epoch === 0 && batchIndex === 0) learner.pause();
-      },
-    }]);
+    const { learner } = tinyLearner({
+      kind: "scalar",
+      sizes: SIZES,
+      callbacks: [trace, {
+        afterBatch({ batchIndex, epoch }) {
+          if (epoch === 0 && batchIndex === 0) learner.pause();
+        },
+      }],
+    });
     const run = learner.train({ epochs: 5 });
     await wait(20);
     learner.step();
@@ -206,7 +217,11 @@ Deno.test("replay() tells which step of a trace is not the machine's", async () 
 
 testRun("Trace keeps the newest, and what is left of a run is replayed", async () => {
   const trace = new Trace({ capacity: 40 });
-  const learner = tinyLearner({ train: 50 }, [trace, recorder([])]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 50 },
+    callbacks: [trace, recorder([])],
+  });
   await learner.train({ epochs: 2 });
   assert(trace.dropped > 500);
   assert(trace.records.length <= 40);
@@ -220,18 +235,17 @@ testRun("Trace keeps the newest, and what is left of a run is replayed", async (
 
 Deno.test("Trace begins anew with each run, of whatever kind", async () => {
   const trace = new Trace();
-  const learner = tinyLearner(SIZES, [trace]);
+  const { learner } = tinyLearner({ kind: "scalar", sizes: SIZES, callbacks: [trace] });
   await learner.train();
   await learner.validate();
   assertEquals(trace.records[0].work, "openValidation");
   assertEquals(replay(trace).at(-1)!.state, "completed");
   await learner.test();
   assertEquals(replay(trace)[0].state, "test.next");
-  const left = await leftBy(async () => {
+  await assertNoTensorsLeft(async () => {
     const predictions = await learner.predict(learner.dataloaders.test as never);
     (predictions as { dispose(): void }).dispose();
   });
-  assertEquals(left, 0, "tensors are left");
   assertEquals(replay(trace)[0].state, "predict.batch.predict");
   assertEquals(replay(trace).at(-1)!.state, "completed");
 });
@@ -239,13 +253,19 @@ Deno.test("Trace begins anew with each run, of whatever kind", async () => {
 testRun("Trace follows a training that is taken up again, from where it is", async () => {
   const halves = [new Trace(), new Trace()];
   let checkpoint: RunCheckpoint | undefined;
-  const first = tinyLearner(SIZES, [halves[0], {
-    async afterBatch({ epoch, batchIndex }) {
-      if (epoch === 1 && batchIndex === 1) checkpoint = await first.checkpoint();
-    },
-  }]);
+  const first = tinyLearner({
+    kind: "scalar",
+    sizes: SIZES,
+    callbacks: [halves[0], {
+      async afterBatch({ epoch, batchIndex }) {
+        if (epoch === 1 && batchIndex === 1) checkpoint = await first.checkpoint();
+      },
+    }],
+  }).learner;
   await first.train({ epochs: 2 });
-  await tinyLearner(SIZES, [halves[1]]).train({ from: checkpoint });
+  await tinyLearner({ kind: "scalar", sizes: SIZES, callbacks: [halves[1]] }).learner.train({
+    from: checkpoint,
+  });
   const [whole, rest] = halves.map((trace) => replay(trace).map(({ state }) => state));
   assert(rest.length > 5 && rest.length < whole.length / 2);
   assertEquals(rest, whole.slice(-rest.length));

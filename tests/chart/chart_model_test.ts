@@ -4,20 +4,16 @@ import {
   type ChartContext,
   type ChartEvent,
   type Facts,
-  type Job,
   learnerMachine,
+  type RunKind,
 } from "../../src/chart/chart.ts";
 import type { TaskName } from "../../src/chart/hooks.ts";
-import { type Outcome, type Performer, Pump } from "../../src/chart/pump.ts";
+import { type Performer, Pump, type RunOutcome } from "../../src/chart/pump.ts";
 import { initialTransition, transition } from "../../src/deps/xstate.ts";
 import { getShortestPaths } from "../deps/xstate_graph.ts";
-import {
-  checkNesting,
-  type Heard,
-  recorder,
-  tinyLearner,
-  within,
-} from "../fixtures/tiny_learner.ts";
+import { checkNesting, type Heard, recorder } from "../fixtures/recorded_hooks.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 
 const BOTH = [true, false];
 
@@ -107,7 +103,7 @@ interface Replay {
   /** Which events were accepted there. */
   accepted: ChartEvent["type"][];
   hooks: HookName[];
-  outcome: Outcome;
+  outcome: RunOutcome;
 }
 
 const OVER: Facts = { epoch: 1, epochs: 1, loaded: false, validate: false, test: false };
@@ -174,7 +170,7 @@ async function replay(path: readonly ChartEvent[], way: Way): Promise<Replay> {
   pump.actor.start();
   started = true;
   while (pump.actor.getSnapshot().value === "idle") {
-    const job: Job = "train";
+    const job: RunKind = "train";
     assert(pump.request(upcoming() ?? { type: job }));
   }
   const outcome = await within(2000, `the replay of ${JSON.stringify(path)}`, pump.run());
@@ -220,17 +216,21 @@ Deno.test("Pump.can() accepts in every state what the chart accepts, and nothing
 
 Deno.test("the context of the chart is plain JSON that counts as the Learner does", async () => {
   const heard: Heard[] = [];
-  const learner = tinyLearner({ train: 3, validation: 2 }, [
-    recorder(heard, (hook, learner) => {
-      const { context } = learner.actor!.getSnapshot();
-      assertEquals(JSON.parse(JSON.stringify(context)), context);
-      if (!/^(before|after).*Batch$/.test(hook)) return;
-      const { epoch, epochs, batchIndex } = learner;
-      const begun = batchIndex + 1;
-      const { epoch: atEpoch, epochs: ofEpochs, batch: atBatch } = context;
-      assertEquals([atEpoch, ofEpochs, atBatch], [epoch, epochs, begun], hook);
-    }),
-  ]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 3, validation: 2 },
+    callbacks: [
+      recorder(heard, (hook, learner) => {
+        const { context } = learner.actor!.getSnapshot();
+        assertEquals(JSON.parse(JSON.stringify(context)), context);
+        if (!/^(before|after).*Batch$/.test(hook)) return;
+        const { epoch, epochs, batchIndex } = learner;
+        const begun = batchIndex + 1;
+        const { epoch: atEpoch, epochs: ofEpochs, batch: atBatch } = context;
+        assertEquals([atEpoch, ofEpochs, atBatch], [epoch, epochs, begun], hook);
+      }),
+    ],
+  });
   await learner.train({ epochs: 2 });
   assertEquals(heard.filter(({ hook }) => /^after.*Batch$/.test(hook)).length, 10);
 });

@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { type AnyLearner, tinyLearner, within } from "../fixtures/tiny_learner.ts";
+import { type AnyLearner, tinyLearner } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 
 const { state: net } = await Deno.permissions.query({ name: "net", host: "127.0.0.1" });
 
 /** Trains without ever waiting for anything, until it is told to stop. */
 function busyTraining(): { learner: AnyLearner; stop: () => Promise<void> } {
-  const learner = tinyLearner({ train: 1e9 });
+  const { learner } = tinyLearner({ kind: "scalar", sizes: { train: 1e9 } });
   const run = learner.train();
   return {
     learner,

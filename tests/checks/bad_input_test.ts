@@ -11,23 +11,26 @@ import {
   Checkpoint,
   DataLoader,
   EarlyStopping,
-  exportModel,
   Learner,
   type LearnerOptions,
   meanSquaredError,
   Metrics,
-  MixUp,
-  ReduceOnPlateau,
-  schedules,
   selectBackend,
   sgd,
   TensorDataset,
   tf,
   type TrainOptions,
+} from "../../mod.ts";
+import {
+  MixUp,
+  ReduceOnPlateau,
+  schedules,
   TransformBatch,
   WeightAverage,
-} from "../../mod.ts";
-import { batches, learnerOf, Line, loaders, testTensors, weight } from "../learner/line.ts";
+} from "../../callbacks.ts";
+import { exportModel } from "../../io.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
+import { batches, Line, loaders, tinyLearner, weight } from "../fixtures/tiny_learner.ts";
 
 interface BadRun {
   /** Completes "Learner.train() refuses …". */
@@ -199,9 +202,9 @@ const badRuns: BadRun[] = [
   },
   {
     name: "a batch with other keys",
-    learner: () => batchOf(() => ({ x: tf.zeros([1]), y: tf.zeros([1]) })),
+    learner: () => batchOf(() => ({ input: tf.zeros([1]), target: tf.zeros([1]) })),
     error: TypeError,
-    message: ["Cannot use batch 0 of the train loader", "{ data, labels }", "the keys x, y"],
+    message: ["Cannot use batch 0 of the train loader", "{ x, y }", "the keys input, target"],
     early: false,
   },
   {
@@ -244,7 +247,8 @@ for (const { name, learner: make, options, error, message, early = true } of bad
     let began = false;
     const { callbacks = [], ...others } = make?.(model) ?? {};
     const spy: CallbackLike = { beforeTrain: () => void (began = true) };
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       dataloaders: one,
       callbacks: [spy, ...callbacks],
       ...others,
@@ -269,7 +273,7 @@ testTensors(
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
     model.layers[0].trainable = false;
     const callbacks = [{ beforeTrain: fail }];
-    const learner = learnerOf(model, { callbacks });
+    const { learner } = tinyLearner({ model, callbacks });
     await assertRejects(() => learner.train(), RangeError, "must have a trainable weight");
     model.dispose();
   },
@@ -277,7 +281,7 @@ testTensors(
 
 testTensors("Learner.train() refuses a generator in its second epoch", async () => {
   using model = new Line();
-  const learner = learnerOf(model, { dataloaders: { train: batches(1, 1) } });
+  const { learner } = tinyLearner({ model, dataloaders: { train: batches(1, 1) } });
   await assertRejects(
     () => learner.train({ epochs: 2 }),
     RangeError,
@@ -289,7 +293,8 @@ testTensors("Learner.train() refuses a generator in its second epoch", async () 
 testTensors("Learner.train() refuses a loader that yields the same tensors twice", async () => {
   using model = new Line();
   const [batch] = batches(1);
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     dataloaders: {
       *train() {
         yield batch;
@@ -309,14 +314,14 @@ testTensors("Learner.train() refuses an array of batches that are disposed", asy
   using model = new Line();
   const [batch] = batches(1);
   batch[0].dispose();
-  const learner = learnerOf(model, { dataloaders: { train: [batch] } });
+  const { learner } = tinyLearner({ model, dataloaders: { train: [batch] } });
   await assertRejects(() => learner.train(), TypeError, "batch 0 of the train loader");
   batch[1].dispose();
 });
 
 testTensors("Learner.learningRate refuses what is not a rate and stays as it was", () => {
   using model = new Line();
-  const learner = learnerOf(model, { optimizer: sgd(0.25) });
+  const { learner } = tinyLearner({ model, optimizer: sgd(0.25) });
   for (const rate of [...rates, "0.1" as unknown as number]) {
     assertThrows(() => learner.learningRate = rate, RangeError, `current value is ${shown(rate)}`);
   }
@@ -393,7 +398,7 @@ testTensors("TransformBatch refuses what is no batch", async () => {
   for (const result of [undefined, 3, tf.scalar(3), { x: 1 }]) {
     const callbacks = [new TransformBatch(() => result as never)];
     await assertRejects(
-      () => learnerOf(model, { callbacks }).train(),
+      () => tinyLearner({ model, callbacks }).learner.train(),
       TypeError,
       "transform must return { data }, { labels } or both",
     );
@@ -427,20 +432,20 @@ testTensors("new Learner() refuses a misspelt hook and suggests one", () => {
     [{ ["onEror" as "onError"]: () => {} }, 'did you mean "onError"?'],
   ];
   for (const [callback, suggestion] of misspelt) {
-    const { message } = assertThrows(() => learnerOf(model, { callbacks: [callback] }), TypeError);
+    const { message } = assertThrows(
+      () => tinyLearner({ model, callbacks: [callback] }).learner,
+      TypeError,
+    );
     assertStringIncludes(message, suggestion);
   }
-  learnerOf(model, {
-    // @ts-expect-error -- there is no such hook
-    callbacks: [{ onEnd() {} }],
-  });
+  tinyLearner({ model, callbacks: [{ onEnd() {} } as CallbackLike] });
 });
 
 testTensors(
   "Learner.train() refuses a misspelt hook that was pushed before, before any work",
   async () => {
     using model = new Line();
-    const learner = learnerOf(model);
+    const { learner } = tinyLearner({ model });
     learner.callbacks.push(new Misspelt());
     for (const run of [() => learner.train(), () => learner.validate(), () => learner.test()]) {
       await assertRejects(run, TypeError, 'did you mean "afterBatch"?');
@@ -455,7 +460,8 @@ testTensors(
   async () => {
     using model = new Line();
     const seen: string[] = [];
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       callbacks: [{
         beforeBatch: ({ callbacks }) => void callbacks.push(new Misspelt()),
         afterBatch: () => void seen.push("afterBatch"),
@@ -473,7 +479,7 @@ testTensors(
 
 testTensors("Learner.can() and cancel() refuse an unknown event and suggest one", () => {
   using model = new Line();
-  const learner = learnerOf(model);
+  const { learner } = tinyLearner({ model });
   const { message } = assertThrows(() => learner.can("cancel.epochs" as never), TypeError);
   assertStringIncludes(message, "Cannot steer the run as the event must be one of pause, resume");
   assertStringIncludes(message, '"cancel.epochs", did you mean "cancel.epoch"?');
@@ -483,7 +489,10 @@ testTensors("Learner.can() and cancel() refuse an unknown event and suggest one"
 
 testTensors("Learner.validate(), test() and predict() refuse what they cannot read", async () => {
   using model = new Line();
-  const learner = learnerOf(model, { dataloaders: { train: () => batches(1), test: [] } });
+  const { learner } = tinyLearner({
+    model,
+    dataloaders: { train: () => batches(1), test: [] },
+  });
   await assertRejects(() => learner.validate(), TypeError, "dataloaders.validation must be set");
   await assertRejects(() => learner.test(), RangeError, "dataloaders.test must yield at least one");
   await assertRejects(

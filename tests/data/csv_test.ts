@@ -1,5 +1,6 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
-import { csvDataset, DataLoader, parseCsv, readCsv, tf } from "../../mod.ts";
+import { DataLoader, tf } from "../../mod.ts";
+import { csvDataset, parseCsv, readCsv } from "../../data.ts";
 
 const files = (["read", "write"] as const).some((name) =>
   Deno.permissions.querySync({ name }).state !== "granted"
@@ -33,21 +34,24 @@ Deno.test("parseCsv() names the line of a row of unequal length", () => {
   assertThrows(
     () => parseCsv("a,b\n1,2\n\n3\n"),
     RangeError,
-    "Cannot read the text as CSV as line 4 must have a cell for each of the 2 columns: " +
-      "current value is 1 cells",
+    "Cannot read the text as CSV as line 4 must have 2 cells, one per column: it has 1",
   );
   assertThrows(() => parseCsv("a,b\n1,2,3"), RangeError, "line 2 must have");
   assertThrows(() => parseCsv("1,2", { columns: ["x"] }), RangeError, "line 1 must have");
 });
 
-Deno.test("parseCsv() refuses what is no table", () => {
-  assertThrows(() => parseCsv(""), TypeError, "names of the columns: current value is no row");
-  assertThrows(() => parseCsv("a,b,a\n"), TypeError, 'current value is "a" twice');
+Deno.test("parseCsv() refuses a text that is not a table", () => {
+  assertThrows(() => parseCsv(""), TypeError, "a row of column names: it has no rows");
+  assertThrows(
+    () => parseCsv("a,b,a\n"),
+    TypeError,
+    'names of its columns must differ: "a" is there twice',
+  );
   const error = assertThrows(() => parseCsv('a\n"1\n2\n'), SyntaxError, "quotes must be in pairs");
   assertInstanceOf(error.cause, Error);
 });
 
-Deno.test("csvDataset() makes tensors of the columns that it is told", () => {
+Deno.test("csvDataset() makes tensors of the given columns", () => {
   const before = tf.memory().numTensors;
   const table = parseCsv("a,b,c\n1,-2.5,7\n4,5e1,8\n");
   const dataset = csvDataset(table, { data: ["b", "a"], labels: "c" });
@@ -76,7 +80,7 @@ Deno.test("csvDataset() makes labels of several columns, of integers, of names o
   assertEquals(read({ labels: "kind", classes }), { dtype: "int32", values: [1, 0] });
 });
 
-Deno.test("csvDataset() names line and column of a cell that is none of what it must be", () => {
+Deno.test("csvDataset() names line and column of a cell that it cannot convert", () => {
   const table = parseCsv("x,kind\n1,cat\n\n,eel\n1.5,2\n");
   assertThrows(
     () => csvDataset(table, { data: ["x"], labels: "x" }),
@@ -109,7 +113,7 @@ Deno.test("csvDataset() names line and column of a cell that is none of what it 
   }
 });
 
-Deno.test("csvDataset() refuses a column that is not there", () => {
+Deno.test("csvDataset() refuses a column that does not exist", () => {
   const table = parseCsv("a,b\n1,2\n");
   const message = "must be one of a, b: current value is c";
   assertThrows(() => csvDataset(table, { data: ["c"], labels: "b" }), RangeError, message);

@@ -82,7 +82,7 @@ Deno.test("DataLoader.iterate() depends only on seed and epoch", () => {
   assertNotEquals([...load(43).iterate({ epoch: 3 })], expected);
 });
 
-Deno.test("DataLoader.iterate() of two epochs at once keeps them apart", () => {
+Deno.test("DataLoader.iterate() can run through two epochs at once", () => {
   const loader = new DataLoader({ dataset: indices(20), batchSize: 5, shuffle: true, seed: 0 });
   const [first, second] = [loader.iterate({ epoch: 0 }), loader.iterate({ epoch: 1 })]
     .map((iterator) => iterator[Symbol.iterator]());
@@ -101,7 +101,7 @@ Deno.test("DataLoader advances the epoch with each plain iteration, from 0 on", 
   assertEquals([...plain], epochs[2]);
 });
 
-Deno.test("DataLoader without a seed draws one, and obeys one that is set later", () => {
+Deno.test("DataLoader without a seed draws one, and uses one that is set later", () => {
   const load = (seed?: number) => new DataLoader({ dataset: indices(60), shuffle: true, seed });
   const loader = load();
   assertEquals(loader.seed, undefined);
@@ -153,7 +153,7 @@ Deno.test("DataLoader collates an array of examples", () => {
   assertEquals([...loader], ["3,1", "4,1", "5"]);
 });
 
-Deno.test("BatchIterator.next() gives a promise only for a batch that is not there", async () => {
+Deno.test("BatchIterator.next() returns a promise only for a batch that is pending", async () => {
   const now = new DataLoader({ dataset: indices(2), batchSize: 1 }).iterate();
   assertEquals(now.next(), { done: false, value: [0] });
   assertEquals(now.next(), { done: false, value: [1] });
@@ -172,7 +172,7 @@ Deno.test(
   leavesNoTensor(async () => {
     const dataset = new Controlled(4);
     const loader = new DataLoader({ dataset, batchSize: 1, prefetch: 2 });
-    assertThrows(() => [...loader], TypeError, "use `for await`");
+    assertThrows(() => [...loader], TypeError, "Use `for await`");
     dataset.asked.forEach(({ arrive }) => arrive());
     await pause();
     assertEquals(dataset.asked.length, 2);
@@ -206,7 +206,7 @@ for (const prefetch of [0, 1, 2, 3, 100]) {
 }
 
 Deno.test(
-  "DataLoader.prefetch counts batches that wait to be taken, too",
+  "DataLoader.prefetch also counts batches that wait to be taken",
   leavesNoTensor(async () => {
     const before = tf.memory().numTensors;
     const dataset: Dataset<tf.Tensor> = { length: 50, batch: () => Promise.resolve(tf.scalar(1)) };
@@ -222,7 +222,7 @@ Deno.test(
 );
 
 Deno.test(
-  "DataLoader with prefetch overlaps loading with computing",
+  "DataLoader with prefetch overlaps loading and computing",
   leavesNoTensor(async () => {
     const dataset = new Controlled(4);
     const iterator = new DataLoader({ dataset, batchSize: 1, prefetch: 1 }).iterate();
@@ -252,7 +252,7 @@ Deno.test(
 );
 
 Deno.test(
-  "DataLoader.prefetch bounds what is under way for several next() at once",
+  "DataLoader.prefetch bounds the pending batches of several next() at once",
   leavesNoTensor(async () => {
     const dataset = new Controlled(9);
     const iterator = new DataLoader({ dataset, batchSize: 1, prefetch: 2 }).iterate();
@@ -284,7 +284,7 @@ for (let ticks = 0; ticks < 8; ticks++) {
 
 for (const prefetch of [0, 2, 5]) {
   Deno.test(
-    `BatchIterator.return() disposes what was not taken, prefetch ${prefetch}`,
+    `BatchIterator.return() disposes the batches that were not taken, prefetch ${prefetch}`,
     leavesNoTensor(async () => {
       const dataset: Dataset<tf.Tensor> = {
         length: 10,
@@ -301,7 +301,7 @@ for (const prefetch of [0, 2, 5]) {
 }
 
 Deno.test(
-  "BatchIterator.return() disposes at once what a synchronous dataset built ahead",
+  "BatchIterator.return() disposes at once the batches that a synchronous dataset built ahead",
   leavesNoTensor(() => {
     const dataset: Dataset<tf.Tensor> = { length: 9, batch: () => tf.zeros([3]) };
     const iterator = new DataLoader({ dataset, batchSize: 1, prefetch: 4 }).iterate();
@@ -329,7 +329,7 @@ Deno.test(
 );
 
 Deno.test(
-  "BatchIterator.return() does not hang on a dataset that stalls; what comes late is disposed",
+  "BatchIterator.return() does not hang on a dataset that stalls, and disposes late batches",
   leavesNoTensor(async () => {
     const dataset = new Controlled(10);
     const iterator = new DataLoader({ dataset, batchSize: 1, prefetch: 2 }).iterate();
@@ -346,7 +346,7 @@ Deno.test(
 for (const prefetch of [0, 1, 4]) {
   for (const failure of ["throws", "rejects"]) {
     Deno.test(
-      `DataLoader passes on the error of a dataset that ${failure}, prefetch ${prefetch}`,
+      `DataLoader throws the error of a dataset that ${failure}, prefetch ${prefetch}`,
       leavesNoTensor(async () => {
         const error = new Error("disk on fire");
         let asked = 0;
@@ -354,7 +354,7 @@ for (const prefetch of [0, 1, 4]) {
           length: 20,
           batch(indices) {
             asked++;
-            // Every later batch fails, too: nobody will ever listen to those errors.
+            // Every later batch fails, too: those rejections may not stay unhandled.
             if (indices[0] < 3) return pause(2).then(() => tf.scalar(indices[0]));
             if (failure === "throws") throw error;
             return pause(1).then(() => Promise.reject(error));
@@ -402,7 +402,7 @@ Deno.test("DataLoader throws the error of a synchronous dataset synchronously", 
 });
 
 Deno.test(
-  "DataLoader.timeout fails on a dataset that stalls, and disposes what comes late",
+  "DataLoader.timeout fails on a dataset that stalls, and disposes late batches",
   leavesNoTensor(async () => {
     const dataset = new Controlled(9);
     const loader = new DataLoader({ dataset, batchSize: 2, prefetch: 2, timeout: 20 });
@@ -413,8 +413,7 @@ Deno.test(
     const error = await assertRejects(
       async () => await iterator.next(),
       DOMException,
-      "Cannot load batch 2 of epoch 6 as the dataset must deliver it in time: " +
-        "current value is none after 20 ms",
+      "Cannot load batch 2 of epoch 6 as it must arrive within 20 ms: it is still pending",
     );
     assertEquals(error.name, "TimeoutError");
     assertEquals(iterator.next(), { done: true, value: undefined });
@@ -423,7 +422,7 @@ Deno.test(
   }),
 );
 
-Deno.test("DataLoader.timeout lets a dataset pass that is in time", async () => {
+Deno.test("DataLoader.timeout accepts a dataset that is in time", async () => {
   const dataset: Dataset<number> = { length: 5, batch: ([index]) => pause(1).then(() => index) };
   const loader = new DataLoader({ dataset, batchSize: 1, timeout: 5000 });
   assertEquals(await Array.fromAsync(loader), [0, 1, 2, 3, 4]);
@@ -453,13 +452,15 @@ Deno.test("DataLoader refuses sizes, seeds and starts that are out of range", ()
   assertThrows(() => loader.iterate({ skip: 0.5 }), RangeError, "skip must be an integer >= 0");
 });
 
-Deno.test("DataLoader refuses what is no dataset", () => {
+Deno.test("DataLoader refuses a dataset that is none", () => {
   const refuse = (options: unknown, message: string) =>
     assertThrows(() => new DataLoader(options as never), TypeError, message);
   refuse({ dataset: [1, 2] }, "must come with a function `collate`");
   refuse({ dataset: indices(2), collate: () => 0 }, "must come with an array of examples");
-  refuse({ dataset: indices(2), shufle: true }, 'there is no "shufle"');
-  refuse({ dataset: null }, "of type null");
-  refuse({ dataset: { length: 3 } }, "with length 3 and batch of type undefined");
+  refuse({ dataset: indices(2), shufle: true }, 'there is no "shufle", did you mean "shuffle"?');
+  const loader = new DataLoader({ dataset: indices(2) });
+  assertThrows(() => loader.iterate({ epochs: 1 } as never), TypeError, 'did you mean "epoch"?');
+  refuse({ dataset: null }, "current value is null");
+  refuse({ dataset: { length: 3 } }, "with length 3 and batch undefined");
   refuse({ dataset: { length: -1, batch() {} } }, "with length -1");
 });

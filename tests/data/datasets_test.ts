@@ -16,7 +16,7 @@ const numbers = (length: number): Dataset<number[]> =>
 const all = <B>(dataset: Dataset<B>) =>
   dataset.batch(Int32Array.from({ length: dataset.length }, (_, index) => index));
 
-testOnBackends("TensorDataset gathers rows of tensors, in the order asked for", () => {
+testOnBackends("TensorDataset gathers rows of tensors in the given order", () => {
   using dataset = new TensorDataset({
     data: tf.tensor3d([[[1, 2], [3, 4]], [[5, 6], [7, 8]], [[9, 10], [11, 12]]]),
     labels: tf.tensor1d([10, 20, 30], "int32"),
@@ -54,7 +54,7 @@ testOnBackends("TensorDataset gathers the same from typed arrays as from tensors
   }
 });
 
-testOnBackends("TensorDataset makes every kind of tensor of every kind of array", () => {
+testOnBackends("TensorDataset makes tensors of every dtype from every typed array", () => {
   const sources = [
     Uint8Array,
     Uint8ClampedArray,
@@ -111,7 +111,7 @@ testOnBackends(
 );
 
 Deno.test(
-  "TensorDataset converts to the dtype that it is told",
+  "TensorDataset converts to the given dtype",
   leavesNoTensor(() => {
     using dataset = new TensorDataset({
       data: { values: Uint8Array.of(0, 1), shape: [2], dtype: "float32" },
@@ -141,7 +141,7 @@ Deno.test(
 );
 
 Deno.test(
-  "TensorDataset owns its tensors: dispose() ends it, batches live on",
+  "TensorDataset.dispose() disposes its tensors, and none of its batches",
   leavesNoTensor(() => {
     const dataset = new TensorDataset({ data: tf.ones([2, 1]), labels: tf.zeros([2]) });
     const { data, labels } = dataset.batch(Int32Array.of(0, 1));
@@ -151,7 +151,7 @@ Deno.test(
     assertThrows(
       () => dataset.batch(Int32Array.of(0)),
       Error,
-      "must be live: current value is disposed",
+      "Cannot build a batch: the dataset was disposed",
     );
     tf.dispose([data, labels]);
   }),
@@ -166,19 +166,19 @@ Deno.test(
     assertThrows(
       () => new TensorDataset({ data: ten, labels: five }),
       RangeError,
-      "labels must have the 10 examples that data has: current value is 5",
+      "labels must have 10 examples, like data: current value is 5",
     );
     assertThrows(
       () => new TensorDataset({ data: { a: five, b: [tensor, ten] }, labels: five }),
       RangeError,
-      "data.b[1] must have the 5 examples that data.a has: current value is 10",
+      "data.b[1] must have 5 examples, like data.a: current value is 10",
     );
     tensor.dispose();
   }),
 );
 
 Deno.test(
-  "TensorDataset refuses columns that are none",
+  "TensorDataset refuses columns of the wrong kind, type or shape",
   leavesNoTensor(() => {
     const good = { values: new Float32Array(6), shape: [6] };
     const scalar = tf.scalar(1);
@@ -192,11 +192,16 @@ Deno.test(
       [{ ...good, shape: [-6] }, RangeError, "current value is [-6]"],
       [{ ...good, shape: [6, 2] }, RangeError, "12 elements for shape [6, 2]: current value is 6"],
       [{ ...good, shape: [2, 2] }, RangeError, "4 elements for shape [2, 2]: current value is 6"],
+      [{ ...good, scal: 2 }, TypeError, 'there is no "scal", did you mean "scale"?'],
       [{ ...good, scale: NaN }, RangeError, "data.scale must be finite: current value is NaN"],
       [{ ...good, offset: Infinity }, RangeError, "data.offset must be finite"],
       [{ ...good, dtype: "string" }, TypeError, 'current value is "string"'],
-      [{ values: [1, 2], shape: [2] }, TypeError, "current value is of type Array"],
-      [{ values: new BigInt64Array(2), shape: [2] }, TypeError, "of type BigInt64Array"],
+      [{ values: [1, 2], shape: [2] }, TypeError, "data.values must be a typed array"],
+      [
+        { values: new BigInt64Array(2), shape: [2] },
+        TypeError,
+        "current value is an instance of BigInt64Array",
+      ],
       [[1, 2], TypeError, "data[0] must be a tensor, { values, shape }"],
       [null, TypeError, "current value is null"],
       [new Map(), TypeError, "current value is an instance of Map"],
@@ -236,7 +241,7 @@ Deno.test("ArrayDataset is synchronous unless load or collate is not", async () 
   assertEquals(await new ArrayDataset([4, 5], { collate: collateLater }).batch(indices), "5+4");
 });
 
-Deno.test("ArrayDataset loads the examples of a batch side by side, with the signal", async () => {
+Deno.test("ArrayDataset loads the examples of a batch concurrently, with the signal", async () => {
   const { signal } = new AbortController();
   let loading = 0, most = 0;
   const dataset = new ArrayDataset([1, 2, 3], {
@@ -255,7 +260,7 @@ Deno.test("ArrayDataset loads the examples of a batch side by side, with the sig
 
 for (const when of ["at once", "later"]) {
   Deno.test(
-    `ArrayDataset disposes what else was loaded when load fails ${when}`,
+    `ArrayDataset disposes the other examples when load fails ${when}`,
     leavesNoTensor(async () => {
       const dataset = new ArrayDataset([0, 1, 2, 3], {
         collate: (examples: tf.Tensor[]) => tf.stack(examples),
@@ -278,14 +283,72 @@ for (const when of ["at once", "later"]) {
   );
 }
 
-Deno.test("ArrayDataset refuses what is no array, no function and no index", () => {
+for (
+  const [name, isAsync] of [["tidies a synchronous collate", false], [
+    "leaves an asynchronous collate alone",
+    true,
+  ]] as const
+) {
+  Deno.test(
+    `ArrayDataset ${name}, and disposes the tensors that load made`,
+    leavesNoTensor(async () => {
+      const between: tf.Tensor[] = [];
+      const dataset = new ArrayDataset([1, 2, 3], {
+        load: (example) => ({ pixels: tf.fill([2], example) }),
+        collate: (examples) => {
+          const stacked = tf.stack(examples.map(({ pixels }) => pixels));
+          between.push(stacked);
+          const batch = { data: stacked.mul(2), labels: examples[0].pixels };
+          return isAsync ? Promise.resolve(batch) : batch;
+        },
+      });
+      const { data, labels } = await dataset.batch(Int32Array.of(2, 0));
+      assertEquals([...data.dataSync()], [6, 6, 2, 2]);
+      assertEquals([...labels.dataSync()], [3, 3]);
+      assertEquals(between[0].isDisposed, !isAsync);
+      tf.dispose([data, labels, between]);
+    }),
+  );
+}
+
+Deno.test(
+  "ArrayDataset keeps the tensors that are its examples",
+  leavesNoTensor(async () => {
+    const examples = [tf.scalar(1), tf.scalar(2)];
+    for (const load of [undefined, (example: tf.Tensor) => example]) {
+      const dataset = new ArrayDataset<tf.Tensor, tf.Tensor>(examples, { load, collate: tf.stack });
+      tf.dispose(await dataset.batch(Int32Array.of(0, 1)));
+      assertEquals(examples.map(({ isDisposed }) => isDisposed), [false, false]);
+    }
+    tf.dispose(examples);
+  }),
+);
+
+Deno.test(
+  "ArrayDataset disposes everything when collate throws or rejects",
+  leavesNoTensor(async () => {
+    for (const isAsync of [false, true]) {
+      const dataset = new ArrayDataset([1], {
+        load: (example) => tf.scalar(example),
+        collate: (examples): tf.Tensor | Promise<tf.Tensor> => {
+          if (isAsync) return Promise.reject(new Error("no batch"));
+          examples[0].square();
+          throw new Error("no batch");
+        },
+      });
+      await assertRejects(async () => await dataset.batch(Int32Array.of(0)), Error, "no batch");
+    }
+  }),
+);
+
+Deno.test("ArrayDataset refuses examples, functions and indices of the wrong kind", () => {
   const collate = (examples: unknown[]) => examples;
-  assertThrows(() => new ArrayDataset("abc" as never, { collate }), TypeError, "value is string");
+  assertThrows(() => new ArrayDataset("abc" as never, { collate }), TypeError, 'value is "abc"');
   assertThrows(() => new ArrayDataset([], {} as never), TypeError, "collate must be a function");
   assertThrows(
     () => new ArrayDataset([], { collate, load: 1 as never }),
     TypeError,
-    "load must be a function: current value is number",
+    "load must be a function: current value is 1",
   );
   assertThrows(
     () => new ArrayDataset([1], { collate }).batch(Int32Array.of(1)),
@@ -294,7 +357,7 @@ Deno.test("ArrayDataset refuses what is no array, no function and no index", () 
   );
 });
 
-Deno.test("subset() shows the examples of indices or of a range", async () => {
+Deno.test("subset() has the examples of indices or of a range", async () => {
   const dataset = numbers(6);
   assertEquals(await all(subset(dataset, [5, 0, 5])), [5, 0, 5]);
   assertEquals(await all(subset(dataset, { start: 2, end: 4 })), [2, 3]);
@@ -311,12 +374,20 @@ Deno.test("subset() keeps its own copy of the indices", async () => {
   assertEquals(await all(part), [1, 2]);
 });
 
-Deno.test("subset() refuses what is not within the dataset", () => {
+Deno.test("subset() refuses indices and ranges outside the dataset", () => {
   const dataset = numbers(6);
   assertThrows(() => subset(dataset, [6]), RangeError, "in [0, 6): current value is 6");
   assertThrows(() => subset(dataset, [0.5]), RangeError, "current value is 0.5");
-  assertThrows(() => subset(dataset, { end: 7 }), RangeError, "current value is 0 to 7");
-  assertThrows(() => subset(dataset, { start: 4, end: 3 }), RangeError, "current value is 4 to 3");
+  assertThrows(
+    () => subset(dataset, { end: 7 }),
+    RangeError,
+    "end must be an integer in [0, 6]: current value is 7",
+  );
+  assertThrows(
+    () => subset(dataset, { start: 4, end: 3 }),
+    RangeError,
+    "start must be an integer in [0, 3]: current value is 4",
+  );
   assertThrows(() => subset(dataset, [1]).batch(Int32Array.of(1)), RangeError, "in [0, 1)");
 });
 
@@ -328,7 +399,7 @@ Deno.test("split() puts each example into one part", async () => {
   }
 });
 
-Deno.test("split() rounds fractions down and gives the rest to the first parts", () => {
+Deno.test("split() rounds fractions down and shares the rest among the first parts", () => {
   const lengths = (length: number, sizes: number[]) =>
     split(numbers(length), sizes).map((part) => part.length);
   assertEquals(lengths(60_000, [0.9, 0.1]), [54_000, 6000]);

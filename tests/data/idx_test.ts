@@ -1,5 +1,11 @@
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { parseIdx, readIdx } from "../../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { parseIdx, readCsv, readIdx } from "../../data.ts";
 import { loadMnist } from "../../examples/mnist/load_mnist.ts";
 import { mnistFolder } from "../../examples/mnist/mnist_folder.ts";
 
@@ -47,7 +53,7 @@ Deno.test("parseIdx() reads every element type, big-endian", () => {
   }
 });
 
-Deno.test("parseIdx() reads any number of axes, even none and empty ones", () => {
+Deno.test("parseIdx() reads any number of axes, also zero, and empty ones", () => {
   assertEquals(parseIdx(idx(8, [2, 1, 3], [1, 2, 3, 4, 5, 6])).shape, [2, 1, 3]);
   assertEquals(parseIdx(idx(8, [], [7])), { values: Uint8Array.of(7), shape: [] });
   assertEquals(parseIdx(idx(8, [0, 3], [])), { values: new Uint8Array(0), shape: [0, 3] });
@@ -57,7 +63,7 @@ Deno.test("parseIdx() reads any number of axes, even none and empty ones", () =>
   assertEquals(parseIdx(bytes).shape, [258]);
 });
 
-Deno.test("parseIdx() reads bytes that lie within a larger buffer", () => {
+Deno.test("parseIdx() reads bytes within a larger buffer", () => {
   const bytes = idx(0x0b, [2], [0, 1, 0, 2]);
   const larger = new Uint8Array(bytes.length + 10).fill(9);
   larger.set(bytes, 3);
@@ -65,7 +71,7 @@ Deno.test("parseIdx() reads bytes that lie within a larger buffer", () => {
   assertEquals([...values], [1, 2]);
 });
 
-Deno.test("parseIdx() says what is wrong with a file", () => {
+Deno.test("parseIdx() refuses a file with a wrong header or length", () => {
   const good = idx(8, [2, 2], [1, 2, 3, 4]);
   const table: [Uint8Array, new (message: string) => Error, string][] = [
     [new Uint8Array(0), RangeError, "4 bytes of magic number: current value is 0 bytes"],
@@ -111,7 +117,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "readIdx() names the file that is truncated, within gzip or not",
+  name: "readIdx() names a truncated file, gzipped or not",
   ignore: files,
   fn: () =>
     inTemporaryFolder(async (folder) => {
@@ -131,7 +137,30 @@ Deno.test({
 });
 
 Deno.test({
-  name: "readIdx() reads over HTTP, and refuses an answer without success",
+  name: "readIdx() and readCsv() stop at maxBytes, before a small file unpacks to a large one",
+  ignore: files,
+  fn: () =>
+    inTemporaryFolder(async (folder) => {
+      const bomb = `${folder}/bomb`;
+      await Deno.writeFile(bomb, await gzip(new Uint8Array(1 << 26)));
+      assert((await Deno.stat(bomb)).size < 1 << 17);
+      const options = { maxBytes: 1 << 20 };
+      const message = `Cannot read ${bomb} as it must have at most 1048576 bytes once unpacked`;
+      await assertRejects(() => readIdx(bomb, options), RangeError, message);
+      await assertRejects(() => readCsv(bomb, options), RangeError, message);
+      const plain = `${folder}/plain`;
+      await Deno.writeFile(plain, idx(8, [3], [7, 8, 9]));
+      assertEquals((await readIdx(plain, { maxBytes: 11 })).shape, [3]);
+      await assertRejects(() => readIdx(plain, { maxBytes: 10 }), RangeError, "at most 10 bytes");
+      await assertRejects(() => readIdx(plain, { maxBytes: 0 }), RangeError, "an integer >= 1");
+      const misspelt = { maxByte: 1 } as never;
+      await assertRejects(() => readIdx(plain, misspelt), TypeError, 'did you mean "maxBytes"?');
+      await assertRejects(() => readCsv(plain, misspelt), TypeError, 'did you mean "maxBytes"?');
+    }),
+});
+
+Deno.test({
+  name: "readIdx() reads over HTTP, and refuses a failed response",
   ignore: Deno.permissions.querySync({ name: "net", host: "127.0.0.1" }).state !== "granted",
   fn: async () => {
     const bytes = idx(8, [1], [5]);
@@ -143,6 +172,8 @@ Deno.test({
     const at = (path: string) => new URL(`http://127.0.0.1:${server.addr.port}/${path}`);
     assertEquals(await readIdx(at("labels")), { values: Uint8Array.of(5), shape: [1] });
     await assertRejects(() => readIdx(at("images")), Error, "current value is 404");
+    const small = { maxBytes: 8 };
+    await assertRejects(() => readIdx(at("labels"), small), RangeError, "at most 8 bytes");
     await server.shutdown();
   },
 });

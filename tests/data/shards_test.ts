@@ -18,7 +18,7 @@ const shardsOf = (loader: DataLoader<number[]>, count: number, skip = 0) =>
     (_, index) => [...loader.iterate({ epoch: 5, skip, shard: { index, count } })],
   );
 
-Deno.test("DataLoader.iterate() shares every joint batch among shards, none repeated or left out", () => {
+Deno.test("DataLoader.iterate() divides every joint batch among shards, without repeating or omitting any", () => {
   for (const count of [1, 2, 3, 4]) {
     for (let length = count; length < 40; length++) {
       const loader = loaderOf(length, 4);
@@ -39,7 +39,7 @@ Deno.test("DataLoader.iterate() shares every joint batch among shards, none repe
   }
 });
 
-Deno.test("DataLoader.iterate() leaves the same out for all shards with dropLast", () => {
+Deno.test("DataLoader.iterate() with dropLast leaves out the same number of batches for all shards", () => {
   const shards = shardsOf(loaderOf(30, 4, true), 2);
   assertEquals(shards.map((batches) => batches.map(({ length }) => length)), [[4, 4, 4], [
     4,
@@ -48,7 +48,7 @@ Deno.test("DataLoader.iterate() leaves the same out for all shards with dropLast
   ]]);
 });
 
-Deno.test("DataLoader.iterate() goes on with another number of shards where one has ended", () => {
+Deno.test("DataLoader.iterate() continues with another number of shards", () => {
   const loader = loaderOf(61, 4);
   const all = [...loader.iterate({ epoch: 5 })].flat();
   const before = shardsOf(loader, 3).flatMap((batches) => batches.slice(0, 2)).flat();
@@ -57,7 +57,11 @@ Deno.test("DataLoader.iterate() goes on with another number of shards where one 
 });
 
 Deno.test("DataLoader.shardLength() refuses fewer examples than shards", () => {
-  assertThrows(() => loaderOf(2, 4).shardLength({ index: 0, count: 3 }), RangeError, "3 shards");
+  assertThrows(
+    () => loaderOf(2, 4).shardLength({ index: 0, count: 3 }),
+    RangeError,
+    "an example for each of 3 shards: current value is 2",
+  );
 });
 
 const peers = (index: number, count: number): Peers => ({
@@ -68,7 +72,7 @@ const peers = (index: number, count: number): Peers => ({
   collect: () => [],
 });
 
-/** What a part of the batches of a loader looks like to a Learner. */
+/** Returns the first number of each batch that a Learner sees as one of three processes. */
 async function seen(index: number, make: () => unknown): Promise<number[]> {
   const values: number[] = [];
   const learner = new Learner({
@@ -85,7 +89,7 @@ async function seen(index: number, make: () => unknown): Promise<number[]> {
   return values;
 }
 
-Deno.test("Learner deals the batches of any other loader out in turn", async () => {
+Deno.test("Learner deals out the batches of any other loader in turn", async () => {
   const before = tf.memory().numTensors;
   const batch = (value: number) => [tf.fill([2, 1], value), tf.ones([2, 1])];
   const numbers = [0, 1, 2, 3, 4, 5, 6, 7];

@@ -1,5 +1,5 @@
 /**
- * A browser that is driven by a test: Debian's Chromium, where it is installed.
+ * A browser for tests: Debian's Chromium, where it is installed.
  *
  * @module
  */
@@ -17,9 +17,9 @@ export const noBrowser: boolean = await (async () => {
   return !(await Deno.stat(PATH).catch(() => undefined));
 })();
 
-/** Opens a browser for some work; whatever a page complains of fails it. */
+/** Opens a browser for some work. */
 export async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<void> {
-  // Not before, as it reads the environment at once, and a process may lack that permission.
+  // Imported late: it reads the environment at once, and the process may lack that permission.
   const { chromium } = await import("npm:playwright-core@1.65.1");
   const browser = await chromium.launch({ executablePath: PATH, args: ["--no-sandbox"] });
   try {
@@ -29,7 +29,7 @@ export async function withBrowser(work: (browser: Browser) => Promise<void>): Pr
   }
 }
 
-/** Collects what goes wrong in a page. */
+/** Collects the errors of a page and of its console. */
 export function complaintsOf(page: Page): string[] {
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(error.message));

@@ -5,13 +5,13 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { chartToMermaid, chartToSvg } from "../../mod.ts";
+import { ChartPicture, chartToMermaid, chartToSvg } from "../../inspect.ts";
 import { learnerMachine } from "../../src/chart/chart.ts";
 import { chartGraph, type ChartState } from "../../src/diagram/chart_graph.ts";
 import { foldChart } from "../../src/diagram/fold_chart.ts";
 import { placeChart } from "../../src/diagram/place_chart.ts";
 import { parse } from "../deps/mermaid.ts";
-import { playerMachine, stillMachine } from "../inspect/player_machine.ts";
+import { playerMachine, stillMachine } from "./player_machine.ts";
 
 const MACHINES = { learnerMachine, playerMachine, stillMachine };
 const FORMS = ["compact", "full"] as const;
@@ -38,7 +38,7 @@ const overlap = (a: Box, b: Box) =>
 const contains = (a: Box, b: Box) =>
   a.x <= b.x && a.y <= b.y && a.x + a.width >= b.x + b.width && a.y + a.height >= b.y + b.height;
 
-Deno.test("chartToSvg() draws every state of a machine once, and a well-formed document", async () => {
+Deno.test("chartToSvg() draws every state once, in a well-formed document", async () => {
   for (const { name, machine, form } of PICTURES) {
     const svg = await chartToSvg(machine, { form });
     const graph = chartGraph(machine);
@@ -58,7 +58,7 @@ Deno.test("chartToSvg() draws every state of a machine once, and a well-formed d
   }
 });
 
-Deno.test("chartToSvg() nests boxes and lays nothing over anything else", async () => {
+Deno.test("chartToSvg() nests boxes, and none overlaps another", async () => {
   for (const { name, machine, form } of PICTURES) {
     const graph = chartGraph(machine);
     const placed = await placeChart(form === "full" ? graph : foldChart(graph));
@@ -74,7 +74,7 @@ Deno.test("chartToSvg() nests boxes and lays nothing over anything else", async 
     ];
     for (const [index, one] of solid.entries()) {
       for (const other of solid.slice(index + 1)) {
-        assert(!overlap(one, other), `${name}: ${one.name} lies over ${other.name}`);
+        assert(!overlap(one, other), `${name}: ${one.name} overlaps ${other.name}`);
       }
     }
     for (const { points, from, to } of placed.edges) {
@@ -86,7 +86,7 @@ Deno.test("chartToSvg() nests boxes and lays nothing over anything else", async 
   }
 });
 
-Deno.test("chartToSvg() tells hooks, tasks, guards and events by their names", async () => {
+Deno.test("chartToSvg() shows the names of hooks, tasks, guards and events", async () => {
   const svg = await chartToSvg(learnerMachine, { form: "full" });
   for (const hook of ["beforeTrain", "onCancelEpoch", "afterBackward", "closeLoader"]) {
     assertStringIncludes(svg, hook);
@@ -113,7 +113,7 @@ Deno.test("chartToSvg() tells hooks, tasks, guards and events by their names", a
   ) assertStringIncludes(player, `>${label}<`);
 });
 
-Deno.test("chartToSvg() lights states with all that they are in", async () => {
+Deno.test("chartToSvg() lights active states and all states around them", async () => {
   const active = ["learner.train.epoch.batch.compute"];
   const lit = (svg: string) =>
     [...svg.matchAll(/<g class="state[^"]* active" data-state="([^"]*)"/g)].map(([, id]) => id);
@@ -130,7 +130,7 @@ Deno.test("chartToSvg() lights states with all that they are in", async () => {
   assertEquals(lit(folded), ["learner", "learner.test"]);
 });
 
-Deno.test("chartToSvg() follows the viewer's theme, or keeps to one", async () => {
+Deno.test("chartToSvg() follows the viewer's theme, or uses the given one", async () => {
   const dark = "prefers-color-scheme:dark";
   assertStringIncludes(await chartToSvg(stillMachine), dark);
   for (const theme of ["light", "dark"] as const) {
@@ -138,22 +138,39 @@ Deno.test("chartToSvg() follows the viewer's theme, or keeps to one", async () =
   }
 });
 
-Deno.test("chartToMermaid() writes what Mermaid's own parser reads", async () => {
+Deno.test("chartToMermaid() writes text that Mermaid's own parser reads", async () => {
   for (const { machine, form } of PICTURES) await parse(chartToMermaid(machine, { form }));
   await assertRejects(() => parse("stateDiagram-v2\n a --> {"));
 });
 
-Deno.test("chartToMermaid() joins only states that lie side by side", () => {
+Deno.test("chartToMermaid() draws lines only between states side by side", () => {
   const text = chartToMermaid(playerMachine, { form: "full" });
   assertStringIncludes(text, "    player_on_picture --> player_on_sound : both\n");
   assertStringIncludes(text, "quiet --> player_on_sound_quiet : up / louder\n");
   assertEquals(text.match(/up \/ louder/g)?.length, 1);
 });
 
-Deno.test("chartToSvg() and chartToMermaid() refuse what is not a machine", async () => {
+Deno.test("chartToSvg() and chartToMermaid() refuse values that are not machines", async () => {
   for (const machine of [null, 7, {}, { root: {} }]) {
     await assertRejects(() => chartToSvg(machine), TypeError, "Cannot draw a chart");
     assertThrows(() => chartToMermaid(machine), TypeError, "Cannot draw a chart");
+  }
+});
+
+Deno.test("chartToSvg(), ChartPicture and chartToMermaid() check their options", async () => {
+  for (
+    const [options, message] of [
+      [{ from: "full" }, 'there is no "from", did you mean "form"?'],
+      [{ form: "big" }, 'form must be "compact" or "full": current value is "big"'],
+      [{ theme: "blue" }, 'theme must be "light", "dark" or "auto": current value is "blue"'],
+      [{ active: "learner" }, 'active must be an array of paths: current value is "learner"'],
+    ] as const
+  ) {
+    await assertRejects(() => chartToSvg(stillMachine, options as never), TypeError, message);
+    assertThrows(() => new ChartPicture(stillMachine, options as never), TypeError, message);
+  }
+  for (const options of [{ from: "full" }, { form: "big" }]) {
+    assertThrows(() => chartToMermaid(stillMachine, options as never), TypeError, "form");
   }
 });
 

@@ -1,5 +1,5 @@
 /**
- * What a page does that shows a machine in a frame; the frame tells it what it is shown.
+ * The script of a page that shows a machine in a frame. The frame posts back what it receives.
  *
  * @module
  */
@@ -19,7 +19,7 @@ globalThis.addEventListener("message", (event) => {
 const inspect = inspector({ iframe: document.querySelector("iframe"), url: "/frame.html" });
 const actor = createActor(learnerMachine, { inspect });
 actor.start();
-await until(() => heard.length > 0); // until the frame is there
+await until(() => heard.length > 0); // the frame has loaded
 actor.send({ type: "train" });
 const facts = { type: "next", epochs: 1, loaded: true, validate: false, test: false } as const;
 for (let batch = 0; batch < 5; batch++) actor.send({ ...facts, epoch: 0 });

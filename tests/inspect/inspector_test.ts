@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { within } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 import { listenTo, startRelay } from "./relay_process.ts";
 
 const states = await Promise.all(
@@ -7,7 +7,7 @@ const states = await Promise.all(
 );
 const ignore = states.some(({ state }) => state !== "granted");
 
-/** What a message of the package says, as far as it is asked for here. */
+/** The fields of a message that the tests read. */
 interface Message {
   type: "@xstate.actor" | "@xstate.event" | "@xstate.snapshot";
   name?: string;
@@ -20,7 +20,7 @@ interface Message {
   };
 }
 
-/** What a run in a process of its own printed, and what a relay's clients heard of it. */
+/** Runs a process with a relay: its output, and the messages that an early and a late client got. */
 async function inspected(mode: string) {
   const { url, stop } = startRelay();
   try {
@@ -35,7 +35,7 @@ async function inspected(mode: string) {
   }
 }
 
-/** Runs to its own end, which must come by itself. */
+/** Runs a process until it ends by itself. */
 async function run(url: string, mode: string): Promise<string[]> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "-A", "tests/inspect/inspected_run.ts", url, mode],
@@ -63,7 +63,7 @@ const snapshotsIn = (messages: Message[]) => messages.filter(({ snapshot }) => s
 const eventsIn = (messages: Message[]) =>
   messages.filter(({ type }) => type === "@xstate.event").map(({ event }) => event!.type);
 
-Deno.test("inspector() tells of the definition first, then lights the states in their order", {
+Deno.test("inspector() sends the definition first, then the states in order", {
   ignore,
 }, async () => {
   const { printed, messages } = await inspected("calm");
@@ -75,21 +75,25 @@ Deno.test("inspector() tells of the definition first, then lights the states in 
   const ends = messages.flatMap(({ type, snapshot }, index) =>
     type === "@xstate.snapshot" && snapshot!.status === "done" ? [index] : []
   );
-  assertEquals(ends.length, 2, "both runs are seen to their ends");
+  assertEquals(ends.length, 2, "both runs are shown to the end");
   assertEquals(messages[ends[0]].snapshot!.value, "completed");
   assertEquals(ends[1], messages.length - 1, "nothing comes after the end");
-  assertEquals(messages[ends[0] + 1].type, "@xstate.actor", "a second run is introduced, too");
+  assertEquals(
+    messages[ends[0] + 1].type,
+    "@xstate.actor",
+    "the second run has its definition, too",
+  );
   const places = snapshotsIn(messages.slice(0, ends[0])).map(({ snapshot }) => snapshot!.context)
     .map(({ epoch, batch }) => 100 * epoch + batch);
   assert(places.length > 4, `only ${places.length} snapshots`);
   const epochs = places.map((place) => Math.floor(place / 100));
-  assertEquals(epochs, epochs.toSorted(), "the epochs come in their order");
+  assertEquals(epochs, epochs.toSorted(), "the epochs come in order");
   assert(new Set(epochs).size > 1);
   const values = snapshotsIn(messages.slice(0, ends[0])).map(({ snapshot }) => snapshot!.value);
   assert(values.some((value) => JSON.stringify(value).startsWith('{"train":{"epoch":{"batch"')));
 });
 
-Deno.test("inspector() tells of every pause and every cancel", { ignore }, async () => {
+Deno.test("inspector() sends every pause and every cancel", { ignore }, async () => {
   const { printed, messages } = await inspected("steered");
   assertEquals(printed, ["completed 0", "completed 0"]);
   assertEquals(eventsIn(messages).filter((type) => !type.startsWith("xstate.")), [
@@ -97,11 +101,11 @@ Deno.test("inspector() tells of every pause and every cancel", { ignore }, async
     ...["train", "pause", "resume", "cancel.epoch"],
   ]);
   const values = snapshotsIn(messages).map(({ snapshot }) => JSON.stringify(snapshot!.value));
-  assert(values.includes('{"train":{"epoch":"held"}}'), "the pause itself is seen");
-  assert(values.includes('{"train":{"epoch":"cancelled"}}'), "what was cancelled is seen");
+  assert(values.includes('{"train":{"epoch":"held"}}'), "the pause is shown");
+  assert(values.includes('{"train":{"epoch":"cancelled"}}'), "the cancelled epoch is shown");
 });
 
-Deno.test("inspector() tells of a failure, with its message", { ignore }, async () => {
+Deno.test("inspector() sends a failure with its message", { ignore }, async () => {
   const { printed, messages } = await inspected("failing");
   assertEquals(printed, ["failed 0", "failed 0"]);
   assertEquals(eventsIn(messages).filter((type) => type === "fail").length, 2);
@@ -109,7 +113,7 @@ Deno.test("inspector() tells of a failure, with its message", { ignore }, async 
   assertEquals([snapshot!.value, snapshot!.context.error], ["failed", "broken on purpose"]);
 });
 
-Deno.test("inspector() introduces the machine again to whoever connects late", {
+Deno.test("inspector() sends the definition again, for clients that connect late", {
   ignore,
 }, async () => {
   const { messages, replayed } = await inspected("busy");
@@ -119,7 +123,7 @@ Deno.test("inspector() introduces the machine again to whoever connects late", {
   assertEquals(replayed.at(-1)!.snapshot!.status, "done");
 });
 
-Deno.test("inspector() passes on at most ten snapshots a second of a run left alone", {
+Deno.test("inspector() sends at most ten snapshots a second of an undisturbed run", {
   ignore,
 }, async () => {
   const { messages } = await inspected("calm");
@@ -131,12 +135,12 @@ Deno.test("inspector() passes on at most ten snapshots a second of a run left al
       const after = Number(other.createdAt) - Number(createdAt);
       return after >= 0 && after < 1000;
     });
-    // Each is dated when it is converted, by a timer that may be late.
+    // A snapshot gets its date when it is converted, by a timer that may be late.
     assert(within.length <= 12, `${within.length} in a second`);
   }
 });
 
-Deno.test("inspector() keeps no process alive where nobody listens, or never answers", {
+Deno.test("inspector() keeps no process alive if the relay is missing or silent", {
   ignore,
 }, async () => {
   assertEquals(await run("ws://localhost:9", "calm"), ["completed 0", "completed 0"]);
@@ -156,7 +160,7 @@ Deno.test("inspector() keeps no process alive where nobody listens, or never ans
   }
 });
 
-Deno.test("examples/inspect.ts serves the inspector, trains in it, and ends", {
+Deno.test("examples/inspect.ts serves the inspector, shows a training, and ends", {
   ignore,
 }, async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -184,7 +188,7 @@ Deno.test("examples/inspect.ts serves the inspector, trains in it, and ends", {
   assert(eventsIn(client.messages).includes("cancel.epoch"));
 });
 
-/** Shakes hands as a WebSocket server does. */
+/** Answers the handshake of a WebSocket client. */
 async function welcome(connection: Deno.Conn): Promise<void> {
   const bytes = new Uint8Array(4096);
   const request = new TextDecoder().decode(bytes.subarray(0, (await connection.read(bytes))!));
@@ -200,10 +204,10 @@ async function welcome(connection: Deno.Conn): Promise<void> {
   await connection.write(new TextEncoder().encode(`${answer.join("\r\n")}\r\n\r\n`));
 }
 
-Deno.test("inspector() drops what a relay does not read, and so stays small", {
+Deno.test("inspector() drops events that a relay does not read, and stays small", {
   ignore,
 }, async () => {
-  const { openRelay } = await import("../../src/inspect/relay.ts");
+  const { openRelay } = await import("../../src/inspect/open_relay.ts");
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const opened = Promise.withResolvers<{ next(event: unknown): void }>();
   const channel = openRelay(`ws://127.0.0.1:${listener.addr.port}`, {

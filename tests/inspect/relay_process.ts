@@ -1,10 +1,10 @@
-/** A relay in a process of its own, and a way to end it. */
+/** A relay in a process of its own. */
 export interface RelayProcess {
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** Starts a relay. Whoever connects tries until it is there. */
+/** Starts a relay; clients retry until it listens. */
 export function startRelay(): RelayProcess {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
@@ -25,7 +25,7 @@ export function startRelay(): RelayProcess {
   };
 }
 
-/** Connects to a relay once it is there, and keeps all that it says. */
+/** Connects to a relay once it listens, and keeps all messages. */
 export async function listenTo<Message>(
   url: string,
 ): Promise<{ messages: Message[]; leave(): Promise<void> }> {

@@ -1,22 +1,21 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   Checkpoint,
-  type HostTensor,
   Learner,
   loadCheckpoint,
   meanSquaredError,
-  SafetensorsFile,
   selectBackend,
   sgd,
   tf,
 } from "../../mod.ts";
+import { type HostTensor, SafetensorsFile } from "../../io.ts";
 import { writeInBackground } from "../../src/io/write_in_background.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });
 const { state: read } = await Deno.permissions.query({ name: "read" });
 const ignore = write !== "granted" || read !== "granted";
 
-/** 64 MiB, which a thread of its own writes. */
+/** 64 MiB, which another thread writes. */
 const LENGTH = 1 << 24;
 
 function large(): Map<string, HostTensor> {
@@ -44,7 +43,7 @@ Deno.test(
   },
 );
 
-Deno.test("writeInBackground() passes on what the file system says", { ignore }, async () => {
+Deno.test("writeInBackground() throws the error of the file system", { ignore }, async () => {
   for (const tensors of [large(), new Map<string, HostTensor>()]) {
     await assertRejects(
       () => writeInBackground("/nowhere/at/all", tensors, {}),
@@ -86,7 +85,7 @@ for (const prefer of ["cpu", "wasm"] as const) {
       assertEquals((await learner.train()).status, "completed");
       assertEquals(sum(), before);
       const files = Array.from(Deno.readDirSync(folder), ({ name }) => `${folder}/${name}`);
-      assertEquals(files.length, 2); // the batch, and the end
+      assertEquals(files.length, 2); // one after the batch, one at the end
       for (const file of files) {
         const values = [...(await loadCheckpoint(file)).tensors.values()];
         assert(values.some(({ values }) => values.length === LENGTH && values[LENGTH - 1] === 3));

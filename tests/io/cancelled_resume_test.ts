@@ -1,28 +1,28 @@
 /**
- * A run in which everything is cut short by somebody, cut in turn in every hook that runs after that.
+ * Resumes a run in which callbacks cancel every phase, from every hook that runs after a cancel.
  *
  * @module
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   Callback,
   CancelBatch,
   CancelEpoch,
   CancelTrain,
-  HOOK_NAMES,
   type Learner,
   type RunCheckpoint,
   StorageError,
   tf,
 } from "../../mod.ts";
-import { numbersOf, tiny } from "../callbacks/tiny.ts";
+import { HOOK_NAMES } from "../../chart.ts";
+import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
-/** The last hook in which a training can be cut so that it goes on. */
+/** The last hook from which a training can be resumed. */
 const FINALLY = HOOK_NAMES.filter((hook) =>
   /^(after(?!Predict|Loss|Back|Step)|onCancel)/.test(hook)
 );
 
-/** Cancels something in every pass, by epoch and batch alone. */
+/** Cancels something in every pass, depending on epoch and batch only. */
 class Canceller extends Callback {
   override afterLoss({ phase, epoch, batchIndex }: Learner): void {
     if (phase === "train" && epoch === 0 && batchIndex === 1) throw new CancelBatch();
@@ -36,7 +36,7 @@ class Canceller extends Callback {
   }
 }
 
-/** Hears every hook, and takes a checkpoint in those that always run. */
+/** Records every hook, and takes a checkpoint in those that always run. */
 class Cut extends Callback {
   readonly lines: string[] = [];
   readonly cuts: { line: number; checkpoint: RunCheckpoint }[] = [];
@@ -59,10 +59,10 @@ for (const hook of HOOK_NAMES) {
 }
 
 for (const priority of [-5, 5]) {
-  Deno.test(`Learner.train({ from }) goes on with a run that is being cancelled [${priority}]`, async () => {
+  Deno.test(`Learner.train({ from }) resumes a run that is being cancelled [${priority}]`, async () => {
     const { numTensors } = tf.memory();
     const run = async (cut: Cut, from?: RunCheckpoint) => {
-      const { learner, model, dispose } = tiny([new Canceller(), cut]);
+      const { learner, model, dispose } = tinyLearner({ callbacks: [new Canceller(), cut] });
       const result = await learner.train(from ? { from } : { epochs: 5 });
       const weights = numbersOf(model);
       dispose();
@@ -84,35 +84,39 @@ for (const priority of [-5, 5]) {
   });
 }
 
-Deno.test("Learner.train({ from }) refuses a run that had failed, and says why", async () => {
+Deno.test("Learner.train({ from }) names the error of a run that had failed", async () => {
   const taken: RunCheckpoint[] = [];
   const take = async (learner: Learner) => {
     if (learner.failures.length > 0) taken.push(await learner.checkpoint());
   };
-  const { learner, dispose } = tiny([{
-    beforeBatch: () => {
-      throw new Error("flaky");
-    },
-    afterBatch: take,
-    onError: take,
-  }]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [{
+      beforeBatch: () => {
+        throw new Error("flaky");
+      },
+      afterBatch: take,
+      onError: take,
+    }],
+  });
   await assertRejects(() => learner.train(), Error, "flaky");
   assertEquals(taken.length, 2);
   for (const from of taken) {
     const error = await assertRejects(() => learner.train({ from }), StorageError);
-    assert(error.message.includes('must not have failed: it failed with "flaky"'), error.message);
+    assertStringIncludes(error.message, 'the run of this checkpoint had failed with "flaky"');
   }
   dispose();
 });
 
-Deno.test("restore is no event for those outside, held or not", async () => {
+Deno.test("restore is refused as a request, paused or not", async () => {
   const sent: boolean[] = [];
   const heard: string[] = [];
-  const { learner, dispose } = tiny([{
-    beforeBatch: ({ epoch, batchIndex }) => void heard.push(`${epoch} ${batchIndex}`),
-    afterBatch: (learner) => void (learner.batchIndex === 1 && learner.pause()),
-    onCancelEpoch: () => restore(),
-  }]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [{
+      beforeBatch: ({ epoch, batchIndex }) => void heard.push(`${epoch} ${batchIndex}`),
+      afterBatch: (learner) => void (learner.batchIndex === 1 && learner.pause()),
+      onCancelEpoch: () => restore(),
+    }],
+  });
   const restore = () => {
     const event = { type: "restore" } as never;
     sent.push(learner.actor!.getSnapshot().can(event));
@@ -133,16 +137,18 @@ Deno.test("restore is no event for those outside, held or not", async () => {
   assertEquals(sent, [false, false]);
 });
 
-Deno.test("a run whose loaders became nonsense fails, and says which", async () => {
+Deno.test("Learner.train({ from }) names a loader that is no longer one", async () => {
   const { numTensors } = tf.memory();
   for (const nonsense of [null, undefined, 5, { train: null }, { train: 5, validation: 6 }]) {
     for (const hook of ["beforeEpoch", "afterBatch", "afterEpoch", "afterValidate"] as const) {
       const after: string[] = [];
-      const { learner, dispose } = tiny([{
-        [hook]: (learner: Learner) => void (learner.dataloaders = nonsense as never),
-        afterTrain: () => void after.push("afterTrain"),
-        onError: () => void after.push("onError"),
-      }]);
+      const { learner, dispose } = tinyLearner({
+        callbacks: [{
+          [hook]: (learner: Learner) => void (learner.dataloaders = nonsense as never),
+          afterTrain: () => void after.push("afterTrain"),
+          onError: () => void after.push("onError"),
+        }],
+      });
       const error = await assertRejects(() => learner.train({ epochs: 2 }), TypeError);
       assert(/Cannot read .*(train|validation)/.test(error.message), `${hook}: ${error.message}`);
       assertEquals(after, ["afterTrain", "onError"]);

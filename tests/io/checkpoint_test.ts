@@ -6,14 +6,13 @@ import {
   loadCheckpoint,
   meanSquaredError,
   type RunCheckpoint,
-  SafetensorsFile,
   saveCheckpoint,
   sgd,
   StorageError,
   tf,
   withSeed,
-  writeSafetensors,
 } from "../../mod.ts";
+import { SafetensorsFile, writeSafetensors } from "../../io.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });
 
@@ -57,7 +56,7 @@ async function taken(): Promise<RunCheckpoint> {
 const bytes = (learner: Learner) =>
   (learner.model as tf.LayersModel).getWeights().map((weight) => weight.dataSync().slice());
 
-Deno.test("Learner.checkpoint() of a paused run goes on with the batch that waits", async () => {
+Deno.test("Learner.checkpoint() of a paused run resumes with the batch that waits", async () => {
   const whole = learnerOf();
   await whole.train({ epochs: 2 });
   const learner = learnerOf({
@@ -92,11 +91,13 @@ Deno.test("Learner.checkpoint() refuses to be taken in the middle of a batch, or
   assertEquals(errors.length, 9);
   assertEquals(
     errors[0],
-    'Cannot take a checkpoint as a training must be under way: current phase is "idle"',
+    'Cannot take a checkpoint: no training is in progress (current phase is "idle"). ' +
+      "Take it in an after hook, or while the training is paused.",
   );
   assertEquals(
     errors[1],
-    "Cannot take a checkpoint as the run must be in an after hook, or paused: it is in beforeBatch",
+    "Cannot take a checkpoint: the run is in beforeBatch, from where no other run could continue. " +
+      "Take it in an after hook, or while paused.",
   );
 });
 
@@ -153,7 +154,8 @@ Deno.test("loadCheckpoint() refuses newer formats and files without one", {
   assertEquals(await loadCheckpoint(path), checkpoint);
   const learner = learnerOf();
   const { model, optimizer, lossFunction, dataloaders } = learner;
-  await Learner.resume(path, { model, optimizer, lossFunction, dataloaders, seed: 3 });
+  const other = new Learner({ model, optimizer, lossFunction, dataloaders, seed: 3 });
+  await other.train({ from: path });
   const whole = learnerOf();
   await whole.train();
   assertEquals(bytes(learner), bytes(whole));
@@ -161,12 +163,12 @@ Deno.test("loadCheckpoint() refuses newer formats and files without one", {
   const newer = await assertRejects(() => loadCheckpoint(path), StorageError, "newer version");
   assertEquals(newer.problem, "version");
   await writeSafetensors(path, checkpoint.tensors);
-  await assertRejects(() => loadCheckpoint(path), StorageError, "it has tensors only");
+  await assertRejects(() => loadCheckpoint(path), StorageError, "it has only tensors");
   (await SafetensorsFile.open(path)).close();
   await Deno.remove(path);
 });
 
-Deno.test("loadCheckpoint() detects a file that is cut short at any kilobyte", {
+Deno.test("loadCheckpoint() detects a file that is truncated at any kilobyte", {
   ignore: write !== "granted",
 }, async () => {
   const path = await Deno.makeTempFile();
@@ -181,7 +183,7 @@ Deno.test("loadCheckpoint() detects a file that is cut short at any kilobyte", {
   await Deno.remove(path);
 });
 
-Deno.test("a checkpoint is numbers and JSON: it loads no code, and changes nothing else", async () => {
+Deno.test("a checkpoint loads no code, and sets nothing that is not part of a run", async () => {
   const optimizer = tf.train.adam(0.1);
   let from: RunCheckpoint | undefined;
   await learnerOf({
@@ -195,7 +197,7 @@ Deno.test("a checkpoint is numbers and JSON: it loads no code, and changes nothi
   const own = '"__proto__":{"$map":[]},"constructor":"x","applyGradients":[],"callbacks":[1]';
   const text = JSON.stringify(from!.state)
     .replace(/("(?:fields|metrics)":\{)(\}?)/g, (_, start, end) => start + own + (end || ","));
-  assertEquals(text.split('"applyGradients"').length, 4); // of the Learner, optimizer, metrics
+  assertEquals(text.split('"applyGradients"').length, 4); // Learner, optimizer, metrics
   const target = tf.train.adam(0.1);
   const learner = learnerOf({ optimizer: target });
   await learner.train({ from: { ...from!, state: JSON.parse(text) } });

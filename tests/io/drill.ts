@@ -7,25 +7,25 @@
 import { Checkpoint, loadCheckpoint, selectBackend } from "../../mod.ts";
 import { exactRun } from "./exact_learner.ts";
 
-/** Printed when the training begins: what matters is a kill after that. */
+/** Printed when the training begins: only later kills count. */
 const STARTED = "started";
 
-/** What came of a drill. */
+/** Result of a drill. */
 export interface DrillResult {
-  /** Processes that were killed. */
+  /** Number of processes that were killed. */
   kills: number;
-  /** Kills that left half a file behind, under its temporary name. */
+  /** Number of kills that left an incomplete file, under its temporary name. */
   insideWrites: number;
-  /** Trainings that came to their end. */
+  /** Number of trainings that ended. */
   trainings: number;
-  /** Checkpoints that were read after a kill, all of them intact. */
+  /** Number of checkpoints that were read after a kill, all of them intact. */
   checkpoints: number;
 }
 
-/** Runs trainings until so many kills have happened, each at any time of what a training takes. */
+/** Runs trainings until the given number of kills, each at a random time of a training. */
 export async function drill(kills: number): Promise<DrillResult> {
   const expected = await expectedWeights();
-  let longest = Infinity; // of what a training takes that is left alone, ms; the first one is
+  let longest = Infinity; // duration of a training without a kill, ms; the first one has none
   const result = { kills: 0, insideWrites: 0, trainings: 0, checkpoints: 0 };
   while (result.kills < kills) {
     const folder = await Deno.makeTempDir();
@@ -57,12 +57,12 @@ export async function drill(kills: number): Promise<DrillResult> {
   return result;
 }
 
-/** Of the uninterrupted run, as its process prints them. */
+/** Weights of the uninterrupted run, as its process prints them. */
 export async function expectedWeights(): Promise<string> {
   return JSON.stringify((await exactRun({ optimizer: "adamW" })).weights);
 }
 
-/** A process that trains, and goes on where those before it in the same folder were. */
+/** A process that trains, resuming where earlier ones in the same folder stopped. */
 export function spawn(folder: string): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", import.meta.filename!, folder],
@@ -92,7 +92,7 @@ function kill(child: Deno.ChildProcess): void {
   try {
     child.kill("SIGKILL");
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // it has just ended by itself
+    if (!(error instanceof TypeError)) throw error; // the process has just ended
   }
 }
 

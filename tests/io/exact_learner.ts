@@ -1,7 +1,7 @@
 /**
- * A small run with everything in it that could make a resumed one differ: dropout, batch
- * normalisation, noise, shuffling, momentum, a schedule, accumulated and clipped gradients, mixup, a
- * moving average, patience, metrics that gather, a history.
+ * A small run with everything that could make a resumed one differ: dropout, batch normalisation,
+ * noise, shuffling, momentum, a schedule, accumulated and clipped gradients, mixup, a moving average,
+ * patience, stateful metrics, a history.
  *
  * @module
  */
@@ -9,30 +9,31 @@ import {
   accuracy,
   adamW,
   Callback,
-  ConfusionMatrix,
   crossEntropy,
   DataLoader,
   EarlyStopping,
-  f1,
-  GradientAccumulation,
-  GradientClip,
-  HOOK_NAMES,
-  keyedRandom,
   Learner,
   LearningRateSchedule,
   Metrics,
-  MixUp,
   Recorder,
   rmsprop,
-  rocAuc,
-  schedules,
   selectBackend,
   sgd,
   TensorDataset,
   tf,
-  WeightAverage,
   withSeed,
 } from "../../mod.ts";
+import {
+  ConfusionMatrix,
+  GradientAccumulation,
+  GradientClip,
+  MixUp,
+  schedules,
+  WeightAverage,
+} from "../../callbacks.ts";
+import { keyedRandom } from "../../data.ts";
+import { f1, rocAuc } from "../../metrics.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 
 export const OPTIMIZERS: Record<string, () => tf.Optimizer> = {
   sgd: () => sgd(0.1, { momentum: 0.9, nesterov: true }),
@@ -43,7 +44,7 @@ export const OPTIMIZERS: Record<string, () => tf.Optimizer> = {
   stockAdamax: () => tf.train.adamax(0.01),
 };
 
-/** Writes down every hook, with the bytes of a batch's labels before it, and of its loss after it. */
+/** Records every hook, with the bytes of the labels before a batch and of the loss after it. */
 export class Log extends Callback {
   override priority = 10;
   readonly lines: string[] = [];
@@ -60,7 +61,7 @@ function hex(tensor: tf.Tensor): string {
   return new Uint8Array(tensor.dataSync().slice().buffer).toHex();
 }
 
-/** Runs it, from a checkpoint if one is given, and disposes everything. */
+/** Runs the training, from a checkpoint if one is given, and disposes everything. */
 export async function exactRun(
   options: { optimizer: string; from?: string; callbacks?: Callback[]; log?: Log },
 ): Promise<{ lines: string[]; weights: string[]; result: string }> {

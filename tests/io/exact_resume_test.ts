@@ -4,7 +4,7 @@ import { exactRun, Log, OPTIMIZERS } from "./exact_learner.ts";
 
 const { state } = await Deno.permissions.query({ name: "run" });
 
-/** Takes a checkpoint in every after hook, in the middle of its listeners. */
+/** Takes a checkpoint in every after hook, between its listeners. */
 class Cut extends Callback {
   readonly cuts: { path: string; line: number }[] = [];
   constructor(readonly folder: string, readonly log: Log, override priority: number) {
@@ -29,10 +29,10 @@ for (
   };
 }
 
-/** Before all others, in the middle of them, where the log is next, and after all others. */
+/** Before all other callbacks, between them, right before the log, and after all others. */
 const PRIORITIES = [-1000, 5, Number.MAX_SAFE_INTEGER];
 
-/** Another process takes up all cuts of a run, one after another; the kill drill has one for each. */
+/** One process resumes all checkpoints of a run; in the kill drill each has its own process. */
 const child = new URL("exact_learner.ts", import.meta.url).pathname;
 
 for (const backend of ["cpu", "wasm"] as const) {
@@ -47,7 +47,7 @@ for (const backend of ["cpu", "wasm"] as const) {
         const { numTensors } = tf.memory();
         try {
           const whole = await exactRun({ optimizer });
-          const held = tf.memory().numTensors - numTensors; // what the optimizer does not dispose
+          const held = tf.memory().numTensors - numTensors; // tensors that the optimizer does not dispose
           const log = new Log();
           const cut = new Cut(folder, log, PRIORITIES[names.indexOf(optimizer) % 3]);
           const watched = await exactRun({ optimizer, callbacks: [cut], log });

@@ -12,7 +12,7 @@ Deno.test("Checkpoint survives 20 kills, and the weights are those of the uninte
   assert(kills === 20 && checkpoints > 0);
 });
 
-Deno.test("Checkpoint obeys Ctrl+C, and the same command goes on", {
+Deno.test("Checkpoint saves on Ctrl+C, and the same command resumes", {
   ignore: state !== "granted" || Deno.build.os === "windows",
 }, async () => {
   await selectBackend({ prefer: "cpu", quiet: true });

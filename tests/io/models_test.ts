@@ -1,14 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { StorageError, tf, withSeed } from "../../mod.ts";
 import {
   exportModel,
   type HostTensor,
   loadWeights,
   saveWeights,
-  StorageError,
-  tf,
-  withSeed,
   writeSafetensors,
-} from "../../mod.ts";
+} from "../../io.ts";
 import { testInFolder } from "../fixtures/in_folder.ts";
 
 /** Made by PyTorch and safetensors for Python: `scripts/torch_weights.py`. */
@@ -73,7 +71,9 @@ testInFolder("loadWeights() lists every mismatch, and changes nothing", async (f
     "head/bias must be [5], head/bias is [3]",
   ]);
   assertEquals(outputs(other), before);
-  assertEquals((await loadWeights(other, path, { only: /^(conv|norm)/ })).length, 6);
+  for (const only of [/^(conv|norm)/, /^(conv|norm)/g, /^(conv|norm)/y]) {
+    assertEquals((await loadWeights(other, path, { only })).length, 6);
+  }
   const renamed = await assertRejects(
     () => loadWeights(other, path, { rename: [[/^head/, "tail"]] }),
     StorageError,
@@ -84,7 +84,7 @@ testInFolder("loadWeights() lists every mismatch, and changes nothing", async (f
 });
 
 testInFolder(
-  "loadWeights() passes over what is on one side only, but not over all",
+  "loadWeights() with strict: false skips weights and tensors without a counterpart, but not all",
   async (folder) => {
     const path = `${folder}/w.safetensors`;
     const dense = (name: string, units: number) =>
@@ -107,11 +107,21 @@ testInFolder(
       TypeError,
       'one of rename, only, strict, layout: there is no "partial"',
     );
+    await assertRejects(
+      () => loadWeights(model, path, { layout: "torch" as never }),
+      TypeError,
+      'layout must be "tfjs" or "pytorch": current value is "torch"',
+    );
+    await assertRejects(
+      () => loadWeights(model, path, { only: "body" as never }),
+      TypeError,
+      'only must be a RegExp: current value is "body"',
+    );
     for (const used of [saved, model, other]) used.dispose();
   },
 );
 
-testInFolder("loadWeights() turns PyTorch's layout", async (folder) => {
+testInFolder("loadWeights() converts PyTorch's layout", async (folder) => {
   const model = classifier(1);
   const path = `${folder}/torch.safetensors`;
   const tensor = (shape: number[]): HostTensor => {

@@ -5,22 +5,20 @@ import {
   EarlyStopping,
   Learner,
   LearningRateSchedule,
-  meanAbsoluteError,
   meanSquaredError,
   Metrics,
   Recorder,
-  schedules,
   TensorDataset,
   tf,
-  Timer,
-  WeightAverage,
   withSeed,
 } from "../../mod.ts";
+import { meanAbsoluteError } from "../../metrics.ts";
+import { schedules, Timer, WeightAverage } from "../../callbacks.ts";
 
-/** Taken by version 0.1.0 on the cpu backend, after the third batch of the second epoch of four. */
+/** A checkpoint of version 0.1.0 on the cpu backend, after batch 3 of epoch 2 of 4. */
 const CHECKPOINT = new URL("fixtures/version_0_1.safetensors", import.meta.url);
 
-/** What version 0.1.0 ended with, without a break. */
+/** Final weights of an uninterrupted run of version 0.1.0. */
 const EXPECTED = {
   trainLoss: 0.4077096462249756,
   validationLoss: 0.3785346448421478,

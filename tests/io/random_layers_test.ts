@@ -1,6 +1,5 @@
 /**
- * Whatever draws inside a step draws the same in a run that is taken up again: every layer of
- * TensorFlow.js that draws, unchanged.
+ * Every layer of TensorFlow.js that draws random numbers draws the same ones in a resumed run.
  *
  * @module
  */
@@ -68,7 +67,7 @@ async function lossesOf(
 }
 
 for (const [name, make] of Object.entries(DRAWING)) {
-  Deno.test(`${name} draws by seed, epoch and batch alone`, async () => {
+  Deno.test(`${name} draws depend only on seed, epoch and batch`, async () => {
     const { numTensors } = tf.memory();
     let from: RunCheckpoint | undefined;
     const whole = await lossesOf(make, {

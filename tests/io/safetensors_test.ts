@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type HostTensor, SafetensorsFile, StorageError, writeSafetensors } from "../../mod.ts";
+import { StorageError } from "../../mod.ts";
+import { type HostTensor, SafetensorsFile, writeSafetensors } from "../../io.ts";
 
 /** Made by the reference implementation: Python's safetensors 0.8.0, with `safetensors.numpy.save`. */
 const REFERENCE = `
@@ -49,7 +50,7 @@ function testFile(name: string, test: (path: string) => Promise<void>, ignore = 
   });
 }
 
-testFile("SafetensorsFile reads what the reference implementation wrote", async (path) => {
+testFile("SafetensorsFile reads a file of the reference implementation", async (path) => {
   await Deno.writeFile(path, Uint8Array.from(atob(REFERENCE), (char) => char.charCodeAt(0)));
   using file = await SafetensorsFile.open(path);
   assertEquals(file.metadata, { format: "pt" });
@@ -66,9 +67,11 @@ testFile("SafetensorsFile reads what the reference implementation wrote", async 
   assertEquals((await file.read("e")).shape, [0, 3]);
 });
 
-testFile("writeSafetensors() writes what the reference implementation reads", async (path) => {
-  await writeSafetensors(path, TENSORS, { note: 'a "quoted" text' });
-  const code = `
+testFile(
+  "writeSafetensors() writes a file that the reference implementation reads",
+  async (path) => {
+    await writeSafetensors(path, TENSORS, { note: 'a "quoted" text' });
+    const code = `
 import sys
 from safetensors import safe_open
 with safe_open(sys.argv[1], "np") as f:
@@ -77,16 +80,18 @@ with safe_open(sys.argv[1], "np") as f:
         t = f.get_tensor(name)
         print(name, t.dtype, list(t.shape), t.tobytes().hex())
 `;
-  assertEquals(await runPython(code, path), [
-    "../../etc/passwd float64 [1] 9a9999999999b93f",
-    "empty float32 [0, 3] ",
-    "flag bool [3] 010001",
-    "kernel float32 [2, 2] 0000803f000000800000c07f00008040",
-    "step int32 [] f9ffffff",
-  ]);
-}, !reference);
+    assertEquals(await runPython(code, path), [
+      "../../etc/passwd float64 [1] 9a9999999999b93f",
+      "empty float32 [0, 3] ",
+      "flag bool [3] 010001",
+      "kernel float32 [2, 2] 0000803f000000800000c07f00008040",
+      "step int32 [] f9ffffff",
+    ]);
+  },
+  !reference,
+);
 
-testFile("writeSafetensors() writes what the format says, byte by byte", async (path) => {
+testFile("writeSafetensors() writes the format byte by byte", async (path) => {
   await writeSafetensors(path, TENSORS, { note: 'a "quoted" text' });
   const code = `
 import hashlib, json, struct, sys
@@ -116,7 +121,7 @@ for name, entry in sorted(header.items()):
   ]);
 }, !python);
 
-testFile("SafetensorsFile.verify() accepts what was written, tensor by tensor", async (path) => {
+testFile("SafetensorsFile.verify() accepts every kind of tensor", async (path) => {
   await writeSafetensors(path, TENSORS);
   await writeSafetensors(path, TENSORS);
   using file = await SafetensorsFile.open(path);
@@ -140,7 +145,7 @@ testFile("SafetensorsFile detects each of 1,000 random byte flips", async (path)
   }
 });
 
-testFile("SafetensorsFile detects a file that is cut short anywhere", async (path) => {
+testFile("SafetensorsFile detects a file that is truncated anywhere", async (path) => {
   const values = Float32Array.from({ length: 4096 }, (_, index) => index);
   await writeSafetensors(path, new Map([["w", { dtype: "F32", shape: [4096], values }]]));
   const whole = await Deno.readFile(path);
@@ -150,7 +155,7 @@ testFile("SafetensorsFile detects a file that is cut short anywhere", async (pat
   }
 });
 
-testFile("SafetensorsFile refuses overlapping, missing and absurd places", async (path) => {
+testFile("SafetensorsFile refuses overlapping, missing and absurd positions", async (path) => {
   const open = async (header: unknown, data: number) => {
     const text = new TextEncoder().encode(JSON.stringify(header));
     const bytes = new Uint8Array(8 + text.length + data);
@@ -183,7 +188,7 @@ testFile("SafetensorsFile refuses overlapping, missing and absurd places", async
 });
 
 testFile(
-  "writeSafetensors() flushes a file before it shows, and its folder after",
+  "writeSafetensors() flushes a file before it appears, and its folder after",
   async (path) => {
     const { sync } = Deno.FsFile.prototype;
     const { rename } = Deno;
@@ -206,7 +211,7 @@ testFile(
   },
 );
 
-testFile("writeSafetensors() on a disk that is full leaves the old file", async (path) => {
+testFile("writeSafetensors() on a full disk leaves the old file", async (path) => {
   await writeSafetensors(path, TENSORS);
   const old = await Deno.readFile(path);
   const { write } = Deno.FsFile.prototype;

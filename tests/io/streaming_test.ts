@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { type HostTensor, loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "../../mod.ts";
+import { loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "../../mod.ts";
+import type { HostTensor } from "../../io.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });
 const { state: sys } = await Deno.permissions.query({ name: "sys", kind: "systemMemoryInfo" });
@@ -8,7 +9,7 @@ const TENSORS = 16;
 const GIGABYTE = 1e9;
 const roomy = sys === "granted" && Deno.systemMemoryInfo().available > 4 * GIGABYTE;
 
-/** How much more memory the process had at some time during some work, bytes. */
+/** Returns the largest increase of the memory of the process during some work, in bytes. */
 async function peakOf<T>(work: () => Promise<T>): Promise<{ result: T; bytes: number }> {
   const start = Deno.memoryUsage().rss;
   let peak = start;

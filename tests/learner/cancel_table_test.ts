@@ -1,21 +1,9 @@
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import {
-  CancelBatch,
-  CancelEpoch,
-  CancelTrain,
-  HOOK_NAMES,
-  type HookName,
-  type Model,
-} from "../../mod.ts";
-import {
-  type AnyLearner,
-  type Heard,
-  inOneLine,
-  leftBy,
-  recorder,
-  type Sizes,
-  tinyLearner,
-} from "../fixtures/tiny_learner.ts";
+import { CancelBatch, CancelEpoch, CancelTrain, type HookName, type Model } from "../../mod.ts";
+import { HOOK_NAMES } from "../../chart.ts";
+import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
+import { type Heard, inOneLine, recorder } from "../fixtures/recorded_hooks.ts";
+import { type AnyLearner, type Sizes, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const SIZES = { train: 2, validation: 1, test: 1 };
 const STEP = "afterPredict afterLoss afterBackward beforeStep afterStep";
@@ -40,19 +28,18 @@ type Act = (hook: HookName, learner: AnyLearner) => unknown;
 
 async function tell(act: Act, job: Job = "train", sizes: Sizes = SIZES): Promise<Told> {
   const heard: Heard[] = [];
-  const learner = tinyLearner(sizes, [recorder(heard, act)]);
+  const { learner } = tinyLearner({ kind: "scalar", sizes, callbacks: [recorder(heard, act)] });
   return await outcomeOf(learner, heard, job);
 }
 
 async function outcomeOf(learner: AnyLearner, heard: Heard[], job: Job = "train"): Promise<Told> {
   let end: Pick<Told, "status" | "error" | "reason"> | undefined;
-  const left = await leftBy(async () => {
-    end = await learner[job]({ epochs: 2 }).then(
+  await assertNoTensorsLeft(async () => {
+    end = await learner[job](job === "train" ? { epochs: 2 } : {}).then(
       ({ status, reason }) => ({ status, reason }),
       (error) => ({ status: "failed", error }),
     );
   });
-  assertEquals(left, 0, "tensors are left");
   const failures = learner.failures.map(({ error }) => error);
   return { sequence: inOneLine(heard), ...end!, failures };
 }
@@ -309,7 +296,7 @@ for (const row of ROWS) {
 Deno.test("Learner.train() obeys a cancel that the model or the loss throws", async () => {
   for (const part of ["model", "lossFunction"] as const) {
     const heard: Heard[] = [];
-    const learner = tinyLearner(SIZES, [recorder(heard)]);
+    const { learner } = tinyLearner({ kind: "scalar", sizes: SIZES, callbacks: [recorder(heard)] });
     let thrown = false;
     // deno-lint-ignore no-explicit-any -- of a function of any type
     const throwing = (work: any) => (...inputs: unknown[]) => {
@@ -506,7 +493,11 @@ Deno.test("Learner.failures names hook, callback, epoch and batch", async () => 
   const failing = once("afterBackward", () => {
     throw new Error("broken");
   }, ({ epoch, batchIndex }) => epoch === 1 && batchIndex === 1);
-  const learner = tinyLearner(SIZES, [recorder(heard, failing, { id: 7 })]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: SIZES,
+    callbacks: [recorder(heard, failing, { id: 7 })],
+  });
   await outcomeOf(learner, heard);
   const [{ during, callback, epoch, batch }] = learner.failures;
   assertEquals({ during, callback, epoch, batch }, {
@@ -535,10 +526,14 @@ Deno.test("Learner.train() obeys the strongest of what after hooks throw: error 
         once("afterBatch", () => {
           throw thing;
         });
-      const learner = tinyLearner(SIZES, [
-        recorder(heard, throwing(one)),
-        recorder(unheard, throwing(other), { id: 1 }),
-      ]);
+      const { learner } = tinyLearner({
+        kind: "scalar",
+        sizes: SIZES,
+        callbacks: [
+          recorder(heard, throwing(one)),
+          recorder(unheard, throwing(other), { id: 1 }),
+        ],
+      });
       const end = await outcomeOf(learner, heard);
       const name = `${one.constructor.name}, then ${other.constructor.name}`;
       assertEquals(end.sequence, leads[Math.max(i, j)], name);
@@ -551,10 +546,14 @@ Deno.test("Learner.train() obeys the strongest of what after hooks throw: error 
 Deno.test("Learner.train() stops a before hook at the first throw, and no other callback of it is called", async () => {
   for (const hook of ["beforeTrain", "beforeEpoch", "beforeBatch", "afterLoss", "afterStep"]) {
     const first: Heard[] = [], second: Heard[] = [];
-    const learner = tinyLearner({ train: 2 }, [
-      recorder(first, once(hook as HookName, WAYS.thrown("CancelTrain"))),
-      recorder(second, () => {}, { id: 1 }),
-    ]);
+    const { learner } = tinyLearner({
+      kind: "scalar",
+      sizes: { train: 2 },
+      callbacks: [
+        recorder(first, once(hook as HookName, WAYS.thrown("CancelTrain"))),
+        recorder(second, () => {}, { id: 1 }),
+      ],
+    });
     await outcomeOf(learner, first);
     assert(first.some((call) => call.hook === hook));
     assert(!second.some((call) => call.hook === hook), hook);
@@ -566,9 +565,13 @@ Deno.test("Learner.train() stops a before hook at the first throw, and no other 
 Deno.test("Learner.cancelled holds a phase from its cancel until it is entered again", async () => {
   const heard: Heard[] = [];
   const cancelled: string[] = [];
-  const learner = tinyLearner({ train: 2, validation: 1 }, [
-    recorder(heard, once("beforeBatch", WAYS.thrown("CancelEpoch"))),
-  ]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 2, validation: 1 },
+    callbacks: [
+      recorder(heard, once("beforeBatch", WAYS.thrown("CancelEpoch"))),
+    ],
+  });
   await outcomeOf(learner, heard);
   for (const call of heard) {
     if (["beforeEpoch", "beforeBatch"].includes(call.hook) && call.epoch === 0) {
@@ -611,7 +614,11 @@ for (
 
 Deno.test("Learner.train() validates after every validationEpochs-th epoch", async () => {
   const heard: Heard[] = [];
-  const learner = tinyLearner({ train: 2, validation: 1 }, [recorder(heard)]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 2, validation: 1 },
+    callbacks: [recorder(heard)],
+  });
   await learner.train({ epochs: 3, validationEpochs: 2 });
   assertEquals(inOneLine(heard), `beforeTrain ${EPOCH} ${E} ${EPOCH} afterTrain`);
 });

@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { type CallbackLike, CancelBatch, type Learner } from "../../mod.ts";
-import { learnerOf, Line, loaders, onEveryHook, testTensors } from "./line.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
+import { onEveryHook } from "../fixtures/recorded_hooks.ts";
+import { Line, loaders, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const tick = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
 
@@ -12,7 +14,7 @@ testTensors(
     const record = onEveryHook((hook, { phase, epoch, batchIndex }) =>
       void seen.push(`${hook} ${phase} ${epoch} ${batchIndex}`)
     );
-    const learner = learnerOf(model, { callbacks: [record] });
+    const { learner } = tinyLearner({ model, callbacks: [record] });
     await learner.train({ epochs: 2, validationEpochs: 2 });
     const batch = (epoch: number, index: number) =>
       ["beforeBatch", "afterPredict", "afterLoss", "afterBackward", "beforeStep", "afterStep"]
@@ -57,7 +59,7 @@ testTensors("Learner.train() sets each field of a batch from its hook on", async
       assert(fields.every((field) => learner[field] === undefined), `${hook} sees a batch`);
     }
   });
-  await learnerOf(model, { callbacks: [record] }).train();
+  await tinyLearner({ model, callbacks: [record] }).learner.train();
   assertEquals(first, {
     data: "beforeBatch",
     labels: "beforeBatch",
@@ -78,7 +80,8 @@ testTensors(
       afterLoss: () => void seen.push(name.toUpperCase()),
     });
     const callbacks = [named("e", 2.5), named("b"), named("c", 0), named("a", -1), named("d", 2)];
-    await learnerOf(model, { callbacks, dataloaders: { train: loaders({ train: [1] }).train } })
+    await tinyLearner({ model, callbacks, dataloaders: { train: loaders({ train: [1] }).train } })
+      .learner
       .train();
     assertEquals(seen.join(""), "ABCDEabcde");
   },
@@ -104,10 +107,11 @@ testTensors("Learner.train() awaits asynchronous hooks one after another", async
       afterTrain: hook("afterTrain"),
     };
   };
-  await learnerOf(model, {
+  await tinyLearner({
+    model,
     callbacks: [slow("b", 1), slow("a", 0)],
     dataloaders: { train: loaders({ train: [1] }).train },
-  }).train();
+  }).learner.train();
   assertEquals(
     seen,
     ["beforeTrain", "afterBackward", "afterStep", "afterBatch", "afterTrain"]
@@ -133,7 +137,7 @@ testTensors(
       },
     };
     const train = loaders({ train: [1, 1, 1, 1, 1] }).train;
-    const learner = learnerOf(model, { callbacks: [first], dataloaders: { train } });
+    const { learner } = tinyLearner({ model, callbacks: [first], dataloaders: { train } });
     await learner.train();
     assertEquals(seen, ["first0", "first1", "late", "late", "first2", "first3"]);
   },
@@ -144,7 +148,8 @@ testTensors(
   async () => {
     using model = new Line();
     const seen: boolean[] = [];
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       callbacks: [{
         beforeBatch({ batchIndex }) {
           if (batchIndex === 0) throw new CancelBatch();

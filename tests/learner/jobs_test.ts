@@ -6,14 +6,19 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { CancelTrain, type HookName, type Learner, tf } from "../../mod.ts";
-import { batches, learnerOf, Line, loaders, onEveryHook, testTensors } from "./line.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
+import { onEveryHook } from "../fixtures/recorded_hooks.ts";
+import { batches, Line, loaders, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 testTensors(
   "Learner.validate() and test() run their own hooks only and train nothing",
   async () => {
     using model = new Line();
     const seen: string[] = [];
-    const learner = learnerOf(model, { callbacks: [onEveryHook((hook) => void seen.push(hook))] });
+    const { learner } = tinyLearner({
+      model,
+      callbacks: [onEveryHook((hook) => void seen.push(hook))],
+    });
     // Labels are 2x + 1 at x = 0 and predictions 0: the loss is 1.
     const validated = await learner.validate();
     assertEquals(validated.status, "completed");
@@ -32,7 +37,7 @@ testTensors(
 testTensors("Learner.predict() keeps the caller's tensor and joins batches", async () => {
   using model = new Line();
   tf.tidy(() => model.slope.assign(tf.scalar(3)));
-  const learner = learnerOf(model, { dataloaders: undefined });
+  const { learner } = tinyLearner({ model, dataloaders: undefined });
   const x = tf.tensor2d([[1], [2]]);
   const y = await learner.predict(x);
   assertEquals([...y.dataSync()], [3, 6]);
@@ -50,7 +55,7 @@ testTensors(
   "Learner.predict() gives tensors of their own where a model returns its input",
   async () => {
     const model = { apply: (data: tf.Tensor) => data, trainableVariables: [] };
-    const learner = learnerOf(model, { dataloaders: undefined });
+    const { learner } = tinyLearner({ model, dataloaders: undefined });
     const x = tf.tensor1d([1, 2]);
     const y = await learner.predict(x);
     x.dispose();
@@ -64,7 +69,7 @@ testTensors("Learner.predict() joins nested outputs part by part", async () => {
     apply: (data: tf.Tensor) => ({ twice: data.mul(2), pair: [data.add(1), data.neg()] }),
     trainableVariables: [],
   };
-  const learner = learnerOf(model as never, { dataloaders: undefined });
+  const { learner } = tinyLearner({ model: model as never, dataloaders: undefined });
   const outputs = await learner.predict(() => batches(2, 1)) as unknown as {
     twice: tf.Tensor;
     pair: tf.Tensor[];
@@ -82,7 +87,8 @@ testTensors(
   "Learner.predict() rejects when it is cancelled, as predictions would be missing",
   async () => {
     using model = new Line();
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       callbacks: [{
         afterPredict({ batchIndex }) {
           if (batchIndex === 1) throw new CancelTrain("enough");
@@ -92,7 +98,7 @@ testTensors(
     const error = await assertRejects(
       () => learner.predict(() => batches(1, 1, 1)),
       DOMException,
-      "it was cancelled (enough)",
+      "the run was cancelled (enough)",
     );
     assertEquals(error.name, "AbortError");
   },
@@ -103,7 +109,8 @@ testTensors("Learner.train() skips the passes that have no loader", async () => 
   const all = loaders();
   for (const names of [[], ["validation"], ["test"], ["validation", "test"]] as const) {
     const seen = new Set<string>();
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       dataloaders: {
         train: all.train,
         ...Object.fromEntries(names.map((name) => [name, all[name]])),
@@ -120,9 +127,9 @@ testTensors("Learner.train() skips the passes that have no loader", async () => 
 
 testTensors("Learner.train() goes on with the trained model when called again", async () => {
   using once = new Line();
-  await learnerOf(once).train({ epochs: 3 });
+  await tinyLearner({ model: once }).learner.train({ epochs: 3 });
   using twice = new Line();
-  const learner = learnerOf(twice);
+  const { learner } = tinyLearner({ model: twice });
   await learner.train({ epochs: 1 });
   const { epochs } = await learner.train({ epochs: 2 });
   assertEquals(epochs, 2);
@@ -132,7 +139,8 @@ testTensors("Learner.train() goes on with the trained model when called again", 
 testTensors("Learner.train() is refused while a run is under way, also inside a hook", async () => {
   using model = new Line();
   const refused: string[] = [];
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     callbacks: [{
       async beforeBatch(learner: Learner) {
         for (const run of ["train", "validate", "test", "predict"] as const) {
@@ -146,15 +154,19 @@ testTensors("Learner.train() is refused while a run is under way, also inside a 
   await assertRejects(
     () => learner.train(),
     Error,
-    "no other run of this Learner must be under way: one is about to begin",
+    "a run of this Learner is in progress (it is about to begin)",
   );
   assertEquals((await running).status, "completed");
   assertEquals(refused.length, 4);
   assertEquals(
     refused[1],
-    'Cannot validate as no other run of this Learner must be under way: current phase is "train"',
+    'Cannot validate: a run of this Learner is in progress (current phase is "train"). ' +
+      'Wait for it, or cancel it with learner.cancel("train").',
   );
-  assertStringIncludes(refused[3], 'is "train" (in a hook, ask learner.model)');
+  assertStringIncludes(
+    refused[3],
+    '(current phase is "train"). Wait for it, or apply learner.model',
+  );
   await learner.train();
 });
 
@@ -165,7 +177,8 @@ testTensors(
     const controller = new AbortController();
     const seen: string[] = [];
     const inner: boolean[] = [];
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       callbacks: [{
         beforeStep(learner) {
           const { signal } = learner;
@@ -192,7 +205,7 @@ testTensors(
 testTensors("Learner.train() no longer listens to its signal when it has ended", async () => {
   using model = new Line();
   const controller = new AbortController();
-  const learner = learnerOf(model);
+  const { learner } = tinyLearner({ model });
   await learner.train({ signal: controller.signal });
   learner.callbacks.push({ beforeBatch: () => controller.abort() });
   assertEquals((await learner.train()).status, "completed");
@@ -203,10 +216,10 @@ testTensors("Learner.train() tells an inspector of every event", async () => {
   const events = new Set<string>();
   const inspect = ({ type, event }: { type: string; event?: { type: string } }) =>
     void events.add(`${type} ${event?.type ?? ""}`);
-  await learnerOf(model).train({ inspect });
+  await tinyLearner({ model }).learner.train({ inspect });
   assert(events.has("@xstate.event train") && events.has("@xstate.snapshot next"));
   events.clear();
-  await learnerOf(model).train({ inspect: { next: inspect } });
+  await tinyLearner({ model }).learner.train({ inspect: { next: inspect } });
   assert(events.has("@xstate.event train"));
 });
 
@@ -214,7 +227,8 @@ testTensors("Learner.actor can be subscribed to and tells where the run is", asy
   using model = new Line();
   const states = new Set<string>();
   let completed = 0;
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     callbacks: [{
       beforeTrain({ actor }) {
         actor!.subscribe({
@@ -240,7 +254,8 @@ testTensors(
   "Learner.train() returns how it ended, and the last of everything measured",
   async () => {
     using model = new Line();
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       callbacks: [{ afterEpoch: ({ metrics }) => void (metrics["train.mine"] = 5) }],
     });
     const { trainLoss, validationLoss, testLoss, metrics, ...rest } = await learner.train({
@@ -280,7 +295,7 @@ for (const [hook, epochs] of Object.entries(COUNTED)) {
       const cancel = (learner: Learner) => {
         if (learner.epoch === 1) throw new CancelTrain();
       };
-      const result = await learnerOf(model, { callbacks: [{ [hook]: cancel }] })
+      const result = await tinyLearner({ model, callbacks: [{ [hook]: cancel }] }).learner
         .train({ epochs: 4 });
       assertEquals([result.status, result.epochs], ["cancelled", epochs]);
     },

@@ -4,7 +4,6 @@ import {
   CancelBatch,
   CancelEpoch,
   CancelTrain,
-  HOOK_NAMES,
   type HookName,
   type Learner,
   type LearnerOptions,
@@ -12,7 +11,9 @@ import {
   sgd,
   tf,
 } from "../../mod.ts";
-import { batches, learnerOf, Line, loaders, testTensors } from "./line.ts";
+import { HOOK_NAMES } from "../../chart.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
+import { batches, Line, loaders, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const boom = new Error("boom");
 const thrown = [
@@ -46,7 +47,8 @@ for (const hook of HOOK_NAMES) {
         for (const late of synchronous ? [false] : [false, true]) {
           using model = new Line();
           let called = 0;
-          const learner = learnerOf(model, {
+          const { learner } = tinyLearner({
+            model,
             callbacks: [{
               [hook]: () => {
                 called++;
@@ -136,7 +138,8 @@ for (const [name, make] of Object.entries(failing)) {
     for (const nth of [0, 1, 2]) {
       const { model = new Line(), ...options } = make(nth);
       const seen: string[] = [];
-      const learner = learnerOf(model, {
+      const { learner } = tinyLearner({
+        model,
         dataloaders: { train: () => batches(2, 1, 1) },
         callbacks: [{
           afterEpoch: () => void seen.push("afterEpoch"),
@@ -157,7 +160,8 @@ testTensors(
   async () => {
     using model = new Line();
     let bad = true;
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       dataloaders: {
         *train() {
           try {
@@ -190,7 +194,8 @@ testTensors(
     for (const run of runs) {
       for (const nth of [0, 1, 2]) {
         const { model } = failing["the model"](nth);
-        const learner = learnerOf(model!, {
+        const { learner } = tinyLearner({
+          model: model!,
           dataloaders: loaders({ validation: [1, 1, 1], test: [1, 1, 1] }),
         });
         assertStrictEquals(await assertRejects(() => run(learner)), boom);
@@ -209,7 +214,7 @@ testTensors("Learner.train() leaves only what the model and the optimizer hold",
       tf.layers.dense({ units: 1 }),
     ],
   });
-  const learner = learnerOf(model, { optimizer: adam(0.1) });
+  const { learner } = tinyLearner({ model, optimizer: adam(0.1) });
   await learner.train();
   const held = tf.memory().numTensors;
   await learner.train({ epochs: 3 });
@@ -243,6 +248,6 @@ testTensors("Learner disposes each batch after its last hook, and not before", a
     afterValidate: alive,
     afterTest: alive,
   };
-  await learnerOf(model, { callbacks: [hooks] }).train();
+  await tinyLearner({ model, callbacks: [hooks] }).learner.train();
   assertEquals(kept.length, 2 * 5 + 3 + 3);
 });

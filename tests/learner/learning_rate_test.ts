@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { adam, adamW, type Learner, rmsprop, sgd, tf } from "../../mod.ts";
-import { batches, learnerOf, Line, testTensors } from "./line.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
+import { batches, Line, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 /** Each optimizer, with all that would make an update depend on the weights turned off. */
 const optimizers: Record<string, (rate: number) => tf.Optimizer> = {
@@ -24,7 +25,8 @@ async function course(
 ): Promise<number[]> {
   using model = new Line();
   const weights: number[] = [];
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     optimizer,
     lossFunction: (predictions) => predictions.mean(),
     dataloaders: { train: () => batches(3, 3) },
@@ -69,7 +71,8 @@ testTensors(
   async () => {
     using model = new Line();
     const rates: number[] = [];
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       optimizer: sgd(0.5),
       callbacks: [{ beforeTrain: ({ learningRate }) => void rates.push(learningRate) }],
     });
@@ -90,7 +93,7 @@ testTensors("Learner.learningRate and train() refuse an optimizer that has none"
       return {};
     }
   }
-  const learner = learnerOf(model, { optimizer: new Without() as tf.Optimizer });
+  const { learner } = tinyLearner({ model, optimizer: new Without() as tf.Optimizer });
   assertThrows(() => learner.learningRate, TypeError, "Without has no learningRate");
   assertThrows(() => learner.learningRate = 1, TypeError, "Without has no learningRate");
   let message = "";

@@ -1,6 +1,7 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { type BatchLike, DataLoader, type Loader, TensorDataset, tf } from "../../mod.ts";
-import { batches, learnerOf, Line, testTensors } from "./line.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
+import { batches, Line, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const tick = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
 const sizes = [2, 2, 1];
@@ -81,7 +82,7 @@ const kinds: Record<string, () => { loader: Loader; dispose?: () => void }> = {
 
 async function trained(loader: Loader): Promise<number[]> {
   using model = new Line();
-  const { trainLoss } = await learnerOf(model, { dataloaders: { train: loader } })
+  const { trainLoss } = await tinyLearner({ model, dataloaders: { train: loader } }).learner
     .train({ epochs: 3 });
   return [...model.weights, trainLoss];
 }
@@ -98,7 +99,8 @@ for (const [name, make] of Object.entries(kinds)) {
   testTensors(`Learner.train() leaves nothing of ${name} when it is cancelled`, async () => {
     using model = new Line();
     const { loader, dispose } = make();
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       dataloaders: { train: loader },
       callbacks: [{ afterBatch: (learner) => void learner.cancel("train") }],
     });
@@ -117,7 +119,8 @@ for (const [name, make] of Object.entries(kinds)) {
       using model = new Line();
       const { loader, dispose } = make();
       const seen: boolean[] = [];
-      const learner = learnerOf(model, {
+      const { learner } = tinyLearner({
+        model,
         dataloaders: { train: loader },
         callbacks: [{
           afterBackward: async (learner) => void seen.push(await learner.isLastBatch()),
@@ -134,7 +137,8 @@ for (const [name, make] of Object.entries(kinds)) {
   testTensors(`Learner.isLastBatch() leaves nothing of ${name} when it is cancelled`, async () => {
     using model = new Line();
     const { loader, dispose } = make();
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       dataloaders: { train: loader },
       callbacks: [{
         async afterBackward(learner) {
@@ -160,7 +164,8 @@ for (const asynchronous of [false, true]) {
       using model = new Line();
       const failure = new Error("of the loader");
       const worked: boolean[] = [];
-      const learner = learnerOf(model, {
+      const { learner } = tinyLearner({
+        model,
         dataloaders: {
           train: asynchronous
             ? async function* () {
@@ -188,7 +193,8 @@ testTensors("Learner.isLastBatch() does not wait for a loader that is stuck", as
   using model = new Line();
   const gate = Promise.withResolvers<void>();
   const answers: boolean[] = [];
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     dataloaders: {
       async *train(): AsyncGenerator<BatchLike<tf.Tensor, tf.Tensor>> {
         yield* batches(1);
@@ -213,7 +219,8 @@ testTensors("Learner.isLastBatch() does not wait for a loader that is stuck", as
 testTensors("Learner.train() ends a loader with return(), once, when it is cut short", async () => {
   using model = new Line();
   let returned = 0, opened = 0;
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     dataloaders: {
       *train(): Generator<BatchLike<tf.Tensor, tf.Tensor>> {
         opened++;
@@ -243,7 +250,8 @@ testTensors(
     for (let run = 0; run < 2; run++) {
       using source = dataset();
       const order: Record<number, number[]> = {};
-      const learner = learnerOf(model, {
+      const { learner } = tinyLearner({
+        model,
         seed: 3,
         dataloaders: { train: new DataLoader({ dataset: source, batchSize: 2, shuffle: true }) },
         callbacks: [{
@@ -266,7 +274,8 @@ testTensors(
   async () => {
     using model = new Line();
     const gate = Promise.withResolvers<void>();
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       dataloaders: {
         async *train(): AsyncGenerator<BatchLike<tf.Tensor, tf.Tensor>> {
           await gate.promise;

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { Learner, meanSquaredError, sgd, tf, withSeed } from "../../mod.ts";
-import { batches, learnerOf, loaders, testTensors, weight } from "./line.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
+import { batches, loaders, tinyLearner, weight } from "../fixtures/tiny_learner.ts";
 
 testTensors("Learner.train() trains a sequential model, which calls itself unbuilt", async () => {
   const model = withSeed(
@@ -8,7 +9,7 @@ testTensors("Learner.train() trains a sequential model, which calls itself unbui
     () => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
   );
   assertEquals(model.built, false);
-  const learner = learnerOf(model);
+  const { learner } = tinyLearner({ model });
   const { trainLoss } = await learner.train({ epochs: 50 });
   assert(trainLoss < 0.05, `${trainLoss}`);
   model.dispose();
@@ -18,7 +19,7 @@ testTensors(
   "Learner.train() trains a layer that is its own model and has no weights yet",
   async () => {
     const layer = tf.layers.dense({ units: 1, kernelInitializer: "zeros" });
-    const learner = learnerOf(layer as unknown as tf.LayersModel);
+    const { learner } = tinyLearner({ model: layer as unknown as tf.LayersModel });
     const { trainLoss } = await learner.train({ epochs: 50 });
     assert(trainLoss < 0.05, `${trainLoss}`);
     layer.dispose();
@@ -198,7 +199,11 @@ testTensors(
       const [, , mean, variance] = model.weights.map((weight) => weight.read().dataSync()[0]);
       return [mean, variance];
     };
-    const learner = learnerOf(model, { optimizer: sgd(0), dataloaders: loaders({ train: [4] }) });
+    const { learner } = tinyLearner({
+      model,
+      optimizer: sgd(0),
+      dataloaders: loaders({ train: [4] }),
+    });
     const before = averages();
     await learner.validate();
     await learner.test();
@@ -221,7 +226,8 @@ testTensors(
     });
     const values = (layer: number) => [...model.layers[layer].getWeights()[0].dataSync()];
     const frozen: number[][] = [];
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       callbacks: [{
         beforeEpoch({ epoch }) {
           if (epoch !== 1) return;
@@ -240,7 +246,8 @@ testTensors(
 
 testTensors("Learner never disposes a weight, even one that a model returns", async () => {
   const prototype = weight([0]);
-  const learner = learnerOf({ apply: () => prototype, trainableVariables: [prototype] }, {
+  const { learner } = tinyLearner({
+    model: { apply: () => prototype, trainableVariables: [prototype] },
     lossFunction: (predictions, labels) => predictions.sub(labels).square().mean(),
   });
   await learner.train({ epochs: 2 });

@@ -1,11 +1,13 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { type Learner, meanSquaredError, sgd, tf } from "../../mod.ts";
-import { batches, learnerOf, Line, loaders, testTensors } from "./line.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
+import { batches, Line, loaders, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 testTensors("Learner.epochs and Learner.epoch are obeyed when a callback sets them", async () => {
   using model = new Line();
   const epochs: number[] = [];
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     callbacks: [{
       afterEpoch(learner) {
         epochs.push(learner.epoch);
@@ -22,7 +24,8 @@ testTensors("Learner.epochs and Learner.epoch are obeyed when a callback sets th
 testTensors("Learner.validationEpochs is obeyed when a callback sets it", async () => {
   using model = new Line();
   const validated: number[] = [];
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     callbacks: [{
       beforeTrain: (learner) => void (learner.validationEpochs = 2),
       beforeValidate: ({ epoch }) => void validated.push(epoch),
@@ -35,7 +38,8 @@ testTensors("Learner.validationEpochs is obeyed when a callback sets it", async 
 testTensors("Learner.dataloaders are obeyed when a callback sets them", async () => {
   using model = new Line();
   const sizes: number[] = [];
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     dataloaders: { train: () => batches(1) },
     callbacks: [{
       beforeBatch: ({ data }) => void sizes.push(data.shape[0]),
@@ -56,7 +60,8 @@ testTensors(
     using model = new Line();
     using other = new Line();
     let losses = 0;
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       dataloaders: { train: () => batches(1, 1) },
       callbacks: [{
         afterBatch(learner) {
@@ -79,7 +84,8 @@ testTensors(
 
 testTensors("Learner.learningRate is obeyed when a callback sets it", async () => {
   using model = new Line();
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     optimizer: sgd(0.5),
     callbacks: [{ beforeStep: (learner) => void (learner.learningRate = 0) }],
   });
@@ -92,7 +98,8 @@ testTensors(
   async () => {
     using model = new Line();
     // x = 3, y = 5 and weights 0: the loss is 25 and its gradient is -2 * 5 * [3, 1].
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       dataloaders: { train: () => batches(4) },
       callbacks: [{
         beforeBatch(learner: Learner) {
@@ -112,7 +119,8 @@ testTensors(
   "Learner.predictions and loss are differentiated when a callback sets them",
   async () => {
     using model = new Line();
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       dataloaders: {
         *train() {
           yield [tf.tensor2d([[0]]), tf.tensor2d([[4]])];
@@ -137,7 +145,8 @@ testTensors(
 
 testTensors("Learner.gradients are applied and disposed when a callback sets them", async () => {
   using model = new Line();
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     dataloaders: { train: () => batches(1) },
     callbacks: [{
       afterBackward(learner) {
@@ -155,7 +164,8 @@ testTensors(
   "Learner.gradients are applied and disposed when a callback sets one by its name",
   async () => {
     using model = new Line();
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       dataloaders: { train: () => batches(1, 2) },
       callbacks: [{
         afterBackward({ gradients }) {
@@ -170,7 +180,8 @@ testTensors(
 
 testTensors("Learner.loss counts as a callback left it", async () => {
   using model = new Line();
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     dataloaders: loaders({ train: [1, 1] }),
     callbacks: [{ afterStep: (learner: Learner) => void (learner.loss = tf.scalar(7)) }],
   });
@@ -185,7 +196,8 @@ testTensors(
       assertEquals([...learner.predictions.dataSync()], [8]);
       assertEquals(learner.loss.dataSync()[0], 5);
     };
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       dataloaders: loaders({ train: [1] }),
       callbacks: [{
         afterPredict(learner: Learner) {

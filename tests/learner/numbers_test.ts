@@ -11,7 +11,8 @@ import {
   tf,
   withSeed,
 } from "../../mod.ts";
-import { batches, learnerOf, Line, loaders, testTensors } from "./line.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
+import { batches, Line, loaders, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -19,7 +20,8 @@ testTensors("Learner.train() follows gradient descent as computed by hand", asyn
   using model = new Line();
   const rate = 0.15, sizes = [3, 4, 1], epochs = 8;
   const losses: number[] = [];
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     optimizer: tf.train.sgd(rate),
     dataloaders: { train: () => batches(...sizes), validation: () => batches(5, 2) },
     callbacks: [{
@@ -58,7 +60,8 @@ testTensors("Learner.train() follows gradient descent as computed by hand", asyn
 
 testTensors("Learner.train() weighs the loss of each batch by its size", async () => {
   using model = new Line();
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     optimizer: sgd(0),
     lossFunction: (predictions, labels) => predictions.mul(0).add(labels).mean(),
     dataloaders: {
@@ -75,7 +78,8 @@ testTensors("Learner.train() weighs the loss of each batch by its size", async (
 testTensors("Learner.train() leaves a cancelled batch out of the mean loss", async () => {
   for (const hook of ["beforeBatch", "afterBackward", "afterStep"] as const) {
     using model = new Line();
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       optimizer: sgd(0),
       lossFunction: (predictions, labels) => predictions.mul(0).add(labels).mean(),
       dataloaders: loaders({ train: [1, 1, 1] }),
@@ -92,7 +96,8 @@ testTensors("Learner.train() leaves a cancelled batch out of the mean loss", asy
 testTensors("Learner.lossSoFar() is the mean loss of the pass at hand", async () => {
   using model = new Line();
   const means: number[] = [];
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     optimizer: sgd(0),
     lossFunction: (predictions, labels) => predictions.mul(0).add(labels).mean(),
     dataloaders: { train: () => batches(1, 2) },
@@ -159,7 +164,8 @@ testTensors(
   async () => {
     using model = new Line();
     const drawn: number[] = [];
-    const learner = learnerOf(model, {
+    const { learner } = tinyLearner({
+      model,
       seed: 1,
       dataloaders: loaders({ train: [1, 1], validation: [1, 1] }),
       callbacks: [{ afterPredict: () => void drawn.push(Math.random()) }],
@@ -177,7 +183,8 @@ testTensors("Learner gives Math.random back after every step, also after a throw
   using model = new Line();
   const { random } = Math;
   let inside = 0;
-  const learner = learnerOf(model, {
+  const { learner } = tinyLearner({
+    model,
     seed: 1,
     callbacks: [{
       afterLoss({ phase }) {

@@ -6,7 +6,7 @@
  * @module
  */
 import { Cancellation, type HookName } from "../../mod.ts";
-import type { Heard } from "../fixtures/tiny_learner.ts";
+import type { Heard } from "../fixtures/recorded_hooks.ts";
 
 /** What a listener does when it is called, other than to listen. */
 export interface Deed {

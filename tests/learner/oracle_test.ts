@@ -1,23 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  CancelBatch,
-  CancelEpoch,
-  CancelTrain,
-  HOOK_NAMES,
-  type HookName,
-  keyedRandom,
-  tf,
-} from "../../mod.ts";
+import { CancelBatch, CancelEpoch, CancelTrain, type HookName, tf } from "../../mod.ts";
+import { keyedRandom } from "../../data.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 import { learnerMachine } from "../../src/chart/chart.ts";
 import { type Deed, oracle, type Plan, type Told } from "./oracle.ts";
-import {
-  type Heard,
-  recorder,
-  tinyBatch,
-  tinyLearner,
-  tinyLoader,
-  within,
-} from "../fixtures/tiny_learner.ts";
+import { type Heard, recorder } from "../fixtures/recorded_hooks.ts";
+import { tinyBatch, tinyLearner, tinyLoader } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 
 const RUNS = 2000;
 
@@ -80,9 +69,9 @@ function deedAt(hook: HookName, draw: Draw, rate: number, waiting: number): Deed
 /** Does as a plan says, on a real Learner. */
 async function perform(plan: Plan, draw: Draw): Promise<Told> {
   const heard: Heard[] = [];
-  const learner = tinyLearner(
-    {},
-    plan.priorities.map((priority, id) =>
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    callbacks: plan.priorities.map((priority, id) =>
       recorder(heard, (hook, learner) => {
         const call = heard.length - 1;
         const { asks, throws, waits } = plan.deed(id, hook, call);
@@ -95,7 +84,7 @@ async function perform(plan: Plan, draw: Draw): Promise<Told> {
         act();
       }, { id, priority })
     ),
-  );
+  });
   const made: tf.Tensor[] = [];
   const loader = (count: number | undefined) => {
     if (count === undefined) return;
@@ -122,7 +111,7 @@ async function perform(plan: Plan, draw: Draw): Promise<Told> {
     }).filter(([, loader]) => loader),
   );
   const before = tf.memory().numTensors;
-  const end = await learner[job]({ epochs, validationEpochs }).then(
+  const end = await learner[job](job === "train" ? { epochs, validationEpochs } : {}).then(
     ({ status }) => ({ status }),
     (error) => ({ status: "failed" as const, error }),
   );

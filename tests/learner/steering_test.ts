@@ -1,17 +1,10 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { type HookName, keyedRandom, type tf, type TrainResult } from "../../mod.ts";
-import {
-  type AnyLearner,
-  checkNesting,
-  type Heard,
-  inOneLine,
-  leftBy,
-  recorder,
-  type Sizes,
-  tinyBatch,
-  tinyLearner,
-  within,
-} from "../fixtures/tiny_learner.ts";
+import type { HookName, tf, TrainResult } from "../../mod.ts";
+import { keyedRandom } from "../../data.ts";
+import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
+import { checkNesting, type Heard, inOneLine, recorder } from "../fixtures/recorded_hooks.ts";
+import { type AnyLearner, type Sizes, tinyBatch, tinyLearner } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 
 const RUNS = 400;
 const LIMIT = 10_000;
@@ -52,10 +45,14 @@ async function randomRun(seed: number): Promise<void> {
     running++;
     return wait(Math.floor(random() * 3)).then(() => void running--);
   };
-  const learner = tinyLearner({ train: 2, validation: 1, test: 1 }, [
-    recorder(heard, act),
-    recorder([], act, { id: 1 }),
-  ]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 2, validation: 1, test: 1 },
+    callbacks: [
+      recorder(heard, act),
+      recorder([], act, { id: 1 }),
+    ],
+  });
   let over = false;
   const run = learner.train({ epochs: 2 }).finally(() => over = true);
   const [{ status }] = await Promise.all([run, steerAtRandom(learner, random, () => over)]);
@@ -66,7 +63,7 @@ async function randomRun(seed: number): Promise<void> {
 }
 
 Deno.test(`Learner stays in order in ${RUNS} runs that are steered at random`, async () => {
-  const left = await leftBy(async () => {
+  await assertNoTensorsLeft(async () => {
     for (let first = 0; first < RUNS; first += 50) {
       const seeds = Array.from({ length: 50 }, (_, index) => first + index);
       await Promise.all(
@@ -74,7 +71,6 @@ Deno.test(`Learner stays in order in ${RUNS} runs that are steered at random`, a
       );
     }
   });
-  assertEquals(left, 0, "tensors are left");
 });
 
 /** A training that is paused before its first batch, and what is heard of it from then on. */
@@ -84,7 +80,7 @@ async function held(sizes: Sizes = { train: 3 }): Promise<{
   run: Promise<TrainResult>;
 }> {
   const heard: Heard[] = [];
-  const learner = tinyLearner(sizes, [recorder(heard)]);
+  const { learner } = tinyLearner({ kind: "scalar", sizes, callbacks: [recorder(heard)] });
   const run = learner.train({ epochs: 2 });
   assert(learner.pause());
   await paused(learner);
@@ -181,17 +177,21 @@ Deno.test("Learner.cancel('train') while paused ends the training without anothe
 Deno.test("Learner.cancel('train') ends a pause that was asked for in the same hook", async () => {
   const hooks = ["beforeTrain", "beforeEpoch", "beforeBatch", "afterEpoch", "beforeTest"] as const;
   for (const hook of hooks) {
-    const learner = tinyLearner({ train: 1, validation: 1, test: 1 }, [{
-      [hook](learner: AnyLearner) {
-        assert(learner.pause() && learner.cancel("train"));
-      },
-    }]);
+    const { learner } = tinyLearner({
+      kind: "scalar",
+      sizes: { train: 1, validation: 1, test: 1 },
+      callbacks: [{
+        [hook](learner: AnyLearner) {
+          assert(learner.pause() && learner.cancel("train"));
+        },
+      }],
+    });
     assertEquals((await within(LIMIT, hook, learner.train())).status, "cancelled");
   }
 });
 
 Deno.test("Learner leaves no tensor of a batch that was loaded, but not begun", async () => {
-  const left = await leftBy(async () => {
+  await assertNoTensorsLeft(async () => {
     for (const phase of ["epoch", "train"] as const) {
       const { learner, run } = await held();
       const { data } = learner;
@@ -203,17 +203,20 @@ Deno.test("Learner leaves no tensor of a batch that was loaded, but not begun", 
       assertEquals(disposed, true, "with the epoch, and not later");
     }
   });
-  assertEquals(left, 0);
 });
 
 Deno.test("Learner.train({ signal }) cancels the training on abort, for the signal's reason", async () => {
   const controller = new AbortController();
   const heard: Heard[] = [];
-  const learner = tinyLearner({ train: 2 }, [
-    recorder(heard, (hook) => {
-      if (hook === "beforeStep") return wait(1).then(() => controller.abort(new Error("enough")));
-    }),
-  ]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 2 },
+    callbacks: [
+      recorder(heard, (hook) => {
+        if (hook === "beforeStep") return wait(1).then(() => controller.abort(new Error("enough")));
+      }),
+    ],
+  });
   const { status, reason } = await learner.train({ epochs: 2, signal: controller.signal });
   assertEquals(
     inOneLine(heard),
@@ -225,7 +228,11 @@ Deno.test("Learner.train({ signal }) cancels the training on abort, for the sign
 
 Deno.test("Learner.train({ signal }) trains nothing where the signal is aborted already", async () => {
   const heard: Heard[] = [];
-  const learner = tinyLearner({ train: 2, test: 1 }, [recorder(heard)]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 2, test: 1 },
+    callbacks: [recorder(heard)],
+  });
   const signal = AbortSignal.abort("too late");
   const { status, reason } = await learner.train({ signal });
   assertEquals(
@@ -238,7 +245,7 @@ Deno.test("Learner.train({ signal }) trains nothing where the signal is aborted 
 
 Deno.test("Learner.train({ signal }) does not listen to the signal after its end", async () => {
   const controller = new AbortController();
-  const learner = tinyLearner({ train: 1 });
+  const { learner } = tinyLearner({ kind: "scalar", sizes: { train: 1 } });
   await learner.train({ signal: controller.signal });
   const second = learner.train({ epochs: 2 });
   controller.abort();
@@ -264,10 +271,14 @@ function stalling(): { loader: () => AsyncIterable<[tf.Tensor, tf.Tensor]>; letG
 
 for (const phase of ["epoch", "train"] as const) {
   Deno.test(`Learner.cancel('${phase}') does not wait for a loader that is stuck, whose late batch is disposed`, async () => {
-    const left = await leftBy(async () => {
+    await assertNoTensorsLeft(async () => {
       const { loader, letGo } = stalling();
       const heard: Heard[] = [];
-      const learner = tinyLearner({}, [recorder(heard)], { dataloaders: { train: loader } });
+      const { learner } = tinyLearner({
+        kind: "scalar",
+        callbacks: [recorder(heard)],
+        dataloaders: { train: loader },
+      });
       const run = learner.train({ epochs: 2 });
       await wait(5);
       assertEquals(inOneLine(heard), `beforeTrain beforeEpoch ${B}`);
@@ -283,14 +294,13 @@ for (const phase of ["epoch", "train"] as const) {
       letGo();
       await wait(1);
     });
-    assertEquals(left, 0, "tensors are left");
   });
 }
 
 Deno.test("Learner.cancel() disposes a batch that comes while its loader is being closed", async () => {
-  const left = await leftBy(async () => {
+  await assertNoTensorsLeft(async () => {
     const { loader, letGo } = stalling();
-    const learner = tinyLearner({}, [], { dataloaders: { train: loader } });
+    const { learner } = tinyLearner({ kind: "scalar", dataloaders: { train: loader } });
     const run = learner.train();
     await wait(5);
     learner.cancel("train");
@@ -298,11 +308,10 @@ Deno.test("Learner.cancel() disposes a batch that comes while its loader is bein
     assertEquals((await within(LIMIT, "the run", run)).status, "cancelled");
     await wait(1);
   });
-  assertEquals(left, 0, "tensors are left");
 });
 
 Deno.test("Learner.cancel() does not wait for a loader that asked for it before it got stuck", async () => {
-  const learner = tinyLearner({});
+  const { learner } = tinyLearner({ kind: "scalar" });
   learner.dataloaders.train = {
     [Symbol.asyncIterator]: () => ({
       next() {
@@ -315,7 +324,7 @@ Deno.test("Learner.cancel() does not wait for a loader that asked for it before 
 });
 
 Deno.test("Learner.cancel() outlives a stuck loader that cannot be closed", async () => {
-  const learner = tinyLearner({});
+  const { learner } = tinyLearner({ kind: "scalar" });
   learner.dataloaders.train = {
     [Symbol.asyncIterator]: () => ({
       next: () => new Promise<never>(() => {}),
@@ -341,16 +350,20 @@ Deno.test("Learner.signal aborts when its own phase or one around it is cut shor
   ) {
     const signals = new Map<string, AbortSignal>();
     const aborted: string[] = [];
-    const learner = tinyLearner({ train: 2 }, [
-      recorder([], (hook, learner) => {
-        if (hook in PHASES && learner.epoch === 0 && learner.batchIndex <= 0) {
-          signals.set(PHASES[hook as keyof typeof PHASES], learner.signal);
-        }
-        if (hook !== "beforeStep" || learner.epoch > 0 || learner.batchIndex > 0) return;
-        learner.cancel(cancel as "batch");
-        for (const [phase, signal] of signals) if (signal.aborted) aborted.push(phase);
-      }),
-    ]);
+    const { learner } = tinyLearner({
+      kind: "scalar",
+      sizes: { train: 2 },
+      callbacks: [
+        recorder([], (hook, learner) => {
+          if (hook in PHASES && learner.epoch === 0 && learner.batchIndex <= 0) {
+            signals.set(PHASES[hook as keyof typeof PHASES], learner.signal);
+          }
+          if (hook !== "beforeStep" || learner.epoch > 0 || learner.batchIndex > 0) return;
+          learner.cancel(cancel as "batch");
+          for (const [phase, signal] of signals) if (signal.aborted) aborted.push(phase);
+        }),
+      ],
+    });
     await learner.train({ epochs: 2 });
     assertEquals(aborted.sort(), expected, cancel);
     const later = [...signals].filter(([, signal]) => signal.aborted).map(([phase]) => phase);
@@ -361,14 +374,18 @@ Deno.test("Learner.signal aborts when its own phase or one around it is cut shor
 Deno.test("Learner.signal never aborts once its phase has ended by itself", async () => {
   for (const cancel of ["batch", "epoch", "train"] as const) {
     const ended: AbortSignal[] = [];
-    const learner = tinyLearner({ train: 2 }, [
-      recorder([], (hook, learner) => {
-        const { epoch, batchIndex, signal } = learner;
-        if (hook === "beforeEpoch" && epoch === 0) ended.push(signal);
-        if (hook === "beforeBatch" && (epoch === 0 || batchIndex === 0)) ended.push(signal);
-        if (hook === "beforeStep" && epoch === 1 && batchIndex === 1) learner.cancel(cancel);
-      }),
-    ]);
+    const { learner } = tinyLearner({
+      kind: "scalar",
+      sizes: { train: 2 },
+      callbacks: [
+        recorder([], (hook, learner) => {
+          const { epoch, batchIndex, signal } = learner;
+          if (hook === "beforeEpoch" && epoch === 0) ended.push(signal);
+          if (hook === "beforeBatch" && (epoch === 0 || batchIndex === 0)) ended.push(signal);
+          if (hook === "beforeStep" && epoch === 1 && batchIndex === 1) learner.cancel(cancel);
+        }),
+      ],
+    });
     await learner.train({ epochs: 2 });
     assertEquals(ended.map(({ aborted }) => aborted), Array(4).fill(false), cancel);
   }
@@ -376,14 +393,18 @@ Deno.test("Learner.signal never aborts once its phase has ended by itself", asyn
 
 Deno.test("Learner.signal wakes a hook that waits for it, and its echo is no error", async () => {
   const heard: Heard[] = [];
-  const learner = tinyLearner({ train: 2 }, [
-    recorder(heard, (hook, { signal }) => {
-      if (hook !== "beforeBatch") return;
-      return new Promise((_, reject) =>
-        signal.addEventListener("abort", () => reject(signal.reason))
-      );
-    }),
-  ]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 2 },
+    callbacks: [
+      recorder(heard, (hook, { signal }) => {
+        if (hook !== "beforeBatch") return;
+        return new Promise((_, reject) =>
+          signal.addEventListener("abort", () => reject(signal.reason))
+        );
+      }),
+    ],
+  });
   const run = learner.train();
   await wait(1);
   assert(learner.cancel("batch"));
@@ -400,21 +421,29 @@ Deno.test("Learner.signal wakes a hook that waits for it, and its echo is no err
 
 Deno.test("Learner refuses a second run while one is under way, also from a hook", async () => {
   const refused: Error[] = [];
-  const learner = tinyLearner({ train: 1, validation: 1 }, [{
-    async afterBatch(learner) {
-      refused.push(await assertRejects(() => learner.train(), Error, "no other run"));
-      refused.push(await assertRejects(() => learner.validate(), Error, "no other run"));
-    },
-  }]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 1, validation: 1 },
+    callbacks: [{
+      async afterBatch(learner) {
+        refused.push(await assertRejects(() => learner.train(), Error, "in progress"));
+        refused.push(await assertRejects(() => learner.validate(), Error, "in progress"));
+      },
+    }],
+  });
   const run = learner.train();
-  await assertRejects(() => learner.train(), Error, "Cannot train as no other run");
+  await assertRejects(
+    () => learner.train(),
+    Error,
+    "Cannot train: a run of this Learner is in progress",
+  );
   assertEquals((await run).status, "completed");
   assertEquals(refused.length, 2);
   assertEquals((await learner.train()).status, "completed");
 });
 
 Deno.test("Learner refuses to be steered while no run is under way", async () => {
-  const learner = tinyLearner({ train: 1 });
+  const { learner } = tinyLearner({ kind: "scalar", sizes: { train: 1 } });
   const refusals = () => [
     learner.pause(),
     learner.resume(),
@@ -434,15 +463,18 @@ Deno.test("Learner refuses to be steered while no run is under way", async () =>
 Deno.test("Learner fails, with all its after hooks, on a callback that is added with a misspelt hook", async () => {
   for (const hook of ["beforeBatch", "beforeStep", "afterBatch"] as const) {
     const heard: Heard[] = [];
-    const learner = tinyLearner({ train: 2 }, [
-      recorder(heard, (at, learner) => {
-        if (at === hook) learner.callbacks.push({ afterBatches() {} } as never);
-      }),
-    ]);
-    const left = await leftBy(async () => {
+    const { learner } = tinyLearner({
+      kind: "scalar",
+      sizes: { train: 2 },
+      callbacks: [
+        recorder(heard, (at, learner) => {
+          if (at === hook) learner.callbacks.push({ afterBatches() {} } as never);
+        }),
+      ],
+    });
+    await assertNoTensorsLeft(async () => {
       await assertRejects(() => learner.train(), TypeError, 'did you mean "afterBatch"?');
     });
-    assertEquals(left, 0, "tensors are left");
     const hooks = inOneLine(heard);
     assert(hooks.endsWith("afterBatch afterEpoch afterTrain onError"), hooks);
   }
@@ -450,13 +482,16 @@ Deno.test("Learner fails, with all its after hooks, on a callback that is added 
 
 Deno.test("Learner tells when a promise comes from a hook that is synchronous", async () => {
   const heard: Heard[] = [];
-  const learner = tinyLearner({ train: 2 }, [
-    recorder(heard, (hook) => hook === "afterLoss" ? Promise.resolve() : undefined),
-  ]);
-  const left = await leftBy(async () => {
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 2 },
+    callbacks: [
+      recorder(heard, (hook) => hook === "afterLoss" ? Promise.resolve() : undefined),
+    ],
+  });
+  await assertNoTensorsLeft(async () => {
     await assertRejects(() => learner.train(), TypeError, "Cannot run afterLoss");
   });
-  assertEquals(left, 0, "tensors are left");
   assertEquals(
     inOneLine(heard),
     "beforeTrain beforeEpoch beforeBatch afterPredict afterLoss afterBatch afterEpoch afterTrain " +

@@ -5,7 +5,7 @@ import { complaintsOf, noBrowser as ignore, type Page, withBrowser } from "../de
 
 const LIMIT = 120_000;
 
-/** The tasks of a page that took more than 50 ms, which is when a browser counts one as long. */
+/** The tasks of a page that took more than 50 ms, which a browser counts as long. */
 declare const longTasks: { began: number; ms: number }[];
 
 function observe(): void {
@@ -43,7 +43,7 @@ Deno.test("examples/browser trains in a tab, which stays responsive", {
       const held = await page.textContent('[data-stat="Batch"]');
       const from = await page.evaluate(() => performance.now());
       await wait(500);
-      assertEquals(await page.textContent('[data-stat="Batch"]'), held, "it waits");
+      assertEquals(await page.textContent('[data-stat="Batch"]'), held, "the run is paused");
       const busy = await page.evaluate(
         (from) => longTasks.filter(({ began }) => began > from).length,
         from,
@@ -64,7 +64,7 @@ Deno.test("examples/browser trains in a tab, which stays responsive", {
         times[Math.floor(part * times.length)] ?? 0
       );
       assert(usual < 100, `tasks of ${times} ms`);
-      // Where the machine has no time for this page, whatever it does takes as long as that.
+      // On a busy machine, every task of the page takes long.
       const calm = Deno.loadavg()[0] < navigator.hardwareConcurrency;
       assert(longest < 100 || !calm, `tasks of ${times.slice(-10)} ms`);
       const work = await page.$$eval(

@@ -2,23 +2,23 @@
 import { assert, assertEquals } from "@std/assert";
 import type { RunEvent } from "../../mod.ts";
 import { complaintsOf, noBrowser as ignore, type Page, withBrowser } from "../deps/playwright.ts";
-import { within } from "../fixtures/tiny_learner.ts";
-import type { Order, Told } from "./watched_worker.ts";
+import { within } from "../fixtures/within.ts";
+import type { Order, Report } from "./watched_worker.ts";
 
 const LIMIT = 20_000;
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** The run in its thread. */
+/** A run in a thread of its own. */
 class WatchedRun {
-  readonly told: Told[] = [];
+  readonly reports: Report[] = [];
   readonly #worker = new Worker(new URL("watched_worker.ts", import.meta.url), { type: "module" });
-  #heard = () => {};
+  #onReport = () => {};
 
   constructor() {
     this.#worker.onmessage = ({ data }) => {
-      this.told.push(data);
-      this.#heard();
+      this.reports.push(data);
+      this.#onReport();
     };
   }
 
@@ -26,34 +26,33 @@ class WatchedRun {
     this.#worker.postMessage(order);
   }
 
-  /** Waits for a message that was not waited for before. */
-  async next<Type extends Told["type"]>(type: Type): Promise<Told & { type: Type }> {
+  /** Waits for the next report of a type. */
+  async next<Type extends Report["type"]>(type: Type): Promise<Report & { type: Type }> {
     const waiting = async () => {
       for (;;) {
-        const at = this.told.findIndex((told) => told.type === type);
-        if (at >= 0) return this.told.splice(at, 1)[0] as Told & { type: Type };
-        await new Promise<void>((resolve) => this.#heard = resolve);
+        const at = this.reports.findIndex((report) => report.type === type);
+        if (at >= 0) return this.reports.splice(at, 1)[0] as Report & { type: Type };
+        await new Promise<void>((resolve) => this.#onReport = resolve);
       }
     };
-    return await within(LIMIT, `the message "${type}"`, waiting());
+    return await within(LIMIT, `the report "${type}"`, waiting());
   }
 
-  /** The hooks since this was asked before. */
+  /** The hooks since the last call. */
   hooks(): string[] {
-    const hooks = this.told.flatMap((told) => told.type === "hook" ? [told.hook] : []);
-    this.told.splice(0);
+    const hooks = this.reports.flatMap((report) => report.type === "hook" ? [report.hook] : []);
+    this.reports.splice(0);
     return hooks;
   }
 
   async end(): Promise<void> {
     this.order("end");
-    const { left } = await this.next("ended");
+    await this.next("ended");
     this.#worker.terminate();
-    assertEquals(left, 0, "tensors are left");
   }
 }
 
-/** A run that is watched by a browser, until the work is done. */
+/** Shows a run in a browser while the work is done. */
 async function watched(
   work: (run: WatchedRun, open: () => Promise<Page>) => Promise<void>,
 ): Promise<void> {
@@ -83,7 +82,7 @@ const enabled = (page: Page) =>
 const status = (page: Page, text: string) =>
   page.waitForFunction((text) => document.querySelector(".status")?.textContent === text, text);
 
-/** All that tells viewers apart: numbers and curves. */
+/** The numbers and curves of a page. */
 async function seenOf(page: Page): Promise<string[]> {
   await wait(500);
   const stats = await page.textContent('[data-stat="Batch"]');
@@ -95,7 +94,7 @@ async function seenOf(page: Page): Promise<string[]> {
   return [stats!, note!, ...curves];
 }
 
-Deno.test("the live page pauses a run within 300 ms, and steps batch by batch", {
+Deno.test("the live page pauses a run within 300 ms, and steps by one batch", {
   ignore,
 }, () =>
   watched(async (run, open) => {
@@ -112,7 +111,7 @@ Deno.test("the live page pauses a run within 300 ms, and steps batch by batch", 
       const paused = await run.next("paused");
       await status(page, "paused");
       delays.push(paused.at - clicked);
-      assertEquals(await enabled(page), paused.accepts, "what the machine accepts is enabled");
+      assertEquals(await enabled(page), paused.accepts, "exactly the accepted events are enabled");
       assert(paused.batches > batches);
       batches = paused.batches;
     }
@@ -132,7 +131,7 @@ Deno.test("the live page pauses a run within 300 ms, and steps batch by batch", 
     await status(page, "training");
   }));
 
-Deno.test("the live page keeps its curves when it is loaded again, and two of them agree", {
+Deno.test("the live page keeps its curves when reloaded, and two pages agree", {
   ignore,
 }, () =>
   watched(async (run, open) => {
@@ -154,7 +153,7 @@ Deno.test("the live page keeps its curves when it is loaded again, and two of th
 
     run.order("close");
     await page.waitForSelector(".link.lost");
-    assertEquals(await enabled(page), [], "there is nobody to ask");
+    assertEquals(await enabled(page), [], "a lost page enables nothing");
     run.order("open");
     await page.waitForSelector(".link:not(.lost)");
     await status(page, "training");
@@ -168,7 +167,7 @@ Deno.test("the live page keeps its curves when it is loaded again, and two of th
   }));
 
 Deno.test(
-  "the live page cancels an epoch and a training as the table says",
+  "the live page cancels an epoch and a training",
   { ignore },
   () =>
     watched(async (run, open) => {

@@ -6,12 +6,12 @@ const states = await Promise.all(
 );
 const file = new URL("../../src/live/page/page.generated.ts", import.meta.url);
 
-Deno.test("page.generated.ts is what `deno task build:live` makes of the sources", {
+Deno.test("page.generated.ts is up to date with `deno task build:live`", {
   ignore: states.some(({ state }) => state !== "granted"),
 }, async () => {
   const { buildLive } = await import("../../scripts/build_live.ts");
   const [built, committed] = [await buildLive(), await Deno.readTextFile(file)];
-  // Each version of Deno has a bundler of its own.
+  // Each version of Deno has its own bundler.
   const version = (text: string) => text.slice(0, text.indexOf("\n"));
   if (version(built) !== version(committed)) return;
   assert(built === committed, "run `deno task build:live`");

@@ -1,18 +1,17 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { CancelTrain, HOOK_NAMES, LiveFeed, selectBackend, tf } from "../../mod.ts";
+import { CancelTrain, selectBackend, tf } from "../../mod.ts";
+import { LiveFeed } from "../../live.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 import type { LiveMessage, LivePoints, LiveState } from "../../src/live/messages.ts";
 import { DownsampledSeries } from "../../src/live/downsampled_series.ts";
-import {
-  type AnyLearner,
-  leftBy,
-  recorder,
-  tinyLearner,
-  within,
-} from "../fixtures/tiny_learner.ts";
+import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
+import { recorder } from "../fixtures/recorded_hooks.ts";
+import { type AnyLearner, tinyLearner } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Waits for something that is to come soon. */
+/** Waits until a condition holds. */
 async function until(condition: () => boolean): Promise<void> {
   const waiting = async () => {
     while (!condition()) await wait(5);
@@ -20,7 +19,7 @@ async function until(condition: () => boolean): Promise<void> {
   await within(10_000, String(condition), waiting());
 }
 
-/** Joins, and keeps all that is told. */
+/** Joins a feed, and keeps all messages. */
 function join(feed: LiveFeed) {
   const messages: LiveMessage[] = [];
   const seat = feed.join({ send: (text) => void messages.push(JSON.parse(text)) });
@@ -36,10 +35,10 @@ Deno.test("DownsampledSeries stays bounded, evenly spaced, with the first point"
   assertEquals(series.total, 1000);
   assert(series.points.length > 4 && series.points.length <= 10);
   assertEquals(series.points, series.points.map((_, index) => index * series.stride));
-  assert(made < 60, `${made} points were made, most of them in vain`);
+  assert(made < 60, `${made} points were made, most of them not kept`);
 });
 
-Deno.test("DownsampledSeries tells a reader what is new, and when to begin anew", () => {
+Deno.test("DownsampledSeries returns new points, and says when to start again", () => {
   const series = new DownsampledSeries<number>(4);
   const cursor = { generation: -1, read: 0 };
   const all = () => true;
@@ -54,7 +53,7 @@ Deno.test("DownsampledSeries tells a reader what is new, and when to begin anew"
   assertEquals(series.since(cursor, all), { reset: true, points: [0, 2, 4] });
 });
 
-Deno.test("LiveFeed computes nothing without a viewer but a bounded curve", async () => {
+Deno.test("LiveFeed without a viewer keeps a bounded curve and computes nothing else", async () => {
   const feed = new LiveFeed({ samples: 8 });
   let reads = 0;
   const { dataSync } = tf.Tensor.prototype;
@@ -62,8 +61,12 @@ Deno.test("LiveFeed computes nothing without a viewer but a bounded curve", asyn
   const counting = {
     afterBatch: (learner: AnyLearner) => void callbacks.push(learner.callbacks.length),
   };
-  const learner = tinyLearner({ train: 1000 }, [feed, counting]);
-  const left = await leftBy(async () => {
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 1000 },
+    callbacks: [feed, counting],
+  });
+  await assertNoTensorsLeft(async () => {
     try {
       tf.Tensor.prototype.dataSync = function (this: tf.Tensor) {
         reads++;
@@ -74,9 +77,8 @@ Deno.test("LiveFeed computes nothing without a viewer but a bounded curve", asyn
       tf.Tensor.prototype.dataSync = dataSync;
     }
   });
-  assertEquals(left, 0);
   assert(reads > 8 && reads < 60, `the device was read ${reads} times in 1000 batches`);
-  assertEquals(Math.max(...callbacks), 2, "nobody watches the callbacks");
+  assertEquals(Math.max(...callbacks), 2, "the callbacks are not watched");
   const { of } = join(feed);
   const [batches] = of("points") as LivePoints[];
   assertEquals([batches.series, batches.total, batches.stride], ["batches", 1000, 128]);
@@ -84,20 +86,24 @@ Deno.test("LiveFeed computes nothing without a viewer but a bounded curve", asyn
   assert(batches.points.every(({ values }) => Number.isFinite(values.loss)));
 });
 
-Deno.test("LiveFeed watches the callbacks only while there is a viewer", async () => {
+Deno.test("LiveFeed measures the callbacks only while there is a viewer", async () => {
   const feed = new LiveFeed();
   let heard = 0;
   const slow = { name: "Slow", afterBatch: () => wait(2) };
-  const learner = tinyLearner({ train: 200 }, [feed, slow]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 200 },
+    callbacks: [feed, slow],
+  });
   learner.callbacks.push({ afterBatch: () => void heard++ });
   const own = [...learner.callbacks];
-  const left = await leftBy(async () => {
+  await assertNoTensorsLeft(async () => {
     const run = learner.train();
     await wait(20);
     assertEquals(learner.callbacks, own);
     const { seat, of } = join(feed);
     assertEquals(learner.callbacks.length, own.length + 1);
-    assert(!/LiveFeed \(0\)/.test(learner.describe()), "who watches listens to no hook");
+    assert(!/LiveFeed \(0\)/.test(learner.describe()), "the watcher has no hooks");
     await until(() => of("work").length >= 2);
     seat.leave();
     assertEquals(learner.callbacks, own);
@@ -108,7 +114,7 @@ Deno.test("LiveFeed watches the callbacks only while there is a viewer", async (
     assert(work.some(({ owner, work }) => owner === "Learner" && work === "compute"));
     await run;
   });
-  assertEquals([left, heard], [0, 200]);
+  assertEquals(heard, 200);
 });
 
 for (const hook of HOOK_NAMES.filter((name) => !name.startsWith("on"))) {
@@ -117,15 +123,18 @@ for (const hook of HOOK_NAMES.filter((name) => !name.startsWith("on"))) {
     const add = (learner: AnyLearner) => {
       if (!learner.callbacks.includes(feed)) learner.callbacks.push(feed);
     };
-    const learner = tinyLearner({ train: 2, validation: 2, test: 2 }, [{ [hook]: add }]);
-    const left = await leftBy(async () => {
+    const { learner } = tinyLearner({
+      kind: "scalar",
+      sizes: { train: 2, validation: 2, test: 2 },
+      callbacks: [{ [hook]: add }],
+    });
+    await assertNoTensorsLeft(async () => {
       assertEquals((await learner.train({ epochs: 2 })).status, "completed");
     });
-    assertEquals(left, 0);
   });
 }
 
-Deno.test("LiveFeed tells the end and the reason", async () => {
+Deno.test("LiveFeed sends the end and its reason", async () => {
   const boom = { afterBatch: () => Promise.reject(new Error("boom")) };
   const enough = {
     afterEpoch() {
@@ -142,10 +151,13 @@ Deno.test("LiveFeed tells the end and the reason", async () => {
     const feed = new LiveFeed();
     const { state, of } = join(feed);
     assertEquals(state().status, "waiting");
-    const left = await leftBy(() =>
-      tinyLearner({ train: 2, test: 1 }, [feed, callback as object]).train().catch(() => {})
+    await assertNoTensorsLeft(() =>
+      tinyLearner({
+        kind: "scalar",
+        sizes: { train: 2, test: 1 },
+        callbacks: [feed, callback as object],
+      }).learner.train().catch(() => {})
     );
-    assertEquals(left, 0);
     assertEquals([state().status, state().reason], [status, reason]);
     assertEquals(state().accepts, []);
     assertEquals(state().active, [`learner.${status}`]);
@@ -156,12 +168,16 @@ Deno.test("LiveFeed tells the end and the reason", async () => {
   }
 });
 
-Deno.test("LiveFeed lets one batch through at each step, and cancels as the table says", async () => {
+Deno.test("LiveFeed runs one batch per step, and cancels an epoch and the training", async () => {
   const feed = new LiveFeed();
   const heard: Parameters<typeof recorder>[0] = [];
-  const learner = tinyLearner({ train: 4 }, [recorder(heard), feed]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 4 },
+    callbacks: [recorder(heard), feed],
+  });
   const { seat, state } = join(feed);
-  const left = await leftBy(async () => {
+  await assertNoTensorsLeft(async () => {
     const run = learner.train({ epochs: 3 });
     learner.pause();
     await until(() => state().status === "paused");
@@ -177,10 +193,9 @@ Deno.test("LiveFeed lets one batch through at each step, and cancels as the tabl
     seat.ask('{"type":"cancel.train"}');
     assertEquals((await run).status, "cancelled");
   });
-  assertEquals(left, 0);
 });
 
-Deno.test("LiveFeed cancels the next batch where it is asked to between two", async () => {
+Deno.test("LiveFeed cancels the next batch when asked between two batches", async () => {
   const feed = new LiveFeed();
   const cancelled: number[] = [];
   const { seat } = join(feed);
@@ -190,21 +205,19 @@ Deno.test("LiveFeed cancels the next batch where it is asked to between two", as
       yield await Promise.resolve([tf.tensor1d([1]), tf.tensor1d([2])] as const);
     }
   };
-  const left = await leftBy(() =>
-    tinyLearner(
-      {},
-      [feed, { onCancelBatch: ({ batchIndex }) => void cancelled.push(batchIndex) }],
-      {
-        dataloaders: { train: loader },
-      } as never,
-    ).train()
+  await assertNoTensorsLeft(() =>
+    tinyLearner({
+      kind: "scalar",
+      callbacks: [feed, { onCancelBatch: ({ batchIndex }) => void cancelled.push(batchIndex) }],
+      dataloaders: { train: loader },
+    }).learner.train()
   );
-  assertEquals([left, cancelled], [0, [2]]);
+  assertEquals(cancelled, [2]);
 });
 
 const adapter = await (navigator as { gpu?: GPU }).gpu?.requestAdapter();
 
-Deno.test("LiveFeed waits for the losses of a device only where an epoch ends", {
+Deno.test("LiveFeed waits for losses on a device only at the end of an epoch", {
   ignore: !adapter,
   // The device lives as long as the backend.
   sanitizeResources: false,
@@ -213,8 +226,10 @@ Deno.test("LiveFeed waits for the losses of a device only where an epoch ends", 
   await selectBackend({ prefer: "webgpu", quiet: true });
   const feed = new LiveFeed();
   const { of } = join(feed);
-  const left = await leftBy(() => tinyLearner({ train: 20 }, [feed]).train());
-  assertEquals([tf.getBackend(), left], ["webgpu", 0]);
+  await assertNoTensorsLeft(() =>
+    tinyLearner({ kind: "scalar", sizes: { train: 20 }, callbacks: [feed] }).learner.train()
+  );
+  assertEquals(tf.getBackend(), "webgpu");
   const points = of("points").filter(({ series }) => series === "batches")
     .flatMap(({ points }) => points);
   assertEquals(points.map(({ step }) => step), Array.from({ length: 20 }, (_, index) => index + 1));

@@ -1,11 +1,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { LivePage, type LivePageOptions } from "../../mod.ts";
-import { leftBy, tinyLearner, within } from "../fixtures/tiny_learner.ts";
+import { LivePage, type LivePageOptions } from "../../live.ts";
+import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 import { offline as ignore, slowly, Viewer } from "./viewer.ts";
 
 const EPOCHS = { epochs: 1000 };
 
-/** A page that is open, and closed in the end. */
+/** Opens a page, and closes it after the work. */
 async function withPage(
   options: LivePageOptions,
   work: (page: LivePage, url: string) => Promise<void>,
@@ -14,7 +16,7 @@ async function withPage(
   await work(page, page.open());
 }
 
-/** The status of a request whose every header is ours. */
+/** The HTTP status of a request with exactly the given headers. */
 async function statusOf(url: string, lines: string[], path = "/live"): Promise<number> {
   const { port } = new URL(url);
   using connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
@@ -42,7 +44,7 @@ Deno.test("LivePage checks its options", () => {
 });
 
 Deno.test(
-  "LivePage serves one page that may run nothing but its own script",
+  "LivePage serves one page, which may run only its own script",
   { ignore },
   async () => {
     await withPage({}, async (_, url) => {
@@ -52,7 +54,7 @@ Deno.test(
       assert(policy.includes("default-src 'none'") && policy.includes("frame-ancestors 'none'"));
       const page = await response.text();
       assert(page.length < 300_000, `${page.length} bytes`);
-      assertEquals(/(src|href)="(?!data:)/.exec(page), null, "nothing else is loaded");
+      assertEquals(/(src|href)="(?!data:)/.exec(page), null, "the page loads nothing else");
       for (const [path, status] of [["favicon.ico", 404], ["live", 403], ["../etc/passwd", 404]]) {
         const other = await fetch(new URL(String(path), url));
         await other.body?.cancel();
@@ -66,7 +68,7 @@ Deno.test(
 );
 
 Deno.test(
-  "LivePage refuses every Host but its own, and every foreign Origin",
+  "LivePage refuses foreign Hosts and foreign Origins",
   { ignore },
   async () => {
     await withPage({}, async (_, url) => {
@@ -79,7 +81,7 @@ Deno.test(
       assertEquals(await ask(host, "null"), 403, "a page in a sandbox");
       assertEquals(await ask(host, "http://127.0.0.1:1"), 403, "another server of this machine");
       assertEquals(await ask(host, `http://127.0.0.1:${port}.example.org`), 403);
-      assertEquals(await ask(host), 403, "no page at all");
+      assertEquals(await ask(host), 403, "no Origin");
       for (const rebound of [`example.org:${port}`, "127.0.0.1", `127.0.0.1.example.org:${port}`]) {
         assertEquals(await ask(rebound, `http://${rebound}`), 421, `DNS rebinding: ${rebound}`);
         assertEquals(await statusOf(url, [`Host: ${rebound}`], "/"), 421);
@@ -88,7 +90,7 @@ Deno.test(
   },
 );
 
-Deno.test("LivePage asks for a token at any address but loopback", { ignore }, async () => {
+Deno.test("LivePage requires a token on any address but loopback", { ignore }, async () => {
   await withPage({ hostname: "0.0.0.0" }, async (_, url) => {
     const { port, search } = new URL(url);
     assertEquals(search.length, "?token=".length + 32);
@@ -104,11 +106,15 @@ Deno.test("LivePage asks for a token at any address but loopback", { ignore }, a
   });
 });
 
-Deno.test("LivePage refuses what is no command, and the run goes on", { ignore }, async () => {
+Deno.test("LivePage refuses invalid commands, and the run continues", { ignore }, async () => {
   const slow = slowly(1);
-  const left = await leftBy(() =>
+  await assertNoTensorsLeft(() =>
     withPage({}, async (page, url) => {
-      const learner = tinyLearner({ train: 500 }, [slow, page]);
+      const { learner } = tinyLearner({
+        kind: "scalar",
+        sizes: { train: 500 },
+        callbacks: [slow, page],
+      });
       const run = learner.train(EPOCHS);
       const bad = [
         "",
@@ -148,46 +154,57 @@ Deno.test("LivePage refuses what is no command, and the run goes on", { ignore }
       assertEquals(viewer.state!.reason, "asked by a viewer");
     })
   );
-  assertEquals(left, 0);
-});
-
-Deno.test("LivePage shuts out who floods it, and serves the others", { ignore }, async () => {
-  const slow = slowly(1);
-  await withPage({}, async (page, url) => {
-    const learner = tinyLearner({ train: 500 }, [slow, page]);
-    const run = learner.train(EPOCHS);
-    const [flood, quiet] = [new Viewer(url), new Viewer(url)];
-    await flood.until("the state", () => flood.state);
-    for (let index = 0; index < 10_000; index++) flood.ask({ type: "resume" });
-    await within(5000, "the flood", flood.closed);
-    assert(flood.messages.filter(({ type }) => type === "refused").length <= 40);
-    const before = slow.batches;
-    quiet.ask({ type: "pause" });
-    await quiet.until("the pause", () => quiet.state?.status === "paused");
-    assert(slow.batches > before - 1);
-
-    const crowd = Array.from({ length: 40 }, () => new Viewer(url));
-    const inside = await Promise.all(
-      crowd.map((viewer) => viewer.until("a state", () => viewer.state).then(() => 1, () => 0)),
-    );
-    assertEquals(inside.filter(Boolean).length, 15, "16 at once");
-    learner.cancel("train");
-    await run;
-    await within(
-      5000,
-      "the end",
-      Promise.all([quiet.closed, ...crowd.map(({ closed }) => closed)]),
-    );
-  });
 });
 
 Deno.test(
-  "LivePage tells late joiners everything, and two viewers the same",
+  "LivePage disconnects a viewer that floods it, and serves the others",
   { ignore },
   async () => {
     const slow = slowly(1);
     await withPage({}, async (page, url) => {
-      const learner = tinyLearner({ train: 30, validation: 2 }, [slow, page]);
+      const { learner } = tinyLearner({
+        kind: "scalar",
+        sizes: { train: 500 },
+        callbacks: [slow, page],
+      });
+      const run = learner.train(EPOCHS);
+      const [flood, quiet] = [new Viewer(url), new Viewer(url)];
+      await flood.until("the state", () => flood.state);
+      for (let index = 0; index < 10_000; index++) flood.ask({ type: "resume" });
+      await within(5000, "the flood", flood.closed);
+      assert(flood.messages.filter(({ type }) => type === "refused").length <= 40);
+      const before = slow.batches;
+      quiet.ask({ type: "pause" });
+      await quiet.until("the pause", () => quiet.state?.status === "paused");
+      assert(slow.batches > before - 1);
+
+      const crowd = Array.from({ length: 40 }, () => new Viewer(url));
+      const inside = await Promise.all(
+        crowd.map((viewer) => viewer.until("a state", () => viewer.state).then(() => 1, () => 0)),
+      );
+      assertEquals(inside.filter(Boolean).length, 15, "at most 16 viewers");
+      learner.cancel("train");
+      await run;
+      await within(
+        5000,
+        "the end",
+        Promise.all([quiet.closed, ...crowd.map(({ closed }) => closed)]),
+      );
+    });
+  },
+);
+
+Deno.test(
+  "LivePage sends late viewers everything, and two viewers the same",
+  { ignore },
+  async () => {
+    const slow = slowly(1);
+    await withPage({}, async (page, url) => {
+      const { learner } = tinyLearner({
+        kind: "scalar",
+        sizes: { train: 30, validation: 2 },
+        callbacks: [slow, page],
+      });
       const run = learner.train({ epochs: 1000 });
       const first = new Viewer(url);
       await first.until("the second epoch", () => first.state?.epoch === 1);
@@ -201,7 +218,7 @@ Deno.test(
       await first.until("two viewers", () => first.state!.viewers === 2);
       assertEquals({ ...late.state, memory: 0 }, { ...first.state, memory: 0 });
       late.ask({ type: "resume" });
-      await first.until("that it goes on", () => first.state?.status === "running");
+      await first.until("that it continues", () => first.state?.status === "running");
       await late.close();
       learner.cancel("train");
       await run;
@@ -211,7 +228,7 @@ Deno.test(
 );
 
 Deno.test(
-  "LivePage goes with the run, also with a viewer who does not answer",
+  "LivePage closes with the run, also with a viewer that does not answer",
   { ignore },
   async () => {
     const page = new LivePage({ onOpen: () => {} });
@@ -222,21 +239,22 @@ Deno.test(
     await deaf.write(new TextEncoder().encode(lines.join("\r\n")));
     const viewer = new Viewer(url);
     await viewer.until("two viewers", () => page.viewers === 2);
-    await tinyLearner({ train: 3, test: 1 }, [page]).train();
+    await tinyLearner({ kind: "scalar", sizes: { train: 3, test: 1 }, callbacks: [page] }).learner
+      .train();
     await within(5000, "closing", page.close());
     await within(5000, "the viewer", viewer.closed);
-    assertEquals(viewer.state!.status, "completed", "the end was told before");
+    assertEquals(viewer.state!.status, "completed", "the end was sent before closing");
     deaf.close();
     await assertRejects(() => fetch(url));
   },
 );
 
 Deno.test(
-  "LivePage stays as long as it is asked to, and serves the next run",
+  "LivePage stays open as long as asked, and serves the next run",
   { ignore },
   async () => {
     await withPage({ stay: 60 }, async (page) => {
-      const learner = tinyLearner({ train: 5 }, [page]);
+      const { learner } = tinyLearner({ kind: "scalar", sizes: { train: 5 }, callbacks: [page] });
       await learner.train();
       const url = page.url!;
       const viewer = new Viewer(url);
@@ -251,11 +269,11 @@ Deno.test(
       const begun = viewer.messages.filter((message) =>
         message.type === "points" && message.series === "batches" && message.reset
       );
-      assertEquals(begun.length, 2, "each run has curves of its own");
+      assertEquals(begun.length, 2, "each run has its own curves");
       await page.close();
       assertEquals(page.url, undefined);
       await learner.train();
-      assertEquals(page.url, url, "it is found again where it was");
+      assertEquals(page.url, url, "the page has the same address again");
     });
   },
 );
@@ -264,9 +282,8 @@ Deno.test("a process with a LivePage ends with its run", {
   ignore: ignore || (await Deno.permissions.query({ name: "run" })).state !== "granted",
 }, async () => {
   const script = `
-    import { Learner, LivePage, sgd, tf } from ${
-    JSON.stringify(import.meta.resolve("../../mod.ts"))
-  };
+    import { Learner, sgd, tf } from ${JSON.stringify(import.meta.resolve("../../mod.ts"))};
+    import { LivePage } from ${JSON.stringify(import.meta.resolve("../../live.ts"))};
     const x = tf.tensor2d([[1]]);
     const learner = new Learner({
       model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
@@ -287,7 +304,7 @@ Deno.test("a process with a LivePage ends with its run", {
 });
 
 Deno.test(
-  "examples/watch_a_run.ts tells two spirals apart, and is watched",
+  "examples/watch_a_run.ts separates two spirals, and is watched",
   { ignore },
   async () => {
     const { watchARun } = await import("../../examples/watch_a_run.ts");

@@ -1,24 +1,24 @@
 /**
- * A viewer of a live page that is no browser.
+ * A viewer of a live page without a browser.
  *
  * @module
  */
 import type { LiveMessage, LiveState } from "../../src/live/messages.ts";
-import { within } from "../fixtures/tiny_learner.ts";
+import { within } from "../fixtures/within.ts";
 
 const LIMIT = 10_000;
 
-/** Whether this process may serve and connect: without that, there is nothing to test. */
+/** Whether this process may not use the network, so that the tests are ignored. */
 export const offline = (await Deno.permissions.query({ name: "net" })).state !== "granted";
 
-/** A WebSocket to a live page, and all that came through it. */
+/** A WebSocket to a live page, and all messages that it received. */
 export class Viewer {
   readonly messages: LiveMessage[] = [];
   readonly closed: Promise<CloseEvent>;
   readonly #socket: WebSocket;
-  #heard = () => {};
+  #onMessage = () => {};
 
-  /** @param url Of the page, as it tells it. */
+  /** @param url URL of the page. */
   constructor(url: string, origin: string = new URL(url).origin) {
     const at = new URL("live", url);
     at.search = new URL(url).search;
@@ -27,18 +27,18 @@ export class Viewer {
     this.#socket.onerror = () => {};
     this.#socket.onmessage = ({ data }) => {
       this.messages.push(JSON.parse(data));
-      this.#heard();
+      this.#onMessage();
     };
     this.closed = new Promise((resolve) => this.#socket.onclose = resolve);
-    this.closed.then(() => this.#heard());
+    this.closed.then(() => this.#onMessage());
   }
 
-  /** What it was told last of the run. */
+  /** The newest state. */
   get state(): LiveState | undefined {
     return this.messages.findLast((message) => message.type === "state");
   }
 
-  /** All losses that it was told. */
+  /** The steps of all losses that it received. */
   get steps(): number[] {
     let steps: number[] = [];
     for (const message of this.messages) {
@@ -52,12 +52,12 @@ export class Viewer {
     this.#socket.send(typeof command === "string" ? command : JSON.stringify(command));
   }
 
-  /** Waits until what it was told fulfils a condition. */
+  /** Waits until a condition holds for the messages. */
   async until(what: string, condition: () => unknown): Promise<void> {
     const waiting = async () => {
       while (!condition()) {
         if (this.#socket.readyState === WebSocket.CLOSED) throw new Error(`closed before ${what}`);
-        await new Promise<void>((resolve) => this.#heard = resolve);
+        await new Promise<void>((resolve) => this.#onMessage = resolve);
       }
     };
     await within(LIMIT, `${what}, state ${JSON.stringify(this.state)},`, waiting());
@@ -69,7 +69,7 @@ export class Viewer {
   }
 }
 
-/** Batches of training, one every few ms, with everything about them counted. */
+/** A callback that slows batches down, and counts them. */
 export function slowly(ms: number): { afterBatch(): Promise<void>; batches: number } {
   return {
     batches: 0,

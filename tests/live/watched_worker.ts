@@ -1,35 +1,38 @@
 /**
- * A run that is watched, in a thread of its own: what drives the browser does not slow it down.
+ * A watched run in a thread of its own, which the code that drives the browser does not slow down.
  *
  * @module
  */
 /// <reference lib="deno.worker" />
-import { type CallbackLike, LivePage, type RunEvent } from "../../mod.ts";
+import type { CallbackLike, RunEvent } from "../../mod.ts";
+import { LivePage } from "../../live.ts";
 import { RUN_EVENTS } from "../../src/learner/run_actor.ts";
-import { leftBy, recorder, tinyLearner } from "../fixtures/tiny_learner.ts";
+import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
+import { recorder } from "../fixtures/recorded_hooks.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
-/** What the run tells. */
-export type Told =
+/** A report of the run. */
+export type Report =
   | { type: "open"; url: string }
   | { type: "hook"; hook: string }
   | { type: "paused"; at: number; batches: number; accepts: RunEvent[] }
   | { type: "rate"; rate: number }
-  | { type: "ended"; left: number; status: string };
+  | { type: "ended"; status: string };
 
-/** What the run is told. */
+/** An order to the run. */
 export type Order = "close" | "open" | "rate" | "end";
 
-/** How long a batch takes, ms. It computes all the while. */
+/** Computing time of a batch, in ms. */
 const STEP = 3;
 
 const worker = globalThis as unknown as DedicatedWorkerGlobalScope;
-const tell = (told: Told) => worker.postMessage(told);
+const send = (report: Report) => worker.postMessage(report);
 
-const left = await leftBy(async () => {
+await assertNoTensorsLeft(async () => {
   await using live = new LivePage({
     title: "A test",
     stay: Infinity,
-    onOpen: (url) => tell({ type: "open", url }),
+    onOpen: (url) => send({ type: "open", url }),
   });
   let batches = 0;
   const busy: CallbackLike = {
@@ -38,10 +41,14 @@ const left = await leftBy(async () => {
       for (const end = performance.now() + STEP; performance.now() < end;);
     },
   };
-  const telling = recorder([], (hook) => {
-    if (/Epoch|Train|Validate$|Test$/.test(hook)) tell({ type: "hook", hook });
+  const reporting = recorder([], (hook) => {
+    if (/Epoch|Train|Validate$|Test$/.test(hook)) send({ type: "hook", hook });
   });
-  const learner = tinyLearner({ train: 5000, validation: 2, test: 2 }, [busy, telling, live]);
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 5000, validation: 2, test: 2 },
+    callbacks: [busy, reporting, live],
+  });
   const run = learner.train({ epochs: 1000 });
   let paused = false;
   learner.actor!.subscribe((snapshot) => {
@@ -49,13 +56,13 @@ const left = await leftBy(async () => {
     paused = !paused;
     const at = performance.timeOrigin + performance.now();
     const accepts = RUN_EVENTS.filter((type) => snapshot.can({ type }));
-    if (paused) tell({ type: "paused", at, batches, accepts });
+    if (paused) send({ type: "paused", at, batches, accepts });
   });
   const asked = new Promise<void>((resolve) => {
     worker.onmessage = ({ data }: MessageEvent<Order>) => {
       if (data === "close") live.close();
       else if (data === "open") live.open();
-      else if (data === "rate") tell({ type: "rate", rate: learner.learningRate });
+      else if (data === "rate") send({ type: "rate", rate: learner.learningRate });
       else resolve();
     };
   });
@@ -63,5 +70,5 @@ const left = await leftBy(async () => {
   learner.cancel("train");
   await run;
 });
-tell({ type: "ended", left, status: "ended" });
+send({ type: "ended", status: "ended" });
 worker.close();

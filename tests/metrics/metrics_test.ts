@@ -1,24 +1,26 @@
 import { assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   accuracy,
-  confusion,
-  f1,
   Learner,
-  meanAbsoluteError,
   meanSquaredError,
   type Metric,
   Metrics,
   type Peers,
+  sgd,
+  type StatefulMetric,
+  tf,
+} from "../../mod.ts";
+import {
+  confusion,
+  f1,
+  meanAbsoluteError,
   precision,
   recall,
   rocAuc,
   rSquared,
-  sgd,
-  type StatefulMetric,
-  tf,
   topK,
-} from "../../mod.ts";
-import { tiny } from "../callbacks/tiny.ts";
+} from "../../metrics.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 import figures from "./figures.generated.json" with { type: "json" };
 
@@ -188,7 +190,9 @@ Deno.test("Metrics takes the value of the other processes where its own has none
     collect: () => [],
   };
   const ofOneClass = { reset() {}, update() {}, compute: () => NaN };
-  const { learner, dispose } = tiny([new Metrics({ ofOneClass }, { phases: ["train"] })]);
+  const { learner, dispose } = tinyLearner({
+    callbacks: [new Metrics({ ofOneClass }, { phases: ["train"] })],
+  });
   learner.peers = peers;
   const { metrics } = await learner.train();
   assertEquals(metrics["train.ofOneClass"], 0.75);

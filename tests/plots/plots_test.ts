@@ -1,19 +1,13 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { accuracy, Metrics, Recorder, selectBackend, tf } from "../../mod.ts";
 import {
-  accuracy,
   ActivationStats,
   ConfusionMatrix,
-  curvePlot,
   GradientStats,
   LearningRateFinder,
-  Metrics,
-  Picture,
-  Recorder,
-  selectBackend,
-  tf,
-  writeReport,
-} from "../../mod.ts";
-import { disposeLearner, tinyLearner } from "../fixtures/classifying_learner.ts";
+} from "../../callbacks.ts";
+import { curvePlot, Picture, writeReport } from "../../plots.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { parallelPlot } from "../../src/plots/parallel_plot.ts";
 
 const { state } = await Deno.permissions.query({ name: "read" });
@@ -36,14 +30,17 @@ test("a run draws itself", async () => {
   const matrix = new ConfusionMatrix({ classes: ["ant", "bee", "cat"] });
   const activations = new ActivationStats({ every: 2 });
   const gradients = new GradientStats({ every: 2 });
-  const learner = tinyLearner([
-    new Metrics({ accuracy }),
-    recorder,
-    matrix,
-    activations,
-    gradients,
-    { name: "Decay", beforeEpoch: (learner) => void (learner.learningRate /= 2) },
-  ]);
+  const { learner, dispose } = tinyLearner({
+    kind: "classes",
+    callbacks: [
+      new Metrics({ accuracy }),
+      recorder,
+      matrix,
+      activations,
+      gradients,
+      { name: "Decay", beforeEpoch: (learner) => void (learner.learningRate /= 2) },
+    ],
+  });
   await learner.train({ epochs: 3 });
 
   const history = await recorder.plot().svg();
@@ -78,17 +75,17 @@ test("a run draws itself", async () => {
   assertMatch(page, /hidden +Dense +\[·, 4\]/);
   assertEquals(page.match(/(src|href)="(?!data:)/), null, "the page needs something else");
   await Deno.remove(path);
-  disposeLearner(learner);
+  dispose();
 });
 
 test("a search for a learning rate draws itself, and marks what it suggests", async () => {
   await selectBackend({ prefer: "cpu", quiet: true });
   const finder = new LearningRateFinder({ from: 1e-4, steps: 60 });
-  assertThrows(() => finder.plot(), Error, "no loss was seen yet");
+  assertThrows(() => finder.plot(), Error, "there is none yet");
   const before = tf.memory().numTensors;
-  const learner = tinyLearner([]);
+  const { learner, dispose } = tinyLearner({ kind: "classes" });
   const { steepest, valley } = await finder.find(learner);
-  disposeLearner(learner);
+  dispose();
   assertEquals(tf.memory().numTensors, before, "tensors are left");
   const svg = await finder.plot().svg();
   assertDrawn(svg);
@@ -152,26 +149,3 @@ test("a Picture displays itself in a notebook", async () => {
   assertDrawn(svg);
   assert(picture instanceof Picture);
 });
-
-Deno.test(
-  "importing mod.ts loads neither Vega nor protobuf",
-  { ignore: state !== "granted" },
-  async () => {
-    const run = await Deno.permissions.query({ name: "run" });
-    if (run.state !== "granted") return;
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["info", "--json", new URL("../../mod.ts", import.meta.url).pathname],
-      env: { NO_COLOR: "1" },
-    }).output();
-    interface Module {
-      specifier: string;
-      dependencies?: { specifier: string; isDynamic?: boolean }[];
-    }
-    const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as { modules: Module[] };
-    const importers = modules.flatMap(({ specifier, dependencies = [] }) =>
-      dependencies.filter(({ specifier }) => /deps\/vega|protobuf/.test(specifier))
-        .map(({ isDynamic }) => [specifier.split("/").at(-1), isDynamic])
-    );
-    assertEquals(importers, [["picture.ts", true], ["picture.ts", true]]);
-  },
-);

@@ -1,5 +1,6 @@
 import type { LiveState } from "../messages.ts";
-import { element, panel } from "./element.ts";
+import { element } from "./element.ts";
+import { panel } from "./panel.ts";
 
 interface Box {
   readonly x: number;
@@ -8,15 +9,16 @@ interface Box {
   readonly height: number;
 }
 
-/** How long it takes to look elsewhere, and how long there must be a reason to, ms. */
-const GLIDE = 350;
-const PATIENCE = 500;
-/** How much is to be seen around what is active, in units of the drawing. */
-const AROUND = 24;
-/** How wide a part is seen at least. */
-const LEAST = 560;
+/** Duration of a move of the view, in ms. */
+const MOVE_DURATION = 350;
+/** Delay before the view follows the run to another state, in ms. */
+const FOLLOW_DELAY = 500;
+/** Margin around the state in view, in units of the drawing. */
+const MARGIN = 24;
+/** Minimum width of the view, in units of the drawing. */
+const MIN_WIDTH = 560;
 
-/** The chart, with the active states lit; it shows the part where the run is, or all. */
+/** The chart, with the active states lit; it shows the part where the run is, or the whole chart. */
 export class ChartPanel {
   readonly root: HTMLElement;
   readonly #svg: SVGSVGElement;
@@ -27,7 +29,7 @@ export class ChartPanel {
   #focus = "learner";
   #box: Box;
 
-  /** @param drawing Of the chart, an SVG in which each state has its name in `data-state`. */
+  /** @param drawing SVG of the chart, in which each state has its path in `data-state`. */
   constructor(drawing: string) {
     const holder = element("div", { className: "drawing" });
     holder.innerHTML = drawing;
@@ -49,17 +51,17 @@ export class ChartPanel {
   }
 
   show({ active, visited }: LiveState): void {
-    // A run that is under way goes through its states far faster than anybody can see.
+    // A run passes through its states far faster than anyone can see.
     const lit = new Set([...active, ...visited]);
     for (const [name, state] of this.#states) state.classList.toggle("active", lit.has(name));
     const focus = this.#focusOf(active);
     if (focus === this.#focus) return;
     this.#focus = focus;
     clearTimeout(this.#turning);
-    this.#turning = setTimeout(() => this.#look(), PATIENCE);
+    this.#turning = setTimeout(() => this.#look(), FOLLOW_DELAY);
   }
 
-  /** The pass that is under way; without one, the innermost active state. */
+  /** The active pass; without one, the innermost active state. */
   #focusOf(active: readonly string[]): string {
     const drawn = active.filter((name) => this.#states.has(name));
     return drawn.find((name) => name.endsWith(".epoch")) ?? drawn.at(-1) ?? "learner";
@@ -70,10 +72,10 @@ export class ChartPanel {
     const state = this.#states.get(this.#whole.checked ? "learner" : this.#focus);
     if (!state || width === 0) return;
     const box = state.querySelector("rect")!.getBBox();
-    // As wide as it must be, and of the shape of the place where it is seen, from its top.
-    const wide = Math.max(box.width + 2 * AROUND, LEAST, width);
-    const tall = this.#whole.checked ? box.height + 2 * AROUND : wide * height / width;
-    const above = Math.min(Math.max(AROUND, (tall - box.height) / 2), 3 * AROUND);
+    // As wide as the state needs, with the proportions of the panel, from the top of the state.
+    const wide = Math.max(box.width + 2 * MARGIN, MIN_WIDTH, width);
+    const tall = this.#whole.checked ? box.height + 2 * MARGIN : wide * height / width;
+    const above = Math.min(Math.max(MARGIN, (tall - box.height) / 2), 3 * MARGIN);
     this.#glide({
       x: within(box.x + (box.width - wide) / 2, wide, this.#size.width),
       y: within(box.y - above, tall, this.#size.height),
@@ -89,7 +91,7 @@ export class ChartPanel {
     this.#box = to;
     const move = () => {
       if (this.#box !== to) return;
-      const part = still ? 1 : Math.min(1, (performance.now() - began) / GLIDE);
+      const part = still ? 1 : Math.min(1, (performance.now() - began) / MOVE_DURATION);
       const eased = part * part * (3 - 2 * part);
       const box = (["x", "y", "width", "height"] as const)
         .map((side) => from[side] + eased * (to[side] - from[side]));
@@ -100,7 +102,7 @@ export class ChartPanel {
   }
 }
 
-/** Where a view of some size begins that shows no more beyond the edge than it must. */
+/** Start of a view that stays inside the drawing; one that is larger is centred. */
 function within(start: number, size: number, all: number): number {
   return size >= all ? (all - size) / 2 : Math.min(Math.max(start, 0), all - size);
 }

@@ -11,18 +11,18 @@ interface Button {
 
 const BUTTONS: Record<RunEvent, Button> = {
   pause: { label: "Pause", key: "p", hint: "Stop before the next batch" },
-  resume: { label: "Resume", key: "r", hint: "Go on" },
+  resume: { label: "Resume", key: "r", hint: "Continue" },
   step: { label: "Step", key: "s", hint: "Run one batch, then stop" },
   "cancel.batch": { label: "Cancel batch", key: "b", hint: "Skip the rest of this batch" },
   "cancel.epoch": { label: "Cancel epoch", key: "e", hint: "End this epoch or validation now" },
   "cancel.train": {
     label: "Cancel training",
     key: "T",
-    hint: "End the training; it is tested nevertheless",
+    hint: "End the training; the test still runs",
   },
 };
 
-/** The buttons, each enabled while the machine accepts what it asks for; and their keys. */
+/** The buttons, each enabled while the machine accepts its event, and their keys. */
 export class Controls {
   readonly root: HTMLElement;
   readonly #buttons = new Map<RunEvent, HTMLButtonElement>();
@@ -47,7 +47,7 @@ export class Controls {
         element("kbd", {}, key === "T" ? "⇧T" : key.toUpperCase()),
       );
       button.onclick = ({ detail }) => {
-        if (detail > 0) button.blur(); // pressed by a pointer: the space bar is not for it
+        if (detail > 0) button.blur(); // after a click, the space bar pauses and does not press the button again
         ask({ type: type as RunEvent });
       };
       this.#buttons.set(type as RunEvent, button);
@@ -75,7 +75,7 @@ export class Controls {
     }
   }
 
-  /** Nobody to ask. */
+  /** Disables everything: there is no connection. */
   disable(): void {
     for (const button of this.#buttons.values()) button.disabled = true;
     this.#rate.disabled = true;
@@ -92,7 +92,7 @@ export class Controls {
     this.#rate.blur();
     if (this.#rate.value.trim() !== "" && Number.isFinite(value)) {
       this.#ask({ type: "learningRate", value });
-    } else this.refused("A learning rate is a number");
+    } else this.refused("A learning rate must be a number");
   }
 
   #press(event: KeyboardEvent): void {

@@ -1,10 +1,11 @@
 import type { LiveLog } from "../messages.ts";
-import { element, panel } from "./element.ts";
+import { element } from "./element.ts";
+import { panel } from "./panel.ts";
 
-/** How many lines are kept. */
+/** Maximum number of lines. */
 const LINES = 200;
 
-/** The newest lines, the newest last, which stays in sight unless somebody has scrolled away. */
+/** The newest lines, the newest last. The newest stays in sight unless the list was scrolled up. */
 export class LogPanel {
   readonly root = panel("log", "Log");
   readonly #lines = element("ol", { tabIndex: 0 });

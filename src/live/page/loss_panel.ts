@@ -1,10 +1,12 @@
 import { uPlot } from "../../deps/uplot.ts";
-import { type Curves, smooth } from "./curves.ts";
-import { element, panel } from "./element.ts";
+import type { Curves } from "./curves.ts";
+import { element } from "./element.ts";
+import { panel } from "./panel.ts";
 import { formatCount } from "../../text/format.ts";
 import { Plot } from "./plot.ts";
+import { smooth } from "./smooth.ts";
 
-/** The loss of batches, raw and smoothed, and its means over epochs and validations. */
+/** The loss per batch, raw and smoothed, and its means per epoch and validation. */
 export class LossPanel {
   readonly root: HTMLElement;
   readonly #plot = new Plot([
@@ -60,7 +62,7 @@ export class LossPanel {
   }
 }
 
-/** What the curve does not show. */
+/** Says what the curve leaves out. */
 function noteOf(
   { series: { batches } }: Curves,
   raw: readonly (number | null)[],

@@ -1,6 +1,7 @@
 import { uPlot } from "../../deps/uplot.ts";
 import type { Curves } from "./curves.ts";
-import { element, panel } from "./element.ts";
+import { element } from "./element.ts";
+import { panel } from "./panel.ts";
 import { Plot } from "./plot.ts";
 
 const HEIGHT = 150;

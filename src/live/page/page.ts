@@ -1,12 +1,12 @@
-import { LiveView } from "./view.ts";
+import { LiveView } from "./live_view.ts";
 
-/** How long until the next attempt to connect, ms: at first, and at most. */
-const SOON = 250;
-const LATE = 4000;
+/** Delay before the next attempt to connect, in ms: it doubles from the first to the second. */
+const MIN_DELAY = 250;
+const MAX_DELAY = 4000;
 
 const drawing = document.querySelector<HTMLTemplateElement>("#chart")!.innerHTML;
 let socket: WebSocket | undefined;
-let wait = SOON;
+let delay = MIN_DELAY;
 
 const view = new LiveView(
   document.body,
@@ -18,13 +18,13 @@ function connect(): void {
   const { host, search } = location;
   socket = new WebSocket(`ws://${host}/live${search}`);
   socket.onmessage = ({ data }) => {
-    wait = SOON;
+    delay = MIN_DELAY;
     view.show(JSON.parse(data));
   };
   socket.onclose = () => {
     view.disconnected();
-    setTimeout(connect, wait);
-    wait = Math.min(LATE, 2 * wait);
+    setTimeout(connect, delay);
+    delay = Math.min(MAX_DELAY, 2 * delay);
   };
 }
 

@@ -5,18 +5,18 @@ import { formatNumber } from "../../text/format.ts";
 /** A line of a plot. */
 export interface Line {
   readonly label: string;
-  /** The name of a colour of the page: `"--train"`. */
+  /** CSS variable of the colour: `"--train"`. */
   readonly colour: string;
   readonly width: number;
-  /** Whether its points are drawn. */
+  /** Whether to draw the points. */
   readonly points?: boolean;
   readonly dash?: number[];
 }
 
-/** At most this often is drawn, ms. */
+/** Minimum time between two drawings, in ms. */
 const INTERVAL = 120;
 
-/** Curves over batches, in the colours of the page, as wide as there is place. */
+/** Curves over batches, in the colours of the page, as wide as its container. */
 export class Plot {
   readonly root = element("div", { className: "plot" });
   readonly #lines: readonly Line[];
@@ -34,7 +34,7 @@ export class Plot {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#rebuild());
   }
 
-  /** @param data Steps, then a value for each line: `null` is a gap, `undefined` is none. */
+  /** @param data Steps, then the values of each line: `null` is a gap, `undefined` is skipped. */
   draw(data: uPlot.AlignedData, logarithmic = false): void {
     this.#data = data;
     if (logarithmic !== this.#logarithmic) {
@@ -112,7 +112,7 @@ function colour(name: string): string {
   return name === "--font" ? raw : color;
 }
 
-/** `12k` */
+/** Formats a tick: `12k`. */
 function short(value: number): string {
   if (Math.abs(value) < 10_000) return Number.isInteger(value) ? String(value) : "";
   return Math.abs(value) < 1e6 ? `${value / 1e3}k` : `${value / 1e6}M`;

@@ -21,7 +21,7 @@ const STATS: Record<string, (state: LiveState) => [value: string, detail: string
   Heap: ({ memory }) => [memory.heap === null ? "–" : formatBytes(memory.heap), "JavaScript"],
 };
 
-/** The numbers of the moment. */
+/** The current numbers. */
 export class Stats {
   readonly root = element("section", { className: "stats", ariaLabel: "Numbers" });
   readonly #cells = new Map<string, [HTMLElement, HTMLElement]>();

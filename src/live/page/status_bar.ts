@@ -9,7 +9,7 @@ const PHASES = {
   predict: "predicting",
 };
 
-/** What is being watched, how it is, and how far. */
+/** Title, status and progress of the run. */
 export class StatusBar {
   readonly root: HTMLElement;
   readonly #title = element("h1");
@@ -32,7 +32,7 @@ export class StatusBar {
     this.#title.textContent = document.title = title;
   }
 
-  /** Whether what is shown is what is. */
+  /** Shows whether the page is connected, so that it shows the present. */
   connected(connected: boolean): void {
     this.#link.textContent = connected ? "live" : "not connected";
     this.#link.classList.toggle("lost", !connected);

@@ -1,11 +1,12 @@
 import type { LiveWork } from "../messages.ts";
-import { element, panel } from "./element.ts";
+import { element } from "./element.ts";
+import { panel } from "./panel.ts";
 import { formatClock, formatCount } from "../../text/format.ts";
 
-/** What takes the time: hooks by callback, and the Learner's own tasks. */
+/** Time per hook of each callback, and per task of the Learner. */
 export class WorkPanel {
   readonly root: HTMLElement;
-  readonly #since = element("small", {}, "while somebody looks");
+  readonly #since = element("small", {}, "measured while the page is open");
   readonly #rows = element("tbody");
 
   constructor() {

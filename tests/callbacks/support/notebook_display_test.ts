@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { ChartPicture, ProgressBar, Recorder } from "../../../mod.ts";
-import { leftBy, tinyLearner } from "../../fixtures/tiny_learner.ts";
+import { ProgressBar, Recorder } from "../../../mod.ts";
+import { ChartPicture } from "../../../inspect.ts";
+import "../../../plots.ts";
+import { assertNoTensorsLeft } from "../../fixtures/assert_no_tensors_left.ts";
+import { tinyLearner } from "../../fixtures/tiny_learner.ts";
 
 interface Message {
   type: string;
@@ -41,15 +44,17 @@ async function inNotebook(
 const slow = { name: "Slow", afterBatch: () => wait(150) };
 
 Deno.test("ProgressBar draws one bar per run into a notebook, and its rows below", async () => {
-  let left = 0;
   const { messages, lines } = await inNotebook(async () => {
-    const learner = tinyLearner({ train: 4 }, [slow, new ProgressBar()]);
-    left = await leftBy(async () => {
+    const { learner } = tinyLearner({
+      kind: "scalar",
+      sizes: { train: 4 },
+      callbacks: [slow, new ProgressBar()],
+    });
+    await assertNoTensorsLeft(async () => {
       await learner.train();
       await learner.train();
     });
   });
-  assertEquals(left, 0);
   const ids = messages.map(({ content }) => content.transient.display_id);
   assertEquals(new Set(ids).size, 2, "each run has its place");
   for (const id of new Set(ids)) {
@@ -67,7 +72,9 @@ Deno.test("ProgressBar draws one bar per run into a notebook, and its rows below
 
 Deno.test("ProgressBar leaves the run alone when the notebook is gone", async () => {
   const { messages } = await inNotebook(
-    () => tinyLearner({ train: 4 }, [slow, new ProgressBar()]).train(),
+    () =>
+      tinyLearner({ kind: "scalar", sizes: { train: 4 }, callbacks: [slow, new ProgressBar()] })
+        .learner.train(),
     () => Promise.reject(new Error("no front end")),
   );
   assert(messages.length > 1);
@@ -75,7 +82,9 @@ Deno.test("ProgressBar leaves the run alone when the notebook is gone", async ()
 
 Deno.test("a plot and the chart display themselves in a notebook, as SVG", async () => {
   const recorder = new Recorder();
-  await tinyLearner({ train: 4 }, [recorder]).train({ epochs: 2 });
+  await tinyLearner({ kind: "scalar", sizes: { train: 4 }, callbacks: [recorder] }).learner.train({
+    epochs: 2,
+  });
   for (const shown of [recorder.plot(), new ChartPicture()]) {
     const display = (shown as never as Record<symbol, () => Promise<Record<string, string>>>)[
       Symbol.for("Jupyter.display")

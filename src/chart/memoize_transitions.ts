@@ -1,0 +1,71 @@
+import { type ChartContext, type ChartEvent, enterBatch, type learnerMachine } from "./chart.ts";
+import type { WorkName } from "./hooks.ts";
+import { oncePerMachine, queueWork, workQueues } from "./queue_work.ts";
+
+type Machine = typeof learnerMachine;
+type Snapshot = Parameters<Machine["transition"]>[0];
+type Next = Extract<ChartEvent, { type: "next" }>;
+
+/** The outcome of a `next`. */
+interface Step {
+  readonly snapshot: Snapshot;
+  readonly work: readonly WorkName[];
+  readonly entersBatch: boolean;
+}
+
+/**
+ * Returns the machine with actions that queue their work, and with a memory of where `next` leads.
+ *
+ * The states that a `next` leaves and enters, and the work that they queue, depend only on the
+ * current state and on the answers of the guards. There are a few dozen such cases, and thousands
+ * of batches: the machine works out each case once; from then on only the context is computed,
+ * which makes a batch of a small training eight times as fast (`deno task bench`).
+ *
+ * Observers that inspect the actor do not see the microsteps of a case that is known.
+ */
+export const memoizeTransitions = oncePerMachine((original: Machine): Machine => {
+  const machine = original.provide({ actions: queueWork(original).implementations.actions });
+  const transition = machine.transition.bind(machine);
+  const guards = Object.values(machine.implementations.guards) as unknown as ((
+    facts: { context: ChartContext; event: Next },
+  ) => boolean)[];
+  /** One object for each value that a state can have, by which its steps are found. */
+  const values = new Map<string, Snapshot["value"]>();
+  const steps = new Map<Snapshot["value"], Map<number, Step>>();
+
+  machine.transition = (snapshot, event, scope) => {
+    if (event.type !== "next") return transition(snapshot, event, scope);
+    const { queue } = workQueues.get(scope.self)!;
+    const facts = { context: snapshot.context, event };
+    let answers = 0;
+    for (const guard of guards) answers = 2 * answers + Number(guard(facts));
+    const step = steps.get(snapshot.value)?.get(answers);
+    if (step) {
+      queue.push(...step.work);
+      const context = step.entersBatch ? enterBatch(facts) : facts.context;
+      return { ...step.snapshot, context } as Snapshot;
+    }
+    const queued = queue.length;
+    const after = transition(snapshot, event, scope);
+    const entersBatch = after.context !== snapshot.context;
+    if (after.status !== "active" || entersBatch && !equal(after.context, enterBatch(facts))) {
+      return after;
+    }
+    const [from, value] = [snapshot.value, after.value].map(canonical);
+    const next = { ...after, value } as Snapshot;
+    if (!steps.has(from)) steps.set(from, new Map());
+    steps.get(from)!.set(answers, { snapshot: next, work: queue.slice(queued), entersBatch });
+    return next;
+  };
+  return machine;
+
+  function canonical(value: Snapshot["value"]): Snapshot["value"] {
+    const key = JSON.stringify(value);
+    if (!values.has(key)) values.set(key, value);
+    return values.get(key)!;
+  }
+});
+
+function equal(a: ChartContext, b: ChartContext): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,52 @@
+import { closest, distance } from "../deps/levenshtein.ts";
+import { describeValue } from "../checks/describe_value.ts";
+import { HOOK_NAMES } from "../chart/hooks.ts";
+import { type AnyCallback, nameOf } from "./callback_protocol.ts";
+import { closestHook } from "./closest_hook.ts";
+
+/** A method whose name differs from a hook by at most this many letters is taken for a misspelling. */
+const MISSPELT = 2;
+
+/**
+ * Checks that a callback is an object without misspelt hooks.
+ *
+ * @throws {TypeError} If it is no object, if its priority is no number, or if a method is named
+ *   like a hook that does not exist.
+ */
+export function checkCallback(callback: AnyCallback): void {
+  if (typeof callback !== "object" || callback === null) {
+    throw new TypeError(
+      `Cannot add a callback as it must be an object with hooks: current value is ${
+        describeValue(callback)
+      }`,
+    );
+  }
+  const known = new Set<string>([...HOOK_NAMES, ...callback.innerHooks ?? []]);
+  for (const name of methodsOf(callback)) {
+    if (known.has(name) || !resemblesHook(name)) continue;
+    throw new TypeError(
+      `Cannot add callback ${nameOf(callback)} as each of its hooks must exist: ` +
+        `there is no "${name}", did you mean "${closestHook(name)}"?`,
+    );
+  }
+  if (!Number.isFinite(callback.priority ?? 0)) {
+    throw new TypeError(
+      `Cannot add callback ${nameOf(callback)} as its priority must be a finite number: ` +
+        `current value is ${callback.priority}`,
+    );
+  }
+}
+
+function resemblesHook(name: string): boolean {
+  return /^(before|after|on_?(cancel|error|fit|train|epoch|batch|step|val|test|before|after))/i
+    .test(name) ||
+    distance(name, closest(name, HOOK_NAMES)) <= MISSPELT;
+}
+
+function* methodsOf(callback: object): Iterable<string> {
+  for (let at = callback; at && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+      if (typeof value === "function") yield name;
+    }
+  }
+}

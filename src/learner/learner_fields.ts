@@ -1,0 +1,167 @@
+import type { tf } from "../deps/tfjs.ts";
+import type { Phase } from "../chart/hooks.ts";
+import { loaderLength } from "../data/loader.ts";
+import type { Peers } from "../data/shard.ts";
+import type { Model } from "../model/model.ts";
+import { learningRateOf, setLearningRate } from "../optimizers/learning_rate.ts";
+import { BatchTensors } from "./batch_tensors.ts";
+import type { AnyCallback } from "./callback_protocol.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import type { Dataloaders } from "./options.ts";
+
+/** The fields of a Learner of batches of any kind. */
+// deno-lint-ignore no-explicit-any -- the kind of batch is known only where a Learner is made
+export type AnyFields = LearnerFields<any, any, any>;
+
+/**
+ * The parts that a Learner is made of.
+ *
+ * @category Learner
+ */
+export interface LearnerParts<Data, Labels, Predictions> {
+  /** The model to train. */
+  readonly model: tf.LayersModel | Model<Data, Predictions>;
+  /** The optimizer that updates the weights. */
+  readonly optimizer: tf.Optimizer;
+  /** The loss to minimise. */
+  readonly lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  /** The loaders. */
+  readonly dataloaders?: Dataloaders<Data, Labels>;
+  /** The callbacks. */
+  readonly callbacks?: readonly AnyCallback[];
+  /** The seed. */
+  readonly seed?: number;
+}
+
+/** Returns the tensors of a Learner's current batch, for the run that fills them. */
+export let batchTensorsOf: (learner: AnyFields) => BatchTensors;
+
+/**
+ * Everything that a callback may read *and change* on a Learner: a change takes effect at the next
+ * use. Each field says from which hook on it is set.
+ *
+ * The tensors of a batch belong to the Learner, which disposes them after the batch's after hooks:
+ * a callback that keeps one clones it.
+ *
+ * @category Learner
+ */
+export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
+  /** The model to train. */
+  model: tf.LayersModel | Model<Data, Predictions>;
+  /** The optimizer that updates the weights. */
+  optimizer: tf.Optimizer;
+  /** The loss to minimise. */
+  lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  /** The loaders of batches. */
+  dataloaders: Dataloaders<Data, Labels>;
+  /** The callbacks: add, remove and reorder them at any time. */
+  callbacks: AnyCallback[];
+  /** Makes shuffling and random draws repeat exactly: a safe integer. */
+  seed: number | undefined;
+
+  /** Index of the current epoch, 0-based; from `afterTrain` on, the number of finished epochs. */
+  epoch = 0;
+  /** Number of epochs of this training. Set from `beforeTrain` on. */
+  epochs = 0;
+  /** Validate after every this many epochs. Set from `beforeTrain` on. */
+  validationEpochs = 1;
+  /** Index of the current batch in its pass, 0-based; -1 before the first. */
+  batchIndex: number = -1;
+  /** Number of examples in the current batch. Set from `before…Batch` on. */
+  batchSize: number = 0;
+  /** Largest number of batches that a pass reads of each loader, integers >= 1. Default: all. */
+  limits: Partial<Record<keyof Dataloaders, number>> = {};
+  /** The other processes that train the same model, if any. Set before all other work. */
+  peers: Peers | undefined;
+  /** The current phase. Set from `beforeTrain`, `beforeValidate` and `beforeTest` on. */
+  phase: Phase = "idle";
+  /** Mean training loss, weighted by batch size. Set from `afterEpoch` on. */
+  trainLoss: number = NaN;
+  /** Mean validation loss, weighted by batch size. Set from `afterValidate` on. */
+  validationLoss: number = NaN;
+  /** Mean test loss, weighted by batch size. Set from `afterTest` on. */
+  testLoss: number = NaN;
+  /** The newest value of each metric, by name: `"validation.loss"`. */
+  metrics: Record<string, number> = {};
+
+  readonly #tensors = new BatchTensors();
+
+  static {
+    batchTensorsOf = (learner) => learner.#tensors;
+  }
+
+  /**
+   * Sets the fields.
+   *
+   * @param parts The parts, checked already.
+   */
+  constructor(parts: LearnerParts<Data, Labels, Predictions>) {
+    this.model = parts.model;
+    this.optimizer = parts.optimizer;
+    this.lossFunction = parts.lossFunction;
+    this.dataloaders = { ...parts.dataloaders };
+    this.callbacks = [...parts.callbacks ?? []];
+    this.seed = parts.seed;
+  }
+
+  /** Input of the model: the data of the current batch. Set from `before…Batch` on. */
+  get data(): Data {
+    return this.#tensors.get("data") as Data;
+  }
+  set data(data: Data) {
+    this.#tensors.put("data", data);
+  }
+
+  /** Targets: the labels of the current batch. Set from `before…Batch` on. */
+  get labels(): Labels {
+    return this.#tensors.get("labels") as Labels;
+  }
+  set labels(labels: Labels) {
+    this.#tensors.put("labels", labels);
+  }
+
+  /** Output of the model for the current batch. Set from `afterPredict` on. */
+  get predictions(): Predictions {
+    return this.#tensors.get("predictions") as Predictions;
+  }
+  set predictions(predictions: Predictions) {
+    this.#tensors.put("predictions", predictions);
+  }
+
+  /** The scalar loss of the current batch, on the device. Set from `afterLoss` on. */
+  get loss(): tf.Tensor {
+    return this.#tensors.get("loss") as tf.Tensor;
+  }
+  set loss(loss: tf.Tensor) {
+    this.#tensors.put("loss", loss);
+  }
+
+  /** The gradient of the loss by the name of each trained weight. Set from `afterBackward` on. */
+  get gradients(): tf.NamedTensorMap {
+    return this.#tensors.get("gradients") as tf.NamedTensorMap;
+  }
+  set gradients(gradients: tf.NamedTensorMap) {
+    this.#tensors.put("gradients", gradients);
+  }
+
+  /**
+   * The optimizer's learning rate, per step, finite and >= 0.
+   *
+   * @throws {TypeError} If the optimizer has none.
+   * @throws {RangeError} If it is set to anything else.
+   */
+  get learningRate(): number {
+    return learningRateOf(this.optimizer);
+  }
+  set learningRate(rate: number) {
+    const checked = checkNumber("set the learning rate", "it", rate, { min: 0 });
+    setLearningRate(this.optimizer, checked);
+  }
+
+  /** Number of batches that a pass over a loader has, where it is known. */
+  batchCount(name: keyof Dataloaders): number | undefined {
+    const length = loaderLength(this.dataloaders[name], this.peers?.shard);
+    const limit = this.limits[name];
+    return length !== undefined && limit !== undefined ? Math.min(length, limit) : length;
+  }
+}

@@ -6,7 +6,8 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
-import { fixCpuCast } from "./fix_cpu_cast.ts";
+import { fixCpu } from "./fix_cpu/fix_cpu.ts";
+import { fixFused } from "./fix_fused.ts";
 import { registerGradients } from "./gradients/register_gradients.ts";
 import { probeWebGPU } from "./probe_webgpu.ts";
 import { startWasm, type WasmOptions } from "./start_wasm.ts";
@@ -54,7 +55,8 @@ const CANDIDATES: Record<BackendName, (options: BackendOptions) => Promise<Attem
 
 // At import, so that they also apply before a backend is selected.
 registerGradients();
-fixCpuCast();
+fixCpu();
+fixFused();
 
 let lastLine = "";
 

@@ -22,10 +22,15 @@ type GradientFunction = (
   attributes: Attributes,
 ) => Gradients;
 
+/** A function with a gradient of its own, as `tf.customGrad` takes it. */
+type CustomFunction = (...inputs: unknown[]) => { value: tf.Tensor; gradFunc: unknown };
+
 /** What we use of tfjs's engine, private for TypeScript. */
 interface Engine {
   state: {
     activeTape: TapeNode[];
+    gradientDepth: number;
+    kernelDepth: number;
     nextTapeNodeId: number;
     scopeStack: { name: string }[];
   };
@@ -37,6 +42,7 @@ interface Engine {
     saved: tf.Tensor[],
     attributes: Attributes,
   ): void;
+  customGrad(f: CustomFunction): (...inputs: tf.Tensor[]) => tf.Tensor;
   saveTensorsForBackwardMode(tensors: (tf.Tensor | null | undefined)[]): tf.Tensor[];
   gradients(
     f: () => tf.Tensor,
@@ -89,6 +95,8 @@ export function fixTape(): void {
     return saved;
   };
   engine.addTapeNode = record;
+  const { customGrad } = engine;
+  engine.customGrad = (f) => customGrad.call(engine, (...inputs) => runCustom(engine, f, inputs));
   engine.gradients = function (f, xs, dy, allowNoGradients) {
     const connected = () => {
       const y = f();
@@ -142,6 +150,7 @@ function record(
     return;
   }
   const layer = layers.at(-1);
+  let isBlind = false;
   const compute = gradientAt(this, kernelName, present) ??
     tf.getGradient(kernelName)?.gradFunc as GradientFunction | undefined ?? gradientFunction ??
     refuse;
@@ -153,29 +162,74 @@ function record(
     saved,
     gradient: (dys) => {
       current = { kernelName, layer };
+      if (isBlind && state.gradientDepth > 0) {
+        throw new TypeError(
+          "its gradient has none, as the function was called outside of the inner gradient",
+        );
+      }
       const slopes = outputs.length > 1 ? withZeros(dys, outputs) : dys[0]!;
       return compute(slopes, withGaps(saved), attributes);
     },
   };
-  const copies = takeCopies(tape, outputs, saved);
+  const { copies, unknown } = takeCopies(tape, outputs, saved);
+  // Only results on the way, of a function with a gradient of its own, come from nowhere.
+  isBlind = gradientFunction !== null && state.gradientDepth < 2 &&
+    unknown.some((x) => !Object.values(present).includes(x));
   tape.push(node, ...copies);
+}
+
+/**
+ * Runs a function with a gradient of its own. Within two gradients its operations are recorded, too:
+ * its gradient may keep any of their results, which the gradient's own gradient must follow.
+ */
+function runCustom(
+  { state }: Engine,
+  f: CustomFunction,
+  inputs: unknown[],
+): ReturnType<CustomFunction> {
+  if (state.gradientDepth < 2) return f(...inputs);
+  const { activeTape: tape, kernelDepth } = state;
+  const begin = tape.length;
+  const save = inputs.at(-1) as (tensors: tf.Tensor[]) => void;
+  const saveAside = (tensors: tf.Tensor[]) => {
+    // Copies put themselves on the tape; as operations they would be there twice.
+    state.kernelDepth = kernelDepth;
+    save(tensors);
+    state.kernelDepth = 0;
+  };
+  state.kernelDepth = 0;
+  try {
+    const result = f(...inputs.slice(0, -1), saveAside);
+    for (let i = tape.length - 1; i >= begin; i--) {
+      // The whole function leads to the value, with the gradient that it brings.
+      if (!tape[i].outputs.includes(result.value)) continue;
+      tape.splice(i, 1)[0].saved.forEach((tensor) => tensor.dispose());
+    }
+    return result;
+  } finally {
+    state.kernelDepth = kernelDepth;
+  }
 }
 
 function hasSlope(tensors: tf.Tensor[]): boolean {
   return tensors.some(({ dtype }) => dtype === "float32" || dtype === "complex64");
 }
 
-/** Takes the copies of results off the end of the tape. */
-function takeCopies(tape: TapeNode[], results: tf.Tensor[], saved: tf.Tensor[]): TapeNode[] {
-  const copies: TapeNode[] = [];
-  let left = saved.length;
-  for (let i = tape.length - 1; i >= 0 && left > 0; i--) {
+/** Takes the copies of results off the end of the tape; returns what else was copied, too. */
+function takeCopies(
+  tape: TapeNode[],
+  results: tf.Tensor[],
+  saved: tf.Tensor[],
+): { copies: TapeNode[]; unknown: tf.Tensor[] } {
+  const copies: TapeNode[] = [], unknown: tf.Tensor[] = [];
+  for (let i = tape.length - 1, left = saved.length; i >= 0 && left > 0; i--) {
     const { inputs: { x }, outputs } = tape[i];
     if (!saved.includes(outputs[0])) continue;
     left--;
     if (results.includes(x)) copies.unshift(...tape.splice(i, 1));
+    else unknown.push(x);
   }
-  return copies;
+  return { copies, unknown };
 }
 
 /** Saved tensors by the positions that a gradient expects. */

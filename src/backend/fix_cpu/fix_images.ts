@@ -18,7 +18,7 @@ export function fixImages(): void {
   // tfjs returns after the first image.
   fixKernel(
     "Transform",
-    ({ inputs: { image, transforms }, attributes, valuesOf, result, runStock }) => {
+    ({ inputs: { image, transforms }, valuesOf, result, runStock }) => {
       const [batch, ...shape] = image.shape;
       const size = shape.reduce((product, n) => product * n, 1);
       const pixels = valuesOf(image), numbers = valuesOf(transforms);

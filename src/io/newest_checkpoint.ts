@@ -33,17 +33,18 @@ export async function removePartials(folder: string): Promise<void> {
  *
  * @param folder Folder of the Checkpoint callback.
  * @param warn Called with a message for each damaged file, which is skipped.
- * @returns The checkpoint; `undefined` if there is none.
+ * @returns The checkpoint and its path; `undefined` if there is none.
  * @throws {StorageError} If the newest intact checkpoint is of a newer version of this package.
  */
 export async function newestCheckpoint(
   folder: string,
   warn: (message: string) => void,
-): Promise<RunCheckpoint | undefined> {
+): Promise<{ file: string; checkpoint: RunCheckpoint } | undefined> {
   for (const name of (await listCheckpoints(folder)).reverse()) {
     if (parseCheckpointName(name)!.failed) continue;
+    const file = `${folder}/${name}`;
     try {
-      return await loadCheckpoint(`${folder}/${name}`);
+      return { file, checkpoint: await loadCheckpoint(file) };
     } catch (error) {
       if (!(error instanceof StorageError) || error.problem !== "damaged") throw error;
       warn(`Skipped a damaged checkpoint: ${error.message}`);

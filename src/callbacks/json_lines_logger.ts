@@ -1,3 +1,5 @@
+import { bytes } from "../io/host_tensor.ts";
+import * as field from "../checks/fields.ts";
 import { cutFile } from "../io/cut_file.ts";
 import { endLastLine } from "../io/end_last_line.ts";
 import { toPath } from "../io/to_path.ts";
@@ -130,6 +132,15 @@ export class JsonLinesLogger extends FileLogger {
       waiting: this.#file.waiting,
       training: this.#training,
     } satisfies State;
+  }
+
+  /** Checks the lines of a state from a file. */
+  protected override logFields(): Readonly<Record<string, field.FieldCheck>> {
+    return {
+      lines: field.integer({ min: 0 }),
+      waiting: field.optional(field.list(bytes)),
+      training: field.optional(field.flag),
+    };
   }
 
   /** Removes the lines that were written after the checkpoint. */

@@ -1,4 +1,5 @@
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import * as field from "../checks/fields.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import type { Watch } from "../learner/callback_protocol.ts";
 import type { Peers, Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
@@ -144,6 +145,9 @@ export class DataParallel extends Callback implements Peers {
     if (this.#world.size === 1 || this.#learner?.phase === "predict") return false;
     return this.#lockstep.postpone(event, reason);
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({ examples: field.number({ min: 0 }) });
 
   /** The examples whose gradients are not averaged yet. */
   override state(): unknown {

@@ -60,6 +60,9 @@ export type HostValues =
   | Int8Array
   | Uint8Array;
 
+/** Accepts arrays of bytes. */
+export const bytes: FieldCheck = that("must be bytes", (value) => value instanceof Uint8Array);
+
 /** Accepts host tensors whose values fit their type and shape. */
 export const hostTensor: FieldCheck = (value, path) => layout(value, path) ?? content(value, path);
 

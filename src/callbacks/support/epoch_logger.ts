@@ -1,4 +1,6 @@
-import { type AnyLearner, Callback } from "../../learner/callback.ts";
+import { epochRecord } from "./epoch_record.ts";
+import * as field from "../../checks/fields.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
 import type { EpochRecord } from "../../pictures/history.ts";
 import { metricsOfPhase } from "./metrics_of_phase.ts";
@@ -41,6 +43,11 @@ export abstract class EpochLogger extends Callback {
     return {};
   }
 
+  /** Checks of the fields of {@linkcode logState} in a state from a file. */
+  protected logFields(): Readonly<Record<string, field.FieldCheck>> {
+    return {};
+  }
+
   /** Brings the log back to a position: no line twice, none lost. */
   protected restoreLog(_state: unknown): void | Promise<void> {}
 
@@ -80,6 +87,14 @@ export abstract class EpochLogger extends Callback {
   override async afterTrain(learner: AnyLearner): Promise<void> {
     await this.#flush(learner);
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = (state, path) =>
+    field.record({
+      pending: field.optional(epochRecord),
+      seconds: field.number(),
+      ...this.logFields(),
+    })(state, path);
 
   /** The epoch that is not logged yet, for a checkpoint. */
   override state(): unknown {

@@ -86,7 +86,11 @@ export {
 } from "./src/callbacks/learning_rate_schedule.ts";
 export { ReduceOnPlateau, type ReduceOnPlateauOptions } from "./src/callbacks/reduce_on_plateau.ts";
 
-// Schedules: `@trainchart/trainchart/schedules` exports them one by one
+/**
+ * All schedules. `@trainchart/trainchart/schedules` exports them one by one.
+ *
+ * @category Schedules
+ */
 export * as schedules from "./schedules.ts";
 
 // Stopping and limits

@@ -21,7 +21,7 @@
  *
  * @module
  */
-export type { Machine } from "./src/deps/xstate.ts";
+export type { Machine } from "./src/deps/xstate_machine.ts";
 export { learnerMachine } from "./src/chart/learner_machine.ts";
 export type { ChartContext, ChartEvent, Facts, RunKind } from "./src/chart/chart.ts";
 export {

@@ -19,6 +19,8 @@ import { LayerStats } from "./support/layer_stats.ts";
  *
  * const activations = new ActivationStats({ every: 100, threshold: 1e-3 });
  * ```
+ *
+ * @category Callbacks
  */
 export class ActivationStats extends LayerStats {
   #model: tf.LayersModel | undefined;

@@ -6,7 +6,11 @@ import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_c
 import { PRIORITIES } from "../learner/priorities.ts";
 import { textTable } from "../text/text_table.ts";
 
-/** Options of {@linkcode ConfusionMatrix}. */
+/**
+ * Options of {@linkcode ConfusionMatrix}.
+ *
+ * @category Callbacks
+ */
 export interface ConfusionMatrixOptions {
   /** The names of the classes. Default: their numbers. */
   classes?: readonly string[];
@@ -26,6 +30,8 @@ export interface ConfusionMatrixOptions {
  * // await new Learner({ callbacks: [matrix], … }).train(); console.log(String(matrix));
  * assertEquals(matrix.counts, []);
  * ```
+ *
+ * @category Callbacks
  */
 export class ConfusionMatrix extends PassCallback {
   /** In the band of metrics. */

@@ -18,6 +18,8 @@ import type { EpochRecord } from "../pictures/history.ts";
  * const logger = new CsvLogger("runs/first.csv");
  * assertEquals(logger.path, "runs/first.csv");
  * ```
+ *
+ * @category Callbacks
  */
 export class CsvLogger extends EpochLogger {
   /** Where the file is. */

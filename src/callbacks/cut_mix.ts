@@ -11,7 +11,11 @@ import {
 import { PRIORITIES } from "../learner/priorities.ts";
 import { batchRandom } from "./support/batch_random.ts";
 
-/** Options of {@linkcode CutMix}. */
+/**
+ * Options of {@linkcode CutMix}.
+ *
+ * @category Callbacks
+ */
 export interface CutMixOptions {
   /**
    * The area that is kept is drawn from Beta(alpha, alpha); finite and > 0. Default: 1, where all
@@ -50,6 +54,8 @@ export interface CutMixOptions {
  * });
  * await learner.train();
  * ```
+ *
+ * @category Callbacks
  */
 export class CutMix extends Callback {
   /** Before the callbacks that read the batch. */

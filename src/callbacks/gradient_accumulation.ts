@@ -36,6 +36,8 @@ interface State {
  * await learner.train();
  * assertEquals(learner.optimizer.iterations, 3); // of 2, 2 and 1 batches
  * ```
+ *
+ * @category Callbacks
  */
 export class GradientAccumulation extends Callback {
   /** Before callbacks that read the gradients. */

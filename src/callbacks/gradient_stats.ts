@@ -12,6 +12,8 @@ import { LayerStats } from "./support/layer_stats.ts";
  *
  * const gradients = new GradientStats({ every: 100, layers: /kernel/ });
  * ```
+ *
+ * @category Callbacks
  */
 export class GradientStats extends LayerStats {
   /** Reads the gradients. */

@@ -5,7 +5,11 @@ import { EpochLogger } from "./support/epoch_logger.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 import type { EpochRecord } from "../pictures/history.ts";
 
-/** Options of {@linkcode JsonLinesLogger}. */
+/**
+ * Options of {@linkcode JsonLinesLogger}.
+ *
+ * @category Callbacks
+ */
 export interface JsonLinesLoggerOptions {
   /** Whether each training writes after those before, instead of a new file. Default: `false`. */
   append?: boolean;
@@ -32,6 +36,8 @@ export interface JsonLinesLoggerOptions {
  * const logger = new JsonLinesLogger("runs/all.jsonl", { append: true });
  * assertEquals(logger.path, "runs/all.jsonl");
  * ```
+ *
+ * @category Callbacks
  */
 export class JsonLinesLogger extends EpochLogger {
   /** Where the file is. */

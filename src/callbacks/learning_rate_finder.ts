@@ -6,7 +6,11 @@ import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { snapshotLearner } from "./support/snapshot_learner.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode LearningRateFinder}. */
+/**
+ * Options of {@linkcode LearningRateFinder}.
+ *
+ * @category Callbacks
+ */
 export interface LearningRateFinderOptions {
   /** The first rate, per step, finite and > 0. Default: 1e-7. */
   from?: number;
@@ -16,7 +20,11 @@ export interface LearningRateFinderOptions {
   steps?: number;
 }
 
-/** The loss at one learning rate. */
+/**
+ * The loss at one learning rate.
+ *
+ * @category Callbacks
+ */
 export interface LearningRatePoint {
   /** Per step. */
   learningRate: number;
@@ -26,7 +34,11 @@ export interface LearningRatePoint {
   smoothed: number;
 }
 
-/** Learning rates, per step, that are worth trying; `undefined` if the loss never fell. */
+/**
+ * Learning rates, per step, that are worth trying; `undefined` if the loss never fell.
+ *
+ * @category Callbacks
+ */
 export interface SuggestedRates {
   /** The rate at which the loss falls fastest: a careful choice. */
   steepest: number | undefined;
@@ -66,6 +78,8 @@ const SMOOTHING = 0.9;
  * assert(valley! > 1e-3 && valley! < 1);
  * assert(finder.curve.length > 10);
  * ```
+ *
+ * @category Callbacks
  */
 export class LearningRateFinder extends Callback {
   /** Among the callbacks that set rates. */

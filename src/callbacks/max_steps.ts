@@ -14,6 +14,8 @@ import { PRIORITIES } from "../learner/priorities.ts";
  *
  * assertEquals(new MaxSteps(1000).steps, 0);
  * ```
+ *
+ * @category Callbacks
  */
 export class MaxSteps extends Callback {
   /** Among the callbacks that end a run. */

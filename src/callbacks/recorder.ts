@@ -30,6 +30,8 @@ interface State {
  * // … new Learner({ callbacks: [recorder], … }).train()
  * assertEquals(recorder.history.epochs.length, 0);
  * ```
+ *
+ * @category Callbacks
  */
 export class Recorder extends Callback {
   /** After everything that measures. */

@@ -8,7 +8,11 @@ import { EpochLogger } from "./support/epoch_logger.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 import type { EpochRecord } from "../pictures/history.ts";
 
-/** Options of {@linkcode TensorBoard}. */
+/**
+ * Options of {@linkcode TensorBoard}.
+ *
+ * @category Callbacks
+ */
 export interface TensorBoardOptions {
   /** Histograms of the weights after every so many epochs, an integer >= 0; 0: none. Default: 1. */
   histogramEpochs?: number;
@@ -30,6 +34,8 @@ export interface TensorBoardOptions {
  *
  * const board = new TensorBoard("runs/baseline", { texts: { notes: "The **first** try." } });
  * ```
+ *
+ * @category Callbacks
  */
 export class TensorBoard extends EpochLogger {
   /** Where the files go. */

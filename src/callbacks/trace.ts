@@ -10,7 +10,11 @@ import { RingBuffer } from "./support/ring_buffer.ts";
 import { stateName } from "../chart/state_name.ts";
 import type { TracedStep, TracedWork, TraceRecord } from "./support/trace_record.ts";
 
-/** Options of {@linkcode Trace}. */
+/**
+ * Options of {@linkcode Trace}.
+ *
+ * @category Callbacks
+ */
 export interface TraceOptions {
   /** How many of the newest hooks, tasks and steps are kept, an integer >= 1. Default: 50,000. */
   capacity?: number;
@@ -55,6 +59,8 @@ interface Inspected {
  * await learner.train(); // in the end: await trace.save("run.trace.json");
  * assertEquals(replay(trace).at(-1)?.state, "completed");
  * ```
+ *
+ * @category Callbacks
  */
 export class Trace extends PassCallback {
   /** First, to see the hooks of all others. */

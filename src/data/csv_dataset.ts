@@ -34,6 +34,8 @@ import { TensorDataset } from "./tensor_dataset.ts";
  * assertEquals(labels.arraySync(), [1]);
  * tf.dispose([data, labels]);
  * ```
+ *
+ * @category Files of data
  */
 export function csvDataset(table: CsvTable, options: {
   data: readonly string[];

@@ -12,6 +12,8 @@ import { CsvError, parse } from "../deps/csv_parse.ts";
  * const table: CsvTable = parseCsv("x,y\n1,2\n");
  * assertEquals(table, { columns: ["x", "y"], rows: [["1", "2"]], lines: [2] });
  * ```
+ *
+ * @category Files of data
  */
 export interface CsvTable {
   /** Names of the columns, all different. */
@@ -49,6 +51,8 @@ export interface CsvTable {
  * assertEquals(columns, ["width", "name"]);
  * assertEquals(rows, [["3.5", "Rose, red"], ["4", "Lily"]]);
  * ```
+ *
+ * @category Files of data
  */
 export function parseCsv(
   text: string,

@@ -28,6 +28,8 @@ import { readBytes, type ReadOptions } from "./read_bytes.ts";
  * const dataset = csvDataset(table, { data: ["rooms", "area"], labels: "price" });
  * assertEquals(dataset.length, 2);
  * ```
+ *
+ * @category Files of data
  */
 export async function readCsv(
   source: string | URL,

@@ -12,6 +12,8 @@ import { chartToSvg, type ChartToSvgOptions, checkChartToSvgOptions } from "./ch
  * const chart = new ChartPicture(undefined, { active: ["learner.train.epoch.held"] });
  * assert((await chart.svg()).startsWith("<svg"));
  * ```
+ *
+ * @category Drawing
  */
 export class ChartPicture extends Drawing {
   readonly #machine: unknown;

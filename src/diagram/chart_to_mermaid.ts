@@ -5,7 +5,11 @@ import { type ChartLink, detailsOf, innerLinksOf, linksOf } from "./chart_links.
 import { checkForm } from "./check_form.ts";
 import { foldChart } from "./fold_chart.ts";
 
-/** Options of {@linkcode chartToMermaid}. */
+/**
+ * Options of {@linkcode chartToMermaid}.
+ *
+ * @category Drawing
+ */
 export interface ChartToMermaidOptions {
   /**
    * `"full"` shows everything. `"compact"` opens only the first of several states with the same
@@ -32,6 +36,8 @@ export interface ChartToMermaidOptions {
  *
  * assert(chartToMermaid().startsWith("stateDiagram-v2"));
  * ```
+ *
+ * @category Drawing
  */
 export function chartToMermaid(
   machine: unknown = learnerMachine,

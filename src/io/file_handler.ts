@@ -32,6 +32,8 @@ const WEIGHTS = "weights.bin";
  *   await Deno.remove(folder, { recursive: true });
  * }
  * ```
+ *
+ * @category Files
  */
 export function fileHandler(path: string | URL): tf.io.IOHandler {
   const plain = toPath(path);

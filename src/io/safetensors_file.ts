@@ -35,6 +35,8 @@ const CHUNK = 1 << 20;
  *   await Deno.remove(path);
  * }
  * ```
+ *
+ * @category Files
  */
 export class SafetensorsFile {
   /** Path that the file was opened with. */

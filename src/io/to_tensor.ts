@@ -21,6 +21,8 @@ import type { HostTensor } from "./host_tensor.ts";
  * assertEquals([...half.dataSync()], [1, -2]);
  * half.dispose();
  * ```
+ *
+ * @category Files
  */
 export function toTensor({ dtype, shape, values }: HostTensor, name = "tensor"): tf.Tensor {
   const make = (data: Float32Array | Int32Array | Uint8Array, type: "float32" | "int32" | "bool") =>

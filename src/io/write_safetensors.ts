@@ -44,6 +44,8 @@ export const CHECKSUM_LENGTH = NO_CHECKSUM.length;
  *   await Deno.remove(path);
  * }
  * ```
+ *
+ * @category Files
  */
 export async function writeSafetensors(
   path: string | URL,

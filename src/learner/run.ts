@@ -27,7 +27,11 @@ import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import { SetUps } from "./set_ups.ts";
 import { watched } from "./watched.ts";
 
-/** An error, and the work in which it was thrown. */
+/**
+ * An error, and the work in which it was thrown.
+ *
+ * @category Learner
+ */
 export interface Failure {
   /** The error. */
   readonly error: unknown;

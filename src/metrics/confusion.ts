@@ -20,6 +20,8 @@ import { actualClasses, classCount, predictedClasses } from "./classes.ts";
  * const labels = tf.tensor1d([0, 0, 1], "int32");
  * assertEquals(confusion(logits, labels).arraySync(), [[1, 1], [0, 1]]);
  * ```
+ *
+ * @category Metrics
  */
 export function confusion(predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor2D {
   return tf.tidy(() => {

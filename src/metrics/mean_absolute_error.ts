@@ -20,6 +20,8 @@ import { assertSameShape } from "../losses/same_shape.ts";
  * assertEquals(error.dataSync()[0], 1);
  * const metrics = new Metrics({ mae: meanAbsoluteError, mse: meanSquaredError });
  * ```
+ *
+ * @category Metrics
  */
 export function meanAbsoluteError(predictions: tf.Tensor, labels: tf.Tensor): tf.Scalar {
   assertSameShape("meanAbsoluteError", predictions, labels);

@@ -23,6 +23,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  * assertEquals(await metric.compute(), 1);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function rSquared(): StatefulMetric {
   return new RSquared();

@@ -23,6 +23,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  * assertEquals(await metric.compute(), 2 / 3);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function recall(options: AveragingOptions = {}): StatefulMetric {
   return new AveragedMetric(

@@ -7,7 +7,11 @@ import type { StatefulMetric } from "./stateful_metric.ts";
 /** How many batches are joined at once, so that a long pass does not hold a tensor for each. */
 const FOLD = 64;
 
-/** Options of {@linkcode rocAuc}. */
+/**
+ * Options of {@linkcode rocAuc}.
+ *
+ * @category Metrics
+ */
 export interface RocAucOptions {
   /** Whether predictions are probabilities already, and not logits. Default: `false`. */
   probabilities?: boolean;
@@ -38,6 +42,8 @@ export interface RocAucOptions {
  * assertEquals(await metric.compute(), 0.75);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function rocAuc(options: RocAucOptions = {}): StatefulMetric {
   return new RocAuc(options.probabilities ?? false);

@@ -23,6 +23,8 @@ import type { Metric } from "./metric.ts";
  * const labels = tf.tensor1d([1, 2], "int32");
  * assertEquals([...topK(2)(logits, labels).dataSync()], [1, 0]);
  * ```
+ *
+ * @category Metrics
  */
 export function topK(k: number): Metric {
   if (!Number.isInteger(k) || k < 1) {

@@ -1,4 +1,8 @@
-/** What was recorded of one batch of training. */
+/**
+ * What was recorded of one batch of training.
+ *
+ * @category Plots
+ */
 export interface BatchRecord {
   /** Index of the batch among all training batches of the run, 0-based. */
   step: number;
@@ -12,7 +16,11 @@ export interface BatchRecord {
   seconds: number;
 }
 
-/** What was recorded of one epoch. */
+/**
+ * What was recorded of one epoch.
+ *
+ * @category Plots
+ */
 export interface EpochRecord {
   /** Index of the epoch, 0-based. */
   epoch: number;
@@ -24,7 +32,11 @@ export interface EpochRecord {
   seconds: number;
 }
 
-/** A run, as plain JSON. */
+/**
+ * A run, as plain JSON.
+ *
+ * @category Plots
+ */
 export interface History {
   /** Batches, evenly thinned out; each is exact. */
   batches: BatchRecord[];

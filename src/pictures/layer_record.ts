@@ -1,6 +1,10 @@
 import type { TensorStats } from "../tensors/tensor_stats.ts";
 
-/** Statistics of one layer, or of one weight, in one batch. */
+/**
+ * Statistics of one layer, or of one weight, in one batch.
+ *
+ * @category Plots
+ */
 export interface LayerRecord extends TensorStats {
   /** Index of the batch among all training batches of the run, 0-based. */
   step: number;

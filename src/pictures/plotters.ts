@@ -6,7 +6,11 @@
  */
 import type { History } from "./history.ts";
 
-/** Options of `curvePlot()`. */
+/**
+ * Options of `curvePlot()`.
+ *
+ * @category Plots
+ */
 export interface CurvePlotOptions {
   /** Above the picture. Default: nothing. */
   title?: string;
@@ -22,7 +26,11 @@ export interface CurvePlotOptions {
   marks?: readonly { x: number; label: string }[];
 }
 
-/** A picture that is drawn when it is asked for. In a notebook of Deno it displays itself. */
+/**
+ * A picture that is drawn when it is asked for. In a notebook of Deno it displays itself.
+ *
+ * @category Plots
+ */
 export interface Plot {
   /** Draws it, as SVG. */
   svg(): Promise<string>;

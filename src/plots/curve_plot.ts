@@ -21,6 +21,8 @@ import { COLORS, logarithmic } from "./theme.ts";
  * });
  * assert((await picture.svg()).includes("steepest 0.01"));
  * ```
+ *
+ * @category Plots
  */
 export function curvePlot(
   points: readonly { x: number; y: number }[],

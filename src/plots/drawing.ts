@@ -1,7 +1,11 @@
 import { writeFile } from "../io/write_file.ts";
 import type { Plot } from "../pictures/plotters.ts";
 
-/** Something that is drawn only when it is asked for. In a notebook of Deno it displays itself. */
+/**
+ * Something that is drawn only when it is asked for. In a notebook of Deno it displays itself.
+ *
+ * @category Plots
+ */
 export abstract class Drawing implements Plot {
   /** Draws nothing yet. */
   constructor() {

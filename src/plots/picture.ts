@@ -17,6 +17,8 @@ import { THEME } from "./theme.ts";
  * });
  * assert((await picture.svg()).startsWith("<svg"));
  * ```
+ *
+ * @category Plots
  */
 export class Picture extends Drawing {
   /** What is drawn, in the language of Vega-Lite, <https://vega.github.io/vega-lite/>. */

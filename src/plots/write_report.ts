@@ -2,7 +2,11 @@ import { writeFile } from "../io/write_file.ts";
 import type { Plot } from "../pictures/plotters.ts";
 import { escapeMarkup } from "../text/escape_markup.ts";
 
-/** What a report is made of; whatever is missing is left out. */
+/**
+ * What a report is made of; whatever is missing is left out.
+ *
+ * @category Plots
+ */
 export interface Report {
   /** Of the page. Default: `"Training report"`. */
   title?: string;
@@ -50,6 +54,8 @@ pre { overflow-x: auto; padding: .8rem 1rem; border-radius: 6px; background: #f6
  * });
  * await Deno.remove(path);
  * ```
+ *
+ * @category Plots
  */
 export async function writeReport(path: string | URL, report: Report): Promise<void> {
   const { title = "Training report", settings, results, pictures = {}, texts = {} } = report;

@@ -22,6 +22,8 @@ import { randomBlock } from "./random_block.ts";
  * assertEquals(random(), keyedRandom(42, 0)());
  * assertNotEquals(keyedRandom(42, 0)(), keyedRandom(42, 1)());
  * ```
+ *
+ * @category Random numbers
  */
 export function keyedRandom(seed: number, ...keys: number[]): () => number {
   const writeBlock = randomBlock(seed, keys);

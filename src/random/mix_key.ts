@@ -22,6 +22,8 @@ import { randomBlock } from "./random_block.ts";
  * assertEquals(noise.shape, [2]);
  * noise.dispose();
  * ```
+ *
+ * @category Random numbers
  */
 export function mixKey(seed: number, ...keys: number[]): number {
   const words = new Uint32Array(4);

@@ -14,6 +14,8 @@ import { checkValues, type Schedule } from "./schedule.ts";
  *
  * assertEquals(schedules.constant(0.1)(0.7), 0.1);
  * ```
+ *
+ * @category Schedules
  */
 export function constant(value: number): Schedule {
   checkValues("constant", { value });

@@ -18,6 +18,8 @@ import { checkValues, type Schedule } from "./schedule.ts";
  *
  * assertAlmostEquals(schedules.cosine(1)(0.5), 0.5, 1e-12);
  * ```
+ *
+ * @category Schedules
  */
 export function cosine(from: number, to: number = 0): Schedule {
   checkValues("cosine", { from, to });

@@ -4,7 +4,11 @@ import { cosine } from "./cosine.ts";
 import { checkValues, type Schedule } from "./schedule.ts";
 import { sequence } from "./sequence.ts";
 
-/** Options of {@linkcode cosineRestarts}. */
+/**
+ * Options of {@linkcode cosineRestarts}.
+ *
+ * @category Schedules
+ */
 export interface CosineRestartsOptions {
   /** Number of cycles, an integer >= 1. Default: 3. */
   cycles?: number;
@@ -36,6 +40,8 @@ export interface CosineRestartsOptions {
  * const schedule = schedules.cosineRestarts(1, 0, { cycles: 2, growth: 1, decay: 0.5 });
  * assertEquals([0, 0.5].map(schedule), [1, 0.5]);
  * ```
+ *
+ * @category Schedules
  */
 export function cosineRestarts(
   from: number,

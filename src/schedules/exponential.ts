@@ -16,6 +16,8 @@ import type { Schedule } from "./schedule.ts";
  *
  * assertAlmostEquals(schedules.exponential(1, 0.01)(0.5), 0.1, 1e-12);
  * ```
+ *
+ * @category Schedules
  */
 export function exponential(from: number, to: number): Schedule {
   for (const [name, value] of Object.entries({ from, to })) {

@@ -20,6 +20,8 @@ import type { Schedule } from "./schedule.ts";
  *
  * assertEquals(schedules.linearWarmup(0.4)(0.25), 0.1);
  * ```
+ *
+ * @category Schedules
  */
 export function linearWarmup(to: number, options: { from?: number } = {}): Schedule {
   checkOptions("make the schedule linearWarmup", options, { from: true });

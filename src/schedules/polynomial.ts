@@ -20,6 +20,8 @@ import { checkValues, type Schedule } from "./schedule.ts";
  *
  * assertEquals(schedules.polynomial(1, 0, { power: 2 })(0.5), 0.25);
  * ```
+ *
+ * @category Schedules
  */
 export function polynomial(
   from: number,

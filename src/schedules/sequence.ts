@@ -19,6 +19,8 @@ import type { Schedule } from "./schedule.ts";
  * ]);
  * assertEquals([0.125, 0.25, 0.9].map(schedule), [0.4, 0.8, 0.8]);
  * ```
+ *
+ * @category Schedules
  */
 export function sequence(
   parts: readonly (readonly [part: number, schedule: Schedule])[],

@@ -26,6 +26,8 @@ import { sequence } from "./sequence.ts";
  * const schedule = schedules.warmup(schedules.polynomial(1, 0), { part: 0.5 });
  * assertEquals([0, 0.25, 0.5, 0.75].map(schedule), [0, 0.5, 1, 0.5]);
  * ```
+ *
+ * @category Schedules
  */
 export function warmup(
   schedule: Schedule,

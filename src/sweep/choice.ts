@@ -16,6 +16,8 @@ import type { Dimension, ParameterValue } from "./dimension.ts";
  *
  * assertEquals(choice(["relu", "tanh"]).at(0.7), "tanh");
  * ```
+ *
+ * @category Sweeps
  */
 export function choice<const T extends ParameterValue>(values: readonly T[]): Dimension<T> {
   if (!Array.isArray(values)) {

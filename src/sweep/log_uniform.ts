@@ -16,6 +16,8 @@ import { checkBounds, type Dimension, numberDimension } from "./dimension.ts";
  *
  * assertAlmostEquals(logUniform(1e-4, 1e-2).at(0.5), 1e-3);
  * ```
+ *
+ * @category Sweeps
  */
 export function logUniform(low: number, high: number): Dimension<number> {
   checkBounds("logUniform", low, high, 0);

@@ -49,6 +49,8 @@ let sweeps = 0;
  * assertEquals(best, trials[0]);
  * await Deno.remove(folder, { recursive: true });
  * ```
+ *
+ * @category Sweeps
  */
 export async function sweep<const S extends Space>(
   options: SweepOptions<S>,

@@ -59,6 +59,8 @@ export interface TrialHost {
  * assertEquals(best?.reports.length, 3);
  * await Deno.remove(folder, { recursive: true });
  * ```
+ *
+ * @category Sweeps
  */
 export class Trial<Parameters = AnyParameters> extends Callback {
   /** After all callbacks that change what the trial reports or saves. */

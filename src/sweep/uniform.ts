@@ -15,6 +15,8 @@ import { checkBounds, type Dimension, numberDimension } from "./dimension.ts";
  *
  * assertEquals(uniform(0, 0.5).grid(3), [0, 0.25, 0.5]);
  * ```
+ *
+ * @category Sweeps
  */
 export function uniform(low: number, high: number): Dimension<number> {
   checkBounds("uniform", low, high);

@@ -18,6 +18,8 @@ import type { EpochRecord } from "../../pictures/history.ts";
  * }
  * const logger = new ConsoleLogger();
  * ```
+ *
+ * @category Writing a callback
  */
 export abstract class EpochLogger extends Callback {
   /** After everything that measures. */

@@ -5,7 +5,11 @@ import { type Plot, plotters } from "../../pictures/plotters.ts";
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
 
-/** Options of {@linkcode ActivationStats} and {@linkcode GradientStats}. */
+/**
+ * Options of {@linkcode ActivationStats} and {@linkcode GradientStats}.
+ *
+ * @category Writing a callback
+ */
 export interface LayerStatsOptions extends TensorStatsOptions {
   /** Look at every so many batches of training, an integer >= 1. Default: 50. */
   every?: number;
@@ -13,7 +17,11 @@ export interface LayerStatsOptions extends TensorStatsOptions {
   layers?: RegExp;
 }
 
-/** What {@linkcode ActivationStats} and {@linkcode GradientStats} share: when to look, what to keep. */
+/**
+ * What {@linkcode ActivationStats} and {@linkcode GradientStats} share: when to look, what to keep.
+ *
+ * @category Writing a callback
+ */
 export abstract class LayerStats extends Callback {
   /** With the metrics. */
   override priority: number = PRIORITIES.metrics;

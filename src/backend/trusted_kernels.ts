@@ -4,6 +4,7 @@
  * @module
  */
 import type { tf } from "../deps/tfjs.ts";
+import { isRepeated } from "./fix_cpu/fix_products.ts";
 import type { Inputs } from "./kernels/kernel.ts";
 
 // deno-lint-ignore no-explicit-any
@@ -64,7 +65,9 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   FlipLeftRight: floats,
   Floor: floats,
   FloorDiv: floats,
-  FusedBatchNorm: floats,
+  FusedBatchNorm: (inputs, attributes) =>
+    floats(inputs, attributes) &&
+    Object.values(inputs).every((tensor) => !tensor || isRepeated(tensor.shape, inputs.x.shape)),
   Greater: any,
   GreaterEqual: any,
   IsFinite: floats,
@@ -103,9 +106,11 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   Relu: of("int32"),
   Reshape: any,
   ResizeBilinear: floats,
-  ResizeBilinearGrad: floats,
+  ResizeBilinearGrad: (inputs, attributes) =>
+    floats(inputs, attributes) && !attributes.halfPixelCenters,
   ResizeNearestNeighbor: floats,
-  ResizeNearestNeighborGrad: floats,
+  ResizeNearestNeighborGrad: (inputs, attributes) =>
+    floats(inputs, attributes) && !attributes.halfPixelCenters,
   Reverse: numbers,
   RotateWithOffset: floats,
   Round: numbers,
@@ -119,7 +124,7 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   Square: numbers,
   SquaredDifference: floats,
   Step: floats,
-  StridedSlice: floats,
+  StridedSlice: (inputs, attributes) => floats(inputs, attributes) && !attributes.shrinkAxisMask,
   Sub: numbers,
   Sum: full(of("int32")),
   Tan: floats,

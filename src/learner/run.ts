@@ -304,13 +304,13 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const pass = this.#pass;
     this.#pass = undefined;
     this.slots.dispose();
+    const failures = this.failures.length;
     try {
       await pass?.close();
     } finally {
-      const failures = this.failures.length;
       await this.#setUps.putBack((error, callback) => this.failed(error, "putBack", callback));
-      if (failures === 0 && this.failures.length > 0) throw this.failures[0].error;
     }
+    if (failures === 0 && this.failures.length > 0) throw this.failures[0].error;
   }
 
   async #open(name: LoaderName, loader: Loader | undefined): Promise<void> {

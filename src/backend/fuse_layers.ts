@@ -7,7 +7,9 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { convolutionGradients, hasKernel, openWhere, run, runAll } from "./add_gradients.ts";
+import { convolutionGradients } from "./gradients/convolutions.ts";
+import { hasKernel, run, runAll } from "./gradients/gradient.ts";
+import { openWhere } from "./gradients/unary.ts";
 
 type MatMul = typeof tf.fused.matMul;
 type Conv2D = typeof tf.fused.conv2d;

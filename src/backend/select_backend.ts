@@ -6,9 +6,9 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
-import { completeGradients } from "./add_gradients.ts";
-import { fixCpuCast } from "./fix_cpu_cast.ts";
-import { mendGradients } from "./fix_gradients.ts";
+import { fixCpu } from "./fix_cpu/fix_cpu.ts";
+import { fixFused } from "./fix_fused.ts";
+import { registerGradients } from "./gradients/register_gradients.ts";
 import { probeWebGPU } from "./probe_webgpu.ts";
 import { startWasm, type WasmOptions } from "./start_wasm.ts";
 
@@ -54,9 +54,9 @@ const CANDIDATES: Record<BackendName, (options: BackendOptions) => Promise<Attem
 };
 
 // At import, so that they also apply before a backend is selected.
-completeGradients();
-mendGradients();
-fixCpuCast();
+registerGradients();
+fixCpu();
+fixFused();
 
 let lastLine = "";
 

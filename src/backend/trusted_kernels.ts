@@ -4,6 +4,7 @@
  * @module
  */
 import type { tf } from "../deps/tfjs.ts";
+import { isRepeated } from "./fix_cpu/fix_products.ts";
 import type { Inputs } from "./kernels/kernel.ts";
 
 // deno-lint-ignore no-explicit-any
@@ -63,7 +64,9 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   Fill: (_, { dtype, value }) => dtype !== "string" && typeof value === "number",
   FlipLeftRight: floats,
   Floor: floats,
-  FusedBatchNorm: floats,
+  FusedBatchNorm: (inputs, attributes) =>
+    floats(inputs, attributes) &&
+    Object.values(inputs).every((tensor) => !tensor || isRepeated(tensor.shape, inputs.x.shape)),
   Greater: any,
   GreaterEqual: any,
   IsFinite: floats,
@@ -100,9 +103,11 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   Relu: of("int32"),
   Reshape: any,
   ResizeBilinear: floats,
-  ResizeBilinearGrad: floats,
+  ResizeBilinearGrad: (inputs, attributes) =>
+    floats(inputs, attributes) && !attributes.halfPixelCenters,
   ResizeNearestNeighbor: floats,
-  ResizeNearestNeighborGrad: floats,
+  ResizeNearestNeighborGrad: (inputs, attributes) =>
+    floats(inputs, attributes) && !attributes.halfPixelCenters,
   RotateWithOffset: floats,
   Round: numbers,
   Rsqrt: floats,

@@ -30,6 +30,13 @@ const createCpu = tensorflow.findBackendFactory("cpu");
 tensorflow.removeBackend("cpu");
 tensorflow.registerBackend("cpu", () => Object.assign(createCpu(), { firstUse: false }));
 
+// The initializer of every recurrent layer warns that it is slow from this number of elements on.
+const orthogonal = tensorflow.initializers.orthogonal({});
+Object.defineProperty(Object.getPrototypeOf(orthogonal), "ELEMENTS_WARN_SLOW", {
+  get: () => Infinity,
+  set() {},
+});
+
 /**
  * The types of TensorFlow.js that a model, a loss or a callback is written with.
  *

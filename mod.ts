@@ -78,6 +78,7 @@ export type {
   CallbackOf,
   Hooks,
   Placement,
+  PutBack,
   Stateful,
   Steering,
   Watch,

@@ -140,9 +140,11 @@ export class Checkpoint extends PassCallback {
    *
    * @throws {Error} If another run saves in the folder.
    */
-  override async resumeFrom(): Promise<RunCheckpoint | undefined> {
+  override async resumeFrom(
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
+  ): Promise<RunCheckpoint | undefined> {
     if (this.#options.resume !== "auto" || this.#begun) return;
-    const newest = await this.#folder.newest(this.#options.warn);
+    const newest = await this.#folder.newest(this.#options.warn, check);
     if (!newest) return;
     const { file, checkpoint: { epoch, batch, phase } } = newest;
     this.#options.log(`Resuming from ${file}: epoch ${epoch + 1}, ${batch} batches of ${phase}`);

@@ -1,3 +1,4 @@
+import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { Watch } from "../learner/callback_protocol.ts";
 import type { Peers, Shard } from "../data/shard.ts";
@@ -128,9 +129,11 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** The checkpoint that rank 0 resumes from, for all ranks. */
-  override async resumeFrom(): Promise<RunCheckpoint | undefined> {
+  override async resumeFrom(
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
+  ): Promise<RunCheckpoint | undefined> {
     if (this.#world.size === 1) return;
-    const found = this.#world.rank === 0 ? await this.#find() : undefined;
+    const found = this.#world.rank === 0 ? await this.#find(check) : undefined;
     const { tensors = new Map(), ...rest } = found ?? {};
     const sent = broadcastBundle(this.#world, { json: rest, tensors });
     const checkpoint = { ...sent.json as object, tensors: sent.tensors } as RunCheckpoint;
@@ -154,9 +157,9 @@ export class DataParallel extends Callback implements Peers {
     this.#examples = (state as { examples: number }).examples;
   }
 
-  /** Gives all ranks the weights of rank 0. */
-  override async beforeTrain(learner: AnyLearner): Promise<void> {
-    await this.#equalize(learner);
+  /** Gives all ranks the weights of rank 0, before the other callbacks take copies of them. */
+  override async setUp(learner: AnyLearner, kind: RunKind): Promise<void> {
+    if (kind !== "predict") await this.#equalize(learner);
   }
 
   /** Waits until all ranks begin the pass. */
@@ -165,14 +168,12 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** Waits until all ranks begin the pass. */
-  override async beforeValidate(learner: AnyLearner): Promise<void> {
-    await this.#equalize(learner);
+  override beforeValidate(learner: AnyLearner): void {
     this.#enter(learner, "pass");
   }
 
   /** Waits until all ranks begin the pass. */
-  override async beforeTest(learner: AnyLearner): Promise<void> {
-    await this.#equalize(learner);
+  override beforeTest(learner: AnyLearner): void {
     this.#enter(learner, "pass");
   }
 
@@ -302,9 +303,11 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** The checkpoint of the first other callback that has one. */
-  async #find(): Promise<RunCheckpoint | undefined> {
+  async #find(
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
+  ): Promise<RunCheckpoint | undefined> {
     for (const other of this.#learner.callbacks) {
-      const found = other === this ? undefined : await other.resumeFrom?.();
+      const found = other === this ? undefined : await other.resumeFrom?.(check);
       // Without a common seed, each rank would draw an order of its own.
       if (found) {
         return { ...found, seed: found.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] };

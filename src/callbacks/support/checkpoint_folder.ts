@@ -73,16 +73,18 @@ export class CheckpointFolder {
    * Loads the newest intact checkpoint of any run in the folder.
    *
    * @param warn Called with a message for each damaged file.
+   * @param check Rejects with a `StorageError` if a checkpoint is damaged.
    * @returns The checkpoint and its file; `undefined` if there is none.
    * @throws {Error} If another run saves in the folder.
    */
   async newest(
     warn: (message: string) => void,
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
   ): Promise<{ file: string; checkpoint: RunCheckpoint } | undefined> {
     const lock = this.#lock ?? await FolderLock.acquire(this.path);
     try {
       await removePartials(this.path);
-      return await newestCheckpoint(this.path, warn);
+      return await newestCheckpoint(this.path, warn, check);
     } finally {
       if (lock !== this.#lock) lock?.release();
     }

@@ -2,7 +2,7 @@
  * Searches for a good network for MNIST, with Hyperband: on all cores, or on many machines.
  *
  *     deno run -A examples/sweep.ts
- *     deno run -A examples/sweep.ts --quick              a minute, on a few images
+ *     deno run -A examples/sweep.ts --quick              few images, within a minute
  *     deno run -A examples/sweep.ts --nats nats://host   workers pull trials from this server
  *     deno run -A examples/sweep.ts --nats nats://host --worker
  *
@@ -22,13 +22,13 @@ import {
   tf,
   withSeed,
 } from "../mod.ts";
-import { choice, integer, logUniform, sweep, uniform } from "../distributed.ts";
+import { choice, integer, logUniform, sweep, uniform } from "../sweep.ts";
 import { loadMnist } from "./mnist/load_mnist.ts";
 import { mnistFolder } from "./mnist/mnist_folder.ts";
 
 const quick = Deno.args.includes("--quick");
 
-/** What a process needs only once, and the one that drives the search not at all. */
+/** Loads the data, once in each worker; the driver does not need it. */
 async function prepare() {
   await selectBackend();
   const { train: { images, labels } } = await loadMnist(await mnistFolder());

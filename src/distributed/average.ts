@@ -3,22 +3,22 @@ import { runInPlace } from "../tensors/run_in_place.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { World } from "./world.ts";
 
-/** Tensors of fewer elements travel together: a message of its own costs more than to copy these. */
+/** Tensors of fewer elements travel in one joint message: copying them costs less than messages. */
 export const SMALL = 4096;
 
 /**
- * Adds up tensors over all processes, each with its own weight: a mean, if the weights add up to 1.
+ * Sums tensors over all ranks, each rank's multiplied by a weight: a mean if the weights add up to 1.
  *
- * @param world The processes.
- * @param tensors `float32`, of the same shapes everywhere; they stay the caller's.
- * @param weight What this process's count.
- * @returns Of each tensor, the same bits everywhere: the tensor itself, changed in place, where
- *   nobody else sees its memory, else a new one.
+ * @param world The ranks.
+ * @param tensors `float32`, of the same shapes on every rank; the caller disposes them.
+ * @param weight The weight of this rank's tensors.
+ * @returns The sums, with the same bits on every rank: each is the tensor itself, changed in place,
+ *   where no other tensor shares its memory, else a new tensor.
  */
 export function average(world: World, tensors: readonly tf.Tensor[], weight: number): tf.Tensor[] {
   const isOwn = (tensor: tf.Tensor) =>
     isSole(tensor) && tensors.indexOf(tensor) === tensors.lastIndexOf(tensor);
-  // All are made ready before anything is sent: between two messages, the others would wait.
+  // Every tensor is scaled before the first message: between messages, the other ranks would wait.
   const joint = scaled(join(tensors.filter(isSmall)), weight);
   const ready = tensors.map((tensor) =>
     isSmall(tensor) || (isOwn(tensor) && scaleInPlace(tensor, weight))
@@ -41,7 +41,7 @@ function isSmall(tensor: tf.Tensor): boolean {
   return tensor.size < SMALL;
 }
 
-/** The elements of all, one tensor after the other. */
+/** Concatenates the elements of all tensors. */
 function join(tensors: readonly tf.Tensor[]): Float32Array {
   const joint = new Float32Array(tensors.reduce((sum, { size }) => sum + size, 0));
   let end = 0;
@@ -52,7 +52,7 @@ function join(tensors: readonly tf.Tensor[]): Float32Array {
   return joint;
 }
 
-/** Adds up a tensor that nobody else sees: in place, or instead of it. */
+/** Sums a tensor with memory of its own: in place, or into a new tensor that replaces it. */
 function reduced(world: World, tensor: tf.Tensor): tf.Tensor {
   const memory = memoryOf(tensor) as Float32Array | undefined;
   if (memory) {
@@ -66,7 +66,7 @@ function reduced(world: World, tensor: tf.Tensor): tf.Tensor {
   return tf.tensor(values, shape);
 }
 
-/** Returns whether it was possible. */
+/** Returns whether the backend can scale in place. */
 function scaleInPlace(tensor: tf.Tensor, factor: number): boolean {
   if (runInPlace("TrainchartScale", { x: tensor }, { factor })) return true;
   const memory = memoryOf(tensor) as Float32Array | undefined;

@@ -2,36 +2,36 @@ import type { AnyLearner } from "../learner/callback.ts";
 import { statisticsOf } from "../model/batch_norm_statistics.ts";
 import { tf } from "../deps/tfjs.ts";
 import { average } from "./average.ts";
-import type { Report } from "./report.ts";
+import type { RankReport } from "./rank_report.ts";
 import type { World } from "./world.ts";
 
-/** How many numbers gradients have. */
+/** Counts the elements of all gradients. */
 export function elementsIn(gradients: tf.NamedTensorMap): number {
   return Object.values(gradients).reduce((sum, { size }) => sum + size, 0);
 }
 
 /**
- * The mean of the gradients of all processes, weighted by examples; with it go the statistics of
- * batch normalisation, which are averaged in the model itself.
+ * Averages the gradients of all ranks, weighted by examples. The moving statistics of batch
+ * normalisation travel with them and are averaged in the model itself.
  *
- * @param world The processes.
- * @param model Whose gradients they are.
- * @param gradients Those of this process; they stay the caller's.
- * @param reports What each process has said of its own.
+ * @param world The ranks.
+ * @param model The model that has the gradients.
+ * @param gradients The gradients of this rank; the caller disposes them.
+ * @param reports The reports of all ranks about their gradients.
  * @returns The mean, see {@linkcode average}; empty where there are no gradients.
- * @throws {RangeError} If they are not of the same size everywhere.
+ * @throws {RangeError} If the ranks' gradients differ in size.
  */
 export function averageGradients(
   world: World,
   model: AnyLearner["model"],
   gradients: tf.NamedTensorMap,
-  reports: readonly Report[],
+  reports: readonly RankReport[],
 ): tf.NamedTensorMap {
   const own = reports[world.rank];
   const other = reports.findIndex(({ elements }) => elements !== own.elements);
   if (other >= 0) {
     throw new RangeError(
-      "Cannot average gradients as all ranks must have the same: rank " +
+      "Cannot average gradients as all ranks must have gradients of the same size: rank " +
         `${world.rank} has ${own.elements} numbers, rank ${other} ${reports[other].elements}`,
     );
   }

@@ -5,7 +5,7 @@ import { encodeState } from "../io/encode_state.ts";
 import type { HostTensor } from "../io/host_tensor.ts";
 import { readTensors } from "../io/read_tensors.ts";
 import { toTensor } from "../io/to_tensor.ts";
-import { renaming } from "../learner/checkpoint.ts";
+import { renaming } from "../learner/renaming.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import {
   type OptimizerState,
@@ -24,7 +24,7 @@ interface Start {
 }
 
 /**
- * Makes all start from what rank 0 has: weights, what the optimizer remembers, learning rate, seed.
+ * Gives every rank the weights, optimizer state, learning rate and seed of rank 0.
  *
  * @throws {TypeError} If the models differ, or a model has no weights yet.
  */
@@ -48,7 +48,7 @@ export async function broadcastLearner(world: World, learner: AnyLearner): Promi
     value.dispose();
   });
   const rename = renaming(names.map((name, index) => [name, variables[index].name]));
-  const state = decodeState(optimizer, tensors, rename) as OptimizerState;
+  const state = decodeState(optimizer, tensors, { rename }) as OptimizerState;
   restoreOptimizer(learner.optimizer, state, rename);
   if (learningRate !== undefined) learner.learningRate = learningRate;
 }
@@ -62,7 +62,7 @@ async function bundleOf(learner: AnyLearner, variables: tf.Variable[]): Promise<
       shapes: shapesOf(variables),
       optimizer: encodeState(optimizer, "optimizer", tensors),
       learningRate: (learner.optimizer as { learningRate?: number }).learningRate,
-      // Without one, each would draw an order of its own.
+      // Without a common seed, each rank would draw an order of its own.
       seed: learner.seed ?? crypto.getRandomValues(new Uint32Array(1))[0],
     };
     variables.forEach((variable, index) => tensors.set(`weights/${index}`, variable));

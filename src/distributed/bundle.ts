@@ -1,20 +1,20 @@
 import { DTYPES, type HostTensor } from "../io/host_tensor.ts";
 import type { World } from "./world.ts";
 
-/** Plain JSON, and the numbers that it refers to. */
+/** Plain JSON, and the tensors that it refers to. */
 export interface Bundle {
   /** The JSON. */
   readonly json: unknown;
-  /** The numbers, by name. */
+  /** The tensors, by name. */
   readonly tensors: ReadonlyMap<string, HostTensor>;
 }
 
 /**
- * Sends a bundle from one process to all.
+ * Sends a bundle from one rank to all others.
  *
- * @param world The processes.
- * @param bundle What is sent; only that of `root` counts.
- * @param root Which process.
+ * @param world The ranks.
+ * @param bundle The bundle to send; only that of `root` is used.
+ * @param root The rank that sends.
  * @returns The bundle of `root`.
  */
 export function broadcastBundle(world: World, bundle?: Bundle, root = 0): Bundle {
@@ -41,7 +41,7 @@ export function broadcastBundle(world: World, bundle?: Bundle, root = 0): Bundle
   return { json, tensors };
 }
 
-/** Sends a text from one process, rank 0 if no other is named, to all. */
+/** Sends a text from one rank, by default rank 0, to all others. */
 export function broadcastText(world: World, text = "", root = 0): string {
   const own = new TextEncoder().encode(text);
   const length = Float64Array.of(own.length);

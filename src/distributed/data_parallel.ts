@@ -1,7 +1,9 @@
+import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { Watch } from "../learner/callback_protocol.ts";
 import type { Peers, Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { Cancellation } from "../errors.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
@@ -9,34 +11,35 @@ import { averageGradients, elementsIn } from "./average_gradients.ts";
 import { broadcastLearner } from "./broadcast_learner.ts";
 import { broadcastBundle } from "./bundle.ts";
 import { gatherStates } from "./gather_states.ts";
-import { fail, needWhile } from "./guard.ts";
+import { keepAliveWhile } from "./end_job_together.ts";
+import { failJob } from "./fail_job.ts";
 import { Lockstep, STEPS } from "./lockstep.ts";
 import { isMainRankOnly, withoutHooks } from "./without_hooks.ts";
 import type { World } from "./world.ts";
 
-/** How often those that wait ask one another whether to go on, ms. */
+/** Interval in which ranks that are paused ask one another whether to continue, in ms. */
 const INTERVAL = 20;
 
-/** After an error, how long the other callbacks have to save what there is, ms. */
+/** Time after an error in which other callbacks can still save, in ms. */
 const GRACE = 1000;
 
 /**
- * Trains one model on several processes, each on its share of every batch.
+ * Trains one model on several processes (ranks), each on its share of every batch.
  *
- * The batch size of a `DataLoader` is that of each process: n of them train as one does with n times
- * the batch size, up to rounding. Rank 0 sends all others its weights, what its optimizer remembers,
- * its learning rate and its seed. Each takes its share of every epoch's one permutation, none
- * repeated and none left out; other loaders are dealt out batch by batch, an incomplete last turn
- * left out. Gradients are averaged in `beforeStep`, before anybody else has this hook, weighted by
- * examples; where they are accumulated, once for each window. Losses and metrics are those of all
- * examples. Statistics of batch normalisation are averaged at every step. Random draws inside a step
- * differ from rank to rank.
+ * The batch size of a `DataLoader` is that of one rank: n ranks train as one process does with n
+ * times the batch size, up to rounding. Rank 0 sends all others its weights, optimizer state,
+ * learning rate and seed. Each rank takes its share of an epoch's permutation, which repeats and
+ * omits no example; batches of other loaders are dealt out in turn, without an incomplete last turn.
+ * Gradients are averaged in `beforeStep`, before all other callbacks, weighted by examples; where
+ * they are accumulated, once per window. Losses and metrics are those of all examples. Moving
+ * statistics of batch normalisation are averaged at every step. Random draws inside a step differ
+ * from rank to rank.
  *
- * A cancel, a pause and an early stop on one rank act on all at the same batch. Callbacks that show,
- * save or serve are left out on all ranks but the first. An error on any rank ends the job.
+ * A cancel, a pause and an early stop on one rank act on all ranks at the same batch. Callbacks that
+ * display, save or serve run on rank 0 only. An error on any rank ends the job.
  *
- * `train()`, `validate()` and `test()` are called on all ranks; `predict()` is each one's own. In a
- * world of one it does nothing.
+ * Call `train()`, `validate()` and `test()` on all ranks; `predict()` works on each rank alone. In a
+ * world of one, this callback does nothing.
  *
  * @example
  * ```ts
@@ -53,40 +56,58 @@ const GRACE = 1000;
  * });
  * assertEquals((await learner.train()).status, "completed");
  * ```
+ *
+ * @category Data-parallel
  */
 export class DataParallel extends Callback implements Peers {
-  /** Before all others: gradients are averaged before they are clipped. */
+  /** Before all other callbacks: gradients are averaged before they are clipped. */
   override priority: number = Number.MIN_SAFE_INTEGER;
-  /** In the last batch of an epoch, one may have fewer examples than another. */
+  /** In the last batch of an epoch, ranks may have different numbers of examples. */
   override readonly perRank: boolean = true;
-  /** Where the run is, as long as there are others. */
+  /** Synchronises the ranks before each task; `undefined` in a world of one. */
   override readonly watch: Watch | undefined;
+  /** The share of this rank in the data. */
   readonly shard: Shard;
   readonly #world: World;
   readonly #lockstep: Lockstep;
   #learner!: AnyLearner;
-  /** How many examples the gradients of the window at hand are made of. */
+  /** Number of examples in the current window of accumulation. */
   #examples = 0;
-  /** How many sums were made since a batch was fetched, or the last one is behind. */
+  /** Number of sums since the last batch was fetched, or since the end of the pass. */
   #sums = 0;
-  /** Whether a pass has come to its end. */
+  /** Whether the current pass has ended. */
   #ended = false;
   #own: () => unknown = () => undefined;
-  /** Whether all have had the same weights in this run. */
+  /** Whether all ranks have the same weights in this run. */
   #equal = false;
-  /** Counts the tasks of the Learner: a pause is over when there is another. */
+  /** Counts the tasks of the Learner: a pause ends with the next one. */
   #tasks = 0;
 
-  /** Takes one of the places in a world. */
+  /**
+   * Makes the callback of one rank.
+   *
+   * @param world The ranks, as {@linkcode mpi} returns them.
+   * @throws {TypeError} If `world` is not a world.
+   */
   constructor(world: World) {
     super();
+    if (typeof world?.rank !== "number") {
+      throw new TypeError(
+        "Cannot build DataParallel as world must be what `await mpi()` returns: current value is " +
+          describeValue(world),
+      );
+    }
     this.#world = world;
     this.#lockstep = new Lockstep(world, () => gatherStates(world, this.#own()));
     this.shard = { index: world.rank, count: world.size };
     if (world.size > 1) this.watch = (work, callback) => this.#watch(work, callback !== undefined);
   }
 
-  /** Makes the Learner one of several. */
+  /**
+   * Connects the Learner with those of the other ranks.
+   *
+   * @throws {TypeError} If the Learner has another callback of this kind.
+   */
   override prepare(learner: AnyLearner): void {
     if (this.#world.size === 1) return;
     const count = learner.callbacks.filter((other) => other instanceof DataParallel).length;
@@ -95,7 +116,7 @@ export class DataParallel extends Callback implements Peers {
         `Cannot train on several ranks as there must be one ${this.name}: there are ${count}`,
       );
     }
-    if (!this.#learner) needWhile(() => this.#learner.phase !== "idle");
+    if (!this.#learner) keepAliveWhile(() => this.#learner.phase !== "idle");
     this.#learner = learner;
     this.#lockstep.begin();
     this.#equal = false;
@@ -107,56 +128,56 @@ export class DataParallel extends Callback implements Peers {
     );
   }
 
-  /** What rank 0 goes on from, for all. */
-  override async resumeFrom(): Promise<RunCheckpoint | undefined> {
+  /** The checkpoint that rank 0 resumes from, for all ranks. */
+  override async resumeFrom(
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
+  ): Promise<RunCheckpoint | undefined> {
     if (this.#world.size === 1) return;
-    const found = this.#world.rank === 0 ? await this.#find() : undefined;
+    const found = this.#world.rank === 0 ? await this.#find(check) : undefined;
     const { tensors = new Map(), ...rest } = found ?? {};
     const sent = broadcastBundle(this.#world, { json: rest, tensors });
     const checkpoint = { ...sent.json as object, tensors: sent.tensors } as RunCheckpoint;
     return "format" in checkpoint ? checkpoint : undefined;
   }
 
-  /** Whatever comes from outside waits until all are at the same point. */
+  /** Postpones requests from outside until all ranks are at the same point. */
   override postpone(event: RunEvent, reason?: string): boolean {
     if (this.#world.size === 1 || this.#learner?.phase === "predict") return false;
     return this.#lockstep.postpone(event, reason);
   }
 
-  /** What is not averaged yet, for a checkpoint. */
+  /** The examples whose gradients are not averaged yet. */
   override state(): unknown {
     return { examples: this.#examples };
   }
 
-  /** Goes on from a checkpoint. */
+  /** Continues from a checkpoint. */
   override restore(state: unknown): void {
     this.#equal = true;
     this.#examples = (state as { examples: number }).examples;
   }
 
-  /** Makes all start from what rank 0 has. */
-  override async beforeTrain(learner: AnyLearner): Promise<void> {
-    await this.#equalize(learner);
+  /** Gives all ranks the weights of rank 0, before the other callbacks take copies of them. */
+  override async setUp(learner: AnyLearner, kind: RunKind): Promise<void> {
+    if (kind !== "predict") await this.#equalize(learner);
   }
 
-  /** Begins a pass together. */
+  /** Waits until all ranks begin the pass. */
   override beforeEpoch(learner: AnyLearner): void {
     this.#enter(learner, "pass");
   }
 
-  /** Begins a pass together. */
-  override async beforeValidate(learner: AnyLearner): Promise<void> {
-    await this.#equalize(learner);
+  /** Waits until all ranks begin the pass. */
+  override beforeValidate(learner: AnyLearner): void {
     this.#enter(learner, "pass");
   }
 
-  /** Begins a pass together. */
-  override async beforeTest(learner: AnyLearner): Promise<void> {
-    await this.#equalize(learner);
+  /** Waits until all ranks begin the pass. */
+  override beforeTest(learner: AnyLearner): void {
     this.#enter(learner, "pass");
   }
 
-  /** Ends the training together. */
+  /** Waits until all ranks end the training. */
   override afterTrain(learner: AnyLearner): void {
     this.#enter(learner, "trained");
   }
@@ -172,25 +193,28 @@ export class DataParallel extends Callback implements Peers {
     if (exchanged) learner.gradients = mean;
   }
 
-  /** Ends the job, unless the process does so by itself before. */
+  /** Ends the job, unless the error itself ends the process first. */
   override onError(learner: AnyLearner): void {
     if (this.#world.size === 1) return;
     const [{ error }] = learner.failures;
-    setTimeout(() => fail(this.#world, error), GRACE);
+    setTimeout(() => failJob(this.#world, error), GRACE);
   }
 
+  /** Sets the function that returns the state of this rank. */
   attach(own: () => unknown): void {
     this.#own = own;
   }
 
+  /** Gathers the states of all ranks, for a checkpoint. */
   collect(): unknown[] {
     const snapshot = this.#learner.actor!.getSnapshot();
-    // Outside of these, the others may have come to the end, and would not answer.
+    // Outside of these states, the other ranks may have ended their run, and would not answer.
     const within = snapshot.matches("train") || snapshot.matches("test");
     const reports = within && this.#lockstep.meet(this.#learner, STEPS.collect());
     return reports ? gatherStates(this.#world, this.#own()) : [];
   }
 
+  /** Sums numbers over all ranks, in place. */
   sum(values: Float64Array): void {
     const learner = this.#learner;
     const count = ++this.#sums;
@@ -198,6 +222,11 @@ export class DataParallel extends Callback implements Peers {
     if (this.#lockstep.meet(learner, step)) this.#world.reduce(values);
   }
 
+  /**
+   * Averages gradients over all ranks.
+   *
+   * @returns The mean, whose tensors the caller disposes.
+   */
   average(gradients: tf.NamedTensorMap, examples: number): tf.NamedTensorMap {
     const own = Object.fromEntries(
       Object.entries(gradients).map(([name, gradient]) => [name, gradient.clone()]),
@@ -248,22 +277,22 @@ export class DataParallel extends Callback implements Peers {
     if (this.#world.size === 1) return;
     this.#lockstep.enter(next);
     if (next === "trained") this.#lockstep.meet(learner, STEPS.gate());
-    else this.#lockstep.begins(learner);
+    else this.#lockstep.beginPass(learner);
   }
 
-  /** Whatever is the first of a run, begins with what rank 0 has. */
+  /** The first pass of a run begins with the weights of rank 0. */
   async #equalize(learner: AnyLearner): Promise<void> {
     if (this.#equal || this.#world.size === 1) return;
     this.#equal = true;
     await broadcastLearner(this.#world, learner);
   }
 
-  /** While the run is paused, asks the others whether somebody wants it to go on. */
+  /** While the run is paused, asks the other ranks for requests. */
   async #hold(learner: AnyLearner, task: number): Promise<void> {
-    const goesOn = () => this.#tasks !== task;
-    while (!goesOn()) {
+    const hasResumed = () => this.#tasks !== task;
+    while (!hasResumed()) {
       await new Promise((resolve) => setTimeout(resolve, INTERVAL));
-      if (goesOn() || !learner.actor!.getSnapshot().hasTag("paused")) continue;
+      if (hasResumed() || !learner.actor!.getSnapshot().hasTag("paused")) continue;
       try {
         this.#lockstep.agree(learner, STEPS.held(learner.batchIndex));
       } catch (error) {
@@ -273,11 +302,13 @@ export class DataParallel extends Callback implements Peers {
     }
   }
 
-  /** What the first of the others knows. */
-  async #find(): Promise<RunCheckpoint | undefined> {
+  /** The checkpoint of the first other callback that has one. */
+  async #find(
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
+  ): Promise<RunCheckpoint | undefined> {
     for (const other of this.#learner.callbacks) {
-      const found = other === this ? undefined : await other.resumeFrom?.();
-      // A run without a seed goes on with one: else each would draw an order of its own.
+      const found = other === this ? undefined : await other.resumeFrom?.(check);
+      // Without a common seed, each rank would draw an order of its own.
       if (found) {
         return { ...found, seed: found.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] };
       }

@@ -7,11 +7,12 @@ import { broadcastBundle, type Bundle } from "./bundle.ts";
 import type { World } from "./world.ts";
 
 /**
- * Brings the states of all processes to rank 0.
+ * Gathers the states of all ranks on rank 0.
  *
- * @param world The processes.
- * @param own The state of this one; its tensors stay with it.
- * @returns On rank 0, those of all, whose tensors are the caller's.
+ * @param world The ranks.
+ * @param own The state of this rank; its tensors are not disposed.
+ * @returns On rank 0, the states in the order of the ranks, whose tensors the caller disposes;
+ *   elsewhere as many times `undefined`.
  */
 export function gatherStates(world: World, own: unknown): unknown[] {
   const bundle = encode(own);
@@ -21,7 +22,7 @@ export function gatherStates(world: World, own: unknown): unknown[] {
   });
 }
 
-/** As plain numbers, read at once: the others wait. */
+/** Encodes a state in plain numbers. Tensors are read synchronously, since the other ranks wait. */
 function encode(own: unknown): Bundle {
   const tensors = new Map<string, tf.Tensor | HostTensor>();
   const json = encodeState(own, "own", tensors);

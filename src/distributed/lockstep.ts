@@ -10,11 +10,11 @@ import {
   encodeReport,
   isAhead,
   PHASES,
-  type Report,
-} from "./report.ts";
+  type RankReport,
+} from "./rank_report.ts";
 import type { World } from "./world.ts";
 
-/** What may be asked for from outside, the strongest last; the first is nothing. */
+/** The requests from outside, the strongest last; the first stands for none. */
 const REQUESTS: readonly (RunEvent | undefined)[] = [
   undefined,
   "pause",
@@ -25,12 +25,12 @@ const REQUESTS: readonly (RunEvent | undefined)[] = [
   "cancel.train",
 ];
 
-/** There are fewer meetings in a batch. */
+/** More than the number of meetings in a batch. */
 const BATCH = 64;
 
-/** The meetings of a batch, and those around all batches of a pass. */
+/** The points of a pass at which all ranks meet, as numbers ascending in time. */
 export const STEPS = {
-  /** Before the hooks before a pass. */
+  /** Before a pass begins. */
   gate: () => -2,
   /** Before the loader is opened. */
   open: () => -1,
@@ -42,32 +42,32 @@ export const STEPS = {
   exchange: (batch: number) => BATCH * batch + 2,
   /** Before the weights are updated. */
   update: (batch: number) => BATCH * batch + 3,
-  /** After a batch, to add up numbers of it. */
+  /** After a batch, to sum numbers of it. */
   sum: (batch: number, count: number) => BATCH * batch + 3 + count,
-  /** At any time, by a process that gathers what the others have; they go on as before. */
+  /** At any time, on the rank that gathers states; the others then repeat their own meeting. */
   collect: () => -3,
-  /** After the last batch; numbers are added up from here on. */
+  /** After the last batch; sums of the pass follow. */
   end: (count = 0) => 2 ** 40 + count,
 };
 
-/** From here on, passes are behind the training. */
+/** Number of the first pass after the training. */
 const TRAINED = 2 ** 30;
 
 /**
- * Keeps the runs of all processes at the same point.
+ * Keeps the runs of all ranks at the same point.
  *
- * They meet several times in a batch. Whoever was cut short meets the others further on than they
- * are: they hear of it, cut short the same, and come after. What was asked for from outside is
- * obeyed where all are at the same point.
+ * All ranks exchange reports at fixed points of a batch. A rank whose phase was cancelled reports a
+ * later point; the others see it, raise the same cancel, and catch up. Requests from outside are
+ * carried out where all ranks are at the same point.
  */
 export class Lockstep {
   readonly #world: World;
   #pass = 0;
   #request: { code: number; reason?: string } | undefined;
-  #obeying = false;
+  #steering = false;
   readonly #serve: () => void;
 
-  /** Calls `serve` whenever another process gathers something. */
+  /** `serve` is called when another rank gathers states. */
   constructor(world: World, serve: () => void) {
     this.#world = world;
     this.#serve = serve;
@@ -84,22 +84,27 @@ export class Lockstep {
     this.#pass = next === "trained" ? TRAINED : this.#pass + 1;
   }
 
-  /** Notes what was asked for; returns whether it is going to be obeyed later. */
+  /** Notes a request from outside; returns whether it will be carried out later. */
   postpone(event: RunEvent, reason?: string): boolean {
-    if (this.#obeying) return false;
+    if (this.#steering) return false;
     const code = REQUESTS.indexOf(event);
     if (code > (this.#request?.code ?? 0)) this.#request = { code, reason };
     return true;
   }
 
   /**
-   * Waits until all are at the same point.
+   * Waits until all ranks are at the same point.
    *
-   * @returns Where all are; `undefined` where the others have been cut short, so that they are not
-   *   coming: what was to be done together is not done by anybody.
-   * @throws {Cancellation} If another process was cut short, or somebody has asked for it.
+   * @returns The reports of all ranks; `undefined` where other ranks will not come, since their pass
+   *   was cancelled: then no rank does the joint work.
+   * @throws {Cancellation} If a phase was cancelled on another rank.
+   * @throws {RangeError} If another rank has fewer batches or epochs.
    */
-  meet(learner: AnyLearner, step: number, more: Partial<Report> = {}): Report[] | undefined {
+  meet(
+    learner: AnyLearner,
+    step: number,
+    more: Partial<RankReport> = {},
+  ): RankReport[] | undefined {
     if (learner.failures.length > 0) return; // the job is about to end
     for (;;) {
       const cancel = cancelOf(learner);
@@ -126,13 +131,18 @@ export class Lockstep {
         ? `batches: rank ${reports.indexOf(front)} has no batch ${learner.batchIndex + 1}`
         : `epochs: rank ${reports.indexOf(front)} has no epoch ${learner.epoch}`;
       throw new RangeError(
-        `Cannot go on as all ranks must take the same number of ${lacks}, as others have`,
+        `Cannot continue as all ranks must take the same number of ${lacks}`,
       );
     }
   }
 
-  /** Waits until all are at the same point, and does what somebody has asked for. */
-  agree(learner: AnyLearner, step: number, more?: Partial<Report>): Report[] | undefined {
+  /**
+   * Waits until all ranks are at the same point, and carries out the strongest request of any rank.
+   *
+   * @returns As {@linkcode Lockstep.meet}.
+   * @throws {Cancellation} If a phase was cancelled on another rank, or a cancel was requested.
+   */
+  agree(learner: AnyLearner, step: number, more?: Partial<RankReport>): RankReport[] | undefined {
     const reports = this.meet(learner, step, more);
     if (!reports) return;
     const cancels = reports.map(({ cancel }) => cancel === CANCELS.train ? cancel : CANCELS.none);
@@ -150,37 +160,37 @@ export class Lockstep {
       this.directly(() => learner[event]());
     } else if (event === "cancel.train") throw new CancelTrain(reason);
     else if (event === "cancel.epoch") throw new CancelEpoch(reason);
-    // Between two batches, the one that was meant is over.
+    // Between two batches, the batch that was meant is over.
     else if (learner.can(event)) throw new CancelBatch(reason);
     return reports;
   }
 
   /**
-   * Waits until all begin a pass.
+   * Waits until all ranks begin a pass.
    *
-   * @throws {Error} If it is not of the same kind.
+   * @throws {Error} If the passes are of different kinds.
    */
-  begins(learner: AnyLearner): void {
+  beginPass(learner: AnyLearner): void {
     const reports = this.agree(learner, STEPS.gate()) ?? [];
     const other = reports.findIndex(({ phase }) => PHASES[phase] !== learner.phase);
     if (other < 0) return;
     throw new Error(
-      `Cannot go on as all ranks must do the same: rank ${this.#world.rank} is to ` +
+      `Cannot continue as all ranks must do the same: rank ${this.#world.rank} is to ` +
         `${learner.phase}, rank ${other} is to ${PHASES[reports[other].phase]}`,
     );
   }
 
-  /** Steers the Learner at once, because all do. */
+  /** Steers the Learner without postponing, since all ranks do so at this point. */
   directly(steer: () => void): void {
-    this.#obeying = true;
+    this.#steering = true;
     try {
       steer();
     } finally {
-      this.#obeying = false;
+      this.#steering = false;
     }
   }
 
-  /** Why the training was cut short, as the rank tells that has done so. */
+  /** The reason of a cancel, sent by the rank that raised it. */
   #reason(learner: AnyLearner, cancel: number, rank: number): string {
     if (cancel < CANCELS.train) return `as on rank ${rank}`;
     const reason = broadcastText(this.#world, learner.reason, rank);

@@ -1,21 +1,27 @@
-import { guard } from "./guard.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { endJobTogether } from "./end_job_together.ts";
 import { LIBRARIES, type MpiVendor, openMpi } from "./mpi_library.ts";
 import { MpiWorld } from "./mpi_world.ts";
 import { Watchdog } from "./watchdog.ts";
-import type { World } from "./world.ts";
+import { type World, WORLD_OF_ONE } from "./world.ts";
 
-/** Options of {@linkcode mpi}. */
+/**
+ * Options of {@linkcode mpi}.
+ *
+ * @category Data-parallel
+ */
 export interface MpiOptions {
-  /** The library: a path, or a name. Default: that of the `mpirun` which has started the process. */
+  /** Path or name of the library. Default: the library of the `mpirun` that started the process. */
   library?: string;
   /**
-   * How long a step of a run, or waiting for the other processes, may take before the whole job is
-   * ended, ms, >= 1000. Default: 300,000.
+   * The longest that a step of a run, or a wait for the other ranks, may take before the whole job
+   * is ended, in ms, >= 1000. Default: 300,000.
    */
   limit?: number;
 }
 
-/** What each launcher calls the number of processes that it has started, in all and on one machine. */
+/** The variables in which a launcher states the number of processes, in all and on one machine. */
 const LAUNCHERS: Readonly<Record<MpiVendor, { size: string; local: string }>> = {
   "Open MPI": { size: "OMPI_COMM_WORLD_SIZE", local: "OMPI_COMM_WORLD_LOCAL_SIZE" },
   MPICH: { size: "PMI_SIZE", local: "MPI_LOCALNRANKS" },
@@ -24,20 +30,21 @@ const LAUNCHERS: Readonly<Record<MpiVendor, { size: string; local: string }>> = 
 let joined: Promise<World> | undefined;
 
 /**
- * Joins the processes that `mpirun` has started together with this one: Open MPI's or MPICH's.
+ * Joins the processes that Open MPI's or MPICH's `mpirun` has started together with this one.
  *
- * Without `mpirun` it is a world of one, and needs no library. With it, an error that nobody catches,
- * an exit in the middle of a run and a process that hangs end the whole job with a code that is not 0.
- * At the end of the program the processes wait for one another.
+ * Without `mpirun`, it returns a world of one and needs no library. With `mpirun`, an uncaught error,
+ * an exit in the middle of a run and a process that hangs end the whole job with a code other than
+ * 0. At the end of the program, the processes wait for one another.
  *
  * Needs `--allow-ffi` and `--allow-env`, and one of `apt-get install openmpi-bin libopenmpi3` and
  * `apt-get install mpich`.
  *
- * @param options Which library, and how long to wait. A second call returns what the first did.
- * @returns The processes, as this one sees them.
+ * @param options The library and the time limit. Only the first call uses them.
+ * @returns The processes, the same object in every call.
+ * @throws {TypeError} If an option is unknown.
  * @throws {RangeError} If `limit` is out of range.
- * @throws {Error} If the library or a permission is missing, or if the launcher is not of the
- *   library: the message tells what to do.
+ * @throws {Error} If the library or a permission is missing, or if library and launcher do not
+ *   belong together: the message says what to do.
  *
  * @example
  * ```ts
@@ -47,34 +54,36 @@ let joined: Promise<World> | undefined;
  * const world = await mpi(); // this was started without mpirun
  * assertEquals([world.rank, world.size], [0, 1]);
  * ```
+ *
+ * @category Data-parallel
  */
-export function mpi(options: MpiOptions = {}): Promise<World> {
-  return joined ??= join(options);
+export async function mpi(options: MpiOptions = {}): Promise<World> {
+  checkOptions("use MPI", options, { library: true, limit: true });
+  const { library, limit = 300_000 } = options;
+  checkNumber("use MPI", "limit", limit, { min: 1000, infinite: true, unit: "ms" });
+  return await (joined ??= join(library, limit));
 }
 
-async function join({ library, limit = 300_000 }: MpiOptions): Promise<World> {
-  if (!(limit >= 1000)) {
-    throw new RangeError(`Cannot use MPI as limit must be >= 1000 ms: current value is ${limit}`);
-  }
+async function join(library: string | undefined, limit: number): Promise<World> {
   const started = launched();
-  if (!started) return single;
+  if (!started) return WORLD_OF_ONE;
   const path = library ?? LIBRARIES[started.vendor].name;
   const found = openMpi(path);
-  // A library that is not the launcher's does not find the others: each would train alone.
+  // With the library of another launcher, each process would train alone.
   if (found.vendor !== started.vendor) throw wrongLauncher(started, `${path} is ${found.version}`);
   const crowded = started.local > navigator.hardwareConcurrency;
   const world = new MpiWorld(found, crowded);
   if (world.size !== started.size) {
     throw wrongLauncher(started, `${path} finds ${world.size} of ${started.size} processes`);
   }
-  guard(world);
+  endJobTogether(world);
   if (world.size > 1) {
-    world.guard(await Watchdog.start({ limit, rank: world.rank, library: path }));
+    world.watchBy(await Watchdog.start({ limit, rank: world.rank, library: path }));
   }
   return world;
 }
 
-/** How many processes were started, and how many of them on this machine. */
+/** The number of processes that were started, in all and on this machine. */
 function launched(): { vendor: MpiVendor; size: number; local: number } | undefined {
   for (const [vendor, variables] of Object.entries(LAUNCHERS)) {
     const size = Number(read(variables.size));
@@ -88,8 +97,8 @@ function read(variable: string): string | undefined {
     return Deno.env.get(variable);
   } catch (cause) {
     throw new Error(
-      `Cannot use MPI as permission to read ${variable}, which tells whether mpirun has started ` +
-        "this, must be given: run with --allow-env",
+      `Cannot use MPI: permission to read ${variable}, which says whether mpirun has started this ` +
+        "process, is missing. Run with --allow-env",
       { cause },
     );
   }
@@ -98,20 +107,6 @@ function read(variable: string): string | undefined {
 function wrongLauncher({ vendor }: { vendor: MpiVendor }, found: string): Error {
   return new Error(
     `Cannot use MPI as library and launcher must belong together: mpirun is of ${vendor}, and ` +
-      `${found}. Use ${LIBRARIES[vendor].name} (${
-        LIBRARIES[vendor].install
-      }), or the other's mpirun`,
+      `${found}. Use ${LIBRARIES[vendor].name} (${LIBRARIES[vendor].install}), or the other mpirun`,
   );
 }
-
-const single: World = {
-  rank: 0,
-  size: 1,
-  library: "none",
-  reduce: () => {},
-  broadcast: () => {},
-  gather: (values) => values.slice(),
-  barrier: () => {},
-  abort: (code) => Deno.exit(code),
-  watch: () => () => {},
-};

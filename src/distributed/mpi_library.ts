@@ -1,21 +1,21 @@
 /**
- * The C library of MPI, Open MPI's or MPICH's, called in place: no compiler, no headers.
+ * The C library of Open MPI or MPICH, called through Deno's FFI: no compiler, no headers.
  *
- * The two differ in what a handle is: an address in Open MPI, a number in MPICH.
+ * A handle is an address in Open MPI, and a number in MPICH.
  *
  * @module
  */
 
-/** Who made a library. */
+/** The makers of MPI libraries that are supported. */
 export type MpiVendor = "Open MPI" | "MPICH";
 
 /** An argument of a C function. */
 type Argument = number | bigint | Deno.PointerValue | BufferSource;
 
-/** The functions that we call; all return 0, or the code of an error. */
+/** The functions in use; all return 0, or the code of an error. */
 export type MpiFunction = keyof ReturnType<typeof signatures>;
 
-/** What of MPI has a name and no value that is the same everywhere. */
+/** The constants of MPI, whose values depend on the library. */
 export type MpiHandle =
   | "world"
   | "float"
@@ -28,21 +28,21 @@ export type MpiHandle =
 
 /** An open library. */
 export interface MpiLibrary {
-  /** Who made it. */
+  /** The maker. */
   readonly vendor: MpiVendor;
-  /** What it calls itself. */
+  /** The version, as the library reports it. */
   readonly version: string;
-  /** Its functions. */
+  /** The functions. */
   readonly call: Readonly<Record<MpiFunction, (...args: Argument[]) => number>>;
-  /** Its handles. */
+  /** The handles. */
   readonly handles: Readonly<Record<MpiHandle, Argument>>;
-  /** In the place of what is sent: it is where the result goes. */
+  /** `MPI_IN_PLACE`: the buffer of the result is also that of the values to send. */
   readonly inPlace: Deno.PointerValue;
-  /** In the place of what nobody wants to know of a message. */
+  /** `MPI_STATUS_IGNORE`: no status is wanted. */
   readonly ignore: Deno.PointerValue;
 }
 
-/** What to install for each library, and what it is called on Linux. */
+/** The name of each library on Linux, and the command that installs it. */
 export const LIBRARIES: Readonly<Record<MpiVendor, { name: string; install: string }>> = {
   "Open MPI": { name: "libmpi.so.40", install: "apt-get install openmpi-bin libopenmpi3" },
   MPICH: { name: "libmpich.so.12", install: "apt-get install mpich" },
@@ -70,7 +70,7 @@ const NUMBERS: Record<MpiHandle, number> = {
   errorsReturn: 0x54000001,
 };
 
-/** No message about a version or an error is longer. */
+/** The longest text of a version or an error, in bytes. */
 const TEXT = 8192;
 
 function signatures(handle: "pointer" | "i32") {
@@ -98,8 +98,10 @@ function signatures(handle: "pointer" | "i32") {
 /**
  * Opens a library.
  *
- * @param path A file, or a name for the loader of the system.
- * @throws {Error} If it is none, or may not be opened; the message tells what to install or allow.
+ * @param path A file, or a name for the system's loader.
+ * @returns The library.
+ * @throws {Error} If the library is missing, or may not be opened; the message says what to install
+ *   or allow.
  */
 export function openMpi(path: string): MpiLibrary {
   const text = new Uint8Array(TEXT);
@@ -121,7 +123,7 @@ export function openMpi(path: string): MpiLibrary {
   };
 }
 
-/** The one function that may be called before all others tells the two apart. */
+/** Reads the version, by the one function that may be called before `MPI_Init`. */
 function readVersion(path: string, text: Uint8Array<ArrayBuffer>, length: Int32Array): string {
   let library;
   try {
@@ -150,20 +152,20 @@ function explained(path: string, error: unknown): Error {
   const cause = { cause: error };
   if (error instanceof Deno.errors.NotCapable) {
     return new Error(
-      `Cannot use MPI as permission to call ${path} must be given: run with --allow-ffi`,
+      `Cannot use MPI: permission to call ${path} is missing. Run with --allow-ffi`,
       cause,
     );
   }
   const known = Object.values(LIBRARIES);
   const { install } = known.find(({ name }) => path.endsWith(name)) ?? known[0];
   return new Error(
-    `Cannot use MPI as its library must be installed: ${path} cannot be opened. ` +
-      `On Debian and Ubuntu: ${install}`,
+    `Cannot use MPI: its library ${path} cannot be opened. Install it, on Debian and Ubuntu by ` +
+      install,
     cause,
   );
 }
 
-/** What the code of an error means. */
+/** The message for the code of an error. */
 export function describeError({ call }: MpiLibrary, code: number): string {
   const text = new Uint8Array(TEXT);
   const length = new Int32Array(1);

@@ -1,43 +1,47 @@
 import { describeError, type MpiFunction, type MpiLibrary } from "./mpi_library.ts";
-import type { Watchdog } from "./watchdog.ts";
 import type { Numbers, Reduction, World } from "./world.ts";
 
-/** More at once is slower: through shared memory, a large message is cut into pieces twice. */
+/** Size of a message, in bytes. Larger ones are slower: through shared memory, they are cut twice. */
 const CHUNK = 4 * 2 ** 20;
 
-/** All may call MPI: the watchdog does so while the main thread is blocked inside it. */
+/** All threads may call MPI: the watchdog does so while the main thread is blocked in a call. */
 const THREAD_MULTIPLE = 3;
 
-/** How long to sleep before asking again, ms. */
+/** Sleep between two polls, in ms. */
 const NAP = 0.02;
 
-/** How long to look out for the others before sleeping, ms: few are later than that. */
+/** Time of polling without sleep, in ms: few ranks are later than that. */
 const SPIN = 5;
 
 type Arguments = Parameters<MpiLibrary["call"][MpiFunction]>;
 
-/** The functions that wait for the others. */
+/** The functions that wait for the other ranks. */
 type Collective = "Allreduce" | "Allgather" | "Bcast" | "Barrier";
+
+/** Ends the job if a piece of work takes too long. */
+interface WorkWatcher {
+  begin(work: string): () => void;
+}
 
 /** The processes that `mpirun` has started. */
 export class MpiWorld implements World {
   readonly rank: number;
   readonly size: number;
   readonly #mpi: MpiLibrary;
-  #watchdog: Watchdog | undefined;
-
+  #watchdog: WorkWatcher | undefined;
   readonly #crowded: boolean;
   readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
-  /** The handle of what is waited for, and whether it is done. */
+  /** The handle of a pending message, and whether it is complete. */
   readonly #request = new Uint8Array(8);
   readonly #done = new Int32Array(1);
 
   /**
-   * Joins the others.
+   * Joins the other ranks.
    *
    * @param mpi The library.
-   * @param crowded Whether there are more processes than cores: then each sleeps while it waits, so
-   *   that others get to work. MPI by itself would keep the core.
+   * @param crowded Whether there are more ranks than cores: then a rank sleeps while it waits, so
+   *   that others can work. MPI itself would keep the core busy.
+   * @throws {Error} If MPI fails.
    */
   constructor(mpi: MpiLibrary, crowded = false) {
     this.#mpi = mpi;
@@ -58,8 +62,8 @@ export class MpiWorld implements World {
     return this.#mpi.version;
   }
 
-  /** From now on, whatever takes too long ends the job. */
-  guard(watchdog: Watchdog): void {
+  /** From now on, a piece of work that takes too long ends the job. */
+  watchBy(watchdog: WorkWatcher): void {
     this.#watchdog = watchdog;
   }
 
@@ -97,7 +101,7 @@ export class MpiWorld implements World {
     const { length } = values;
     const all = new Float64Array(this.size * length);
     all.set(values, this.rank * length);
-    // Who is much later than this may need the core. What follows a meeting finds the others awake.
+    // A rank that is much later may need the core. After this meeting, all ranks are awake.
     this.#exchange(() =>
       this.#patiently("Allgather", this.#crowded ? 0 : SPIN, [
         inPlace,
@@ -118,14 +122,14 @@ export class MpiWorld implements World {
 
   abort(code: number): never {
     this.#mpi.call.MPI_Abort(this.#mpi.handles.world, code);
-    throw new Error(`Cannot go on as MPI_Abort(${code}) must not return: it did`);
+    throw new Error(`Cannot abort: MPI_Abort(${code}) has returned`);
   }
 
   watch(work: string): () => void {
     return this.#watchdog?.begin(work) ?? nothing;
   }
 
-  /** Leaves the others, once all of them do. */
+  /** Leaves MPI, once all ranks do. */
   finalize(): void {
     this.#call("MPI_Finalize");
   }
@@ -141,7 +145,7 @@ export class MpiWorld implements World {
     else this.#call(`MPI_${name}`, ...args);
   }
 
-  /** Waits with open eyes for a while, then between naps. */
+  /** Polls for a while, then between naps. */
   #patiently(name: Collective, spin: number, args: Arguments): void {
     this.#call(`MPI_I${name.toLowerCase() as Lowercase<Collective>}`, ...args, this.#request);
     const began = performance.now();
@@ -155,7 +159,7 @@ export class MpiWorld implements World {
   #call(name: MpiFunction, ...args: Arguments): void {
     const code = this.#mpi.call[name](...args);
     if (code === 0) return;
-    throw new Error(`Cannot go on as ${name} must succeed: ${describeError(this.#mpi, code)}`);
+    throw new Error(`Cannot continue: ${name} has failed: ${describeError(this.#mpi, code)}`);
   }
 }
 

@@ -1,28 +1,9 @@
 import { Worker } from "../deps/node_worker_threads.ts";
-
-/** Where in the shared memory it is told what happens. */
-export const WORDS = {
-  /** Counts whatever begins and ends. */
-  beats: 0,
-  /** The number of what is being done; 0 is nothing. */
-  work: 1,
-} as const;
-
-/** What the thread is told at its start. */
-export interface WatchdogOrders {
-  /** The memory. */
-  readonly words: Int32Array;
-  /** How long one thing may take, ms. */
-  readonly limit: number;
-  /** Which process it watches. */
-  readonly rank: number;
-  /** The library that ends the others. */
-  readonly library: string;
-}
+import { type WatchdogOrders, WORDS } from "./watchdog_memory.ts";
 
 /**
  * A thread that ends the job when this process hangs: in a callback that does not return, or inside
- * MPI, because another process does not answer. It calls MPI by itself, since the main thread
+ * MPI while another rank does not answer. The thread calls MPI by itself, since the main thread
  * cannot.
  */
 export class Watchdog {
@@ -30,14 +11,13 @@ export class Watchdog {
   readonly #numbers = new Map<string, number>();
   readonly #worker: Worker;
 
-  /** Starts the thread. */
   private constructor(orders: Omit<WatchdogOrders, "words">) {
     this.#worker = new Worker(moduleOf(new URL("./watchdog_worker.ts", import.meta.url)), {
       workerData: { ...orders, words: this.#words } satisfies WatchdogOrders,
     });
   }
 
-  /** Starts one that watches already, and does not keep the process alive. */
+  /** Starts the thread and waits until it watches. It does not keep the process alive. */
   static async start(orders: Omit<WatchdogOrders, "words">): Promise<Watchdog> {
     const watchdog = new Watchdog(orders);
     const worker = watchdog.#worker;
@@ -46,7 +26,7 @@ export class Watchdog {
     return watchdog;
   }
 
-  /** From now on something is being done; returns what ends it. It may happen inside another. */
+  /** Notes that a piece of work begins, possibly inside another. Returns a function that ends it. */
   begin(work: string): () => void {
     const before = Atomics.exchange(this.#words, WORDS.work, this.#numberOf(work));
     Atomics.add(this.#words, WORDS.beats, 1);
@@ -66,7 +46,7 @@ export class Watchdog {
   }
 }
 
-/** Such a thread begins only with a file, or with what is written in the URL itself. */
+/** A thread of `node:worker_threads` starts from a file, or from code in a `data:` URL only. */
 function moduleOf(url: URL): URL {
   if (url.protocol === "file:") return url;
   return new URL(`data:text/javascript,import ${JSON.stringify(url.href)}`);

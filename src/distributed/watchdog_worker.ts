@@ -4,18 +4,18 @@
  * @module
  */
 import { parentPort, workerData } from "../deps/node_worker_threads.ts";
-import { openMpi } from "./mpi_library.ts";
 import { EXIT } from "./exit_codes.ts";
-import { DRAIN } from "./guard.ts";
-import { type WatchdogOrders, WORDS } from "./watchdog.ts";
+import { DRAIN } from "./fail_job.ts";
+import { openMpi } from "./mpi_library.ts";
+import { type WatchdogOrders, WORDS } from "./watchdog_memory.ts";
 
-/** How often it looks, ms. It counts its looks, not the clock: a process may be stopped for hours. */
+/** Interval of the checks, in ms. Checks are counted, not the clock: a process may be suspended. */
 const INTERVAL = 100;
 
-/** Whoever waits for another process lets that one speak first, ms. */
+/** Additional time for a rank that waits for another, in ms: the other one reports first. */
 const PATIENCE = 1000;
 
-/** How long it may take to end all the others before this process ends alone, ms. */
+/** Time to end the other ranks before this process exits alone, in ms. */
 const GRACE = 1000;
 
 const { words, limit, rank, library } = workerData as WatchdogOrders;
@@ -40,7 +40,7 @@ const timer = setInterval(() => {
   if (idle < limit + waits) return;
   clearInterval(timer);
   console.error(
-    `Cannot go on as each step must be done within ${limit / 1000} s: rank ${rank} is still in ` +
+    `Cannot continue as each step must take at most ${limit / 1000} s: rank ${rank} is still in ` +
       `${names.get(work)}`,
   );
   setTimeout(() => MPI_Abort(handles.world as never, EXIT.hung), DRAIN);
@@ -49,7 +49,7 @@ const timer = setInterval(() => {
 
 parentPort!.postMessage("watching");
 
-/** Where the launcher cannot be reached, nobody else ends this process. */
+/** Where the launcher cannot be reached, MPI_Abort does not end this process. */
 function exitAlone(): void {
   Deno.dlopen("libc.so.6", { _exit: { parameters: ["i32"], result: "void" } })
     .symbols._exit(EXIT.hung);

@@ -1,9 +1,6 @@
 import { type AnyLearner, type CallbackLike, nameOf } from "../learner/callback.ts";
 
-/**
- * The same callback without its hooks: what it remembers stays in checkpoints, since that is the
- * same everywhere.
- */
+/** A copy of a callback without its hooks. It keeps the state, so that checkpoints have it. */
 export function withoutHooks(callback: CallbackLike): CallbackLike {
   return {
     name: nameOf(callback),
@@ -15,7 +12,7 @@ export function withoutHooks(callback: CallbackLike): CallbackLike {
   };
 }
 
-/** Whether a callback shows, saves or serves. */
+/** Whether the hooks of a callback run on rank 0 only, since it displays, saves or serves. */
 export function isMainRankOnly({ mainRankOnly, writesFiles }: CallbackLike): boolean {
   return mainRankOnly ?? writesFiles ?? false;
 }

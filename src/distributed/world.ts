@@ -1,31 +1,55 @@
-/** How values of several processes become one. */
+/**
+ * How the values of several ranks are combined.
+ *
+ * @category Data-parallel
+ */
 export type Reduction = "sum" | "max" | "min";
 
-/** Numbers in plain memory that processes exchange. */
+/**
+ * Numbers in plain memory that ranks exchange.
+ *
+ * @category Data-parallel
+ */
 export type Numbers = Float32Array | Float64Array;
 
 /**
- * Processes that work together, as one of them sees them.
+ * The processes (ranks) that work together, seen from one of them.
  *
- * Every method is collective: it returns when all processes have called it, in the same order.
+ * `reduce`, `broadcast`, `gather` and `barrier` are collective: they return once all ranks have
+ * called them, in the same order.
+ *
+ * @category Data-parallel
  */
 export interface World {
-  /** Which of the processes this is, 0-based. */
+  /** The number of this process, 0-based. */
   readonly rank: number;
-  /** How many there are. */
+  /** The number of processes. */
   readonly size: number;
-  /** What carries the messages, and its version. */
+  /** The library that carries the messages, with its version. */
   readonly library: string;
-  /** Replaces values by those of all processes together, the same bits everywhere. */
+  /** Combines the values of all ranks, in place. Default: `"sum"`. The bits are the same everywhere. */
   reduce(values: Numbers, reduction?: Reduction): void;
-  /** Replaces values by those of one process, rank 0 if no other is named. */
+  /** Overwrites values by those of one rank. Default: rank 0. */
   broadcast(values: ArrayBufferView, root?: number): void;
-  /** `[size, values.length]`: the values of each process. */
+  /** Returns the values of all ranks, `[size, values.length]`. */
   gather(values: Float64Array): Float64Array;
-  /** Waits for all. */
+  /** Waits for all ranks. */
   barrier(): void;
-  /** Ends every process at once; does not return. */
+  /** Ends all ranks at once; does not return. */
   abort(code: number): never;
-  /** Tells whoever watches for processes that hang that something begins, and when it has ended. */
+  /** Tells the watchdog that a piece of work begins. Returns a function that ends it. */
   watch(work: string): () => void;
 }
+
+/** The world of a process that was not started by `mpirun`. */
+export const WORLD_OF_ONE: World = {
+  rank: 0,
+  size: 1,
+  library: "none",
+  reduce: () => {},
+  broadcast: () => {},
+  gather: (values) => values.slice(),
+  barrier: () => {},
+  abort: (code) => Deno.exit(code),
+  watch: () => () => {},
+};

@@ -9,7 +9,11 @@ import type { RunSnapshot } from "../learner/run_actor.ts";
 
 type Snapshot = ReturnType<typeof learnerMachine.resolveState>;
 
-/** A step of the machine in a trace, replayed. */
+/**
+ * A step of the machine in a trace, replayed.
+ *
+ * @category Inspecting
+ */
 export interface ReplayedStep {
   /** Time since the trace began, in µs. */
   readonly time: number;
@@ -21,7 +25,11 @@ export interface ReplayedStep {
   readonly context: RunSnapshot["context"];
 }
 
-/** Thrown by {@linkcode replay} if its input is no trace, or a trace that no run can leave. */
+/**
+ * Thrown by {@linkcode replay} if its input is no trace, or a trace that no run can leave.
+ *
+ * @category Inspecting
+ */
 export class ReplayError extends Error {
   /** Name of the class. */
   override readonly name = "ReplayError";
@@ -45,12 +53,15 @@ export class ReplayError extends Error {
  *
  * @example
  * ```ts
- * import { replay, Trace } from "@trainchart/trainchart";
+ * import { Trace } from "@trainchart/trainchart/callbacks";
+ * import { replay } from "@trainchart/trainchart/inspect";
  * import { assertEquals } from "@std/assert";
  *
  * const saved = JSON.parse(JSON.stringify(new Trace()));
  * assertEquals(replay(saved), []); // no run yet
  * ```
+ *
+ * @category Inspecting
  */
 export function replay(trace: Trace | ChromeTrace): ReplayedStep[] {
   let snapshot: Snapshot | undefined;

@@ -3,19 +3,25 @@
  *
  * @module
  */
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { assertSameShape } from "./same_shape.ts";
 
-/** How {@linkcode binaryCrossEntropy} weighs its labels. */
+/**
+ * Options of {@linkcode binaryCrossEntropy}.
+ *
+ * @category Losses
+ */
 export interface BinaryCrossEntropyOptions {
-  /** How far labels are moved towards one half, in [0, 1]. Default: 0. */
+  /** Part by which labels move towards one half, in [0, 1]. Default: 0. */
   labelSmoothing?: number;
-  /** The weight of positive labels against negative ones, > 0. Default: 1. */
+  /** Weight of positive labels relative to negative ones, > 0. Default: 1. */
   positiveWeight?: number;
 }
 
 /**
- * The cross-entropy of logits and yes/no labels, for one or several independent labels an example.
+ * The cross-entropy of logits and yes/no labels, for one or several independent labels per example.
  *
  * The sigmoid is part of the loss, which keeps it finite for any finite logit.
  *
@@ -23,7 +29,7 @@ export interface BinaryCrossEntropyOptions {
  * @param labels The same shape, any numeric dtype, in [0, 1].
  * @param options Label smoothing, weight of positives.
  * @returns The mean over all elements, `[]`.
- * @throws {TypeError} If the shapes differ.
+ * @throws {TypeError} If the shapes differ, or an option is unknown.
  * @throws {RangeError} If an option is out of range.
  *
  * @example
@@ -34,23 +40,20 @@ export interface BinaryCrossEntropyOptions {
  * const loss = binaryCrossEntropy(tf.tensor1d([0, 1000]), tf.tensor1d([1, 1]));
  * assertAlmostEquals(loss.dataSync()[0], Math.LN2 / 2, 1e-6);
  * ```
+ *
+ * @category Losses
  */
 export function binaryCrossEntropy(
   predictions: tf.Tensor,
   labels: tf.Tensor,
-  { labelSmoothing = 0, positiveWeight = 1 }: BinaryCrossEntropyOptions = {},
+  options: BinaryCrossEntropyOptions = {},
 ): tf.Scalar {
+  const action = "compute binaryCrossEntropy";
+  checkOptions(action, options, { labelSmoothing: true, positiveWeight: true });
+  const { labelSmoothing = 0, positiveWeight = 1 } = options;
   assertSameShape("binaryCrossEntropy", predictions, labels);
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-    throw new RangeError(
-      `Cannot compute binaryCrossEntropy as labelSmoothing must be in [0, 1]: current value is ${labelSmoothing}`,
-    );
-  }
-  if (!(positiveWeight > 0)) {
-    throw new RangeError(
-      `Cannot compute binaryCrossEntropy as positiveWeight must be > 0: current value is ${positiveWeight}`,
-    );
-  }
+  checkNumber(action, "labelSmoothing", labelSmoothing, { min: 0, max: 1 });
+  checkNumber(action, "positiveWeight", positiveWeight, { above: 0 });
   return tf.tidy(() => {
     const targets = labels.toFloat().mul(1 - labelSmoothing).add(labelSmoothing / 2);
     const weights = targets.mul(positiveWeight - 1).add(1);

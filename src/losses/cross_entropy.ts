@@ -3,11 +3,17 @@
  *
  * @module
  */
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 
-/** How {@linkcode crossEntropy} weighs its labels. */
+/**
+ * Options of {@linkcode crossEntropy}.
+ *
+ * @category Losses
+ */
 export interface CrossEntropyOptions {
-  /** The part of each label that is spread evenly over all classes, in [0, 1]. Default: 0. */
+  /** Part of each label that is spread evenly over all classes, in [0, 1]. Default: 0. */
   labelSmoothing?: number;
   /** A weight > 0 for each class, `[classes]`. Default: all 1. */
   classWeights?: number[];
@@ -17,8 +23,8 @@ export interface CrossEntropyOptions {
  * The mean cross-entropy of logits and class labels; the softmax is part of the loss.
  *
  * With weights it is the weighted mean: the sum of the weighted losses over the sum of the labels'
- * weights, as in PyTorch. A label outside `0 … classes - 1` is left out of both sums, so `-1` marks
- * an example to ignore.
+ * weights, as in PyTorch. Both sums leave out a label outside `0 … classes - 1`, so `-1` marks an
+ * example to ignore.
  *
  * Label smoothing: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision",
  * 2016, https://arxiv.org/abs/1512.00567.
@@ -27,7 +33,7 @@ export interface CrossEntropyOptions {
  * @param labels Class numbers `[…] int32`, or probabilities (one-hot) `[…, classes]`.
  * @param options Label smoothing, class weights.
  * @returns The mean, `[]`.
- * @throws {TypeError} If the shapes do not fit.
+ * @throws {TypeError} If the shapes do not match, or an option is unknown.
  * @throws {RangeError} If an option is out of range.
  *
  * @example
@@ -39,6 +45,8 @@ export interface CrossEntropyOptions {
  * const loss = crossEntropy(logits, tf.tensor1d([0, 1], "int32"));
  * assertAlmostEquals(loss.dataSync()[0], Math.LN2 / 2, 1e-6);
  * ```
+ *
+ * @category Losses
  */
 export function crossEntropy(
   predictions: tf.Tensor,
@@ -46,7 +54,8 @@ export function crossEntropy(
   options: CrossEntropyOptions = {},
 ): tf.Scalar {
   const classes = predictions.shape.at(-1) ?? 0;
-  const { labelSmoothing, classWeights } = checkOptions(options, classes);
+  const { labelSmoothing = 0, classWeights } = options;
+  checkLossOptions(options, classes);
   const dense = checkLabels(predictions, labels);
   return tf.tidy(() => {
     const flat = predictions.rank === 2;
@@ -58,12 +67,12 @@ export function crossEntropy(
       : labels.cast(dense ? "float32" : "int32");
     const targets = flat ? numbers : numbers.reshape(dense ? logits.shape : [-1]);
     const weights = classWeights && tf.tensor1d(classWeights);
-    if (logits.dtype !== "float32" || !tf.getKernel(kernelName, tf.getBackend())) {
+    if (logits.dtype !== "float32" || !tf.getKernel(KERNEL, tf.getBackend())) {
       return compose(logits, targets, weights, labelSmoothing);
     }
     const inputs: tf.NamedTensorMap = { logits, labels: targets };
     if (weights) inputs.weights = weights;
-    const results = tf.engine().runKernel(kernelName, inputs, {
+    const results = tf.engine().runKernel(KERNEL, inputs, {
       labelSmoothing,
       classWeights: classWeights ?? [],
     });
@@ -71,10 +80,10 @@ export function crossEntropy(
   });
 }
 
-/** The fused kernel, of backends that have it: from logits and labels to the loss and its slopes. */
-const kernelName = "TrainchartCrossEntropy";
+/** The fused kernel, which some backends have: computes the loss and its slopes. */
+const KERNEL = "TrainchartCrossEntropy";
 
-/** The same of tfjs operations: `logits [batch, classes]`, labels `[batch]` or `[batch, classes]`. */
+/** The loss, composed of tfjs operations: logits `[batch, classes]`, labels `[batch]` or dense. */
 function compose(
   logits: tf.Tensor2D,
   labels: tf.Tensor,
@@ -91,7 +100,7 @@ function compose(
 }
 
 tf.registerGradient({
-  kernelName,
+  kernelName: KERNEL,
   inputsToSave: ["logits", "labels"],
   outputsToSave: [true, true],
   gradFunc: (dys, [logits, labels, loss, slopes], attributes) => {
@@ -104,7 +113,7 @@ tf.registerGradient({
   },
 });
 
-/** The slopes by labels that are predictions themselves, as in distillation: of a quotient. */
+/** The slopes with respect to the labels, which are predictions themselves in distillation. */
 function labelSlopes(
   logits: tf.Tensor,
   labels: tf.Tensor,
@@ -119,7 +128,7 @@ function labelSlopes(
   return total.sub(weights.mul(loss)).div(labels.mul(weights).sum());
 }
 
-/** Checks the shapes; returns whether labels are probabilities rather than class numbers. */
+/** Checks the shapes; returns whether labels are probabilities, rather than class numbers. */
 function checkLabels(predictions: tf.Tensor, labels: tf.Tensor): boolean {
   const { shape } = predictions;
   if (shape.length > 0 && labels.shape.join() === shape.join()) return true;
@@ -130,24 +139,17 @@ function checkLabels(predictions: tf.Tensor, labels: tf.Tensor): boolean {
   );
 }
 
-function checkOptions(
-  { labelSmoothing = 0, classWeights }: CrossEntropyOptions,
-  classes: number,
-): { labelSmoothing: number; classWeights?: number[] } {
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+function checkLossOptions(options: CrossEntropyOptions, classes: number): void {
+  const action = "compute crossEntropy";
+  checkOptions(action, options, { labelSmoothing: true, classWeights: true });
+  const { labelSmoothing = 0, classWeights } = options;
+  checkNumber(action, "labelSmoothing", labelSmoothing, { min: 0, max: 1 });
+  if (!classWeights) return;
+  if (classWeights.length !== classes) {
     throw new RangeError(
-      `Cannot compute crossEntropy as labelSmoothing must be in [0, 1]: current value is ${labelSmoothing}`,
+      `Cannot ${action} as classWeights must have ${classes} elements: current value has ` +
+        classWeights.length,
     );
   }
-  if (classWeights && classWeights.length !== classes) {
-    throw new RangeError(
-      `Cannot compute crossEntropy as classWeights must have ${classes} elements: current value has ${classWeights.length}`,
-    );
-  }
-  if (classWeights?.some((weight) => !(weight > 0))) {
-    throw new RangeError(
-      `Cannot compute crossEntropy as classWeights must be > 0: current value is ${classWeights}`,
-    );
-  }
-  return { labelSmoothing, classWeights };
+  for (const weight of classWeights) checkNumber(action, "each class weight", weight, { above: 0 });
 }

@@ -3,27 +3,33 @@
  *
  * @module
  */
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { assertSameShape } from "./same_shape.ts";
 
-/** How {@linkcode huber} treats outliers. */
+/**
+ * Options of {@linkcode huber}.
+ *
+ * @category Losses
+ */
 export interface HuberOptions {
-  /** The error from which on the loss is linear, > 0. Default: 1. */
+  /** The error from which the loss is linear, > 0. Default: 1. */
   delta?: number;
 }
 
 /**
- * The Huber loss: half the squared error up to `delta` and linear beyond, so that outliers do not
- * rule the fit.
+ * The Huber loss: half the squared error up to `delta` and linear beyond, so that outliers have less
+ * influence.
  *
  * Huber, "Robust Estimation of a Location Parameter", 1964, https://doi.org/10.1214/aoms/1177703732.
  *
  * @param predictions `[batch, …] float32`.
  * @param labels The same shape, any numeric dtype.
- * @param options Where the loss turns linear.
+ * @param options The point from which the loss is linear.
  * @returns The mean over all elements, `[]`.
- * @throws {TypeError} If the shapes differ.
- * @throws {RangeError} If `delta` is not > 0.
+ * @throws {TypeError} If the shapes differ, or an option is unknown.
+ * @throws {RangeError} If `delta` is not finite and > 0.
  *
  * @example
  * ```ts
@@ -33,16 +39,18 @@ export interface HuberOptions {
  * const loss = huber(tf.tensor1d([0.5, 10]), tf.tensor1d([0, 0]));
  * assertEquals(loss.dataSync()[0], (0.125 + 9.5) / 2);
  * ```
+ *
+ * @category Losses
  */
 export function huber(
   predictions: tf.Tensor,
   labels: tf.Tensor,
-  { delta = 1 }: HuberOptions = {},
+  options: HuberOptions = {},
 ): tf.Scalar {
+  checkOptions("compute huber", options, { delta: true });
+  const { delta = 1 } = options;
   assertSameShape("huber", predictions, labels);
-  if (!(delta > 0)) {
-    throw new RangeError(`Cannot compute huber as delta must be > 0: current value is ${delta}`);
-  }
+  checkNumber("compute huber", "delta", delta, { above: 0 });
   return tf.tidy(() => {
     const error = predictions.sub(labels.toFloat()).abs();
     const quadratic = error.minimum(delta);

@@ -1,14 +1,14 @@
 /**
- * The check that keeps a loss from broadcasting by accident.
+ * A check that keeps losses from broadcasting by accident.
  *
  * @module
  */
 import type { tf } from "../deps/tfjs.ts";
 
 /**
- * Throws unless labels have the shape of the predictions.
+ * Checks that labels have the shape of the predictions.
  *
- * Without it `[batch, 1]` against `[batch]` would broadcast to `[batch, batch]`, and train on it.
+ * Otherwise `[batch, 1]` and `[batch]` would broadcast to `[batch, batch]`.
  *
  * @throws {TypeError} If the shapes differ.
  */

@@ -4,13 +4,19 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { type OptimizerOptions, SlotOptimizer, type UpdateAttributes } from "./slot_optimizer.ts";
 
-/** Options of {@linkcode adam} and {@linkcode adamW}. */
+/**
+ * Options of {@linkcode adam} and {@linkcode adamW}.
+ *
+ * @category Optimizers
+ */
 export interface AdamOptions extends OptimizerOptions {
-  /** How much of the mean gradient is kept at each step, in [0, 1). Default: 0.9. */
+  /** Part of the mean gradient that is kept at each step, in [0, 1). Default: 0.9. */
   beta1?: number;
-  /** How much of the mean squared gradient is kept at each step, in [0, 1). Default: 0.999. */
+  /** Part of the mean squared gradient that is kept at each step, in [0, 1). Default: 0.999. */
   beta2?: number;
   /** Added to the root of the mean squared gradient, > 0. Default: 1e-7. */
   epsilon?: number;
@@ -26,25 +32,24 @@ class Adam extends SlotOptimizer {
   readonly #epsilon: number;
 
   constructor(learningRate: number, options: AdamOptions) {
+    checkOptions("build an optimizer", options, {
+      beta1: true,
+      beta2: true,
+      epsilon: true,
+      weightDecay: true,
+      groups: true,
+    });
     super(learningRate, options);
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
-    for (const [name, beta] of Object.entries({ beta1, beta2 })) {
-      if (beta >= 0 && beta < 1) continue;
-      throw new RangeError(
-        `Cannot build an optimizer as ${name} must be in [0, 1): current value is ${beta}`,
-      );
-    }
-    if (!(epsilon > 0)) {
-      throw new RangeError(
-        `Cannot build an optimizer as epsilon must be > 0: current value is ${epsilon}`,
-      );
-    }
+    checkNumber("build an optimizer", "beta1", beta1, { min: 0, below: 1 });
+    checkNumber("build an optimizer", "beta2", beta2, { min: 0, below: 1 });
+    checkNumber("build an optimizer", "epsilon", epsilon, { above: 0 });
     this.#beta1 = beta1;
     this.#beta2 = beta2;
     this.#epsilon = epsilon;
   }
 
-  /** How much of the mean gradient is kept at each step, in [0, 1): Adam's momentum. */
+  /** Part of the mean gradient that is kept at each step, in [0, 1): Adam's momentum. */
   get beta1(): number {
     return this.#beta1;
   }
@@ -91,15 +96,16 @@ tf.serialization.registerClass(Adam);
 tf.serialization.registerClass(AdamW);
 
 /**
- * Adam: each weight's step is its mean gradient over the root of its mean squared gradient.
+ * Adam: each weight moves by its mean gradient divided by the root of its mean squared gradient.
  *
  * Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015,
- * https://arxiv.org/abs/1412.6980. Its `weightDecay` is added to the gradient; see
- * {@linkcode adamW} for the other way.
+ * https://arxiv.org/abs/1412.6980. `weightDecay` is added to the gradient; {@linkcode adamW} decays
+ * the weights themselves.
  *
- * @param learningRate Per step, >= 0.
+ * @param learningRate The rate per step, >= 0. Default: 1e-3.
  * @param options The constants of the method, weight decay, groups.
  * @returns The optimizer.
+ * @throws {TypeError} If an option is unknown.
  * @throws {RangeError} If a number is out of range.
  *
  * @example
@@ -112,6 +118,8 @@ tf.serialization.registerClass(AdamW);
  * for (let step = 0; step < 300; step++) optimizer.minimize(() => x.sub(2).square().asScalar());
  * assertAlmostEquals(x.dataSync()[0], 2, 0.01);
  * ```
+ *
+ * @category Optimizers
  */
 export function adam(learningRate: number = 1e-3, options: AdamOptions = {}): SlotOptimizer {
   return new Adam(learningRate, options);
@@ -124,9 +132,10 @@ export function adam(learningRate: number = 1e-3, options: AdamOptions = {}): Sl
  * Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019,
  * https://arxiv.org/abs/1711.05101; as in PyTorch, the learning rate scales the decay as well.
  *
- * @param learningRate Per step, >= 0.
+ * @param learningRate The rate per step, >= 0. Default: 1e-3.
  * @param options The constants of the method, weight decay (default: 0.01), groups.
  * @returns The optimizer.
+ * @throws {TypeError} If an option is unknown.
  * @throws {RangeError} If a number is out of range.
  *
  * @example
@@ -139,6 +148,8 @@ export function adam(learningRate: number = 1e-3, options: AdamOptions = {}): Sl
  * adamW(0.1, { weightDecay: 0.5 }).minimize(() => x.mul(0).asScalar());
  * assertAlmostEquals(x.dataSync()[0], 0.95, 1e-6);
  * ```
+ *
+ * @category Optimizers
  */
 export function adamW(learningRate: number = 1e-3, options: AdamOptions = {}): SlotOptimizer {
   return new AdamW(learningRate, { weightDecay: 0.01, ...options });

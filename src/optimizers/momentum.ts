@@ -1,29 +1,28 @@
 import { tf } from "../deps/tfjs.ts";
 
-/** Where optimizers keep their momentum: ours, and those of TensorFlow.js. */
+/** The fields in which optimizers, including those of TensorFlow.js, keep their momentum. */
 interface WithMomentum {
   momentum?: number;
   beta1?: number;
-  /** What TensorFlow.js multiplies by: made of `momentum` once, at construction. */
+  /** The tensor that TensorFlow.js multiplies by, made of `momentum` at construction. */
   m?: tf.Scalar;
 }
 
 /**
- * The momentum of an optimizer, or what Adam calls beta1.
+ * The momentum of an optimizer; for Adam, `beta1`.
  *
- * @throws {TypeError} If it has none.
+ * @throws {TypeError} If the optimizer has none.
  */
 export function momentumOf(optimizer: tf.Optimizer): number {
   const { momentum, beta1 } = optimizer as unknown as WithMomentum;
   const found = momentum ?? beta1;
   if (typeof found === "number") return found;
   throw new TypeError(
-    `Cannot schedule the momentum as the optimizer must have one: ${optimizer.getClassName()} ` +
-      "was made without",
+    `Cannot schedule the momentum: ${optimizer.getClassName()} was made without momentum`,
   );
 }
 
-/** Sets it. */
+/** Sets the momentum of an optimizer; for Adam, `beta1`. */
 export function setMomentum(optimizer: tf.Optimizer, momentum: number): void {
   const settable = optimizer as unknown as WithMomentum;
   if (settable.momentum === undefined) settable.beta1 = momentum;

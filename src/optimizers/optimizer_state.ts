@@ -1,6 +1,6 @@
 /**
- * What an optimizer remembers, by variable name: of ours, and of those of TensorFlow.js, whose own
- * `getWeights()` leaves out the powers of beta, so that a resumed Adam differs in the last bits.
+ * The state of an optimizer, by variable name. The optimizers of TensorFlow.js are read field by
+ * field: their own `getWeights()` omits the powers of beta, so that a resumed Adam would differ.
  *
  * @module
  */
@@ -9,25 +9,25 @@ import { tf } from "../deps/tfjs.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { SlotOptimizer } from "./slot_optimizer.ts";
 
-/** How TensorFlow.js keeps a slot of a variable. */
+/** A slot of a variable in an optimizer of TensorFlow.js. */
 interface StockSlot {
   originalName: string;
   variable: tf.Variable;
 }
 
-/** By name, or for TensorFlow.js by field. */
+/** The state of an optimizer: slots by name, or for TensorFlow.js by field. */
 export interface OptimizerState {
-  /** Those of ours. */
+  /** The slots of a `SlotOptimizer`. */
   readonly slots?: tf.NamedTensorMap;
-  /** The fields of TensorFlow.js's that are variables, or lists of slots. */
+  /** The fields of an optimizer of TensorFlow.js that are variables, or lists of slots. */
   readonly fields?: Record<string, tf.Tensor | [name: string, tensor: tf.Tensor][]>;
-  /** Updates so far. */
+  /** Number of updates so far. */
   readonly iterations: number;
-  /** As a schedule has left it; `undefined` where there is none. */
+  /** The current momentum, which schedules change; `undefined` without momentum. */
   readonly momentum?: number;
 }
 
-/** Reads it; the tensors in `slots` are the caller's, those in `fields` the optimizer's. */
+/** Reads the state. The caller disposes the tensors in `slots`, not those in `fields`. */
 export function readOptimizer(optimizer: tf.Optimizer): OptimizerState {
   const { iterations } = optimizer;
   const { momentum: own, beta1 } = optimizer as { momentum?: number; beta1?: number };
@@ -44,9 +44,11 @@ export function readOptimizer(optimizer: tf.Optimizer): OptimizerState {
 }
 
 /**
- * Puts it back; the tensors become the optimizer's, or are disposed.
+ * Restores the state. The tensors become the optimizer's, or are disposed.
  *
- * @param rename The name of a variable here, for the beginning of a name in the checkpoint.
+ * @param optimizer The optimizer.
+ * @param state The state.
+ * @param rename Converts a name that begins with a variable's name in the checkpoint.
  */
 export function restoreOptimizer(
   optimizer: tf.Optimizer,

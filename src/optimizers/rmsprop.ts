@@ -4,13 +4,19 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { type OptimizerOptions, SlotOptimizer, type UpdateAttributes } from "./slot_optimizer.ts";
 
-/** Options of {@linkcode rmsprop}. */
+/**
+ * Options of {@linkcode rmsprop}.
+ *
+ * @category Optimizers
+ */
 export interface RmspropOptions extends OptimizerOptions {
-  /** How much of the mean squared gradient is kept at each step, in [0, 1). Default: 0.9. */
+  /** Part of the mean squared gradient that is kept at each step, in [0, 1). Default: 0.9. */
   decay?: number;
-  /** How much of the last change is kept at each step, in [0, 1). Default: 0. */
+  /** Part of the last change that is kept at each step, in [0, 1). Default: 0. */
   momentum?: number;
   /** Added to the mean squared gradient, > 0. Default: 1e-7. */
   epsilon?: number;
@@ -25,26 +31,25 @@ class Rmsprop extends SlotOptimizer {
   readonly #epsilon: number;
 
   constructor(learningRate: number, options: RmspropOptions) {
+    checkOptions("build an optimizer", options, {
+      decay: true,
+      momentum: true,
+      epsilon: true,
+      weightDecay: true,
+      groups: true,
+    });
     super(learningRate, options);
     const { decay = 0.9, momentum = 0, epsilon = 1e-7 } = options;
-    for (const [name, part] of Object.entries({ decay, momentum })) {
-      if (part >= 0 && part < 1) continue;
-      throw new RangeError(
-        `Cannot build an optimizer as ${name} must be in [0, 1): current value is ${part}`,
-      );
-    }
-    if (!(epsilon > 0)) {
-      throw new RangeError(
-        `Cannot build an optimizer as epsilon must be > 0: current value is ${epsilon}`,
-      );
-    }
+    checkNumber("build an optimizer", "decay", decay, { min: 0, below: 1 });
+    checkNumber("build an optimizer", "momentum", momentum, { min: 0, below: 1 });
+    checkNumber("build an optimizer", "epsilon", epsilon, { above: 0 });
     this.slotNames = momentum > 0 ? ["square", "momentum"] : ["square"];
     this.#decay = decay;
     this.#momentum = momentum;
     this.#epsilon = epsilon;
   }
 
-  /** How much of the last change is kept at each step; `undefined` if made without momentum. */
+  /** Part of the last change that is kept at each step; `undefined` if made without momentum. */
   get momentum(): number | undefined {
     return this.slotNames.includes("momentum") ? this.#momentum : undefined;
   }
@@ -79,16 +84,17 @@ class Rmsprop extends SlotOptimizer {
 tf.serialization.registerClass(Rmsprop);
 
 /**
- * RMSProp: each weight's step is its gradient over the root of its mean squared gradient.
+ * RMSProp: each weight moves by its gradient divided by the root of its mean squared gradient.
  *
  * Tieleman and Hinton, "Lecture 6.5: RMSProp", 2012,
  * https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf. As in TensorFlow.js,
  * epsilon is inside the root and momentum applies to the step. Weight decay is added to the
  * gradient.
  *
- * @param learningRate Per step, >= 0.
+ * @param learningRate The rate per step, >= 0. Default: 1e-3.
  * @param options The constants of the method, weight decay, groups.
  * @returns The optimizer.
+ * @throws {TypeError} If an option is unknown.
  * @throws {RangeError} If a number is out of range.
  *
  * @example
@@ -101,6 +107,8 @@ tf.serialization.registerClass(Rmsprop);
  * for (let step = 0; step < 300; step++) optimizer.minimize(() => x.sub(2).square().asScalar());
  * assertAlmostEquals(x.dataSync()[0], 2, 0.05);
  * ```
+ *
+ * @category Optimizers
  */
 export function rmsprop(learningRate: number = 1e-3, options: RmspropOptions = {}): SlotOptimizer {
   return new Rmsprop(learningRate, options);

@@ -4,13 +4,19 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { type OptimizerOptions, SlotOptimizer, type UpdateAttributes } from "./slot_optimizer.ts";
 
-/** Options of {@linkcode sgd}. */
+/**
+ * Options of {@linkcode sgd}.
+ *
+ * @category Optimizers
+ */
 export interface SgdOptions extends OptimizerOptions {
-  /** How much of the last change is kept at each step, in [0, 1). Default: 0. */
+  /** Part of the last change that is kept at each step, in [0, 1). Default: 0. */
   momentum?: number;
-  /** Whether the gradient counts as if taken after the change to come. Default: false. */
+  /** Whether to use Nesterov's momentum, which looks one change ahead. Default: false. */
   nesterov?: boolean;
 }
 
@@ -22,22 +28,26 @@ class Sgd extends SlotOptimizer {
   readonly #nesterov: number;
 
   constructor(learningRate: number, options: SgdOptions) {
+    checkOptions("build an optimizer", options, {
+      momentum: true,
+      nesterov: true,
+      weightDecay: true,
+      groups: true,
+    });
     super(learningRate, options);
     const { momentum = 0, nesterov = false } = options;
-    if (!(momentum >= 0 && momentum < 1)) {
-      throw new RangeError(
-        `Cannot build an optimizer as momentum must be in [0, 1): current value is ${momentum}`,
-      );
-    }
+    checkNumber("build an optimizer", "momentum", momentum, { min: 0, below: 1 });
     if (nesterov && momentum === 0) {
-      throw new RangeError("Cannot build an optimizer as nesterov needs a momentum > 0: it is 0");
+      throw new RangeError(
+        "Cannot build an optimizer as momentum must be > 0 with nesterov: current value is 0",
+      );
     }
     this.slotNames = momentum > 0 ? ["momentum"] : [];
     this.#momentum = momentum;
     this.#nesterov = nesterov ? 1 : 0;
   }
 
-  /** How much of the last change is kept at each step; `undefined` if made without momentum. */
+  /** Part of the last change that is kept at each step; `undefined` if made without momentum. */
   get momentum(): number | undefined {
     return this.slotNames.includes("momentum") ? this.#momentum : undefined;
   }
@@ -66,16 +76,17 @@ class Sgd extends SlotOptimizer {
 tf.serialization.registerClass(Sgd);
 
 /**
- * Stochastic gradient descent, with momentum if asked for.
+ * Stochastic gradient descent, with optional momentum.
  *
  * Nesterov's momentum as in Sutskever et al., "On the importance of initialization and momentum in
  * deep learning", 2013, https://proceedings.mlr.press/v28/sutskever13.html. Weight decay is added
  * to the gradient.
  *
- * @param learningRate Per step, >= 0.
+ * @param learningRate The rate per step, >= 0. Default: 1e-2.
  * @param options Momentum, weight decay, groups.
  * @returns The optimizer.
- * @throws {RangeError} If a number is out of range, or nesterov is asked for without momentum.
+ * @throws {TypeError} If an option is unknown.
+ * @throws {RangeError} If a number is out of range, or `nesterov` is given without momentum.
  *
  * @example
  * ```ts
@@ -86,6 +97,8 @@ tf.serialization.registerClass(Sgd);
  * sgd(0.25).minimize(() => x.sub(2).square().asScalar());
  * assertAlmostEquals(x.dataSync()[0], 3.5, 1e-6);
  * ```
+ *
+ * @category Optimizers
  */
 export function sgd(learningRate: number = 1e-2, options: SgdOptions = {}): SlotOptimizer {
   return new Sgd(learningRate, options);

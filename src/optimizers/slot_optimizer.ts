@@ -1,15 +1,22 @@
 /**
- * What all of our optimizers have in common.
+ * The base class of `adam`, `adamW`, `sgd` and `rmsprop`.
  *
  * @module
  */
 import { runInPlace } from "../tensors/run_in_place.ts";
 import { tf } from "../deps/tfjs.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 
-/** Variables that are trained differently, chosen by name. */
+const ACTION = "build an optimizer";
+
+/**
+ * Variables with settings of their own, chosen by name.
+ *
+ * @category Optimizers
+ */
 export interface ParameterGroup {
-  /** The names: a pattern, or a part of the name. The first group that matches counts. */
+  /** A pattern of the names, or a part of the names. The first group that matches applies. */
   match: RegExp | string;
   /** Multiplies the learning rate, >= 0. Default: 1. */
   learningRateFactor?: number;
@@ -17,7 +24,11 @@ export interface ParameterGroup {
   weightDecay?: number;
 }
 
-/** Options that all of our optimizers take. */
+/**
+ * Options that all optimizers of this package have.
+ *
+ * @category Optimizers
+ */
 export interface OptimizerOptions {
   /** Pulls weights towards zero, >= 0. Default: 0, for `adamW` 0.01. */
   weightDecay?: number;
@@ -25,27 +36,33 @@ export interface OptimizerOptions {
   groups?: ParameterGroup[];
 }
 
-/** The numbers of one update of one variable. */
+/**
+ * The numbers of one update of one variable.
+ *
+ * @category Optimizers
+ */
 export type UpdateAttributes = Record<string, number>;
 
-/** What is remembered of one variable. */
+/** The state of one variable. */
 interface Memory {
-  /** Updates of this variable so far. */
+  /** Number of updates of the variable so far. */
   step: number;
-  /** Slots, such as moments, in the order of `slotNames`. */
+  /** The slots, such as moments, in the order of `slotNames`. */
   slots: tf.Tensor[];
 }
 
 /**
- * An optimizer that keeps what it remembers (*slots*) by variable name.
+ * An optimizer that keeps its state (*slots*) by variable name.
  *
- * So variables may be frozen and unfrozen, come in any order and be restored into another process.
+ * So variables may be frozen and unfrozen, come in any order, and be restored in another process.
  * Each variable counts its own updates: one that is unfrozen late starts with a fresh bias
- * correction. On backends with a fused kernel for the update, one pass computes it; elsewhere the
- * same formula is composed of tfjs operations.
+ * correction. Backends with a fused kernel compute an update in one pass; elsewhere the same formula
+ * is composed of tfjs operations.
+ *
+ * @category Optimizers
  */
 export abstract class SlotOptimizer extends tf.Optimizer {
-  /** Whether a value is one: TensorFlow.js would take any optimizer for an instance of any class. */
+  /** For TensorFlow.js, any optimizer is an instance of any optimizer class; not so here. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return Function.prototype[Symbol.hasInstance].call(this, value);
   }
@@ -59,20 +76,23 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   #learningRate = 0;
 
   /**
-   * Checks the numbers.
+   * Checks the learning rate, the weight decay and the groups.
    *
-   * @param learningRate Per step, >= 0.
-   * @param options Weight decay and groups, and what the subclass adds.
+   * @param learningRate The rate per step, >= 0.
+   * @param options Weight decay and groups; the options of a subclass are not checked.
+   * @throws {TypeError} If an option of a group is unknown.
    * @throws {RangeError} If a number is out of range.
    */
   constructor(learningRate: number, options: OptimizerOptions = {}) {
     super();
-    this.learningRate = learningRate;
+    this.#learningRate = checkNumber(ACTION, "learningRate", learningRate, { min: 0 });
     this.#options = options;
-    atLeastZero("weightDecay", options.weightDecay ?? 0);
-    for (const { learningRateFactor, weightDecay } of options.groups ?? []) {
-      atLeastZero("learningRateFactor", learningRateFactor ?? 1);
-      atLeastZero("weightDecay", weightDecay ?? 0);
+    checkNumber(ACTION, "weightDecay", options.weightDecay ?? 0, { min: 0 });
+    for (const group of options.groups ?? []) {
+      checkOptions(ACTION, group, { match: true, learningRateFactor: true, weightDecay: true });
+      const { learningRateFactor = 1, weightDecay = 0 } = group;
+      checkNumber(ACTION, "learningRateFactor", learningRateFactor, { min: 0 });
+      checkNumber(ACTION, "weightDecay", weightDecay, { min: 0 });
     }
   }
 
@@ -82,18 +102,18 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   }
 
   set learningRate(rate: number) {
-    this.#learningRate = atLeastZero("learningRate", rate);
+    this.#learningRate = checkNumber("set the learning rate", "learningRate", rate, { min: 0 });
   }
 
-  /** How many numbers are remembered for each one that is trained. */
+  /** Number of slots of each variable. */
   get slotCount(): number {
     return this.slotNames.length;
   }
 
-  /** The numbers that the update number `step` (from 1) needs. */
+  /** The numbers for an update of a variable; `step` counts its updates from 1. */
   protected abstract attributes(step: number, learningRate: number): UpdateAttributes;
 
-  /** The update, composed of tfjs operations: the new value, then the new slots. */
+  /** Composes an update of tfjs operations: returns the new value, then the new slots. */
   protected abstract compose(
     value: tf.Tensor,
     gradient: tf.Tensor,
@@ -118,7 +138,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     const value = tf.engine().registeredVariables[name];
     if (!value) {
       throw new TypeError(
-        `Cannot apply gradients as each needs a variable of its name: there is none called ${name}`,
+        `Cannot apply gradients as each must have the name of a variable: there is no ${name}`,
       );
     }
     const memory = this.#memory(name, value);
@@ -155,8 +175,8 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   }
 
   /**
-   * All that the optimizer remembers: `iterations`, and for each variable its `<name>/step` and its
-   * slots, such as `<name>/m`. The caller disposes the tensors.
+   * The state of the optimizer: `iterations`, and for each variable its `<name>/step` and its slots,
+   * such as `<name>/m`. The caller disposes the tensors.
    */
   state(): tf.NamedTensorMap {
     const state: tf.NamedTensorMap = { iterations: tf.scalar(this.iterations, "int32") };
@@ -168,15 +188,17 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   }
 
   /**
-   * Replaces all that the optimizer remembers by what {@linkcode SlotOptimizer.state} returned.
+   * Replaces the state of the optimizer.
    *
-   * @param state The tensors by name; they stay the caller's.
+   * @param state The tensors that {@linkcode SlotOptimizer.state} returned; the caller disposes them.
    * @throws {TypeError} If a slot is missing.
    */
   restore(state: tf.NamedTensorMap): void {
     const take = (key: string): tf.Tensor => {
       if (state[key]) return state[key];
-      throw new TypeError(`Cannot restore an optimizer as its state must have ${key}: it has none`);
+      throw new TypeError(
+        `Cannot restore an optimizer as its state must have ${key}: it is missing`,
+      );
     };
     const memories = Object.keys(state).filter((key) => key.endsWith("/step")).map((key) => {
       const name = key.slice(0, -"/step".length);
@@ -191,14 +213,14 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     }
   }
 
-  /** {@linkcode SlotOptimizer.state} as the list that tfjs saves with a model. */
+  /** Returns {@linkcode SlotOptimizer.state} as the list that tfjs saves with a model. */
   override getWeights(): Promise<{ name: string; tensor: tf.Tensor }[]> {
     return Promise.resolve(
       Object.entries(this.state()).map(([name, tensor]) => ({ name, tensor })),
     );
   }
 
-  /** Restores what {@linkcode SlotOptimizer.getWeights} returned; the tensors stay the caller's. */
+  /** Restores what {@linkcode SlotOptimizer.getWeights} returned; the caller disposes the tensors. */
   override setWeights(weights: { name: string; tensor: tf.Tensor }[]): Promise<void> {
     this.restore(Object.fromEntries(weights.map(({ name, tensor }) => [name, tensor])));
     return Promise.resolve();
@@ -209,31 +231,23 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     this.#forget();
   }
 
-  /** What rebuilds this optimizer, without its slots and groups. */
+  /** The configuration that rebuilds this optimizer, without its slots and groups. */
   override getConfig(): tf.serialization.ConfigDict {
     const { groups: _, ...options } = this.#options;
     return { ...options, learningRate: this.#learningRate } as tf.serialization.ConfigDict;
   }
 
-  /** Rebuilds an optimizer from what {@linkcode SlotOptimizer.getConfig} returned. */
+  /** Rebuilds an optimizer from the result of {@linkcode SlotOptimizer.getConfig}. */
   static override fromConfig<T extends tf.serialization.Serializable>(
     cls: new (learningRate: number, options: OptimizerOptions) => T,
     config: tf.serialization.ConfigDict,
   ): T {
-    return new cls(config.learningRate as number, config as OptimizerOptions);
+    const { learningRate, ...options } = config;
+    return new cls(learningRate as number, options as OptimizerOptions);
   }
 
   #forget(): void {
     for (const { slots } of this.#memories.values()) tf.dispose(slots);
     this.#memories.clear();
   }
-}
-
-function atLeastZero(name: string, value: number): number {
-  if (Number.isFinite(value) && value >= 0) return value;
-  throw new RangeError(
-    `Cannot build an optimizer as ${name} must be a number >= 0: current value is ${
-      describeValue(value)
-    }`,
-  );
 }

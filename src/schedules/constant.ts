@@ -1,18 +1,21 @@
 import { checkValues, type Schedule } from "./schedule.ts";
 
 /**
- * Always the same, for the parts of a {@linkcode sequence}.
+ * The same value at all times, for a part of a {@linkcode sequence}.
  *
- * @param value Finite and >= 0.
+ * @param value The value, finite and >= 0.
+ * @returns The schedule.
  * @throws {RangeError} If the value is out of range.
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(schedules.constant(0.1)(0.7), 0.1);
  * ```
+ *
+ * @category Schedules
  */
 export function constant(value: number): Schedule {
   checkValues("constant", { value });

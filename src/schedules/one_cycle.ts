@@ -1,42 +1,53 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { cosine } from "./cosine.ts";
-import { checkNumber, type Schedule } from "./schedule.ts";
+import type { Schedule } from "./schedule.ts";
 import { sequence } from "./sequence.ts";
 
-/** A rate and a momentum that belong together. */
+/**
+ * Schedules of a learning rate and of the momentum that belongs to it.
+ *
+ * @category Schedules
+ */
 export interface RateAndMomentum {
-  /** Per step. */
+  /** The learning rate, per step. */
   readonly learningRate: Schedule;
-  /** In [0, 1). */
+  /** The momentum, in [0, 1). */
   readonly momentum: Schedule;
 }
 
-/** Options of {@linkcode oneCycle}. */
+/**
+ * Options of {@linkcode oneCycle}.
+ *
+ * @category Schedules
+ */
 export interface OneCycleOptions {
-  /** How much of the training the way up takes, in (0, 1). Default: 0.25. */
+  /** Part of the training in which the rate rises, in (0, 1). Default: 0.25. */
   part?: number;
-  /** The rate begins at the highest divided by this, >= 1. Default: 25. */
+  /** The highest rate divided by the first, >= 1. Default: 25. */
   divide?: number;
-  /** The rate ends at the highest divided by this, >= 1. Default: 1e5. */
+  /** The highest rate divided by the last, >= 1. Default: 1e5. */
   finalDivide?: number;
-  /** Momentum at both ends, and where the rate is highest; in [0, 1). Default: `[0.95, 0.85]`. */
+  /** Momentum at both ends, and where the rate is highest, in [0, 1). Default: `[0.95, 0.85]`. */
   momentum?: readonly [high: number, low: number];
 }
 
 /**
- * One cycle: the rate goes up and then down far below where it began; the momentum mirrors it.
+ * One cycle: the rate rises, then falls far below its start; the momentum does the opposite.
  *
  * Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
- * Rates", 2018, https://arxiv.org/abs/1708.07120. There both ways are straight lines; here they are
- * halves of a cosine, as has become usual.
+ * Rates", 2018, https://arxiv.org/abs/1708.07120. The paper has straight lines; here they are halves
+ * of a cosine wave, as has become usual.
  *
- * @param highest The highest rate, finite and > 0: what a learning rate finder suggests.
+ * @param highest The highest rate, finite and > 0, such as a learning rate finder suggests.
  * @param options The shape.
- * @returns What `LearningRateSchedule` takes.
+ * @returns Two schedules, for `LearningRateSchedule`.
+ * @throws {TypeError} If an option is unknown.
  * @throws {RangeError} If a number is out of range.
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * const { learningRate, momentum } = schedules.oneCycle(1);
@@ -44,22 +55,21 @@ export interface OneCycleOptions {
  * assertAlmostEquals(learningRate(0.25), 1, 1e-12);
  * assertAlmostEquals(momentum(0.25), 0.85, 1e-12);
  * ```
+ *
+ * @category Schedules
  */
 export function oneCycle(highest: number, options: OneCycleOptions = {}): RateAndMomentum {
-  const { part = 0.25, divide = 25, finalDivide = 1e5, momentum = [0.95, 0.85] } = options;
-  const name = "oneCycle";
-  checkNumber(
-    name,
-    "the highest rate",
-    "finite and > 0",
-    highest > 0 && highest < Infinity,
-    highest,
-  );
-  checkNumber(name, "part", "in (0, 1)", part > 0 && part < 1, part);
-  checkNumber(name, "divide", ">= 1", divide >= 1, divide);
-  checkNumber(name, "finalDivide", ">= 1", finalDivide >= 1, finalDivide);
-  checkNumber(name, "momentum", "in [0, 1)", momentum.every((m) => m >= 0 && m < 1), momentum);
-  const [high, low] = momentum;
+  const action = "make the schedule oneCycle";
+  checkOptions(action, options, { part: true, divide: true, finalDivide: true, momentum: true });
+  const { part = 0.25, divide = 25, finalDivide = 1e5, momentum: [high, low] = [0.95, 0.85] } =
+    options;
+  checkNumber(action, "the highest rate", highest, { above: 0 });
+  checkNumber(action, "part", part, { above: 0, below: 1 });
+  checkNumber(action, "divide", divide, { min: 1 });
+  checkNumber(action, "finalDivide", finalDivide, { min: 1 });
+  for (const momentum of [high, low]) {
+    checkNumber(action, "momentum", momentum, { min: 0, below: 1 });
+  }
   const upAndDown = (begin: number, middle: number, end: number) =>
     sequence([[part, cosine(begin, middle)], [1 - part, cosine(middle, end)]]);
   return {

@@ -1,32 +1,22 @@
-import { describeValue } from "../checks/describe_value.ts";
+import { checkNumber } from "../checks/check_number.ts";
 
 /**
- * A number that changes as training goes on: a pure function of progress, so that a resumed run
- * needs nothing to go on.
+ * A number that changes during training. It depends only on the progress, so that a resumed run
+ * continues it without a state.
  *
- * @param progress The part of the training that is behind us, in [0, 1).
+ * @param progress The part of the training that is done, in [0, 1).
  * @returns The value from here on, such as a learning rate per step.
+ * @category Schedules
  */
 export type Schedule = (progress: number) => number;
 
-/** Checks a number that a schedule is made of. */
-export function checkNumber(
-  schedule: string,
-  name: string,
-  required: string,
-  holds: boolean,
-  value: unknown,
-): void {
-  if (holds) return;
-  throw new RangeError(
-    `Cannot make the schedule ${schedule} as ${name} must be ${required}: current value is ${value}`,
-  );
-}
-
-/** Checks values of a schedule: finite and >= 0. */
-export function checkValues(schedule: string, values: Record<string, number>): void {
+/**
+ * Checks values of a schedule: finite and >= 0.
+ *
+ * @throws {RangeError} If a value is out of range.
+ */
+export function checkValues(schedule: string, values: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(values)) {
-    const holds = Number.isFinite(value) && value >= 0;
-    checkNumber(schedule, name, "finite and >= 0", holds, describeValue(value));
+    checkNumber(`make the schedule ${schedule}`, name, value, { min: 0 });
   }
 }

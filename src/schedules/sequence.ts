@@ -1,14 +1,16 @@
-import { checkNumber, type Schedule } from "./schedule.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import type { Schedule } from "./schedule.ts";
 
 /**
- * One schedule after another, each over its own part of the training.
+ * Several schedules one after another, each over its own part of the training.
  *
- * @param parts Pairs of a part of the training, > 0, and what goes on in it; the parts sum to 1.
- * @throws {RangeError} If a part is out of range, or they do not sum to 1.
+ * @param parts Pairs of a part of the training, > 0, and its schedule; the parts sum to 1.
+ * @returns The schedule.
+ * @throws {RangeError} If a part is out of range, or the parts do not sum to 1.
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const schedule = schedules.sequence([
@@ -17,14 +19,21 @@ import { checkNumber, type Schedule } from "./schedule.ts";
  * ]);
  * assertEquals([0.125, 0.25, 0.9].map(schedule), [0.4, 0.8, 0.8]);
  * ```
+ *
+ * @category Schedules
  */
 export function sequence(
   parts: readonly (readonly [part: number, schedule: Schedule])[],
 ): Schedule {
+  for (const [part] of parts) {
+    checkNumber("make the schedule sequence", "each part", part, { above: 0 });
+  }
   const total = parts.reduce((sum, [part]) => sum + part, 0);
-  const listed = parts.map(([part]) => part).join(", ");
-  checkNumber("sequence", "each part", "> 0", parts.every(([part]) => part > 0), listed);
-  checkNumber("sequence", "the sum of its parts", "1", Math.abs(total - 1) < 1e-9, total);
+  if (Math.abs(total - 1) > 1e-9) {
+    throw new RangeError(
+      `Cannot make the schedule sequence as its parts must sum to 1: current value is ${total}`,
+    );
+  }
   return function sequence(progress) {
     let begin = 0;
     for (const [index, [part, schedule]] of parts.entries()) {

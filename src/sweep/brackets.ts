@@ -1,27 +1,27 @@
 /** Trials that compete with each other. */
 export interface Bracket {
-  /** The number of its first trial. */
+  /** Number of the first trial. */
   readonly first: number;
-  /** How many trials it begins with. */
+  /** Number of trials at the start. */
   readonly trials: number;
-  /** After which epochs they are compared, ascending; the last is where the best end. */
+  /** The epochs after which trials are compared, ascending; the best trials end at the last. */
   readonly rungs: readonly number[];
-  /** How many go on from each rung but the last. */
+  /** Number of trials that continue from each rung but the last. */
   readonly keep: readonly number[];
 }
 
-/** Trials that are never compared before their end: random and grid search. */
+/** One bracket whose trials all run to their end, for random and grid search. */
 export function singleBracket(trials: number, epochs: number): Bracket[] {
   return [{ first: 0, trials, rungs: [epochs], keep: [] }];
 }
 
-/** How Hyperband spends epochs. */
+/** The budget of Hyperband. */
 export interface HyperbandBudget {
-  /** The epochs of a trial that goes to its end: R in the paper. */
+  /** Epochs of a trial that runs to its end: R in the paper. */
   epochs: number;
-  /** One in how many trials goes on: η in the paper. */
+  /** One in this many trials continues: η in the paper. */
   factor: number;
-  /** How many trials in all; brackets are repeated, or cut short, to give that many. */
+  /** Number of trials in all; brackets are repeated, or the last is shortened, to give that many. */
   trials?: number;
 }
 

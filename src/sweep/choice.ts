@@ -1,25 +1,35 @@
+import { describeValue } from "../checks/describe_value.ts";
 import type { Dimension, ParameterValue } from "./dimension.ts";
 
 /**
- * One of some values, each as likely as any other.
+ * One of several values, all equally likely.
  *
- * @param values At least one, and none twice: numbers, strings, booleans or `null`.
+ * @param values Distinct numbers, strings, booleans or `null`, at least one.
  * @returns The dimension, for a space.
- * @throws {RangeError} If there are no values, or one is there twice.
- * @throws {TypeError} If a value is something that JSON does not keep.
+ * @throws {RangeError} If there are no values, or a value is given twice.
+ * @throws {TypeError} If `values` is no array, or JSON does not keep one of the values.
  *
  * @example
  * ```ts
- * import { choice } from "@trainchart/trainchart/distributed";
+ * import { choice } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(choice(["relu", "tanh"]).at(0.7), "tanh");
  * ```
+ *
+ * @category Sweeps
  */
 export function choice<const T extends ParameterValue>(values: readonly T[]): Dimension<T> {
+  if (!Array.isArray(values)) {
+    throw new TypeError(
+      `Cannot search with choice() as values must be an array: current value is ${
+        describeValue(values)
+      }`,
+    );
+  }
   if (values.length === 0 || new Set(values).size < values.length) {
     throw new RangeError(
-      `Cannot search with choice() as there must be values, none of them twice: current value is ` +
+      "Cannot search with choice() as values must be distinct, at least one: current value is " +
         JSON.stringify(values),
     );
   }
@@ -29,7 +39,7 @@ export function choice<const T extends ParameterValue>(values: readonly T[]): Di
     }
     throw new TypeError(
       "Cannot search with choice() as values must be finite numbers, strings, booleans or null: " +
-        `current value is ${value}`,
+        `current value is ${describeValue(value)}`,
     );
   }
   return {

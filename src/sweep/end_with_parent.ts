@@ -1,4 +1,4 @@
-/** How often to look, ms. */
+/** Interval of the checks, in ms. */
 const INTERVAL = 500;
 
 const WATCH = `
@@ -7,8 +7,8 @@ setInterval(() => Deno.ppid === parent || Deno.kill(Deno.pid, "SIGKILL"), ${INTE
 `;
 
 /**
- * Ends this process soon after the one that has started it, even if it is busy and hears nothing: a
- * thread of its own looks.
+ * Ends this process soon after its parent process has ended. A separate thread checks, so that this
+ * also works while the main thread is busy.
  */
 export function endWithParent(): void {
   new Worker(`data:text/javascript,${encodeURIComponent(WATCH)}`, { type: "module" });

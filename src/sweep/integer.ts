@@ -1,46 +1,55 @@
-import type { Dimension } from "./dimension.ts";
-import { checkBounds, range } from "./range.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { checkBounds, type Dimension, numberDimension } from "./dimension.ts";
 
-/** Options of {@linkcode integer}. */
+/**
+ * Options of {@linkcode integer}.
+ *
+ * @category Sweeps
+ */
 export interface IntegerOptions {
-  /** Whether each order of magnitude is as likely as any other, as for sizes. Default: `false`. */
+  /** Whether all orders of magnitude are equally likely, as for sizes. Default: `false`. */
   log?: boolean;
 }
 
 /**
  * An integer between two bounds, both included.
  *
- * @param low The least, with `log` >= 1.
- * @param high The greatest.
- * @param options How it is drawn.
+ * @param low The lower bound, with `log` >= 1.
+ * @param high The upper bound.
+ * @param options The distribution.
  * @returns The dimension, for a space.
+ * @throws {TypeError} If an option is unknown.
  * @throws {RangeError} If the bounds are not integers, not in order, or not > 0 with `log`.
  *
  * @example
  * ```ts
- * import { integer } from "@trainchart/trainchart/distributed";
+ * import { integer } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(integer(1, 3).grid(9), [1, 2, 3]);
  * assertEquals(integer(16, 256, { log: true }).grid(5), [16, 32, 64, 128, 256]);
  * ```
+ *
+ * @category Sweeps
  */
 export function integer(
   low: number,
   high: number,
-  { log = false }: IntegerOptions = {},
+  options: IntegerOptions = {},
 ): Dimension<number> {
+  checkOptions("search with integer()", options, { log: true });
+  const { log = false } = options;
   checkBounds("integer", low, high, log ? 0 : -Infinity);
   if (!Number.isSafeInteger(low) || !Number.isSafeInteger(high)) {
     throw new RangeError(
-      `Cannot search with integer() as its bounds must be integers: current value is ` +
+      "Cannot search with integer() as its bounds must be integers: current value is " +
         `[${low}, ${high}]`,
     );
   }
   const [into, back] = log ? [Math.log, Math.exp] : [Number, Number];
   // Half a step beyond each bound, so that the outermost integers are as likely as the others.
-  const draws = range({ kind: "", low: low - 0.5, high: high + 0.5, into, back });
-  const marks = range({ kind: log ? "logInteger" : "integer", low, high, into, back });
+  const draws = numberDimension({ kind: "", low: low - 0.5, high: high + 0.5, into, back });
+  const marks = numberDimension({ kind: log ? "logInteger" : "integer", low, high, into, back });
   return {
     description: marks.description,
     at: (place) => Math.min(high, Math.max(low, Math.round(draws.at(place)))),

@@ -1,39 +1,45 @@
-import { Crew, type CrewOptions } from "./worker_crew.ts";
-import type { Pool } from "./pool.ts";
-import { type Job, type JobRecord, keyOf, type Verdict } from "./job_record.ts";
-import type { Report } from "./run_job.ts";
+import type { Pool } from "./in_process_pool.ts";
+import { type JobRecord, keyOf, type TrialJob, type Verdict } from "./job_record.ts";
+import type { TrialReport } from "./run_job.ts";
+import { WorkerCrew, type WorkerCrewOptions } from "./worker_crew.ts";
 import type { NatsOptions } from "./nats_options.ts";
 import { isNotFound, openStreams, persist, type SweepStreams, WORKERS } from "./sweep_streams.ts";
 
-/** Where workers find their jobs. */
-export interface JetStreamPoolOptions extends CrewOptions {
+/** Options of {@linkcode jetStreamPool}. */
+export interface JetStreamPoolOptions extends WorkerCrewOptions {
+  /** The server. */
   readonly nats: NatsOptions;
   /** The name of the sweep on the server. */
   readonly id: string;
-  /** After how long a job is given to another worker if nothing was heard, seconds. */
+  /** Time without a sign of life after which another worker gets the job, in seconds. */
   readonly silence: number;
 }
 
-/** How often to look for new records, ms. */
+/** Interval in which to look for new records, in ms. */
 const GLANCE = 100;
 
-/** Does jobs on any number of machines, through the streams of a NATS server. */
+/**
+ * Does jobs on any number of machines, through the streams of a NATS server.
+ *
+ * @throws {Error} If the server cannot be reached, a worker cannot be started, or another driver of
+ *   the same sweep has ended it.
+ */
 export function jetStreamPool(options: JetStreamPoolOptions): Pool {
   return async (events) => {
     const streams = await openStreams(options.nats, options.id);
     const { connection, manager, client, jobs, records, reports, subject } = streams;
-    const crew = new Crew(options);
+    const crew = new WorkerCrew(options);
     try {
       await prepare(streams, options.silence);
       connection.subscribe(reports, {
         callback: (error, message) => {
           if (error) return;
-          const { job, report } = message.json<{ job: Job; report: Report }>();
+          const { job, report } = message.json<{ job: TrialJob; report: TrialReport }>();
           const verdict: Verdict = events.reported(job, { ...report, value: report.value ?? NaN });
           message.respond(verdict);
         },
       });
-      // First what is yet to be done, then what has been: a job is in one of them at any time.
+      // Open jobs first, then records: at any time, a job is in one of the two streams.
       const published = await outstanding(streams);
       crew.begin();
       for (let next = 1; !events.done();) {
@@ -47,18 +53,18 @@ export function jetStreamPool(options: JetStreamPoolOptions): Pool {
         for (const job of events.jobs()) {
           const msgID = keyOf(job);
           if (published.has(msgID)) continue;
-          // The same message twice is one message: it is safe to repeat what may have arrived.
+          // The server ignores a message that it already has: it is safe to send it again.
           await persist(() => client.publish(subject("job", job), JSON.stringify(job), { msgID }));
           published.add(msgID);
         }
         await new Promise((resolve) => setTimeout(resolve, GLANCE));
       }
       for (const stream of [jobs, records]) {
-        // Another driver of the same sweep may have been first.
+        // Another driver of the same sweep may have deleted it.
         await persist(() => manager.streams.delete(stream)).catch(unlessGone);
       }
     } catch (error) {
-      throw isNotFound(error) ? gone(options.id, error) : error;
+      throw isNotFound(error) ? ended(options.id, error) : error;
     } finally {
       await crew.end();
       await connection.close();
@@ -86,15 +92,15 @@ function unlessGone(error: unknown): void {
   if (!isNotFound(error)) throw error;
 }
 
-function gone(id: string, cause: unknown): Error {
+function ended(id: string, cause: unknown): Error {
   return new Error(
-    `Cannot go on with the sweep as ${id} must be on the server: it is gone. Another driver of ` +
-      "the same sweep may have ended it, and has the results",
+    `Cannot continue the sweep: ${id} is no longer on the server. Another driver of the same ` +
+      "sweep may have ended it, and has the results",
     { cause },
   );
 }
 
-/** The keys of all jobs that no worker has acknowledged. */
+/** The keys of all jobs that were published and not acknowledged. */
 async function outstanding({ manager, jobs }: SweepStreams): Promise<Set<string>> {
   const { state } = await persist(() => manager.streams.info(jobs, { subjects_filter: ">" }));
   const subjects = Object.keys(state.subjects ?? {});

@@ -1,53 +1,57 @@
 import type { AnyParameters } from "./dimension.ts";
 
-/** A piece of a trial for a worker: from its beginning, or from the rung where it was left. */
-export interface Job {
-  /** The number of the trial, 0-based. */
+/** A segment of a trial for a worker: from the start, or from the rung where the trial paused. */
+export interface TrialJob {
+  /** Number of the trial, 0-based. */
   readonly trial: number;
-  /** How many pieces of it came before. */
+  /** Number of the segment within the trial, 0-based. */
   readonly segment: number;
-  /** What is tried. */
+  /** The parameters of the trial. */
   readonly parameters: AnyParameters;
-  /** Makes its random draws repeat exactly. */
+  /** Seed of the random draws of the trial. */
   readonly seed: number;
-  /** The epochs of a trial that goes to its end. */
+  /** Epochs of a trial that runs to its end. */
   readonly epochs: number;
-  /** After which epochs a trial is compared with others, ascending, those that are ahead of it. */
+  /** The coming epochs after which the trial is compared with others, ascending. */
   readonly rungs: readonly number[];
 }
 
-/** What became of a {@linkcode Job}: a line of the journal. */
+/** The result of a {@linkcode TrialJob}: a line of the journal. */
 export interface JobRecord {
-  /** The number of the trial, 0-based. */
+  /** Number of the trial, 0-based. */
   readonly trial: number;
-  /** How many pieces of it came before. */
+  /** Number of the segment within the trial, 0-based. */
   readonly segment: number;
-  /** What was tried. */
+  /** The parameters of the trial. */
   readonly parameters: AnyParameters;
-  /** Whether it went to its end, waits at a rung, was stopped there, or threw. */
+  /** Whether the trial ran to its end, waits at a rung, was stopped there, or threw. */
   readonly status: "completed" | "paused" | "stopped" | "failed";
-  /** The monitored value at its end; `null` if it is not finite, or there is none. */
+  /** The monitored value at the end; `null` if it is not finite, or missing. */
   readonly value: number | null;
-  /** The values that were reported, each with the number of epochs until then. */
+  /** The reported values, each with the number of epochs until then. */
   readonly reports: readonly (readonly [epochs: number, value: number | null])[];
-  /** What was thrown, with its stack. */
+  /** The error with its stack, as text. */
   readonly error?: string;
-  /** How long it took, seconds. */
+  /** Duration, in seconds. */
   readonly seconds: number;
-  /** Who did it. */
+  /** The worker: host and process. */
   readonly worker: string;
 }
 
-/** What a running trial is to do after a report. */
+/**
+ * What a running trial must do after a report.
+ *
+ * @category Sweeps
+ */
 export type Verdict = "continue" | "pause" | "stop";
 
-/** What identifies a job among all of a sweep. */
-export function keyOf({ trial, segment }: Pick<Job, "trial" | "segment">): string {
+/** The key of a job within its sweep. */
+export function keyOf({ trial, segment }: Pick<TrialJob, "trial" | "segment">): string {
   return `${trial}.${segment}`;
 }
 
-/** The record of a job that nobody lived to end. */
-export function lostJob(job: Job, error: string): JobRecord {
+/** The record of a job whose workers have all died. */
+export function lostJob(job: TrialJob, error: string): JobRecord {
   const { trial, segment, parameters } = job;
   const nothing = { value: null, reports: [], seconds: 0, worker: "" };
   return { trial, segment, parameters, status: "failed", ...nothing, error };

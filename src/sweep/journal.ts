@@ -1,11 +1,11 @@
 import { writeFile } from "../io/write_file.ts";
-import { onDisk } from "./with_file_errors.ts";
 import type { JobRecord } from "./job_record.ts";
+import { withFileErrors } from "./with_file_errors.ts";
 
 /**
- * The file of a sweep: a line of JSON about the sweep, then one for each piece of a trial.
+ * The file of a sweep: a line of JSON with the settings, then one for each segment of a trial.
  *
- * Nothing stays open between two lines; of a line that a crash cut short nothing is kept.
+ * The file is closed between two lines. A last line without its end, as a crash leaves it, is removed.
  */
 export class Journal {
   readonly #path: string;
@@ -15,14 +15,14 @@ export class Journal {
   }
 
   /**
-   * Reads what there is, or begins the file.
+   * Reads the file, or begins it.
    *
-   * @param settings What the sweep is, as plain data.
-   * @returns What was done before.
-   * @throws {Error} If the file is of another sweep, damaged, or cannot be read and written.
+   * @param settings The settings of the sweep, as plain data.
+   * @returns The records of former runs.
+   * @throws {Error} If the file belongs to another sweep, is damaged, or cannot be read and written.
    */
   async open(settings: unknown): Promise<JobRecord[]> {
-    const text = await onDisk(this.#path, readIfAny(this.#path));
+    const text = await withFileErrors(this.#path, readIfAny(this.#path));
     const whole = text.slice(0, text.lastIndexOf("\n") + 1);
     if (whole === "") {
       await this.#write(`${JSON.stringify(settings)}\n`);
@@ -32,21 +32,20 @@ export class Journal {
     const [head, ...lines] = whole.trimEnd().split("\n");
     if (head !== JSON.stringify(settings)) {
       throw new Error(
-        `Cannot go on with the sweep in ${this.#path} as it must have the same settings: they ` +
-          `were ${head}, and are ${JSON.stringify(settings)}; remove the file, or choose another ` +
-          "folder",
+        `Cannot continue the sweep in ${this.#path} as its settings must be the same: they were ` +
+          `${head}, and are ${JSON.stringify(settings)}. Remove the file, or choose another folder`,
       );
     }
     return lines.map((line, index) => this.#parse(line, index + 2));
   }
 
-  /** Writes a line. */
+  /** Appends a line. */
   async add(record: JobRecord): Promise<void> {
     await this.#write(`${JSON.stringify(record)}\n`, { append: true });
   }
 
   #write(...what: [text: string, options?: { append: boolean }]): Promise<void> {
-    return onDisk(this.#path, writeFile(this.#path, ...what));
+    return withFileErrors(this.#path, writeFile(this.#path, ...what));
   }
 
   #parse(line: string, number: number): JobRecord {
@@ -54,8 +53,8 @@ export class Journal {
       return JSON.parse(line);
     } catch (cause) {
       throw new Error(
-        `Cannot go on with the sweep in ${this.#path} as every line must be JSON: line ${number} ` +
-          `is ${line.slice(0, 80)}; without that line, its trial is done again`,
+        `Cannot continue the sweep in ${this.#path} as every line must be JSON: line ${number} ` +
+          `is ${line.slice(0, 80)}. Remove that line, and its trial is done again`,
         { cause },
       );
     }

@@ -1,37 +1,37 @@
 import type { Bracket } from "./brackets.ts";
 import type { AnyParameters } from "./dimension.ts";
-import { type Job, type JobRecord, keyOf, type Verdict } from "./job_record.ts";
+import { type JobRecord, keyOf, type TrialJob, type Verdict } from "./job_record.ts";
 import { type Standing, standings } from "./standings.ts";
 
-/** What a sweep is going to do. */
-export interface Plan {
-  /** Which trials compete, and where. */
+/** The trials of a sweep. */
+export interface SweepPlan {
+  /** The groups of trials that compete. */
   readonly brackets: readonly Bracket[];
   /** The parameters of every trial. */
   readonly parameters: readonly AnyParameters[];
   /** The seed of every trial. */
   readonly seeds: readonly number[];
-  /** Whether less or more of the value is better. */
+  /** Whether smaller or larger values are better. */
   readonly mode: "min" | "max";
 }
 
 /**
- * What is known of all trials, and what follows from it. It follows from the records alone, in
- * whichever order they come, so a driver that starts again goes on where the last one was.
+ * The state of all trials, and the jobs that follow from it. It depends only on the records, in any
+ * order, so that a driver that is started again continues where the last one was.
  */
 export class Ledger {
-  readonly #plan: Plan;
+  readonly #plan: SweepPlan;
   readonly #records = new Map<string, JobRecord>();
-  /** By trial, its records and, by epoch, its values. */
+  /** For each trial its records, and its values by epoch. */
   readonly #trials: { records: JobRecord[]; values: Map<number, number> }[];
   #standings = new Map<Bracket, Map<number, Standing>>();
 
-  constructor(plan: Plan) {
+  constructor(plan: SweepPlan) {
     this.#plan = plan;
     this.#trials = plan.parameters.map(() => ({ records: [], values: new Map() }));
   }
 
-  /** How many trials there are. */
+  /** Number of trials. */
   get size(): number {
     return this.#trials.length;
   }
@@ -41,7 +41,7 @@ export class Ledger {
     return [...this.#records.values()];
   }
 
-  /** Takes what became of a job; tells whether that is news. */
+  /** Adds the record of a job; returns whether it is new. */
   add(record: JobRecord): boolean {
     const trial = this.#trials[record.trial];
     if (!trial || this.#records.has(keyOf(record))) return false;
@@ -52,20 +52,20 @@ export class Ledger {
     return true;
   }
 
-  /** Takes a value of a trial that is running. */
+  /** Notes a value of a trial that is running. */
   report(trial: number, epochs: number, value: number): void {
     this.#trials[trial]?.values.set(epochs, value);
     this.#standings.clear();
   }
 
-  /** What a trial that has reached a rung is to do. */
+  /** The verdict for a trial that has reached a rung. */
   verdict(trial: number): Verdict {
     const standing = this.#standingOf(trial);
     return standing === "rejected" ? "stop" : standing === "open" ? "pause" : "continue";
   }
 
-  /** Every job that can be done by now and has no record. */
-  jobs(): Job[] {
+  /** All jobs that can be done now and have no record. */
+  jobs(): TrialJob[] {
     const { parameters, seeds } = this.#plan;
     return this.#trials.flatMap(({ records }, trial) => {
       const last = records.at(-1);
@@ -83,20 +83,20 @@ export class Ledger {
     }).sort((a, b) => b.segment - a.segment);
   }
 
-  /** Whether nothing more will come. */
+  /** Whether all trials have ended. */
   get done(): boolean {
     return this.#trials.every((_, trial) => !["waiting", "paused"].includes(this.statusOf(trial)));
   }
 
-  /** What is known of a trial by its records. */
+  /** The status of a trial, according to its records. */
   statusOf(trial: number): JobRecord["status"] | "waiting" {
     const last = this.#trials[trial].records.at(-1);
     if (!last) return "waiting";
-    const out = last.status === "paused" && this.#standingOf(trial) === "rejected";
-    return out ? "stopped" : last.status;
+    const rejected = last.status === "paused" && this.#standingOf(trial) === "rejected";
+    return rejected ? "stopped" : last.status;
   }
 
-  /** What became of the pieces of a trial, in their order. */
+  /** The records of a trial, in the order of its segments. */
   recordsOf(trial: number): readonly JobRecord[] {
     return this.#trials[trial].records;
   }
@@ -109,7 +109,7 @@ export class Ledger {
     return known.get(trial);
   }
 
-  /** The first value that was reported at a rung or later. */
+  /** The first value at a rung or later: `undefined` if it may still come, `null` if it will not. */
   #valueAt({ rungs }: Bracket, trial: number, rung: number): number | null | undefined {
     const { records, values } = this.#trials[trial];
     const epochs = [...values.keys()].filter((epochs) => epochs >= rungs[rung]);

@@ -1,8 +1,7 @@
-import type { Dimension } from "./dimension.ts";
-import { checkBounds, range } from "./range.ts";
+import { checkBounds, type Dimension, numberDimension } from "./dimension.ts";
 
 /**
- * Any number between two bounds, each order of magnitude as likely as any other: learning rates,
+ * A number between two bounds, with all orders of magnitude equally likely: for learning rates and
  * weight decay.
  *
  * @param low The lower bound, > 0.
@@ -12,13 +11,15 @@ import { checkBounds, range } from "./range.ts";
  *
  * @example
  * ```ts
- * import { logUniform } from "@trainchart/trainchart/distributed";
+ * import { logUniform } from "@trainchart/trainchart/sweep";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * assertAlmostEquals(logUniform(1e-4, 1e-2).at(0.5), 1e-3);
  * ```
+ *
+ * @category Sweeps
  */
 export function logUniform(low: number, high: number): Dimension<number> {
   checkBounds("logUniform", low, high, 0);
-  return range({ kind: "logUniform", low, high, into: Math.log, back: Math.exp });
+  return numberDimension({ kind: "logUniform", low, high, into: Math.log, back: Math.exp });
 }

@@ -1,44 +1,54 @@
-/** How to reach a NATS server, and who one is there. */
+import { checkOptions } from "../checks/check_options.ts";
+
+/**
+ * The address of a NATS server, and the credentials for it.
+ *
+ * @category Sweeps
+ */
 export interface NatsOptions {
   /**
-   * One or more of a cluster: `nats://host:4222`, or `tls://host:4222`; `nats://user:pass@host:4222`
-   * and `nats://token@host:4222` are understood.
+   * URLs of one or more servers of a cluster: `nats://host:4222` or `tls://host:4222`, possibly with
+   * credentials, `nats://user:pass@host:4222` or `nats://token@host:4222`.
    */
   readonly servers: string | readonly string[];
-  /** The name of a user. Default: that of the URL, if any. */
+  /** The name of the user. Default: the one in the URL, if any. */
   readonly user?: string;
-  /** Their password. */
+  /** The password of the user. */
   readonly pass?: string;
   /** A token, instead of a user. */
   readonly token?: string;
   /** The path of a `.creds` file, instead of a user. */
   readonly credentials?: string;
   /**
-   * How the connection is secured: paths of files in PEM form, or what is in them. Default: as the
-   * server wants it, with the authorities that the system trusts.
+   * Certificates of the connection. Default: as the server demands, with the authorities that the
+   * system trusts.
    */
   readonly tls?: NatsTlsOptions;
 }
 
-/** Certificates and keys, in PEM form: the text, or the path of a file. */
+/**
+ * Certificates and keys, in PEM form, each as text or as the path of a file.
+ *
+ * @category Sweeps
+ */
 export interface NatsTlsOptions {
-  /** Who vouches for the server. */
+  /** Certificates of the authorities that may sign the server's. */
   readonly ca?: string;
-  /** The path of a file with that. */
+  /** Path of a file with `ca`. */
   readonly caFile?: string;
-  /** Who one is. */
+  /** The certificate of the client. */
   readonly cert?: string;
-  /** The path of a file with that. */
+  /** Path of a file with `cert`. */
   readonly certFile?: string;
   /** The key of `cert`. */
   readonly key?: string;
-  /** The path of a file with that. */
+  /** Path of a file with `key`. */
   readonly keyFile?: string;
-  /** Whether the server wants TLS before it says anything. Default: `false`. */
+  /** Whether TLS begins before the server's first message. Default: `false`. */
   readonly handshakeFirst?: boolean;
 }
 
-/** How to connect, in the words of the NATS client. */
+/** Options of the NATS client's `connect()`. */
 export interface ConnectOptions {
   servers: string[];
   user?: string;
@@ -47,10 +57,30 @@ export interface ConnectOptions {
   tls?: NatsTlsOptions & { host: string };
 }
 
-/** Takes apart the URLs of servers: the client wants host, port and who one is apart. */
-export function connectOptions(
-  { servers, user, pass, token, tls }: NatsOptions,
-): ConnectOptions {
+/**
+ * Converts options for the NATS client, which wants hosts and credentials apart.
+ *
+ * @throws {TypeError} If an option is unknown, or a URL is not that of a NATS server.
+ */
+export function connectOptions(options: NatsOptions): ConnectOptions {
+  checkOptions("sweep", options, {
+    servers: true,
+    user: true,
+    pass: true,
+    token: true,
+    credentials: true,
+    tls: true,
+  });
+  const { servers, user, pass, token, tls } = options;
+  checkOptions("sweep", tls ?? {}, {
+    ca: true,
+    caFile: true,
+    cert: true,
+    certFile: true,
+    key: true,
+    keyFile: true,
+    handshakeFirst: true,
+  });
   const urls = [servers].flat().map(parse);
   const [{ username, password, protocol, hostname: host }] = urls;
   const own = user !== undefined || token !== undefined;
@@ -63,7 +93,7 @@ export function connectOptions(
   return {
     servers: urls.map(({ host }) => host),
     ...Object.fromEntries(given),
-    // Of a server that is called by its address, the client would forget which it was.
+    // If the server is given by its IP address, the client does not keep which host to verify.
     ...(tls || protocol === "tls:") && { tls: { ...tls, host } },
   };
 }
@@ -73,7 +103,7 @@ function parse(server: string): URL {
   const url = URL.parse(text);
   if (url?.host && ["nats:", "tls:"].includes(url.protocol)) return url;
   throw new TypeError(
-    "Cannot sweep as a NATS server must be given like nats://host:4222: current value is " +
+    "Cannot sweep as a NATS server must be a URL such as nats://host:4222: current value is " +
       `"${server}"`,
   );
 }

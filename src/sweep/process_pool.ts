@@ -1,14 +1,14 @@
-import type { Pool } from "./pool.ts";
+import type { Pool } from "./in_process_pool.ts";
 import { keyOf, lostJob } from "./job_record.ts";
 import { WorkerDeath, WorkerProcess, type WorkerStart } from "./worker_process.ts";
 
-/** How many processes do the jobs, and how. */
+/** Options of {@linkcode processPool}. */
 export interface ProcessPoolOptions {
-  /** How many at a time, >= 1. */
+  /** Number of processes, >= 1. */
   readonly workers: number;
-  /** How often a job is begun whose worker dies. */
+  /** Number of times that a job is begun if its workers die. */
   readonly attempts: number;
-  /** Tells how to start a worker, by its number, 0-based. */
+  /** Returns how to start the worker with a number, 0-based. */
   start(index: number): WorkerStart;
 }
 
@@ -21,7 +21,7 @@ export function processPool({ workers, attempts, start }: ProcessPoolOptions): P
     let over = false;
     let changed = Promise.withResolvers<void>();
 
-    /** One process, or one after another, as long as there is something to do. */
+    /** Keeps one process busy until all jobs have ended; a process that dies is replaced. */
     async function lane(index: number): Promise<void> {
       let worker: WorkerProcess | undefined;
       while (!over && !events.done()) {

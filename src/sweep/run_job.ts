@@ -1,53 +1,63 @@
 import type { MonitorOptions } from "../callbacks/support/monitor.ts";
 import { loadCheckpoint, saveCheckpoint } from "../io/checkpoint_file.ts";
-import type { Job, JobRecord, Verdict } from "./job_record.ts";
+import type { JobRecord, TrialJob, Verdict } from "./job_record.ts";
 import { Trial } from "./trial.ts";
 
 /**
  * Trains once with the parameters of a trial.
  *
- * @returns What is minimised or maximised: the value itself, or what `train()` returned. Nothing
- *   where the last report is meant.
+ * @returns The value to minimise or maximise: a number, or the result of `train()`. Without a return
+ *   value, the last report counts.
+ *
+ * @category Sweeps
  */
 // deno-lint-ignore no-explicit-any -- the parameters are known only where a space is
 export type Objective<Parameters = any> = (
   trial: Trial<Parameters>,
 ) => ObjectiveResult | Promise<ObjectiveResult>;
 
-/** What an objective may return. */
+/**
+ * The possible return values of an objective.
+ *
+ * @category Sweeps
+ */
 export type ObjectiveResult =
   | number
   | { readonly metrics: Readonly<Record<string, number>> }
   | void;
 
-/** What every worker of a sweep knows. */
+/** The data that every worker of a sweep has. */
 export interface Work {
+  /** Trains once. */
   readonly objective: Objective;
+  /** The metric to compare, and the better direction. */
   readonly monitor: Required<Pick<MonitorOptions, "monitor" | "mode">>;
-  /** Where checkpoints are kept. */
+  /** The folder of the checkpoints. */
   readonly folder: string;
-  /** Who works. */
+  /** Name of the worker: host and process. */
   readonly worker: string;
 }
 
 /** A value of a running trial. */
-export interface Report {
+export interface TrialReport {
+  /** Epochs until now. */
   readonly epochs: number;
+  /** The monitored value. */
   readonly value: number;
-  /** Whether the trial goes on only if it is among the best. */
+  /** Whether the trial continues only if it is among the best. */
   readonly atRung: boolean;
 }
 
-/** Does a job; an objective that throws is an answer, too. */
+/** Does a job. An objective that throws gives a record with the status `failed`. */
 export async function runJob(
-  job: Job,
+  job: TrialJob,
   { objective, monitor, folder, worker }: Work,
-  judge: (report: Report) => Promise<Verdict>,
+  judge: (report: TrialReport) => Promise<Verdict>,
 ): Promise<JobRecord> {
   const path = `${folder}/checkpoints/trial-${job.trial}.safetensors`;
   let over = false;
   const trial = new Trial(job, monitor, {
-    // What an objective left running must not be taken for the next trial.
+    // Work that an objective left running does not report to the next trial.
     judge: (report) => over ? Promise.resolve("stop") : judge(report),
     save: async (checkpoint) => {
       await Deno.mkdir(`${folder}/checkpoints`, { recursive: true });
@@ -56,25 +66,25 @@ export async function runJob(
     load: async () => await exists(path) ? await loadCheckpoint(path) : undefined,
   });
   const began = performance.now();
-  const outcome = await attempt(trial, objective, monitor.monitor);
+  const end = await attempt(trial, objective, monitor.monitor);
   over = true;
-  if (outcome.status !== "paused") await Deno.remove(path).catch(() => {});
+  if (end.status !== "paused") await Deno.remove(path).catch(() => {});
   const { trial: number, segment, parameters } = job;
   return {
     trial: number,
     segment,
     parameters,
-    ...outcome,
-    value: finite(outcome.value),
+    ...end,
+    value: finite(end.value),
     reports: trial.reports.map(([epochs, value]) => [epochs, finite(value)]),
     seconds: Math.round(performance.now() - began) / 1000,
     worker,
   };
 }
 
-type Outcome = Pick<JobRecord, "status" | "error"> & { value: number | undefined };
+type TrialEnd = Pick<JobRecord, "status" | "error"> & { value: number | undefined };
 
-async function attempt(trial: Trial, objective: Objective, monitor: string): Promise<Outcome> {
+async function attempt(trial: Trial, objective: Objective, monitor: string): Promise<TrialEnd> {
   const last = () => trial.reports.at(-1)?.[1];
   try {
     const result = await objective(trial);
@@ -83,7 +93,7 @@ async function attempt(trial: Trial, objective: Objective, monitor: string): Pro
     const value = typeof result === "object" ? result?.metrics?.[monitor] : result ?? last();
     if (typeof value === "number") return { status: "completed", value };
     throw new TypeError(
-      `Cannot compare trials as an objective must return a number, return a result with ` +
+      "Cannot compare trials as an objective must return a number, return a result with " +
         `"${monitor}", or report: it did none of these`,
     );
   } catch (error) {

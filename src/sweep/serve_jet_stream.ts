@@ -1,30 +1,31 @@
 import type { JsMsg } from "../deps/nats.ts";
 import type { NatsOptions } from "./nats_options.ts";
-import { type Job, type JobRecord, lostJob, type Verdict } from "./job_record.ts";
-import { type Report, runJob, type Work } from "./run_job.ts";
+import { type JobRecord, lostJob, type TrialJob, type Verdict } from "./job_record.ts";
+import { runJob, type TrialReport, type Work } from "./run_job.ts";
 import { isGone, openStreams, persist, type SweepStreams, WORKERS } from "./sweep_streams.ts";
 
-/** What a worker on a NATS server has to know. */
+/** The data that a worker on a NATS server has. */
 export interface JetStreamWork extends Work {
+  /** The server. */
   readonly nats: NatsOptions;
   /** The name of the sweep on the server. */
   readonly id: string;
-  /** After how long a job is given to another worker if nothing was heard, seconds. */
+  /** Time without a sign of life after which another worker gets the job, in seconds. */
   readonly silence: number;
-  /** How often a job is begun whose worker dies. */
+  /** Number of times that a job is begun if its workers die. */
   readonly attempts: number;
-  /** Tells what happens. */
+  /** Prints a line about the progress. */
   readonly say: (text: string) => void;
 }
 
-/** For how long to wait for a job before asking again, and for an answer, ms. */
+/** Time to wait for a job before asking again, and for an answer, in ms. */
 const PULL = 2000;
 const ANSWER = 5000;
-/** How often, and how many times, to look for the sweep or for a worker, ms. */
+/** Interval of looking for the sweep or a worker, in ms, and number of attempts. */
 const GLANCE = 500;
 const GLANCES = 6;
 
-/** Works until the sweep is over. */
+/** Does jobs until the sweep has ended. */
 export async function serveJetStream(work: JetStreamWork): Promise<void> {
   const streams = await openStreams(work.nats, work.id);
   const { connection, client, jobs } = streams;
@@ -44,14 +45,14 @@ export async function serveJetStream(work: JetStreamWork): Promise<void> {
   }
 }
 
-/** Does a job, unless it is done, or being done. */
+/** Does a job, unless it is done or in progress elsewhere. */
 async function take(message: JsMsg, work: JetStreamWork, streams: SweepStreams): Promise<void> {
   const { connection, manager, records, subject } = streams;
-  const job = message.json<Job>();
+  const job = message.json<TrialJob>();
   const { deliveryCount } = message.info;
   const done = { last_by_subj: subject("record", job) };
   if (await persist(() => manager.streams.getMessage(records, done))) return message.ack();
-  // Somebody who was cut off for a while still has it, and will say so as long as that is true.
+  // A worker that was cut off for a while may still do the job, and answers if so.
   if (deliveryCount > 1 && await isAlive(job, streams)) return;
 
   const heart = setInterval(() => message.working(), work.silence * 1000 / 4);
@@ -67,7 +68,7 @@ async function take(message: JsMsg, work: JetStreamWork, streams: SweepStreams):
   try {
     work.say(`trial ${job.trial}: ${JSON.stringify(job.parameters)}`);
     const record = deliveryCount > work.attempts
-      ? lostJob(job, `no worker lived to its end, at attempt ${work.attempts}`)
+      ? lostJob(job, `every worker died of it, at attempt ${work.attempts}`)
       : await runJob(job, work, (report) => judge(job, report, streams));
     work.say(`trial ${job.trial}: ${record.status}, ${record.value}`);
     await keep(record, streams);
@@ -79,8 +80,8 @@ async function take(message: JsMsg, work: JetStreamWork, streams: SweepStreams):
   }
 }
 
-/** Asks the driver what to do; where there is none, as far as it is sure. */
-async function judge(job: Job, report: Report, { connection, reports }: SweepStreams) {
+/** Asks the driver for a verdict. Without a driver, the trial pauses where it would be compared. */
+async function judge(job: TrialJob, report: TrialReport, { connection, reports }: SweepStreams) {
   try {
     const question = JSON.stringify({ job, report });
     const answer = await connection.request(reports, question, { timeout: ANSWER });
@@ -90,7 +91,7 @@ async function judge(job: Job, report: Report, { connection, reports }: SweepStr
   }
 }
 
-/** Puts a record on the server; only the first one of a job counts. */
+/** Puts a record on the server; only the first record of a job is kept. */
 async function keep(record: JobRecord, { client, subject }: SweepStreams): Promise<void> {
   const expect = { lastSubjectSequence: 0 };
   try {
@@ -102,10 +103,10 @@ async function keep(record: JobRecord, { client, subject }: SweepStreams): Promi
   }
 }
 
-/** The code of a JetStream server for an expectation that was not met. */
+/** The code of a JetStream server for an expectation that is not met. */
 const ANOTHER_WAS_FIRST = 10071;
 
-async function isAlive(job: Job, { connection, subject }: SweepStreams): Promise<boolean> {
+async function isAlive(job: TrialJob, { connection, subject }: SweepStreams): Promise<boolean> {
   for (let glance = 0; glance < GLANCES; glance++) {
     try {
       await connection.request(subject("alive", job), "", { timeout: GLANCE });

@@ -1,19 +1,19 @@
 import type { Bracket } from "./brackets.ts";
 
-/** Whether a trial goes on from the rung on which it is. */
+/** Whether a trial continues from its rung: certainly, certainly not, or not known yet. */
 export type Standing = "promoted" | "rejected" | "open";
 
-/** What is known of a trial: the value at a rung, `undefined` so far, `null` if never. */
+/** The value of a trial at a rung: `undefined` if it may still come, `null` if it will not. */
 export type ValueAtRung = (trial: number, rung: number) => number | null | undefined;
 
 /**
- * Successive halving, as far as it can be told by now: a trial is promoted or rejected as soon as
- * no value that is still missing can change that, so the order in which trials run changes nothing.
+ * Successive halving with incomplete results: a trial is promoted or rejected as soon as no missing
+ * value can change that. So the outcome does not depend on the order in which trials run.
  *
- * @param bracket Whose trials are compared.
- * @param valueAt What is known; NaN is the worst.
- * @param mode Whether less or more is better. Of equals, the trial with the smaller number wins.
- * @returns By trial, its standing on the highest rung that it has reached.
+ * @param bracket The trials to compare.
+ * @param valueAt The values so far; NaN is the worst.
+ * @param mode Whether smaller or larger values are better. Of equal trials, the first wins.
+ * @returns For each trial its standing on the highest rung that it has reached.
  */
 export function standings(
   { first, trials, keep }: Bracket,

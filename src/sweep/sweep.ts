@@ -2,38 +2,38 @@ import { hostname } from "node:os";
 import { Monitor } from "../callbacks/support/monitor.ts";
 import { Terminal } from "../callbacks/support/terminal.ts";
 import type { ParametersOf, Space } from "./dimension.ts";
-import { herePool } from "./in_process_pool.ts";
+import { inProcessPool, type Pool } from "./in_process_pool.ts";
+import type { JobRecord } from "./job_record.ts";
 import { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
-import { onDisk } from "./with_file_errors.ts";
-import { planOf } from "./plan.ts";
-import type { Pool } from "./pool.ts";
-import type { JobRecord } from "./job_record.ts";
+import { planSweep } from "./plan_sweep.ts";
 import type { Work } from "./run_job.ts";
-import { type SweepOptions, type WholeOptions, wholeOptions } from "./sweep_options.ts";
-import { short, SweepResult } from "./sweep_result.ts";
+import { type CompleteOptions, completeOptions, type SweepOptions } from "./sweep_options.ts";
+import { shortNumber, SweepResult } from "./sweep_result.ts";
+import { withFileErrors } from "./with_file_errors.ts";
 import { announceWorker, serveProcess, workerSweep } from "./worker_process.ts";
 
-/** How many sweeps this script has begun. */
+/** Number of sweeps that this script has begun. */
 let sweeps = 0;
 
 /**
- * Tries parameters: a random, a grid or a Hyperband search, in processes on this machine or on any
- * number of machines.
+ * Searches for good parameters by a random, grid or Hyperband search, in processes on this machine
+ * or on any number of machines.
  *
- * Workers run the same script again, up to this call, which in a worker never returns. A sweep that
- * was interrupted goes on where it was when the script is run again. A trial that throws is kept
- * with its error, and the sweep goes on.
+ * Workers run the same script again, up to this call, which never returns in a worker. A sweep that
+ * was interrupted continues when the script is run again. A trial that throws is recorded with its
+ * error, and the sweep continues.
  *
- * @param options What to search, and how.
- * @returns What was found, once all trials have ended; the journal and the pictures are in the
- *   folder by then.
- * @throws {TypeError | RangeError} If the options cannot work, before any work.
- * @throws {Error} If the folder has another sweep, or no worker or no server can be had.
+ * @param options The space, the objective and the algorithm.
+ * @returns The results of all trials. By then, the folder has the journal and the pictures.
+ * @throws {TypeError} If an option is unknown, missing or of the wrong kind.
+ * @throws {RangeError} If a number is out of range.
+ * @throws {Error} If the folder belongs to another sweep, a worker cannot be started, or the server
+ *   cannot be reached.
  *
  * @example
  * ```ts
- * import { logUniform, sweep } from "@trainchart/trainchart/distributed";
+ * import { logUniform, sweep } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * const folder = await Deno.makeTempDir();
@@ -42,41 +42,43 @@ let sweeps = 0;
  *   objective: ({ parameters }) => Math.log10(parameters.x) ** 2,
  *   trials: 8,
  *   folder,
- *   workers: 0, // in this process, as there is no script here that others could run
+ *   workers: 0, // in this process, since there is no script here that others could run
  *   write: () => {},
  * });
  * assertEquals(trials.length, 8);
  * assertEquals(best, trials[0]);
  * await Deno.remove(folder, { recursive: true });
  * ```
+ *
+ * @category Sweeps
  */
 export async function sweep<const S extends Space>(
   options: SweepOptions<S>,
 ): Promise<SweepResult<ParametersOf<S>>> {
-  const whole = wholeOptions(options as unknown as SweepOptions);
-  const { folder, space, worker, nats } = whole;
-  const { mode, name: monitor } = new Monitor("sweep()", whole);
+  const complete = completeOptions(options as unknown as SweepOptions);
+  const { folder, space, worker, nats } = complete;
+  const { mode, name: monitor } = new Monitor("sweep()", complete);
   const number = sweeps++;
-  const settings = settingsOf(whole, mode);
+  const settings = settingsOf(complete, mode);
   const work: Work = {
-    objective: whole.objective,
+    objective: complete.objective,
     monitor: { monitor, mode },
     folder,
     worker: `${hostname()}:${Deno.pid}`,
   };
   const called = workerSweep();
-  if (worker || called === number) return await serve(work, whole, settings);
+  if (worker || called === number) return await serve(work, complete, settings);
 
-  const ledger = new Ledger(planOf(whole, mode));
+  const ledger = new Ledger(planSweep(complete, mode));
   const journal = new Journal(`${folder}/trials.jsonl`);
   for (const record of await journal.open(settings)) ledger.add(record);
-  const terminal = new Terminal(whole);
+  const terminal = new Terminal(complete);
   const result = () => new SweepResult<ParametersOf<S>>(ledger, { monitor, mode, space });
-  // A worker of a later sweep of this script: what it may need of this one is in the journal.
+  // A worker of a later sweep of this script takes the results of this one from the journal.
   if (called !== undefined) return result();
 
   const progress = (news = "") => terminal.draw(progressOf(ledger, result()) + news);
-  const pool = await poolOf(work, whole, settings, number);
+  const pool = await poolOf(work, complete, settings, number);
   progress();
   if (nats || !ledger.done) {
     await pool({
@@ -84,7 +86,8 @@ export async function sweep<const S extends Space>(
       done: () => ledger.done,
       reported(job, { epochs, value, atRung }) {
         ledger.report(job.trial, epochs, value);
-        progress(`, trial ${job.trial} after ${epochs} of ${job.epochs} epochs: ${short(value)}`);
+        const found = shortNumber(value);
+        progress(`, trial ${job.trial} after ${epochs} of ${job.epochs} epochs: ${found}`);
         return atRung ? ledger.verdict(job.trial) : "continue";
       },
       async ended(record) {
@@ -99,23 +102,20 @@ export async function sweep<const S extends Space>(
   const pictures = { parallel: found.parallelPlot(), history: found.historyPlot() };
   for (const [name, picture] of Object.entries(pictures)) {
     const path = `${folder}/${name}.svg`;
-    await onDisk(path, picture.save(path));
+    await withFileErrors(path, picture.save(path));
   }
   await Deno.remove(`${folder}/checkpoints`, { recursive: true }).catch(() => {});
   terminal.line(`\n${found}\n\nmore in ${folder}/: trials.jsonl, parallel.svg, history.svg`);
   return found;
 }
 
-/** What makes a sweep the same sweep; a random search may be given more trials later. */
-function settingsOf(options: WholeOptions, mode: string): Record<string, unknown> {
+/** The settings that must stay the same between runs; a random search may get more trials later. */
+function settingsOf(options: CompleteOptions, mode: string): Record<string, unknown> {
   const { space, algorithm, trials, epochs, factor, points, monitor, seed } = options;
   return {
     algorithm,
     space: Object.fromEntries(
-      Object.entries(space).map(([key, { description }]) => [
-        key,
-        description,
-      ]),
+      Object.entries(space).map(([key, { description }]) => [key, description]),
     ),
     epochs,
     monitor,
@@ -128,7 +128,7 @@ function settingsOf(options: WholeOptions, mode: string): Record<string, unknown
 
 async function poolOf(
   work: Work,
-  { workers, nats, folder, attempts, silence, flags, name }: WholeOptions,
+  { workers, nats, folder, attempts, silence, flags, name }: CompleteOptions,
   settings: unknown,
   sweep: number,
 ): Promise<Pool> {
@@ -137,12 +137,12 @@ async function poolOf(
     const { jetStreamPool } = await import("./jet_stream_pool.ts");
     return jetStreamPool({ nats, id: await idOf(name, settings), silence, workers, start });
   }
-  if (workers === 0) return herePool(work);
+  if (workers === 0) return inProcessPool(work);
   const { processPool } = await import("./process_pool.ts");
   return processPool({ workers, attempts, start });
 }
 
-async function serve(work: Work, options: WholeOptions, settings: unknown): Promise<never> {
+async function serve(work: Work, options: CompleteOptions, settings: unknown): Promise<never> {
   const { nats, silence, attempts, name } = options;
   if (!nats) return await serveProcess(work);
   if (workerSweep() !== undefined) announceWorker();
@@ -152,7 +152,7 @@ async function serve(work: Work, options: WholeOptions, settings: unknown): Prom
   Deno.exit(0);
 }
 
-/** The name of a sweep on a server: other settings make another one. */
+/** The name of a sweep on a server, with a digest of its settings. */
 async function idOf(name: string, settings: unknown): Promise<string> {
   const bytes = new TextEncoder().encode(JSON.stringify(settings));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
@@ -163,13 +163,13 @@ function progressOf(ledger: Ledger, { best, trials, monitor }: SweepResult): str
   const ended = trials.filter(({ trial }) =>
     !["waiting", "paused"].includes(ledger.statusOf(trial))
   );
-  const found = best ? `, best ${monitor} ${short(best.value)} (trial ${best.trial})` : "";
+  const found = best ? `, best ${monitor} ${shortNumber(best.value)} (trial ${best.trial})` : "";
   return `${ended.length} of ${ledger.size} trials${found}`;
 }
 
 function lineOf({ trial, status, value, parameters, error }: JobRecord, ledger: Ledger): string {
-  const facts = Object.entries(parameters).map(([name, value]) => `${name} ${short(value)}`);
-  const outcome = error ? error.split("\n")[0] : short(value ?? NaN);
+  const facts = Object.entries(parameters).map(([name, value]) => `${name} ${shortNumber(value)}`);
+  const end = error ? error.split("\n")[0] : shortNumber(value ?? NaN);
   const ended = status === "paused" ? ledger.statusOf(trial) : status;
-  return `trial ${trial} ${ended}: ${outcome}  (${facts.join(", ")})`;
+  return `trial ${trial} ${ended}: ${end}  (${facts.join(", ")})`;
 }

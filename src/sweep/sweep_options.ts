@@ -1,44 +1,57 @@
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import type { ParametersOf, Space } from "./dimension.ts";
 import { connectOptions, type NatsOptions } from "./nats_options.ts";
 import type { Objective } from "./run_job.ts";
 
-/** How the parameters of trials are found, and how long trials are. */
+/**
+ * How the parameters and the lengths of trials are chosen.
+ *
+ * @category Sweeps
+ */
 export type Algorithm = "random" | "grid" | "hyperband";
 
-/** What a sweep searches, and how. */
+const ALGORITHMS: readonly Algorithm[] = ["random", "grid", "hyperband"];
+
+/**
+ * Options of {@linkcode sweep}.
+ *
+ * @category Sweeps
+ */
 export interface SweepOptions<S extends Space = Space> {
   /** The parameters, each with its dimension. */
   space: S;
-  /** Trains with the parameters of a trial, and tells how good they are. */
+  /** Trains with the parameters of a trial, and returns their value. */
   objective: Objective<ParametersOf<S>>;
   /**
-   * How many trials, an integer >= 1. Default: 20 for a random search, all points of a grid, one
+   * Number of trials, an integer >= 1. Default: 20 for a random search, all points of a grid, one
    * round of brackets for Hyperband.
    */
   trials?: number;
   /** How parameters are chosen. Default: `"random"`. */
   algorithm?: Algorithm;
-  /** The epochs of a trial that goes to its end, an integer >= 1. Default: 1. */
+  /** Epochs of a trial that runs to its end, an integer >= 1. Default: 1. */
   epochs?: number;
-  /** For Hyperband: of how many trials one goes on, an integer >= 2. Default: 3. */
+  /** For Hyperband: one in this many trials continues, an integer >= 2. Default: 3. */
   factor?: number;
-  /** For a grid: how many values of a dimension without steps, an integer >= 1. Default: 3. */
+  /** For a grid: number of values of a dimension without steps, an integer >= 1. Default: 3. */
   points?: number;
-  /** What a Learner reports, a metric of training or validation. Default: `"validation.loss"`. */
+  /** The metric of training or validation that the Learner reports. Default: `"validation.loss"`. */
   monitor?: string;
-  /** Whether less or more of it is better. Default: known for common metrics, see `Monitor`. */
+  /** Whether smaller or larger values are better. Default: known for common metrics, see `Monitor`. */
   mode?: "min" | "max";
-  /** Draws the parameters, and the seed of every trial: a safe integer. Default: 0. */
+  /** Seed of the parameters, and of the seeds of all trials: a safe integer. Default: 0. */
   seed?: number;
   /**
-   * Where the journal, the pictures, the checkpoints and what workers print are kept; a sweep that
-   * is found there goes on. Default: `"sweep"`; on the command line, `--folder DIR`.
+   * The folder of the journal, the pictures, the checkpoints and the output of workers. A sweep that
+   * is found there continues. Default: `"sweep"`; on the command line, `--folder DIR`.
    */
   folder?: string;
   /**
-   * How many processes work on this machine, an integer >= 0. Default: as many as it has cores; on
+   * Number of worker processes on this machine, an integer >= 0. Default: the number of cores; on
    * the command line, `--workers N`. With 0 and no server, trials run one after another in this
    * process.
    */
@@ -48,64 +61,87 @@ export interface SweepOptions<S extends Space = Space> {
    * `--nats URL`, with `--nats-creds FILE` and `--nats-ca FILE`.
    */
   nats?: string | NatsOptions;
-  /** Whether this process is nothing but a worker. Default: `false`; or `--worker`. */
+  /** Whether this process is only a worker. Default: `false`; on the command line, `--worker`. */
   worker?: boolean;
   /**
-   * With `nats`: what tells this sweep from others on the server. Default: the name of the folder,
-   * with `-` for what is no letter, digit or `_`.
+   * With `nats`: the name that tells this sweep from others on the server. Default: the name of the
+   * folder, with `-` for all characters but letters, digits and `_`.
    */
   name?: string;
-  /** With `nats`: a silent worker loses its trial to another after so many seconds. Default: 30. */
+  /** With `nats`: seconds after which a silent worker loses its trial, > 0. Default: 30. */
   silence?: number;
-  /** How often a trial is begun whose worker dies, an integer >= 1. Default: 3. */
+  /** Number of times that a trial is begun if its workers die, an integer >= 1. Default: 3. */
   attempts?: number;
-  /** What `deno run` is told for a worker. Default: `["-A"]`. */
+  /** Flags of `deno run` for a worker. Default: `["-A"]`. */
   flags?: readonly string[];
-  /** The command line, which wins over options. Default: `Deno.args`. */
+  /** The command line, which takes precedence over options. Default: `Deno.args`. */
   args?: readonly string[];
-  /** Tells what happens. Default: to standard output. */
+  /** Prints the progress. Default: to standard output. */
   write?: (text: string) => void;
 }
 
-/** Options that are complete. */
-export type WholeOptions =
-  & Required<Omit<SweepOptions, "trials" | "mode" | "nats" | "args" | "write" | "name">>
-  & { trials?: number; mode?: "min" | "max"; nats?: NatsOptions; name: string }
-  & Pick<SweepOptions, "write">;
+/** Options with their defaults. */
+export type CompleteOptions =
+  & Required<Omit<SweepOptions, "trials" | "mode" | "nats" | "args" | "write">>
+  & Pick<SweepOptions, "trials" | "mode" | "write">
+  & { nats?: NatsOptions };
+
+const KNOWN: Record<keyof SweepOptions, true> = {
+  space: true,
+  objective: true,
+  trials: true,
+  algorithm: true,
+  epochs: true,
+  factor: true,
+  points: true,
+  monitor: true,
+  mode: true,
+  seed: true,
+  folder: true,
+  workers: true,
+  nats: true,
+  worker: true,
+  name: true,
+  silence: true,
+  attempts: true,
+  flags: true,
+  args: true,
+  write: true,
+};
 
 /**
- * Reads the command line, completes the options, and checks what can be checked.
+ * Reads the command line, adds defaults, and checks all options.
  *
- * @throws {TypeError} If something is missing or of the wrong kind.
+ * @throws {TypeError} If an option is unknown, missing or of the wrong kind.
  * @throws {RangeError} If a number is out of range.
  */
-export function wholeOptions(options: SweepOptions): WholeOptions {
-  const told = commandLine(options.args ?? Deno.args);
-  const folder = told.folder ?? options.folder ?? "sweep";
-  const nats = natsOf(told, options);
-  const whole = {
-    algorithm: "random" as const,
-    epochs: 1,
-    factor: 3,
-    points: 3,
-    monitor: "validation.loss",
-    seed: 0,
-    name: basename(folder).replace(/\W/g, "-") || "-",
-    silence: 30,
-    attempts: 3,
-    flags: ["-A"],
-    worker: false,
-    ...options,
-    ...told.worker && { worker: true },
-    workers: told.workers ?? options.workers ?? navigator.hardwareConcurrency,
-    folder,
-    nats,
+export function completeOptions(options: SweepOptions): CompleteOptions {
+  checkOptions("sweep", options, KNOWN);
+  const { args = Deno.args, folder = "sweep", worker = false, nats, ...rest } = options;
+  const flags = parseFlags(args);
+  const place = flags.folder ?? folder;
+  const complete = {
+    ...rest,
+    algorithm: rest.algorithm ?? "random",
+    epochs: rest.epochs ?? 1,
+    factor: rest.factor ?? 3,
+    points: rest.points ?? 3,
+    monitor: rest.monitor ?? "validation.loss",
+    seed: rest.seed ?? 0,
+    folder: place,
+    workers: flags.workers ?? rest.workers ?? navigator.hardwareConcurrency,
+    nats: natsOf(flags, nats),
+    worker: flags.worker ?? worker,
+    name: rest.name ?? (basename(place).replace(/\W/g, "-") || "-"),
+    silence: rest.silence ?? 30,
+    attempts: rest.attempts ?? 3,
+    flags: rest.flags ?? ["-A"],
   };
-  check(whole);
-  return whole;
+  check(complete);
+  return complete;
 }
 
-interface Told {
+interface Flags {
   folder?: string;
   nats?: string;
   "nats-creds"?: string;
@@ -114,8 +150,8 @@ interface Told {
   workers?: number;
 }
 
-/** What is meant for the sweep; the rest of the command line is for the script. */
-function commandLine(args: readonly string[]): Told {
+/** Reads the flags of the sweep; other arguments belong to the script. */
+function parseFlags(args: readonly string[]): Flags {
   const text = { type: "string" } as const;
   const options = {
     folder: text,
@@ -128,26 +164,26 @@ function commandLine(args: readonly string[]): Told {
   const { values } = parseArgs({ args: [...args], strict: false, allowPositionals: true, options });
   for (const [name, option] of Object.entries(options)) {
     if (option === text && values[name] === true) {
-      throw wrong(`--${name} must have a value`, "none");
+      throw new TypeError(`Cannot sweep as --${name} must have a value: it has none`);
     }
   }
-  const { workers, ...told } = values;
-  return { ...told as Told, ...workers !== undefined && { workers: Number(workers) } };
+  const { workers, ...flags } = values;
+  return { ...flags as Flags, ...workers !== undefined && { workers: Number(workers) } };
 }
 
-function natsOf(told: Told, { nats }: SweepOptions): NatsOptions | undefined {
+function natsOf(flags: Flags, nats: SweepOptions["nats"]): NatsOptions | undefined {
   const given = typeof nats === "string" ? { servers: nats } : nats;
-  const servers = told.nats ?? given?.servers;
+  const servers = flags.nats ?? given?.servers;
   if (!servers) return undefined;
   return {
     ...given,
     servers,
-    ...told["nats-creds"] && { credentials: told["nats-creds"] },
-    ...told["nats-ca"] && { tls: { ...given?.tls, caFile: told["nats-ca"] } },
+    ...flags["nats-creds"] && { credentials: flags["nats-creds"] },
+    ...flags["nats-ca"] && { tls: { ...given?.tls, caFile: flags["nats-ca"] } },
   };
 }
 
-function check(options: WholeOptions): void {
+function check(options: CompleteOptions): void {
   const { space, objective, algorithm, worker, nats, name } = options;
   const dimensions = Object.entries(space ?? {});
   if (dimensions.length === 0) throw wrong("space must have dimensions", space);
@@ -157,33 +193,27 @@ function check(options: WholeOptions): void {
     }
   }
   if (typeof objective !== "function") throw wrong("objective must be a function", objective);
-  if (!["random", "grid", "hyperband"].includes(algorithm)) {
-    throw wrong('algorithm must be "random", "grid" or "hyperband"', algorithm);
+  if (!ALGORITHMS.includes(algorithm)) {
+    throw wrong(`algorithm must be one of ${ALGORITHMS.join(", ")}`, algorithm);
   }
   if (nats) connectOptions(nats);
-  if (worker && !nats) throw wrong("a worker must be told its server, --nats URL", "none");
-  if (!/^[\w-]+$/.test(name)) throw wrong("name must have letters, digits, - and _ only", name);
+  if (worker && !nats) {
+    throw new TypeError("Cannot sweep as a worker must have a server: give it --nats URL");
+  }
+  if (!/^[\w-]+$/.test(name)) throw wrong("name must consist of letters, digits, - and _", name);
   const { trials = 1, epochs, factor, points, workers, attempts, seed, silence } = options;
   const least = { trials: 1, epochs: 1, factor: 2, points: 1, workers: 0, attempts: 1 };
   const counts = { trials, epochs, factor, points, workers, attempts };
   for (const [name, value] of Object.entries(counts)) {
-    const bound = least[name as keyof typeof least];
-    if (!Number.isSafeInteger(value) || value < bound) {
-      throw new RangeError(
-        `Cannot sweep as ${name} must be an integer >= ${bound}: current value is ${value}`,
-      );
-    }
+    checkNumber("sweep", name, value, { integer: true, min: least[name as keyof typeof least] });
   }
-  if (!Number.isSafeInteger(seed)) throw wrong("seed must be a safe integer", seed);
-  if (!(silence > 0 && silence < Infinity)) throw wrong("silence must be > 0 seconds", silence);
-  if (algorithm === "hyperband" && epochs < factor) {
-    throw new RangeError(
-      `Cannot sweep with Hyperband as epochs must be >= factor: current value is ${epochs}, and ` +
-        `factor is ${factor}`,
-    );
+  checkNumber("sweep", "seed", seed, { integer: true });
+  checkNumber("sweep", "silence", silence, { above: 0, unit: "s" });
+  if (algorithm === "hyperband") {
+    checkNumber("sweep with Hyperband", "epochs", epochs, { integer: true, min: factor });
   }
 }
 
 function wrong(required: string, actual: unknown): TypeError {
-  return new TypeError(`Cannot sweep as ${required}: current value is ${actual}`);
+  return new TypeError(`Cannot sweep as ${required}: current value is ${describeValue(actual)}`);
 }

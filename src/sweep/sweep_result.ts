@@ -2,44 +2,54 @@ import { textTable } from "../text/text_table.ts";
 import type { Picture } from "../plots/picture.ts";
 import { parallelPlot } from "../plots/parallel_plot.ts";
 import { progressPlot } from "../plots/progress_plot.ts";
+import "../plots/register_plotters.ts";
 import type { AnyParameters, Dimension, Space } from "./dimension.ts";
 import type { Ledger } from "./ledger.ts";
 import { logUniform } from "./log_uniform.ts";
 import { uniform } from "./uniform.ts";
 
-/** What became of a trial. */
+/**
+ * The result of a trial.
+ *
+ * @category Sweeps
+ */
 export interface TrialResult<Parameters = AnyParameters> {
-  /** Which of the sweep's trials it is, 0-based. */
+  /** Number of the trial, 0-based. */
   readonly trial: number;
-  /** What was tried. */
+  /** The parameters of the trial. */
   readonly parameters: Parameters;
-  /** Whether it went to its end, was stopped because others were better, or threw. */
+  /** Whether the trial ran to its end, was stopped since others were better, or threw. */
   readonly status: "completed" | "stopped" | "failed";
-  /** The monitored value at its end; NaN if it is not finite, or there is none. */
+  /** The monitored value at the end; NaN if it is not finite, or missing. */
   readonly value: number;
-  /** The values that it reported, each with the number of epochs until then. */
+  /** The reported values, each with the number of epochs until then. */
   readonly reports: readonly (readonly [epochs: number, value: number])[];
-  /** What was thrown, with its stack. */
+  /** The error with its stack, as text. */
   readonly error?: string;
-  /** How long it took, seconds. */
+  /** Duration, in seconds. */
   readonly seconds: number;
-  /** Its place among all trials in the order in which they ended, 0-based. */
+  /** Place among all trials in the order in which they ended, 0-based. */
   readonly order: number;
 }
 
-const PLACES = ["completed", "stopped", "failed"];
+/** The order of trials in a result. */
+const STATUSES = ["completed", "stopped", "failed"];
 
-/** What a sweep has found. */
+/**
+ * The result of a sweep.
+ *
+ * @category Sweeps
+ */
 export class SweepResult<Parameters = AnyParameters> {
-  /** What became of every trial, the best first, those that were stopped or failed last. */
+  /** The results of all trials, the best first; trials that were stopped or failed come last. */
   readonly trials: readonly TrialResult<Parameters>[];
-  /** What was compared: `"validation.loss"`. */
+  /** The metric that was compared, such as `"validation.loss"`. */
   readonly monitor: string;
-  /** Whether less or more of it is better. */
+  /** Whether smaller or larger values are better. */
   readonly mode: "min" | "max";
   readonly #space: Space;
 
-  /** Sweeps make them. */
+  /** Made by {@linkcode sweep}. */
   constructor(
     ledger: Ledger,
     { monitor, mode, space }: { monitor: string; mode: "min" | "max"; space: Space },
@@ -48,14 +58,14 @@ export class SweepResult<Parameters = AnyParameters> {
     this.mode = mode;
     this.#space = space;
     const trials = trialsOf(ledger).sort((a, b) =>
-      PLACES.indexOf(a.status) - PLACES.indexOf(b.status) ||
+      STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status) ||
       (a.status === "completed" ? 0 : lastEpoch(b) - lastEpoch(a)) ||
       compare(a.value, b.value, mode) || a.trial - b.trial
     );
     this.trials = trials as unknown as TrialResult<Parameters>[];
   }
 
-  /** The best trial that went to its end, if any did. */
+  /** The best trial that ran to its end, if any did. */
   get best(): TrialResult<Parameters> | undefined {
     const [first] = this.trials;
     return first?.status === "completed" && !Number.isNaN(first.value) ? first : undefined;
@@ -84,7 +94,7 @@ export class SweepResult<Parameters = AnyParameters> {
     return parallelPlot([...axes, last], lines, mode);
   }
 
-  /** Draws the values of trials in the order in which they ended, and the best until then. */
+  /** Draws the values of all trials in the order in which they ended, and the best until then. */
   historyPlot(): Picture {
     const { monitor: name, mode } = this;
     const points = this.trials.map(({ order, value, status, reports }) => (
@@ -96,17 +106,18 @@ export class SweepResult<Parameters = AnyParameters> {
   /**
    * A table of the best trials.
    *
-   * @param rows Of how many at most. Default: 20.
+   * @param rows The largest number of rows. Default: 20.
+   * @returns The table, as text.
    */
   table(rows: number = 20): string {
     const names = Object.keys(this.#space);
     const lines = this.trials.slice(0, rows).map((trial) => [
       String(trial.trial),
       trial.status,
-      short(trial.value),
+      shortNumber(trial.value),
       String(lastEpoch(trial) || "-"),
       trial.seconds.toFixed(1),
-      ...names.map((name) => short((trial.parameters as AnyParameters)[name])),
+      ...names.map((name) => shortNumber((trial.parameters as AnyParameters)[name])),
     ]);
     const head = ["trial", "status", this.monitor, "epochs", "seconds", ...names];
     return textTable([head, ...lines], 2);
@@ -118,13 +129,13 @@ export class SweepResult<Parameters = AnyParameters> {
   }
 }
 
-/** A value for people: a few digits of a number. */
-export function short(value: unknown, digits: number = 4): string {
+/** Formats a value with few digits. */
+export function shortNumber(value: unknown, digits: number = 4): string {
   if (typeof value !== "number") return String(value);
   return Number.isNaN(value) ? "-" : String(Number(value.toPrecision(digits)));
 }
 
-/** After how many epochs a trial last reported; 0 if it never did. */
+/** The number of epochs at the last report of a trial; 0 without reports. */
 function lastEpoch({ reports }: Pick<TrialResult, "reports">): number {
   return reports.at(-1)?.[0] ?? 0;
 }
@@ -153,12 +164,12 @@ function trialsOf(ledger: Ledger): TrialResult[] {
   });
 }
 
-/** How many marks an axis of numbers has. */
+/** Number of marks on an axis of numbers. */
 const TICKS = 5;
-/** From this ratio of largest to smallest value on, their axis is logarithmic. */
+/** Ratio of the largest to the smallest value from which their axis is logarithmic. */
 const WIDE = 30;
 
-/** How near to an end, as a share of the axis, there is no room for another mark. */
+/** Part of the axis at each end that has no room for another mark. */
 const NEAR = 0.06;
 
 function ticksOf(dimension: Dimension): { place: number; label: string }[] {
@@ -166,10 +177,10 @@ function ticksOf(dimension: Dimension): { place: number; label: string }[] {
   const values = powers.length > 0
     ? [0, 1].map(dimension.at).concat(powers)
     : dimension.grid(TICKS);
-  return values.map((value) => ({ place: dimension.placeOf(value), label: short(value, 3) }));
+  return values.map((value) => ({ place: dimension.placeOf(value), label: shortNumber(value, 3) }));
 }
 
-/** The powers of ten on a logarithmic axis, but those that are nearly at its ends. */
+/** The powers of ten on a logarithmic axis, without those near its ends. */
 function powersOn(dimension: Dimension): number[] {
   const [from, to] = [NEAR, 1 - NEAR].map((place) => Math.log10(Number(dimension.at(place))));
   const first = Math.ceil(from);
@@ -177,7 +188,7 @@ function powersOn(dimension: Dimension): number[] {
   return Array.from({ length: count }, (_, index) => 10 ** (first + index));
 }
 
-/** An axis for the values themselves, unless they are all the same. */
+/** An axis for the values themselves; `undefined` if they are all the same. */
 function valueScale(values: readonly number[]): Dimension<number> | undefined {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   if (!(low < high)) return undefined;

@@ -1,35 +1,42 @@
 import type { JetStreamClient, JetStreamManager, NatsConnection } from "../deps/nats.ts";
-import { steadySockets } from "./ignore_socket_errors.ts";
+import { ignoreSocketErrors } from "./ignore_socket_errors.ts";
 import { connectOptions, type NatsOptions } from "./nats_options.ts";
-import { type Job, keyOf } from "./job_record.ts";
+import { keyOf, type TrialJob } from "./job_record.ts";
 
-/** What is behind one sweep's name on a NATS server. */
+/** The streams and subjects of one sweep on a NATS server. */
 export interface SweepStreams {
+  /** The connection to the server. */
   readonly connection: NatsConnection;
+  /** Publishes and consumes messages. */
   readonly client: JetStreamClient;
+  /** Manages streams and consumers. */
   readonly manager: JetStreamManager;
-  /** The stream of jobs: each stays until a worker has acknowledged it. */
+  /** Name of the stream of jobs; each job stays until a worker has acknowledged it. */
   readonly jobs: string;
-  /** The stream of records: all stay. */
+  /** Name of the stream of records; all stay. */
   readonly records: string;
-  /** Where reports of running trials go: no stream, but whoever listens. */
+  /** Subject of the reports of running trials, which no stream keeps. */
   readonly reports: string;
-  /** The subject of a job, of its record, or of whoever does it now; of all of them, by default. */
-  subject(kind: "job" | "record" | "alive", job?: Pick<Job, "trial" | "segment">): string;
+  /** The subject of a job, its record, or its current worker. Default: the subjects of all jobs. */
+  subject(kind: "job" | "record" | "alive", job?: Pick<TrialJob, "trial" | "segment">): string;
 }
 
 /** The name of the durable consumer that all workers share. */
 export const WORKERS = "workers";
 
-/** How long to wait before trying again to reach a server, ms. */
+/** Pause before the next attempt to reach a server, in ms. */
 const RECONNECT = 500;
 
-/** Connects, and goes on doing so whenever the connection is lost. */
+/**
+ * Connects to a server, and connects again whenever the connection is lost.
+ *
+ * @throws {Error} If the server does not answer, refuses the credentials, or has no JetStream.
+ */
 export async function openStreams(options: NatsOptions, id: string): Promise<SweepStreams> {
   const { connect, credsAuthenticator, jetstream, jetstreamManager, NodeTransport } = await import(
     "../deps/nats.ts"
   );
-  steadySockets(NodeTransport.prototype);
+  ignoreSocketErrors(NodeTransport.prototype);
   const { servers, ...rest } = connectOptions(options);
   const connection = await connect({
     servers,
@@ -40,18 +47,18 @@ export async function openStreams(options: NatsOptions, id: string): Promise<Swe
     reconnectTimeWait: RECONNECT,
   }).catch((error) => {
     throw new Error(
-      `Cannot sweep as a NATS server must answer at ${servers}: ${error.message}; with ` +
-        '"nats-server -js" one is started',
+      `Cannot sweep as a NATS server must answer at ${servers}: ${error.message}. Start one with ` +
+        '"nats-server -js"',
       { cause: error },
     );
   });
   const manager = await jetstreamManager(connection, { checkAPI: false });
   await manager.getAccountInfo().catch(async (error) => {
-    if (error.name !== "JetStreamNotEnabled") return; // what comes next tells it
+    if (error.name !== "JetStreamNotEnabled") return; // the next request reports it
     await connection.close();
     throw new Error(
       `Cannot sweep as the NATS server at ${connection.getServer()} must have JetStream: ` +
-        `${error.message}; start it as "nats-server -js"`,
+        `${error.message}. Start it with "nats-server -js"`,
       { cause: error },
     );
   });
@@ -77,13 +84,13 @@ async function readCredentials(path: string): Promise<Uint8Array> {
   }
 }
 
-/** For how long a server may be away, ms. */
+/** The longest absence of a server, in ms. */
 const PATIENCE = 10 * 60_000;
 
 /**
- * Does something again until a server does it: it may be away for a while, or starting.
+ * Repeats a request until the server answers: it may be absent for a while, or starting.
  *
- * @throws what it threw, if the server refuses, or is away for too long.
+ * @throws {Error} If the server refuses the request, or is absent for too long.
  */
 export async function persist<T>(request: () => Promise<T>): Promise<T> {
   const began = performance.now();
@@ -97,19 +104,19 @@ export async function persist<T>(request: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Whether a server has understood, and says no. */
+/** Whether the server has understood the request and refuses it. */
 function isRefusal(error: unknown): boolean {
   const { status, name } = error as { status?: number; name?: string };
   return (status !== undefined && status >= 400 && status < 500) ||
     name === "PermissionViolationError" || name === "ClosedConnectionError";
 }
 
-/** Whether a server says that there is no such thing. */
+/** Whether the server says that a stream, consumer or message does not exist. */
 export function isNotFound(error: unknown): boolean {
   return (error as { status?: number }).status === 404;
 }
 
-/** Whether there is no such stream or consumer: the sweep has not begun, or is over. */
+/** Whether the sweep is not on the server: it has not begun, or has ended. */
 export async function isGone({ manager, jobs }: SweepStreams): Promise<boolean> {
   try {
     await persist(() => manager.consumers.info(jobs, WORKERS));

@@ -1,32 +1,34 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "../callbacks/support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { CancelTrain } from "../errors.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { AnyParameters } from "./dimension.ts";
-import type { Job, Verdict } from "./job_record.ts";
+import type { TrialJob, Verdict } from "./job_record.ts";
 
-/** Where a {@linkcode Trial} turns to. */
+/** The worker, as seen by a {@linkcode Trial}. */
 export interface TrialHost {
-  /** Tells a value; answers what to do. */
+  /** Reports a value; returns the verdict. */
   judge(report: { epochs: number; value: number; atRung: boolean }): Promise<Verdict>;
-  /** Keeps the state of a training until the trial goes on. */
+  /** Saves the state of a training until the trial continues. */
   save(checkpoint: RunCheckpoint): Promise<void>;
-  /** The state that was kept, if it is to be found here. */
+  /** The saved state, if this worker has access to it. */
   load(): Promise<RunCheckpoint | undefined>;
 }
 
 /**
- * One trial of a sweep: what an objective is called with. It is a callback, too: among those of a
- * Learner it reports the monitored value after every epoch and, when the sweep says so, cancels the
- * training; a trial that goes on later takes up the training where it was left.
+ * One trial of a sweep: the argument of an objective, and a callback. As a callback of a Learner, it
+ * reports the monitored value after every epoch and cancels the training when the sweep decides so.
+ * A trial that continues later resumes the training where it was.
  *
  * Without a Learner, call {@linkcode Trial.report}.
  *
  * @example
  * ```ts
  * import { Learner, meanSquaredError, sgd, tf } from "@trainchart/trainchart";
- * import { logUniform, sweep } from "@trainchart/trainchart/distributed";
+ * import { logUniform, sweep } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * const folder = await Deno.makeTempDir();
@@ -57,27 +59,29 @@ export interface TrialHost {
  * assertEquals(best?.reports.length, 3);
  * await Deno.remove(folder, { recursive: true });
  * ```
+ *
+ * @category Sweeps
  */
 export class Trial<Parameters = AnyParameters> extends Callback {
-  /** After whatever changes what it reports or saves. */
+  /** After all callbacks that change what the trial reports or saves. */
   override priority: number = PRIORITIES.display + 1;
-  /** Which of the sweep's trials it is, 0-based. */
+  /** Number of the trial, 0-based. */
   readonly number: number;
-  /** What is tried. */
+  /** The parameters of the trial. */
   readonly parameters: Parameters;
-  /** For how many epochs to train, if nobody stops it. */
+  /** Number of epochs to train, unless the sweep stops the trial. */
   readonly epochs: number;
-  /** For a Learner or for `withSeed()`: it depends on the seed of the sweep and the number only. */
+  /** Seed for a Learner or `withSeed()`, made of the seed of the sweep and the number of the trial. */
   readonly seed: number;
-  readonly #job: Job;
+  readonly #job: TrialJob;
   readonly #host: TrialHost;
   readonly #monitor: Monitor;
   readonly #abort = new AbortController();
   readonly #reports: [number, number][] = [];
   #verdict: Verdict = "continue";
 
-  /** Sweeps make them. */
-  constructor(job: Job, monitor: MonitorOptions, host: TrialHost) {
+  /** Made by {@linkcode sweep}. */
+  constructor(job: TrialJob, monitor: MonitorOptions, host: TrialHost) {
     super();
     this.number = job.trial;
     this.parameters = job.parameters as Parameters;
@@ -88,17 +92,17 @@ export class Trial<Parameters = AnyParameters> extends Callback {
     this.#monitor = new Monitor(this.name, monitor);
   }
 
-  /** Aborts when the trial is to end early. */
+  /** Aborts when the sweep ends the trial early. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** What was reported, each value with the number of epochs until then. */
+  /** The reported values, each with the number of epochs until then. */
   get reports(): readonly (readonly [epochs: number, value: number])[] {
     return this.#reports;
   }
 
-  /** What it was last told to do. */
+  /** The last verdict of the sweep. */
   get verdict(): Verdict {
     return this.#verdict;
   }
@@ -106,42 +110,44 @@ export class Trial<Parameters = AnyParameters> extends Callback {
   /**
    * Reports a value, for objectives without a Learner.
    *
-   * @param value What is minimised or maximised.
-   * @param epochs After how many epochs, an integer greater than at the last report. Default: one
-   *   more than then.
-   * @returns Whether to go on.
-   * @throws {TypeError} If `value` is no number.
-   * @throws {RangeError} If `epochs` does not grow.
+   * @param value The value to minimise or maximise.
+   * @param epochs Number of epochs until now, an integer greater than at the last report. Default:
+   *   one more than at the last report.
+   * @returns Whether to continue.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {RangeError} If `epochs` is not an integer greater than at the last report.
    */
   async report(value: number, epochs: number = this.#last + 1): Promise<boolean> {
     if (typeof value !== "number") {
-      throw new TypeError(`Cannot report as value must be a number: current value is ${value}`);
-    }
-    if (!Number.isInteger(epochs) || epochs <= this.#last) {
-      throw new RangeError(
-        `Cannot report as epochs must be an integer > ${this.#last}: current value is ${epochs}`,
+      throw new TypeError(
+        `Cannot report as value must be a number: current value is ${describeValue(value)}`,
       );
     }
+    checkNumber("report", "epochs", epochs, { integer: true, above: this.#last });
     await this.#ask(value, epochs);
     return this.#obey();
   }
 
-  /** Says before the training that there is no such metric. */
+  /**
+   * Checks that the monitored metric will be measured.
+   *
+   * @throws {TypeError} If it will not.
+   */
   override beforeTrain(learner: AnyLearner): void {
     this.#monitor.begin(learner);
   }
 
-  /** Reports a metric of training. */
+  /** Reports the value of a metric of training. */
   override async afterEpoch(learner: AnyLearner): Promise<void> {
     await this.#measured(learner, this.#monitor.read(learner, "afterEpoch"));
   }
 
-  /** Reports a metric of validation. */
+  /** Reports the value of a metric of validation. */
   override async afterValidate(learner: AnyLearner): Promise<void> {
     await this.#measured(learner, this.#monitor.read(learner, "afterValidate"));
   }
 
-  /** Where the training was left. */
+  /** The checkpoint of a trial that continues. */
   override async resumeFrom(): Promise<RunCheckpoint | undefined> {
     return this.#job.segment > 0 ? await this.#host.load() : undefined;
   }
@@ -166,7 +172,7 @@ export class Trial<Parameters = AnyParameters> extends Callback {
     if (value === undefined) return;
     const epochs = learner.epoch + 1;
     await this.#ask(value, epochs);
-    // Before anybody who listens to the signal cancels: what goes on later is not cancelled.
+    // Before listeners of the signal cancel: a training that continues later is not cancelled.
     if (this.#verdict === "pause") await this.#host.save(await learner.checkpoint());
     if (this.#obey()) return;
     throw new CancelTrain(`${this.name}: ${this.#verdict} by the sweep after ${epochs} epochs`);

@@ -1,8 +1,7 @@
-import type { Dimension } from "./dimension.ts";
-import { checkBounds, range } from "./range.ts";
+import { checkBounds, type Dimension, numberDimension } from "./dimension.ts";
 
 /**
- * Any number between two bounds, each as likely as any other.
+ * A number between two bounds, all equally likely.
  *
  * @param low The lower bound.
  * @param high The upper bound.
@@ -11,13 +10,21 @@ import { checkBounds, range } from "./range.ts";
  *
  * @example
  * ```ts
- * import { uniform } from "@trainchart/trainchart/distributed";
+ * import { uniform } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(uniform(0, 0.5).grid(3), [0, 0.25, 0.5]);
  * ```
+ *
+ * @category Sweeps
  */
 export function uniform(low: number, high: number): Dimension<number> {
   checkBounds("uniform", low, high);
-  return range({ kind: "uniform", low, high, into: (value) => value, back: (value) => value });
+  return numberDimension({
+    kind: "uniform",
+    low,
+    high,
+    into: (value) => value,
+    back: (value) => value,
+  });
 }

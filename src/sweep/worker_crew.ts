@@ -1,36 +1,36 @@
 import { WorkerProcess, type WorkerStart } from "./worker_process.ts";
 
-/** Which workers are started on this machine. */
-export interface CrewOptions {
-  /** How many, >= 0. */
+/** Options of {@linkcode WorkerCrew}. */
+export interface WorkerCrewOptions {
+  /** Number of workers, >= 0. */
   readonly workers: number;
-  /** Tells how to start a worker, by its number, 0-based. */
+  /** Returns how to start the worker with a number, 0-based. */
   start(index: number): WorkerStart;
 }
 
-/** How long to wait before a worker is replaced that has died, ms. */
+/** Pause before a worker that has died is replaced, in ms. */
 const PAUSE = 1000;
 
-/** Workers on this machine that find their jobs by themselves; who dies is replaced. */
-export class Crew {
-  /** Why there can be no workers, if so. */
+/** Workers on this machine that find their jobs by themselves; a worker that dies is replaced. */
+export class WorkerCrew {
+  /** The error if workers cannot be started. */
   failure: unknown;
-  readonly #options: CrewOptions;
+  readonly #options: WorkerCrewOptions;
   readonly #alive = new Set<WorkerProcess>();
   #over = false;
 
-  constructor(options: CrewOptions) {
+  constructor(options: WorkerCrewOptions) {
     this.#options = options;
   }
 
-  /** Starts all. */
+  /** Starts all workers. */
   begin(): void {
     for (let index = 0; index < this.#options.workers; index++) {
       void this.#keep(index).catch((error) => this.failure ??= error);
     }
   }
 
-  /** Ends all. */
+  /** Ends all workers. */
   async end(): Promise<void> {
     this.#over = true;
     await Promise.all([...this.#alive].map((worker) => worker.close()));

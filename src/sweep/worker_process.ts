@@ -2,42 +2,42 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { writeFile } from "../io/write_file.ts";
 import { endWithParent } from "./end_with_parent.ts";
-import { onDisk } from "./with_file_errors.ts";
-import type { Job, JobRecord, Verdict } from "./job_record.ts";
-import { type Report, runJob, type Work } from "./run_job.ts";
+import type { JobRecord, TrialJob, Verdict } from "./job_record.ts";
+import { runJob, type TrialReport, type Work } from "./run_job.ts";
+import { withFileErrors } from "./with_file_errors.ts";
 
-/** Tells a process which of its script's sweeps it is to work for. */
+/** The environment variable with the number of the sweep that a worker belongs to. */
 const VARIABLE = "TRAINCHART_SWEEP_WORKER";
 
-/** How a worker is started. */
+/** The start of a worker. */
 export interface WorkerStart {
-  /** Which of its script's sweeps it is to work for. */
+  /** Number of the sweep within its script, 0-based. */
   readonly sweep: number;
-  /** Takes all that it prints. */
+  /** Path of the file for its output. */
   readonly log: string;
-  /** Of `deno run`: permissions and the like. */
+  /** Flags of `deno run`, such as permissions. */
   readonly flags: readonly string[];
 }
 
-/** A worker ended before its work did. */
+/** A worker has ended before its job. */
 export class WorkerDeath extends Error {}
 
-type FromWorker = { ready: true } | { report: Report } | { record: JobRecord };
-type ToWorker = { job: Job } | { verdict: Verdict };
+type FromWorker = { ready: true } | { report: TrialReport } | { record: JobRecord };
+type ToWorker = { job: TrialJob } | { verdict: Verdict };
 
-/** For which of its script's sweeps this process is to work, if it is a worker. */
+/** Number of the sweep that this process works for, if it is a worker. */
 export function workerSweep(): number | undefined {
   const value = Deno.env.get(VARIABLE);
   return value === undefined ? undefined : Number(value);
 }
 
-/** The same script once more, in a process of its own, as a worker. */
+/** A worker: the same script in another process. */
 export class WorkerProcess {
-  /** How it ended. Rejects if what it prints cannot be kept. */
+  /** Resolves with the exit code or signal. Rejects if the output cannot be written. */
   readonly exited: Promise<string>;
   readonly #child: ChildProcess;
   readonly #log: string;
-  #hear: (message: FromWorker) => void = () => {};
+  #onMessage: (message: FromWorker) => void = () => {};
 
   constructor({ sweep, log, flags }: WorkerStart) {
     const args = ["run", "--quiet", ...flags, Deno.mainModule, ...Deno.args];
@@ -46,12 +46,14 @@ export class WorkerProcess {
       env: { ...Deno.env.toObject(), [VARIABLE]: String(sweep), NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
-    this.#child.on("message", (message) => this.#hear(message as FromWorker));
+    this.#child.on("message", (message) => this.#onMessage(message as FromWorker));
     this.exited = new Promise((resolve, reject) => {
       let written = Promise.resolve();
       for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
         stream.on("data", (bytes: Uint8Array) => {
-          written = written.then(() => onDisk(log, writeFile(log, bytes, { append: true })));
+          written = written.then(() =>
+            withFileErrors(log, writeFile(log, bytes, { append: true }))
+          );
           written.catch(reject);
         });
       }
@@ -62,21 +64,29 @@ export class WorkerProcess {
     });
   }
 
-  /** Waits until its script has come to the sweep. Rejects if it never does. */
+  /**
+   * Waits until the script has reached the sweep.
+   *
+   * @throws {Error} If the process ends before.
+   */
   async ready(): Promise<void> {
     try {
       await this.#answer<void>((message, resolve) => "ready" in message && resolve());
     } catch (error) {
       throw new Error(
-        `Cannot sweep as a worker, which runs ${Deno.mainModule} again, must come to the sweep: ` +
+        `Cannot sweep as a worker, which runs ${Deno.mainModule} again, must reach the sweep: ` +
           (error as Error).message,
         { cause: error },
       );
     }
   }
 
-  /** Has a job done. Rejects if the process ends before the job does. */
-  run(job: Job, judge: (report: Report) => Verdict): Promise<JobRecord> {
+  /**
+   * Gives the worker a job, and waits for its record.
+   *
+   * @throws {WorkerDeath} If the process ends before the job.
+   */
+  run(job: TrialJob, judge: (report: TrialReport) => Verdict): Promise<JobRecord> {
     this.#send({ job });
     return this.#answer((message, resolve) => {
       if ("record" in message) resolve(message.record);
@@ -86,20 +96,20 @@ export class WorkerProcess {
     });
   }
 
-  /** Ends it. */
+  /** Ends the process. */
   async close(): Promise<void> {
     this.#child.kill("SIGKILL");
-    await this.exited.catch(() => {}); // whoever waited for its answer has heard of it
+    await this.exited.catch(() => {}); // the job that waits for an answer rejects, too
   }
 
-  #answer<T>(hear: (message: FromWorker, resolve: (value: T) => void) => unknown): Promise<T> {
-    const ended = this.exited.then((how): never => {
-      throw new WorkerDeath(`the worker ended with ${how}, see ${this.#log}`);
+  #answer<T>(handle: (message: FromWorker, resolve: (value: T) => void) => unknown): Promise<T> {
+    const ended = this.exited.then((end): never => {
+      throw new WorkerDeath(`the worker ended with ${end}, see ${this.#log}`);
     });
-    const heard = new Promise<T>((resolve) => {
-      this.#hear = (message) => hear(message, resolve);
+    const answered = new Promise<T>((resolve) => {
+      this.#onMessage = (message) => handle(message, resolve);
     });
-    return Promise.race([heard, ended]);
+    return Promise.race([answered, ended]);
   }
 
   #send(message: ToWorker): void {
@@ -107,21 +117,21 @@ export class WorkerProcess {
   }
 }
 
-/** Tells the process that started this one that it is ready, and ends with it. */
+/** Tells the parent process that this worker is ready, and ends together with it. */
 export function announceWorker(): void {
   process.on("disconnect", () => Deno.exit(0));
   endWithParent();
   process.send!({ ready: true } satisfies FromWorker);
 }
 
-/** Works for the process that started this one. */
+/** Does the jobs that the parent process sends. */
 export async function serveProcess(work: Work): Promise<never> {
   const send = (message: FromWorker) => void process.send!(message);
   let obey: (verdict: Verdict) => void = () => {};
   process.on("message", async (message) => {
-    const told = message as ToWorker;
-    if ("verdict" in told) return obey(told.verdict);
-    const record = await runJob(told.job, work, (report) => {
+    const order = message as ToWorker;
+    if ("verdict" in order) return obey(order.verdict);
+    const record = await runJob(order.job, work, (report) => {
       send({ report });
       return new Promise((resolve) => obey = resolve);
     });

@@ -1,5 +1,6 @@
 import { assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { adam, LearningRateSchedule, ReduceOnPlateau, schedules, sgd, tf } from "../../mod.ts";
+import { adam, LearningRateSchedule, sgd, tf } from "../../mod.ts";
+import { ReduceOnPlateau, schedules } from "../../callbacks.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const { constant, cosine, cosineRestarts, exponential, linearWarmup } = schedules;
@@ -71,12 +72,12 @@ const REFUSED: [action: () => unknown, message: string][] = [
   [() => constant(-1), "value must be finite and >= 0: current value is -1"],
   [() => polynomial(1, 0, { power: 0 }), "power must be finite and > 0: current value is 0"],
   [() => exponential(1, 0), "to must be finite and > 0: current value is 0"],
-  [() => step(1, { at: [1.5] }), "at must be a list of parts in (0, 1): current value is 1.5"],
+  [() => step(1, { at: [1.5] }), "each moment must be in (0, 1): current value is 1.5"],
   [() => cosineRestarts(1, 0, { cycles: 0 }), "cycles must be an integer >= 1"],
-  [() => sequence([[0.5, constant(1)]]), "the sum of its parts must be 1: current value is 0.5"],
-  [() => warmup(constant(1), { part: 0 }), "each part must be > 0: current value is 0, 1"],
+  [() => sequence([[0.5, constant(1)]]), "its parts must sum to 1: current value is 0.5"],
+  [() => warmup(constant(1), { part: 0 }), "part must be in (0, 1): current value is 0"],
   [() => oneCycle(0), "the highest rate must be finite and > 0: current value is 0"],
-  [() => oneCycle(1, { momentum: [1, 0] }), "momentum must be in [0, 1): current value is 1,0"],
+  [() => oneCycle(1, { momentum: [1, 0] }), "momentum must be in [0, 1): current value is 1"],
 ];
 
 for (const [action, message] of REFUSED) {

@@ -4,7 +4,7 @@ import { average, SMALL } from "../../src/distributed/average.ts";
 import type { World } from "../../src/distributed/world.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 
-/** Another process that has twice of everything, of which each of the two counts one half. */
+/** The sum with another rank, whose values are twice those of this one. */
 const reduce: World["reduce"] = (values) => {
   for (let index = 0; index < values.length; index++) values[index] *= 3;
 };
@@ -12,10 +12,10 @@ const world = { reduce } as World;
 
 const values = (tensors: tf.Tensor[]) => tensors.map((tensor) => [...tensor.dataSync()]);
 
-/** How many elements: of tensors that travel together, and of those with a message of their own. */
+/** Sizes of tensors that travel together, and of tensors with a message of their own. */
 const sizes = [2, SMALL - 1, SMALL, SMALL + 3];
 
-testOnBackends("average() changes what nobody else sees in place, and nothing else", () => {
+testOnBackends("average() changes tensors with memory of their own in place, and no others", () => {
   const make = () => sizes.map((size) => tf.range(0, size));
   const [sole, shared, twice] = [make(), make(), make()];
   const clones = shared.map((tensor) => tensor.clone());
@@ -27,17 +27,17 @@ testOnBackends("average() changes what nobody else sees in place, and nothing el
   tf.dispose([sole, shared, clones, twice, means]);
 });
 
-testOnBackends("average() sends what is small in one message", () => {
+testOnBackends("average() sends all small tensors in one message", () => {
   const lengths: number[] = [];
   const counting = { reduce: ({ length }) => void lengths.push(length) } as World;
   tf.dispose(average(counting, [...sizes, ...sizes].map((size) => tf.zeros([size])), 1));
   assertEquals(lengths, [2 * (2 + SMALL - 1), SMALL, SMALL + 3, SMALL, SMALL + 3]);
 });
 
-testOnBackends("average() finds the memory of a heap that has grown", () => {
+testOnBackends("average() finds the memory of tensors in a heap that has grown", () => {
   const small = tf.tensor1d([1, 2]);
   const large = Array.from({ length: 24 }, () => tf.ones([2 ** 20]));
-  // Others see these, so that a mean is a new tensor.
+  // Clones share the memory, so that the mean is a new tensor.
   const clones = large.map((tensor) => tensor.clone());
   const means = average(world, [small, ...large], 0.5);
   assertEquals(values(means).map(([first]) => first), Array(25).fill(1.5));

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { difference, isMissing, type Job, launch, type Vendor } from "./launch.ts";
+import { difference, isMissing, type JobResult, launch, type Vendor } from "./launch.ts";
 import type { Answer, Order } from "./worker.ts";
 
 const VENDORS: Vendor[] = ["openmpi", "mpich"];
@@ -11,15 +11,15 @@ function testOnMpi(name: string, test: (vendor: Vendor) => Promise<void>): void 
   }
 }
 
-async function succeed(...args: Parameters<typeof launch>): Promise<Job> {
+async function succeed(...args: Parameters<typeof launch>): Promise<JobResult> {
   const job = await launch(...args);
   assertEquals(job.code, 0, job.output);
   for (const answers of job.answers) for (const { tensors } of answers) assertEquals(tensors, 0);
   return job;
 }
 
-/** What each rank has of each order must be the same, to the bit; when it had it may differ. */
-function assertSame({ answers: [first, ...others] }: Job): void {
+/** All ranks must have the same answers, to the bit, apart from times. */
+function assertSame({ answers: [first, ...others] }: JobResult): void {
   const same = ({ rank: _rank, gap: _gap, ...answer }: Answer) => answer;
   for (const other of others) assertEquals(other.map(same), first.map(same));
 }
@@ -27,12 +27,12 @@ function assertSame({ answers: [first, ...others] }: Job): void {
 const STEPS: Order[] = (["mlp", "cnn"] as const).flatMap((model) =>
   (["sgd", "momentum", "adam"] as const).map((optimizer) => ({ model, optimizer, epochs: 20 }))
 );
-/** Of all ranks together. */
+/** Batch size of all ranks together. */
 const JOINT = 32;
-const together = new Map<string, Promise<Job>>();
+const together = new Map<string, Promise<JobResult>>();
 
-/** One process on the batches of all. */
-function alone(orders: Order[]): Promise<Job> {
+/** One process on the joint batches. */
+function alone(orders: Order[]): Promise<JobResult> {
   const key = JSON.stringify(orders);
   let job = together.get(key);
   if (!job) {
@@ -87,7 +87,7 @@ testOnMpi(
     for (const [rank, answers] of job.answers.entries()) {
       for (const [index, { weights, batches, status, reason, losses, gap }] of answers.entries()) {
         const { event } = EVENTS[index];
-        // Rank 1 asks for it in batch 2: all wait before batch 3, for a step, then to go on.
+        // Rank 1 pauses in batch 2: all ranks wait before batch 3, for a step, then for a resume.
         if (event === "pause") assert(gap.time > 130, `${gap.before}: ${gap.time} ms`);
         const single = expected[index];
         assertEquals([event, rank, status, batches], [event, rank, single.status, single.batches]);
@@ -138,7 +138,7 @@ testOnMpi(
 );
 
 testOnMpi(
-  "DataParallel shows, logs and serves on one rank, and keeps batch normalisation equal",
+  "DataParallel displays, logs and serves on one rank, and keeps batch normalisation equal",
   async (vendor) => {
     const orders: Order[] = [
       { with: ["bar", "log", "page"], examples: 64, epochs: 1 },
@@ -195,7 +195,7 @@ async function copy(from: string, to: string): Promise<void> {
   }
 }
 
-/** What goes wrong on rank 1, with what code the job ends, and how long that may take, ms. */
+/** The failure on rank 1, the exit code of the job, and the longest time until its end, in ms. */
 const DRILLS: [event: string, code: number | undefined, limit: number][] = [
   ["throw", 70, 3000],
   ["reject", 70, 3000],
@@ -245,7 +245,7 @@ testOnMpi("DataParallel validates the weights of rank 0 on all ranks", async (ve
   assert(difference(job.answers[0][0].losses, expected.losses) < 5e-6);
 });
 
-/** What is not the same on all ranks, and what is said of it. */
+/** The difference between ranks, and the message about it. */
 const REFUSED: [event: string, message: string][] = [
   ["uneven", "all ranks must take the same number of batches: rank 1 has no batch 9"],
   ["epochs", "all ranks must take the same number of epochs: rank 0 has no epoch 2"],
@@ -254,7 +254,7 @@ const REFUSED: [event: string, message: string][] = [
 ];
 
 for (const [event, message] of REFUSED) {
-  testOnMpi(`DataParallel refuses what is not the same on all ranks: ${event}`, async (vendor) => {
+  testOnMpi(`DataParallel refuses a difference between ranks: ${event}`, async (vendor) => {
     const { code, output } = await launch(vendor, 2, [{ event, limit: 2000 }]);
     assertEquals(code, 70, output);
     assert(output.includes(message), output);

@@ -1,5 +1,5 @@
 /**
- * Two hosts on one machine: network namespaces joined by a virtual cable, each with a name of its own.
+ * Two hosts on one machine: network namespaces joined by a virtual cable, each with its own name.
  *
  * @module
  */
@@ -11,17 +11,17 @@ const CABLES = ["trainchart1", "trainchart2"];
 
 /** Two hosts. */
 export interface Hosts extends AsyncDisposable {
-  /** What a command is begun with, to run on the first. */
+  /** The beginning of a command that runs on the first host. */
   readonly prefix: string[];
-  /** What `mpirun` is told, to start one rank on each. */
+  /** The options of `mpirun` that start one rank on each host. */
   launcher(vendor: Vendor): string[];
-  /** How many bytes the first has sent to the second. */
+  /** Number of bytes that the first host has sent to the second. */
   sent(): Promise<number>;
   /** Cuts the cable. */
   cut(): Promise<void>;
 }
 
-/** Whether hosts cannot be made: it takes root, and the tools. */
+/** Whether hosts cannot be made: that needs root and the tools. */
 export function noHosts(vendor: Vendor): boolean {
   if (isMissing(vendor) || Deno.uid() !== 0) return true;
   const tried = `${NAMES[0]}tried`;
@@ -41,7 +41,7 @@ export async function makeHosts(): Promise<Hosts> {
   const agent = `${folder}/agent.sh`;
   const enter = (name: string, command: string) =>
     `exec ip netns exec ${name} unshare --uts sh -c "hostname ${name}; ${command}"`;
-  // As ssh is called: a host and a command. MPICH puts an option before them.
+  // Called like ssh, with a host and a command. MPICH puts an option before them.
   await Deno.writeTextFile(
     agent,
     `#!/bin/sh\n[ "$1" = "-x" ] && shift\nhost=$1; shift\n` +
@@ -70,7 +70,7 @@ export async function makeHosts(): Promise<Hosts> {
       vendor === "openmpi"
         ? [
           ...["--mca", "plm_rsh_agent", agent, "--host", ADDRESSES.map((a) => `${a}:1`).join()],
-          // Else the launcher does not notice for minutes that a host has gone.
+          // Without these, the launcher takes minutes to notice a lost host.
           ...["time", "intvl", "probes"].flatMap((
             what,
           ) => ["--mca", `oob_tcp_keepalive_${what}`, what === "intvl" ? "1" : "3"]),

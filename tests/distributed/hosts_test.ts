@@ -4,7 +4,7 @@ import { launch, type Vendor } from "./launch.ts";
 import type { Order } from "./worker.ts";
 
 const VENDORS: Vendor[] = ["openmpi", "mpich"];
-/** MPICH would find out that the two hosts share memory. */
+/** Without this, MPICH would use the memory that the two hosts share. */
 const env = { UCX_TLS: "tcp,self" };
 
 for (const vendor of VENDORS) {
@@ -52,7 +52,7 @@ for (const vendor of VENDORS) {
         launcher: hosts.launcher(vendor),
         env,
       });
-      // Under way is a run as soon as it sends more than what starts it.
+      // The run is in progress once it has sent more than its start needs.
       const busy = await hosts.sent() + 200_000;
       let over = false;
       job.then(() => over = true);

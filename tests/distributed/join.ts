@@ -1,5 +1,5 @@
 /**
- * Joins the world that the environment tells of, and prints what comes of it.
+ * Joins the world that the environment describes, and prints the result.
  *
  * @module
  */

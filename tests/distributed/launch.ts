@@ -1,25 +1,25 @@
 import type { Answer, Order } from "./worker.ts";
 
-/** Who has made an MPI. */
+/** The maker of an MPI library. */
 export type Vendor = "openmpi" | "mpich";
 
-/** How a job ended. */
-export interface Job {
+/** The end of a job. */
+export interface JobResult {
   readonly code: number;
   readonly output: string;
-  /** When it ended, ms since the epoch. */
+  /** Time of the end, in ms since the epoch. */
   readonly ended: number;
-  /** The processes that are left. */
+  /** The processes that are left over. */
   readonly left: string[];
   /** The names of the files that were written. */
   readonly files: string[];
-  /** What each rank has written down; for each order one. */
+  /** The answers of each rank, one for each order. */
   readonly answers: Answer[][];
 }
 
 /**
- * What Open MPI asks of whoever is root, and of two ranks on one core; and that it leaves the threads
- * of a rank on all cores: bound to one, they wait for each other.
+ * Lets Open MPI run as root, and several ranks on one core. The threads of a rank are not bound to
+ * one core, where they would block each other.
  */
 export const ENVIRONMENT = {
   OMPI_ALLOW_RUN_AS_ROOT: "1",
@@ -33,7 +33,7 @@ const names = ["run", "ffi", "env", "read", "write"] as const;
 const states = await Promise.all(names.map((name) => Deno.permissions.query({ name })));
 const permitted = states.every(({ state }) => state === "granted");
 
-/** Whether a kind of MPI is installed, and may be started. */
+/** Whether an MPI is missing, or may not be started. */
 export function isMissing(vendor: Vendor): boolean {
   if (!permitted) return true;
   try {
@@ -55,7 +55,7 @@ export async function launch(
     launcher?: string[];
     env?: Record<string, string>;
   } = {},
-): Promise<Job> {
+): Promise<JobResult> {
   const folder = await Deno.makeTempDir();
   const program = [Deno.execPath(), "run", "-A", worker, JSON.stringify(orders), folder];
   const mpirun = vendor ? [`mpirun.${vendor}`, ...launcher, "-n", `${ranks}`] : [];
@@ -80,14 +80,14 @@ export async function launch(
   }
 }
 
-/** The processes whose command names a folder; those that are going get five seconds to do so. */
+/** The processes whose command names a folder; processes that are ending get five seconds. */
 async function processesOf(folder: string): Promise<string[]> {
   for (let tries = 0;; tries++) {
     const left = Array.from(Deno.readDirSync("/proc"), ({ name }) => name).filter((name) => {
       try {
         return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(folder);
       } catch {
-        return false; // not a process, or gone meanwhile
+        return false; // not a process, or it has ended
       }
     });
     if (left.length === 0 || tries === 100) return left;

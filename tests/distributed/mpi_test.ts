@@ -4,7 +4,7 @@ import { ENVIRONMENT, isMissing } from "./launch.ts";
 const { state } = await Deno.permissions.query({ name: "run" });
 const program = new URL("./join.ts", import.meta.url).pathname;
 
-/** Joins with some permissions in some environment, in a process without `mpirun`. */
+/** Joins with the given permissions and environment, in a process without `mpirun`. */
 async function join(
   permissions: string[],
   env: Record<string, string>,
@@ -27,7 +27,7 @@ test("mpi() is a world of one without mpirun, and needs no library", false, asyn
 
 test("mpi() names what to install where a library is missing", false, async () => {
   const open = await join(["-A"], { OMPI_COMM_WORLD_SIZE: "2" }, "/nowhere/libmpi.so.40");
-  assertStringIncludes(open, "Cannot use MPI as its library must be installed");
+  assertStringIncludes(open, "Cannot use MPI: its library /nowhere/libmpi.so.40 cannot be opened");
   assertStringIncludes(open, "apt-get install openmpi-bin libopenmpi3");
   const mpich = await join(["-A"], { PMI_SIZE: "2" }, "/nowhere/libmpich.so.12");
   assertStringIncludes(mpich, "apt-get install mpich");
@@ -41,7 +41,7 @@ test("mpi() names the permissions that are missing", false, async () => {
 });
 
 test("mpi() refuses a limit below a second", false, async () => {
-  assertStringIncludes(await join(["-A"], {}, "", "999"), "limit must be >= 1000 ms");
+  assertStringIncludes(await join(["-A"], {}, "", "999"), "limit must be a number >= 1000 ms");
 });
 
 test(
@@ -79,7 +79,7 @@ test(
   },
 );
 
-/** Hangs on rank 1: what ends it is a thread that was started from a URL, too. */
+/** Hangs on rank 1, until the watchdog, a thread that was started from a URL, ends the job. */
 const hanging = (url: string) => `
 import { mpi } from "${url}";
 
@@ -90,7 +90,7 @@ world.barrier();
 `;
 
 test(
-  "mpi() watches also where distributed.ts is imported by URL",
+  "mpi() ends a job that hangs also where distributed.ts is imported by URL",
   isMissing("openmpi"),
   async () => {
     const root = new URL("../../", import.meta.url);
@@ -118,7 +118,7 @@ test(
       assertStringIncludes(output, "rank 1 is still in a nap");
     } finally {
       await Deno.remove(folder, { recursive: true });
-      // The port is another one each time: what is cached of it is of no use to anyone.
+      // The port is different each time: its cached modules are of no use.
       const info = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] });
       const { modulesCache } = JSON.parse(new TextDecoder().decode((await info.output()).stdout));
       const cached = `${modulesCache}/http/127.0.0.1_PORT${server.addr.port}`;

@@ -1,5 +1,5 @@
 /**
- * A program that `mpirun` starts on every rank: it trains, and each rank writes down what came of it.
+ * A program that `mpirun` starts on every rank: it trains, and each rank writes down its results.
  *
  * @module
  */
@@ -12,57 +12,57 @@ import {
   CancelEpoch,
   CancelTrain,
   Checkpoint,
-  ConfusionMatrix,
   crossEntropy,
-  CsvLogger,
   DataLoader,
   EarlyStopping,
-  f1,
-  GradientAccumulation,
-  GradientClip,
-  keyedRandom,
   Learner,
-  LearningRateFinder,
   LearningRateSchedule,
-  LivePage,
   Metrics,
-  OverfitOneBatch,
   ProgressBar,
-  rocAuc,
-  rSquared,
-  schedules,
   selectBackend,
   sgd,
   type StatefulMetric,
-  StopOnNaN,
   TensorDataset,
   tf,
-  WeightAverage,
   withSeed,
 } from "../../mod.ts";
+import {
+  ConfusionMatrix,
+  CsvLogger,
+  GradientAccumulation,
+  GradientClip,
+  LearningRateFinder,
+  OverfitOneBatch,
+  schedules,
+  StopOnNaN,
+  WeightAverage,
+} from "../../callbacks.ts";
+import { keyedRandom } from "../../data.ts";
+import { f1, rocAuc, rSquared } from "../../metrics.ts";
+import { LivePage } from "../../live.ts";
 import { DataParallel, mpi } from "../../distributed.ts";
 
-/** What a test asks for, as JSON in the first argument. */
+/** The order of a test, as JSON in the first argument. */
 export interface Order {
   model?: "mlp" | "cnn" | "norm";
   optimizer?: "sgd" | "momentum" | "adam" | "stockAdam";
   backend?: "wasm" | "cpu";
   epochs?: number;
   examples?: number;
-  /** Of each rank. */
+  /** Batch size of each rank. */
   batchSize?: number;
-  /** What else hangs on the hooks. */
+  /** The other callbacks. */
   with?: (keyof typeof EXTRAS)[];
-  /** What goes wrong, or is asked for, on rank 1 in epoch 1 at batch 2. */
+  /** The failure or request on rank 1 in epoch 1 at batch 2. */
   event?: string;
   limit?: number;
-  /** Where checkpoints are, and after how many batches there is another. */
+  /** The folder of checkpoints, and the number of batches between them. */
   folder?: string;
   every?: number;
   limits?: { train?: number };
 }
 
-/** What each rank writes down. */
+/** The results of a rank. */
 export interface Answer {
   rank: number;
   size: number;
@@ -73,7 +73,7 @@ export interface Answer {
   metrics: Record<string, number>;
   batches: string[];
   tensors: number;
-  /** Between which two steps most time has passed, and how much, ms. */
+  /** The longest time between two steps, in ms, and the second of the two. */
   gap: { before: string; time: number };
 }
 
@@ -133,7 +133,7 @@ const OPTIMIZERS = {
   stockAdam: () => tf.train.adam(0.005),
 };
 
-/** A metric of numbers, of classes as ones and zeros. */
+/** Applies a metric of numbers to one-hot classes. */
 function ofClasses(metric: StatefulMetric): StatefulMetric {
   return {
     addsPeers: metric.addsPeers,
@@ -277,7 +277,7 @@ function callbacksOf(
   const { event, folder, every = 1 } = order;
   let last = performance.now();
   const isRank1 = rank === 1 % size;
-  /** Rank 1 does what it is told. */
+  /** Makes the event happen on rank 1. */
   const actor: CallbackLike = {
     beforeEpoch({ epoch }) {
       if (event === "cancelBefore" && isRank1 && epoch === 1) throw new CancelEpoch("mine");

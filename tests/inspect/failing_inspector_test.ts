@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { inspector, type RunOptions } from "../../mod.ts";
+import { inspector } from "../../inspect.ts";
+import type { RunOptions } from "../../mod.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 

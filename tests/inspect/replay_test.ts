@@ -1,5 +1,6 @@
 import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
-import { replay, ReplayError, Trace } from "../../mod.ts";
+import { Trace } from "../../callbacks.ts";
+import { replay, ReplayError } from "../../inspect.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { connect } from "node:net";
 import { PassThrough } from "node:stream";
 import { FakeTime } from "@std/testing/time";
-import { LiveFeed, LivePage } from "../../mod.ts";
+import { LiveFeed, LivePage } from "../../live.ts";
 import type { WebSocketConnection } from "../../src/deps/ws.ts";
 import { IdleConnections } from "../../src/live/idle_connections.ts";
 import { requestGuard } from "../../src/live/request_guard.ts";
@@ -291,9 +291,8 @@ Deno.test("LivePage survives a process without file descriptors, and serves agai
     (await Deno.permissions.query({ name: "run" })).state !== "granted",
 }, async () => {
   const script = `
-    import { Learner, LivePage, sgd, tf } from ${
-    JSON.stringify(import.meta.resolve("../../mod.ts"))
-  };
+    import { Learner, sgd, tf } from ${JSON.stringify(import.meta.resolve("../../mod.ts"))};
+    import { LivePage } from ${JSON.stringify(import.meta.resolve("../../live.ts"))};
     await tf.setBackend("cpu");
     const x = tf.tensor2d([[1]]);
     const files = [];

@@ -123,21 +123,24 @@ testOnBackends("the slopes of a scaled loss are scaled", () => {
   assertLess(relativeError(twice, once.mul(2)), 1e-6);
 });
 
-testOnBackends("crossEntropy has slopes by labels that are predictions themselves", () => {
-  const options = { labelSmoothing: 0.1, classWeights: weights };
-  const x = tf.tensor2d(logits, shape), y = tf.tensor2d(soft);
-  const slope = tf.grad((labels) => crossEntropy(x, labels, options))(y);
-  const expected = soft.flatMap((row, n) =>
-    row.map((_, c) => {
-      const [up, down] = [1e-5, -1e-5].map((h) => {
-        const moved = soft.with(n, row.with(c, row[c] + h));
-        return reference(moved, 0.1, weights)(logits);
-      });
-      return (up - down) / 2e-5;
-    })
-  );
-  assertLess(relativeError(slope, expected), 1e-5);
-});
+testOnBackends(
+  "crossEntropy has slopes with respect to labels that are predictions themselves",
+  () => {
+    const options = { labelSmoothing: 0.1, classWeights: weights };
+    const x = tf.tensor2d(logits, shape), y = tf.tensor2d(soft);
+    const slope = tf.grad((labels) => crossEntropy(x, labels, options))(y);
+    const expected = soft.flatMap((row, n) =>
+      row.map((_, c) => {
+        const [up, down] = [1e-5, -1e-5].map((h) => {
+          const moved = soft.with(n, row.with(c, row[c] + h));
+          return reference(moved, 0.1, weights)(logits);
+        });
+        return (up - down) / 2e-5;
+      })
+    );
+    assertLess(relativeError(slope, expected), 1e-5);
+  },
+);
 
 testOnBackends("losses stay finite for huge logits", () => {
   const huge = tf.tensor2d([[1e4, -1e4], [-1e4, 1e4]]);
@@ -146,7 +149,7 @@ testOnBackends("losses stay finite for huge logits", () => {
   assertAlmostEquals(binaryCrossEntropy(huge, tf.tensor2d([[0, 1], [1, 0]])).dataSync()[0], 1e4, 1);
 });
 
-testOnBackends("binaryCrossEntropy has its slope at 0 too", () => {
+testOnBackends("binaryCrossEntropy has the right slope at 0", () => {
   const slope = tf.grad((x) => binaryCrossEntropy(x, tf.tensor1d([1])))(tf.tensor1d([0]));
   assertAlmostEquals(slope.dataSync()[0], -0.5, 1e-6);
 });
@@ -167,8 +170,12 @@ Deno.test("losses refuse shapes that would broadcast, and options out of range",
     RangeError,
     "must have 1 elements",
   );
-  assertThrows(() => crossEntropy(x, y, { classWeights: [0] }), RangeError, "must be > 0");
-  assertThrows(() => huber(x, x, { delta: 0 }), RangeError, "delta must be > 0");
+  assertThrows(
+    () => crossEntropy(x, y, { classWeights: [0] }),
+    RangeError,
+    "must be finite and > 0",
+  );
+  assertThrows(() => huber(x, x, { delta: 0 }), RangeError, "delta must be finite and > 0");
   assertThrows(() => binaryCrossEntropy(x, x, { positiveWeight: 0 }), RangeError, "positiveWeight");
   tf.dispose([x, y]);
 });

@@ -54,7 +54,7 @@ const table: [string, () => SlotOptimizer, Reference][] = [
   ],
 ];
 
-/** Odd, so that it has a tail that fills no vector. */
+/** Odd, so that the last elements do not fill a vector. */
 const size = 1031;
 
 function gradientAt(step: number): number[] {
@@ -83,7 +83,7 @@ for (const [name, create, reference] of table) {
     variable.dispose();
   });
 
-  testOnBackends(`${name}() goes on exactly where its restored state was taken`, async () => {
+  testOnBackends(`${name}() continues exactly where its restored state was taken`, async () => {
     const variable = tf.variable(tf.ones([size]));
     const [first, second] = [create(), create()];
     for (let step = 1; step <= 3; step++) apply(first, variable, step);
@@ -112,12 +112,12 @@ for (const [name, create, reference] of table) {
     }
     const c = tf.variable(tf.ones([3]));
     for (let step = 0; step < 3; step++) alone.applyGradients([{ name: c.name, tensor: g }]);
-    assertEquals(b.dataSync(), c.dataSync(), "as if the frozen step had not been");
+    assertEquals(b.dataSync(), c.dataSync(), "as if there had been no frozen step");
     assertNotEquals(a.dataSync(), b.dataSync());
     [a, b, c, both, alone].forEach((owner) => owner.dispose());
   });
 
-  testOnBackends(`${name}() leaves a state that was taken before alone`, () => {
+  testOnBackends(`${name}() does not change a state that was taken before`, () => {
     const variable = tf.variable(tf.ones([size]));
     const optimizer = create();
     apply(optimizer, variable, 1);
@@ -158,22 +158,22 @@ Deno.test("an optimizer refuses numbers out of range and unknown variables", () 
   assertThrows(
     () => adam(-1),
     RangeError,
-    "learningRate must be a number >= 0: current value is -1",
+    "learningRate must be finite and >= 0: current value is -1",
   );
   assertThrows(
     () => sgd("0.01" as never),
     RangeError,
-    'learningRate must be a number >= 0: current value is "0.01"',
+    'learningRate must be finite and >= 0: current value is "0.01"',
   );
   assertThrows(() => adam(1, { beta1: 1 }), RangeError, "beta1 must be in [0, 1)");
-  assertThrows(() => adam(1, { epsilon: 0 }), RangeError, "epsilon must be > 0");
-  assertThrows(() => sgd(1, { nesterov: true }), RangeError, "nesterov needs a momentum");
+  assertThrows(() => adam(1, { epsilon: 0 }), RangeError, "epsilon must be finite and > 0");
+  assertThrows(() => sgd(1, { nesterov: true }), RangeError, "momentum must be > 0 with nesterov");
   assertThrows(() => rmsprop(1, { decay: 2 }), RangeError, "decay must be in [0, 1)");
   assertThrows(() => sgd(1, { weightDecay: -1 }), RangeError, "weightDecay must be");
   assertThrows(
-    () => sgd(1).applyGradients({ nobody: tf.scalar(1) }),
+    () => sgd(1).applyGradients({ missing: tf.scalar(1) }),
     TypeError,
-    "there is none called nobody",
+    "there is no missing",
   );
   assertThrows(() => adam().restore({}), TypeError, "its state must have iterations");
 });
@@ -188,7 +188,7 @@ Deno.test("an optimizer is rebuilt from its configuration", () => {
   assertEquals(rebuilt.getConfig(), { beta1: 0.5, weightDecay: 0.125, learningRate: 0.25 });
 });
 
-Deno.test("SlotOptimizer takes none of TensorFlow.js's optimizers for one of its own", () => {
+Deno.test("no optimizer of TensorFlow.js is an instance of SlotOptimizer", () => {
   const own = [sgd(), adam(), adamW(), rmsprop()];
   const others = [tf.train.sgd(0.1), tf.train.adam(), tf.train.momentum(0.1, 0.9), {}, null];
   assertEquals(own.every((optimizer) => optimizer instanceof SlotOptimizer), true);

@@ -16,10 +16,10 @@ function reference(gradients: (number[] | undefined)[], start: number[]): number
   return x;
 }
 
-/** Sizes with and without a rest that fills no vector. */
+/** Sizes whose last elements fill a vector, or do not. */
 const SIZES = [1, 2, 3, 4, 7, 64, 1031];
 
-testOnBackends("tf.train.adam computes what its formula says, also after a freeze", async () => {
+testOnBackends("tf.train.adam computes its published formula, also after a freeze", async () => {
   const optimizer = tf.train.adam(0.1, 0.8, 0.95, 1e-3);
   const starts = SIZES.map((size) => Array.from({ length: size }, (_, i) => Math.sin(i)));
   const variables = starts.map((start) => tf.variable(tf.tensor1d(start)));
@@ -34,7 +34,7 @@ testOnBackends("tf.train.adam computes what its formula says, also after a freez
   for (let step = 0; step < 5; step++) {
     const named = variables.map(({ name }, at) => {
       const gradient = gradients[at][step];
-      // tfjs takes both for "none".
+      // tfjs accepts both for a missing gradient.
       const none = at === 1 ? null : undefined;
       return { name, tensor: (gradient ? tf.tensor1d(gradient) : none)! };
     });

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { keyedRandom, permutation } from "../../mod.ts";
+import { keyedRandom, permutation } from "../../data.ts";
 import { type Bracket, hyperbandBrackets, singleBracket } from "../../src/sweep/brackets.ts";
-import { Ledger, type Plan } from "../../src/sweep/ledger.ts";
-import type { Job, JobRecord } from "../../src/sweep/job_record.ts";
+import { Ledger, type SweepPlan } from "../../src/sweep/ledger.ts";
+import type { JobRecord, TrialJob } from "../../src/sweep/job_record.ts";
 import { standings } from "../../src/sweep/standings.ts";
 
 Deno.test("hyperbandBrackets() gives table 1 of the paper", () => {
@@ -19,7 +19,7 @@ Deno.test("hyperbandBrackets() gives table 1 of the paper", () => {
   ]);
 });
 
-Deno.test("hyperbandBrackets() repeats and cuts short to have as many trials as asked for", () => {
+Deno.test("hyperbandBrackets() repeats and shortens brackets to have the given number of trials", () => {
   const sizes = (trials: number) =>
     hyperbandBrackets({ epochs: 9, factor: 3, trials }).map(({ first, trials }) => [first, trials]);
   assertEquals(sizes(11), [[0, 9], [9, 2]]);
@@ -28,8 +28,8 @@ Deno.test("hyperbandBrackets() repeats and cuts short to have as many trials as 
   assertEquals(rungs, [1, 3, 5, 10]);
 });
 
-/** What a job comes to, where its values are known, and NaN throws. */
-function work(job: Job, values: Values, judge: (epochs: number) => string): JobRecord {
+/** The record of a job whose values are known; NaN stands for an error. */
+function work(job: TrialJob, values: Values, judge: (epochs: number) => string): JobRecord {
   const { trial, segment, parameters, epochs, rungs } = job;
   const reports: [number, number][] = [];
   const end = (status: JobRecord["status"]) => ({
@@ -47,11 +47,14 @@ function work(job: Job, values: Values, judge: (epochs: number) => string): JobR
   return end("completed");
 }
 
-/** By trial, its value after so many epochs, and after how many it ends by itself. */
+/** For each trial, its value by epoch, and the number of epochs after which it ends by itself. */
 type Values = { at(epoch: number): number; ends: number }[];
 
-/** Successive halving by the book: rung by rung, everybody at once. */
-function byTheBook({ first, trials, rungs, keep }: Bracket, values: Values): Map<number, number> {
+/** Successive halving as in the paper: rung by rung, all trials at once. */
+function asInThePaper(
+  { first, trials, rungs, keep }: Bracket,
+  values: Values,
+): Map<number, number> {
   const reached = new Map<number, number>();
   let alive = Array.from({ length: trials }, (_, index) => first + index);
   rungs.forEach((epochs, rung) => {
@@ -69,7 +72,7 @@ function byTheBook({ first, trials, rungs, keep }: Bracket, values: Values): Map
   return reached;
 }
 
-Deno.test("Ledger does successive halving by the book, whoever works in whichever order", () => {
+Deno.test("Ledger does successive halving as in the paper, in any order of work", () => {
   const brackets = hyperbandBrackets({ epochs: 27, factor: 3 });
   const size = brackets.reduce((sum, { trials }) => sum + trials, 0);
   const verdicts = new Set<string>();
@@ -80,22 +83,22 @@ Deno.test("Ledger does successive halving by the book, whoever works in whicheve
       const ends = random() < 0.4 ? 1 + Math.floor(random() * 9) : Infinity;
       return { at: (epoch) => epoch > fails ? NaN : level - slope * epoch, ends };
     });
-    const plan: Plan = {
+    const plan: SweepPlan = {
       brackets,
       parameters: values.map(() => ({})),
       seeds: values.map(() => 0),
       mode: "min",
     };
     let ledger = new Ledger(plan);
-    const told: JobRecord[] = [];
+    const known: JobRecord[] = [];
     while (!ledger.done) {
       const jobs = ledger.jobs();
-      assert(jobs.length > 0, "there is something to do until all is done");
+      assert(jobs.length > 0, "there are jobs until all trials have ended");
       const order = permutation(jobs.length, random);
       const batch = [...order].slice(0, 1 + Math.floor(random() * 8)).map((index) => jobs[index]);
       const ended = batch.map((job) =>
         work(job, values, (epochs) => {
-          if (random() < 0.2) return "pause"; // no driver to be asked
+          if (random() < 0.2) return "pause"; // no driver answers
           ledger.report(job.trial, epochs, values[job.trial].at(epochs));
           const verdict = ledger.verdict(job.trial);
           verdicts.add(verdict);
@@ -103,21 +106,21 @@ Deno.test("Ledger does successive halving by the book, whoever works in whicheve
         })
       );
       for (const record of ended) assert(ledger.add(record));
-      assertEquals(ledger.add(ended[0]), false, "the same record twice is no news");
-      told.push(...ended);
+      assertEquals(ledger.add(ended[0]), false, "a second record of the same job is not new");
+      known.push(...ended);
       if (random() < 0.1) { // the driver dies, and another reads the journal
         ledger = new Ledger(plan);
-        for (const record of told) ledger.add(record);
+        for (const record of known) ledger.add(record);
       }
     }
     const reached = new Map<number, number>();
-    for (const { trial, reports } of told) {
+    for (const { trial, reports } of known) {
       const last = reports.at(-1)?.[0] ?? 0;
       for (const rung of brackets.findLast(({ first }) => first <= trial)!.rungs) {
         if (last >= rung) reached.set(trial, Math.max(rung, reached.get(trial) ?? 0));
       }
     }
-    const expected = brackets.flatMap((bracket) => [...byTheBook(bracket, values)]);
+    const expected = brackets.flatMap((bracket) => [...asInThePaper(bracket, values)]);
     assertEquals([...reached].toSorted(byTrial), expected.toSorted(byTrial));
   }
   assertEquals(verdicts, new Set(["continue", "pause", "stop"]));
@@ -125,7 +128,7 @@ Deno.test("Ledger does successive halving by the book, whoever works in whicheve
 
 const byTrial = ([a]: [number, number], [b]: [number, number]) => a - b;
 
-Deno.test("standings() does not count on a trial that may yet be rejected below", () => {
+Deno.test("standings() does not count on a trial that may still be rejected on a lower rung", () => {
   const bracket: Bracket = { first: 0, trials: 5, rungs: [2, 4, 8], keep: [3, 1] };
   /** Trial 1 ended before the first rung; trials 3 and 4 may come. */
   const values: (number | undefined)[][] = [[0, 5], [1, 1], [2], [], []];
@@ -143,12 +146,12 @@ Deno.test("standings() does not count on a trial that may yet be rejected below"
   ]);
 });
 
-Deno.test("Ledger compares NaN as the worst, and trials that never report at their end", () => {
+Deno.test("Ledger treats NaN as the worst, and compares trials without reports by their result", () => {
   const record = (trial: number, value: number | null): JobRecord => ({
     ...{ trial, segment: 0, parameters: {}, status: "completed", value, reports: [] },
     ...{ seconds: 0, worker: "" },
   });
-  const plan: Plan = {
+  const plan: SweepPlan = {
     brackets: [{ first: 0, trials: 3, rungs: [1, 3], keep: [1] }],
     parameters: [{}, {}, {}],
     seeds: [0, 0, 0],

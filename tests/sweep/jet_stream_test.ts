@@ -14,7 +14,7 @@ import { SweepScript } from "./sweep_script.ts";
 const test = (name: string, run: () => Promise<void>) =>
   Deno.test({ name, ignore: !hasServer, fn: run });
 
-/** Every trial, each once. */
+/** Asserts that every trial was done once. */
 function assertAllOnce(trials: number, script: SweepScript): void {
   const numbers = script.records().map(({ trial }) => trial);
   const all = Array.from({ length: trials }, (_, number) => number);
@@ -23,7 +23,7 @@ function assertAllOnce(trials: number, script: SweepScript): void {
   assertEquals(
     ends.toSorted((a, b) => a - b),
     all.filter((trial) => trial !== 1),
-    "each trial ran to its end once, but for the one that throws",
+    "each trial ran to its end once, except the one that throws",
   );
 }
 
@@ -41,7 +41,7 @@ test("two workers are at least 1.7 times faster than one", async () => {
   assertGreaterOrEqual(one / two, 1.7, `one worker ${one} s, two workers ${two} s`);
 });
 
-test("a killed worker, a killed driver and a server restart lose nothing, repeat nothing", async () => {
+test("a killed worker, a killed driver and a server restart lose and repeat no trial", async () => {
   await using server = await NatsServer.start();
   await using script = new SweepScript({ trials: 12, wait: 800, silence: 2 });
   const drive = () => script.spawn("--nats", server.url, "--workers", "0");
@@ -57,7 +57,7 @@ test("a killed worker, a killed driver and a server restart lose nothing, repeat
 
   await script.until("end", 4);
   await driver.kill();
-  await Deno.remove(`${script.folder}/out`, { recursive: true }); // the next one is elsewhere
+  await Deno.remove(`${script.folder}/out`, { recursive: true }); // the next driver is elsewhere
   await script.until("end", 6);
   await server.stop();
   await server.start();
@@ -78,7 +78,7 @@ test("a killed worker, a killed driver and a server restart lose nothing, repeat
   for (const worker of [left, next]) assertEquals((await worker.result()).code, 0);
 });
 
-test("a worker that is deaf for a while keeps its trial", async () => {
+test("a worker that is busy for longer than the silence keeps its trial", async () => {
   await using server = await NatsServer.start();
   await using script = new SweepScript({ trials: 1, wait: 1000, silence: 1, deaf: 2000 });
   const run = script.spawn("--nats", server.url, "--workers", "2");
@@ -100,7 +100,7 @@ test("a worker gives its trial back on Ctrl-C", async () => {
   assertEquals(script.trace().map(({ what }) => what), ["begin", "begin", "end"]);
 });
 
-test("a trial of which three workers die is recorded as failed", async () => {
+test("a trial that kills three workers is recorded as failed", async () => {
   await using server = await NatsServer.start();
   await using script = new SweepScript({
     ...{ trials: 3, wait: 50, silence: 0.5 },
@@ -111,7 +111,7 @@ test("a trial of which three workers die is recorded as failed", async () => {
   const begun = script.trace().filter(({ what, trial }) => what === "begin" && trial === 0);
   assertEquals(begun.length, 3);
   const { status, error } = script.records().find(({ trial }) => trial === 0)!;
-  assertEquals([status, error], ["failed", "no worker lived to its end, at attempt 3"]);
+  assertEquals([status, error], ["failed", "every worker died of it, at attempt 3"]);
 });
 
 test("the driver stops trials early on other machines, as successive halving says", async () => {
@@ -127,13 +127,16 @@ test("the driver stops trials early on other machines, as successive halving say
     Object.fromEntries(
       script.records().map(({ trial, value, reports }) => [trial, [reports.at(-1)?.[0], value]]),
     );
-  assertEquals(lasts(remote), lasts(local), "whoever works, the same trials go equally far");
+  assertEquals(lasts(remote), lasts(local), "on any worker, the same trials get equally far");
   const farthest = Object.values(lasts(remote)).map(([epochs]) => epochs ?? 0);
   assertEquals(farthest.toSorted(), [0, 1, 1, 1, 1, 1, 3, 3, 9]);
-  assert(remote.records().some(({ status }) => status === "stopped"), "some while they ran");
+  assert(
+    remote.records().some(({ status }) => status === "stopped"),
+    "some were stopped while they ran",
+  );
 });
 
-test("of two drivers of one sweep, one has all results, the other too or says so", async () => {
+test("of two drivers of one sweep, one has all results, and the other too or it throws", async () => {
   await using server = await NatsServer.start();
   const options = { trials: 6, wait: 200 };
   await using script = new SweepScript(options);
@@ -141,15 +144,15 @@ test("of two drivers of one sweep, one has all results, the other too or says so
   const runs = [script, other].map((one) => one.spawn("--nats", server.url, "--workers", "1"));
   for (const run of runs) {
     const { code, errors } = await run.result();
-    // Whoever looks too late has nothing to look at.
+    // A driver that looks too late finds nothing on the server.
     if (code !== 0) {
-      assertMatch(errors, /Cannot go on with the sweep as out-\w+ must be on the server/);
+      assertMatch(errors, /Cannot continue the sweep: out-\w+ is no longer on the server/);
     }
   }
   assertEquals(Math.max(script.records().length, other.records().length), 6);
 });
 
-test("drivers and workers say that a server has no JetStream", async () => {
+test("drivers and workers refuse a server without JetStream", async () => {
   await using server = await NatsServer.start([], { jetStream: false });
   await using script = new SweepScript({ trials: 3, wait: 20 });
   for (const flags of [["--workers", "1"], ["--worker"]]) {
@@ -162,7 +165,7 @@ test("drivers and workers say that a server has no JetStream", async () => {
   }
 });
 
-test("user, password and certificates are passed through", async () => {
+test("user, password and certificates are passed to the server", async () => {
   const folder = await Deno.makeTempDir();
   const [key, cert] = [`${folder}/key.pem`, `${folder}/cert.pem`];
   const made = await new Deno.Command("openssl", {
@@ -198,11 +201,11 @@ test("user, password and certificates are passed through", async () => {
     servers: `127.0.0.1:${strict.port}`,
     tls: { ...tls, certFile: cert, keyFile: key },
   };
-  assertEquals((await outcome(own)).code, 0, "the server knows who it is");
+  assertEquals((await outcome(own)).code, 0, "the server knows the client's certificate");
   await Deno.remove(folder, { recursive: true });
 });
 
-test("a file of credentials is passed through", async () => {
+test("a file of credentials is passed to the server", async () => {
   const folder = await Deno.makeTempDir();
   const operator = createOperator();
   const system = createAccount(), account = createAccount();

@@ -15,7 +15,7 @@ function installed(): boolean {
   }
 }
 
-/** A real server, on a port of its own, that keeps the data of JetStream when restarted. */
+/** A real server on its own port, which keeps the data of JetStream when it is restarted. */
 export class NatsServer {
   readonly port: number;
   readonly #folder: string = Deno.makeTempDirSync({ prefix: "nats-" });
@@ -31,7 +31,7 @@ export class NatsServer {
     this.#jetStream = jetStream;
   }
 
-  /** Starts one. */
+  /** Starts a server. */
   static async start(
     options: readonly string[] = [],
     { jetStream = true } = {},

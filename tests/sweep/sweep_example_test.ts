@@ -4,7 +4,7 @@ import { canRun } from "./nats_server.ts";
 const example = new URL("../../examples/sweep.ts", import.meta.url).pathname;
 
 Deno.test({
-  name: "examples/sweep.ts finds a network, and says which",
+  name: "examples/sweep.ts finds a network, and prints it",
   ignore: !canRun || Deno.permissions.querySync({ name: "ffi" }).state !== "granted",
   async fn() {
     const folder = await Deno.makeTempDir({ prefix: "sweep-" });

@@ -2,24 +2,24 @@ import type { JobRecord } from "../../src/sweep/job_record.ts";
 
 const SCRIPT = new URL("./waiting_sweep.ts", import.meta.url).pathname;
 
-/** What `waiting_sweep.ts` is told. */
+/** The options of `waiting_sweep.ts`. */
 export interface ScriptOptions {
   trials: number;
-  /** How long a trial that goes to its end takes, ms. */
+  /** Duration of a trial that runs to its end, in ms. */
   wait: number;
   algorithm?: string;
   epochs?: number;
   silence?: number;
   nats?: unknown;
-  /** For how long a trial blocks its process at first, ms. */
+  /** Time for which a trial blocks its process at the start, in ms. */
   deaf?: number;
-  /** The trial whose first worker kills itself. */
+  /** Number of the trial that kills its first worker. */
   suicide?: number;
-  /** Whether its other workers do, too. */
+  /** Whether that trial kills its other workers, too. */
   stubborn?: boolean;
 }
 
-/** A folder with a sweep and the traces of its workers, gone at the end. */
+/** A folder with a sweep and the traces of its workers, removed at the end. */
 export class SweepScript {
   readonly folder: string = Deno.makeTempDirSync({ prefix: "sweep-" });
   readonly #options: ScriptOptions;
@@ -29,7 +29,7 @@ export class SweepScript {
     this.#options = options;
   }
 
-  /** Runs the script; its output is kept in the result. */
+  /** Runs the script and collects its output. */
   spawn(...args: string[]): Running {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "-A", SCRIPT, "--folder", `${this.folder}/out`, ...args],
@@ -45,7 +45,7 @@ export class SweepScript {
     return new Running(child);
   }
 
-  /** Lines that workers have left: what they did, the trial, their process, when, ms. */
+  /** The lines that workers have written: event, trial, process, time in ms. */
   trace(): { what: string; trial: number; pid: number; time: number }[] {
     const lines = read(`${this.folder}/trace.txt`);
     return lines.map((line) => line.split(" ")).map(([what, trial, pid, time]) => (
@@ -53,7 +53,7 @@ export class SweepScript {
     ));
   }
 
-  /** Waits until workers have left so many lines of a kind. */
+  /** Waits until workers have written a number of lines of one kind. */
   async until(what: string, count: number): Promise<void> {
     const began = performance.now();
     while (this.trace().filter((line) => line.what === what).length < count) {
@@ -97,18 +97,18 @@ export class Running {
     return this.#child.pid;
   }
 
-  /** Ends it as the kernel does. */
+  /** Kills the script. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#child.status;
   }
 
-  /** What Ctrl-C does. */
+  /** Interrupts the script, as Ctrl-C does. */
   interrupt(): void {
     this.#child.kill("SIGINT");
   }
 
-  /** Waits for its end. */
+  /** Waits for the end of the script. */
   async result(): Promise<{ code: number; output: string; errors: string }> {
     const { code } = await this.#child.status;
     const [output, errors] = await this.#output;

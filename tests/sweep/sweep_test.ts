@@ -15,8 +15,9 @@ import {
   type SweepOptions,
   type Trial,
   uniform,
-} from "../../distributed.ts";
-import { keyedRandom, selectBackend, tf } from "../../mod.ts";
+} from "../../sweep.ts";
+import { selectBackend, tf } from "../../mod.ts";
+import { keyedRandom } from "../../data.ts";
 import { connectOptions } from "../../src/sweep/nats_options.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { canRun } from "./nats_server.ts";
@@ -36,7 +37,7 @@ async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
 
 const space = { x: uniform(-1, 1), n: integer(1, 4), kind: choice(["a", "b"]) };
 
-/** A sweep in this process, that says nothing. */
+/** A sweep in this process that prints nothing. */
 function quiet(options: Partial<SweepOptions<typeof space>>) {
   return sweep({
     space,
@@ -48,7 +49,7 @@ function quiet(options: Partial<SweepOptions<typeof space>>) {
   } as SweepOptions<typeof space>);
 }
 
-Deno.test("dimensions draw evenly on their scale, and never beyond it", () => {
+Deno.test("dimensions draw evenly on their scale, and never outside it", () => {
   const random = keyedRandom(1);
   const draws = 4000;
   const counts = new Map<number, number>();
@@ -71,18 +72,18 @@ Deno.test("dimensions draw evenly on their scale, and never beyond it", () => {
   assertEquals(choice([true, null, 3]).grid(1), [true, null, 3]);
 });
 
-Deno.test("dimensions refuse bounds and values that cannot be", () => {
+Deno.test("dimensions refuse impossible bounds and values", () => {
   for (const [low, high] of [[1, 1], [2, 1], [0, Infinity], [NaN, 1]]) {
     assertThrows(() => uniform(low, high), RangeError, "its bounds must be finite");
   }
   assertThrows(() => logUniform(0, 1), RangeError, "its bounds must be finite and > 0");
   assertThrows(() => integer(0.5, 3), RangeError, "its bounds must be integers");
-  assertThrows(() => choice([]), RangeError, "there must be values");
-  assertThrows(() => choice([1, 1]), RangeError, "none of them twice");
+  assertThrows(() => choice([]), RangeError, "values must be distinct, at least one");
+  assertThrows(() => choice([1, 1]), RangeError, "values must be distinct");
   assertThrows(() => choice([NaN]), TypeError, "must be finite numbers");
 });
 
-Deno.test("connectOptions() takes apart who one is, and where", () => {
+Deno.test("connectOptions() separates credentials and hosts", () => {
   const tls = { host: "h" };
   const cases: [Parameters<typeof connectOptions>[0], unknown][] = [
     [{ servers: "h" }, { servers: ["h"] }],
@@ -100,11 +101,11 @@ test("sweep() refuses options that cannot work, before any work", async () => {
     [{ space: {} as typeof space }, "space must have dimensions"],
     [{ trials: 0 }, "trials must be an integer >= 1: current value is 0"],
     [{ workers: 1.5 }, "workers must be an integer >= 0"],
-    [{ algorithm: "annealing" as "grid" }, 'algorithm must be "random", "grid" or "hyperband"'],
-    [{ algorithm: "hyperband", epochs: 2 }, "epochs must be >= factor"],
-    [{ worker: true }, "a worker must be told its server, --nats URL"],
+    [{ algorithm: "annealing" as "grid" }, "algorithm must be one of random, grid, hyperband"],
+    [{ algorithm: "hyperband", epochs: 2 }, "epochs must be an integer >= 3: current value is 2"],
+    [{ worker: true }, "a worker must have a server: give it --nats URL"],
     [{ monitor: "train.fun" }, "mode must be"],
-    [{ nats: "http://host" }, "a NATS server must be given like nats://host:4222"],
+    [{ nats: "http://host" }, "a NATS server must be a URL such as nats://host:4222"],
     [{ args: ["--workers", "many"] }, "workers must be an integer >= 0: current value is NaN"],
     [{ args: ["--folder"] }, "--folder must have a value"],
     [{ args: ["--nats"] }, "--nats must have a value"],
@@ -114,7 +115,7 @@ test("sweep() refuses options that cannot work, before any work", async () => {
   }
 });
 
-test("sweep() draws by seed and number, so more trials later change none", () =>
+test("sweep() draws by seed and number, so that more trials later change no former trial", () =>
   inFolder(async (folder) => {
     const first = await quiet({ trials: 3, folder });
     let begun = 0;
@@ -123,7 +124,7 @@ test("sweep() draws by seed and number, so more trials later change none", () =>
       folder,
       objective: ({ parameters: { x, n } }) => (begun++, x * x + n),
     });
-    assertEquals(begun, 3, "what is in the journal is not done again");
+    assertEquals(begun, 3, "trials in the journal are not repeated");
     const other = await quiet({ trials: 6, folder: `${folder}/other.1/` });
     const facts = ({ trials }: typeof more) =>
       trials.map(({ trial, parameters, value }) => ({ trial, parameters, value }));
@@ -149,7 +150,7 @@ test("sweep() tries every point of a grid", () =>
     }
   }));
 
-test("sweep() keeps a trial's error with its parameters, and goes on", () =>
+test("sweep() records a trial's error with its parameters, and continues", () =>
   inFolder(async (folder) => {
     const lines: string[] = [];
     const { trials, best } = await quiet({
@@ -183,7 +184,7 @@ test("sweep() keeps a trial's error with its parameters, and goes on", () =>
     }
   }));
 
-test("sweep() says what is wrong with whatever an objective returns, reports or throws", () =>
+test("sweep() explains wrong results, reports and errors of an objective", () =>
   inFolder(async (folder) => {
     const outcomes: [(trial: Trial) => unknown, RegExp][] = [
       [() => null, /^TypeError: Cannot compare trials as an objective must return a number/],
@@ -220,7 +221,7 @@ test("a trial that has ended reports no more", () =>
     assertEquals(reports, [[1, 1]]);
   }));
 
-test("sweep() goes on after a line that was cut short, and not with another sweep", () =>
+test("sweep() continues after an incomplete last line, and refuses another sweep", () =>
   inFolder(async (folder) => {
     await quiet({ trials: 3, folder });
     const path = `${folder}/trials.jsonl`;
@@ -238,11 +239,11 @@ test("sweep() goes on after a line that was cut short, and not with another swee
     await assertRejects(
       () => quiet({ trials: 3, folder, seed: 1 }),
       Error,
-      `Cannot go on with the sweep in ${path} as it must have the same settings`,
+      `Cannot continue the sweep in ${path} as its settings must be the same`,
     );
   }));
 
-test("a trial cancels its Learner at a rung, and goes on from there bit for bit", () =>
+test("a trial cancels its Learner at a rung, and resumes there bit for bit", () =>
   inFolder(async (folder) => {
     await selectBackend({ prefer: "cpu", quiet: true });
     const epochs: number[] = [];
@@ -284,7 +285,7 @@ test("a trial cancels its Learner at a rung, and goes on from there bit for bit"
     );
   }));
 
-test("sweep() in processes begins again what a worker died of, three times at most", async () => {
+test("sweep() in processes begins a trial at most three times if its workers die", async () => {
   await using once = new SweepScript({ trials: 4, wait: 50, suicide: 2 });
   const first = await once.spawn("--workers", "2").result();
   assertEquals(first.code, 0, first.errors);
@@ -308,7 +309,7 @@ test("sweep() in processes begins again what a worker died of, three times at mo
   assertEquals([status, error], ["failed", expected]);
 });
 
-test("sweep() in processes ends with its driver, even where a trial hangs", async () => {
+test("sweep() in processes ends together with its driver, even where a trial hangs", async () => {
   await using script = new SweepScript({ trials: 4, wait: 0, deaf: 60_000 });
   const driver = script.spawn("--workers", "2");
   await script.until("begin", 2);
@@ -317,7 +318,7 @@ test("sweep() in processes ends with its driver, even where a trial hangs", asyn
   for (const { pid } of script.trace()) assertEquals(await isRunning(pid), false);
 });
 
-test("sweep() says which of its files cannot be read or written, and leaves no process", () =>
+test("sweep() names the file that cannot be read or written, and leaves no process", () =>
   inFolder(async (folder) => {
     const required = "must be a file that can be read and written";
     await Deno.mkdir(`${folder}/trials.jsonl`);
@@ -341,11 +342,11 @@ test("sweep() names the line of the journal that is damaged", () =>
     await assertRejects(
       () => quiet({ trials: 2, folder }),
       Error,
-      "every line must be JSON: line 2 is {;",
+      "every line must be JSON: line 2 is {.",
     );
   }));
 
-test("sweep() in processes ends with its driver, and goes on with the next", async () => {
+test("sweep() in processes ends together with its driver, and continues with the next", async () => {
   await using script = new SweepScript({ trials: 6, wait: 400 });
   const driver = script.spawn("--workers", "2");
   await script.until("end", 2);
@@ -359,7 +360,7 @@ test("sweep() in processes ends with its driver, and goes on with the next", asy
 
   assertEquals((await script.spawn("--workers", "2").result()).code, 0);
   const again = script.trace().slice(begun).map(({ trial }) => trial);
-  assertEquals(again.filter((trial) => known.includes(trial)), [], "nothing is done again");
+  assertEquals(again.filter((trial) => known.includes(trial)), [], "no trial is repeated");
   assertEquals(script.records().map(({ trial }) => trial).toSorted(), [0, 1, 2, 3, 4, 5]);
 });
 

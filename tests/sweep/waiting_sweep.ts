@@ -1,9 +1,9 @@
 /**
- * A sweep whose trials wait instead of computing, and leave a trace of what ran where.
+ * A sweep whose trials wait instead of computing, and leave a trace of their events.
  *
  * @module
  */
-import { choice, sweep, type SweepOptions, uniform } from "../../distributed.ts";
+import { choice, sweep, type SweepOptions, uniform } from "../../sweep.ts";
 import type { ScriptOptions } from "./sweep_script.ts";
 
 const { wait, suicide, stubborn, deaf = 0, ...options } = JSON.parse(

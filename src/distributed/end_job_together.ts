@@ -1,0 +1,32 @@
+import { EXIT } from "./exit_codes.ts";
+import { DRAIN, failJob, sleep } from "./fail_job.ts";
+import type { World } from "./world.ts";
+
+const conditions: (() => boolean)[] = [];
+
+/** While a condition holds, this process may not exit: the other ranks wait for it. */
+export function keepAliveWhile(condition: () => boolean): void {
+  conditions.push(condition);
+}
+
+/**
+ * Makes all ranks end together: an uncaught error, and an exit in the middle of a run, end every
+ * rank with a code other than 0.
+ */
+export function endJobTogether(
+  world: Pick<World, "rank" | "abort"> & { finalize(): void },
+): void {
+  addEventListener("error", (event) => {
+    if (!event.defaultPrevented) failJob(world, event.error);
+  });
+  addEventListener("unhandledrejection", (event) => {
+    if (!event.defaultPrevented) failJob(world, event.reason);
+  });
+  addEventListener("unload", () => {
+    if (Deno.exitCode !== 0) world.abort(Deno.exitCode);
+    if (!conditions.some((condition) => condition())) return world.finalize();
+    console.error(`Cannot continue: rank ${world.rank} exited in the middle of a run`);
+    sleep(DRAIN);
+    world.abort(EXIT.left);
+  });
+}

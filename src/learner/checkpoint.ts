@@ -31,6 +31,8 @@ const FIELDS = [
   "epoch",
   "epochs",
   "validationEpochs",
+  "trainings",
+  "loaderSeed",
   "batchSize",
   "phase",
   "trainLoss",
@@ -153,7 +155,10 @@ export async function restoreCheckpoint(
   restoreOptimizer(learner.optimizer, state.optimizer, rename);
   if (state.learningRate !== undefined) learner.learningRate = state.learningRate;
   // By name: a file may not set anything else on the Learner.
-  for (const name of FIELDS) Object.assign(learner, { [name]: state.fields[name] });
+  learner.trainings = 1; // checkpoints of version 0.1 do not have it
+  for (const name of FIELDS) {
+    if (state.fields[name] !== undefined) Object.assign(learner, { [name]: state.fields[name] });
+  }
   const shard = learner.peers?.shard ?? WHOLE;
   const own = selectRankState(state, shard);
   const left = [...learner.callbacks];

@@ -172,6 +172,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
       const found = finding instanceof Promise ? await finding : finding;
       const from = found === undefined ? undefined : await control.restore(found);
       if (!from) {
+        this.trainings++;
         this.epochs = 1;
         this.validationEpochs = 1;
         this.epoch = 0;

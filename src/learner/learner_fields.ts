@@ -4,6 +4,7 @@ import { loaderLength } from "../data/loader.ts";
 import type { Peers } from "../data/shard.ts";
 import type { Model } from "../model/model.ts";
 import { learningRateOf, setLearningRate } from "../optimizers/learning_rate.ts";
+import { mixKey } from "../random/mix_key.ts";
 import { BatchTensors } from "./batch_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkNumber } from "../checks/check_number.ts";
@@ -53,6 +54,17 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   /** Makes shuffling and random draws repeat exactly: a safe integer. */
   seed: number | undefined;
 
+  /**
+   * Seed of loaders without a seed if the Learner has none either. It is drawn at construction, and
+   * checkpoints keep it, so that resuming is exact without a seed, too.
+   */
+  loaderSeed: number;
+  /**
+   * Number of trainings begun, the current one included. Each `train()` draws shuffles and dropouts
+   * of its own: with a seed, the n-th training of a program repeats the n-th training.
+   */
+  trainings = 0;
+
   /** Index of the current epoch, 0-based; from `afterTrain` on, the number of finished epochs. */
   epoch = 0;
   /** Number of epochs of this training. Set from `beforeTrain` on. */
@@ -92,6 +104,7 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     this.dataloaders = { ...parts.dataloaders };
     this.callbacks = [...parts.callbacks ?? []];
     this.seed = parts.seed;
+    this.loaderSeed = crypto.getRandomValues(new Uint32Array(1))[0];
   }
 
   /** Input of the model: the data of the current batch. Set from `before…Batch` on. */
@@ -148,10 +161,26 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     setLearningRate(this.optimizer, checked);
   }
 
+  /** Seed of the random draws of the current training; `undefined` if the Learner has no seed. */
+  get trainingSeed(): number | undefined {
+    return this.seed === undefined ? undefined : ofTraining(this.seed, this.trainings);
+  }
+
+  /** Options with which a loader is opened: the order of the current epoch of this training. */
+  get loaderOrder(): { epoch: number; seed: number; training: number } {
+    const { epoch, seed = this.loaderSeed, trainings } = this;
+    return { epoch, seed: ofTraining(seed, trainings), training: Math.max(0, trainings - 1) };
+  }
+
   /** Number of batches that a pass over a loader has, where it is known. */
   batchCount(name: keyof Dataloaders): number | undefined {
     const length = loaderLength(this.dataloaders[name], this.peers?.shard);
     const limit = this.limits[name];
     return length !== undefined && limit !== undefined ? Math.min(length, limit) : length;
   }
+}
+
+/** The seed of the n-th training, which is the seed itself for the first. */
+function ofTraining(seed: number, trainings: number): number {
+  return trainings > 1 ? mixKey(seed, trainings - 1) : seed;
 }

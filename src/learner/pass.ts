@@ -59,8 +59,7 @@ export class Pass {
     loader: Loader | undefined,
     options: PassOptions,
   ): Promise<Pass> {
-    const { epoch, seed } = learner;
-    const reader = await LoaderReader.open(name, loader, { epoch, seed, ...options });
+    const reader = await LoaderReader.open(name, loader, { ...learner.loaderOrder, ...options });
     return new Pass(learner, name, reader, options);
   }
 

@@ -293,7 +293,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
   }
 
   #seeded(work: (step: StepOf) => void): void {
-    const { seed, epoch, batchIndex, phase, peers } = this.#learner;
+    const { trainingSeed: seed, epoch, batchIndex, phase, peers } = this.#learner;
     if (seed === undefined) return work(this);
     const stream = streamKey(phase, peers?.shard.index);
     withRandom(keyedRandom(seed, epoch, batchIndex, stream), () => work(this));

@@ -7,6 +7,8 @@ export { tf } from "./src/deps/tfjs.ts";
 
 // The Learner and its callbacks
 export { Learner, type LearnerOptions, type TrainOptions } from "./src/learner/learner.ts";
+export type { Objective } from "./src/learner/objective.ts";
+export type { Stages } from "./src/learner/stages.ts";
 export { LearnerFields, type LearnerParts } from "./src/learner/learner_fields.ts";
 export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";

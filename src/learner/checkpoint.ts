@@ -14,16 +14,17 @@ import { CHECKPOINT_FORMAT, type RunCheckpoint } from "../io/checkpoint_file.ts"
 import { StorageError } from "../io/storage_error.ts";
 import { toTensor } from "../io/to_tensor.ts";
 import { VERSION } from "../version.ts";
-import type { RunningMeanState } from "../metrics/running_mean.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import { differencesOf, modelStructure } from "../model/model_structure.ts";
+import { setLearningRate } from "../optimizers/learning_rate.ts";
 import {
   type OptimizerState,
   readOptimizer,
   restoreOptimizer,
 } from "../optimizers/optimizer_state.ts";
+import type { PassLossesState } from "./pass_losses.ts";
 import type { Run, RunState } from "./run.ts";
 
 /** The fields of a Learner that are part of a run's state. */
@@ -31,6 +32,7 @@ const FIELDS = [
   "epoch",
   "epochs",
   "validationEpochs",
+  "validationBatches",
   "trainings",
   "loaderSeed",
   "batchSize",
@@ -44,11 +46,20 @@ const FIELDS = [
 interface State {
   readonly run: RunState;
   readonly fields: Pick<AnyFields, typeof FIELDS[number]>;
-  readonly learningRate: number | undefined;
-  readonly optimizer: OptimizerState;
+  readonly learningRate?: number;
+  /** The optimizer of a Learner without objectives. */
+  readonly optimizer?: OptimizerState;
+  /** The optimizer of each objective. */
+  readonly objectives?: Readonly<Record<string, RatedOptimizer>>;
   readonly callbacks: readonly CallbackState[];
   /** The state of each rank. */
   readonly own?: readonly RankState[];
+}
+
+/** The state of an optimizer with its learning rate, which schedules change. */
+interface RatedOptimizer {
+  readonly optimizer: OptimizerState;
+  readonly learningRate?: number;
 }
 
 interface CallbackState {
@@ -61,15 +72,14 @@ interface CallbackState {
 }
 
 /** The part of a run's state that is different on each rank. */
-interface RankState {
-  readonly mean: RunningMeanState;
+interface RankState extends PassLossesState {
   readonly callbacks: readonly CallbackState[];
 }
 
 /** The state of this rank; its tensors stay the run's. */
 export function rankState(learner: AnyFields, run: Run): RankState {
   return {
-    mean: run.meanState(),
+    ...run.lossesState(),
     callbacks: statesOf(learner, ({ perRank }) => perRank === true),
   };
 }
@@ -89,7 +99,7 @@ function statesOf(
 /** Takes the state of a run: all of it at once, and only then waits for the device. */
 export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunCheckpoint> {
   const tensors = new Map<string, tf.Tensor | HostTensor>();
-  const optimizer = readOptimizer(learner.optimizer);
+  const optimizers = readOptimizers(learner);
   const own = learner.peers?.collect() as RankState[] | undefined;
   let reading;
   let state;
@@ -97,8 +107,7 @@ export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunC
     const whole: State = {
       run: run.state(),
       fields: Object.fromEntries(FIELDS.map((name) => [name, learner[name]])) as State["fields"],
-      learningRate: (learner.optimizer as { learningRate?: number }).learningRate,
-      optimizer,
+      ...optimizers,
       callbacks: statesOf(learner),
       ...own && { own },
     };
@@ -108,7 +117,7 @@ export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunC
     }
     reading = readTensors(tensors);
   } finally {
-    tf.dispose(optimizer.slots ?? {});
+    disposeSlots(optimizers);
     disposeTensors(own);
   }
   const { epoch, phase, seed } = learner;
@@ -122,7 +131,7 @@ export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunC
     phase,
     error: context.error,
     seed: seed ?? null,
-    optimizer: learner.optimizer.getClassName(),
+    optimizer: describeOptimizers(learner),
     model: await modelStructure(learner.model),
     state,
     tensors: await reading,
@@ -152,8 +161,7 @@ export async function restoreCheckpoint(
     variable.assign(value);
     value.dispose();
   });
-  restoreOptimizer(learner.optimizer, state.optimizer, rename);
-  if (state.learningRate !== undefined) learner.learningRate = state.learningRate;
+  restoreOptimizers(learner, state, rename);
   // By name: a file may not set anything else on the Learner.
   learner.trainings = 1; // checkpoints of version 0.1 do not have it
   for (const name of FIELDS) {
@@ -173,11 +181,58 @@ export async function restoreCheckpoint(
     else disposeTensors(mine.state);
   }
   if (!own) return state.run;
-  disposeTensors(state.run.mean);
+  disposeTensors([state.run.mean, state.run.objectiveMeans]);
   const { batch } = state.run;
   // All ranks but the one that took the checkpoint had counted the loss of the current batch.
   const computed = shard.index === 0 && batch?.computed === true;
-  return { ...state.run, mean: own.mean, batch: batch && { ...batch, computed } };
+  const { mean, objectiveMeans } = own;
+  return { ...state.run, mean, objectiveMeans, batch: batch && { ...batch, computed } };
+}
+
+/** Reads the optimizers; {@linkcode disposeSlots} disposes what was read. */
+function readOptimizers(
+  learner: AnyFields,
+): Pick<State, "optimizer" | "objectives" | "learningRate"> {
+  const read = (optimizer: tf.Optimizer): RatedOptimizer => ({
+    optimizer: readOptimizer(optimizer),
+    learningRate: (optimizer as { learningRate?: number }).learningRate,
+  });
+  const objectives = Object.entries(learner.objectives);
+  if (objectives.length === 0) return read(learner.optimizer);
+  return {
+    objectives: Object.fromEntries(
+      objectives.map(([name, { optimizer }]) => [name, read(optimizer)]),
+    ),
+  };
+}
+
+function disposeSlots({ optimizer, objectives = {} }: Partial<State>): void {
+  for (const state of [optimizer, ...Object.values(objectives).map((rated) => rated.optimizer)]) {
+    tf.dispose(state?.slots ?? {});
+  }
+}
+
+function restoreOptimizers(
+  learner: AnyFields,
+  { optimizer, learningRate, objectives = {} }: State,
+  rename: (name: string) => string,
+): void {
+  const restore = (target: tf.Optimizer, { optimizer, learningRate }: RatedOptimizer) => {
+    restoreOptimizer(target, optimizer, rename);
+    if (learningRate !== undefined) setLearningRate(target, learningRate);
+  };
+  if (optimizer) restore(learner.optimizer, { optimizer, learningRate });
+  for (const [name, rated] of Object.entries(objectives)) {
+    restore(learner.objectives[name].optimizer, rated);
+  }
+}
+
+/** The class of the optimizer; with objectives, that of each: `"generator: Adam, …"`. */
+function describeOptimizers({ objectives, optimizer }: AnyFields): string {
+  const named = Object.entries(objectives).map(([name, objective]) =>
+    `${name}: ${objective.optimizer.getClassName()}`
+  );
+  return named.length > 0 ? named.join(", ") : optimizer.getClassName();
 }
 
 /** Each rank takes its own state again if there are as many ranks as there were. */
@@ -211,7 +266,7 @@ async function checkMatch(learner: AnyFields, checkpoint: RunCheckpoint): Promis
     );
   }
   const differences: string[] = [];
-  const actual = learner.optimizer.getClassName();
+  const actual = describeOptimizers(learner);
   if (!build(learner.model)) {
     differences.push("the model has no weights yet: give its first layer an inputShape");
   } else differences.push(...differencesOf(model, await modelStructure(learner.model)));

@@ -15,12 +15,14 @@ import { checkParts, checkStart, eventOf, loaderOf } from "./check_learner.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./describe_callbacks.ts";
 import { joinPredictions } from "./join_predictions.ts";
-import { LearnerFields } from "./learner_fields.ts";
+import { LearnerFields, type LearnerParts } from "./learner_fields.ts";
+import { jointModel, type Objective } from "./objective.ts";
 import type { Dataloaders, RunOptions } from "./options.ts";
 import { readBatches } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import { RunControl } from "./run_control.ts";
+import type { Stages } from "./stages.ts";
 import type { TrainResult } from "./train_result.ts";
 
 /** A Learner of batches of any kind: a callback serves them all. */
@@ -29,12 +31,25 @@ export type AnyLearner = Learner<any, any, any>;
 
 /** Options of `new Learner()`. */
 export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
-  /** The model to train: made of layers, or anything with `apply` and `trainableVariables`. */
-  model: tf.LayersModel | Model<Data, Predictions>;
-  /** An optimizer of Trainchart or of `tf.train`. */
-  optimizer: tf.Optimizer;
-  /** Returns the scalar to minimise, computed by TensorFlow.js operations. */
-  lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  /**
+   * The model to train: made of layers, or anything with `apply` and `trainableVariables`. It may
+   * be left out where there are objectives: then it is made of their variables.
+   */
+  model?: tf.LayersModel | Model<Data, Predictions>;
+  /** An optimizer of Trainchart or of `tf.train`. Required, unless there are objectives. */
+  optimizer?: tf.Optimizer;
+  /**
+   * Returns the scalar to minimise, computed by TensorFlow.js operations. Required, unless there
+   * are objectives.
+   */
+  lossFunction?: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  /**
+   * Several losses by name, each with variables and an optimizer of its own, instead of `optimizer`
+   * and `lossFunction`. Each batch is computed and updated once per objective, in this order.
+   */
+  objectives?: Readonly<Record<string, Objective<AnyLearner>>>;
+  /** Replacements of the stages of a step. Default: none. */
+  stages?: Partial<Stages<AnyLearner>>;
   /** The loaders of batches. Default: none, which is enough to predict. */
   dataloaders?: Dataloaders<Data, Labels>;
   /** The callbacks. Default: none. */
@@ -56,12 +71,21 @@ export interface TrainOptions extends RunOptions {
   learningRate?: number;
   /** Validate after every this many epochs, an integer >= 1. Default: 1. */
   validationEpochs?: number;
+  /**
+   * Validate also after every this many training batches, an integer >= 1, counted over the whole
+   * training. The training loader stays open where it is. Default: only after epochs.
+   */
+  validationBatches?: number;
+  /** Callbacks of this run only, added behind the others. Default: none. */
+  callbacks?: readonly CallbackOf<AnyLearner>[];
 }
 
 const LEARNER_OPTIONS: Record<keyof LearnerOptions, true> = {
   model: true,
   optimizer: true,
   lossFunction: true,
+  objectives: true,
+  stages: true,
   dataloaders: true,
   callbacks: true,
   seed: true,
@@ -74,6 +98,8 @@ const TRAIN_OPTIONS: Record<keyof TrainOptions, true> = {
   epochs: true,
   learningRate: true,
   validationEpochs: true,
+  validationBatches: true,
+  callbacks: true,
   ...RUN_OPTIONS,
 };
 
@@ -106,6 +132,10 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   extends LearnerFields<Data, Labels, Predictions> {
   /** The callbacks: add, remove and reorder them at any time. */
   declare callbacks: CallbackOf<AnyLearner>[];
+  /** Several losses by name, each with an optimizer, in the order of a batch. Default: `{}`. */
+  declare objectives: Record<string, Objective<AnyLearner>>;
+  /** The stages of a step: predict, loss, gradients and update. */
+  declare stages: Stages<AnyLearner>;
   readonly #control = new RunControl(this);
   #cancelled: { source: readonly Cancellable[]; set: ReadonlySet<Cancellable> } = {
     source: [],
@@ -120,8 +150,10 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   constructor(options: LearnerOptions<Data, Labels, Predictions>) {
     checkOptions("make a Learner", options, LEARNER_OPTIONS);
-    checkParts(options);
-    super(options);
+    const { objectives, model = objectives && jointModel(objectives) } = options;
+    const parts = { ...options, model } as LearnerParts<Data, Labels, Predictions>;
+    checkParts(parts);
+    super(parts);
   }
 
   /** The phases that were cut short: each from its cancel until it is entered again. */
@@ -163,9 +195,10 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   async train(options: TrainOptions = {}): Promise<TrainResult> {
     this.#check("train", options, TRAIN_OPTIONS);
-    const { epochs, validationEpochs, learningRate } = options;
+    const { epochs, validationEpochs, validationBatches, learningRate } = options;
     const control = this.#control;
     return await control.exclusively(async () => {
+      if (options.callbacks) this.#addForThisRun(options.callbacks);
       const preparing = control.prepare();
       if (preparing) await preparing;
       const finding = options.from ?? control.find();
@@ -175,12 +208,15 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
         this.trainings++;
         this.epochs = 1;
         this.validationEpochs = 1;
+        this.validationBatches = undefined;
+        this.trainedBatches = 0;
         this.epoch = 0;
         this.metrics = {};
         this.trainLoss = this.validationLoss = this.testLoss = NaN;
       }
       if (epochs !== undefined) this.epochs = epochs;
       if (validationEpochs !== undefined) this.validationEpochs = validationEpochs;
+      if (validationBatches !== undefined) this.validationBatches = validationBatches;
       if (learningRate !== undefined) this.learningRate = learningRate;
       return this.#result(await control.start("train", options, { from }));
     });
@@ -430,6 +466,16 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
       const preparing = control.prepare();
       if (preparing) await preparing;
       return this.#result(await control.start(kind, options));
+    });
+  }
+
+  #addForThisRun(callbacks: readonly CallbackOf<AnyLearner>[]): void {
+    this.callbacks.push(...callbacks);
+    this.#control.defer(() => {
+      for (const callback of callbacks) {
+        const index = this.callbacks.lastIndexOf(callback);
+        if (index >= 0) this.callbacks.splice(index, 1);
+      }
     });
   }
 

@@ -8,20 +8,30 @@ import { mixKey } from "../random/mix_key.ts";
 import { BatchTensors } from "./batch_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkNumber } from "../checks/check_number.ts";
+import type { AnyObjective } from "./objective.ts";
 import type { Dataloaders } from "./options.ts";
+import { DEFAULT_STAGES, type Stages } from "./stages.ts";
 
 /** The fields of a Learner of batches of any kind. */
 // deno-lint-ignore no-explicit-any -- the kind of batch is known only where a Learner is made
 export type AnyFields = LearnerFields<any, any, any>;
+
+/** The stages of any Learner. */
+// deno-lint-ignore no-explicit-any -- the Learner is known only where one is made
+export type AnyStages = Stages<any>;
 
 /** The parts that a Learner is made of. */
 export interface LearnerParts<Data, Labels, Predictions> {
   /** The model to train. */
   readonly model: tf.LayersModel | Model<Data, Predictions>;
   /** The optimizer that updates the weights. */
-  readonly optimizer: tf.Optimizer;
+  readonly optimizer?: tf.Optimizer;
   /** The loss to minimise. */
-  readonly lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  readonly lossFunction?: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  /** Several losses, each with an optimizer, instead of one. */
+  readonly objectives?: Readonly<Record<string, AnyObjective>>;
+  /** Replacements of the stages of a step. */
+  readonly stages?: Partial<AnyStages>;
   /** The loaders. */
   readonly dataloaders?: Dataloaders<Data, Labels>;
   /** The callbacks. */
@@ -43,10 +53,10 @@ export let batchTensorsOf: (learner: AnyFields) => BatchTensors;
 export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
   /** The model to train. */
   model: tf.LayersModel | Model<Data, Predictions>;
-  /** The optimizer that updates the weights. */
-  optimizer: tf.Optimizer;
-  /** The loss to minimise. */
-  lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  /** Several losses by name, each with an optimizer, in the order of a batch. Default: `{}`. */
+  objectives: Record<string, AnyObjective>;
+  /** The stages of a step: predict, loss, gradients and update. */
+  stages: AnyStages;
   /** The loaders of batches. */
   dataloaders: Dataloaders<Data, Labels>;
   /** The callbacks: add, remove and reorder them at any time. */
@@ -71,6 +81,12 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   epochs = 0;
   /** Validate after every this many epochs. Set from `beforeTrain` on. */
   validationEpochs = 1;
+  /** Validate also after every this many training batches. Set from `beforeTrain` on. */
+  validationBatches: number | undefined;
+  /** Number of batches begun in this training. Set from `beforeBatch` on. */
+  trainedBatches = 0;
+  /** Name of the current objective, from the step on to `afterBatch`; `undefined` elsewhere. */
+  objective: string | undefined;
   /** Index of the current batch in its pass, 0-based; -1 before the first. */
   batchIndex: number = -1;
   /** Number of examples in the current batch. Set from `before…Batch` on. */
@@ -91,6 +107,8 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   metrics: Record<string, number> = {};
 
   readonly #tensors = new BatchTensors();
+  #optimizer: tf.Optimizer;
+  #lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
 
   static {
     batchTensorsOf = (learner) => learner.#tensors;
@@ -99,12 +117,45 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   /** @param parts The parts, checked already. */
   constructor(parts: LearnerParts<Data, Labels, Predictions>) {
     this.model = parts.model;
-    this.optimizer = parts.optimizer;
-    this.lossFunction = parts.lossFunction;
+    this.objectives = { ...parts.objectives };
+    this.stages = { ...DEFAULT_STAGES, ...parts.stages };
+    this.#optimizer = parts.optimizer!;
+    this.#lossFunction = parts.lossFunction!;
     this.dataloaders = { ...parts.dataloaders };
     this.callbacks = [...parts.callbacks ?? []];
     this.seed = parts.seed;
     this.loaderSeed = crypto.getRandomValues(new Uint32Array(1))[0];
+  }
+
+  /**
+   * The optimizer that updates the weights: that of the current objective, or of the first one
+   * outside of a step, if there are objectives.
+   */
+  get optimizer(): tf.Optimizer {
+    return this.#currentObjective?.optimizer ?? this.#optimizer;
+  }
+  set optimizer(optimizer: tf.Optimizer) {
+    const objective = this.#currentObjective;
+    if (objective) objective.optimizer = optimizer;
+    else this.#optimizer = optimizer;
+  }
+
+  /** The loss to minimise: that of the current objective if there are objectives. */
+  get lossFunction(): (predictions: Predictions, labels: Labels) => tf.Tensor {
+    const objective = this.#currentObjective;
+    return objective
+      ? (predictions, labels) => objective.loss(predictions, labels, this)
+      : this.#lossFunction;
+  }
+  set lossFunction(lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor) {
+    const objective = this.#currentObjective;
+    if (objective) objective.loss = lossFunction;
+    else this.#lossFunction = lossFunction;
+  }
+
+  get #currentObjective(): AnyObjective | undefined {
+    const name = this.objective ?? Object.keys(this.objectives)[0];
+    return name === undefined ? undefined : this.objectives[name];
   }
 
   /** Input of the model: the data of the current batch. Set from `before…Batch` on. */
@@ -148,7 +199,8 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   }
 
   /**
-   * The optimizer's learning rate, per step, finite and >= 0.
+   * The optimizer's learning rate, per step, finite and >= 0. With objectives, it is that of the
+   * current one; outside of a step it is read of the first and set for all.
    *
    * @throws {TypeError} If the optimizer has none.
    * @throws {RangeError} If it is set to anything else.
@@ -158,7 +210,9 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   }
   set learningRate(rate: number) {
     const checked = checkNumber("set the learning rate", "it", rate, { min: 0 });
-    setLearningRate(this.optimizer, checked);
+    const all = Object.values(this.objectives).map(({ optimizer }) => optimizer);
+    const outside = this.objective === undefined && all.length > 0;
+    for (const optimizer of outside ? all : [this.optimizer]) setLearningRate(optimizer, checked);
   }
 
   /** Seed of the random draws of the current training; `undefined` if the Learner has no seed. */

@@ -13,18 +13,15 @@ import {
   adam,
   crossEntropy,
   DataLoader,
-  f1,
   Learner,
   Metrics,
-  precision,
-  recall,
-  rocAuc,
   selectBackend,
   split,
   TensorDataset,
   tf,
   withSeed,
 } from "../mod.ts";
+import { f1, precision, recall, rocAuc } from "../metrics.ts";
 
 const GROUPS = ["easy-ham-1", "easy-ham-2", "hard-ham-1", "spam-1"];
 /** Words that are known; 0 stands for nothing, 1 for any other word. */

@@ -15,10 +15,12 @@ import { LayerStats } from "./support/layer_stats.ts";
  *
  * @example
  * ```ts
- * import { ActivationStats } from "@trainchart/trainchart";
+ * import { ActivationStats } from "@trainchart/trainchart/callbacks";
  *
  * const activations = new ActivationStats({ every: 100, threshold: 1e-3 });
  * ```
+ *
+ * @category Callbacks
  */
 export class ActivationStats extends LayerStats {
   #model: tf.LayersModel | undefined;

@@ -12,7 +12,11 @@ import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { Monitor } from "./support/monitor.ts";
 import { onTermination } from "./support/on_termination.ts";
 
-/** Options of {@linkcode Checkpoint}. */
+/**
+ * Options of {@linkcode Checkpoint}.
+ *
+ * @category Callbacks
+ */
 export interface CheckpointOptions {
   /** Save after every so many batches of training, epochs, or minutes. Default: every epoch. */
   every?: { batches?: number; epochs?: number; minutes?: number };
@@ -56,6 +60,8 @@ interface Ranked {
  * const checkpoint = new Checkpoint("runs/mnist", { every: { batches: 100 }, resume: "auto" });
  * assertEquals(checkpoint.folder, "runs/mnist");
  * ```
+ *
+ * @category Callbacks
  */
 export class Checkpoint extends Callback {
   /** Last, so that all others have done their part. */

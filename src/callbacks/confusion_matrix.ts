@@ -1,13 +1,16 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { ConfusionTotal } from "../metrics/confusion_total.ts";
-import { confusionPlot } from "../plots/confusion_plot.ts";
-import type { Picture } from "../plots/picture.ts";
+import { type Plot, plotters } from "../pictures/plotters.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { textTable } from "../text/text_table.ts";
 
-/** Options of {@linkcode ConfusionMatrix}. */
+/**
+ * Options of {@linkcode ConfusionMatrix}.
+ *
+ * @category Callbacks
+ */
 export interface ConfusionMatrixOptions {
   /** The names of the classes. Default: their numbers. */
   classes?: readonly string[];
@@ -20,13 +23,15 @@ export interface ConfusionMatrixOptions {
  *
  * @example
  * ```ts
- * import { ConfusionMatrix } from "@trainchart/trainchart";
+ * import { ConfusionMatrix } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const matrix = new ConfusionMatrix({ classes: ["cat", "dog"] });
  * // await new Learner({ callbacks: [matrix], … }).train(); console.log(String(matrix));
  * assertEquals(matrix.counts, []);
  * ```
+ *
+ * @category Callbacks
  */
 export class ConfusionMatrix extends PassCallback {
   /** In the band of metrics. */
@@ -85,10 +90,10 @@ export class ConfusionMatrix extends PassCallback {
   /**
    * Draws the matrix of the last pass.
    *
-   * @throws {Error} If nothing was counted yet.
+   * @throws {Error} If nothing was counted yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Picture {
-    if (this.counts.length > 0) return confusionPlot(this.counts, this.classes);
+  plot(): Plot {
+    if (this.counts.length > 0) return plotters().confusion(this.counts, this.classes);
     throw new Error(
       "Cannot draw the confusion matrix as something must have been counted: " +
         "no pass has ended yet",

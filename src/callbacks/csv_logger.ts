@@ -1,7 +1,7 @@
 import { writeFile } from "../io/write_file.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { EpochLogger } from "./support/epoch_logger.ts";
-import type { EpochRecord } from "../plots/history_plot.ts";
+import type { EpochRecord } from "../pictures/history.ts";
 
 /**
  * Writes a CSV file with a row for each epoch: its number (0-based), all that was measured, the
@@ -12,12 +12,14 @@ import type { EpochRecord } from "../plots/history_plot.ts";
  *
  * @example
  * ```ts
- * import { CsvLogger } from "@trainchart/trainchart";
+ * import { CsvLogger } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const logger = new CsvLogger("runs/first.csv");
  * assertEquals(logger.path, "runs/first.csv");
  * ```
+ *
+ * @category Callbacks
  */
 export class CsvLogger extends EpochLogger {
   /** Where the file is. */

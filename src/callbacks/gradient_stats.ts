@@ -8,10 +8,12 @@ import { LayerStats } from "./support/layer_stats.ts";
  *
  * @example
  * ```ts
- * import { GradientStats } from "@trainchart/trainchart";
+ * import { GradientStats } from "@trainchart/trainchart/callbacks";
  *
  * const gradients = new GradientStats({ every: 100, layers: /kernel/ });
  * ```
+ *
+ * @category Callbacks
  */
 export class GradientStats extends LayerStats {
   /** Reads the gradients. */

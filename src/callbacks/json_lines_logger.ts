@@ -3,9 +3,13 @@ import { writeFile } from "../io/write_file.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { EpochLogger } from "./support/epoch_logger.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
-import type { EpochRecord } from "../plots/history_plot.ts";
+import type { EpochRecord } from "../pictures/history.ts";
 
-/** Options of {@linkcode JsonLinesLogger}. */
+/**
+ * Options of {@linkcode JsonLinesLogger}.
+ *
+ * @category Callbacks
+ */
 export interface JsonLinesLoggerOptions {
   /** Whether each training writes after those before, instead of a new file. Default: `false`. */
   append?: boolean;
@@ -26,12 +30,14 @@ export interface JsonLinesLoggerOptions {
  *
  * @example
  * ```ts
- * import { JsonLinesLogger } from "@trainchart/trainchart";
+ * import { JsonLinesLogger } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const logger = new JsonLinesLogger("runs/all.jsonl", { append: true });
  * assertEquals(logger.path, "runs/all.jsonl");
  * ```
+ *
+ * @category Callbacks
  */
 export class JsonLinesLogger extends EpochLogger {
   /** Where the file is. */

@@ -4,7 +4,11 @@ import { Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
 import { GrowthDetector } from "./support/growth_detector.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Tensors that were made somewhere and are never disposed. */
+/**
+ * Tensors that were made somewhere and are never disposed.
+ *
+ * @category Callbacks
+ */
 export interface Leak {
   /** Whose hook made them; `"Learner"` for its own tasks: the model, the loss, the loader. */
   owner: string;
@@ -16,7 +20,11 @@ export interface Leak {
   message: string;
 }
 
-/** Options of {@linkcode LeakGuard}. */
+/**
+ * Options of {@linkcode LeakGuard}.
+ *
+ * @category Callbacks
+ */
 export interface LeakGuardOptions {
   /** Told of each leak once in a run; may throw, to end it. Default: warn on the console. */
   onLeak?: (leak: Leak) => void;
@@ -52,7 +60,7 @@ interface Engine {
  *
  * @example
  * ```ts
- * import { LeakGuard } from "@trainchart/trainchart";
+ * import { LeakGuard } from "@trainchart/trainchart/callbacks";
  *
  * const strict = new LeakGuard({
  *   onLeak({ message }) {
@@ -60,6 +68,8 @@ interface Engine {
  *   },
  * });
  * ```
+ *
+ * @category Callbacks
  */
 export class LeakGuard extends Callback {
   /** After everybody who might leave something. */

@@ -1,7 +1,11 @@
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** What is told at the end of a training. */
+/**
+ * What is told at the end of a training.
+ *
+ * @category Callbacks
+ */
 export interface Notice {
   /** How it ended. */
   status: "completed" | "cancelled" | "failed";
@@ -15,7 +19,11 @@ export interface Notice {
   seconds: number;
 }
 
-/** Options of {@linkcode Notify}. */
+/**
+ * Options of {@linkcode Notify}.
+ *
+ * @category Callbacks
+ */
 export interface NotifyOptions {
   /** What to send along, besides the notice: the name of the experiment. Default: nothing. */
   extra?: Record<string, unknown>;
@@ -34,11 +42,13 @@ export interface NotifyOptions {
  *
  * @example
  * ```ts
- * import { Notify } from "@trainchart/trainchart";
+ * import { Notify } from "@trainchart/trainchart/callbacks";
  *
  * const toFunction = new Notify(({ status, seconds }) => console.log(status, seconds));
  * const toWebhook = new Notify("https://example.com/hook", { extra: { name: "baseline" } });
  * ```
+ *
+ * @category Callbacks
  */
 export class Notify extends Callback {
   /** After everything that there is to tell about. */

@@ -32,6 +32,8 @@ interface State {
  * const progress = new ProgressBar({ live: false, write: (text) => lines.push(text) });
  * assertEquals(progress.priority, 500);
  * ```
+ *
+ * @category Callbacks
  */
 export class ProgressBar extends PassCallback {
   /** After everything that measures. */

@@ -1,6 +1,6 @@
 import type { tf } from "../deps/tfjs.ts";
-import { type BatchRecord, type History, historyPlot } from "../plots/history_plot.ts";
-import type { Picture } from "../plots/picture.ts";
+import type { BatchRecord, History } from "../pictures/history.ts";
+import { type Plot, plotters } from "../pictures/plotters.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -30,6 +30,8 @@ interface State {
  * // … new Learner({ callbacks: [recorder], … }).train()
  * assertEquals(recorder.history.epochs.length, 0);
  * ```
+ *
+ * @category Callbacks
  */
 export class Recorder extends Callback {
   /** After everything that measures. */
@@ -141,9 +143,13 @@ export class Recorder extends Callback {
     }
   }
 
-  /** Draws the run: loss, metrics and learning rate over epochs. */
-  plot(): Picture {
-    return historyPlot(this.history);
+  /**
+   * Draws the run: loss, metrics and learning rate over epochs.
+   *
+   * @throws {Error} If `@trainchart/trainchart/plots` was not imported.
+   */
+  plot(): Plot {
+    return plotters().history(this.history);
   }
 
   #read(loss: tf.Tensor, record: BatchRecord): void {

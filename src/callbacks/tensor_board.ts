@@ -6,9 +6,13 @@ import { tensorStats } from "../tensors/tensor_stats.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { EpochLogger } from "./support/epoch_logger.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
-import type { EpochRecord } from "../plots/history_plot.ts";
+import type { EpochRecord } from "../pictures/history.ts";
 
-/** Options of {@linkcode TensorBoard}. */
+/**
+ * Options of {@linkcode TensorBoard}.
+ *
+ * @category Callbacks
+ */
 export interface TensorBoardOptions {
   /** Histograms of the weights after every so many epochs, an integer >= 0; 0: none. Default: 1. */
   histogramEpochs?: number;
@@ -26,10 +30,12 @@ export interface TensorBoardOptions {
  *
  * @example
  * ```ts
- * import { TensorBoard } from "@trainchart/trainchart";
+ * import { TensorBoard } from "@trainchart/trainchart/callbacks";
  *
  * const board = new TensorBoard("runs/baseline", { texts: { notes: "The **first** try." } });
  * ```
+ *
+ * @category Callbacks
  */
 export class TensorBoard extends EpochLogger {
   /** Where the files go. */

@@ -55,6 +55,8 @@ const GRACE = 1000;
  * });
  * assertEquals((await learner.train()).status, "completed");
  * ```
+ *
+ * @category Data-parallel
  */
 export class DataParallel extends Callback implements Peers {
   /** Before all other callbacks: gradients are averaged before they are clipped. */

@@ -11,6 +11,8 @@ export const CHECKPOINT_FORMAT = 1;
 /**
  * The whole state of a run between two batches: JSON and numbers, independent of any backend and
  * without code.
+ *
+ * @category Files
  */
 export interface RunCheckpoint {
   /** Version of the format. */
@@ -46,6 +48,7 @@ export interface RunCheckpoint {
  * @param path Path of the file, or a `file:` URL. An older file is replaced in a single step.
  * @param checkpoint The checkpoint, as `learner.checkpoint()` returns it.
  * @throws {Error} If the file system fails. An older file is then unchanged.
+ * @category Files
  */
 export async function saveCheckpoint(path: string | URL, checkpoint: RunCheckpoint): Promise<void> {
   const { tensors, metadata } = checkpointFile(checkpoint);
@@ -65,6 +68,7 @@ export function checkpointFile(
  * @param path Path of the file, or a `file:` URL.
  * @returns The checkpoint, for `learner.train({ from })`.
  * @throws {StorageError} If the file is damaged, not a checkpoint, or of a newer version.
+ * @category Files
  */
 export async function loadCheckpoint(path: string | URL): Promise<RunCheckpoint> {
   using file = await SafetensorsFile.open(path);

@@ -1,6 +1,10 @@
 import type { tf } from "../deps/tfjs.ts";
 
-/** Element types of the safetensors format, and the typed array that holds each. */
+/**
+ * Element types of the safetensors format, and the typed array that holds each.
+ *
+ * @category Files
+ */
 export const DTYPES = {
   F64: Float64Array,
   I64: BigInt64Array,
@@ -17,10 +21,18 @@ export const DTYPES = {
   BOOL: Uint8Array,
 } as const;
 
-/** Name of an element type. */
+/**
+ * Name of an element type.
+ *
+ * @category Files
+ */
 export type Dtype = keyof typeof DTYPES;
 
-/** Values of a tensor in plain memory, independent of any backend. */
+/**
+ * Values of a tensor in plain memory, independent of any backend.
+ *
+ * @category Files
+ */
 export interface HostTensor {
   /** Element type, by its name in safetensors: `"F32"`, `"I32"`, `"BOOL"`. */
   readonly dtype: Dtype;
@@ -30,7 +42,11 @@ export interface HostTensor {
   readonly values: HostValues;
 }
 
-/** Typed arrays that hold the elements of a {@linkcode HostTensor}. */
+/**
+ * Typed arrays that hold the elements of a {@linkcode HostTensor}.
+ *
+ * @category Files
+ */
 export type HostValues =
   | Float64Array
   | BigInt64Array

@@ -18,7 +18,11 @@ export const LARGEST_HEADER = 100_000_000;
 /** Key of the metadata, which no tensor may have. */
 const METADATA = "__metadata__";
 
-/** Element type, shape and position of a tensor in a file. */
+/**
+ * Element type, shape and position of a tensor in a file.
+ *
+ * @category Files
+ */
 export interface HeaderEntry {
   /** Element type. A type that this version does not know can be listed, but not read. */
   readonly dtype: Dtype;

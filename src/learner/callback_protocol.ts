@@ -17,6 +17,7 @@ import type { RunEvent } from "./run_actor.ts";
  * return a promise, which is awaited before anything else happens.
  *
  * @template L The Learner that the hooks are given.
+ * @category Writing a callback
  */
 export interface Hooks<L> {
   /** Once, before anything else. `epochs`, `validationEpochs` and `learningRate` are set. */
@@ -77,7 +78,11 @@ export interface Hooks<L> {
   onError?(learner: L): void | Promise<void>;
 }
 
-/** The members of a callback that remembers something from batch to batch. */
+/**
+ * The members of a callback that remembers something from batch to batch.
+ *
+ * @category Writing a callback
+ */
 export interface Stateful<L> {
   /**
    * Returns all that the callback remembers, for a checkpoint: plain data, with tensors (which
@@ -93,7 +98,11 @@ export interface Stateful<L> {
   restore?(state: any, learner: L): void | Promise<void>;
 }
 
-/** The members of a callback that acts outside the hooks of a run. */
+/**
+ * The members of a callback that acts outside the hooks of a run.
+ *
+ * @category Writing a callback
+ */
 export interface Steering<L> {
   /**
    * Runs before every run of any kind, also one that is resumed, and before all other work: it may
@@ -112,7 +121,11 @@ export interface Steering<L> {
   watch?: Watch;
 }
 
-/** The members that say where a callback stands among others, and in which processes it runs. */
+/**
+ * The members that say where a callback stands among others, and in which processes it runs.
+ *
+ * @category Writing a callback
+ */
 export interface Placement {
   /** The name in messages. Default: the name of the class. */
   readonly name?: string;
@@ -147,10 +160,18 @@ export interface Placement {
   readonly mainRankOnly?: boolean;
 }
 
-/** A callback of a Learner `L`: an object with some hooks. */
+/**
+ * A callback of a Learner `L`: an object with some hooks.
+ *
+ * @category Writing a callback
+ */
 export interface CallbackOf<L> extends Hooks<L>, Stateful<L>, Steering<L>, Placement {}
 
-/** A callback of any Learner. */
+/**
+ * A callback of any Learner.
+ *
+ * @category Writing a callback
+ */
 // deno-lint-ignore no-explicit-any -- the Learner is known only where a callback is given to one
 export type AnyCallback = CallbackOf<any>;
 
@@ -160,6 +181,7 @@ export type AnyCallback = CallbackOf<any>;
  * @param work The hook or task that is about to begin.
  * @param callback The callback of the hook; `undefined` for a task, which is the Learner's own.
  * @returns A function to call when the work has ended, also by throwing.
+ * @category Writing a callback
  */
 export type Watch = (
   work: HookName | TaskName,

@@ -16,7 +16,7 @@ import { checkNumber } from "../checks/check_number.ts";
 import { isBuilt, isModel, variablesOf } from "../model/model.ts";
 import { learningRateOf } from "../optimizers/learning_rate.ts";
 import { RUN_EVENTS, type RunEvent } from "./run_actor.ts";
-import type { AnyObjective } from "./objective.ts";
+import type { AnyObjective } from "./learner_objective.ts";
 import { DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
 
 /** Checks the parts of a Learner. */

@@ -16,7 +16,7 @@ import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./describe_callbacks.ts";
 import { joinPredictions } from "./join_predictions.ts";
 import { LearnerFields, type LearnerParts } from "./learner_fields.ts";
-import { jointModel, type Objective } from "./objective.ts";
+import { jointModel, type LearnerObjective } from "./learner_objective.ts";
 import type { Dataloaders, RunOptions } from "./options.ts";
 import { readBatches } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
@@ -25,11 +25,19 @@ import { RunControl } from "./run_control.ts";
 import type { Stages } from "./stages.ts";
 import type { TrainResult } from "./train_result.ts";
 
-/** A Learner of batches of any kind: a callback serves them all. */
+/**
+ * A Learner of batches of any kind: a callback serves them all.
+ *
+ * @category Learner
+ */
 // deno-lint-ignore no-explicit-any -- the kind of batch is known only where a Learner is made
 export type AnyLearner = Learner<any, any, any>;
 
-/** Options of `new Learner()`. */
+/**
+ * Options of `new Learner()`.
+ *
+ * @category Learner
+ */
 export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
   /**
    * The model to train: made of layers, or anything with `apply` and `trainableVariables`. It may
@@ -47,7 +55,7 @@ export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Prediction
    * Several losses by name, each with variables and an optimizer of its own, instead of `optimizer`
    * and `lossFunction`. Each batch is computed and updated once per objective, in this order.
    */
-  objectives?: Readonly<Record<string, Objective<AnyLearner>>>;
+  objectives?: Readonly<Record<string, LearnerObjective<AnyLearner>>>;
   /** Replacements of the stages of a step. Default: none. */
   stages?: Partial<Stages<AnyLearner>>;
   /** The loaders of batches. Default: none, which is enough to predict. */
@@ -58,7 +66,11 @@ export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Prediction
   seed?: number;
 }
 
-/** Options of `learner.train()`. */
+/**
+ * Options of `learner.train()`.
+ *
+ * @category Learner
+ */
 export interface TrainOptions extends RunOptions {
   /**
    * The checkpoint to resume: what `learner.checkpoint()` returned, or a file. A run that was
@@ -127,13 +139,15 @@ const TRAIN_OPTIONS: Record<keyof TrainOptions, true> = {
  * const { status, trainLoss } = await learner.train({ epochs: 200 });
  * assert(status === "completed" && trainLoss < 0.01);
  * ```
+ *
+ * @category Learner
  */
 export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor>
   extends LearnerFields<Data, Labels, Predictions> {
   /** The callbacks: add, remove and reorder them at any time. */
   declare callbacks: CallbackOf<AnyLearner>[];
   /** Several losses by name, each with an optimizer, in the order of a batch. Default: `{}`. */
-  declare objectives: Record<string, Objective<AnyLearner>>;
+  declare objectives: Record<string, LearnerObjective<AnyLearner>>;
   /** The stages of a step: predict, loss, gradients and update. */
   declare stages: Stages<AnyLearner>;
   readonly #control = new RunControl(this);

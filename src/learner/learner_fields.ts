@@ -8,7 +8,7 @@ import { mixKey } from "../random/mix_key.ts";
 import { BatchTensors } from "./batch_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkNumber } from "../checks/check_number.ts";
-import type { AnyObjective } from "./objective.ts";
+import type { AnyObjective } from "./learner_objective.ts";
 import type { Dataloaders } from "./options.ts";
 import { DEFAULT_STAGES, type Stages } from "./stages.ts";
 
@@ -16,11 +16,19 @@ import { DEFAULT_STAGES, type Stages } from "./stages.ts";
 // deno-lint-ignore no-explicit-any -- the kind of batch is known only where a Learner is made
 export type AnyFields = LearnerFields<any, any, any>;
 
-/** The stages of any Learner. */
+/**
+ * The stages of any Learner.
+ *
+ * @category Learner
+ */
 // deno-lint-ignore no-explicit-any -- the Learner is known only where one is made
 export type AnyStages = Stages<any>;
 
-/** The parts that a Learner is made of. */
+/**
+ * The parts that a Learner is made of.
+ *
+ * @category Learner
+ */
 export interface LearnerParts<Data, Labels, Predictions> {
   /** The model to train. */
   readonly model: tf.LayersModel | Model<Data, Predictions>;
@@ -49,6 +57,8 @@ export let batchTensorsOf: (learner: AnyFields) => BatchTensors;
  *
  * The tensors of a batch belong to the Learner, which disposes them after the batch's after hooks:
  * a callback that keeps one clones it.
+ *
+ * @category Learner
  */
 export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
   /** The model to train. */
@@ -114,7 +124,11 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     batchTensorsOf = (learner) => learner.#tensors;
   }
 
-  /** @param parts The parts, checked already. */
+  /**
+   * Sets the fields.
+   *
+   * @param parts The parts, checked already.
+   */
   constructor(parts: LearnerParts<Data, Labels, Predictions>) {
     this.model = parts.model;
     this.objectives = { ...parts.objectives };

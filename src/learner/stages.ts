@@ -2,7 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import { applyModel } from "../model/apply_model.ts";
 import { constrain, type Model, trainableVariables } from "../model/model.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
-import { type AnyObjective, objectiveModel, objectiveVariables } from "./objective.ts";
+import { type AnyObjective, objectiveModel, objectiveVariables } from "./learner_objective.ts";
 
 /**
  * The stages of a step, as functions of the Learner. An option sets them, and a callback may change
@@ -14,6 +14,8 @@ import { type AnyObjective, objectiveModel, objectiveVariables } from "./objecti
  * ```
  *
  * @template L The Learner.
+ *
+ * @category Learner
  */
 export interface Stages<L> {
   /** Returns the predictions for `learner.data`. */

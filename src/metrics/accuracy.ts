@@ -19,6 +19,8 @@ import { actualClasses, predictedClasses } from "./classes.ts";
  * const labels = tf.tensor1d([0, 0], "int32");
  * assertEquals([...accuracy(logits, labels).dataSync()], [1, 0]);
  * ```
+ *
+ * @category Metrics
  */
 export function accuracy(predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor1D {
   return tf.tidy(() => {

@@ -8,7 +8,11 @@ import { ConfusionTotal } from "./confusion_total.ts";
 import type { Peers } from "../data/shard.ts";
 import type { StatefulMetric } from "./stateful_metric.ts";
 
-/** Options of {@linkcode precision}, {@linkcode recall} and {@linkcode f1}. */
+/**
+ * Options of {@linkcode precision}, {@linkcode recall} and {@linkcode f1}.
+ *
+ * @category Metrics
+ */
 export interface AveragingOptions {
   /**
    * `"binary"` measures the class `positive` alone; `"macro"` is the mean over the classes that

@@ -12,13 +12,16 @@ import { actualClasses, classCount, predictedClasses } from "./classes.ts";
  *
  * @example
  * ```ts
- * import { confusion, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { confusion } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const logits = tf.tensor2d([[2, 1], [0, 3], [1, 4]]);
  * const labels = tf.tensor1d([0, 0, 1], "int32");
  * assertEquals(confusion(logits, labels).arraySync(), [[1, 1], [0, 1]]);
  * ```
+ *
+ * @category Metrics
  */
 export function confusion(predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor2D {
   return tf.tidy(() => {

@@ -14,7 +14,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  *
  * @example
  * ```ts
- * import { precision, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { precision } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = precision();
@@ -22,6 +23,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  * assertEquals(await metric.compute(), 2 / 3);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function precision(options: AveragingOptions = {}): StatefulMetric {
   return new AveragedMetric(

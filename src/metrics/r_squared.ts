@@ -14,7 +14,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  *
  * @example
  * ```ts
- * import { rSquared, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { rSquared } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = rSquared();
@@ -22,6 +23,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  * assertEquals(await metric.compute(), 1);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function rSquared(): StatefulMetric {
   return new RSquared();

@@ -14,7 +14,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  *
  * @example
  * ```ts
- * import { recall, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { recall } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = recall();
@@ -22,6 +23,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  * assertEquals(await metric.compute(), 2 / 3);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function recall(options: AveragingOptions = {}): StatefulMetric {
   return new AveragedMetric(

@@ -7,7 +7,11 @@ import type { StatefulMetric } from "./stateful_metric.ts";
 /** How many batches are joined at once, so that a long pass does not hold a tensor for each. */
 const FOLD = 64;
 
-/** Options of {@linkcode rocAuc}. */
+/**
+ * Options of {@linkcode rocAuc}.
+ *
+ * @category Metrics
+ */
 export interface RocAucOptions {
   /** Whether predictions are probabilities already, and not logits. Default: `false`. */
   probabilities?: boolean;
@@ -29,7 +33,8 @@ export interface RocAucOptions {
  *
  * @example
  * ```ts
- * import { rocAuc, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { rocAuc } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = rocAuc();
@@ -37,6 +42,8 @@ export interface RocAucOptions {
  * assertEquals(await metric.compute(), 0.75);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function rocAuc(options: RocAucOptions = {}): StatefulMetric {
   return new RocAuc(options.probabilities ?? false);

@@ -32,6 +32,8 @@ import type { Metric } from "./metric.ts";
  * };
  * const metrics = new Metrics({ largestError });
  * ```
+ *
+ * @category Metrics
  */
 export interface StatefulMetric {
   /** Forgets everything, and disposes what it held. */

@@ -15,13 +15,16 @@ import type { Metric } from "./metric.ts";
  *
  * @example
  * ```ts
- * import { tf, topK } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { topK } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const logits = tf.tensor2d([[3, 2, 1], [3, 2, 1]]);
  * const labels = tf.tensor1d([1, 2], "int32");
  * assertEquals([...topK(2)(logits, labels).dataSync()], [1, 0]);
  * ```
+ *
+ * @category Metrics
  */
 export function topK(k: number): Metric {
   if (!Number.isInteger(k) || k < 1) {

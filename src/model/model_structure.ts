@@ -1,7 +1,11 @@
 import type { tf } from "../deps/tfjs.ts";
 import { type Model, variablesOf } from "./model.ts";
 
-/** The layers and weights of a model, without the names that differ from process to process. */
+/**
+ * The layers and weights of a model, without the names that differ from process to process.
+ *
+ * @category Models
+ */
 export interface ModelStructure {
   /** SHA-256 of `layers` and of the weights but for their names. */
   readonly digest: string;

@@ -1,21 +1,6 @@
 import { Picture } from "./picture.ts";
+import type { CurvePlotOptions } from "../pictures/plotters.ts";
 import { COLORS, logarithmic } from "./theme.ts";
-
-/** Options of {@linkcode curvePlot}. */
-export interface CurvePlotOptions {
-  /** Above the picture. Default: nothing. */
-  title?: string;
-  /** What is drawn from left to right, with its unit. Default: `"x"`. */
-  x?: string;
-  /** What is drawn upwards, with its unit. Default: `"y"`. */
-  y?: string;
-  /** Whether equal steps to the right are equal factors. Default: `false`. */
-  logX?: boolean;
-  /** Whether equal steps upwards are equal factors. Default: `false`. */
-  logY?: boolean;
-  /** Values of x that matter, each with what to write beside it. Default: none. */
-  marks?: readonly { x: number; label: string }[];
-}
 
 /**
  * Draws a curve, and marks what matters on it.
@@ -25,7 +10,7 @@ export interface CurvePlotOptions {
  *
  * @example
  * ```ts
- * import { curvePlot } from "@trainchart/trainchart";
+ * import { curvePlot } from "@trainchart/trainchart/plots";
  * import { assert } from "@std/assert";
  *
  * const picture = curvePlot([{ x: 0.001, y: 2.3 }, { x: 0.01, y: 1.9 }, { x: 0.1, y: 4 }], {
@@ -36,6 +21,8 @@ export interface CurvePlotOptions {
  * });
  * assert((await picture.svg()).includes("steepest 0.01"));
  * ```
+ *
+ * @category Plots
  */
 export function curvePlot(
   points: readonly { x: number; y: number }[],

@@ -1,7 +1,12 @@
 import { writeFile } from "../io/write_file.ts";
+import type { Plot } from "../pictures/plotters.ts";
 
-/** Something that is drawn only when it is asked for. In a notebook of Deno it displays itself. */
-export abstract class Drawing {
+/**
+ * Something that is drawn only when it is asked for. In a notebook of Deno it displays itself.
+ *
+ * @category Plots
+ */
+export abstract class Drawing implements Plot {
   /** Draws nothing yet. */
   constructor() {
     Object.defineProperty(this, Symbol.for("Jupyter.display"), {

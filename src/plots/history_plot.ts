@@ -1,3 +1,4 @@
+import type { History } from "../pictures/history.ts";
 import { Picture } from "./picture.ts";
 import { COLORS, logarithmic } from "./theme.ts";
 
@@ -6,42 +7,6 @@ const WIDTH = 600;
 const WIDE = 30;
 /** How many batches the smooth line looks back on, about. */
 const MEMORY = 20;
-
-/** What was recorded of one batch of training. */
-export interface BatchRecord {
-  /** Counts all batches of training since the run began, 0-based. */
-  step: number;
-  /** 0-based. */
-  epoch: number;
-  /** Of this batch alone. */
-  loss: number;
-  /** Per step, as it was used. */
-  learningRate: number;
-  /** Since the run began. */
-  seconds: number;
-}
-
-/** What was recorded of one epoch. */
-export interface EpochRecord {
-  /** 0-based. */
-  epoch: number;
-  /** Everything that was measured in it, by name: `"train.loss"`, `"validation.accuracy"`. */
-  metrics: Record<string, number>;
-  /** Per step, at its end. */
-  learningRate: number;
-  /** How long it took, with its validation. */
-  seconds: number;
-}
-
-/** A run, as plain JSON. */
-export interface History {
-  /** Batches, evenly thinned out; each is exact. */
-  batches: BatchRecord[];
-  /** All epochs. */
-  epochs: EpochRecord[];
-  /** What was measured at the end. */
-  test: Record<string, number>;
-}
 
 interface Point {
   /** Epochs since the beginning. */

@@ -1,15 +1,5 @@
-import type { TensorStats } from "../tensors/tensor_stats.ts";
+import type { LayerRecord } from "../pictures/layer_record.ts";
 import { Picture } from "./picture.ts";
-
-/** What was seen of one layer, or of one weight, in one batch. */
-export interface LayerRecord extends TensorStats {
-  /** Counts all batches of training since the run began, 0-based. */
-  step: number;
-  /** 0-based. */
-  epoch: number;
-  /** The name of the layer or weight. */
-  layer: string;
-}
 
 const WIDTH = 250;
 /** How far labels of an axis may stand out beyond its ends before they are drawn in: titles would move. */

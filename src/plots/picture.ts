@@ -7,7 +7,7 @@ import { THEME } from "./theme.ts";
  *
  * @example
  * ```ts
- * import { Picture } from "@trainchart/trainchart";
+ * import { Picture } from "@trainchart/trainchart/plots";
  * import { assert } from "@std/assert";
  *
  * const picture = new Picture({
@@ -17,6 +17,8 @@ import { THEME } from "./theme.ts";
  * });
  * assert((await picture.svg()).startsWith("<svg"));
  * ```
+ *
+ * @category Plots
  */
 export class Picture extends Drawing {
   /** What is drawn, in the language of Vega-Lite, <https://vega.github.io/vega-lite/>. */
@@ -32,7 +34,7 @@ export class Picture extends Drawing {
     this.specification = { config: THEME, ...specification };
   }
 
-  /** Draws it, as SVG. */
+  /** Draws it, as SVG. Vega is loaded with the first picture. */
   override async svg(): Promise<string> {
     const [{ compile }, { parse, View }] = await Promise.all([
       import("../deps/vega_lite.ts"),

@@ -1,8 +1,12 @@
 import { writeFile } from "../io/write_file.ts";
-import type { Picture } from "./picture.ts";
+import type { Plot } from "../pictures/plotters.ts";
 import { escapeMarkup } from "../text/escape_markup.ts";
 
-/** What a report is made of; whatever is missing is left out. */
+/**
+ * What a report is made of; whatever is missing is left out.
+ *
+ * @category Plots
+ */
 export interface Report {
   /** Of the page. Default: `"Training report"`. */
   title?: string;
@@ -11,7 +15,7 @@ export interface Report {
   /** What came out, by name, such as `result.metrics`. */
   results?: Readonly<Record<string, unknown>>;
   /** Pictures by title, such as `{ Training: recorder.plot() }`. */
-  pictures?: Readonly<Record<string, Picture>>;
+  pictures?: Readonly<Record<string, Plot>>;
   /** Whatever is a table as a string, by title, such as `{ Model: learner.summary() }`. */
   texts?: Readonly<Record<string, { toString(): string }>>;
 }
@@ -40,7 +44,7 @@ pre { overflow-x: auto; padding: .8rem 1rem; border-radius: 6px; background: #f6
  *
  * @example
  * ```ts
- * import { curvePlot, writeReport } from "@trainchart/trainchart";
+ * import { curvePlot, writeReport } from "@trainchart/trainchart/plots";
  *
  * const path = await Deno.makeTempFile({ suffix: ".html" });
  * await writeReport(path, {
@@ -50,6 +54,8 @@ pre { overflow-x: auto; padding: .8rem 1rem; border-radius: 6px; background: #f6
  * });
  * await Deno.remove(path);
  * ```
+ *
+ * @category Plots
  */
 export async function writeReport(path: string | URL, report: Report): Promise<void> {
   const { title = "Training report", settings, results, pictures = {}, texts = {} } = report;

@@ -38,7 +38,11 @@ export interface JobRecord {
   readonly worker: string;
 }
 
-/** What a running trial must do after a report. */
+/**
+ * What a running trial must do after a report.
+ *
+ * @category Sweeps
+ */
 export type Verdict = "continue" | "pause" | "stop";
 
 /** The key of a job within its sweep. */

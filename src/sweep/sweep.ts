@@ -33,7 +33,7 @@ let sweeps = 0;
  *
  * @example
  * ```ts
- * import { logUniform, sweep } from "@trainchart/trainchart/distributed";
+ * import { logUniform, sweep } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * const folder = await Deno.makeTempDir();
@@ -49,6 +49,8 @@ let sweeps = 0;
  * assertEquals(best, trials[0]);
  * await Deno.remove(folder, { recursive: true });
  * ```
+ *
+ * @category Sweeps
  */
 export async function sweep<const S extends Space>(
   options: SweepOptions<S>,

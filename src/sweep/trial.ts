@@ -28,7 +28,7 @@ export interface TrialHost {
  * @example
  * ```ts
  * import { Learner, meanSquaredError, sgd, tf } from "@trainchart/trainchart";
- * import { logUniform, sweep } from "@trainchart/trainchart/distributed";
+ * import { logUniform, sweep } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * const folder = await Deno.makeTempDir();
@@ -59,6 +59,8 @@ export interface TrialHost {
  * assertEquals(best?.reports.length, 3);
  * await Deno.remove(folder, { recursive: true });
  * ```
+ *
+ * @category Sweeps
  */
 export class Trial<Parameters = AnyParameters> extends Callback {
   /** After all callbacks that change what the trial reports or saves. */

@@ -9,24 +9,26 @@ import {
 import { join } from "node:path";
 import {
   accuracy,
-  ActivationStats,
   type Batch,
   type CallbackLike,
-  ConfusionMatrix,
-  CsvLogger,
-  f1,
-  JsonLinesLogger,
-  type Leak,
-  LeakGuard,
   Metrics,
-  type Notice,
-  Notify,
   Recorder,
   selectBackend,
   type StatefulMetric,
   tf,
-  Timer,
 } from "../../mod.ts";
+import {
+  ActivationStats,
+  ConfusionMatrix,
+  CsvLogger,
+  JsonLinesLogger,
+  type Leak,
+  LeakGuard,
+  type Notice,
+  Notify,
+  Timer,
+} from "../../callbacks.ts";
+import { f1 } from "../../metrics.ts";
 import { tensorStats } from "../../src/tensors/tensor_stats.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 

@@ -6,14 +6,13 @@ import {
   loadCheckpoint,
   meanSquaredError,
   type RunCheckpoint,
-  SafetensorsFile,
   saveCheckpoint,
   sgd,
   StorageError,
   tf,
   withSeed,
-  writeSafetensors,
 } from "../../mod.ts";
+import { SafetensorsFile, writeSafetensors } from "../../io.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });
 

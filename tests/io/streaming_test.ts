@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { type HostTensor, loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "../../mod.ts";
+import { loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "../../mod.ts";
+import type { HostTensor } from "../../io.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });
 const { state: sys } = await Deno.permissions.query({ name: "sys", kind: "systemMemoryInfo" });

@@ -1,23 +1,25 @@
 import { assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   accuracy,
-  confusion,
-  f1,
   Learner,
-  meanAbsoluteError,
   meanSquaredError,
   type Metric,
   Metrics,
   type Peers,
+  sgd,
+  type StatefulMetric,
+  tf,
+} from "../../mod.ts";
+import {
+  confusion,
+  f1,
+  meanAbsoluteError,
   precision,
   recall,
   rocAuc,
   rSquared,
-  sgd,
-  type StatefulMetric,
-  tf,
   topK,
-} from "../../mod.ts";
+} from "../../metrics.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 import figures from "./figures.generated.json" with { type: "json" };

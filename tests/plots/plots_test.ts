@@ -1,18 +1,12 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { accuracy, Metrics, Recorder, selectBackend, tf } from "../../mod.ts";
 import {
-  accuracy,
   ActivationStats,
   ConfusionMatrix,
-  curvePlot,
   GradientStats,
   LearningRateFinder,
-  Metrics,
-  Picture,
-  Recorder,
-  selectBackend,
-  tf,
-  writeReport,
-} from "../../mod.ts";
+} from "../../callbacks.ts";
+import { curvePlot, Picture, writeReport } from "../../plots.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { parallelPlot } from "../../src/plots/parallel_plot.ts";
 
@@ -155,26 +149,3 @@ test("a Picture displays itself in a notebook", async () => {
   assertDrawn(svg);
   assert(picture instanceof Picture);
 });
-
-Deno.test(
-  "importing mod.ts loads neither Vega nor protobuf",
-  { ignore: state !== "granted" },
-  async () => {
-    const run = await Deno.permissions.query({ name: "run" });
-    if (run.state !== "granted") return;
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["info", "--json", new URL("../../mod.ts", import.meta.url).pathname],
-      env: { NO_COLOR: "1" },
-    }).output();
-    interface Module {
-      specifier: string;
-      dependencies?: { specifier: string; isDynamic?: boolean }[];
-    }
-    const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as { modules: Module[] };
-    const importers = modules.flatMap(({ specifier, dependencies = [] }) =>
-      dependencies.filter(({ specifier }) => /deps\/vega|protobuf/.test(specifier))
-        .map(({ isDynamic }) => [specifier.split("/").at(-1), isDynamic])
-    );
-    assertEquals(importers, [["picture.ts", true], ["picture.ts", true]]);
-  },
-);

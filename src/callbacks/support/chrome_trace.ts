@@ -3,7 +3,11 @@ import { VERSION } from "../../version.ts";
 import { stateName } from "../../chart/state_name.ts";
 import type { TracedStep, TracedWork } from "./trace_record.ts";
 
-/** One entry of {@linkcode ChromeTrace}. */
+/**
+ * One entry of {@linkcode ChromeTrace}.
+ *
+ * @category Callbacks
+ */
 export interface ChromeTraceEvent {
   /** `"X"` lasts, `"i"` is an instant, `"M"` names a process or a thread. */
   ph: "X" | "i" | "M";
@@ -30,6 +34,8 @@ export interface ChromeTraceEvent {
  * thread for the states, one for hooks and tasks, and one for the events of the machine.
  *
  * The Chromium Authors, *Trace Event Format*, 2016.
+ *
+ * @category Callbacks
  */
 export interface ChromeTrace {
   /** In the order of their beginnings. */

@@ -1,7 +1,7 @@
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import { metricsOfPhase } from "./metrics_of_phase.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
-import type { EpochRecord } from "../../plots/history_plot.ts";
+import type { EpochRecord } from "../../pictures/history.ts";
 
 /**
  * The base of whatever writes something down for each epoch: it tells when the numbers of an epoch
@@ -9,7 +9,7 @@ import type { EpochRecord } from "../../plots/history_plot.ts";
  *
  * @example
  * ```ts
- * import { EpochLogger, type EpochRecord } from "@trainchart/trainchart";
+ * import { EpochLogger, type EpochRecord } from "@trainchart/trainchart/callbacks";
  *
  * class ConsoleLogger extends EpochLogger {
  *   protected override logEpoch({ epoch, metrics }: EpochRecord): void {
@@ -18,6 +18,8 @@ import type { EpochRecord } from "../../plots/history_plot.ts";
  * }
  * const logger = new ConsoleLogger();
  * ```
+ *
+ * @category Writing a callback
  */
 export abstract class EpochLogger extends Callback {
   /** After everything that measures. */

@@ -1,11 +1,15 @@
 import type { tf } from "../../deps/tfjs.ts";
 import { tensorStats, type TensorStatsOptions } from "../../tensors/tensor_stats.ts";
-import { type LayerRecord, layersPlot } from "../../plots/layers_plot.ts";
-import type { Picture } from "../../plots/picture.ts";
+import type { LayerRecord } from "../../pictures/layer_record.ts";
+import { type Plot, plotters } from "../../pictures/plotters.ts";
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
 
-/** Options of {@linkcode ActivationStats} and {@linkcode GradientStats}. */
+/**
+ * Options of {@linkcode ActivationStats} and {@linkcode GradientStats}.
+ *
+ * @category Writing a callback
+ */
 export interface LayerStatsOptions extends TensorStatsOptions {
   /** Look at every so many batches of training, an integer >= 1. Default: 50. */
   every?: number;
@@ -13,7 +17,11 @@ export interface LayerStatsOptions extends TensorStatsOptions {
   layers?: RegExp;
 }
 
-/** What {@linkcode ActivationStats} and {@linkcode GradientStats} share: when to look, what to keep. */
+/**
+ * What {@linkcode ActivationStats} and {@linkcode GradientStats} share: when to look, what to keep.
+ *
+ * @category Writing a callback
+ */
 export abstract class LayerStats extends Callback {
   /** With the metrics. */
   override priority: number = PRIORITIES.metrics;
@@ -57,10 +65,10 @@ export abstract class LayerStats extends Callback {
   /**
    * Draws what was seen over time, number by number and layer by layer.
    *
-   * @throws {Error} If nothing was seen yet.
+   * @throws {Error} If nothing was seen yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Picture {
-    if (this.records.length > 0) return layersPlot(this.records);
+  plot(): Plot {
+    if (this.records.length > 0) return plotters().layers(this.records);
     throw new Error(
       `Cannot draw ${this.name} as something must have been seen: no batch was looked at yet`,
     );

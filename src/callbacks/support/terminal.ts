@@ -1,7 +1,11 @@
 import { escapeMarkup } from "../../text/escape_markup.ts";
 import { inNotebook, NotebookDisplay } from "./notebook_display.ts";
 
-/** Options of everything that shows a run in the terminal. */
+/**
+ * Options of everything that shows a run in the terminal.
+ *
+ * @category Callbacks
+ */
 export interface TerminalOptions {
   /**
    * Whether one line is drawn over and over. Default: on a terminal, unless NO_COLOR is set, and in

@@ -1,7 +1,11 @@
 import type { HookName, TaskName } from "../../chart/hooks.ts";
 import type { RunSnapshot } from "../../learner/run_actor.ts";
 
-/** A hook of a callback or a task of the Learner, as it was run. */
+/**
+ * A hook of a callback or a task of the Learner, as it was run.
+ *
+ * @category Callbacks
+ */
 export interface TraceRecord {
   /** When it began: µs since the trace did. */
   readonly time: number;

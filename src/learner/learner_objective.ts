@@ -6,8 +6,10 @@ import { type Model, trainableVariables, variablesOf } from "../model/model.ts";
  * own: the discriminator and the generator of a GAN.
  *
  * @template L The Learner.
+ *
+ * @category Learner
  */
-export interface Objective<L> {
+export interface LearnerObjective<L> {
   /** The weights to train: a model, or variables. Frozen weights are left out. */
   readonly variables: tf.LayersModel | Model | readonly tf.Variable[];
   /** The optimizer that updates them. */
@@ -27,9 +29,13 @@ export interface Objective<L> {
   readonly every?: number;
 }
 
-/** An objective of any Learner. */
+/**
+ * An objective of any Learner.
+ *
+ * @category Learner
+ */
 // deno-lint-ignore no-explicit-any -- the Learner is known only where one is made
-export type AnyObjective = Objective<any>;
+export type AnyObjective = LearnerObjective<any>;
 
 /** The variables that an objective trains now: weights can be frozen at any time. */
 export function objectiveVariables({ variables }: AnyObjective): tf.Variable[] {

@@ -60,12 +60,13 @@ export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/error
 // Measuring and recording
 export { ConfusionMatrix, type ConfusionMatrixOptions } from "./src/callbacks/confusion_matrix.ts";
 export { Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
-export { Recorder } from "./src/callbacks/recorder.ts";
+export { Recorder, type RecorderOptions } from "./src/callbacks/recorder.ts";
 export type { BatchRecord, EpochRecord, History } from "./src/pictures/history.ts";
 export type { Plot } from "./src/pictures/plotters.ts";
 
 // Showing and logging
-export { CsvLogger } from "./src/callbacks/csv_logger.ts";
+export type { FileLoggerOptions } from "./src/callbacks/support/file_logger.ts";
+export { CsvLogger, type CsvLoggerOptions } from "./src/callbacks/csv_logger.ts";
 export { JsonLinesLogger, type JsonLinesLoggerOptions } from "./src/callbacks/json_lines_logger.ts";
 export { type Notice, Notify, type NotifyOptions } from "./src/callbacks/notify.ts";
 export { ProgressBar } from "./src/callbacks/progress_bar.ts";

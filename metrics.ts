@@ -28,16 +28,15 @@
  * @module
  */
 export { accuracy } from "./src/metrics/accuracy.ts";
-export type { AveragingOptions } from "./src/metrics/averaging.ts";
+export type { AveragingOptions } from "./src/metrics/averaged_metric.ts";
 export { confusion } from "./src/metrics/confusion.ts";
 export { f1 } from "./src/metrics/f1.ts";
 export { meanAbsoluteError } from "./src/metrics/mean_absolute_error.ts";
-export type { Metric } from "./src/metrics/metric.ts";
+export type { Metric, StatefulMetric } from "./src/metrics/metric.ts";
 export { precision } from "./src/metrics/precision.ts";
 export { recall } from "./src/metrics/recall.ts";
 export { rocAuc, type RocAucOptions } from "./src/metrics/roc_auc.ts";
 export { rSquared } from "./src/metrics/r_squared.ts";
-export type { StatefulMetric } from "./src/metrics/stateful_metric.ts";
 export { topK } from "./src/metrics/top_k.ts";
 export { Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export type { MeasuredPhase } from "./src/learner/pass_callback.ts";

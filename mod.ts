@@ -97,15 +97,14 @@ export {
 } from "./src/callbacks/learning_rate_schedule.ts";
 export { Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { ProgressBar } from "./src/callbacks/progress_bar.ts";
-export { Recorder } from "./src/callbacks/recorder.ts";
+export { Recorder, type RecorderOptions } from "./src/callbacks/recorder.ts";
 export { cosine } from "./src/schedules/cosine.ts";
 export { oneCycle, type OneCycleOptions, type RateAndMomentum } from "./src/schedules/one_cycle.ts";
 export type { Schedule } from "./src/schedules/schedule.ts";
 
 // Metrics
 export { accuracy } from "./src/metrics/accuracy.ts";
-export type { Metric } from "./src/metrics/metric.ts";
-export type { StatefulMetric } from "./src/metrics/stateful_metric.ts";
+export type { Metric, StatefulMetric } from "./src/metrics/metric.ts";
 
 // Losses and optimizers
 export {

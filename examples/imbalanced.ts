@@ -1,7 +1,7 @@
 /**
  * Spam among a lot of honest mail: class weights, and metrics that show what accuracy hides.
  *
- *     deno run -A examples/imbalanced.ts
+ *     deno run -A --no-lock examples/imbalanced.ts
  *
  * The mail is from the public corpus of SpamAssassin, 2002 and 2003.
  *

@@ -1,7 +1,7 @@
 /**
  * From a JSON file to a fitted model to a picture: how heavy is a penguin?
  *
- *     deno run -A examples/regression.ts [PICTURE.svg]
+ *     deno run -A --no-lock examples/regression.ts [PICTURE.svg]
  *
  * @module
  */

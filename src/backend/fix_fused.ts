@@ -12,7 +12,7 @@ type DepthwiseConv2D = typeof tf.fused.depthwiseConv2d;
 /** Options of a fused operation that say what comes after its product. */
 interface Finish {
   bias?: tf.Tensor | tf.TensorLike;
-  activation?: string;
+  activation?: string | null;
   preluActivationWeights?: tf.Tensor;
   leakyreluAlpha?: number;
   dataFormat?: "NHWC" | "NCHW";
@@ -59,7 +59,9 @@ function isRecorded(): boolean {
 
 /** Adds the bias, and applies the activation. */
 function finish<T extends tf.Tensor>(product: T, call: Finish): T {
-  const { bias, activation = "linear", preluActivationWeights: alpha, leakyreluAlpha } = call;
+  const { bias, preluActivationWeights: alpha, leakyreluAlpha } = call;
+  // The layers say null where they mean none.
+  const activation = call.activation || "linear";
   const perChannel = (x: tf.Tensor): tf.Tensor =>
     call.dataFormat === "NCHW" && x.rank === 1 ? x.reshape([-1, 1, 1]) : x;
   const y: tf.Tensor = bias == null

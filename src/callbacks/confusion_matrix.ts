@@ -42,7 +42,7 @@ export class ConfusionMatrix extends PassCallback {
   override readonly perRank: boolean = true;
   /**
    * The counts of the last pass, a row for each actual class and a column for each predicted one;
-   * empty before the first pass.
+   * empty before the first pass. Predictions that are NaN or +Infinity are in no column.
    */
   counts: number[][] = [];
   readonly #classes: readonly string[] | undefined;
@@ -94,10 +94,7 @@ export class ConfusionMatrix extends PassCallback {
    */
   plot(): Plot {
     if (this.counts.length > 0) return plotters().confusion(this.counts, this.classes);
-    throw new Error(
-      "Cannot draw the confusion matrix as something must have been counted: " +
-        "no pass has ended yet",
-    );
+    throw new Error("Cannot draw the confusion matrix: no pass has ended yet.");
   }
 
   /** The counts as a table. */
@@ -130,7 +127,8 @@ export class ConfusionMatrix extends PassCallback {
   protected override async afterPass(learner: AnyLearner, pass: MeasuredPhase): Promise<void> {
     if (!this.#phases.has(pass)) return;
     try {
-      this.counts = await this.#total.read(learner.peers);
+      const counts = await this.#total.read(learner.peers);
+      this.counts = counts.map((row) => row.slice(0, counts.length));
     } finally {
       this.#total.reset();
     }

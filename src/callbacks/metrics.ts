@@ -3,7 +3,7 @@ import { describeValue } from "../checks/describe_value.ts";
 import type { Peers } from "../data/shard.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { MeanMetric } from "../metrics/mean_metric.ts";
-import { isStateful, type StatefulMetric } from "../metrics/stateful_metric.ts";
+import { isStateful, type StatefulMetric } from "../metrics/metric.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";

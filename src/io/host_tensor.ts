@@ -1,3 +1,4 @@
+import { type FieldCheck, integer, list, oneOf, record, that } from "../checks/fields.ts";
 import type { tf } from "../deps/tfjs.ts";
 
 /**
@@ -59,12 +60,25 @@ export type HostValues =
   | Int8Array
   | Uint8Array;
 
+/** Accepts host tensors whose values fit their type and shape. */
+export const hostTensor: FieldCheck = (value, path) => layout(value, path) ?? content(value, path);
+
 /** The element types of TensorFlow.js that can be saved, and their names in safetensors. */
 export const TENSOR_DTYPES: Readonly<Record<string, Dtype>> = {
   float32: "F32",
   int32: "I32",
   bool: "BOOL",
 };
+
+const layout = record({
+  dtype: oneOf(Object.keys(DTYPES)),
+  shape: list(integer({ min: 0 })),
+});
+
+const content = that("must have the type and the number of values that its shape says", (value) => {
+  const { dtype, shape, values } = value as HostTensor;
+  return values instanceof DTYPES[dtype] && values.length === shape.reduce((a, b) => a * b, 1);
+});
 
 /** These are kept as integers: an array of integers is not one of them. */
 const KEPT_AS_BITS = ["F16", "BF16", "BOOL"];

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { FieldProblem } from "../checks/fields.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunEvent } from "./run_actor.ts";
@@ -90,6 +91,14 @@ export interface Stateful<L> {
    */
   state?(): unknown;
   /**
+   * Checks a state from a file before anything is restored. Tensors are plain values in it.
+   *
+   * @param state The state.
+   * @param path Path of the state in the checkpoint.
+   * @returns The first problem; `undefined` if there is none. Default: every state is accepted.
+   */
+  checkState?(state: unknown, path: string): FieldProblem | undefined;
+  /**
    * Takes back what {@linkcode Stateful.state} returned, before a run is resumed: `beforeTrain` does
    * not run again. Weights, optimizer and fields of the Learner are restored already. The tensors
    * of the state now belong to the callback.
@@ -109,8 +118,15 @@ export interface Steering<L> {
    * still change the list of callbacks.
    */
   prepare?(learner: L): void | Promise<void>;
-  /** Called by `train()` without `from`, before all other work: the checkpoint to resume, if any. */
-  resumeFrom?(): Promise<RunCheckpoint | undefined>;
+  /**
+   * Called by `train()` without `from`, before all other work: the checkpoint to resume, if any.
+   *
+   * @param check Rejects with a `StorageError` if a checkpoint cannot be resumed: its `problem` is
+   *   `"damaged"` where an older checkpoint may do.
+   */
+  resumeFrom?(
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
+  ): Promise<RunCheckpoint | undefined>;
   /**
    * Called before `pause()`, `resume()`, `step()` or `cancel()` takes effect.
    *

@@ -2,7 +2,8 @@ import { tf } from "../deps/tfjs.ts";
 import { actualClasses, classCount, predictedClasses } from "./classes.ts";
 
 /**
- * Counts which class was taken for which.
+ * Counts which class was taken for which. An example whose predictions are NaN or +Infinity is in no
+ * column.
  *
  * @param predictions `[batch, classes]`, logits or probabilities; or one logit, `[batch]` or
  *   `[batch, 1]`, which makes two classes: no and yes.
@@ -26,8 +27,16 @@ import { actualClasses, classCount, predictedClasses } from "./classes.ts";
 export function confusion(predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor2D {
   return tf.tidy(() => {
     const classes = classCount(predictions);
+    return countConfusions(predictions, labels).slice([0, 0], [classes, classes]);
+  });
+}
+
+/** The same, with a last column for the examples whose predictions say nothing. */
+export function countConfusions(predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor2D {
+  return tf.tidy(() => {
+    const classes = classCount(predictions);
     const actual = tf.oneHot(actualClasses("confusion", predictions, labels), classes);
-    const predicted = tf.oneHot(predictedClasses(predictions), classes);
+    const predicted = tf.oneHot(predictedClasses(predictions, classes), classes + 1);
     return tf.matMul<tf.Tensor2D>(actual.toFloat(), predicted.toFloat(), true).toInt();
   });
 }

@@ -2,8 +2,8 @@ import { tf } from "../deps/tfjs.ts";
 import { assertSameShape } from "../losses/same_shape.ts";
 
 /**
- * The mean of the absolute differences. For that of their squares, the loss `meanSquaredError` is a
- * metric as it is.
+ * The mean of the absolute differences. The mean of their squares is the loss `meanSquaredError`,
+ * which can be used as a metric.
  *
  * @param predictions `[batch, …] float32`.
  * @param labels The same shape, any numeric dtype.

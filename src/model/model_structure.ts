@@ -23,9 +23,17 @@ export interface ModelStructure {
 export async function modelStructure(model: tf.LayersModel | Model): Promise<ModelStructure> {
   const layers = "layers" in model ? describeLayers(model) : [];
   const weights = variablesOf(model).map(({ name, shape, dtype }) => ({ name, shape, dtype }));
+  return { digest: await structureDigest(layers, weights), layers, weights };
+}
+
+/** Returns the digest of layers and weights, in which the names of weights have no part. */
+export async function structureDigest(
+  layers: ModelStructure["layers"],
+  weights: ModelStructure["weights"],
+): Promise<string> {
   const text = JSON.stringify([layers, weights.map(({ shape, dtype }) => [shape, dtype])]);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return { digest: new Uint8Array(digest).toHex(), layers, weights };
+  return new Uint8Array(digest).toHex();
 }
 
 /** Lists the differences between the model of a checkpoint and the current one, a line each. */

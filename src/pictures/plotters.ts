@@ -12,32 +12,42 @@ import type { History } from "./history.ts";
  * @category Plots
  */
 export interface CurvePlotOptions {
-  /** Above the picture. Default: nothing. */
+  /** The title. Default: none. */
   title?: string;
-  /** What is drawn from left to right, with its unit. Default: `"x"`. */
+  /** The quantity from left to right, with its unit. Default: `"x"`. */
   x?: string;
-  /** What is drawn upwards, with its unit. Default: `"y"`. */
+  /** The quantity upwards, with its unit. Default: `"y"`. */
   y?: string;
-  /** Whether equal steps to the right are equal factors. Default: `false`. */
+  /** Whether equal steps to the right are equal factors. Default: false. */
   logX?: boolean;
-  /** Whether equal steps upwards are equal factors. Default: `false`. */
+  /** Whether equal steps upwards are equal factors. Default: false. */
   logY?: boolean;
-  /** Values of x that matter, each with what to write beside it. Default: none. */
+  /** Marked values of x, each with its label. Default: none. */
   marks?: readonly { x: number; label: string }[];
 }
 
 /**
- * A picture that is drawn when it is asked for. In a notebook of Deno it displays itself.
+ * Options of a picture.
+ *
+ * @category Plots
+ */
+export interface PictureOptions {
+  /** The colours: dark on light, or light on dark. Default: `"light"`. */
+  scheme?: "light" | "dark";
+}
+
+/**
+ * A picture that is drawn on demand. In a notebook of Deno it displays itself.
  *
  * @category Plots
  */
 export interface Plot {
-  /** Draws it, as SVG. */
-  svg(): Promise<string>;
+  /** Draws the picture as SVG. */
+  svg(options?: PictureOptions): Promise<string>;
   /**
-   * Draws it into a file.
+   * Writes the picture into a file.
    *
-   * @param path Path of an SVG file; missing folders are made.
+   * @param path The path of an SVG file; missing folders are made.
    */
   save(path: string | URL): Promise<void>;
 }

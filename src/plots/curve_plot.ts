@@ -1,12 +1,14 @@
-import { Picture } from "./picture.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import type { CurvePlotOptions } from "../pictures/plotters.ts";
-import { COLORS, logarithmic } from "./theme.ts";
+import { Picture } from "./picture.ts";
+import { COLORS, GROUND, logarithmic } from "./theme.ts";
 
 /**
- * Draws a curve, and marks what matters on it.
+ * Draws a curve with marks.
  *
- * @param points From left to right; those that are not finite are left out.
- * @param options What it is about.
+ * @param points The points from left to right; those that are not finite are left out.
+ * @param options Titles, scales and marks.
+ * @throws {TypeError} If an option is unknown.
  *
  * @example
  * ```ts
@@ -26,8 +28,11 @@ import { COLORS, logarithmic } from "./theme.ts";
  */
 export function curvePlot(
   points: readonly { x: number; y: number }[],
-  { title, x = "x", y = "y", logX = false, logY = false, marks = [] }: CurvePlotOptions = {},
+  options: CurvePlotOptions = {},
 ): Picture {
+  const known = { title: true, x: true, y: true, logX: true, logY: true, marks: true };
+  checkOptions("draw a curve", options, known);
+  const { title, x = "x", y = "y", logX = false, logY = false, marks = [] } = options;
   const inside = (value: number, log: boolean) => Number.isFinite(value) && (!log || value > 0);
   const values = points.filter((point) => inside(point.x, logX) && inside(point.y, logY));
   const across = axisOf("x", x, logX, [...values, ...marks].map((point) => point.x));
@@ -53,7 +58,7 @@ export function curvePlot(
         encoding: { x: across, color },
       },
       ...marked.flatMap((mark, index) =>
-        [{ stroke: "white", strokeWidth: 4 }, {}].map((halo) => ({
+        [{ stroke: GROUND, strokeWidth: 4 }, {}].map((halo) => ({
           data: { values: [mark] },
           mark: { type: "text", align: "left", dx: 6, y: 8 + 16 * index, fontSize: 11, ...halo },
           encoding: { x: across, text: { field: "label" }, color },

@@ -80,6 +80,7 @@ export type {
   CallbackOf,
   Hooks,
   Placement,
+  PutBack,
   Stateful,
   Steering,
   Watch,

@@ -211,8 +211,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     this.#check("train", options, TRAIN_OPTIONS);
     const { epochs, validationEpochs, validationBatches, learningRate } = options;
     const control = this.#control;
-    return await control.exclusively(async () => {
-      if (options.callbacks) this.#addForThisRun(options.callbacks);
+    const { callbacks = [] } = options;
+    return await control.exclusively(callbacks, async () => {
       const preparing = control.prepare();
       if (preparing) await preparing;
       const finding = options.from ?? control.find();
@@ -291,8 +291,9 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     const outputs: unknown[] = [];
     try {
       const control = this.#control;
-      const { reason = "no reason given" } = await control.exclusively(() =>
-        control.start("predict", options, { input: loaderOf(input), outputs })
+      const { reason = "no reason given" } = await control.exclusively(
+        [],
+        () => control.start("predict", options, { input: loaderOf(input), outputs }),
       );
       if (!this.cancelled.has("predict")) return joinPredictions(outputs.splice(0));
       throw new DOMException(
@@ -361,40 +362,6 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   can(event: RunEvent): boolean {
     return this.#control.can(eventOf(event));
-  }
-
-  /**
-   * Defers work to the end of the run, however the run ends, also if it fails to start. Deferred
-   * work is done last first: a callback that changes something on the Learner defers putting it
-   * back, and several callbacks that change the same thing leave it as it was.
-   *
-   * @param work Puts something back; it may be asynchronous.
-   * @throws {Error} If no run is in progress.
-   *
-   * @example
-   * ```ts
-   * import { Learner, sgd, tf } from "@trainchart/trainchart";
-   * import { assertEquals } from "@std/assert";
-   *
-   * const learner = new Learner({
-   *   model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
-   *   optimizer: sgd(0.1),
-   *   lossFunction: tf.losses.meanSquaredError,
-   *   dataloaders: { train: [[tf.ones([1, 1]), tf.ones([1, 1])]] },
-   *   callbacks: [{
-   *     beforeTrain(learner) {
-   *       const { learningRate } = learner;
-   *       learner.defer(() => void (learner.learningRate = learningRate));
-   *       learner.learningRate = 1e-5;
-   *     },
-   *   }],
-   * });
-   * await learner.train();
-   * assertEquals(learner.learningRate, 0.1);
-   * ```
-   */
-  defer(work: () => void | Promise<void>): void {
-    this.#control.defer(work);
   }
 
   /** The mean loss of the current pass so far. This reads the device: not for every batch. */
@@ -476,20 +443,10 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   async #evaluate(kind: "validate" | "test", options: RunOptions): Promise<TrainResult> {
     this.#check(kind, options);
     const control = this.#control;
-    return await control.exclusively(async () => {
+    return await control.exclusively([], async () => {
       const preparing = control.prepare();
       if (preparing) await preparing;
       return this.#result(await control.start(kind, options));
-    });
-  }
-
-  #addForThisRun(callbacks: readonly CallbackOf<AnyLearner>[]): void {
-    this.callbacks.push(...callbacks);
-    this.#control.defer(() => {
-      for (const callback of callbacks) {
-        const index = this.callbacks.lastIndexOf(callback);
-        if (index >= 0) this.callbacks.splice(index, 1);
-      }
     });
   }
 

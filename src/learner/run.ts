@@ -24,6 +24,7 @@ import type { Dataloaders } from "./options.ts";
 import { type LoaderName, Pass } from "./pass.ts";
 import { PassLosses, type PassLossesState } from "./pass_losses.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
+import { SetUps } from "./set_ups.ts";
 import { watched } from "./watched.ts";
 
 /**
@@ -91,6 +92,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
   readonly learner: AnyFields;
   readonly #input: Loader | undefined;
   readonly #callbacks = new CallbackList();
+  readonly #setUps = new SetUps();
   #pass: Pass | undefined;
   /** The epoch around an open validation. */
   #outer: Pass | undefined;
@@ -161,8 +163,27 @@ export class Run implements Performer<AnyCallback>, StepOf {
     return watched(watchers, hook, callback, () => callback[hook]!(this.learner));
   }
 
+  /** Whether a callback defines a hook. */
+  defines(callback: AnyCallback, hook: HookName): boolean {
+    return typeof callback[hook] === "function";
+  }
+
+  /** The callbacks that are new to this run. */
+  newcomers(): readonly AnyCallback[] {
+    return this.#setUps.newcomers(this.learner.callbacks);
+  }
+
+  /** Sets a callback up. */
+  setUp(callback: AnyCallback): void | Promise<void> {
+    return this.#setUps.setUp(callback, this.learner, this.kind);
+  }
+
   /** Records an error once, and adds its place to its stack. */
-  failed(error: unknown, work: WorkName | HookName, callback?: AnyCallback): void {
+  failed(
+    error: unknown,
+    work: WorkName | HookName | "setUp" | "putBack",
+    callback?: AnyCallback,
+  ): void {
     if (this.failures.some((failure) => failure.error === error)) return;
     const { epoch, batchIndex: batch } = this.learner;
     const name = callback && nameOf(callback);
@@ -327,7 +348,13 @@ export class Run implements Performer<AnyCallback>, StepOf {
     this.#pass = this.#outer = undefined;
     this.learner.objective = undefined;
     this.tensors.dispose();
-    for (const pass of passes) await pass?.close();
+    const failures = this.failures.length;
+    try {
+      for (const pass of passes) await pass?.close();
+    } finally {
+      await this.#setUps.putBack((error, callback) => this.failed(error, "putBack", callback));
+    }
+    if (failures === 0 && this.failures.length > 0) throw this.failures[0].error;
   }
 
   async #open(name: LoaderName, loader: Loader | undefined): Promise<void> {

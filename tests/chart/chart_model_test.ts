@@ -146,6 +146,9 @@ async function replay(path: readonly ChartEvent[], way: Way): Promise<Replay> {
       hooks.push(hook);
       interrupt();
     },
+    defines: () => true,
+    newcomers: () => [],
+    setUp() {},
     failed() {},
   };
   const pump = new Pump(performer);

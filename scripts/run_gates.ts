@@ -15,6 +15,7 @@ const ENTRIES = [...Deno.readDirSync(ROOT)].map(({ name }) => name).filter((name
 const GATES: string[][] = [
   ["task", "test"],
   ["test", "--quiet", LOCK],
+  ["task", "test:tfjs"],
   ["fmt", "--check"],
   ["lint"],
   ["check", LOCK],

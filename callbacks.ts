@@ -52,6 +52,7 @@ export type {
   CallbackOf,
   Hooks,
   Placement,
+  PutBack,
   Stateful,
   Steering,
   Watch,

@@ -108,6 +108,7 @@ export class LimitBatches extends Callback {
   /** Limits them in a resumed training, where `beforeTrain` does not run. */
   override restore(state: unknown, learner: AnyLearner): void {
     const { limited } = state as { limited: (keyof BatchLimits)[] };
+    this.#before = {};
     for (const name of limited) this.#set(learner, name);
   }
 

@@ -1,3 +1,4 @@
+import type { RunKind } from "../chart/chart.ts";
 import * as field from "../checks/fields.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import type { Watch } from "../learner/callback_protocol.ts";
@@ -160,9 +161,9 @@ export class DataParallel extends Callback implements Peers {
     this.#examples = (state as { examples: number }).examples;
   }
 
-  /** Gives all ranks the weights of rank 0. */
-  override async beforeTrain(learner: AnyLearner): Promise<void> {
-    await this.#equalize(learner);
+  /** Gives all ranks the weights of rank 0, before the other callbacks take copies of them. */
+  override async setUp(learner: AnyLearner, kind: RunKind): Promise<void> {
+    if (kind !== "predict") await this.#equalize(learner);
   }
 
   /** Waits until all ranks begin the pass. */
@@ -171,14 +172,12 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** Waits until all ranks begin the pass. */
-  override async beforeValidate(learner: AnyLearner): Promise<void> {
-    await this.#equalize(learner);
+  override beforeValidate(learner: AnyLearner): void {
     this.#enter(learner, "pass");
   }
 
   /** Waits until all ranks begin the pass. */
-  override async beforeTest(learner: AnyLearner): Promise<void> {
-    await this.#equalize(learner);
+  override beforeTest(learner: AnyLearner): void {
     this.#enter(learner, "pass");
   }
 

@@ -8,6 +8,7 @@ import { checkMatch } from "./check_match.ts";
 import { rankState } from "./checkpoint.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { RunOptions } from "./options.ts";
+import { isolateInspector } from "./isolate_inspector.ts";
 import { restoreCheckpoint } from "./restore_checkpoint.ts";
 import { Run, type RunState } from "./run.ts";
 import type { RunEvent } from "./run_actor.ts";
@@ -130,7 +131,12 @@ export class RunControl {
   ): Promise<RunOutcome> {
     const { from, ...prediction } = input;
     const learner = this.#learner;
-    const options = { kind, inspect: inspect as never, ...prediction, from: from?.pump };
+    const options = {
+      kind,
+      inspect: isolateInspector(inspect) as never,
+      ...prediction,
+      from: from?.pump,
+    };
     const run = new Run(learner, options);
     this.#run = run;
     learner.peers?.attach(() => rankState(learner, run));

@@ -72,7 +72,7 @@ export async function sweep<const S extends Space>(
   const ledger = new Ledger(planSweep(complete, mode));
   const journal = new Journal(`${folder}/trials.jsonl`);
   for (const record of await journal.open(settings)) ledger.add(record);
-  const terminal = new Terminal(complete);
+  const terminal = new Terminal({ write: complete.write });
   const result = () => new SweepResult<ParametersOf<S>>(ledger, { monitor, mode, space });
   // A worker of a later sweep of this script takes the results of this one from the journal.
   if (called !== undefined) return result();

@@ -188,6 +188,40 @@ testOnMpi(
   },
 );
 
+testOnMpi(
+  "DataParallel resumes from any batch of a window bit for bit, with batch normalisation",
+  async (vendor) => {
+    const folder = await Deno.makeTempDir();
+    const order: Order = { model: "norm", with: ["accumulate"], optimizer: "adam", examples: 144 };
+    try {
+      const { answers: [[whole]] } = await succeed(vendor, 2, [{ ...order, folder }]);
+      const files = [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`)
+        .filter((path) => path.endsWith(".safetensors"));
+      assert(files.length >= 8, `${files.length} checkpoints`);
+      const resumed = await succeed(vendor, 2, files.map((from) => ({ ...order, from })));
+      assertSame(resumed);
+      for (const [index, { weights }] of resumed.answers[0].entries()) {
+        assertEquals(weights, whole.weights, files[index]);
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
+
+testOnMpi(
+  "DataParallel gives all ranks the same statistics where a window stays open",
+  async (vendor) => {
+    const orders: Order[] = ["cancelEpoch", "cancelTrain", "early"].map((event) => (
+      { event, model: "norm", with: ["accumulate"], examples: 176 }
+    ));
+    const { answers: [first, second] } = await succeed(vendor, 2, orders);
+    for (const [index, { weights, losses }] of first.entries()) {
+      assertEquals([second[index].weights, second[index].losses], [weights, losses]);
+    }
+  },
+);
+
 async function copy(from: string, to: string): Promise<void> {
   await Deno.mkdir(to);
   for await (const { name } of Deno.readDir(from)) {

@@ -1,13 +1,17 @@
 /**
- * Schedules: numbers that change during training, as pure functions of the progress in [0, 1). They
- * are also members of `schedules` in the main entry point.
+ * Schedules: numbers that change during training, as pure functions of the progress in [0, 1).
  *
- * @example
+ * A schedule goes into the `LearningRateSchedule` callback. Schedules compose: {@linkcode warmup}
+ * and {@linkcode sequence} take others. {@linkcode oneCycle} also sets the momentum. `callbacks`
+ * exports all of them as `schedules`, too.
+ *
+ * @example Warm up, then fall along a cosine
  * ```ts
- * import { LearningRateSchedule, schedules } from "@trainchart/trainchart";
+ * import { LearningRateSchedule } from "@trainchart/trainchart";
+ * import { cosine, warmup } from "@trainchart/trainchart/schedules";
  * import { assertEquals } from "@std/assert";
  *
- * const schedule = schedules.warmup(schedules.cosine(1e-3), { part: 0.05 });
+ * const schedule = warmup(cosine(1e-3), { part: 0.05 });
  * assertEquals(schedule(0.05), 1e-3);
  * const callback = new LearningRateSchedule(schedule);
  * ```

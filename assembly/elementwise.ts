@@ -1,4 +1,5 @@
-/** Gradients of activations, sums of columns, and other passes over memory. */
+/** Gradients of activations, and other passes over memory. */
+import { addToDoubles, roundDoubles } from "./reductions";
 import { RELU6 } from "./vector";
 
 /** The lanes in which an activation has slope one, as a mask, from its result `y`. */
@@ -59,23 +60,10 @@ function addRows(x: usize, rows: i32, columns: i32, total: usize): void {
 }
 
 /**
- * The sums of the columns of `x`, `[rows, columns]`.
- *
- * Blocks of rows are summed in `part` (`[columns]`) first: long columns keep their precision, and a
- * block stays in the cache.
- */
-export function sumColumns(x: usize, rows: i32, columns: i32, total: usize, part: usize): void {
-  memory.fill(total, 0, <usize> columns << 2);
-  const some = min(rows, 64);
-  for (let i = 0; i < rows; i += some) {
-    memory.fill(part, 0, <usize> columns << 2);
-    addRows(x + (<usize> i * <usize> columns << 2), min(some, rows - i), columns, part);
-    addRows(part, 1, columns, total);
-  }
-}
-
-/**
  * The gradients of an activation's input and of the bias before it, for columns `c0` to `c1`.
+ *
+ * @param total The gradient of the bias.
+ * @param sums Memory for one double, and behind those one float, for each of these columns.
  */
 export function activationAndBiasGradient(
   dy: usize,
@@ -87,12 +75,12 @@ export function activationAndBiasGradient(
   c1: i32,
   activation: i32,
   total: usize,
-  part: usize,
+  sums: usize,
 ): void {
   const width = c1 - c0;
   const bytes = <usize> width << 2;
-  total += <usize> c0 << 2;
-  memory.fill(total, 0, bytes);
+  const part = sums + 2 * bytes;
+  memory.fill(sums, 0, 2 * bytes);
   const some = min(rows, 64);
   for (let i = 0; i < rows; i += some) {
     memory.fill(part, 0, bytes);
@@ -111,8 +99,9 @@ export function activationAndBiasGradient(
         store<f32>(p, load<f32>(p) + slope);
       }
     }
-    addRows(part, 1, width, total);
+    addToDoubles(part, 1, width, sums);
   }
+  roundDoubles(sums, width, 1, total + (<usize> c0 << 2));
 }
 
 /** Multiplies `x` by a number, in place. */
@@ -130,12 +119,79 @@ export function squareRoot(x: usize, y: usize, size: i32): void {
   for (; i < size; i++, x += 4, y += 4) store<f32>(y, sqrt<f32>(load<f32>(x)));
 }
 
-/** Adds row `i` of `x`, `[rows, size]`, to row `ids[i]` of `total`, `[segments, size]`. */
-export function addSegments(x: usize, ids: usize, rows: i32, size: i32, total: usize, segments: i32): void {
-  memory.fill(total, 0, <usize> segments * <usize> size << 2);
+/**
+ * Adds row `i` of `x`, `[rows, size]`, to row `ids[i]` of `total`, `[segments, size]`.
+ *
+ * @param doubles Memory for one double for each element of the result, or 0 to sum floats.
+ */
+export function addSegments(
+  x: usize,
+  ids: usize,
+  rows: i32,
+  size: i32,
+  total: usize,
+  segments: i32,
+  doubles: usize,
+): void {
+  const elements = <usize> segments * <usize> size;
+  memory.fill(doubles ? doubles : total, 0, elements << (doubles ? 3 : 2));
   const stride = <usize> size << 2;
   for (let i = 0; i < rows; i++, x += stride, ids += 4) {
     const id = load<i32>(ids);
-    if (<u32> id < <u32> segments) addRows(x, 1, size, total + <usize> id * stride);
+    if (<u32> id >= <u32> segments) continue;
+    if (doubles) addToDoubles(x, 1, size, doubles + <usize> id * 2 * stride);
+    else addRows(x, 1, size, total + <usize> id * stride);
   }
+  if (doubles) roundDoubles(doubles, <i32> elements, 1, total);
+}
+
+/** `x` within bounds; NaN stays NaN. */
+export function clip(x: usize, y: usize, size: i32, lowest: f32, highest: f32): void {
+  const low = f32x4.splat(lowest), high = f32x4.splat(highest);
+  let i: i32 = 0;
+  // In this order of operands NaN stays NaN.
+  for (; i + 4 <= size; i += 4, x += 16, y += 16) {
+    v128.store(y, f32x4.pmin(f32x4.pmax(v128.load(x), low), high));
+  }
+  for (; i < size; i++, x += 4, y += 4) {
+    const value = f32x4.pmin(f32x4.pmax(v128.load32_splat(x), low), high);
+    store<f32>(y, f32x4.extract_lane(value, 0));
+  }
+}
+
+/** `x` within 0 and a limit; NaN stays NaN, and -0 becomes 0. */
+export function relu(x: usize, y: usize, size: i32, highest: f32): void {
+  const zero = f32x4.splat(0), high = f32x4.splat(highest);
+  let i: i32 = 0;
+  for (; i + 4 <= size; i += 4, x += 16, y += 16) {
+    v128.store(y, f32x4.add(f32x4.pmin(f32x4.pmax(v128.load(x), zero), high), zero));
+  }
+  for (; i < size; i++, x += 4, y += 4) {
+    const value = f32x4.pmin(f32x4.pmax(v128.load32_splat(x), zero), high);
+    store<f32>(y, f32x4.extract_lane(value, 0) + 0);
+  }
+}
+
+/** The larger, or the smaller, of two elements, or of an element and a number; NaN if one is. */
+export function extreme(a: usize, b: usize, stepB: usize, y: usize, size: i32, larger: bool): void {
+  let i: i32 = 0;
+  for (; i + 4 <= size; i += 4, a += 16, b += stepB << 2, y += 16) {
+    const u = v128.load(a), v = stepB ? v128.load(b) : v128.load32_splat(b);
+    v128.store(y, larger ? f32x4.max(u, v) : f32x4.min(u, v));
+  }
+  for (; i < size; i++, a += 4, b += stepB, y += 4) {
+    const u = load<f32>(a), v = load<f32>(b);
+    store<f32>(y, larger ? max<f32>(u, v) : min<f32>(u, v));
+  }
+}
+
+/** Copies zeros, which have a sign, from the input of a function to its result. */
+export function keepZeros(x: usize, y: usize, size: i32): void {
+  let i: i32 = 0;
+  const zero = f32x4.splat(0);
+  for (; i + 4 <= size; i += 4, x += 16, y += 16) {
+    const value = v128.load(x);
+    v128.store(y, v128.bitselect(value, v128.load(y), f32x4.eq(value, zero)));
+  }
+  for (; i < size; i++, x += 4, y += 4) if (load<f32>(x) == 0) store<f32>(y, load<f32>(x));
 }

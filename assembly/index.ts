@@ -11,9 +11,13 @@ export {
   activationAndBiasGradient,
   activationGradient,
   addSegments,
+  clip,
+  extreme,
+  keepZeros,
+  relu,
   scale,
   squareRoot,
-  sumColumns,
 } from "./elementwise";
+export { sumColumns, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";

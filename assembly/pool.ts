@@ -49,32 +49,36 @@ function listWindow(w: usize, b: i32, oz: i32, oy: i32, ox: i32, to: usize): i32
   return count;
 }
 
+/** The larger of two; NaN if one is NaN. Unlike `f32x4.max`, it does not order zeros. */
+@inline
+function larger(a: v128, b: v128): v128 {
+  return v128.or(f32x4.pmax(a, b), f32x4.ne(b, b));
+}
+
 @inline
 function offsetAt(window: usize, i: i32): usize {
   return <usize> load<u32>(window + (<usize> i << 2));
 }
 
-/** The largest of each window's pixels, channel by channel. */
+/** The largest of each window's pixels, channel by channel; NaN if one is NaN. */
 function maximum(window: usize, count: i32, x: usize, y: usize, channels: i32): void {
   let c: i32 = 0;
   if (count == 4) {
     const o0 = offsetAt(window, 0), o1 = offsetAt(window, 1), o2 = offsetAt(window, 2), o3 = offsetAt(window, 3);
     for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
-      const a = f32x4.pmax(f32x4.pmax(f32x4.splat(-Infinity), v128.load(x + o0)), v128.load(x + o1));
-      v128.store(y, f32x4.pmax(f32x4.pmax(a, v128.load(x + o2)), v128.load(x + o3)));
+      const x0 = v128.load(x + o0), x1 = v128.load(x + o1);
+      const x2 = v128.load(x + o2), x3 = v128.load(x + o3);
+      v128.store(y, larger(larger(x0, x1), larger(x2, x3)));
     }
   }
   for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
     let top = f32x4.splat(-Infinity);
-    for (let i = 0; i < count; i++) top = f32x4.pmax(top, v128.load(x + offsetAt(window, i)));
+    for (let i = 0; i < count; i++) top = larger(top, v128.load(x + offsetAt(window, i)));
     v128.store(y, top);
   }
   for (; c < channels; c++, x += 4, y += 4) {
     let top: f32 = -Infinity;
-    for (let i = 0; i < count; i++) {
-      const value = load<f32>(x + offsetAt(window, i));
-      if (value > top) top = value;
-    }
+    for (let i = 0; i < count; i++) top = max<f32>(top, load<f32>(x + offsetAt(window, i)));
     store<f32>(y, top);
   }
 }
@@ -121,7 +125,7 @@ function maximumGradient(window: usize, count: i32, x: usize, dy: usize, dx: usi
     let best = -1;
     for (let i = 0; i < count; i++) {
       const value = load<f32>(x + offsetAt(window, i));
-      if (value > top) {
+      if (value > top || (best < 0 && value == top)) {
         top = value;
         best = i;
       }
@@ -132,9 +136,18 @@ function maximumGradient(window: usize, count: i32, x: usize, dy: usize, dx: usi
   }
 }
 
+/** The mean of each window's pixels, channel by channel; 0 for a window outside the input. */
 function average(window: usize, count: i32, x: usize, y: usize, channels: i32): void {
-  const part: f32 = 1 / <f32> count;
+  const part: f32 = count ? 1 / <f32> count : 0;
   let c: i32 = 0;
+  // Sums of many floats lose precision.
+  if (count > 64) {
+    for (; c < channels; c++, x += 4, y += 4) {
+      let total: f64 = 0;
+      for (let i = 0; i < count; i++) total += <f64> load<f32>(x + offsetAt(window, i));
+      store<f32>(y, <f32> (total / <f64> count));
+    }
+  }
   for (; c + 4 <= channels; c += 4, x += 16, y += 16) {
     let total = f32x4.splat(0);
     for (let i = 0; i < count; i++) total = f32x4.add(total, v128.load(x + offsetAt(window, i)));

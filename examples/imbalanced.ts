@@ -1,7 +1,7 @@
 /**
  * Spam among a lot of honest mail: class weights, and metrics that show what accuracy hides.
  *
- *     deno run -A examples/imbalanced.ts
+ *     deno run -A --no-lock examples/imbalanced.ts
  *
  * The mail is from the public corpus of SpamAssassin, 2002 and 2003.
  *
@@ -13,18 +13,15 @@ import {
   adam,
   crossEntropy,
   DataLoader,
-  f1,
   Learner,
   Metrics,
-  precision,
-  recall,
-  rocAuc,
   selectBackend,
   split,
   TensorDataset,
   tf,
   withSeed,
 } from "../mod.ts";
+import { f1, precision, recall, rocAuc } from "../metrics.ts";
 
 const GROUPS = ["easy-ham-1", "easy-ham-2", "hard-ham-1", "spam-1"];
 /** Words that are known; 0 stands for nothing, 1 for any other word. */

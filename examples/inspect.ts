@@ -7,7 +7,8 @@
  */
 import { parseArgs } from "node:util";
 import { createInspectorServer } from "npm:@statelyai/inspect@0.7.2/server";
-import { adam, CancelEpoch, inspector, Learner, meanSquaredError, tf } from "../mod.ts";
+import { adam, CancelEpoch, Learner, meanSquaredError, tf } from "../mod.ts";
+import { inspector } from "../inspect.ts";
 
 const { values } = parseArgs({
   options: {

@@ -5,14 +5,11 @@
  */
 import {
   accuracy,
-  ActivationStats,
   adam,
   type BackendName,
-  ConfusionMatrix,
   crossEntropy,
   DataLoader,
   Learner,
-  LearningRateFinder,
   Metrics,
   ProgressBar,
   Recorder,
@@ -20,10 +17,10 @@ import {
   split,
   subset,
   tf,
-  Timer,
   withSeed,
-  writeReport,
 } from "../mod.ts";
+import { ActivationStats, ConfusionMatrix, LearningRateFinder, Timer } from "../callbacks.ts";
+import { writeReport } from "../plots.ts";
 import { datasetOf, loadMnist } from "./mnist/load_mnist.ts";
 import { mnistFolder } from "./mnist/mnist_folder.ts";
 import { type MnistOptions, parseMnistOptions } from "./mnist/mnist_options.ts";

@@ -13,17 +13,17 @@ import {
   DataLoader,
   type Dataset,
   Learner,
-  LearningRateFinder,
   LearningRateSchedule,
   Metrics,
-  type Picture,
-  schedules,
   selectBackend,
   sgd,
   subset,
   tf,
   withSeed,
 } from "../mod.ts";
+import { LearningRateFinder, schedules } from "../callbacks.ts";
+import type { Plot } from "../plots.ts";
+import "../plots.ts";
 import { datasetOf, loadMnist } from "./mnist/load_mnist.ts";
 import { mnistFolder } from "./mnist/mnist_folder.ts";
 
@@ -36,7 +36,7 @@ export interface Comparison {
   /** Test accuracy after one cycle. */
   oneCycle: number;
   /** How the rate was found. */
-  search: Picture;
+  search: Plot;
 }
 
 /** What to train on. */

@@ -1,7 +1,7 @@
 /**
  * From a JSON file to a fitted model to a picture: how heavy is a penguin?
  *
- *     deno run -A examples/regression.ts [PICTURE.svg]
+ *     deno run -A --no-lock examples/regression.ts [PICTURE.svg]
  *
  * @module
  */
@@ -10,18 +10,17 @@ import {
   adam,
   DataLoader,
   Learner,
-  meanAbsoluteError,
   meanSquaredError,
   Metrics,
-  Picture,
   Recorder,
-  rSquared,
   selectBackend,
   split,
   TensorDataset,
   tf,
   withSeed,
 } from "../mod.ts";
+import { meanAbsoluteError, rSquared } from "../metrics.ts";
+import { Picture, type Plot } from "../plots.ts";
 
 const NUMBERS = ["Beak Length (mm)", "Beak Depth (mm)", "Flipper Length (mm)"] as const;
 const SPECIES = ["Adelie", "Chinstrap", "Gentoo"];
@@ -31,7 +30,7 @@ export interface Fit {
   /** Error, R² and loss of the penguins that were kept apart. */
   metrics: Record<string, number>;
   /** How the training went. */
-  history: Picture;
+  history: Plot;
   /** Predicted against actual mass of the penguins that were kept apart. */
   scatter: Picture;
 }

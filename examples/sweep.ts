@@ -22,7 +22,7 @@ import {
   tf,
   withSeed,
 } from "../mod.ts";
-import { choice, integer, logUniform, sweep, uniform } from "../distributed.ts";
+import { choice, integer, logUniform, sweep, uniform } from "../sweep.ts";
 import { loadMnist } from "./mnist/load_mnist.ts";
 import { mnistFolder } from "./mnist/mnist_folder.ts";
 

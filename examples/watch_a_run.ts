@@ -9,17 +9,17 @@ import {
   adam,
   crossEntropy,
   DataLoader,
-  keyedRandom,
   Learner,
   LearningRateSchedule,
-  LivePage,
   Metrics,
-  schedules,
   selectBackend,
   TensorDataset,
   tf,
   withSeed,
 } from "../mod.ts";
+import { schedules } from "../callbacks.ts";
+import { keyedRandom } from "../data.ts";
+import { LivePage } from "../live.ts";
 
 /** Points on two spirals, labelled with the index of their spiral. */
 function spirals(count: number, seed: number): TensorDataset {

@@ -4,7 +4,11 @@
  * @module
  */
 
-/** The base class of {@linkcode CancelBatch}, {@linkcode CancelEpoch} and {@linkcode CancelTrain}. */
+/**
+ * The base class of {@linkcode CancelBatch}, {@linkcode CancelEpoch} and {@linkcode CancelTrain}.
+ *
+ * @category Cancels
+ */
 export abstract class Cancellation extends Error {
   /** The phase that is cut short. */
   abstract readonly cancels: "batch" | "epoch" | "train";
@@ -23,6 +27,8 @@ export abstract class Cancellation extends Error {
  *   },
  * };
  * ```
+ *
+ * @category Cancels
  */
 export class CancelBatch extends Cancellation {
   /** The name of the class. */
@@ -31,7 +37,11 @@ export class CancelBatch extends Cancellation {
   readonly cancels = "batch";
 }
 
-/** Thrown by a callback to skip the rest of the epoch, of the validation or of the test. */
+/**
+ * Thrown by a callback to skip the rest of the epoch, of the validation or of the test.
+ *
+ * @category Cancels
+ */
 export class CancelEpoch extends Cancellation {
   /** The name of the class. */
   override readonly name = "CancelEpoch";
@@ -39,7 +49,11 @@ export class CancelEpoch extends Cancellation {
   readonly cancels = "epoch";
 }
 
-/** Thrown by a callback to end the training; its message becomes the reason in the result. */
+/**
+ * Thrown by a callback to end the training; its message becomes the reason in the result.
+ *
+ * @category Cancels
+ */
 export class CancelTrain extends Cancellation {
   /** The name of the class. */
   override readonly name = "CancelTrain";

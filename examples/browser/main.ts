@@ -10,9 +10,7 @@ import {
   adam,
   crossEntropy,
   DataLoader,
-  inspector,
   Learner,
-  LiveFeed,
   Metrics,
   selectBackend,
   split,
@@ -20,6 +18,8 @@ import {
   tf,
   withSeed,
 } from "../../mod.ts";
+import { inspector } from "../../inspect.ts";
+import { LiveFeed } from "../../live.ts";
 import { LiveView } from "../../src/live/page/live_view.ts";
 
 const SIDE = 28;

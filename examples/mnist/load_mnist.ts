@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { type NdArray, readIdx, TensorDataset } from "../../mod.ts";
+import { type NdArray, TensorDataset } from "../../mod.ts";
+import { readIdx } from "../../data.ts";
 
 /** Images and their labels: `images: [examples, height, width]`, `labels: [examples]`. */
 export interface LabelledImages {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
-import { emscriptenOf } from "./emscripten.ts";
+import { type Emscripten, emscriptenOf } from "./emscripten.ts";
 
 const fixed = new WeakSet<BackendWasm>();
 
@@ -12,15 +12,21 @@ const fixed = new WeakSet<BackendWasm>();
 const MOST_BYTES = 2 ** 32 - 65536;
 
 /**
- * Makes a backend throw a `RangeError` where it would continue with wrong memory.
- *
- * When no memory is left, tfjs's allocator returns 0 (or, for 4 GiB and more, too small a block),
- * and kernels write there.
+ * Makes a backend throw a `RangeError` where it would continue with wrong memory, and read complex
+ * numbers.
  */
 export function fixBackend(backend: BackendWasm): void {
   if (fixed.has(backend)) return;
   fixed.add(backend);
-  const module = emscriptenOf(backend);
+  checkAllocations(emscriptenOf(backend));
+  readComplexNumbers(backend);
+}
+
+/**
+ * When no memory is left, tfjs's allocator returns 0 (or, for 4 GiB and more, too small a block), and
+ * kernels write there.
+ */
+function checkAllocations(module: Emscripten): void {
   // Emscripten replaces the function by itself at its first call, and would replace ours.
   module._free(module._malloc(16));
   const { _malloc } = module;
@@ -33,5 +39,17 @@ export function fixBackend(backend: BackendWasm): void {
       );
     }
     return address;
+  };
+}
+
+/** tfjs stores them as pairs of floats, but does not read them. */
+function readComplexNumbers(backend: BackendWasm): void {
+  const { readSync } = backend;
+  backend.readSync = function (dataId, start, end) {
+    const { dtype, shape, memoryOffset } = this.dataIdMap.get(dataId);
+    if (dtype !== "complex64") return readSync.call(this, dataId, start, end);
+    const { HEAPU8 } = emscriptenOf(this);
+    const size = shape.reduce((size: number, n: number) => size * n, 2);
+    return new Float32Array(HEAPU8.slice(memoryOffset, memoryOffset + size * 4).buffer);
   };
 }

@@ -7,7 +7,9 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { convolutionGradients, hasKernel, openWhere, run, runAll } from "./add_gradients.ts";
+import { convolutionGradients } from "./gradients/convolutions.ts";
+import { hasKernel, run, runAll } from "./gradients/gradient.ts";
+import { openWhere } from "./gradients/unary.ts";
 
 type MatMul = typeof tf.fused.matMul;
 type Conv2D = typeof tf.fused.conv2d;
@@ -59,9 +61,32 @@ export function fuseLayers(): void {
     const ours = dataFormat === "NHWC" && isOurs("TrainchartConv2D", call, x, filter, 4);
     if (!ours) return conv2d(call);
     const { dimRoundingMode, activation = "linear" } = call;
+    checkConvolution(x as tf.Tensor, filter as tf.Tensor, call);
     const attributes = { strides, pad, dataFormat, dilations, dimRoundingMode, activation };
     return run("TrainchartConv2D", { x, filter, bias } as tf.NamedTensorMap, attributes) as T;
   };
+}
+
+/** Makes the checks of `tf.conv2d`, which a fused convolution leaves out. */
+function checkConvolution(
+  x: tf.Tensor,
+  filter: tf.Tensor,
+  { strides, dilations = 1, pad, dimRoundingMode }: Parameters<Conv2D>[0],
+): void {
+  const { backend_util } = tf;
+  backend_util.checkPadOnDimRoundingMode("conv2d", pad, dimRoundingMode);
+  tf.util.assert(
+    x.shape[3] === filter.shape[2],
+    () =>
+      `Error in conv2d: depth of input (${x.shape[3]}) must match input depth for filter ` +
+      `${filter.shape[2]}.`,
+  );
+  tf.util.assert(
+    backend_util.eitherStridesOrDilationsAreOne(strides, dilations),
+    () =>
+      "Error in conv2D: Either strides or dilations must be 1. " +
+      `Got strides ${strides} and dilations '${dilations}'`,
+  );
 }
 
 /** The gradients of the activation's input and of the bias. */

@@ -105,9 +105,9 @@ export function pointsOf({ batch, output }: Convolution): number {
 }
 
 /** Whether each patch is one pixel, so that the convolution is a product of matrices. */
-export function isProduct({ filter, stride, pad }: Convolution): boolean {
+export function isProduct({ filter, stride, input, output }: Convolution): boolean {
   return [filter, stride].every((extent) => extent.every((n) => n === 1)) &&
-    pad.every((n) => n === 0);
+    input.every((n, axis) => n === output[axis]);
 }
 
 /** The table of `assembly/patches.ts`, for an image at an address. */

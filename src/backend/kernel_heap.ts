@@ -66,6 +66,35 @@ export class KernelHeap {
     return this.backend.makeOutput(shape, dtype);
   }
 
+  /** A new tensor of these elements; complex numbers are pairs of real and imaginary part. */
+  outputOf(
+    shape: number[],
+    dtype: tf.DataType,
+    values: ArrayLike<number> | Uint8Array[],
+  ): tf.TensorInfo {
+    if (dtype === "string") {
+      return this.backend.makeOutput(shape, dtype, undefined, values as never);
+    }
+    const result = this.output(shape, dtype);
+    this.elements(result).set(values as ArrayLike<number>);
+    return result;
+  }
+
+  /**
+   * The elements of a tensor in place; complex numbers are pairs of real and imaginary part.
+   *
+   * They are valid until the next tensor is made, because a heap that grows detaches old views.
+   */
+  elements({ shape, dtype, dataId }: tf.TensorInfo): Float32Array | Int32Array | Uint8Array {
+    const size = shape.reduce((size, n) => size * n, 1);
+    const { buffer } = emscriptenOf(this.backend).HEAPU8;
+    const { memoryOffset } = this.backend.dataIdMap.get(dataId);
+    if (dtype === "float32") return new Float32Array(buffer, memoryOffset, size);
+    if (dtype === "int32") return new Int32Array(buffer, memoryOffset, size);
+    if (dtype === "complex64") return new Float32Array(buffer, memoryOffset, size * 2);
+    return new Uint8Array(buffer, memoryOffset, size);
+  }
+
   /** The elements of `tensor` under another shape, without a copy. */
   alias(tensor: tf.TensorInfo, shape: number[] = tensor.shape): tf.TensorInfo {
     this.backend.incRef(tensor.dataId);

@@ -18,9 +18,27 @@ const RASTERIZERS = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
 /** Returns the adapter that WebGPU would use, or `undefined` if there is none. */
 export async function probeWebGPU(): Promise<Adapter | undefined> {
   const { gpu } = navigator as { gpu?: GPU };
-  const adapter = await gpu?.requestAdapter().catch(() => null);
+  if (!gpu) return undefined;
+  const restore = giveRuntimeFolder();
+  const adapter = await gpu.requestAdapter().catch(() => null).finally(restore);
   if (!adapter) return undefined;
   const { description, device, vendor, isFallbackAdapter } = adapter.info;
   const name = description || device || vendor || "an unnamed adapter";
   return { name, software: isFallbackAdapter || RASTERIZERS.test(name) };
+}
+
+/**
+ * Without a desktop, Linux has no `XDG_RUNTIME_DIR`, and the Wayland client inside the drivers prints
+ * an error about that. A folder that does not exist is enough: there is no display in it either.
+ *
+ * @returns Removes the variable again.
+ */
+function giveRuntimeFolder(): () => void {
+  const variable = "XDG_RUNTIME_DIR";
+  const { Deno } = globalThis as { Deno?: typeof globalThis.Deno };
+  const mayChange = Deno?.build.os === "linux" &&
+    Deno.permissions.querySync({ name: "env", variable }).state === "granted";
+  if (!mayChange || Deno.env.get(variable)?.startsWith("/")) return () => {};
+  Deno.env.set(variable, "/nonexistent");
+  return () => Deno.env.delete(variable);
 }

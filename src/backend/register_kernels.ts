@@ -5,8 +5,9 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
+import { fixBackend } from "./fix_backend.ts";
 import { KernelHeap } from "./kernel_heap.ts";
-import type { Kernels } from "./load_kernels.ts";
+import { loadKernels } from "./load_kernels.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";
 import { DEPTHWISE_KERNELS } from "./kernels/depthwise.ts";
 import { DILATION_KERNELS } from "./kernels/dilation.ts";
@@ -14,9 +15,14 @@ import { ELEMENTWISE_KERNELS } from "./kernels/elementwise.ts";
 import { FUSED_KERNELS } from "./kernels/fused.ts";
 import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { MATMUL_KERNELS } from "./kernels/matmul.ts";
+import { MOVE_KERNELS } from "./kernels/moves.ts";
 import { POOL_KERNELS } from "./kernels/pool.ts";
+import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
 import { TRAINING_KERNELS } from "./kernels/training.ts";
-import type { Threads } from "./threads.ts";
+import { runOnCpu } from "./run_on_cpu.ts";
+import { TRUSTED_KERNELS } from "./trusted_kernels.ts";
+
+type KernelConfig = ReturnType<typeof tf.getKernel>;
 
 const KERNELS: KernelTable = {
   ...MATMUL_KERNELS,
@@ -25,38 +31,58 @@ const KERNELS: KernelTable = {
   ...DILATION_KERNELS,
   ...POOL_KERNELS,
   ...ELEMENTWISE_KERNELS,
+  ...MOVE_KERNELS,
+  ...REDUCTION_KERNELS,
   ...FUSED_KERNELS,
   ...TRAINING_KERNELS,
 };
 
-/** tfjs's kernels that ours replaced. */
-const replaced = new Map<string, ReturnType<typeof tf.getKernel> | undefined>();
+/** The kernels of tfjs's WebAssembly backend, before ours were registered. */
+let stockKernels: Map<string, KernelConfig> | undefined;
+
+const heaps = new WeakMap<BackendWasm, KernelHeap>();
 
 /**
- * Registers our kernels for the WebAssembly backend.
+ * Registers our kernels for the WebAssembly backend, for this heap and those to come.
  *
- * A kernel of tfjs that ours replaces still runs the cases that ours leaves to it.
+ * A case that our kernel leaves out is run by tfjs's kernel if that is right, else by the kernel of
+ * tfjs's cpu backend.
  */
-export function registerKernels(backend: BackendWasm, kernels: Kernels, threads?: Threads): void {
-  const heap = new KernelHeap(backend, kernels, threads);
-  for (const [name, kernel] of Object.entries(KERNELS)) register(name, kernel, heap);
+export function registerKernels(heap: KernelHeap): void {
+  heaps.set(heap.backend, heap);
+  if (stockKernels) return;
+  stockKernels = new Map(
+    tf.getKernelsForBackend("wasm").map((config) => [config.kernelName, config]),
+  );
+  const ofCpu = tf.getKernelsForBackend("cpu").map(({ kernelName }) => kernelName);
+  for (const name of new Set([...stockKernels.keys(), ...ofCpu, ...Object.keys(KERNELS)])) {
+    register(name, KERNELS[name], stockKernels.get(name));
+  }
 }
 
-function register(kernelName: string, kernel: Kernel, heap: KernelHeap): void {
-  const current = tf.getKernel(kernelName, "wasm");
-  if (!replaced.has(kernelName)) replaced.set(kernelName, current);
-  if (current) tf.unregisterKernel(kernelName, "wasm");
-  const stock = replaced.get(kernelName);
+function register(kernelName: string, ours?: Kernel, stock?: KernelConfig): void {
+  if (stock) tf.unregisterKernel(kernelName, "wasm");
+  const isRight = TRUSTED_KERNELS[kernelName];
   tf.registerKernel({
     ...stock,
     kernelName,
     backendName: "wasm",
     kernelFunc: (call) => {
-      const runStock = () => {
-        if (stock) return stock.kernelFunc(call);
-        throw new TypeError(`Cannot run ${kernelName} on wasm as its inputs must be float32`);
-      };
-      return kernel(heap, call.inputs as Inputs, call.attrs, runStock) ?? runStock();
+      const heap = heaps.get(call.backend as BackendWasm) ?? adopt(call.backend as BackendWasm);
+      const inputs = call.inputs as Inputs;
+      const runStock = () => stock!.kernelFunc(call);
+      const result = ours?.(heap, inputs, call.attrs, runStock);
+      if (result) return result;
+      if (stock && isRight?.(inputs, call.attrs)) return runStock();
+      return runOnCpu(heap, kernelName, inputs, call.attrs);
     },
   });
+}
+
+/** A backend that tfjs has started again by itself. */
+function adopt(backend: BackendWasm): KernelHeap {
+  fixBackend(backend);
+  const heap = new KernelHeap(backend, loadKernels(backend)!.kernels);
+  heaps.set(backend, heap);
+  return heap;
 }

@@ -6,16 +6,24 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
-import { completeGradients } from "./add_gradients.ts";
-import { fixCpuCast } from "./fix_cpu_cast.ts";
-import { mendGradients } from "./fix_gradients.ts";
+import { fixCpu } from "./fix_cpu/fix_cpu.ts";
+import { fixFused } from "./fix_fused.ts";
+import { registerGradients } from "./gradients/register_gradients.ts";
 import { probeWebGPU } from "./probe_webgpu.ts";
 import { startWasm, type WasmOptions } from "./start_wasm.ts";
 
-/** A backend that {@linkcode selectBackend} can choose. */
+/**
+ * A backend that {@linkcode selectBackend} can choose.
+ *
+ * @category Backends
+ */
 export type BackendName = "webgpu" | "wasm" | "cpu";
 
-/** Options of {@linkcode selectBackend}. */
+/**
+ * Options of {@linkcode selectBackend}.
+ *
+ * @category Backends
+ */
 export interface BackendOptions extends WasmOptions {
   /** The only backend to accept. Default: the fastest that works here. */
   prefer?: BackendName;
@@ -23,7 +31,11 @@ export interface BackendOptions extends WasmOptions {
   quiet?: boolean;
 }
 
-/** The choice of {@linkcode selectBackend}. */
+/**
+ * The choice of {@linkcode selectBackend}.
+ *
+ * @category Backends
+ */
 export interface BackendChoice {
   /** The backend that tfjs computes on now. */
   name: BackendName;
@@ -42,9 +54,9 @@ const CANDIDATES: Record<BackendName, (options: BackendOptions) => Promise<Attem
 };
 
 // At import, so that they also apply before a backend is selected.
-completeGradients();
-mendGradients();
-fixCpuCast();
+registerGradients();
+fixCpu();
+fixFused();
 
 let lastLine = "";
 
@@ -71,6 +83,8 @@ let lastLine = "";
  * assertEquals(name, tf.getBackend());
  * assertEquals(reason, "it was asked for");
  * ```
+ *
+ * @category Backends
  */
 export async function selectBackend(options: BackendOptions = {}): Promise<BackendChoice> {
   checkOptions("select a backend", options, {

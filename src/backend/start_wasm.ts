@@ -9,12 +9,17 @@ import { fuseLayers } from "./fuse_layers.ts";
 import { fuseAdam } from "./fuse_adam.ts";
 import { missingInternals } from "./emscripten.ts";
 import { fixBackend } from "./fix_backend.ts";
+import { KernelHeap } from "./kernel_heap.ts";
 import { isShared, loadKernels } from "./load_kernels.ts";
 import { registerKernels } from "./register_kernels.ts";
 import { shareMemory } from "./share_memory.ts";
 import { Threads } from "./threads.ts";
 
-/** How the WebAssembly backend computes. */
+/**
+ * How the WebAssembly backend computes.
+ *
+ * @category Backends
+ */
 export interface WasmOptions {
   /**
    * Whether multiply-adds may be fused, which is faster and more precise, but does not give the
@@ -67,8 +72,8 @@ async function withSharedMemory<T>(start: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Threads by the heap that they run on, and by build and number of threads. */
-const running = new WeakMap<WebAssembly.Memory, Map<string, Threads>>();
+/** Heaps of each backend, by build and number of threads. */
+const heaps = new WeakMap<BackendWasm, Map<string, KernelHeap>>();
 
 /** Registers our kernels; the reason names their build. */
 async function registerOurs(
@@ -93,14 +98,17 @@ async function registerOurs(
       reason: "threads must be asked for when WebAssembly is first selected",
     };
   }
-  let ofHeap = running.get(memory);
-  if (!ofHeap) running.set(memory, ofHeap = new Map());
+  let ofBackend = heaps.get(backend);
+  if (!ofBackend) heaps.set(backend, ofBackend = new Map());
   const key = `${build} ${wanted}`;
-  let threads = ofHeap.get(key);
-  if (wanted > 1 && !threads) {
-    ofHeap.set(key, threads = await Threads.start(wanted - 1, kernels, module, memory));
+  let heap = ofBackend.get(key);
+  if (!heap) {
+    const threads = wanted > 1
+      ? await Threads.start(wanted - 1, kernels, module, memory)
+      : undefined;
+    ofBackend.set(key, heap = new KernelHeap(backend, kernels, threads));
   }
-  registerKernels(backend, kernels, threads);
+  registerKernels(heap);
   fuseLayers();
   fuseAdam();
   const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";

@@ -1,29 +1,30 @@
-import { applyModel } from "../model/apply_model.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { AnyLearner } from "../learner/callback.ts";
+import { applyModel } from "../model/apply_model.ts";
 import { LayerStats } from "./support/layer_stats.ts";
 
 /**
- * Keeps an eye on what each layer puts out: mean, deviation, share near zero and histogram, once in
- * so many batches. A healthy layer keeps a deviation near 1, and few units that are always zero.
+ * Records mean, deviation, share near zero and histogram of the output of each layer, once in so
+ * many batches. A healthy layer keeps a deviation near 1, and few units that are always zero.
  *
- * For a look, the batch is run once more through the layers in inference mode, so that dropout,
- * batch normalisation and the training itself are left alone. It needs a model made of layers.
+ * The batch is run through the model once more in inference mode, so that dropout, batch
+ * normalisation and the training itself are left alone. The model must be made of layers; those of
+ * a model in the model are named `"model/layer"`.
  *
  * After the ActivationStats of fast.ai: J. Howard, *Practical Deep Learning for Coders, Lesson 16*,
  * 2022, <https://course.fast.ai/Lessons/lesson16.html>.
  *
  * @example
  * ```ts
- * import { ActivationStats } from "@trainchart/trainchart";
+ * import { ActivationStats } from "@trainchart/trainchart/callbacks";
  *
  * const activations = new ActivationStats({ every: 100, threshold: 1e-3 });
  * ```
+ *
+ * @category Callbacks
  */
 export class ActivationStats extends LayerStats {
-  #model: tf.LayersModel | undefined;
-  #probe: { names: string[]; model: tf.LayersModel } | undefined;
-
   /**
    * Forgets the last run.
    *
@@ -33,7 +34,8 @@ export class ActivationStats extends LayerStats {
     super.beforeTrain(learner);
     if (!(learner.model instanceof tf.LayersModel)) {
       throw new TypeError(
-        "Cannot look at activations as the model must be a tf.LayersModel: it has no layers",
+        "Cannot look at activations as the model must be a tf.LayersModel: current value is " +
+          describeValue(learner.model),
       );
     }
   }
@@ -41,36 +43,52 @@ export class ActivationStats extends LayerStats {
   /** Looks at the layers. */
   override async afterStep(learner: AnyLearner): Promise<void> {
     if (!this.due) return;
-    const { names, model } = this.#probeOf(learner.model as tf.LayersModel);
-    if (names.length === 0) return;
-    const outputs = tf.tidy(() => {
-      const outputs = applyModel(model, learner.data, { training: false });
-      return Array.isArray(outputs) ? outputs as tf.Tensor[] : [outputs as tf.Tensor];
-    });
+    const layers = layersOf(learner.model as tf.LayersModel).filter(([name]) => this.wanted(name));
+    const outputs = outputsOf(layers, () => applyModel(learner.model, learner.data, INFERENCE));
     try {
-      await this.record(learner, outputs.map((output, index) => [names[index], output] as const));
+      await this.record(learner, outputs);
     } finally {
-      tf.dispose(outputs);
+      tf.dispose(outputs.map(([, output]) => output));
     }
   }
+}
 
-  /** Lets go of the model. */
-  override afterTrain(): void {
-    this.#model = this.#probe = undefined;
-  }
+const INFERENCE = { training: false };
 
-  /** The same layers, putting out everything on the way. It owns no weights. */
-  #probeOf(model: tf.LayersModel): { names: string[]; model: tf.LayersModel } {
-    if (this.#probe && this.#model === model) return this.#probe;
-    const layers = model.layers.filter((layer) =>
-      layer.getClassName() !== "InputLayer" && this.wanted(layer.name)
-    );
-    const outputs = layers.map((layer) => [layer.getOutputAt(0)].flat()[0]);
-    this.#model = model;
-    this.#probe = {
-      names: layers.map(({ name }) => name),
-      model: layers.length > 0 ? tf.model({ inputs: model.inputs, outputs }) : model,
+type Named<T> = readonly [name: string, value: T];
+
+/** The layers of a model, and in place of a model among them the layers of that. */
+function layersOf(model: tf.LayersModel, prefix = ""): Named<tf.layers.Layer>[] {
+  return model.layers.flatMap((layer): Named<tf.layers.Layer>[] => {
+    if (layer instanceof tf.LayersModel) return layersOf(layer, `${prefix}${layer.name}/`);
+    return layer.getClassName() === "InputLayer" ? [] : [[`${prefix}${layer.name}`, layer]];
+  });
+}
+
+/**
+ * The first output of each layer while a model is applied, in the order of the layers. The outputs
+ * are the caller's. Layers of an inner model have symbolic outputs of a graph of its own, so that no
+ * model could be made of them.
+ */
+function outputsOf(
+  layers: readonly Named<tf.layers.Layer>[],
+  apply: () => unknown,
+): Named<tf.Tensor>[] {
+  const outputs = new Map<tf.layers.Layer, tf.Tensor>();
+  for (const [, layer] of layers) {
+    const { call } = layer;
+    layer.call = (...args) => {
+      const result = call.apply(layer, args);
+      const [output] = [result].flat();
+      if (!outputs.has(layer)) outputs.set(layer, tf.keep(output.clone()));
+      return result;
     };
-    return this.#probe;
   }
+  try {
+    tf.tidy(() => void apply());
+  } finally {
+    for (const [, layer] of layers) delete (layer as Partial<tf.layers.Layer>).call;
+  }
+  return layers.filter(([, layer]) => outputs.has(layer))
+    .map(([name, layer]) => [name, outputs.get(layer)!]);
 }

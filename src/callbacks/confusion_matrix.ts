@@ -1,13 +1,16 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { ConfusionTotal } from "../metrics/confusion_total.ts";
-import { confusionPlot } from "../plots/confusion_plot.ts";
-import type { Picture } from "../plots/picture.ts";
+import { type Plot, plotters } from "../pictures/plotters.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { textTable } from "../text/text_table.ts";
 
-/** Options of {@linkcode ConfusionMatrix}. */
+/**
+ * Options of {@linkcode ConfusionMatrix}.
+ *
+ * @category Callbacks
+ */
 export interface ConfusionMatrixOptions {
   /** The names of the classes. Default: their numbers. */
   classes?: readonly string[];
@@ -20,13 +23,15 @@ export interface ConfusionMatrixOptions {
  *
  * @example
  * ```ts
- * import { ConfusionMatrix } from "@trainchart/trainchart";
+ * import { ConfusionMatrix } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const matrix = new ConfusionMatrix({ classes: ["cat", "dog"] });
  * // await new Learner({ callbacks: [matrix], … }).train(); console.log(String(matrix));
  * assertEquals(matrix.counts, []);
  * ```
+ *
+ * @category Callbacks
  */
 export class ConfusionMatrix extends PassCallback {
   /** In the band of metrics. */
@@ -37,7 +42,7 @@ export class ConfusionMatrix extends PassCallback {
   override readonly perRank: boolean = true;
   /**
    * The counts of the last pass, a row for each actual class and a column for each predicted one;
-   * empty before the first pass.
+   * empty before the first pass. Predictions that are NaN or +Infinity are in no column.
    */
   counts: number[][] = [];
   readonly #classes: readonly string[] | undefined;
@@ -85,14 +90,11 @@ export class ConfusionMatrix extends PassCallback {
   /**
    * Draws the matrix of the last pass.
    *
-   * @throws {Error} If nothing was counted yet.
+   * @throws {Error} If nothing was counted yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Picture {
-    if (this.counts.length > 0) return confusionPlot(this.counts, this.classes);
-    throw new Error(
-      "Cannot draw the confusion matrix as something must have been counted: " +
-        "no pass has ended yet",
-    );
+  plot(): Plot {
+    if (this.counts.length > 0) return plotters().confusion(this.counts, this.classes);
+    throw new Error("Cannot draw the confusion matrix: no pass has ended yet.");
   }
 
   /** The counts as a table. */
@@ -125,7 +127,8 @@ export class ConfusionMatrix extends PassCallback {
   protected override async afterPass(learner: AnyLearner, pass: MeasuredPhase): Promise<void> {
     if (!this.#phases.has(pass)) return;
     try {
-      this.counts = await this.#total.read(learner.peers);
+      const counts = await this.#total.read(learner.peers);
+      this.counts = counts.map((row) => row.slice(0, counts.length));
     } finally {
       this.#total.reset();
     }

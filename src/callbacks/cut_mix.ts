@@ -11,7 +11,11 @@ import {
 import { PRIORITIES } from "../learner/priorities.ts";
 import { batchRandom } from "./support/batch_random.ts";
 
-/** Options of {@linkcode CutMix}. */
+/**
+ * Options of {@linkcode CutMix}.
+ *
+ * @category Callbacks
+ */
 export interface CutMixOptions {
   /**
    * The area that is kept is drawn from Beta(alpha, alpha); finite and > 0. Default: 1, where all
@@ -31,7 +35,8 @@ export interface CutMixOptions {
  *
  * @example
  * ```ts
- * import { crossEntropy, CutMix, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { crossEntropy, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { CutMix } from "@trainchart/trainchart/callbacks";
  * import { assert } from "@std/assert";
  *
  * const learner = new Learner({
@@ -49,6 +54,8 @@ export interface CutMixOptions {
  * });
  * await learner.train();
  * ```
+ *
+ * @category Callbacks
  */
 export class CutMix extends Callback {
   /** Before the callbacks that read the batch. */

@@ -7,7 +7,11 @@ import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { assignWeights, cloneWeights } from "../model/weights.ts";
 
-/** Options of {@linkcode EarlyStopping}. */
+/**
+ * Options of {@linkcode EarlyStopping}.
+ *
+ * @category Callbacks
+ */
 export interface EarlyStoppingOptions extends MonitorOptions {
   /** Stop after this many measurements in a row without improvement, an integer >= 1. Default: 3. */
   patience?: number;
@@ -50,6 +54,8 @@ interface State {
  * const { reason } = await learner.train({ epochs: 10 });
  * assertEquals(reason, "EarlyStopping: train.loss has not improved on 1 for 2 epochs");
  * ```
+ *
+ * @category Callbacks
  */
 export class EarlyStopping extends Callback {
   /** After the callbacks that save. */

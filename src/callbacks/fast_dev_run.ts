@@ -4,7 +4,11 @@ import type { TrainResult } from "../learner/train_result.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { snapshotLearner } from "./support/snapshot_learner.ts";
 
-/** Options of {@linkcode fastDevRun}. */
+/**
+ * Options of {@linkcode fastDevRun}.
+ *
+ * @category Callbacks
+ */
 export interface FastDevRunOptions {
   /** Number of batches of each loader, an integer >= 1. Default: 3. */
   batches?: number;
@@ -25,7 +29,8 @@ export interface FastDevRunOptions {
  *
  * @example
  * ```ts
- * import { fastDevRun, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { fastDevRun } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const learner = new Learner({
@@ -37,6 +42,8 @@ export interface FastDevRunOptions {
  * assertEquals((await fastDevRun(learner)).status, "completed");
  * assertEquals(learner.batchIndex, 2);
  * ```
+ *
+ * @category Callbacks
  */
 export async function fastDevRun(
   learner: AnyLearner,

@@ -5,7 +5,11 @@ import type { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode Freeze}. */
+/**
+ * Options of {@linkcode Freeze}.
+ *
+ * @category Callbacks
+ */
 export interface FreezeOptions {
   /** The first epoch in which the weights are trained again, an integer >= 1. Default: none. */
   until?: number;
@@ -20,7 +24,8 @@ export interface FreezeOptions {
  *
  * @example
  * ```ts
- * import { Freeze, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Freeze } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const body = tf.layers.dense({ name: "body", units: 3, inputShape: [1] });
@@ -36,6 +41,8 @@ export interface FreezeOptions {
  * await learner.train();
  * assertEquals(body.getWeights()[0].dataSync(), before);
  * ```
+ *
+ * @category Callbacks
  */
 export class Freeze extends Callback {
   /** Before the callbacks that count trained weights. */

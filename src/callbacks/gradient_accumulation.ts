@@ -22,7 +22,8 @@ interface State {
  *
  * @example
  * ```ts
- * import { GradientAccumulation, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { GradientAccumulation } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const learner = new Learner({
@@ -35,6 +36,8 @@ interface State {
  * await learner.train();
  * assertEquals(learner.optimizer.iterations, 3); // of 2, 2 and 1 batches
  * ```
+ *
+ * @category Callbacks
  */
 export class GradientAccumulation extends Callback {
   /** Before callbacks that read the gradients. */

@@ -4,7 +4,11 @@ import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode GradientClip}; at least one is required. */
+/**
+ * Options of {@linkcode GradientClip}; at least one is required.
+ *
+ * @category Callbacks
+ */
 export interface GradientClipOptions {
   /** Clips every element to [-value, value], before `norm`; > 0. Default: no limit. */
   value?: number;
@@ -20,7 +24,8 @@ export interface GradientClipOptions {
  *
  * @example
  * ```ts
- * import { GradientClip, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { GradientClip } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * const layer = tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "zeros" });
@@ -35,6 +40,8 @@ export interface GradientClipOptions {
  * const [kernel] = layer.getWeights();
  * assertAlmostEquals(kernel.dataSync()[0], -3 / Math.sqrt(10), 1e-5);
  * ```
+ *
+ * @category Callbacks
  */
 export class GradientClip extends Callback {
   /** Before callbacks that read the gradients of the step. */

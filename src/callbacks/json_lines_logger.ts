@@ -1,14 +1,29 @@
 import { cutFile } from "../io/cut_file.ts";
+import { endLastLine } from "../io/end_last_line.ts";
+import { toPath } from "../io/to_path.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { AnyLearner } from "../learner/callback.ts";
-import { EpochLogger } from "./support/epoch_logger.ts";
+import type { EpochRecord } from "../pictures/history.ts";
+import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";
+import { GrowingFile } from "./support/growing_file.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
-import type { EpochRecord } from "../plots/history_plot.ts";
 
-/** Options of {@linkcode JsonLinesLogger}. */
-export interface JsonLinesLoggerOptions {
-  /** Whether each training writes after those before, instead of a new file. Default: `false`. */
+/**
+ * Options of {@linkcode JsonLinesLogger}.
+ *
+ * @category Callbacks
+ */
+export interface JsonLinesLoggerOptions extends FileLoggerOptions {
+  /** Whether each training writes after those before, instead of a new file. Default: false. */
   append?: boolean;
+}
+
+interface State {
+  /** Number of lines in the file, those of earlier trainings among them. */
+  lines: number;
+  waiting?: Uint8Array[];
+  /** Whether a training has begun. */
+  training: boolean;
 }
 
 /**
@@ -18,48 +33,63 @@ export interface JsonLinesLoggerOptions {
  * |---------|-------------------------------|-----------------------------------------------------|
  * | `train` | a training begins             | `epochs`, `learningRate`, `seed`                    |
  * | `epoch` | an epoch is complete          | `epoch` (0-based), `metrics`, `learningRate`, `seconds` |
- * | `end`   | the training has ended        | `status`, `epochs` that were done                   |
+ * | `end`   | the training has ended        | `status`, number of completed `epochs`              |
  * | `test`  | the test has ended            | `metrics`                                           |
  * | `error` | something threw               | `message`, `during`, `callback`                     |
  *
- * Numbers that JSON does not have, NaN and infinities, are `null`.
+ * Numbers that JSON does not have, NaN and infinities, are `null`. A last line that was cut short,
+ * by a full disk perhaps, is removed before the next one is written.
  *
  * @example
  * ```ts
- * import { JsonLinesLogger } from "@trainchart/trainchart";
+ * import { JsonLinesLogger } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const logger = new JsonLinesLogger("runs/all.jsonl", { append: true });
  * assertEquals(logger.path, "runs/all.jsonl");
  * ```
+ *
+ * @category Callbacks
  */
-export class JsonLinesLogger extends EpochLogger {
-  /** Where the file is. */
-  readonly path: string | URL;
-  /** Trial runs leave it out. */
-  override readonly writesFiles: boolean = true;
+export class JsonLinesLogger extends FileLogger {
+  readonly #file: GrowingFile;
   readonly #append: boolean;
-  /** How many there are, those of earlier trainings among them. */
   #lines = 0;
   #training = false;
 
   /**
-   * Writes nothing yet.
+   * Checks the path and the options; writes nothing yet.
    *
-   * @param path Of the file; missing folders are made.
-   * @param options Whether to append.
+   * @param path The path of the file; missing folders are made.
+   * @param options Whether to append, and what to do if the file cannot be written.
+   * @throws {TypeError} If the path is a URL of another kind than `file:`, or an option is unknown.
    */
-  constructor(path: string | URL, { append = false }: JsonLinesLoggerOptions = {}) {
-    super();
-    this.path = path;
-    this.#append = append;
+  constructor(path: string | URL, options: JsonLinesLoggerOptions = {}) {
+    super(options, { append: true });
+    toPath(path);
+    this.#file = new GrowingFile(path, {
+      prepare: async () => {
+        if (!await endLastLine(path)) this.#lines = 0;
+      },
+      wrote: () => void this.#lines++,
+    });
+    this.#append = options.append ?? false;
   }
 
-  /** Writes that it begins. */
+  /** The path of the file. */
+  get path(): string | URL {
+    return this.#file.path;
+  }
+
+  /** Writes that the training begins. */
   override async beforeTrain(learner: AnyLearner): Promise<void> {
     await super.beforeTrain(learner);
-    if (!this.#append) await writeFile(this.path, "");
-    this.#lines = (await this.#ends()).length;
+    this.#lines = 0;
+    this.#file.waiting = [];
+    await this.attempt(async () => {
+      if (!this.#append) await writeFile(this.path, "");
+      else if (await endLastLine(this.path)) this.#lines = (await this.#ends()).length;
+    });
     this.#training = true;
     const { epochs, learningRate, seed } = learner;
     await this.#write("train", { epochs, learningRate, seed });
@@ -70,7 +100,7 @@ export class JsonLinesLogger extends EpochLogger {
     await this.#write("epoch", { ...record });
   }
 
-  /** Writes that it has ended. */
+  /** Writes that the training has ended. */
   override async afterTrain(learner: AnyLearner): Promise<void> {
     await super.afterTrain(learner);
     const ended = learner.cancelled.has("train") ? "cancelled" : "completed";
@@ -78,41 +108,49 @@ export class JsonLinesLogger extends EpochLogger {
     await this.#write("end", { status, epochs: learner.epoch });
   }
 
-  /** Writes the test. */
+  /** Writes the test at the end of a training. */
   override async afterTest(learner: AnyLearner): Promise<void> {
-    if (this.#training) await this.#write("test", { metrics: metricsOfPhase(learner, "test") });
+    if (!this.#training || !this.isOfTraining(learner)) return;
+    await this.#write("test", { metrics: metricsOfPhase(learner, "test") });
   }
 
-  /** Writes what went wrong. */
+  /** Writes the error that ended the run. */
   override async onError(learner: AnyLearner): Promise<void> {
     const [failure] = learner.failures;
-    if (!this.#training || !failure) return;
+    if (!this.#training || !failure || !this.isOfTraining(learner)) return;
     const { error, during, callback } = failure;
     const message = error instanceof Error ? error.message : String(error);
     await this.#write("error", { message, during, callback });
   }
 
-  /** How many lines there are. */
+  /** The number of lines, and those that could not be written yet. */
   protected override logState(): object {
-    return { lines: this.#lines, training: this.#training };
+    return {
+      lines: this.#lines,
+      waiting: this.#file.waiting,
+      training: this.#training,
+    } satisfies State;
   }
 
-  /** Cuts off what was written since. */
+  /** Removes the lines that were written after the checkpoint. */
   protected override async restoreLog(state: unknown): Promise<void> {
-    const { lines, training } = state as { lines: number; training: boolean };
-    const ends = (await this.#ends()).slice(0, lines);
-    await cutFile(this.path, ends.at(-1) ?? 0);
-    this.#lines = ends.length;
+    const { lines, waiting = [], training } = state as State;
+    this.#file.waiting = waiting;
     this.#training = training;
+    this.#lines = lines;
+    await this.attempt(async () => {
+      const ends = (await this.#ends()).slice(0, lines);
+      await cutFile(this.path, ends.at(-1) ?? 0);
+      this.#lines = ends.length;
+    });
   }
 
   async #write(event: string, facts: Record<string, unknown>): Promise<void> {
     const line = JSON.stringify({ event, time: new Date().toISOString(), ...facts });
-    await writeFile(this.path, `${line}\n`, { append: true });
-    this.#lines++;
+    await this.attempt(() => this.#file.append(new TextEncoder().encode(`${line}\n`)));
   }
 
-  /** Where each line of the file ends. */
+  /** The positions at which the lines of the file end. */
   async #ends(): Promise<number[]> {
     const bytes = await Deno.readFile(this.path).catch((error) => {
       if (error instanceof Deno.errors.NotFound) return new Uint8Array();

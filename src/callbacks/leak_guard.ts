@@ -1,28 +1,38 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";
 import { Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
 import { GrowthDetector } from "./support/growth_detector.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Tensors that were made somewhere and are never disposed. */
+/**
+ * Tensors that one hook or task makes and that are never disposed.
+ *
+ * @category Callbacks
+ */
 export interface Leak {
-  /** Whose hook made them; `"Learner"` for its own tasks: the model, the loss, the loader. */
+  /** The name of the callback; `"Learner"` for its own tasks: the model, the loss, the loader. */
   owner: string;
   /** The hook or task in which they were made. */
   work: HookName | TaskName;
-  /** How many of them there are. */
+  /** Number of tensors that are left. */
   tensors: number;
-  /** All of this in a sentence. */
+  /** The same as a sentence. */
   message: string;
 }
 
-/** Options of {@linkcode LeakGuard}. */
+/**
+ * Options of {@linkcode LeakGuard}.
+ *
+ * @category Callbacks
+ */
 export interface LeakGuardOptions {
-  /** Told of each leak once in a run; may throw, to end it. Default: warn on the console. */
+  /** Called once in a run for each leak; may throw, to end it. Default: warn on the console. */
   onLeak?: (leak: Leak) => void;
   /**
-   * How many batches of training to compare with the next so many, an integer >= 1. Default: 128,
-   * as running means and their like let up to 64 tensors wait. Epochs are compared as well.
+   * Number of batches of training that are compared with as many before, an integer >= 1. Default:
+   * 128, as running means let up to 64 tensors wait. Epochs are compared as well.
    */
   window?: number;
 }
@@ -30,14 +40,14 @@ export interface LeakGuardOptions {
 interface Source {
   owner: string;
   work: HookName | TaskName;
-  /** What it has made that is not disposed. */
+  /** The tensors that it has made and that are not disposed. */
   alive: Set<tf.Tensor>;
   perBatch: GrowthDetector;
   perEpoch: GrowthDetector;
   reported: boolean;
 }
 
-/** What of the engine this listens to. */
+/** The method of the engine that is wrapped. */
 interface Engine {
   trackTensor(tensor: tf.Tensor, backend: unknown): void;
 }
@@ -45,14 +55,14 @@ interface Engine {
 /**
  * Finds memory leaks, and names the hook and the callback that made the tensors.
  *
- * It notes who makes each tensor. A leak is what grows on and on: the smallest number of tensors
- * alive, of one hook, rises over three windows of batches, or over three epochs. What comes and
- * goes, such as sums that wait to be added up, and what is set up once, such as moving averages,
- * is none. It costs a few microseconds per tensor: take it out again when all is well.
+ * A leak is what keeps growing: the smallest number of tensors of one hook that are alive rises over
+ * three windows of batches, or over three epochs. Tensors that come and go, such as sums that wait
+ * to be added up, and those that are set up once, such as moving averages, are no leak. It costs a
+ * few microseconds per tensor: remove it when all is well.
  *
  * @example
  * ```ts
- * import { LeakGuard } from "@trainchart/trainchart";
+ * import { LeakGuard } from "@trainchart/trainchart/callbacks";
  *
  * const strict = new LeakGuard({
  *   onLeak({ message }) {
@@ -60,9 +70,11 @@ interface Engine {
  *   },
  * });
  * ```
+ *
+ * @category Callbacks
  */
 export class LeakGuard extends Callback {
-  /** After everybody who might leave something. */
+  /** After all callbacks that might leave tensors. */
   override priority: number = PRIORITIES.last;
   readonly #onLeak: (leak: Leak) => void;
   readonly #window: number;
@@ -74,21 +86,19 @@ export class LeakGuard extends Callback {
   /**
    * Checks the options.
    *
-   * @param options Whom to tell, and when.
+   * @param options What to do about a leak, and when.
+   * @throws {TypeError} If an option is unknown.
    * @throws {RangeError} If `window` is not an integer >= 1.
    */
-  constructor({ onLeak = warn, window = 128 }: LeakGuardOptions = {}) {
+  constructor(options: LeakGuardOptions = {}) {
     super();
-    if (!Number.isInteger(window) || window < 1) {
-      throw new RangeError(
-        `Cannot watch for leaks as window must be an integer >= 1: current value is ${window}`,
-      );
-    }
+    checkOptions("watch for leaks", options, { onLeak: true, window: true });
+    const { onLeak = warn, window = 128 } = options;
     this.#onLeak = onLeak;
-    this.#window = window;
+    this.#window = checkNumber("watch for leaks", "window", window, { integer: true, min: 1 });
   }
 
-  /** Notes what is made by whom. */
+  /** Notes which tensors a hook or a task makes. */
   override watch = (work: HookName | TaskName, callback?: CallbackLike): (() => void) | void => {
     if (!this.#training || callback === this) return;
     const made: tf.Tensor[] = [];
@@ -102,12 +112,12 @@ export class LeakGuard extends Callback {
     };
   };
 
-  /** Begins to listen. */
+  /** Begins to watch. */
   override beforeTrain(): void {
     this.#begin();
   }
 
-  /** Begins to listen to a training that was resumed, where `beforeTrain` does not run. */
+  /** Begins to watch a training that was resumed, where `beforeTrain` does not run. */
   override beforeBatch(): void {
     if (!this.#training) this.#begin();
   }
@@ -125,7 +135,7 @@ export class LeakGuard extends Callback {
     };
   }
 
-  /** Looks what is left. */
+  /** Counts the tensors that are left. */
   override afterBatch(): void {
     for (const { alive, perBatch, perEpoch } of this.#sources.values()) {
       for (const tensor of alive) if (tensor.isDisposed) alive.delete(tensor);
@@ -140,7 +150,7 @@ export class LeakGuard extends Callback {
     this.#close("perEpoch");
   }
 
-  /** Listens no longer. */
+  /** Ends the watch. */
   override afterTrain(): void {
     this.#training = false;
     this.#sources = new Map();
@@ -163,8 +173,8 @@ export class LeakGuard extends Callback {
       if (!source[tracker].close() || source.reported) continue;
       source.reported = true;
       const { owner, work, alive: { size: tensors } } = source;
-      const message = `${owner}.${work} leaks memory: it has left ${tensors} tensors, and more ` +
-        "with every look (dispose them, or compute inside tf.tidy)";
+      const message = `${owner}.${work} leaks memory: it has left ${tensors} tensors, and their ` +
+        "number keeps growing (dispose them, or compute inside tf.tidy)";
       this.#onLeak({ owner, work, tensors, message });
     }
   }

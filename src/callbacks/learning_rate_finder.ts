@@ -1,13 +1,16 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { CancelTrain } from "../errors.ts";
-import { curvePlot } from "../plots/curve_plot.ts";
-import type { Picture } from "../plots/picture.ts";
+import { type Plot, plotters } from "../pictures/plotters.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { snapshotLearner } from "./support/snapshot_learner.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode LearningRateFinder}. */
+/**
+ * Options of {@linkcode LearningRateFinder}.
+ *
+ * @category Callbacks
+ */
 export interface LearningRateFinderOptions {
   /** The first rate, per step, finite and > 0. Default: 1e-7. */
   from?: number;
@@ -17,7 +20,11 @@ export interface LearningRateFinderOptions {
   steps?: number;
 }
 
-/** The loss at one learning rate. */
+/**
+ * The loss at one learning rate.
+ *
+ * @category Callbacks
+ */
 export interface LearningRatePoint {
   /** Per step. */
   learningRate: number;
@@ -27,7 +34,11 @@ export interface LearningRatePoint {
   smoothed: number;
 }
 
-/** Learning rates, per step, that are worth trying; `undefined` if the loss never fell. */
+/**
+ * Learning rates, per step, that are worth trying; `undefined` if the loss never fell.
+ *
+ * @category Callbacks
+ */
 export interface SuggestedRates {
   /** The rate at which the loss falls fastest: a careful choice. */
   steepest: number | undefined;
@@ -52,7 +63,8 @@ const SMOOTHING = 0.9;
  *
  * @example
  * ```ts
- * import { Learner, LearningRateFinder, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { LearningRateFinder } from "@trainchart/trainchart/callbacks";
  * import { assert } from "@std/assert";
  *
  * const learner = new Learner({
@@ -66,6 +78,8 @@ const SMOOTHING = 0.9;
  * assert(valley! > 1e-3 && valley! < 1);
  * assert(finder.curve.length > 10);
  * ```
+ *
+ * @category Callbacks
  */
 export class LearningRateFinder extends Callback {
   /** Among the callbacks that set rates. */
@@ -129,9 +143,9 @@ export class LearningRateFinder extends Callback {
   /**
    * Draws the loss over the rates of the last sweep, and marks the rates worth trying.
    *
-   * @throws {Error} If there was no sweep yet.
+   * @throws {Error} If there was no sweep yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Picture {
+  plot(): Plot {
     if (this.curve.length === 0) {
       throw new Error(
         "Cannot draw the search for a learning rate: there is none yet. Call find() first.",
@@ -141,7 +155,13 @@ export class LearningRateFinder extends Callback {
       .flatMap(([name, x]) => x === undefined ? [] : [{ x, label: `${name} ${x.toPrecision(2)}` }]);
     const points = this.curve.map(({ learningRate: x, smoothed: y }) => ({ x, y }));
     const [x, y] = ["learning rate, per step", "loss, smoothed"];
-    return curvePlot(points, { title: "Search for a learning rate", x, y, logX: true, marks });
+    return plotters().curve(points, {
+      title: "Search for a learning rate",
+      x,
+      y,
+      logX: true,
+      marks,
+    });
   }
 
   /** Takes a snapshot, removes the validation loader, and makes the training long enough. */

@@ -7,7 +7,11 @@ import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { momentumOf, setMomentum } from "../optimizers/momentum.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode LearningRateSchedule}. */
+/**
+ * Options of {@linkcode LearningRateSchedule}.
+ *
+ * @category Callbacks
+ */
 export interface LearningRateScheduleOptions {
   /** Whether the rate is set before every batch or before every epoch. Default: `"batch"`. */
   by?: "batch" | "epoch";
@@ -29,7 +33,8 @@ interface Before {
  *
  * @example
  * ```ts
- * import { Learner, LearningRateSchedule, schedules, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, LearningRateSchedule, sgd, tf } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const rates: number[] = [];
@@ -47,6 +52,8 @@ interface Before {
  * assertEquals(rates.map((rate) => Math.fround(rate)), [0.4, 0.3, 0.2, 0.1].map(Math.fround));
  * assertEquals(learner.learningRate, 0.1);
  * ```
+ *
+ * @category Callbacks
  */
 export class LearningRateSchedule extends Callback {
   /** Among the callbacks that set rates. */

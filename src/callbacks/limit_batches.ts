@@ -3,7 +3,11 @@ import { describeValue } from "../checks/describe_value.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Limits of each loader: a number of batches, an integer >= 1, or a part of them in (0, 1). */
+/**
+ * Limits of each loader: a number of batches, an integer >= 1, or a part of them in (0, 1).
+ *
+ * @category Callbacks
+ */
 export interface BatchLimits {
   /** Batches in an epoch. Default: all. */
   train?: number;
@@ -20,12 +24,14 @@ export interface BatchLimits {
  *
  * @example
  * ```ts
- * import { LimitBatches } from "@trainchart/trainchart";
+ * import { LimitBatches } from "@trainchart/trainchart/callbacks";
  * import { assertThrows } from "@std/assert";
  *
  * const limits = new LimitBatches({ train: 100, validation: 0.1 });
  * assertThrows(() => new LimitBatches({ train: 1.5 }), RangeError);
  * ```
+ *
+ * @category Callbacks
  */
 export class LimitBatches extends Callback {
   /** Before the callbacks that ask for the number of batches. */

@@ -9,11 +9,13 @@ import { PRIORITIES } from "../learner/priorities.ts";
  *
  * @example
  * ```ts
- * import { MaxSteps } from "@trainchart/trainchart";
+ * import { MaxSteps } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(new MaxSteps(1000).steps, 0);
  * ```
+ *
+ * @category Callbacks
  */
 export class MaxSteps extends Callback {
   /** Among the callbacks that end a run. */

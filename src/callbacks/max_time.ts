@@ -4,7 +4,11 @@ import { CancelTrain } from "../errors.ts";
 import { Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode MaxTime}. */
+/**
+ * Options of {@linkcode MaxTime}.
+ *
+ * @category Callbacks
+ */
 export interface MaxTimeOptions {
   /** The clock, in ms. Default: `performance.now`. */
   now?: () => number;
@@ -16,12 +20,14 @@ export interface MaxTimeOptions {
  *
  * @example
  * ```ts
- * import { MaxTime } from "@trainchart/trainchart";
+ * import { MaxTime } from "@trainchart/trainchart/callbacks";
  * import { assertThrows } from "@std/assert";
  *
  * const oneHour = new MaxTime(3600);
  * assertThrows(() => new MaxTime(0), RangeError);
  * ```
+ *
+ * @category Callbacks
  */
 export class MaxTime extends Callback {
   /** Among the callbacks that end a run. */

@@ -3,12 +3,16 @@ import { describeValue } from "../checks/describe_value.ts";
 import type { Peers } from "../data/shard.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { MeanMetric } from "../metrics/mean_metric.ts";
-import { isStateful, type StatefulMetric } from "../metrics/stateful_metric.ts";
+import { isStateful, type StatefulMetric } from "../metrics/metric.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode Metrics}. */
+/**
+ * Options of {@linkcode Metrics}.
+ *
+ * @category Callbacks
+ */
 export interface MetricsOptions {
   /** The passes in which to measure. Default: all. */
   phases?: readonly MeasuredPhase[];
@@ -23,10 +27,13 @@ export interface MetricsOptions {
  *
  * @example
  * ```ts
- * import { accuracy, f1, Metrics } from "@trainchart/trainchart";
+ * import { accuracy, Metrics } from "@trainchart/trainchart";
+ * import { f1 } from "@trainchart/trainchart/metrics";
  *
  * const metrics = new Metrics({ accuracy, f1: f1() }, { phases: ["validation", "test"] });
  * ```
+ *
+ * @category Callbacks
  */
 export class Metrics extends PassCallback {
   /** After the user's callbacks. */

@@ -11,7 +11,11 @@ import {
 import { PRIORITIES } from "../learner/priorities.ts";
 import { batchRandom } from "./support/batch_random.ts";
 
-/** Options of {@linkcode MixUp}. */
+/**
+ * Options of {@linkcode MixUp}.
+ *
+ * @category Callbacks
+ */
 export interface MixUpOptions {
   /**
    * Shares are drawn from Beta(alpha, alpha); finite and > 0, small for little mixing. Default: 0.4.
@@ -29,7 +33,8 @@ export interface MixUpOptions {
  *
  * @example
  * ```ts
- * import { crossEntropy, Learner, MixUp, sgd, tf } from "@trainchart/trainchart";
+ * import { crossEntropy, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { MixUp } from "@trainchart/trainchart/callbacks";
  * import { assert } from "@std/assert";
  *
  * const learner = new Learner({
@@ -43,6 +48,8 @@ export interface MixUpOptions {
  * });
  * await learner.train();
  * ```
+ *
+ * @category Callbacks
  */
 export class MixUp extends Callback {
   /** Before the callbacks that read the batch. */

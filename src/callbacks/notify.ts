@@ -1,47 +1,63 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** What is told at the end of a training. */
+/**
+ * The notice at the end of a training.
+ *
+ * @category Callbacks
+ */
 export interface Notice {
-  /** How it ended. */
+  /** How the training ended. */
   status: "completed" | "cancelled" | "failed";
-  /** What went wrong, if it failed. */
+  /** The error, if it failed. */
   error?: string;
-  /** How many epochs went to their end. */
+  /** Number of completed epochs. */
   epochs: number;
-  /** The last of everything that was measured, by name; in JSON, NaN is `null`. */
+  /** The last value of each metric, by name; in JSON, NaN is `null`. */
   metrics: Record<string, number>;
-  /** How long it took, with its test. */
+  /** Duration of the training and of its test. */
   seconds: number;
 }
 
-/** Options of {@linkcode Notify}. */
+/** The longest time that a timer can wait, in ms: about 25 days. */
+const LONGEST = 2 ** 31 - 1;
+
+/**
+ * Options of {@linkcode Notify}.
+ *
+ * @category Callbacks
+ */
 export interface NotifyOptions {
-  /** What to send along, besides the notice: the name of the experiment. Default: nothing. */
+  /** Values to send besides the notice, such as the name of the experiment. Default: none. */
   extra?: Record<string, unknown>;
-  /** Sent with the request. Default: only the type of the content. */
+  /** Headers of the request. Default: only the type of the content. */
   headers?: Record<string, string>;
-  /** How long to wait for a webhook: ms, > 0. Default: 10,000. */
+  /** How long to wait for a webhook, in ms, > 0; `Infinity`: without end. Default: 10,000. */
   timeout?: number;
-  /** Told why it could not be sent. Default: warn on the console. */
+  /** Called with the error if the notice could not be sent. Default: warn on the console. */
   onFailure?: (error: unknown) => void;
 }
 
 /**
- * Tells at the end of a training, and of the test that follows it, how it went: calls a function,
- * or sends the notice as JSON to a webhook by POST. A webhook that is dead, slow or broken never
- * fails a run; nor does a function that throws.
+ * Sends a notice at the end of a training and of the test that follows it: calls a function, or
+ * sends the notice as JSON to a webhook by POST. A webhook that is dead, slow or broken never fails
+ * a run; nor does a function that throws. Redirects are not followed, as most lose the notice.
  *
  * @example
  * ```ts
- * import { Notify } from "@trainchart/trainchart";
+ * import { Notify } from "@trainchart/trainchart/callbacks";
  *
  * const toFunction = new Notify(({ status, seconds }) => console.log(status, seconds));
  * const toWebhook = new Notify("https://example.com/hook", { extra: { name: "baseline" } });
  * ```
+ *
+ * @category Callbacks
  */
 export class Notify extends Callback {
-  /** After everything that there is to tell about. */
+  /** After everything that measures. */
   override priority: number = PRIORITIES.display;
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
@@ -55,8 +71,8 @@ export class Notify extends Callback {
    * Checks the target; sends nothing yet.
    *
    * @param target A function, or the URL of a webhook.
-   * @param options What and how to send.
-   * @throws {TypeError} If the target is neither a function nor a URL.
+   * @param options What else to send, and how.
+   * @throws {TypeError} If the target is neither a function nor a URL, or an option is unknown.
    * @throws {RangeError} If `timeout` is not > 0.
    */
   constructor(
@@ -66,13 +82,14 @@ export class Notify extends Callback {
     super();
     if (typeof target !== "function" && !URL.canParse(String(target))) {
       throw new TypeError(
-        `Cannot notify as the target must be a function or a URL: current value is ${target}`,
+        `Cannot notify as the target must be a function or a URL: current value is ${
+          describeValue(target)
+        }`,
       );
     }
+    checkOptions("notify", options, { extra: true, headers: true, timeout: true, onFailure: true });
     const { timeout = 10_000 } = options;
-    if (!(timeout > 0)) {
-      throw new RangeError(`Cannot notify as timeout must be > 0 ms: current value is ${timeout}`);
-    }
+    checkNumber("notify", "timeout", timeout, { above: 0, infinite: true, unit: "ms" });
     this.#target = target;
     this.#options = { ...options, timeout };
   }
@@ -82,28 +99,28 @@ export class Notify extends Callback {
     this.#began = performance.now();
   }
 
-  /** Tells, unless there is more to come. */
+  /** Sends the notice, unless a test follows. */
   override async afterTrain(learner: AnyLearner): Promise<void> {
     if (learner.failures.length > 0 || learner.dataloaders.test) return;
     await this.#notify(learner);
   }
 
-  /** Tells. */
+  /** Sends the notice. */
   override async afterTest(learner: AnyLearner): Promise<void> {
     if (learner.failures.length === 0) await this.#notify(learner);
   }
 
-  /** Tells what went wrong. */
+  /** Sends the error. */
   override async onError(learner: AnyLearner): Promise<void> {
     await this.#notify(learner);
   }
 
-  /** For how long the training has run, for a checkpoint. */
+  /** Duration of the training so far, for a checkpoint. */
   override state(): unknown {
     return { seconds: this.#seconds() };
   }
 
-  /** Goes on from a checkpoint; the time in between does not count. */
+  /** Continues from a checkpoint; the time in between does not count. */
   override restore(state: unknown): void {
     const { seconds } = state as { seconds?: number };
     this.#began = seconds === undefined ? undefined : performance.now() - 1000 * seconds;
@@ -140,10 +157,15 @@ export class Notify extends Callback {
       method: "POST",
       headers: { "content-type": "application/json", ...headers },
       body: JSON.stringify({ ...extra, ...notice }),
-      signal: AbortSignal.timeout(timeout!),
+      redirect: "manual",
+      ...timeout! <= LONGEST && { signal: AbortSignal.timeout(timeout!) },
     });
     await response.body?.cancel();
-    if (!response.ok) throw new Error(`the webhook answered ${response.status}`);
+    if (response.ok) return;
+    const location = response.headers.get("location");
+    throw new Error(
+      `the webhook answered ${response.status}` + (location ? `: it is now at ${location}` : ""),
+    );
   }
 }
 

@@ -3,7 +3,11 @@ import { checkOptions } from "../checks/check_options.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode OverfitOneBatch}. */
+/**
+ * Options of {@linkcode OverfitOneBatch}.
+ *
+ * @category Callbacks
+ */
 export interface OverfitOneBatchOptions {
   /** Number of times that the batch comes in an epoch, an integer >= 1. Default: 1. */
   stepsPerEpoch?: number;
@@ -15,7 +19,8 @@ export interface OverfitOneBatchOptions {
  *
  * @example
  * ```ts
- * import { adam, Learner, OverfitOneBatch, tf } from "@trainchart/trainchart";
+ * import { adam, Learner, tf } from "@trainchart/trainchart";
+ * import { OverfitOneBatch } from "@trainchart/trainchart/callbacks";
  * import { assertLess } from "@std/assert";
  *
  * const learner = new Learner({
@@ -28,6 +33,8 @@ export interface OverfitOneBatchOptions {
  * await learner.train({ epochs: 2 });
  * assertLess(learner.trainLoss, 1e-3);
  * ```
+ *
+ * @category Callbacks
  */
 export class OverfitOneBatch extends Callback {
   /** Before the callbacks that read data. */

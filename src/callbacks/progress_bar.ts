@@ -1,12 +1,14 @@
 import type { AnyLearner } from "../learner/callback.ts";
 import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { formatClock } from "../text/format.ts";
+import { formatClock, formatMetric } from "../text/format.ts";
+import { EpochTable } from "./support/epoch_table.ts";
+import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 import { Terminal, type TerminalOptions } from "./support/terminal.ts";
 
 /** How often the bar is redrawn, in ms: so seldom that reading the loss for it is cheap. */
 const INTERVAL = 200;
-/** The bar at its longest and at its shortest, in characters. */
+/** The longest and the shortest bar, in characters. */
 const BAR = { most: 24, least: 4 };
 
 interface State {
@@ -32,6 +34,8 @@ interface State {
  * const progress = new ProgressBar({ live: false, write: (text) => lines.push(text) });
  * assertEquals(progress.priority, 500);
  * ```
+ *
+ * @category Callbacks
  */
 export class ProgressBar extends PassCallback {
   /** After everything that measures. */
@@ -41,7 +45,7 @@ export class ProgressBar extends PassCallback {
   /** Of several ranks, one is enough. */
   override readonly mainRankOnly: boolean = true;
   readonly #terminal: Terminal;
-  #columns: string[] | undefined;
+  #table: EpochTable | undefined;
   #rowPending = false;
   #epochBegan = 0;
   #passBegan = 0;
@@ -63,7 +67,7 @@ export class ProgressBar extends PassCallback {
   /** Begins a new table. */
   override beforeTrain(): void {
     this.#terminal.begin();
-    this.#columns = undefined;
+    this.#table = undefined;
     this.#rowPending = false;
   }
 
@@ -95,10 +99,14 @@ export class ProgressBar extends PassCallback {
   /** Removes the bar, and writes the row or the results if they are complete. */
   protected override afterPass(learner: AnyLearner, pass: MeasuredPhase): void {
     this.#terminal.clear();
+    const { cancelled, dataloaders, epoch, validationEpochs } = learner;
     if (pass === "test") return this.#writeTest(learner);
-    if (pass === "validation") return this.#flushRow(learner, { validated: true });
-    this.#rowPending = true;
-    const { dataloaders, epoch, validationEpochs } = learner;
+    if (pass === "validation") {
+      const half = cancelled.has("train") && cancelled.has("validate");
+      return this.#flushRow(learner, { validated: !half });
+    }
+    // Half an epoch of a cancelled training has no row: its numbers compare with no other.
+    this.#rowPending = !(cancelled.has("train") && cancelled.has("epoch"));
     const due = dataloaders.validation !== undefined && (epoch + 1) % validationEpochs === 0;
     if (!due) this.#flushRow(learner);
   }
@@ -112,7 +120,7 @@ export class ProgressBar extends PassCallback {
     this.#terminal.clear();
   }
 
-  /** How far the bar is, for a checkpoint. */
+  /** The position of the bar, for a checkpoint. */
   override state(): unknown {
     const now = performance.now();
     return {
@@ -128,7 +136,7 @@ export class ProgressBar extends PassCallback {
   override restore(state: unknown): void {
     const { rowPending, epochSeconds, passSeconds, batches, examples } = state as State;
     const now = this.#drawn = performance.now();
-    this.#columns = undefined;
+    this.#table = undefined;
     this.#rowPending = rowPending;
     this.#epochBegan = now - 1000 * epochSeconds;
     this.#passBegan = now - 1000 * passSeconds;
@@ -153,10 +161,10 @@ export class ProgressBar extends PassCallback {
         share === undefined ? "" : bar(length),
         total ? `${done}/${total}` : `${done} batches`,
         speed,
-        Number.isNaN(loss) ? "" : `loss ${loss.toFixed(4)}`,
+        Number.isNaN(loss) ? "" : `loss ${formatMetric(loss)}`,
         share ? `${formatClock(seconds / share - seconds)} left` : "",
       ].filter(Boolean).join("  ");
-    // In a narrow terminal the bar gets shorter, then the speed gives way, then the bar.
+    // In a narrow terminal the bar gets shorter, then the speed is left out, then the bar.
     for (const speed of [`${Math.round(this.#examples / seconds)} examples/s`, ""]) {
       const room = Math.min(BAR.most, this.#terminal.width - line(0, speed).length - 2);
       if (room >= BAR.least) return this.#terminal.draw(line(room, speed));
@@ -164,10 +172,9 @@ export class ProgressBar extends PassCallback {
     this.#terminal.draw(line(0, ""));
   }
 
-  #writeTest({ metrics }: AnyLearner): void {
-    const results = Object.entries(metrics)
-      .filter(([name]) => name.startsWith("test."))
-      .map(([name, value]) => `${name.slice(5)} ${value.toFixed(4)}`);
+  #writeTest(learner: AnyLearner): void {
+    const results = Object.entries(metricsOfPhase(learner, "test"))
+      .map(([name, value]) => `${name.slice("test.".length)} ${formatMetric(value)}`);
     this.#terminal.line(`test: ${results.join(", ")}`);
   }
 
@@ -177,14 +184,15 @@ export class ProgressBar extends PassCallback {
     this.#rowPending = false;
     const { epoch, metrics } = learner;
     const seconds = (performance.now() - this.#epochBegan) / 1000;
-    if (!this.#columns) {
-      this.#columns = columnsOf(learner);
-      this.#terminal.line(row(["epoch", ...this.#columns.map(titleOf), "time"]));
+    if (!this.#table) {
+      this.#table = new EpochTable(columnsOf(learner), this.#terminal.columns);
+      this.#table.head.forEach((line) => this.#terminal.line(line));
     }
-    const values = this.#columns.map((name) =>
-      validated || !name.startsWith("validation.") ? metrics[name]?.toFixed(4) ?? "-" : "-"
+    const isKnown = (name: string) => validated || !name.startsWith("validation.");
+    const values = this.#table.names.map((name) =>
+      isKnown(name) && metrics[name] !== undefined ? formatMetric(metrics[name]) : "-"
     );
-    this.#terminal.line(row([String(epoch + 1), ...values, formatClock(seconds)]));
+    this.#terminal.line(this.#table.row(epoch, values, formatClock(seconds)));
   }
 }
 
@@ -198,12 +206,4 @@ function columnsOf({ callbacks, dataloaders, metrics }: AnyLearner): string[] {
   ];
   const measured = names.filter((name) => name.startsWith(`${phases.at(-1)}.`));
   return [...new Set([...losses, ...measured])];
-}
-
-function titleOf(name: string): string {
-  return name.endsWith(".loss") ? name.replace(".", " ") : name.slice(name.indexOf(".") + 1);
-}
-
-function row(cells: string[]): string {
-  return cells.map((cell, index) => cell.padStart(index === 0 ? 5 : 15)).join("  ");
 }

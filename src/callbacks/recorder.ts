@@ -1,9 +1,22 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
-import { type BatchRecord, type History, historyPlot } from "../plots/history_plot.ts";
-import type { Picture } from "../plots/picture.ts";
-import { metricsOfPhase } from "./support/metrics_of_phase.ts";
+import type { BatchRecord, History } from "../pictures/history.ts";
+import { type Plot, plotters } from "../pictures/plotters.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
+import { metricsOfPhase } from "./support/metrics_of_phase.ts";
+import { TrainingRun } from "./support/training_run.ts";
+
+/**
+ * Options of {@linkcode Recorder}.
+ *
+ * @category Callbacks
+ */
+export interface RecorderOptions {
+  /** The largest number of batches that are kept, an integer >= 2. Default: 1000. */
+  samples?: number;
+}
 
 interface State {
   history: History;
@@ -15,11 +28,11 @@ interface State {
 }
 
 /**
- * Records a run as plain JSON.
+ * Records a training as plain JSON.
  *
  * Losses of batches are sampled: all of them at first, and every second, fourth, … one once there
- * are more than `samples`. They are read while training goes on; nothing waits for the device
- * before the end of an epoch.
+ * are more than `samples`. They are read while training continues; nothing waits for the device
+ * before the end of an epoch. A later `validate()` or `test()` leaves the record as it is.
  *
  * @example
  * ```ts
@@ -30,41 +43,42 @@ interface State {
  * // … new Learner({ callbacks: [recorder], … }).train()
  * assertEquals(recorder.history.epochs.length, 0);
  * ```
+ *
+ * @category Callbacks
  */
 export class Recorder extends Callback {
   /** After everything that measures. */
   override priority: number = PRIORITIES.metrics + 10;
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
-  /** What was recorded of the last run. */
+  /** The record of the last training. */
   history: History = { batches: [], epochs: [], test: {} };
   readonly #samples: number;
+  readonly #run = new TrainingRun();
   #stride = 1;
   #step = 0;
   #began = 0;
   #epochBegan = 0;
-  /** Losses on their way off the device. */
+  /** Losses that are being read off the device. */
   #reading = new Map<BatchRecord, { loss: tf.Tensor; done: Promise<void> }>();
 
   /**
    * Checks the options.
    *
-   * @param options How much.
-   * @param options.samples At most how many batches are kept, an integer >= 2. Default: 1000.
+   * @param options How much to record.
+   * @throws {TypeError} If an option is unknown.
    * @throws {RangeError} If `samples` is not an integer >= 2.
    */
-  constructor({ samples = 1000 }: { samples?: number } = {}) {
+  constructor(options: RecorderOptions = {}) {
     super();
-    if (!Number.isInteger(samples) || samples < 2) {
-      throw new RangeError(
-        `Cannot record as samples must be an integer >= 2: current value is ${samples}`,
-      );
-    }
-    this.#samples = samples;
+    checkOptions("record", options, { samples: true });
+    const { samples = 1000 } = options;
+    this.#samples = checkNumber("record", "samples", samples, { integer: true, min: 2 });
   }
 
   /** Begins a new history. */
-  override beforeTrain(): void {
+  override beforeTrain(learner: AnyLearner): void {
+    this.#run.begin(learner);
     this.history = { batches: [], epochs: [], test: {} };
     this.#stride = 1;
     this.#step = 0;
@@ -99,20 +113,20 @@ export class Recorder extends Callback {
     });
   }
 
-  /** Adds what validation measured. */
+  /** Adds the metrics of validation. */
   override afterValidate(learner: AnyLearner): void {
     const record = this.history.epochs.at(-1);
-    if (!record || record.epoch !== learner.epoch) return;
+    if (record?.epoch !== learner.epoch || !this.#run.includes(learner)) return;
     Object.assign(record.metrics, metricsOfPhase(learner, "validation"));
     record.seconds = (performance.now() - this.#epochBegan) / 1000;
   }
 
-  /** Records the test. */
+  /** Records the test at the end of a training. */
   override afterTest(learner: AnyLearner): void {
-    this.history.test = metricsOfPhase(learner, "test");
+    if (this.#run.includes(learner)) this.history.test = metricsOfPhase(learner, "test");
   }
 
-  /** What was recorded, for a checkpoint; losses that are not read yet stay its own. */
+  /** The record, for a checkpoint; losses that are not read yet stay the callback's. */
   override state(): unknown {
     const now = performance.now();
     return {
@@ -125,8 +139,9 @@ export class Recorder extends Callback {
     } satisfies State;
   }
 
-  /** Goes on from a checkpoint; the time in between does not count. */
+  /** Continues from a checkpoint; the time in between does not count. */
   override restore(state: unknown): void {
+    this.#run.resume();
     const { history, stride, step, seconds, epochSeconds, reading } = state as State;
     const now = performance.now();
     this.history = history;
@@ -141,9 +156,13 @@ export class Recorder extends Callback {
     }
   }
 
-  /** Draws the run: loss, metrics and learning rate over epochs. */
-  plot(): Picture {
-    return historyPlot(this.history);
+  /**
+   * Draws the training: loss, metrics and learning rate over epochs.
+   *
+   * @throws {Error} If `@trainchart/trainchart/plots` was not imported.
+   */
+  plot(): Plot {
+    return plotters().history(this.history);
   }
 
   #read(loss: tf.Tensor, record: BatchRecord): void {

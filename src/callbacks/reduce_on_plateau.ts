@@ -4,7 +4,11 @@ import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode ReduceOnPlateau}. */
+/**
+ * Options of {@linkcode ReduceOnPlateau}.
+ *
+ * @category Callbacks
+ */
 export interface ReduceOnPlateauOptions extends MonitorOptions {
   /** Multiplies the learning rate, in (0, 1). Default: 0.1. */
   factor?: number;
@@ -30,12 +34,14 @@ interface State {
  *
  * @example
  * ```ts
- * import { ReduceOnPlateau } from "@trainchart/trainchart";
+ * import { ReduceOnPlateau } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const plateau = new ReduceOnPlateau({ monitor: "train.loss", factor: 0.5, patience: 2 });
  * assertEquals(plateau.priority, 200);
  * ```
+ *
+ * @category Callbacks
  */
 export class ReduceOnPlateau extends Callback {
   /** Among the callbacks that set rates. */

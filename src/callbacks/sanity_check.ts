@@ -7,7 +7,11 @@ import { withRandom } from "../random/with_random.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode SanityCheck}. */
+/**
+ * Options of {@linkcode SanityCheck}.
+ *
+ * @category Callbacks
+ */
 export interface SanityCheckOptions {
   /** Number of batches, an integer >= 1. Default: 2. */
   batches?: number;
@@ -22,7 +26,8 @@ export interface SanityCheckOptions {
  *
  * @example
  * ```ts
- * import { Learner, SanityCheck, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { SanityCheck } from "@trainchart/trainchart/callbacks";
  * import { assertRejects } from "@std/assert";
  *
  * const learner = new Learner({
@@ -37,6 +42,8 @@ export interface SanityCheckOptions {
  * });
  * await assertRejects(() => learner.train(), RangeError, "must be finite: current value is NaN");
  * ```
+ *
+ * @category Callbacks
  */
 export class SanityCheck extends Callback {
   /** Before the callbacks that measure. */

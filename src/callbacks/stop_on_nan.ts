@@ -6,7 +6,11 @@ import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { isTraining } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
-/** Options of {@linkcode StopOnNaN}. */
+/**
+ * Options of {@linkcode StopOnNaN}.
+ *
+ * @category Callbacks
+ */
 export interface StopOnNaNOptions {
   /** Whether gradients are checked, too. Default: true. */
   gradients?: boolean;
@@ -23,7 +27,8 @@ export interface StopOnNaNOptions {
  *
  * @example
  * ```ts
- * import { Learner, sgd, StopOnNaN, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { StopOnNaN } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const learner = new Learner({
@@ -36,6 +41,8 @@ export interface StopOnNaNOptions {
  * const { reason } = await learner.train();
  * assertEquals(reason, "StopOnNaN: the loss is NaN (epoch 0, batch 0)");
  * ```
+ *
+ * @category Callbacks
  */
 export class StopOnNaN extends Callback {
   /** Before the callbacks that change gradients. */

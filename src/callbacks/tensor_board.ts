@@ -1,15 +1,21 @@
+import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
-import { summaryRecord, type SummaryValue, versionRecord } from "../io/event_file.ts";
 import { cutFile } from "../io/cut_file.ts";
+import { summaryRecord, type SummaryValue, versionRecord } from "../io/event_file.ts";
 import { writeFile } from "../io/write_file.ts";
-import { tensorStats } from "../tensors/tensor_stats.ts";
 import type { AnyLearner } from "../learner/callback.ts";
-import { EpochLogger } from "./support/epoch_logger.ts";
+import type { EpochRecord } from "../pictures/history.ts";
+import { tensorStats } from "../tensors/tensor_stats.ts";
+import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";
+import { GrowingFile } from "./support/growing_file.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
-import type { EpochRecord } from "../plots/history_plot.ts";
 
-/** Options of {@linkcode TensorBoard}. */
-export interface TensorBoardOptions {
+/**
+ * Options of {@linkcode TensorBoard}.
+ *
+ * @category Callbacks
+ */
+export interface TensorBoardOptions extends FileLoggerOptions {
   /** Histograms of the weights after every so many epochs, an integer >= 0; 0: none. Default: 1. */
   histogramEpochs?: number;
   /** Texts in Markdown to show beside the run, by title. Default: none. */
@@ -19,46 +25,47 @@ export interface TensorBoardOptions {
 /**
  * Writes event files for TensorBoard: `tensorboard --logdir FOLDER`.
  *
- * Scalars, for each epoch: all that was measured, by phase (`loss` under `train/` and `validation/`),
- * the learning rate and the seconds. Histograms: the trained weights. Texts: the settings of the
- * run, and yours. Each training writes a file of its own into the folder; give each experiment its
- * own folder. The step of everything is the number of epochs that are done.
+ * Scalars, for each epoch: all metrics, by phase (`loss` under `train/` and `validation/`), the
+ * learning rate and the seconds. Histograms: the trained weights. Texts: the settings of the run,
+ * and yours. Each training writes a file of its own into the folder; give each experiment a folder
+ * of its own. The step of every value is the number of completed epochs.
  *
  * @example
  * ```ts
- * import { TensorBoard } from "@trainchart/trainchart";
+ * import { TensorBoard } from "@trainchart/trainchart/callbacks";
  *
  * const board = new TensorBoard("runs/baseline", { texts: { notes: "The **first** try." } });
  * ```
+ *
+ * @category Callbacks
  */
-export class TensorBoard extends EpochLogger {
-  /** Where the files go. */
+export class TensorBoard extends FileLogger {
+  /** The folder of the files. */
   readonly folder: string;
-  /** Trial runs leave it out. */
-  override readonly writesFiles: boolean = true;
   readonly #histogramEpochs: number;
   readonly #texts: Record<string, string>;
-  /** The file, and how many bytes are in it. */
+  /** The file of the last training. */
+  #file: GrowingFile | undefined;
   #name: string | undefined;
+  /** Number of bytes that are written. */
   #size = 0;
 
   /**
    * Checks the options; writes nothing yet.
    *
-   * @param folder Where the files go; it is made where it is missing.
-   * @param options What to write besides scalars.
+   * @param folder The folder of the files; it is made where it is missing.
+   * @param options What to write besides scalars, and what to do if it cannot be written.
+   * @throws {TypeError} If an option is unknown.
    * @throws {RangeError} If `histogramEpochs` is not an integer >= 0.
    */
-  constructor(folder: string, { histogramEpochs = 1, texts = {} }: TensorBoardOptions = {}) {
-    super();
-    if (!Number.isInteger(histogramEpochs) || histogramEpochs < 0) {
-      throw new RangeError(
-        "Cannot write for TensorBoard as histogramEpochs must be an integer >= 0: " +
-          `current value is ${histogramEpochs}`,
-      );
-    }
+  constructor(folder: string, options: TensorBoardOptions = {}) {
+    super(options, { histogramEpochs: true, texts: true });
+    const { histogramEpochs = 1, texts = {} } = options;
     this.folder = folder;
-    this.#histogramEpochs = histogramEpochs;
+    this.#histogramEpochs = checkNumber("write a log", "histogramEpochs", histogramEpochs, {
+      integer: true,
+      min: 0,
+    });
     this.#texts = texts;
   }
 
@@ -67,14 +74,12 @@ export class TensorBoard extends EpochLogger {
     await super.beforeTrain(learner);
     const now = Date.now();
     const unique = crypto.randomUUID().slice(0, 8);
-    this.#name = `events.out.tfevents.${Math.floor(now / 1000)}.${unique}`;
-    this.#size = 0;
-    await this.#append(versionRecord(now / 1000));
+    this.#open(`events.out.tfevents.${Math.floor(now / 1000)}.${unique}`, 0);
     const texts = { settings: settingsOf(learner), ...this.#texts };
     await this.#write(0, Object.entries(texts).map(([tag, text]) => ({ tag, text })));
   }
 
-  /** Writes the numbers of an epoch, and the weights where they are due. */
+  /** Writes the numbers of an epoch, and the weights if they are due. */
   protected override async logEpoch(
     { epoch, metrics, learningRate, seconds }: EpochRecord,
     learner: AnyLearner,
@@ -86,33 +91,51 @@ export class TensorBoard extends EpochLogger {
     await this.#write(epoch + 1, values);
   }
 
-  /** Writes the test. */
+  /** Writes the test at the end of a training. */
   override async afterTest(learner: AnyLearner): Promise<void> {
-    if (this.#name) await this.#write(learner.epoch, scalars(metricsOfPhase(learner, "test")));
+    if (!this.isOfTraining(learner)) return;
+    await this.#write(learner.epoch, scalars(metricsOfPhase(learner, "test")));
   }
 
-  /** Which file it is, and how long. */
+  /** The file, its size, and the records that could not be written yet. */
   protected override logState(): object {
-    return { name: this.#name, size: this.#size };
+    return { name: this.#name, size: this.#size, waiting: this.#file?.waiting ?? [] };
   }
 
-  /** Cuts off what was written since; where the file is gone, begins another one. */
+  /** Removes what was written after the checkpoint; if the file is gone, begins another one. */
   protected override async restoreLog(state: unknown): Promise<void> {
-    const { name, size } = state as { name?: string; size: number };
+    const { name, size, waiting = [] } = state as {
+      name?: string;
+      size: number;
+      waiting?: Uint8Array[];
+    };
     // Nothing in a checkpoint leads out of the folder.
     if (name === undefined || !/^events\.out\.tfevents\.\d+\.[0-9a-f]{8}$/.test(name)) return;
+    this.#open(name, size).waiting = waiting;
+    await this.attempt(() => this.#prepare());
+  }
+
+  #open(name: string, size: number): GrowingFile {
     this.#name = name;
-    this.#size = await cutFile(`${this.folder}/${name}`, size);
-    if (this.#size === 0) await this.#append(versionRecord(Date.now() / 1000));
+    this.#size = size;
+    return this.#file = new GrowingFile(`${this.folder}/${name}`, {
+      prepare: () => this.#prepare(),
+      wrote: ({ length }) => void (this.#size += length),
+    });
+  }
+
+  /** Removes what another process has appended; a file that is gone begins again. */
+  async #prepare(): Promise<void> {
+    const { path } = this.#file!;
+    if (this.#size > 0 && await cutFile(path, this.#size) === this.#size) return;
+    const head = versionRecord(Date.now() / 1000);
+    await writeFile(path, head);
+    this.#size = head.length;
   }
 
   async #write(step: number, values: readonly SummaryValue[]): Promise<void> {
-    await this.#append(summaryRecord(Date.now() / 1000, step, values));
-  }
-
-  async #append(bytes: Uint8Array): Promise<void> {
-    await writeFile(`${this.folder}/${this.#name}`, bytes, { append: true });
-    this.#size += bytes.length;
+    const record = summaryRecord(Date.now() / 1000, step, values);
+    await this.attempt(() => this.#file!.append(record));
   }
 }
 

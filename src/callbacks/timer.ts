@@ -4,7 +4,11 @@ import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { textTable } from "../text/text_table.ts";
 
-/** What a pass took. */
+/**
+ * What a pass took.
+ *
+ * @category Callbacks
+ */
 export interface PhaseTime {
   /** Time by the clock, with pauses, in s. */
   seconds: number;
@@ -12,7 +16,11 @@ export interface PhaseTime {
   examples: number;
 }
 
-/** What one hook of one callback took, or one task of the Learner. */
+/**
+ * What one hook of one callback took, or one task of the Learner.
+ *
+ * @category Callbacks
+ */
 export interface WorkTime {
   /** The name of the callback; `"Learner"` for its own tasks. */
   owner: string;
@@ -48,13 +56,15 @@ const BEGINS: Partial<Record<HookName | TaskName, MeasuredPhase>> = {
  *
  * @example
  * ```ts
- * import { Timer } from "@trainchart/trainchart";
+ * import { Timer } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const timer = new Timer();
  * // await new Learner({ callbacks: [timer], … }).train(); console.log(String(timer));
  * assertEquals(timer.work, []);
  * ```
+ *
+ * @category Callbacks
  */
 export class Timer extends PassCallback {
   /** Last, so that a pass ends after the hooks of all others. */

@@ -10,7 +10,11 @@ import { RingBuffer } from "./support/ring_buffer.ts";
 import { stateName } from "../chart/state_name.ts";
 import type { TracedStep, TracedWork, TraceRecord } from "./support/trace_record.ts";
 
-/** Options of {@linkcode Trace}. */
+/**
+ * Options of {@linkcode Trace}.
+ *
+ * @category Callbacks
+ */
 export interface TraceOptions {
   /** How many of the newest hooks, tasks and steps are kept, an integer >= 1. Default: 50,000. */
   capacity?: number;
@@ -39,7 +43,9 @@ interface Inspected {
  *
  * @example
  * ```ts
- * import { Learner, replay, sgd, tf, Trace } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Trace } from "@trainchart/trainchart/callbacks";
+ * import { replay } from "@trainchart/trainchart/inspect";
  * import { assertEquals } from "@std/assert";
  *
  * const trace = new Trace();
@@ -53,6 +59,8 @@ interface Inspected {
  * await learner.train(); // in the end: await trace.save("run.trace.json");
  * assertEquals(replay(trace).at(-1)?.state, "completed");
  * ```
+ *
+ * @category Callbacks
  */
 export class Trace extends PassCallback {
   /** First, to see the hooks of all others. */

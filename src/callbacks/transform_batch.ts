@@ -7,7 +7,11 @@ import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { batchRandom } from "./support/batch_random.ts";
 
-/** A batch, before or after the transform. */
+/**
+ * A batch, before or after the transform.
+ *
+ * @category Callbacks
+ */
 export interface TransformedBatch {
   /** The model's input, `[batch, ...]`. */
   // deno-lint-ignore no-explicit-any -- batches of tensors in any nesting
@@ -26,13 +30,18 @@ export interface TransformedBatch {
  * @param batch The batch of the loader.
  * @param random Draws uniformly from [0, 1).
  * @returns The parts to replace.
+ * @category Callbacks
  */
 export type BatchTransform = (
   batch: TransformedBatch,
   random: () => number,
 ) => Partial<TransformedBatch>;
 
-/** Options of {@linkcode TransformBatch}. */
+/**
+ * Options of {@linkcode TransformBatch}.
+ *
+ * @category Callbacks
+ */
 export interface TransformBatchOptions {
   /** The phases whose batches are changed. Default: `["train"]`. */
   phases?: readonly ("train" | "validation" | "test")[];
@@ -45,7 +54,8 @@ const PHASES = ["train", "validation", "test"];
  *
  * @example
  * ```ts
- * import { Learner, sgd, tf, TransformBatch } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { TransformBatch } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const normalize = new TransformBatch(
@@ -65,6 +75,8 @@ const PHASES = ["train", "validation", "test"];
  * });
  * await learner.train();
  * ```
+ *
+ * @category Callbacks
  */
 export class TransformBatch extends Callback {
   /** Before the callbacks that read the batch. */

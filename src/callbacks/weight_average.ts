@@ -8,7 +8,11 @@ import { isTraining } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { variablesOf } from "../model/model.ts";
 
-/** Options of {@linkcode WeightAverage}. */
+/**
+ * Options of {@linkcode WeightAverage}.
+ *
+ * @category Callbacks
+ */
 export interface WeightAverageOptions {
   /**
    * `"ema"`: an exponential moving average, updated at every step. `"swa"`: the plain mean of the
@@ -55,7 +59,8 @@ interface State {
  *
  * @example
  * ```ts
- * import { Learner, sgd, tf, WeightAverage } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { WeightAverage } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * const layer = tf.layers.dense({ units: 1, inputShape: [1], useBias: false });
@@ -73,6 +78,8 @@ interface State {
  * await learner.train({ epochs: 3 });
  * assertAlmostEquals(layer.getWeights()[0].dataSync()[0], (ends[1] + ends[2]) / 2, 1e-6);
  * ```
+ *
+ * @category Callbacks
  */
 export class WeightAverage extends Callback {
   /** After the callbacks that measure, before those that save. */

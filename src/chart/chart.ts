@@ -10,7 +10,11 @@
 import { assign, setup } from "../deps/xstate.ts";
 import { type Cancellable, WORK_NAMES, type WorkName } from "./hooks.ts";
 
-/** The memory of the machine: small plain JSON, so that snapshots and inspectors stay light. */
+/**
+ * The memory of the machine: small plain JSON, so that snapshots and inspectors stay light.
+ *
+ * @category Statechart
+ */
 export interface ChartContext {
   /** Index of the current epoch, 0-based. */
   epoch: number;
@@ -26,7 +30,11 @@ export interface ChartContext {
   error: string | null;
 }
 
-/** The facts that the guards need, copied off the Learner into each `next`. */
+/**
+ * The facts that the guards need, copied off the Learner into each `next`.
+ *
+ * @category Statechart
+ */
 export interface Facts {
   /** Index of the current epoch, 0-based. */
   epoch: number;
@@ -40,10 +48,18 @@ export interface Facts {
   test: boolean;
 }
 
-/** The kinds of runs. */
+/**
+ * The kinds of runs.
+ *
+ * @category Statechart
+ */
 export type RunKind = "train" | "validate" | "test" | "predict";
 
-/** Every event that the machine accepts. */
+/**
+ * Every event that the machine accepts.
+ *
+ * @category Statechart
+ */
 export type ChartEvent =
   | { type: RunKind }
   | { type: "next" } & Facts

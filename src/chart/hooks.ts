@@ -26,10 +26,18 @@
  * @module
  */
 
-/** The phases of a run, as in `learner.phase`. */
+/**
+ * The phases of a run, as in `learner.phase`.
+ *
+ * @category Writing a callback
+ */
 export type Phase = "idle" | "train" | "validate" | "test" | "predict";
 
-/** The phases that can be cut short, as in `learner.cancelled`. */
+/**
+ * The phases that can be cut short, as in `learner.cancelled`.
+ *
+ * @category Writing a callback
+ */
 export type Cancellable = "batch" | "epoch" | "validate" | "test" | "predict" | "train";
 
 interface HookTraits {
@@ -41,7 +49,11 @@ interface HookTraits {
   readonly phase?: Phase;
 }
 
-/** The name of a hook. */
+/**
+ * The name of a hook.
+ *
+ * @category Writing a callback
+ */
 export type HookName =
   | "beforeTrain"
   | "beforeEpoch"
@@ -98,10 +110,18 @@ export const HOOKS: Readonly<Record<HookName, HookTraits>> = {
   onError: { finally: true },
 };
 
-/** The names of all hooks, in the order in which they run. */
+/**
+ * The names of all hooks, in the order in which they run.
+ *
+ * @category Writing a callback
+ */
 export const HOOK_NAMES: readonly HookName[] = Object.keys(HOOKS) as HookName[];
 
-/** The name of a piece of the Learner's own work. */
+/**
+ * The name of a piece of the Learner's own work.
+ *
+ * @category Writing a callback
+ */
 export type TaskName =
   | "openTrain"
   | "openValidation"

@@ -42,7 +42,8 @@ export function checkNumber(
   );
 }
 
-function isInRange(value: unknown, range: NumberRange): value is number {
+/** Returns whether a value is a number in a range. */
+export function isInRange(value: unknown, range: NumberRange): value is number {
   const { integer, min = -Infinity, above, max = Infinity, below, infinite } = range;
   if (typeof value !== "number" || !(value >= min && value <= max)) return false;
   if (above !== undefined && !(value > above)) return false;
@@ -50,7 +51,10 @@ function isInRange(value: unknown, range: NumberRange): value is number {
   return integer ? Number.isSafeInteger(value) : infinite || Number.isFinite(value);
 }
 
-function describeRange({ integer, min, above, max, below, infinite, unit }: NumberRange): string {
+/** Describes a range: `"an integer >= 1"`. */
+export function describeRange(
+  { integer, min, above, max, below, infinite, unit }: NumberRange,
+): string {
   const lower = min ?? above, upper = max ?? below;
   const kind = integer ? "an integer" : infinite ? "a number" : "finite";
   const interval = lower !== undefined && upper !== undefined;

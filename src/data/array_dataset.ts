@@ -31,6 +31,8 @@ import { checkIndices } from "./check_indices.ts";
  * assertEquals(labels.arraySync(), [10, 2]);
  * tf.dispose([data, labels]);
  * ```
+ *
+ * @category Data
  */
 export class ArrayDataset<Example, B = Batch, Loaded = Example> implements Dataset<B> {
   /** All examples. */

@@ -21,6 +21,8 @@ import type { NdArray } from "./nd_array.ts";
  *   scale: 1 / 255,
  * };
  * ```
+ *
+ * @category Data
  */
 export interface ArrayColumn extends NdArray {
   /**

@@ -28,6 +28,7 @@ interface Slot<B> {
  * It can be read with `next()`, with `for await`, and with `for` if the dataset is synchronous.
  *
  * @template B Type of the batches.
+ * @category Data
  */
 export class BatchIterator<B> {
   readonly #dataset: Dataset<B>;

@@ -22,7 +22,8 @@ import { TensorDataset } from "./tensor_dataset.ts";
  *
  * @example
  * ```ts
- * import { csvDataset, parseCsv, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { csvDataset, parseCsv } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const table = parseCsv("length,width,species\n5.1,3.5,setosa\n6,2.5,virginica\n");
@@ -33,6 +34,8 @@ import { TensorDataset } from "./tensor_dataset.ts";
  * assertEquals(labels.arraySync(), [1]);
  * tf.dispose([data, labels]);
  * ```
+ *
+ * @category Files of data
  */
 export function csvDataset(table: CsvTable, options: {
   data: readonly string[];

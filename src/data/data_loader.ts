@@ -14,6 +14,7 @@ import { type Shard, WHOLE } from "./shard.ts";
  *
  * @template B Type of the batches.
  * @template Example Type of the examples, if `dataset` is an array.
+ * @category Data
  */
 export interface DataLoaderOptions<B, Example> {
   /** A dataset that builds the batches, or an array of examples, which needs `collate`. */
@@ -81,6 +82,8 @@ const OPTIONS: Record<keyof DataLoaderOptions<unknown, unknown>, true> = {
  * }
  * assertEquals(sum, 15);
  * ```
+ *
+ * @category Data
  */
 export class DataLoader<B = Batch, Example = unknown> {
   /** The dataset that builds the batches. The loader does not dispose it. */

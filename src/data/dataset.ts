@@ -16,6 +16,8 @@ import type { tf } from "../deps/tfjs.ts";
  * const batch: Batch = { data: tf.zeros([64, 784]), labels: tf.zeros([64], "int32") };
  * tf.dispose([batch.data, batch.labels]);
  * ```
+ *
+ * @category Data
  */
 export interface Batch<Data = tf.Tensor, Labels = tf.Tensor> {
   /** Input of the model. */
@@ -49,6 +51,8 @@ export interface Batch<Data = tf.Tensor, Labels = tf.Tensor> {
  *   tf.dispose([data, labels]);
  * }
  * ```
+ *
+ * @category Data
  */
 export interface Dataset<B = Batch> {
   /** Number of examples, an integer >= 0. */

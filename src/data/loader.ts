@@ -1,7 +1,11 @@
 import type { BatchLike } from "./to_batch.ts";
 import { type Shard, WHOLE } from "./shard.ts";
 
-/** Options of a pass over a loader. */
+/**
+ * Options of a pass over a loader.
+ *
+ * @category Data
+ */
 export interface IterateOptions {
   /** Index of the epoch whose order is used, 0-based. */
   epoch?: number;
@@ -13,7 +17,11 @@ export interface IterateOptions {
   shard?: Shard;
 }
 
-/** An iterator that may be synchronous, asynchronous, or return a promise only when it must. */
+/**
+ * An iterator that may be synchronous, asynchronous, or return a promise only when it must.
+ *
+ * @category Data
+ */
 export interface BatchSource<Batch> {
   /** Returns the next batch. */
   next(): IteratorResult<Batch> | Promise<IteratorResult<Batch>>;
@@ -21,7 +29,11 @@ export interface BatchSource<Batch> {
   return?(): unknown;
 }
 
-/** A loader that can start anywhere in an epoch without building the batches before. */
+/**
+ * A loader that can start anywhere in an epoch without building the batches before.
+ *
+ * @category Data
+ */
 export interface SeekableLoader<Data, Labels, B = BatchLike<Data, Labels>> {
   /** Returns the batches of an epoch. */
   iterate(options: IterateOptions): BatchSource<B>;
@@ -35,7 +47,11 @@ export interface SeekableLoader<Data, Labels, B = BatchLike<Data, Labels>> {
   shardLength?(shard: Shard): number;
 }
 
-/** A `tf.data.Dataset`. */
+/**
+ * A `tf.data.Dataset`.
+ *
+ * @category Data
+ */
 export interface TensorFlowDataset {
   /** Starts a pass. */
   iterator(): Promise<{ next(): Promise<IteratorResult<unknown>> }>;
@@ -46,6 +62,8 @@ export interface TensorFlowDataset {
  * one of them, a `tf.data.Dataset` or a `DataLoader`.
  *
  * The Learner disposes each batch that it takes; from an array it takes clones.
+ *
+ * @category Data
  */
 // deno-lint-ignore no-explicit-any -- batches of tensors in any nesting
 export type Loader<Data = any, Labels = any, B = BatchLike<Data, Labels>> =

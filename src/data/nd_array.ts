@@ -1,4 +1,8 @@
-/** Typed arrays that a dataset can hold and a data file can contain. */
+/**
+ * Typed arrays that a dataset can hold and a data file can contain.
+ *
+ * @category Data
+ */
 export type TypedArray =
   | Uint8Array
   | Uint8ClampedArray
@@ -18,6 +22,8 @@ export type TypedArray =
  *
  * const images: NdArray = { values: new Uint8Array(10 * 28 * 28), shape: [10, 28, 28] };
  * ```
+ *
+ * @category Data
  */
 export interface NdArray {
   /** Elements in row-major order: the last axis varies fastest. */

@@ -6,12 +6,14 @@ import { CsvError, parse } from "../deps/csv_parse.ts";
  *
  * @example
  * ```ts
- * import { type CsvTable, parseCsv } from "@trainchart/trainchart";
+ * import { type CsvTable, parseCsv } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const table: CsvTable = parseCsv("x,y\n1,2\n");
  * assertEquals(table, { columns: ["x", "y"], rows: [["1", "2"]], lines: [2] });
  * ```
+ *
+ * @category Files of data
  */
 export interface CsvTable {
   /** Names of the columns, all different. */
@@ -42,13 +44,15 @@ export interface CsvTable {
  *
  * @example
  * ```ts
- * import { parseCsv } from "@trainchart/trainchart";
+ * import { parseCsv } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const { columns, rows } = parseCsv('width,name\n3.5,"Rose, red"\n4,Lily\n');
  * assertEquals(columns, ["width", "name"]);
  * assertEquals(rows, [["3.5", "Rose, red"], ["4", "Lily"]]);
  * ```
+ *
+ * @category Files of data
  */
 export function parseCsv(
   text: string,

@@ -27,7 +27,7 @@ const WIDTHS: Record<number, number> = { 0x08: 1, 0x09: 1, 0x0b: 2, 0x0c: 4, 0x0
  *
  * @example
  * ```ts
- * import { parseIdx } from "@trainchart/trainchart";
+ * import { parseIdx } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const bytes = Uint8Array.of(0, 0, 0x08, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6);
@@ -35,6 +35,8 @@ const WIDTHS: Record<number, number> = { 0x08: 1, 0x09: 1, 0x0b: 2, 0x0c: 4, 0x0
  * assertEquals(shape, [2, 3]);
  * assertEquals([...values], [1, 2, 3, 4, 5, 6]);
  * ```
+ *
+ * @category Files of data
  */
 export function parseIdx(bytes: Uint8Array, name = "the bytes"): NdArray {
   const action = `Cannot read ${name} as IDX as`;

@@ -3,7 +3,11 @@ import { checkNumber } from "../checks/check_number.ts";
 /** Limit of {@linkcode readBytes} if none is given: 1 GiB. */
 const MAX_BYTES = 2 ** 30;
 
-/** Options of the functions that read a whole file into memory. */
+/**
+ * Options of the functions that read a whole file into memory.
+ *
+ * @category Files of data
+ */
 export interface ReadOptions {
   /** Largest size of the file once unpacked, in bytes, an integer >= 1. Default: 2^30, 1 GiB. */
   readonly maxBytes?: number;

@@ -21,13 +21,15 @@ import { readBytes, type ReadOptions } from "./read_bytes.ts";
  *
  * @example
  * ```ts
- * import { csvDataset, readCsv } from "@trainchart/trainchart";
+ * import { csvDataset, readCsv } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const table = await readCsv(new URL("data:,rooms,area,price%0A3,70,210%0A4,95,260"));
  * const dataset = csvDataset(table, { data: ["rooms", "area"], labels: "price" });
  * assertEquals(dataset.length, 2);
  * ```
+ *
+ * @category Files of data
  */
 export async function readCsv(
   source: string | URL,

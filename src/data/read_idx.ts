@@ -18,12 +18,14 @@ import { readBytes, type ReadOptions } from "./read_bytes.ts";
  *
  * @example
  * ```ts
- * import { readIdx } from "@trainchart/trainchart";
+ * import { readIdx } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const labels = await readIdx(new URL("data:;base64,AAAIAQAAAAMFAAQ="));
  * assertEquals(labels, { values: Uint8Array.of(5, 0, 4), shape: [3] });
  * ```
+ *
+ * @category Files of data
  */
 export async function readIdx(
   source: string | URL,

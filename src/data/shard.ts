@@ -1,6 +1,10 @@
 import type { tf } from "../deps/tfjs.ts";
 
-/** The part of each epoch that one of several processes trains on. */
+/**
+ * The part of each epoch that one of several processes trains on.
+ *
+ * @category Data
+ */
 export interface Shard {
   /** Index of the part, an integer in [0, count). */
   readonly index: number;
@@ -15,6 +19,8 @@ export const WHOLE: Shard = { index: 0, count: 1 };
  * All processes that train one model together, seen from one of them.
  *
  * Every process calls the same method at the same point of the run.
+ *
+ * @category Data
  */
 export interface Peers {
   /** The part of the examples that this process trains on. */

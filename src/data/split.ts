@@ -30,6 +30,8 @@ import { subset } from "./subset.ts";
  * const [train, validation] = split(dataset, [0.8, 0.2], { seed: 42 });
  * assertEquals([train.length, validation.length], [9, 2]);
  * ```
+ *
+ * @category Data
  */
 export function split<B>(
   dataset: Dataset<B>,

@@ -26,6 +26,8 @@ import type { Dataset } from "./dataset.ts";
  * assertEquals(await subset(letters, [5, 0]).batch(Int32Array.of(0, 1)), "fa");
  * assertEquals(subset(letters, { start: 2 }).length, 4);
  * ```
+ *
+ * @category Data
  */
 export function subset<B>(
   dataset: Dataset<B>,

@@ -19,6 +19,8 @@ import type { Tensors } from "../tensors/nested_tensors.ts";
  *   age: { values: new Float32Array(10), shape: [10] },
  * };
  * ```
+ *
+ * @category Data
  */
 export type Columns =
   | tf.Tensor
@@ -30,6 +32,7 @@ export type Columns =
  * Tensors of a batch, nested like the {@linkcode Columns} that they are gathered from.
  *
  * @template C Type of the columns.
+ * @category Data
  */
 export type Gathered<C> = C extends tf.Tensor | ArrayColumn ? tf.Tensor
   : { readonly [Key in keyof C]: Gathered<C[Key]> };
@@ -64,6 +67,8 @@ type Gather = (indices: Int32Array) => Tensors;
  * tf.dispose([data, labels]);
  * dataset.dispose();
  * ```
+ *
+ * @category Data
  */
 export class TensorDataset<
   Data extends Columns = tf.Tensor,

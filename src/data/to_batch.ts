@@ -3,14 +3,22 @@ import type { Batch } from "./dataset.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 
-/** A batch in any of the forms that a loader may yield. */
+/**
+ * A batch in any of the forms that a loader may yield.
+ *
+ * @category Data
+ */
 export type BatchLike<Data, Labels> =
   | readonly [data: Data, labels: Labels]
   | { readonly data: Data; readonly labels: Labels }
   | { readonly x: Data; readonly y: Labels }
   | { readonly xs: Data; readonly ys: Labels };
 
-/** A batch to predict: its labels are ignored, and may be missing. A tensor alone is data. */
+/**
+ * A batch to predict: its labels are ignored, and may be missing. A tensor alone is data.
+ *
+ * @category Data
+ */
 export type Unlabelled<Data> =
   | tf.Tensor
   | readonly [data: Data, labels: unknown]

@@ -20,6 +20,8 @@ import * as tensorflow from "npm:@tensorflow/tfjs@4.22.0";
  * assertEquals(x.shape, [3]);
  * x.dispose();
  * ```
+ *
+ * @category TensorFlow.js
  */
 export const tf: typeof tensorflow = tensorflow;
 
@@ -28,7 +30,18 @@ const createCpu = tensorflow.findBackendFactory("cpu");
 tensorflow.removeBackend("cpu");
 tensorflow.registerBackend("cpu", () => Object.assign(createCpu(), { firstUse: false }));
 
-/** The types of TensorFlow.js that a model, a loss or a callback is written with. */
+// The initializer of every recurrent layer warns that it is slow from this number of elements on.
+const orthogonal = tensorflow.initializers.orthogonal({});
+Object.defineProperty(Object.getPrototypeOf(orthogonal), "ELEMENTS_WARN_SLOW", {
+  get: () => Infinity,
+  set() {},
+});
+
+/**
+ * The types of TensorFlow.js that a model, a loss or a callback is written with.
+ *
+ * @category TensorFlow.js
+ */
 export declare namespace tf {
   /** An immutable array of numbers on the backend. */
   type Tensor<R extends Rank = Rank> = InstanceType<typeof tf.Tensor<R>>;

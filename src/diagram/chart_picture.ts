@@ -6,12 +6,14 @@ import { chartToSvg, type ChartToSvgOptions, checkChartToSvgOptions } from "./ch
  *
  * @example
  * ```ts
- * import { ChartPicture } from "@trainchart/trainchart";
+ * import { ChartPicture } from "@trainchart/trainchart/inspect";
  * import { assert } from "@std/assert";
  *
  * const chart = new ChartPicture(undefined, { active: ["learner.train.epoch.held"] });
  * assert((await chart.svg()).startsWith("<svg"));
  * ```
+ *
+ * @category Drawing
  */
 export class ChartPicture extends Drawing {
   readonly #machine: unknown;

@@ -5,7 +5,11 @@ import { type ChartLink, detailsOf, innerLinksOf, linksOf } from "./chart_links.
 import { checkForm } from "./check_form.ts";
 import { foldChart } from "./fold_chart.ts";
 
-/** Options of {@linkcode chartToMermaid}. */
+/**
+ * Options of {@linkcode chartToMermaid}.
+ *
+ * @category Drawing
+ */
 export interface ChartToMermaidOptions {
   /**
    * `"full"` shows everything. `"compact"` opens only the first of several states with the same
@@ -27,11 +31,13 @@ export interface ChartToMermaidOptions {
  *
  * @example
  * ```ts
- * import { chartToMermaid } from "@trainchart/trainchart";
+ * import { chartToMermaid } from "@trainchart/trainchart/inspect";
  * import { assert } from "@std/assert";
  *
  * assert(chartToMermaid().startsWith("stateDiagram-v2"));
  * ```
+ *
+ * @category Drawing
  */
 export function chartToMermaid(
   machine: unknown = learnerMachine,

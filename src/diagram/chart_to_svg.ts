@@ -7,7 +7,11 @@ import { drawChart } from "./draw_chart.ts";
 import { foldChart } from "./fold_chart.ts";
 import { placeChart } from "./place_chart.ts";
 
-/** Options of {@linkcode chartToSvg}. */
+/**
+ * Options of {@linkcode chartToSvg}.
+ *
+ * @category Drawing
+ */
 export interface ChartToSvgOptions {
   /**
    * Paths of the states to light, together with all states around them:
@@ -37,12 +41,14 @@ export interface ChartToSvgOptions {
  *
  * @example
  * ```ts
- * import { chartToSvg } from "@trainchart/trainchart";
+ * import { chartToSvg } from "@trainchart/trainchart/inspect";
  * import { assert } from "@std/assert";
  *
  * const svg = await chartToSvg(undefined, { active: ["learner.train.epoch.batch.compute"] });
  * assert(svg.includes('class="state compound parent active" data-state="learner.train.epoch"'));
  * ```
+ *
+ * @category Drawing
  */
 export async function chartToSvg(
   machine: unknown = learnerMachine,

@@ -5,7 +5,7 @@ import { encodeState } from "../io/encode_state.ts";
 import type { HostTensor } from "../io/host_tensor.ts";
 import { readTensors } from "../io/read_tensors.ts";
 import { toTensor } from "../io/to_tensor.ts";
-import { renaming } from "../learner/checkpoint.ts";
+import { renaming } from "../learner/renaming.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import {
   type OptimizerState,
@@ -48,7 +48,7 @@ export async function broadcastLearner(world: World, learner: AnyLearner): Promi
     value.dispose();
   });
   const rename = renaming(names.map((name, index) => [name, variables[index].name]));
-  const state = decodeState(optimizer, tensors, rename) as OptimizerState;
+  const state = decodeState(optimizer, tensors, { rename }) as OptimizerState;
   restoreOptimizer(learner.optimizer, state, rename);
   if (learningRate !== undefined) learner.learningRate = learningRate;
 }

@@ -63,6 +63,8 @@ interface State {
  * });
  * assertEquals((await learner.train()).status, "completed");
  * ```
+ *
+ * @category Data-parallel
  */
 export class DataParallel extends Callback implements Peers {
   /** Before all other callbacks: gradients are averaged before they are clipped. */
@@ -134,9 +136,11 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** The checkpoint that rank 0 resumes from, for all ranks. */
-  override async resumeFrom(): Promise<RunCheckpoint | undefined> {
+  override async resumeFrom(
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
+  ): Promise<RunCheckpoint | undefined> {
     if (this.#world.size === 1) return;
-    const found = this.#world.rank === 0 ? await this.#find() : undefined;
+    const found = this.#world.rank === 0 ? await this.#find(check) : undefined;
     const { tensors = new Map(), ...rest } = found ?? {};
     const sent = broadcastBundle(this.#world, { json: rest, tensors });
     const checkpoint = { ...sent.json as object, tensors: sent.tensors } as RunCheckpoint;
@@ -320,9 +324,11 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** The checkpoint of the first other callback that has one. */
-  async #find(): Promise<RunCheckpoint | undefined> {
+  async #find(
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
+  ): Promise<RunCheckpoint | undefined> {
     for (const other of this.#learner.callbacks) {
-      const found = other === this ? undefined : await other.resumeFrom?.();
+      const found = other === this ? undefined : await other.resumeFrom?.(check);
       // Without a common seed, each rank would draw an order of its own.
       if (found) {
         return { ...found, seed: found.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] };

@@ -6,7 +6,11 @@ import { MpiWorld } from "./mpi_world.ts";
 import { Watchdog } from "./watchdog.ts";
 import { type World, WORLD_OF_ONE } from "./world.ts";
 
-/** Options of {@linkcode mpi}. */
+/**
+ * Options of {@linkcode mpi}.
+ *
+ * @category Data-parallel
+ */
 export interface MpiOptions {
   /** Path or name of the library. Default: the library of the `mpirun` that started the process. */
   library?: string;
@@ -50,6 +54,8 @@ let joined: Promise<World> | undefined;
  * const world = await mpi(); // this was started without mpirun
  * assertEquals([world.rank, world.size], [0, 1]);
  * ```
+ *
+ * @category Data-parallel
  */
 export async function mpi(options: MpiOptions = {}): Promise<World> {
   checkOptions("use MPI", options, { library: true, limit: true });

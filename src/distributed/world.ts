@@ -1,7 +1,15 @@
-/** How the values of several ranks are combined. */
+/**
+ * How the values of several ranks are combined.
+ *
+ * @category Data-parallel
+ */
 export type Reduction = "sum" | "max" | "min";
 
-/** Numbers in plain memory that ranks exchange. */
+/**
+ * Numbers in plain memory that ranks exchange.
+ *
+ * @category Data-parallel
+ */
 export type Numbers = Float32Array | Float64Array;
 
 /**
@@ -9,6 +17,8 @@ export type Numbers = Float32Array | Float64Array;
  *
  * `reduce`, `broadcast`, `gather` and `barrier` are collective: they return once all ranks have
  * called them, in the same order.
+ *
+ * @category Data-parallel
  */
 export interface World {
   /** The number of this process, 0-based. */

@@ -2,7 +2,11 @@ import { checkOptions } from "../checks/check_options.ts";
 import type { ChannelEvents, EventChannel } from "./event_channel.ts";
 import { type Timer, unref } from "./unref.ts";
 
-/** Options of {@linkcode inspector}. */
+/**
+ * Options of {@linkcode inspector}.
+ *
+ * @category Inspecting
+ */
 export interface InspectorOptions {
   /**
    * Address of the relay, `"ws://…"`; in a browser, address of the inspector itself. Default:
@@ -13,7 +17,11 @@ export interface InspectorOptions {
   iframe?: unknown;
 }
 
-/** The `inspect` option of a run, made by {@linkcode inspector}. */
+/**
+ * The `inspect` option of a run, made by {@linkcode inspector}.
+ *
+ * @category Inspecting
+ */
 export interface RunInspector {
   /** Takes every inspection event of a run, and passes on the important ones. */
   // deno-lint-ignore no-explicit-any -- XState's types stay out of our signatures
@@ -52,7 +60,8 @@ const MAX_WAITING = 100;
  *
  * @example
  * ```ts
- * import { inspector, Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { Learner, sgd, tf } from "@trainchart/trainchart";
+ * import { inspector } from "@trainchart/trainchart/inspect";
  * import { assertEquals } from "@std/assert";
  *
  * const learner = new Learner({
@@ -65,6 +74,8 @@ const MAX_WAITING = 100;
  * const { status } = await learner.train({ inspect: inspector({ url: "ws://localhost:9" }) });
  * assertEquals(status, "completed");
  * ```
+ *
+ * @category Inspecting
  */
 export function inspector(options: InspectorOptions = {}): RunInspector {
   checkOptions("inspect a run", options, { url: true, iframe: true });

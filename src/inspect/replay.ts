@@ -6,7 +6,11 @@ import { type ChartEvent, learnerMachine } from "../chart/chart.ts";
 import { transition } from "../deps/xstate.ts";
 import type { RunSnapshot } from "../learner/run_actor.ts";
 
-/** A step of the machine in a trace, replayed. */
+/**
+ * A step of the machine in a trace, replayed.
+ *
+ * @category Inspecting
+ */
 export interface ReplayedStep {
   /** Time since the trace began, in µs. */
   readonly time: number;
@@ -18,7 +22,11 @@ export interface ReplayedStep {
   readonly context: RunSnapshot["context"];
 }
 
-/** Thrown by {@linkcode replay} if a trace has a step that the machine would not take. */
+/**
+ * Thrown by {@linkcode replay} if a trace has a step that the machine would not take.
+ *
+ * @category Inspecting
+ */
 export class ReplayError extends Error {
   /** Name of the class. */
   override readonly name = "ReplayError";
@@ -42,12 +50,15 @@ export class ReplayError extends Error {
  *
  * @example
  * ```ts
- * import { replay, Trace } from "@trainchart/trainchart";
+ * import { Trace } from "@trainchart/trainchart/callbacks";
+ * import { replay } from "@trainchart/trainchart/inspect";
  * import { assertEquals } from "@std/assert";
  *
  * const saved = JSON.parse(JSON.stringify(new Trace()));
  * assertEquals(replay(saved), []); // no run yet
  * ```
+ *
+ * @category Inspecting
  */
 export function replay(trace: Trace | ChromeTrace): ReplayedStep[] {
   const { traceEvents } = "toJSON" in trace ? trace.toJSON() : trace;

@@ -1,16 +1,20 @@
 import type { ModelStructure } from "../model/model_structure.ts";
-import type { HostTensor } from "./host_tensor.ts";
+import { type JsonLimits, parseJson } from "../text/parse_json.ts";
+import { checkCheckpoint } from "./check_checkpoint.ts";
+import { MAX_STATE_DEPTH } from "./encode_state.ts";
+import { DTYPES, type HostTensor } from "./host_tensor.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { damaged } from "./safetensors_header.ts";
-import { StorageError } from "./storage_error.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
-/** Format of the checkpoints that this version writes, and the newest one that it reads. */
-export const CHECKPOINT_FORMAT = 1;
+/** Each level of a state takes up to three of JSON. */
+const LIMITS: JsonLimits = { depth: 3 * MAX_STATE_DEPTH + 10, values: 1 << 23 };
 
 /**
  * The whole state of a run between two batches: JSON and numbers, independent of any backend and
  * without code.
+ *
+ * @category Files
  */
 export interface RunCheckpoint {
   /** Version of the format. */
@@ -46,6 +50,7 @@ export interface RunCheckpoint {
  * @param path Path of the file, or a `file:` URL. An older file is replaced in a single step.
  * @param checkpoint The checkpoint, as `learner.checkpoint()` returns it.
  * @throws {Error} If the file system fails. An older file is then unchanged.
+ * @category Files
  */
 export async function saveCheckpoint(path: string | URL, checkpoint: RunCheckpoint): Promise<void> {
   const { tensors, metadata } = checkpointFile(checkpoint);
@@ -65,6 +70,7 @@ export function checkpointFile(
  * @param path Path of the file, or a `file:` URL.
  * @returns The checkpoint, for `learner.train({ from })`.
  * @throws {StorageError} If the file is damaged, not a checkpoint, or of a newer version.
+ * @category Files
  */
 export async function loadCheckpoint(path: string | URL): Promise<RunCheckpoint> {
   using file = await SafetensorsFile.open(path);
@@ -73,17 +79,25 @@ export async function loadCheckpoint(path: string | URL): Promise<RunCheckpoint>
   if (format !== "trainchart" || checkpoint === undefined) {
     throw damaged(file.path, "it must be a checkpoint: it has only tensors");
   }
-  const rest = JSON.parse(checkpoint) as RunCheckpoint;
-  if (!(rest.format <= CHECKPOINT_FORMAT)) {
-    throw new StorageError(
-      "version",
-      `Cannot load ${file.path} as its format must be at most ${CHECKPOINT_FORMAT}: ` +
-        `current value is ${rest.format}, of a newer version of this package`,
-    );
-  }
+  const rest = parse(checkpoint, file.path);
   const tensors = new Map<string, HostTensor>();
-  for (const name of file.entries.keys()) tensors.set(name, await file.read(name));
-  return { ...rest, tensors };
+  for (const [name, { dtype }] of file.entries) {
+    if (!Object.hasOwn(DTYPES, dtype)) {
+      throw damaged(file.path, `tensor ${name} is of type ${dtype}`);
+    }
+    tensors.set(name, await file.read(name));
+  }
+  const loaded = { ...rest, tensors };
+  await checkCheckpoint(loaded, file.path);
+  return loaded;
+}
+
+function parse(text: string, path: string): Omit<RunCheckpoint, "tensors"> {
+  try {
+    return parseJson(text, LIMITS) as RunCheckpoint;
+  } catch (cause) {
+    throw damaged(path, "its checkpoint must be JSON", cause);
+  }
 }
 
 /** Names of the files of the Checkpoint callback: number, phase, position, and whether the run failed. */

@@ -1,6 +1,9 @@
 import { tf } from "../deps/tfjs.ts";
 import { dtypeOfArray, type HostTensor, type HostValues } from "./host_tensor.ts";
 
+/** Largest number of arrays and objects within one another in a state. */
+export const MAX_STATE_DEPTH = 200;
+
 /**
  * Encodes a state as JSON and tensors, for {@linkcode decodeState}.
  *
@@ -11,7 +14,7 @@ import { dtypeOfArray, type HostTensor, type HostValues } from "./host_tensor.ts
  * @param path Prefix of the names of its tensors: `"callbacks/0/best"`.
  * @param tensors Receives its tensors and typed arrays, by name.
  * @returns JSON.
- * @throws {TypeError} If the state contains anything else, or itself.
+ * @throws {TypeError} If the state contains anything else, or itself, or is nested too deeply.
  */
 export function encodeState(
   state: unknown,
@@ -20,11 +23,21 @@ export function encodeState(
 ): unknown {
   const open = new Set<object>();
   const within = (value: object, path: string, encode: () => unknown) => {
-    if (open.has(value)) throw refused(path, "not contain itself", "a circle");
+    if (open.has(value)) throw refused(path, "be free of circles", "a circle");
+    if (open.size === MAX_STATE_DEPTH) {
+      throw refused(path, `be nested at most ${MAX_STATE_DEPTH} deep`, "deeper");
+    }
     open.add(value);
     const encoded = encode();
     open.delete(value);
     return encoded;
+  };
+  // The keys 1 and "1" of a map have one path, and two tensors.
+  const put = (path: string, tensor: tf.Tensor | HostTensor): string => {
+    let name = path;
+    for (let other = 2; tensors.has(name); other++) name = `${path}~${other}`;
+    tensors.set(name, tensor);
+    return name;
   };
   // A path is made only where it is needed: most of a state is numbers.
   const encode = (value: unknown, base: string, key?: unknown): unknown => {
@@ -33,15 +46,11 @@ export function encodeState(
     if (value === null || typeof value === "string" || typeof value === "boolean") return value;
     const path = key === undefined ? base : `${base}/${String(key)}`;
     if (typeof value !== "object") throw refused(path, "be data", `a ${typeof value}`);
-    if (value instanceof tf.Tensor) {
-      tensors.set(path, value);
-      return { $tensor: path };
-    }
+    if (value instanceof tf.Tensor) return { $tensor: put(path, value) };
     const dtype = dtypeOfArray(value);
     if (dtype) {
       const values = (value as HostValues).slice();
-      tensors.set(path, { dtype, shape: [values.length], values });
-      return { $array: path };
+      return { $array: put(path, { dtype, shape: [values.length], values }) };
     }
     const each = (values: Iterable<unknown>) =>
       Array.from(values, (inner, index) => encode(inner, path, index));

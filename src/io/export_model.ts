@@ -8,6 +8,7 @@ import { fileHandler } from "./file_handler.ts";
  * @param model The model.
  * @param folder Folder of `model.json` and `weights.bin`; it is created if it is missing.
  * @throws {TypeError} If the model is not a `tf.LayersModel`.
+ * @category Files
  */
 export async function exportModel(model: tf.LayersModel, folder: string | URL): Promise<void> {
   if (!(model instanceof tf.LayersModel)) {

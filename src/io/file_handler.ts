@@ -18,7 +18,8 @@ const WEIGHTS = "weights.bin";
  *
  * @example
  * ```ts
- * import { fileHandler, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { fileHandler } from "@trainchart/trainchart/io";
  * import { assertEquals } from "@std/assert";
  *
  * const granted = await Deno.permissions.query({ name: "write" });
@@ -31,6 +32,8 @@ const WEIGHTS = "weights.bin";
  *   await Deno.remove(folder, { recursive: true });
  * }
  * ```
+ *
+ * @category Files
  */
 export function fileHandler(path: string | URL): tf.io.IOHandler {
   const plain = toPath(path);

@@ -1,6 +1,11 @@
+import { type FieldCheck, integer, list, oneOf, record, that } from "../checks/fields.ts";
 import type { tf } from "../deps/tfjs.ts";
 
-/** Element types of the safetensors format, and the typed array that holds each. */
+/**
+ * Element types of the safetensors format, and the typed array that holds each.
+ *
+ * @category Files
+ */
 export const DTYPES = {
   F64: Float64Array,
   I64: BigInt64Array,
@@ -17,10 +22,18 @@ export const DTYPES = {
   BOOL: Uint8Array,
 } as const;
 
-/** Name of an element type. */
+/**
+ * Name of an element type.
+ *
+ * @category Files
+ */
 export type Dtype = keyof typeof DTYPES;
 
-/** Values of a tensor in plain memory, independent of any backend. */
+/**
+ * Values of a tensor in plain memory, independent of any backend.
+ *
+ * @category Files
+ */
 export interface HostTensor {
   /** Element type, by its name in safetensors: `"F32"`, `"I32"`, `"BOOL"`. */
   readonly dtype: Dtype;
@@ -30,7 +43,11 @@ export interface HostTensor {
   readonly values: HostValues;
 }
 
-/** Typed arrays that hold the elements of a {@linkcode HostTensor}. */
+/**
+ * Typed arrays that hold the elements of a {@linkcode HostTensor}.
+ *
+ * @category Files
+ */
 export type HostValues =
   | Float64Array
   | BigInt64Array
@@ -43,12 +60,25 @@ export type HostValues =
   | Int8Array
   | Uint8Array;
 
+/** Accepts host tensors whose values fit their type and shape. */
+export const hostTensor: FieldCheck = (value, path) => layout(value, path) ?? content(value, path);
+
 /** The element types of TensorFlow.js that can be saved, and their names in safetensors. */
 export const TENSOR_DTYPES: Readonly<Record<string, Dtype>> = {
   float32: "F32",
   int32: "I32",
   bool: "BOOL",
 };
+
+const layout = record({
+  dtype: oneOf(Object.keys(DTYPES)),
+  shape: list(integer({ min: 0 })),
+});
+
+const content = that("must have the type and the number of values that its shape says", (value) => {
+  const { dtype, shape, values } = value as HostTensor;
+  return values instanceof DTYPES[dtype] && values.length === shape.reduce((a, b) => a * b, 1);
+});
 
 /** These are kept as integers: an array of integers is not one of them. */
 const KEPT_AS_BITS = ["F16", "BF16", "BOOL"];

@@ -33,20 +33,26 @@ export async function removePartials(folder: string): Promise<void> {
  *
  * @param folder Folder of the Checkpoint callback.
  * @param warn Called with a message for each damaged file, which is skipped.
- * @returns The checkpoint; `undefined` if there is none.
+ * @param check Rejects with a {@linkcode StorageError} if a checkpoint is damaged. Default: accepts
+ *   every checkpoint that can be loaded.
+ * @returns The checkpoint and its path; `undefined` if there is none.
  * @throws {StorageError} If the newest intact checkpoint is of a newer version of this package.
  */
 export async function newestCheckpoint(
   folder: string,
   warn: (message: string) => void,
-): Promise<RunCheckpoint | undefined> {
+  check: (checkpoint: RunCheckpoint) => Promise<void> = () => Promise.resolve(),
+): Promise<{ file: string; checkpoint: RunCheckpoint } | undefined> {
   for (const name of (await listCheckpoints(folder)).reverse()) {
     if (parseCheckpointName(name)!.failed) continue;
+    const file = `${folder}/${name}`;
     try {
-      return await loadCheckpoint(`${folder}/${name}`);
+      const checkpoint = await loadCheckpoint(file);
+      await check(checkpoint);
+      return { file, checkpoint };
     } catch (error) {
       if (!(error instanceof StorageError) || error.problem !== "damaged") throw error;
-      warn(`Skipped a damaged checkpoint: ${error.message}`);
+      warn(`Skipped the damaged checkpoint ${file}: ${error.message}`);
     }
   }
 }

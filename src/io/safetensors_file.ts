@@ -21,7 +21,7 @@ const CHUNK = 1 << 20;
  *
  * @example
  * ```ts
- * import { SafetensorsFile, writeSafetensors } from "@trainchart/trainchart";
+ * import { SafetensorsFile, writeSafetensors } from "@trainchart/trainchart/io";
  * import { assertEquals } from "@std/assert";
  *
  * const granted = await Deno.permissions.query({ name: "write" });
@@ -35,6 +35,8 @@ const CHUNK = 1 << 20;
  *   await Deno.remove(path);
  * }
  * ```
+ *
+ * @category Files
  */
 export class SafetensorsFile {
   /** Path that the file was opened with. */

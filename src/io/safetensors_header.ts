@@ -10,15 +10,23 @@
  * @module
  */
 import { type Dtype, DTYPES, type HostTensor } from "./host_tensor.ts";
+import { type JsonLimits, parseJson } from "../text/parse_json.ts";
 import { StorageError } from "./storage_error.ts";
 
 /** Largest header, in bytes: 100 MB, as in the reference implementation. */
 export const LARGEST_HEADER = 100_000_000;
 
+/** An entry is an object with arrays in the header's object. */
+const HEADER_LIMITS: JsonLimits = { depth: 3, values: 1 << 23 };
+
 /** Key of the metadata, which no tensor may have. */
 const METADATA = "__metadata__";
 
-/** Element type, shape and position of a tensor in a file. */
+/**
+ * Element type, shape and position of a tensor in a file.
+ *
+ * @category Files
+ */
 export interface HeaderEntry {
   /** Element type. A type that this version does not know can be listed, but not read. */
   readonly dtype: Dtype;
@@ -120,9 +128,9 @@ function width(tensors: ReadonlyMap<string, HostTensor>, name: string): number {
 function parse(bytes: Uint8Array, path: string): Record<string, unknown> {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    json = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), HEADER_LIMITS);
   } catch (cause) {
-    throw damaged(path, "its header must be JSON", cause);
+    throw damaged(path, "its header must be JSON of a flat list of tensors", cause);
   }
   if (!isRecord(json)) throw damaged(path, "its header must be a JSON object");
   return json;

@@ -1,4 +1,8 @@
-/** Kinds of problems with a file that a program can react to. */
+/**
+ * Kinds of problems with a file that a program can react to.
+ *
+ * @category Files
+ */
 export type StorageProblem = "damaged" | "version" | "mismatch";
 
 /**
@@ -14,6 +18,8 @@ export type StorageProblem = "damaged" | "version" | "mismatch";
  * assertEquals(error.problem, "mismatch");
  * assertEquals(error.message, "Cannot load weights:\n- no weight dense/bias");
  * ```
+ *
+ * @category Files
  */
 export class StorageError extends Error {
   /** The name of the class. */

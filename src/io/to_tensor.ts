@@ -12,7 +12,8 @@ import type { HostTensor } from "./host_tensor.ts";
  *
  * @example
  * ```ts
- * import { tf, toTensor } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { toTensor } from "@trainchart/trainchart/io";
  * import { assertEquals } from "@std/assert";
  *
  * const half = toTensor({ dtype: "F16", shape: [2], values: Uint16Array.of(0x3c00, 0xc000) });
@@ -20,6 +21,8 @@ import type { HostTensor } from "./host_tensor.ts";
  * assertEquals([...half.dataSync()], [1, -2]);
  * half.dispose();
  * ```
+ *
+ * @category Files
  */
 export function toTensor({ dtype, shape, values }: HostTensor, name = "tensor"): tf.Tensor {
   const make = (data: Float32Array | Int32Array | Uint8Array, type: "float32" | "int32" | "bool") =>

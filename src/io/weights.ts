@@ -14,13 +14,18 @@ import { writeSafetensors } from "./write_safetensors.ts";
  * @param model The model.
  * @param path Path of the file, or a `file:` URL. An older file is replaced in a single step.
  * @throws {Error} If the file system fails. An older file is then unchanged.
+ * @category Files
  */
 export async function saveWeights(model: tf.LayersModel, path: string | URL): Promise<void> {
   const tensors = new Map(model.weights.map((weight) => [weight.originalName, weight.read()]));
   await writeSafetensors(path, await readTensors(tensors), { format: "tfjs" });
 }
 
-/** Options of {@linkcode loadWeights}. */
+/**
+ * Options of {@linkcode loadWeights}.
+ *
+ * @category Files
+ */
 export interface LoadWeightsOptions {
   /**
    * Converts the name of each tensor in the file to the name of a weight of the model: patterns and
@@ -69,6 +74,7 @@ const PYTORCH: readonly (readonly [string, readonly string[]])[] = [
  * @returns The names of the weights that were set.
  * @throws {StorageError} If names or shapes do not fit. The error lists all of them.
  * @throws {TypeError} If an option is unknown.
+ * @category Files
  */
 export async function loadWeights(
   model: tf.LayersModel,

@@ -31,7 +31,7 @@ export const CHECKSUM_LENGTH = NO_CHECKSUM.length;
  *
  * @example
  * ```ts
- * import { SafetensorsFile, writeSafetensors } from "@trainchart/trainchart";
+ * import { SafetensorsFile, writeSafetensors } from "@trainchart/trainchart/io";
  * import { assertEquals } from "@std/assert";
  *
  * const granted = await Deno.permissions.query({ name: "write" });
@@ -44,6 +44,8 @@ export const CHECKSUM_LENGTH = NO_CHECKSUM.length;
  *   await Deno.remove(path);
  * }
  * ```
+ *
+ * @category Files
  */
 export async function writeSafetensors(
   path: string | URL,

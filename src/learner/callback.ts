@@ -4,7 +4,11 @@ import type { AnyLearner } from "./learner.ts";
 export { nameOf } from "./callback_protocol.ts";
 export type { AnyLearner };
 
-/** Anything with hooks: an object literal, or an instance of {@linkcode Callback}. */
+/**
+ * Anything with hooks: an object literal, or an instance of {@linkcode Callback}.
+ *
+ * @category Writing a callback
+ */
 export interface CallbackLike extends CallbackOf<AnyLearner> {}
 
 /**
@@ -25,6 +29,8 @@ export interface CallbackLike extends CallbackOf<AnyLearner> {}
  *
  * assertEquals(new Halve().name, "Halve");
  * ```
+ *
+ * @category Writing a callback
  */
 export abstract class Callback implements CallbackLike {
   /** The name in messages: that of the class. */
@@ -34,7 +40,11 @@ export abstract class Callback implements CallbackLike {
   /** Hooks run in ascending priority, ties in order of addition. */
   priority = 0;
 }
-/** Merged into the class, so that `override` knows the hooks. */
+/**
+ * Merged into the class, so that `override` knows the hooks.
+ *
+ * @category Writing a callback
+ */
 export interface Callback
   extends
     Hooks<AnyLearner>,

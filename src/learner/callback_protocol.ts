@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { FieldProblem } from "../checks/fields.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunEvent } from "./run_actor.ts";
@@ -17,6 +18,7 @@ import type { RunEvent } from "./run_actor.ts";
  * return a promise, which is awaited before anything else happens.
  *
  * @template L The Learner that the hooks are given.
+ * @category Writing a callback
  */
 export interface Hooks<L> {
   /** Once, before anything else. `epochs`, `validationEpochs` and `learningRate` are set. */
@@ -77,13 +79,25 @@ export interface Hooks<L> {
   onError?(learner: L): void | Promise<void>;
 }
 
-/** The members of a callback that remembers something from batch to batch. */
+/**
+ * The members of a callback that remembers something from batch to batch.
+ *
+ * @category Writing a callback
+ */
 export interface Stateful<L> {
   /**
    * Returns all that the callback remembers, for a checkpoint: plain data, with tensors (which
    * stay the callback's) and typed arrays at any place.
    */
   state?(): unknown;
+  /**
+   * Checks a state from a file before anything is restored. Tensors are plain values in it.
+   *
+   * @param state The state.
+   * @param path Path of the state in the checkpoint.
+   * @returns The first problem; `undefined` if there is none. Default: every state is accepted.
+   */
+  checkState?(state: unknown, path: string): FieldProblem | undefined;
   /**
    * Takes back what {@linkcode Stateful.state} returned, before a run is resumed: `beforeTrain` does
    * not run again. Weights, optimizer and fields of the Learner are restored already. The tensors
@@ -93,15 +107,26 @@ export interface Stateful<L> {
   restore?(state: any, learner: L): void | Promise<void>;
 }
 
-/** The members of a callback that acts outside the hooks of a run. */
+/**
+ * The members of a callback that acts outside the hooks of a run.
+ *
+ * @category Writing a callback
+ */
 export interface Steering<L> {
   /**
    * Runs before every run of any kind, also one that is resumed, and before all other work: it may
    * still change the list of callbacks.
    */
   prepare?(learner: L): void | Promise<void>;
-  /** Called by `train()` without `from`, before all other work: the checkpoint to resume, if any. */
-  resumeFrom?(): Promise<RunCheckpoint | undefined>;
+  /**
+   * Called by `train()` without `from`, before all other work: the checkpoint to resume, if any.
+   *
+   * @param check Rejects with a `StorageError` if a checkpoint cannot be resumed: its `problem` is
+   *   `"damaged"` where an older checkpoint may do.
+   */
+  resumeFrom?(
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
+  ): Promise<RunCheckpoint | undefined>;
   /**
    * Called before `pause()`, `resume()`, `step()` or `cancel()` takes effect.
    *
@@ -112,7 +137,11 @@ export interface Steering<L> {
   watch?: Watch;
 }
 
-/** The members that say where a callback stands among others, and in which processes it runs. */
+/**
+ * The members that say where a callback stands among others, and in which processes it runs.
+ *
+ * @category Writing a callback
+ */
 export interface Placement {
   /** The name in messages. Default: the name of the class. */
   readonly name?: string;
@@ -147,10 +176,18 @@ export interface Placement {
   readonly mainRankOnly?: boolean;
 }
 
-/** A callback of a Learner `L`: an object with some hooks. */
+/**
+ * A callback of a Learner `L`: an object with some hooks.
+ *
+ * @category Writing a callback
+ */
 export interface CallbackOf<L> extends Hooks<L>, Stateful<L>, Steering<L>, Placement {}
 
-/** A callback of any Learner. */
+/**
+ * A callback of any Learner.
+ *
+ * @category Writing a callback
+ */
 // deno-lint-ignore no-explicit-any -- the Learner is known only where a callback is given to one
 export type AnyCallback = CallbackOf<any>;
 
@@ -160,6 +197,7 @@ export type AnyCallback = CallbackOf<any>;
  * @param work The hook or task that is about to begin.
  * @param callback The callback of the hook; `undefined` for a task, which is the Learner's own.
  * @returns A function to call when the work has ended, also by throwing.
+ * @category Writing a callback
  */
 export type Watch = (
   work: HookName | TaskName,

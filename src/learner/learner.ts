@@ -23,11 +23,19 @@ import type { RunActor, RunEvent } from "./run_actor.ts";
 import { RunControl } from "./run_control.ts";
 import type { TrainResult } from "./train_result.ts";
 
-/** A Learner of batches of any kind: a callback serves them all. */
+/**
+ * A Learner of batches of any kind: a callback serves them all.
+ *
+ * @category Learner
+ */
 // deno-lint-ignore no-explicit-any -- the kind of batch is known only where a Learner is made
 export type AnyLearner = Learner<any, any, any>;
 
-/** Options of `new Learner()`. */
+/**
+ * Options of `new Learner()`.
+ *
+ * @category Learner
+ */
 export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
   /** The model to train: made of layers, or anything with `apply` and `trainableVariables`. */
   model: tf.LayersModel | Model<Data, Predictions>;
@@ -43,7 +51,11 @@ export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Prediction
   seed?: number;
 }
 
-/** Options of `learner.train()`. */
+/**
+ * Options of `learner.train()`.
+ *
+ * @category Learner
+ */
 export interface TrainOptions extends RunOptions {
   /**
    * The checkpoint to resume: what `learner.checkpoint()` returned, or a file. A run that was
@@ -101,6 +113,8 @@ const TRAIN_OPTIONS: Record<keyof TrainOptions, true> = {
  * const { status, trainLoss } = await learner.train({ epochs: 200 });
  * assert(status === "completed" && trainLoss < 0.01);
  * ```
+ *
+ * @category Learner
  */
 export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor>
   extends LearnerFields<Data, Labels, Predictions> {

@@ -13,7 +13,11 @@ import type { Dataloaders } from "./options.ts";
 // deno-lint-ignore no-explicit-any -- the kind of batch is known only where a Learner is made
 export type AnyFields = LearnerFields<any, any, any>;
 
-/** The parts that a Learner is made of. */
+/**
+ * The parts that a Learner is made of.
+ *
+ * @category Learner
+ */
 export interface LearnerParts<Data, Labels, Predictions> {
   /** The model to train. */
   readonly model: tf.LayersModel | Model<Data, Predictions>;
@@ -38,6 +42,8 @@ export let batchTensorsOf: (learner: AnyFields) => BatchTensors;
  *
  * The tensors of a batch belong to the Learner, which disposes them after the batch's after hooks:
  * a callback that keeps one clones it.
+ *
+ * @category Learner
  */
 export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
   /** The model to train. */
@@ -84,7 +90,11 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     batchTensorsOf = (learner) => learner.#tensors;
   }
 
-  /** @param parts The parts, checked already. */
+  /**
+   * Sets the fields.
+   *
+   * @param parts The parts, checked already.
+   */
   constructor(parts: LearnerParts<Data, Labels, Predictions>) {
     this.model = parts.model;
     this.optimizer = parts.optimizer;

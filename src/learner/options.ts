@@ -1,7 +1,11 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { Loader } from "../data/loader.ts";
 
-/** The loaders of a Learner; any may be missing. */
+/**
+ * The loaders of a Learner; any may be missing.
+ *
+ * @category Learner
+ */
 export interface Dataloaders<Data = tf.Tensor, Labels = tf.Tensor> {
   /** Training batches. */
   train?: Loader<Data, Labels>;
@@ -11,7 +15,11 @@ export interface Dataloaders<Data = tf.Tensor, Labels = tf.Tensor> {
   test?: Loader<Data, Labels>;
 }
 
-/** Options of every run. */
+/**
+ * Options of every run.
+ *
+ * @category Learner
+ */
 export interface RunOptions {
   /** Cancels the run on abort. */
   signal?: AbortSignal;

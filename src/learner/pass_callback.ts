@@ -2,7 +2,11 @@ import { describeValue } from "../checks/describe_value.ts";
 import { closest } from "../deps/levenshtein.ts";
 import { type AnyLearner, Callback } from "./callback.ts";
 
-/** A pass over one of the loaders: an epoch, a validation or a test. */
+/**
+ * A pass over one of the loaders: an epoch, a validation or a test.
+ *
+ * @category Writing a callback
+ */
 export type MeasuredPhase = "train" | "validation" | "test";
 
 const PHASES: readonly MeasuredPhase[] = ["train", "validation", "test"];
@@ -40,7 +44,8 @@ export function checkPhases(
  *
  * @example
  * ```ts
- * import { type AnyLearner, type MeasuredPhase, PassCallback } from "@trainchart/trainchart";
+ * import type { AnyLearner } from "@trainchart/trainchart";
+ * import { type MeasuredPhase, PassCallback } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * class CountBatches extends PassCallback {
@@ -51,6 +56,8 @@ export function checkPhases(
  * }
  * assertEquals(new CountBatches().batches, {});
  * ```
+ *
+ * @category Writing a callback
  */
 export abstract class PassCallback extends Callback {
   /** The three methods: their names read like those of hooks. */

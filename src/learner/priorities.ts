@@ -29,6 +29,8 @@
  * }
  * assertEquals(new AfterMetrics().priority, 101);
  * ```
+ *
+ * @category Writing a callback
  */
 export const PRIORITIES: {
   readonly mode: -200;

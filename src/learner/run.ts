@@ -26,7 +26,11 @@ import { type LoaderName, Pass } from "./pass.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import { watched } from "./watched.ts";
 
-/** An error, and the work in which it was thrown. */
+/**
+ * An error, and the work in which it was thrown.
+ *
+ * @category Learner
+ */
 export interface Failure {
   /** The error. */
   readonly error: unknown;

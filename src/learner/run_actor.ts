@@ -1,6 +1,10 @@
 import type { Cancellable } from "../chart/hooks.ts";
 
-/** The events that steer a run from outside. */
+/**
+ * The events that steer a run from outside.
+ *
+ * @category Learner
+ */
 export type RunEvent =
   | "pause"
   | "resume"
@@ -19,7 +23,11 @@ export const RUN_EVENTS: RunEvent[] = [
   "cancel.train",
 ];
 
-/** The place that a run has reached: plain JSON, and three questions. */
+/**
+ * The place that a run has reached: plain JSON, and three questions.
+ *
+ * @category Learner
+ */
 export interface RunSnapshot {
   /** The active states, nested. */
   readonly value: unknown;
@@ -42,7 +50,11 @@ export interface RunSnapshot {
   hasTag(tag: string): boolean;
 }
 
-/** The public part of the XState actor of a run. */
+/**
+ * The public part of the XState actor of a run.
+ *
+ * @category Learner
+ */
 export interface RunActor {
   /** Returns the place that the run has reached. */
   getSnapshot(): RunSnapshot;

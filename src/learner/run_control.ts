@@ -4,9 +4,11 @@ import type { Loader } from "../data/loader.ts";
 import { loadCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
-import { rankState, restoreCheckpoint } from "./checkpoint.ts";
+import { checkMatch } from "./check_match.ts";
+import { rankState } from "./checkpoint.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { RunOptions } from "./options.ts";
+import { restoreCheckpoint } from "./restore_checkpoint.ts";
 import { Run, type RunState } from "./run.ts";
 import type { RunEvent } from "./run_actor.ts";
 
@@ -115,7 +117,9 @@ export class RunControl {
     if (callbacks.length === 0) return;
     return (async () => {
       for (const callback of callbacks.toSorted(byPriority)) {
-        const found = await callback.resumeFrom!();
+        const found = await callback.resumeFrom!((checkpoint) =>
+          checkMatch(this.#learner, checkpoint)
+        );
         if (found) return found;
       }
     })();

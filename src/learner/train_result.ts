@@ -1,4 +1,8 @@
-/** The end of a run. A run that failed has no result: its promise rejects with the error. */
+/**
+ * The end of a run. A run that failed has no result: its promise rejects with the error.
+ *
+ * @category Learner
+ */
 export interface TrainResult {
   /** Whether the run went to its end. */
   readonly status: "completed" | "cancelled";

@@ -18,6 +18,8 @@ import { withRandom } from "../random/with_random.ts";
  * const draw = () => tf.tidy(() => tf.randomNormal([3]).arraySync());
  * assertEquals(withSeed(42, draw), withSeed(42, draw));
  * ```
+ *
+ * @category Random numbers
  */
 export function withSeed<T>(seed: number, build: () => T): T {
   const built = withRandom(keyedRandom(seed), build);

@@ -16,7 +16,11 @@ const INTERVAL = 50;
 /** How often expensive statistics (memory, mean loss, time per callback) are refreshed, in ms. */
 const REFRESH_INTERVAL = 500;
 
-/** Options of {@linkcode LiveFeed}. */
+/**
+ * Options of {@linkcode LiveFeed}.
+ *
+ * @category Live page
+ */
 export interface LiveFeedOptions {
   /** The heading of the page. Default: `"Trainchart"`. */
   title?: string;
@@ -24,7 +28,11 @@ export interface LiveFeedOptions {
   samples?: number;
 }
 
-/** What a viewer can do. */
+/**
+ * What a viewer can do.
+ *
+ * @category Live page
+ */
 export interface LiveSeat {
   /**
    * Executes a command, given as JSON.
@@ -42,7 +50,7 @@ export interface LiveSeat {
  *
  * @example
  * ```ts
- * import { LiveFeed } from "@trainchart/trainchart";
+ * import { LiveFeed } from "@trainchart/trainchart/live";
  * import { assertEquals } from "@std/assert";
  *
  * const feed = new LiveFeed({ title: "a line" });
@@ -52,6 +60,8 @@ export interface LiveSeat {
  * seat.leave();
  * assertEquals(seen[0], "hello");
  * ```
+ *
+ * @category Live page
  */
 export class LiveFeed extends PassCallback {
   /** Runs after every callback whose results are to be shown. */

@@ -38,7 +38,11 @@ const KNOWN = {
   onOpen: true,
 };
 
-/** Options of {@linkcode LivePage}. */
+/**
+ * Options of {@linkcode LivePage}.
+ *
+ * @category Live page
+ */
 export interface LivePageOptions extends LiveFeedOptions {
   /** The port, an integer in [0, 65535]; 0: any free port. Default: 0. */
   port?: number;
@@ -62,13 +66,15 @@ export interface LivePageOptions extends LiveFeedOptions {
  *
  * @example
  * ```ts
- * import { LivePage } from "@trainchart/trainchart";
+ * import { LivePage } from "@trainchart/trainchart/live";
  * import { assert } from "@std/assert";
  *
  * await using page = new LivePage({ onOpen: () => {} });
  * assert(page.open().startsWith("http://127.0.0.1:"));
  * // await new Learner({ callbacks: [page], … }).train()
  * ```
+ *
+ * @category Live page
  */
 export class LivePage extends LiveFeed {
   /** Only the main rank serves a page. */

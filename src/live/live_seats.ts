@@ -2,7 +2,11 @@ import type { CurveCursors, LiveCurves } from "./live_curves.ts";
 import type { LogBuffer } from "./log_buffer.ts";
 import type { LiveMessage, LiveState, LiveWork } from "./messages.ts";
 
-/** A viewer of a run: anything that takes messages. */
+/**
+ * A viewer of a run: anything that takes messages.
+ *
+ * @category Live page
+ */
 export interface LiveViewer {
   /** Takes a message, as JSON. A viewer that throws is sent nothing more. */
   send(message: string): void;

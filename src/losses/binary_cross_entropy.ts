@@ -8,7 +8,11 @@ import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { assertSameShape } from "./same_shape.ts";
 
-/** Options of {@linkcode binaryCrossEntropy}. */
+/**
+ * Options of {@linkcode binaryCrossEntropy}.
+ *
+ * @category Losses
+ */
 export interface BinaryCrossEntropyOptions {
   /** Part by which labels move towards one half, in [0, 1]. Default: 0. */
   labelSmoothing?: number;
@@ -36,6 +40,8 @@ export interface BinaryCrossEntropyOptions {
  * const loss = binaryCrossEntropy(tf.tensor1d([0, 1000]), tf.tensor1d([1, 1]));
  * assertAlmostEquals(loss.dataSync()[0], Math.LN2 / 2, 1e-6);
  * ```
+ *
+ * @category Losses
  */
 export function binaryCrossEntropy(
   predictions: tf.Tensor,

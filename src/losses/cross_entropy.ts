@@ -7,7 +7,11 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 
-/** Options of {@linkcode crossEntropy}. */
+/**
+ * Options of {@linkcode crossEntropy}.
+ *
+ * @category Losses
+ */
 export interface CrossEntropyOptions {
   /** Part of each label that is spread evenly over all classes, in [0, 1]. Default: 0. */
   labelSmoothing?: number;
@@ -41,6 +45,8 @@ export interface CrossEntropyOptions {
  * const loss = crossEntropy(logits, tf.tensor1d([0, 1], "int32"));
  * assertAlmostEquals(loss.dataSync()[0], Math.LN2 / 2, 1e-6);
  * ```
+ *
+ * @category Losses
  */
 export function crossEntropy(
   predictions: tf.Tensor,

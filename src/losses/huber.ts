@@ -8,7 +8,11 @@ import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { assertSameShape } from "./same_shape.ts";
 
-/** Options of {@linkcode huber}. */
+/**
+ * Options of {@linkcode huber}.
+ *
+ * @category Losses
+ */
 export interface HuberOptions {
   /** The error from which the loss is linear, > 0. Default: 1. */
   delta?: number;
@@ -35,6 +39,8 @@ export interface HuberOptions {
  * const loss = huber(tf.tensor1d([0.5, 10]), tf.tensor1d([0, 0]));
  * assertEquals(loss.dataSync()[0], (0.125 + 9.5) / 2);
  * ```
+ *
+ * @category Losses
  */
 export function huber(
   predictions: tf.Tensor,

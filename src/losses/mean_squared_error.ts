@@ -22,6 +22,8 @@ import { assertSameShape } from "./same_shape.ts";
  * const loss = meanSquaredError(tf.tensor1d([1, 2]), tf.tensor1d([1, 4]));
  * assertEquals(loss.dataSync()[0], 2);
  * ```
+ *
+ * @category Losses
  */
 export function meanSquaredError(predictions: tf.Tensor, labels: tf.Tensor): tf.Scalar {
   assertSameShape("meanSquaredError", predictions, labels);

@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
-import { confusion } from "./confusion.ts";
+import { countConfusions } from "./confusion.ts";
 
 /** A confusion matrix of many batches, kept on the device as exact integers. */
 export class ConfusionTotal {
@@ -10,15 +10,18 @@ export class ConfusionTotal {
   add(predictions: tf.Tensor, labels: tf.Tensor): void {
     const before = this.#total;
     this.#total = tf.keep(tf.tidy(() => {
-      const counts = confusion(predictions, labels);
+      const counts = countConfusions(predictions, labels);
       return before ? counts.add<tf.Tensor2D>(before) : counts;
     }));
     before?.dispose();
   }
 
   /**
-   * The counts so far, read off the device, and those of others: a row for each actual class; none
-   * before a batch.
+   * Reads the counts off the device.
+   *
+   * @param peers Other ranks, whose counts are added.
+   * @returns A row for each actual class, a column for each predicted one and a last column for
+   *   examples without a known prediction; no row before the first batch.
    */
   async read(peers?: Peers): Promise<number[][]> {
     const rows = await this.#total?.array() ?? [];
@@ -33,14 +36,22 @@ export class ConfusionTotal {
     this.#total = undefined;
   }
 
-  /** The counts so far, on the device; they stay with this. */
+  /** The counts on the device, for a checkpoint; they stay with this object. */
   state(): unknown {
     return { total: this.#total };
   }
 
-  /** Goes on from a state, whose tensor this now owns. */
+  /** Continues from a state, whose tensor this object now owns. */
   restore(state: unknown): void {
     this.reset();
-    this.#total = (state as { total?: tf.Tensor2D }).total;
+    this.#total = withUnknown((state as { total?: tf.Tensor2D }).total);
   }
+}
+
+/** Checkpoints of version 0.1 have no column of examples without a known prediction. */
+function withUnknown(total: tf.Tensor2D | undefined): tf.Tensor2D | undefined {
+  if (!total || total.shape[0] < total.shape[1]) return total;
+  const padded = tf.pad2d(total, [[0, 0], [0, 1]]);
+  total.dispose();
+  return padded;
 }

@@ -1,10 +1,10 @@
 import type { Peers } from "../data/shard.ts";
 
 /**
- * The numbers of all processes, one process after the other.
+ * Joins the numbers of all ranks, in the order of the ranks.
  *
- * @param values Those of this process: as many as it has.
- * @param peers The others, if any.
+ * @param values The numbers of this rank, of any length.
+ * @param peers The other ranks, if any.
  */
 export function gather(values: ArrayLike<number>, peers?: Peers): Float64Array {
   if (!peers) return Float64Array.from(values);
@@ -13,7 +13,7 @@ export function gather(values: ArrayLike<number>, peers?: Peers): Float64Array {
   lengths[index] = values.length;
   peers.sum(lengths);
   const add = (a: number, b: number) => a + b;
-  // Where one has its numbers, all others add zeros.
+  // Where one rank has its numbers, all others add zeros.
   const all = new Float64Array(lengths.reduce(add));
   all.set(values, lengths.subarray(0, index).reduce(add, 0));
   peers.sum(all);

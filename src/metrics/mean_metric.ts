@@ -11,13 +11,16 @@ export class MeanMetric {
   readonly #mean = new RunningMean();
   readonly addsPeers = true;
 
-  /** Means of `metric`, each batch weighted by its size; `name` is for messages. */
+  /**
+   * @param name The name of the metric, for messages.
+   * @param metric Measures a batch; batches are weighted by their size.
+   */
   constructor(name: string, metric: Metric) {
     this.#name = name;
     this.#metric = metric;
   }
 
-  /** Forgets everything. */
+  /** Forgets all values. */
   reset(): void {
     this.#mean.reset();
   }
@@ -36,17 +39,17 @@ export class MeanMetric {
     );
   }
 
-  /** The mean so far, with that of others; NaN before the first batch. */
+  /** The mean so far, over all ranks; NaN before the first batch. */
   compute(peers?: Peers): Promise<number> {
     return this.#mean.read(peers);
   }
 
-  /** What was measured; the tensors stay with this. */
+  /** The values so far, for a checkpoint; the tensors stay with this object. */
   state(): RunningMeanState {
     return this.#mean.state();
   }
 
-  /** Goes on from a state, whose tensors this now owns. */
+  /** Continues from a state, whose tensors this object now owns. */
   restore(state: RunningMeanState): void {
     this.#mean.restore(state);
   }

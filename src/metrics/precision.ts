@@ -1,20 +1,22 @@
-import { AveragedMetric, type AveragingOptions } from "./averaging.ts";
-import type { StatefulMetric } from "./stateful_metric.ts";
+import { AveragedMetric, type AveragingOptions } from "./averaged_metric.ts";
+import type { StatefulMetric } from "./metric.ts";
 
 /**
- * Of what was said to be of a class, the share that is.
+ * The share of the examples predicted to be of a class that are of it.
  *
- * It is counted over a whole pass: the mean over batches would be another number. Where nothing
- * can be counted it is 0.
+ * It is counted over a whole pass: the mean over batches would be another number. Where no example
+ * can be counted it is 0. A prediction that is NaN or +Infinity is a miss.
  *
  * @param options How to average over classes.
  * @returns A metric of predictions `[batch, classes]`, or of one logit `[batch]` or `[batch, 1]`,
  *   with labels `[batch]` of class numbers or one-hot `[batch, classes]`.
- * @throws {TypeError | RangeError} If an option is not one of these.
+ * @throws {TypeError} If an option or an average is unknown.
+ * @throws {RangeError} If `positive` is not an integer >= 0.
  *
  * @example
  * ```ts
- * import { precision, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { precision } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = precision();
@@ -22,6 +24,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  * assertEquals(await metric.compute(), 2 / 3);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function precision(options: AveragingOptions = {}): StatefulMetric {
   return new AveragedMetric(

@@ -2,19 +2,21 @@ import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 import { assertSameShape } from "../losses/same_shape.ts";
 import { gather } from "./gather.ts";
-import type { StatefulMetric } from "./stateful_metric.ts";
+import type { StatefulMetric } from "./metric.ts";
 
 /**
  * The coefficient of determination, R²: the share of the variance of the labels that is explained.
  *
- * 1 is perfect, 0 is as good as always the mean, and it has no lower bound. With several outputs it
- * is the mean over them. An output whose labels are all equal counts 1 if it is met, else 0.
+ * 1 is perfect, 0 is as good as predicting the mean, and there is no lower bound. With several
+ * outputs it is the mean over them. An output whose labels are all equal counts 1 if each of them is
+ * predicted, else 0. NaN if a prediction or a label is NaN.
  *
  * @returns A metric of predictions `[batch, …] float32` with labels of the same shape.
  *
  * @example
  * ```ts
- * import { rSquared, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { rSquared } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = rSquared();
@@ -22,6 +24,8 @@ import type { StatefulMetric } from "./stateful_metric.ts";
  * assertEquals(await metric.compute(), 1);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function rSquared(): StatefulMetric {
   return new RSquared();
@@ -90,7 +94,7 @@ class RSquared implements StatefulMetric {
     return sum / outputs;
   }
 
-  /** What was gathered here, for each output. */
+  /** The sums of this rank, for each output. */
   async #parts(): Promise<Part[]> {
     if (!this.#sums) return [];
     const pivots = await this.#pivot!.data();
@@ -105,12 +109,12 @@ class RSquared implements StatefulMetric {
   }
 }
 
-/** Of some examples: how many, a pivot, and the sums of squared errors and around the pivot. */
+/** Number of examples, their pivot, and the sums of squared errors and around the pivot. */
 type Part = [examples: number, pivot: number, error: number, sum: number, squares: number];
 
 const WIDTH = 5;
 
-/** The share of the variance that is explained, out of parts with pivots of their own. */
+/** The share of the variance that is explained, from parts with pivots of their own. */
 function explained(parts: Part[]): number {
   let examples = 0, total = 0, error = 0, variance = 0;
   for (const [n, pivot, squaredError, sum] of parts) {
@@ -122,6 +126,7 @@ function explained(parts: Part[]): number {
     const shift = total / examples - pivot;
     variance += squares - 2 * shift * sum + n * shift ** 2;
   }
+  if (Number.isNaN(error + variance)) return NaN;
   if (variance > 0) return 1 - error / variance;
   return error === 0 ? 1 : 0;
 }

@@ -1,15 +1,20 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
+import { checkMetricOptions } from "./check_metric_options.ts";
 import { actualClasses, isBinary } from "./classes.ts";
 import { gather } from "./gather.ts";
-import type { StatefulMetric } from "./stateful_metric.ts";
+import type { StatefulMetric } from "./metric.ts";
 
-/** How many batches are joined at once, so that a long pass does not hold a tensor for each. */
+/** Number of batches that are joined at once, so that a long pass does not hold a tensor for each. */
 const FOLD = 64;
 
-/** Options of {@linkcode rocAuc}. */
+/**
+ * Options of {@linkcode rocAuc}.
+ *
+ * @category Metrics
+ */
 export interface RocAucOptions {
-  /** Whether predictions are probabilities already, and not logits. Default: `false`. */
+  /** Whether predictions are probabilities, and not logits. Default: false. */
   probabilities?: boolean;
 }
 
@@ -18,18 +23,21 @@ export interface RocAucOptions {
  * scored above a random negative one. 0.5 is guessing, 1 is perfect.
  *
  * It is exact: scores stay on the device through the pass and are sorted at its end. With more than
- * two classes it is the mean of each class against the rest. NaN where a class never occurs.
+ * two classes it is the mean of each class against the rest, over the classes that occur. NaN if
+ * fewer than two classes occur, or a prediction is NaN.
  *
  * J. Hanley, B. McNeil, *The Meaning and Use of the Area under a Receiver Operating Characteristic
  * Curve*, Radiology 143, 1982, <https://doi.org/10.1148/radiology.143.1.7063747>.
  *
- * @param options What the predictions are.
+ * @param options The form of the predictions.
  * @returns A metric of predictions `[batch, classes]`, or of one logit `[batch]` or `[batch, 1]`,
  *   with labels `[batch]` of class numbers or one-hot `[batch, classes]`.
+ * @throws {TypeError} If an option is unknown.
  *
  * @example
  * ```ts
- * import { rocAuc, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { rocAuc } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const metric = rocAuc();
@@ -37,8 +45,11 @@ export interface RocAucOptions {
  * assertEquals(await metric.compute(), 0.75);
  * metric.reset();
  * ```
+ *
+ * @category Metrics
  */
 export function rocAuc(options: RocAucOptions = {}): StatefulMetric {
+  checkMetricOptions("ROC AUC", options, { probabilities: true });
   return new RocAuc(options.probabilities ?? false);
 }
 
@@ -83,16 +94,16 @@ class RocAuc implements StatefulMetric {
     const labels = gather(await this.#labels[0]?.data() ?? [], peers);
     const scores = gather(await this.#scores[0]?.data() ?? [], peers);
     if (labels.length === 0) return NaN;
+    if (scores.some(Number.isNaN)) return NaN;
     const columns = scores.length / labels.length;
-    let total = 0;
-    for (let column = 0; column < columns; column++) {
+    const areas = Array.from({ length: columns }, (_, column) => {
       const positive = columns === 1 ? 1 : column;
-      total += area(
+      return area(
         Array.from(labels, (_, row) => scores[row * columns + column]),
         Array.from(labels, (label) => label === positive),
       );
-    }
-    return total / columns;
+    }).filter((area) => !Number.isNaN(area));
+    return areas.reduce((sum, area) => sum + area, 0) / areas.length;
   }
 
   /** One column for yes or no, else one for each class. */
@@ -114,9 +125,8 @@ class RocAuc implements StatefulMetric {
   }
 }
 
-/** The area by ranks (Mann and Whitney), ties counting half. */
+/** The area by ranks (Mann and Whitney), ties counting half; NaN if all or none are positive. */
 function area(scores: number[], positive: boolean[]): number {
-  if (scores.some(Number.isNaN)) return NaN;
   const order = scores.map((_, index) => index).sort((a, b) => scores[a] - scores[b]);
   let ranks = 0;
   let positives = 0;

@@ -1,24 +1,24 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 
-/** How many values are folded at once: one kernel for all of them, instead of two for each. */
+/** Number of values that are folded at once: one kernel for all of them, instead of two for each. */
 const FOLD = 64;
 
-/** What a {@linkcode RunningMean} remembers. */
+/** The state of a {@linkcode RunningMean}. */
 export interface RunningMeanState {
-  /** What each pending value stands for. */
+  /** The weight of each pending value. */
   readonly weight: number;
-  /** What all values stand for. */
+  /** The weight of all values. */
   readonly total: number;
-  /** Of the values that are folded, weighted. */
+  /** The weighted sum of the values that are folded. */
   readonly sum?: tf.Tensor;
   /** Values that are not folded yet. */
   readonly pending: readonly tf.Tensor[];
 }
 
 /**
- * The mean of scalars weighted by batch size, accumulated on the device: nothing is read back
- * until somebody asks.
+ * The weighted mean of scalars, accumulated on the device: nothing is read back before
+ * {@linkcode RunningMean.read}.
  */
 export class RunningMean {
   #pending: tf.Tensor[] = [];
@@ -26,7 +26,7 @@ export class RunningMean {
   #sum: tf.Tensor | undefined;
   #total = 0;
 
-  /** Adds a scalar, which this now owns, that stands for `weight` examples. */
+  /** Adds a scalar, which this object now owns, with a weight such as the size of its batch. */
   add(value: tf.Tensor, weight: number): void {
     if (weight !== this.#weight || this.#pending.length === FOLD) this.#fold();
     this.#weight = weight;
@@ -35,10 +35,10 @@ export class RunningMean {
   }
 
   /**
-   * The mean so far, read off the device; NaN where nothing was added. Reading changes nothing: the
-   * order of additions, and so the last bit of the sum, does not depend on who looks when.
+   * Reads the mean so far off the device; NaN where nothing was added. Reading changes nothing: the
+   * order of additions, and so the last bit of the sum, does not depend on when it is read.
    *
-   * @param peers Whose values count as well. Default: nobody's.
+   * @param peers Other ranks, whose values count as well. Default: none.
    */
   async read(peers?: Peers): Promise<number> {
     const totals = Float64Array.of(0, this.#total);
@@ -55,7 +55,7 @@ export class RunningMean {
     return value;
   }
 
-  /** All that is remembered; the tensors stay with this. */
+  /** The values so far, for a checkpoint; the tensors stay with this object. */
   state(): RunningMeanState {
     return {
       weight: this.#weight,
@@ -65,7 +65,7 @@ export class RunningMean {
     };
   }
 
-  /** Goes on from a state, whose tensors this now owns. */
+  /** Continues from a state, whose tensors this object now owns. */
   restore({ weight, total, sum, pending }: RunningMeanState): void {
     this.reset();
     this.#weight = weight;
@@ -74,7 +74,7 @@ export class RunningMean {
     this.#pending = [...pending];
   }
 
-  /** Forgets everything. */
+  /** Forgets all values. */
   reset(): void {
     tf.dispose(this.#pending);
     this.#sum?.dispose();

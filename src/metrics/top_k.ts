@@ -1,34 +1,35 @@
+import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
-import { actualClasses } from "./classes.ts";
+import { actualClasses, isKnown } from "./classes.ts";
 import type { Metric } from "./metric.ts";
 
 /**
  * The share of examples whose class is among the `k` that are predicted most strongly.
  *
  * Of equal predictions the one with the lower class number counts as the stronger, so that a model
- * that says the same of every class is not right by default.
+ * that says the same of every class is not right by default. Predictions that are NaN or +Infinity
+ * are wrong, as is a class at -Infinity.
  *
- * @param k How many guesses, an integer >= 1.
+ * @param k Number of guesses, an integer >= 1.
  * @returns A metric of predictions `[batch, classes]` with labels `[batch]` of class numbers or
  *   one-hot `[batch, classes]`.
  * @throws {RangeError} If `k` is not an integer >= 1.
  *
  * @example
  * ```ts
- * import { tf, topK } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { topK } from "@trainchart/trainchart/metrics";
  * import { assertEquals } from "@std/assert";
  *
  * const logits = tf.tensor2d([[3, 2, 1], [3, 2, 1]]);
  * const labels = tf.tensor1d([1, 2], "int32");
  * assertEquals([...topK(2)(logits, labels).dataSync()], [1, 0]);
  * ```
+ *
+ * @category Metrics
  */
 export function topK(k: number): Metric {
-  if (!Number.isInteger(k) || k < 1) {
-    throw new RangeError(
-      `Cannot measure top-k as k must be an integer >= 1: current value is ${k}`,
-    );
-  }
+  checkNumber("measure top-k", "k", k, { integer: true, min: 1 });
   const metric = (predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor1D =>
     tf.tidy(() => {
       const classes = predictions.shape.at(-1)!;
@@ -38,7 +39,8 @@ export function topK(k: number): Metric {
       const score = tf.where(own.equal(actual), scores, 0).sum(1, true);
       const stronger = scores.greater(score)
         .logicalOr(scores.equal(score).logicalAnd(own.less(actual)));
-      return stronger.toInt().sum(1).less(k).toFloat() as tf.Tensor1D;
+      const known = isKnown(scores).logicalAnd(score.squeeze([1]).greater(-Infinity));
+      return stronger.toInt().sum(1).less(k).logicalAnd(known).toFloat() as tf.Tensor1D;
     });
   Object.defineProperty(metric, "name", { value: `top${k}` });
   return metric;

@@ -1,6 +1,10 @@
 import { tf } from "../deps/tfjs.ts";
 
-/** The least that a model has: a function of its inputs, and the weights to train. */
+/**
+ * The least that a model has: a function of its inputs, and the weights to train.
+ *
+ * @category Models
+ */
 export interface Model<Data = unknown, Predictions = unknown> {
   /**
    * Computes predictions, synchronously and out of TensorFlow.js operations.

@@ -1,7 +1,11 @@
 import type { tf } from "../deps/tfjs.ts";
 import { type Model, variablesOf } from "./model.ts";
 
-/** The layers and weights of a model, without the names that differ from process to process. */
+/**
+ * The layers and weights of a model, without the names that differ from process to process.
+ *
+ * @category Models
+ */
 export interface ModelStructure {
   /** SHA-256 of `layers` and of the weights but for their names. */
   readonly digest: string;
@@ -19,9 +23,17 @@ export interface ModelStructure {
 export async function modelStructure(model: tf.LayersModel | Model): Promise<ModelStructure> {
   const layers = "layers" in model ? describeLayers(model) : [];
   const weights = variablesOf(model).map(({ name, shape, dtype }) => ({ name, shape, dtype }));
+  return { digest: await structureDigest(layers, weights), layers, weights };
+}
+
+/** Returns the digest of layers and weights, in which the names of weights have no part. */
+export async function structureDigest(
+  layers: ModelStructure["layers"],
+  weights: ModelStructure["weights"],
+): Promise<string> {
   const text = JSON.stringify([layers, weights.map(({ shape, dtype }) => [shape, dtype])]);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return { digest: new Uint8Array(digest).toHex(), layers, weights };
+  return new Uint8Array(digest).toHex();
 }
 
 /** Lists the differences between the model of a checkpoint and the current one, a line each. */

@@ -5,7 +5,11 @@ import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Model } from "./model.ts";
 import { operationsOf } from "./count_operations.ts";
 
-/** Summary of a layer; for a model without layers, of a weight. */
+/**
+ * Summary of a layer; for a model without layers, of a weight.
+ *
+ * @category Models
+ */
 export interface LayerSummary {
   /** The name. */
   name: string;
@@ -21,7 +25,11 @@ export interface LayerSummary {
   operations: number | undefined;
 }
 
-/** Summary of a model and its optimizer. As a string, it is a table. */
+/**
+ * Summary of a model and its optimizer. As a string, it is a table.
+ *
+ * @category Models
+ */
 export interface ModelSummary {
   /** In the order of the model. */
   layers: LayerSummary[];

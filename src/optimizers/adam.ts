@@ -8,7 +8,11 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { type OptimizerOptions, SlotOptimizer, type UpdateAttributes } from "./slot_optimizer.ts";
 
-/** Options of {@linkcode adam} and {@linkcode adamW}. */
+/**
+ * Options of {@linkcode adam} and {@linkcode adamW}.
+ *
+ * @category Optimizers
+ */
 export interface AdamOptions extends OptimizerOptions {
   /** Part of the mean gradient that is kept at each step, in [0, 1). Default: 0.9. */
   beta1?: number;
@@ -114,6 +118,8 @@ tf.serialization.registerClass(AdamW);
  * for (let step = 0; step < 300; step++) optimizer.minimize(() => x.sub(2).square().asScalar());
  * assertAlmostEquals(x.dataSync()[0], 2, 0.01);
  * ```
+ *
+ * @category Optimizers
  */
 export function adam(learningRate: number = 1e-3, options: AdamOptions = {}): SlotOptimizer {
   return new Adam(learningRate, options);
@@ -142,6 +148,8 @@ export function adam(learningRate: number = 1e-3, options: AdamOptions = {}): Sl
  * adamW(0.1, { weightDecay: 0.5 }).minimize(() => x.mul(0).asScalar());
  * assertAlmostEquals(x.dataSync()[0], 0.95, 1e-6);
  * ```
+ *
+ * @category Optimizers
  */
 export function adamW(learningRate: number = 1e-3, options: AdamOptions = {}): SlotOptimizer {
   return new AdamW(learningRate, { weightDecay: 0.01, ...options });

@@ -8,7 +8,11 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { type OptimizerOptions, SlotOptimizer, type UpdateAttributes } from "./slot_optimizer.ts";
 
-/** Options of {@linkcode rmsprop}. */
+/**
+ * Options of {@linkcode rmsprop}.
+ *
+ * @category Optimizers
+ */
 export interface RmspropOptions extends OptimizerOptions {
   /** Part of the mean squared gradient that is kept at each step, in [0, 1). Default: 0.9. */
   decay?: number;
@@ -103,6 +107,8 @@ tf.serialization.registerClass(Rmsprop);
  * for (let step = 0; step < 300; step++) optimizer.minimize(() => x.sub(2).square().asScalar());
  * assertAlmostEquals(x.dataSync()[0], 2, 0.05);
  * ```
+ *
+ * @category Optimizers
  */
 export function rmsprop(learningRate: number = 1e-3, options: RmspropOptions = {}): SlotOptimizer {
   return new Rmsprop(learningRate, options);

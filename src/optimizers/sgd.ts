@@ -8,7 +8,11 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { type OptimizerOptions, SlotOptimizer, type UpdateAttributes } from "./slot_optimizer.ts";
 
-/** Options of {@linkcode sgd}. */
+/**
+ * Options of {@linkcode sgd}.
+ *
+ * @category Optimizers
+ */
 export interface SgdOptions extends OptimizerOptions {
   /** Part of the last change that is kept at each step, in [0, 1). Default: 0. */
   momentum?: number;
@@ -93,6 +97,8 @@ tf.serialization.registerClass(Sgd);
  * sgd(0.25).minimize(() => x.sub(2).square().asScalar());
  * assertAlmostEquals(x.dataSync()[0], 3.5, 1e-6);
  * ```
+ *
+ * @category Optimizers
  */
 export function sgd(learningRate: number = 1e-2, options: SgdOptions = {}): SlotOptimizer {
   return new Sgd(learningRate, options);

@@ -10,7 +10,11 @@ import { checkOptions } from "../checks/check_options.ts";
 
 const ACTION = "build an optimizer";
 
-/** Variables with settings of their own, chosen by name. */
+/**
+ * Variables with settings of their own, chosen by name.
+ *
+ * @category Optimizers
+ */
 export interface ParameterGroup {
   /** A pattern of the names, or a part of the names. The first group that matches applies. */
   match: RegExp | string;
@@ -20,7 +24,11 @@ export interface ParameterGroup {
   weightDecay?: number;
 }
 
-/** Options that all optimizers of this package have. */
+/**
+ * Options that all optimizers of this package have.
+ *
+ * @category Optimizers
+ */
 export interface OptimizerOptions {
   /** Pulls weights towards zero, >= 0. Default: 0, for `adamW` 0.01. */
   weightDecay?: number;
@@ -28,7 +36,11 @@ export interface OptimizerOptions {
   groups?: ParameterGroup[];
 }
 
-/** The numbers of one update of one variable. */
+/**
+ * The numbers of one update of one variable.
+ *
+ * @category Optimizers
+ */
 export type UpdateAttributes = Record<string, number>;
 
 /** The state of one variable. */
@@ -46,6 +58,8 @@ interface Memory {
  * Each variable counts its own updates: one that is unfrozen late starts with a fresh bias
  * correction. Backends with a fused kernel compute an update in one pass; elsewhere the same formula
  * is composed of tfjs operations.
+ *
+ * @category Optimizers
  */
 export abstract class SlotOptimizer extends tf.Optimizer {
   /** For TensorFlow.js, any optimizer is an instance of any optimizer class; not so here. */

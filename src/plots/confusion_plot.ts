@@ -1,11 +1,12 @@
 import { Picture } from "./picture.ts";
+import { GROUND, INK, SHARES, SOFT } from "./theme.ts";
 
 /** From this number of classes on, the cells are too small for numbers. */
 const MANY = 31;
-/** Height and width of the picture without its labels, pixels; small matrices stay smaller. */
+/** Height and width of the cells together, in pixels; small matrices are smaller. */
 const SIDE = 480;
 const LARGEST_CELL = 64;
-/** What a letter and a line of a label take, about, pixels. */
+/** Width of a letter and height of a line of a label, about, in pixels. */
 const LETTER = 7;
 const LINE = 14;
 
@@ -58,14 +59,16 @@ export function confusionPlot(
     encoding: {
       ...encoding,
       text: { field: "count", type: "quantitative" },
-      color: { condition: { test: "datum.share > 0.5", value: "white" }, value: "#24292f" },
+      color: { condition: { test: "datum.share > 0.5", value: GROUND }, value: INK },
     },
   };
   return new Picture({
     title: {
-      text: `${right} of ${all} right, ${(100 * right / all).toFixed(2)}%`,
+      text: all > 0
+        ? `${right} of ${all} right, ${(100 * right / all).toFixed(2)}%`
+        : "no example was counted",
       subtitle: "colour: share of the actual class",
-      subtitleColor: "#57606a",
+      subtitleColor: SOFT,
       subtitleFontSize: 11,
     },
     width: cell * classes.length,
@@ -79,7 +82,7 @@ export function confusionPlot(
           color: {
             field: "share",
             type: "quantitative",
-            scale: { domain: [0, 1], range: ["#f6f8fa", "#6baed6", "#08306b"] },
+            scale: { domain: [0, 1], range: SHARES },
             legend: { format: ".0%", gradientLength: Math.min(160, cell * classes.length) },
           },
         },

@@ -1,31 +1,18 @@
+import { checkOptions } from "../checks/check_options.ts";
+import type { CurvePlotOptions } from "../pictures/plotters.ts";
 import { Picture } from "./picture.ts";
-import { COLORS, logarithmic } from "./theme.ts";
-
-/** Options of {@linkcode curvePlot}. */
-export interface CurvePlotOptions {
-  /** Above the picture. Default: nothing. */
-  title?: string;
-  /** What is drawn from left to right, with its unit. Default: `"x"`. */
-  x?: string;
-  /** What is drawn upwards, with its unit. Default: `"y"`. */
-  y?: string;
-  /** Whether equal steps to the right are equal factors. Default: `false`. */
-  logX?: boolean;
-  /** Whether equal steps upwards are equal factors. Default: `false`. */
-  logY?: boolean;
-  /** Values of x that matter, each with what to write beside it. Default: none. */
-  marks?: readonly { x: number; label: string }[];
-}
+import { COLORS, GROUND, logarithmic } from "./theme.ts";
 
 /**
- * Draws a curve, and marks what matters on it.
+ * Draws a curve with marks.
  *
- * @param points From left to right; those that are not finite are left out.
- * @param options What it is about.
+ * @param points The points from left to right; those that are not finite are left out.
+ * @param options Titles, scales and marks.
+ * @throws {TypeError} If an option is unknown.
  *
  * @example
  * ```ts
- * import { curvePlot } from "@trainchart/trainchart";
+ * import { curvePlot } from "@trainchart/trainchart/plots";
  * import { assert } from "@std/assert";
  *
  * const picture = curvePlot([{ x: 0.001, y: 2.3 }, { x: 0.01, y: 1.9 }, { x: 0.1, y: 4 }], {
@@ -36,11 +23,16 @@ export interface CurvePlotOptions {
  * });
  * assert((await picture.svg()).includes("steepest 0.01"));
  * ```
+ *
+ * @category Plots
  */
 export function curvePlot(
   points: readonly { x: number; y: number }[],
-  { title, x = "x", y = "y", logX = false, logY = false, marks = [] }: CurvePlotOptions = {},
+  options: CurvePlotOptions = {},
 ): Picture {
+  const known = { title: true, x: true, y: true, logX: true, logY: true, marks: true };
+  checkOptions("draw a curve", options, known);
+  const { title, x = "x", y = "y", logX = false, logY = false, marks = [] } = options;
   const inside = (value: number, log: boolean) => Number.isFinite(value) && (!log || value > 0);
   const values = points.filter((point) => inside(point.x, logX) && inside(point.y, logY));
   const across = axisOf("x", x, logX, [...values, ...marks].map((point) => point.x));
@@ -66,7 +58,7 @@ export function curvePlot(
         encoding: { x: across, color },
       },
       ...marked.flatMap((mark, index) =>
-        [{ stroke: "white", strokeWidth: 4 }, {}].map((halo) => ({
+        [{ stroke: GROUND, strokeWidth: 4 }, {}].map((halo) => ({
           data: { values: [mark] },
           mark: { type: "text", align: "left", dx: 6, y: 8 + 16 * index, fontSize: 11, ...halo },
           encoding: { x: across, text: { field: "label" }, color },

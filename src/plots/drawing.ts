@@ -1,7 +1,12 @@
 import { writeFile } from "../io/write_file.ts";
+import type { PictureOptions, Plot } from "../pictures/plotters.ts";
 
-/** Something that is drawn only when it is asked for. In a notebook of Deno it displays itself. */
-export abstract class Drawing {
+/**
+ * A drawing that is made on demand. In a notebook of Deno it displays itself.
+ *
+ * @category Plots
+ */
+export abstract class Drawing implements Plot {
   /** Draws nothing yet. */
   constructor() {
     Object.defineProperty(this, Symbol.for("Jupyter.display"), {
@@ -9,13 +14,13 @@ export abstract class Drawing {
     });
   }
 
-  /** Draws it, as SVG. */
-  abstract svg(): Promise<string>;
+  /** Makes the drawing as SVG. */
+  abstract svg(options?: PictureOptions): Promise<string>;
 
   /**
-   * Draws it into a file.
+   * Writes the drawing into a file.
    *
-   * @param path Of an SVG file; missing folders are made.
+   * @param path The path of an SVG file; missing folders are made.
    */
   async save(path: string | URL): Promise<void> {
     await writeFile(path, await this.svg());

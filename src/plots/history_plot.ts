@@ -1,47 +1,12 @@
+import type { History } from "../pictures/history.ts";
 import { Picture } from "./picture.ts";
 import { COLORS, logarithmic } from "./theme.ts";
 
 const WIDTH = 600;
 /** From this ratio of largest to smallest on, a loss is drawn on a logarithmic scale. */
 const WIDE = 30;
-/** How many batches the smooth line looks back on, about. */
+/** Number of batches that the smooth line averages, about. */
 const MEMORY = 20;
-
-/** What was recorded of one batch of training. */
-export interface BatchRecord {
-  /** Counts all batches of training since the run began, 0-based. */
-  step: number;
-  /** 0-based. */
-  epoch: number;
-  /** Of this batch alone. */
-  loss: number;
-  /** Per step, as it was used. */
-  learningRate: number;
-  /** Since the run began. */
-  seconds: number;
-}
-
-/** What was recorded of one epoch. */
-export interface EpochRecord {
-  /** 0-based. */
-  epoch: number;
-  /** Everything that was measured in it, by name: `"train.loss"`, `"validation.accuracy"`. */
-  metrics: Record<string, number>;
-  /** Per step, at its end. */
-  learningRate: number;
-  /** How long it took, with its validation. */
-  seconds: number;
-}
-
-/** A run, as plain JSON. */
-export interface History {
-  /** Batches, evenly thinned out; each is exact. */
-  batches: BatchRecord[];
-  /** All epochs. */
-  epochs: EpochRecord[];
-  /** What was measured at the end. */
-  test: Record<string, number>;
-}
 
 interface Point {
   /** Epochs since the beginning. */
@@ -50,7 +15,7 @@ interface Point {
   series: string;
 }
 
-/** Draws a run: the loss, every metric, and the learning rate, over epochs. */
+/** Draws a training: the loss, every metric, and the learning rate, over epochs. */
 export function historyPlot(history: History): Picture {
   const perEpoch = history.epochs.flatMap(({ epoch, metrics }) =>
     Object.entries(metrics).map(([name, value]) => {
@@ -89,7 +54,7 @@ function batchPoints({ batches, epochs }: History): Point[] {
   });
 }
 
-/** How much of an epoch a batch is. */
+/** The share of an epoch that one batch is. */
 function perStep({ batches, epochs }: Pick<History, "batches" | "epochs">): number {
   const last = batches.at(-1);
   return last ? Math.max(epochs.length, last.epoch + 1) / (last.step + 1) : 1;
@@ -114,6 +79,7 @@ function panel(name: string, height: number, epochs: Point[], batches: Point[]):
         domain: [...new Set([...batches, ...epochs].map(({ series }) => series))],
         range: [...new Set([...batches, ...epochs].map(({ series }) => series))].map(colorOf),
       },
+      legend: { orient: "top" }, // on a telephone, a legend at the right is out of sight
     },
   };
   const line = (series: string, width: number) => ({
@@ -136,7 +102,7 @@ function panel(name: string, height: number, epochs: Point[], batches: Point[]):
   };
 }
 
-/** The learning rate, where it was not the same all the time. */
+/** The learning rate, if it has changed. */
 function ratePanel({ batches, epochs }: History): unknown[] {
   const rates = new Set(batches.map(({ learningRate }) => learningRate));
   if (rates.size < 2) return [];

@@ -1,26 +1,17 @@
-import type { TensorStats } from "../tensors/tensor_stats.ts";
+import type { LayerRecord } from "../pictures/layer_record.ts";
 import { Picture } from "./picture.ts";
-
-/** What was seen of one layer, or of one weight, in one batch. */
-export interface LayerRecord extends TensorStats {
-  /** Counts all batches of training since the run began, 0-based. */
-  step: number;
-  /** 0-based. */
-  epoch: number;
-  /** The name of the layer or weight. */
-  layer: string;
-}
+import { DENSITIES } from "./theme.ts";
 
 const WIDTH = 250;
-/** How far labels of an axis may stand out beyond its ends before they are drawn in: titles would move. */
+/** How far labels may stand out beyond the ends of an axis, in pixels: titles would move. */
 const FLUSH = 8;
-/** Between panels, whose axes lie in it: with bounds of their own, no two would stand in line. */
+/** Space between panels, with their axes: with bounds of their own, no two would stand in line. */
 const SPACING = { row: 76, column: 52 };
 const LEGEND = { orient: "top", columns: 4, labelLimit: WIDTH };
-/** Rows of a picture of histograms. */
+/** Number of rows in a picture of histograms. */
 const ROWS = 40;
 
-/** Draws what was seen of layers: three numbers over time, and for each layer its histograms. */
+/** Draws statistics of layers: three numbers over time, and for each layer its histograms. */
 export function layersPlot(records: readonly LayerRecord[]): Picture {
   const layers = [...new Set(records.map(({ layer }) => layer))];
   const panels = [
@@ -68,7 +59,7 @@ export function layersPlot(records: readonly LayerRecord[]): Picture {
         columns: 3,
         bounds: "flush",
         spacing: SPACING,
-        title: { text: "values over time: the darker, the more", offset: 16 },
+        title: { text: "values over time: the stronger the colour, the more", offset: 16 },
         resolve: { scale: { color: "independent", y: "independent" } },
       },
     ],
@@ -117,14 +108,14 @@ function heatMap(layer: string, records: readonly LayerRecord[]): unknown {
       color: {
         field: "density",
         type: "quantitative",
-        scale: { scheme: "viridis", reverse: true },
+        scale: { range: DENSITIES },
         legend: null,
       },
     },
   };
 }
 
-/** The histogram of a record on rows between `low` and `high` that all records share. */
+/** The histogram of a record, on rows between `low` and `high` that all records share. */
 function spread({ histogram: { min, max, counts }, size }: LayerRecord, low: number, high: number) {
   const rows = new Array<number>(ROWS).fill(0);
   const width = (max - min) / counts.length;

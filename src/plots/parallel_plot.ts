@@ -1,9 +1,9 @@
 import { Picture } from "./picture.ts";
-import { COLORS } from "./theme.ts";
+import { COLORS, GROUND, INK, LINE, SOFT } from "./theme.ts";
 
 /** An axis of {@linkcode parallelPlot}. */
 export interface ParallelAxis {
-  /** What is on it. */
+  /** The name of the quantity. */
   readonly name: string;
   /** Marks, each with its place from 0, at the bottom, to 1. */
   readonly ticks: readonly { readonly place: number; readonly label: string }[];
@@ -11,34 +11,32 @@ export interface ParallelAxis {
 
 /** A line of {@linkcode parallelPlot}. */
 export interface ParallelLine {
-  /** Where it crosses each axis, from 0 to 1. */
+  /** The place at which it crosses each axis, from 0 to 1. */
   readonly places: readonly number[];
-  /** What gives it its colour. */
+  /** The value that gives the line its colour. */
   readonly value: number;
-  /** Whether it was cut short, so that its value is not comparable. */
+  /** Whether the trial was cut short, so that its value is not comparable. */
   readonly faded: boolean;
 }
 
 const PER_AXIS = 130;
-/** How wide a letter of a name is, with what keeps it from the next name. */
+/** Width of a letter of a name, with its share of the gap to the next name, in pixels. */
 const LETTER = 8.5;
 const HEIGHT = 280;
 /** From this ratio of largest to smallest value on, colours are logarithmic. */
 const WIDE = 30;
-/** From the best to the worst: none so light that it would be taken for a trial that was stopped. */
+/** From the best to the worst: none so light that it looks like a trial that was stopped. */
 const RANGE = ["#08306b", "#2b7bba", "#6fb0d8"];
-const INK = "#24292f";
-const SOFT = "#57606a";
 
 /**
- * Draws parallel coordinates: a line for each thing through all its quantities.
+ * Draws parallel coordinates: a line for each trial through all its quantities.
  *
  * A. Inselberg, "The plane with parallel coordinates", The Visual Computer 1 (1985),
  * <https://doi.org/10.1007/BF01898350>.
  *
- * @param axes From left to right.
- * @param lines The best first: it is drawn last, and stands out.
- * @param mode Whether less or more of a value is better: the better, the darker.
+ * @param axes The axes from left to right.
+ * @param lines The lines, the best first: it is drawn last, and stands out.
+ * @param mode Whether smaller or larger values are better: the better, the stronger the colour.
  */
 export function parallelPlot(
   axes: readonly ParallelAxis[],
@@ -76,7 +74,7 @@ export function parallelPlot(
       range: mode === "min" ? RANGE : RANGE.toReversed(),
       ...log && { type: "log" },
     },
-    legend: null, // the last axis says it
+    legend: null, // the last axis has the values
   };
   const drawn = (
     values: unknown[],
@@ -108,7 +106,7 @@ export function parallelPlot(
     width: perAxis * axes.length,
     height: HEIGHT,
     layer: [
-      drawn(points(({ faded }) => faded), { color: "#d0d7de", strokeWidth: 0.9 }),
+      drawn(points(({ faded }) => faded), { color: LINE, strokeWidth: 0.9 }),
       drawn(points(({ faded }) => !faded), { strokeWidth: 1.4, opacity: 0.85 }, {
         color,
         order: { field: "line" },
@@ -121,7 +119,7 @@ export function parallelPlot(
         mark: { type: "rule", color: SOFT, strokeWidth: 1 },
         encoding: { x: across, y: { ...up, field: "low" }, y2: { field: "high" } },
       },
-      label({ stroke: "white", strokeWidth: 3 }),
+      label({ stroke: GROUND, strokeWidth: 3 }),
       label({}),
       {
         data: { values: axes.map(({ name }, axis) => ({ axis: x(axis), name, place: 1 })) },

@@ -1,13 +1,16 @@
+import type { PictureOptions } from "../pictures/plotters.ts";
 import { Drawing } from "./drawing.ts";
-import { THEME } from "./theme.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
+import { darkened, THEME } from "./theme.ts";
 
 /**
- * A picture, drawn without a browser and only when it is asked for. In a Jupyter notebook with the
- * kernel of Deno it displays itself.
+ * A picture that is drawn without a browser, and only on demand. In a Jupyter notebook with Deno's
+ * kernel it displays itself.
  *
  * @example
  * ```ts
- * import { Picture } from "@trainchart/trainchart";
+ * import { Picture } from "@trainchart/trainchart/plots";
  * import { assert } from "@std/assert";
  *
  * const picture = new Picture({
@@ -17,28 +20,47 @@ import { THEME } from "./theme.ts";
  * });
  * assert((await picture.svg()).startsWith("<svg"));
  * ```
+ *
+ * @category Plots
  */
 export class Picture extends Drawing {
-  /** What is drawn, in the language of Vega-Lite, <https://vega.github.io/vega-lite/>. */
+  /** The specification in Vega-Lite, <https://vega.github.io/vega-lite/>. */
   readonly specification: Readonly<Record<string, unknown>>;
 
   /**
    * Draws nothing yet.
    *
-   * @param specification What to draw, in the language of Vega-Lite, with all its data inside.
+   * @param specification The specification in Vega-Lite, with all its data inside.
    */
   constructor(specification: Record<string, unknown>) {
     super();
     this.specification = { config: THEME, ...specification };
   }
 
-  /** Draws it, as SVG. */
-  override async svg(): Promise<string> {
+  /**
+   * Draws the picture as SVG. Vega is loaded with the first picture.
+   *
+   * @param options The colours.
+   * @throws {TypeError} If an option is unknown.
+   */
+  override async svg(options: PictureOptions = {}): Promise<string> {
+    checkOptions("draw a picture", options, { scheme: true });
+    const { scheme = "light" } = options;
+    if (scheme !== "light" && scheme !== "dark") {
+      throw new TypeError(
+        `Cannot draw a picture as scheme must be "light" or "dark": current value is ${
+          describeValue(scheme)
+        }`,
+      );
+    }
+    const specification = scheme === "dark"
+      ? darkened(this.specification) as Record<string, unknown>
+      : this.specification;
     const [{ compile }, { parse, View }] = await Promise.all([
       import("../deps/vega_lite.ts"),
       import("../deps/vega.ts"),
     ]);
-    const view = new View(parse(compile(this.specification).spec), { renderer: "none" });
+    const view = new View(parse(compile(specification).spec), { renderer: "none" });
     try {
       return await view.toSVG();
     } finally {

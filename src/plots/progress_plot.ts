@@ -3,13 +3,13 @@ import { COLORS, logarithmic } from "./theme.ts";
 
 /** A trial of {@linkcode progressPlot}. */
 export interface ProgressPoint {
-  /** Its place among those that have ended, from 1. */
+  /** Its place in the order in which trials ended, from 1. */
   readonly order: number;
-  /** What came of it; NaN if nothing did. */
+  /** Its value; NaN if it has none. */
   readonly value: number;
   /** How it ended. */
   readonly status: "completed" | "stopped" | "failed";
-  /** What it came through: its value after so many epochs. */
+  /** Its value after each number of epochs. */
   readonly curve: readonly (readonly [epochs: number, value: number])[];
 }
 
@@ -19,7 +19,7 @@ const WIDE = 30;
 const FADED = "#b6c0ca";
 const BEST = "best so far";
 const NONE = "no value";
-/** What is drawn, each in its colour. */
+/** The kinds of points, each with its colour. */
 const KINDS: Readonly<Record<string, string>> = {
   completed: COLORS[0],
   stopped: FADED,
@@ -27,7 +27,7 @@ const KINDS: Readonly<Record<string, string>> = {
   [BEST]: COLORS[1],
 };
 
-/** Draws a search: the value of each trial, the best until then, and the way there. */
+/** Draws a search: the value of each trial, the best until then, and the curves of the trials. */
 export function progressPlot(
   trials: readonly ProgressPoint[],
   { name, mode }: { name: string; mode: "min" | "max" },

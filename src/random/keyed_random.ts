@@ -15,13 +15,15 @@ import { randomBlock } from "./random_block.ts";
  *
  * @example
  * ```ts
- * import { keyedRandom } from "@trainchart/trainchart";
+ * import { keyedRandom } from "@trainchart/trainchart/data";
  * import { assertEquals, assertNotEquals } from "@std/assert";
  *
  * const random = keyedRandom(42, 0);
  * assertEquals(random(), keyedRandom(42, 0)());
  * assertNotEquals(keyedRandom(42, 0)(), keyedRandom(42, 1)());
  * ```
+ *
+ * @category Random numbers
  */
 export function keyedRandom(seed: number, ...keys: number[]): () => number {
   const writeBlock = randomBlock(seed, keys);

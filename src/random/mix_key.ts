@@ -13,7 +13,8 @@ import { randomBlock } from "./random_block.ts";
  *
  * @example
  * ```ts
- * import { mixKey, tf } from "@trainchart/trainchart";
+ * import { tf } from "@trainchart/trainchart";
+ * import { mixKey } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const [epoch, batch] = [3, 141];
@@ -21,6 +22,8 @@ import { randomBlock } from "./random_block.ts";
  * assertEquals(noise.shape, [2]);
  * noise.dispose();
  * ```
+ *
+ * @category Random numbers
  */
 export function mixKey(seed: number, ...keys: number[]): number {
   const words = new Uint32Array(4);

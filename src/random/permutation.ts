@@ -13,7 +13,7 @@ import { checkNumber } from "../checks/check_number.ts";
  *
  * @example The order of an epoch depends only on seed and epoch
  * ```ts
- * import { keyedRandom, permutation } from "@trainchart/trainchart";
+ * import { keyedRandom, permutation } from "@trainchart/trainchart/data";
  * import { assertEquals } from "@std/assert";
  *
  * const [seed, epoch] = [42, 7];
@@ -21,6 +21,8 @@ import { checkNumber } from "../checks/check_number.ts";
  * assertEquals(order, permutation(5, keyedRandom(seed, epoch)));
  * assertEquals(order.toSorted(), Int32Array.of(0, 1, 2, 3, 4));
  * ```
+ *
+ * @category Random numbers
  */
 export function permutation(length: number, random: () => number): Int32Array {
   checkNumber("permute", "length", length, { integer: true, min: 0, below: 2 ** 31 });

@@ -9,11 +9,13 @@ import { checkValues, type Schedule } from "./schedule.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(schedules.constant(0.1)(0.7), 0.1);
  * ```
+ *
+ * @category Schedules
  */
 export function constant(value: number): Schedule {
   checkValues("constant", { value });

@@ -13,11 +13,13 @@ import { checkValues, type Schedule } from "./schedule.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * assertAlmostEquals(schedules.cosine(1)(0.5), 0.5, 1e-12);
  * ```
+ *
+ * @category Schedules
  */
 export function cosine(from: number, to: number = 0): Schedule {
   checkValues("cosine", { from, to });

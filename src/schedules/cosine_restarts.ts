@@ -4,7 +4,11 @@ import { cosine } from "./cosine.ts";
 import { checkValues, type Schedule } from "./schedule.ts";
 import { sequence } from "./sequence.ts";
 
-/** Options of {@linkcode cosineRestarts}. */
+/**
+ * Options of {@linkcode cosineRestarts}.
+ *
+ * @category Schedules
+ */
 export interface CosineRestartsOptions {
   /** Number of cycles, an integer >= 1. Default: 3. */
   cycles?: number;
@@ -30,12 +34,14 @@ export interface CosineRestartsOptions {
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const schedule = schedules.cosineRestarts(1, 0, { cycles: 2, growth: 1, decay: 0.5 });
  * assertEquals([0, 0.5].map(schedule), [1, 0.5]);
  * ```
+ *
+ * @category Schedules
  */
 export function cosineRestarts(
   from: number,

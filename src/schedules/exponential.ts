@@ -11,11 +11,13 @@ import type { Schedule } from "./schedule.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * assertAlmostEquals(schedules.exponential(1, 0.01)(0.5), 0.1, 1e-12);
  * ```
+ *
+ * @category Schedules
  */
 export function exponential(from: number, to: number): Schedule {
   for (const [name, value] of Object.entries({ from, to })) {

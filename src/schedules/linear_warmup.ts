@@ -15,11 +15,13 @@ import type { Schedule } from "./schedule.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(schedules.linearWarmup(0.4)(0.25), 0.1);
  * ```
+ *
+ * @category Schedules
  */
 export function linearWarmup(to: number, options: { from?: number } = {}): Schedule {
   checkOptions("make the schedule linearWarmup", options, { from: true });

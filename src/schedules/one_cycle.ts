@@ -4,7 +4,11 @@ import { cosine } from "./cosine.ts";
 import type { Schedule } from "./schedule.ts";
 import { sequence } from "./sequence.ts";
 
-/** Schedules of a learning rate and of the momentum that belongs to it. */
+/**
+ * Schedules of a learning rate and of the momentum that belongs to it.
+ *
+ * @category Schedules
+ */
 export interface RateAndMomentum {
   /** The learning rate, per step. */
   readonly learningRate: Schedule;
@@ -12,7 +16,11 @@ export interface RateAndMomentum {
   readonly momentum: Schedule;
 }
 
-/** Options of {@linkcode oneCycle}. */
+/**
+ * Options of {@linkcode oneCycle}.
+ *
+ * @category Schedules
+ */
 export interface OneCycleOptions {
   /** Part of the training in which the rate rises, in (0, 1). Default: 0.25. */
   part?: number;
@@ -39,7 +47,7 @@ export interface OneCycleOptions {
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * const { learningRate, momentum } = schedules.oneCycle(1);
@@ -47,6 +55,8 @@ export interface OneCycleOptions {
  * assertAlmostEquals(learningRate(0.25), 1, 1e-12);
  * assertAlmostEquals(momentum(0.25), 0.85, 1e-12);
  * ```
+ *
+ * @category Schedules
  */
 export function oneCycle(highest: number, options: OneCycleOptions = {}): RateAndMomentum {
   const action = "make the schedule oneCycle";

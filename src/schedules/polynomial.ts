@@ -15,11 +15,13 @@ import { checkValues, type Schedule } from "./schedule.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(schedules.polynomial(1, 0, { power: 2 })(0.5), 0.25);
  * ```
+ *
+ * @category Schedules
  */
 export function polynomial(
   from: number,

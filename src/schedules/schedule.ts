@@ -6,6 +6,7 @@ import { checkNumber } from "../checks/check_number.ts";
  *
  * @param progress The part of the training that is done, in [0, 1).
  * @returns The value from here on, such as a learning rate per step.
+ * @category Schedules
  */
 export type Schedule = (progress: number) => number;
 

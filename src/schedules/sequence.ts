@@ -10,7 +10,7 @@ import type { Schedule } from "./schedule.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const schedule = schedules.sequence([
@@ -19,6 +19,8 @@ import type { Schedule } from "./schedule.ts";
  * ]);
  * assertEquals([0.125, 0.25, 0.9].map(schedule), [0.4, 0.8, 0.8]);
  * ```
+ *
+ * @category Schedules
  */
 export function sequence(
   parts: readonly (readonly [part: number, schedule: Schedule])[],

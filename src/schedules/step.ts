@@ -17,12 +17,14 @@ import { checkValues, type Schedule } from "./schedule.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const schedule = schedules.step(1, { at: [1 / 3, 2 / 3], factor: 0.5 });
  * assertEquals([0, 0.5, 0.9].map(schedule), [1, 0.5, 0.25]);
  * ```
+ *
+ * @category Schedules
  */
 export function step(
   from: number,

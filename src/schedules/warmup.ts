@@ -20,12 +20,14 @@ import { sequence } from "./sequence.ts";
  *
  * @example
  * ```ts
- * import { schedules } from "@trainchart/trainchart";
+ * import { schedules } from "@trainchart/trainchart/callbacks";
  * import { assertEquals } from "@std/assert";
  *
  * const schedule = schedules.warmup(schedules.polynomial(1, 0), { part: 0.5 });
  * assertEquals([0, 0.25, 0.5, 0.75].map(schedule), [0, 0.5, 1, 0.5]);
  * ```
+ *
+ * @category Schedules
  */
 export function warmup(
   schedule: Schedule,

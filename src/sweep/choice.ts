@@ -11,11 +11,13 @@ import type { Dimension, ParameterValue } from "./dimension.ts";
  *
  * @example
  * ```ts
- * import { choice } from "@trainchart/trainchart/distributed";
+ * import { choice } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(choice(["relu", "tanh"]).at(0.7), "tanh");
  * ```
+ *
+ * @category Sweeps
  */
 export function choice<const T extends ParameterValue>(values: readonly T[]): Dimension<T> {
   if (!Array.isArray(values)) {

@@ -1,9 +1,17 @@
 import { describeValue } from "../checks/describe_value.ts";
 
-/** A value of a parameter: JSON keeps it as it is. */
+/**
+ * A value of a parameter: JSON keeps it as it is.
+ *
+ * @category Sweeps
+ */
 export type ParameterValue = number | string | boolean | null;
 
-/** One axis of the space of a sweep: the values of a parameter, and their distribution. */
+/**
+ * One axis of the space of a sweep: the values of a parameter, and their distribution.
+ *
+ * @category Sweeps
+ */
 export interface Dimension<T extends ParameterValue = ParameterValue> {
   /** The kind of the dimension, with its bounds or values, as plain data. */
   readonly description: Readonly<Record<string, unknown>>;
@@ -15,16 +23,28 @@ export interface Dimension<T extends ParameterValue = ParameterValue> {
   grid(points: number): T[];
 }
 
-/** The space of a sweep: a dimension for each parameter, by name. */
+/**
+ * The space of a sweep: a dimension for each parameter, by name.
+ *
+ * @category Sweeps
+ */
 // deno-lint-ignore no-explicit-any -- a dimension takes and gives values of its own kind
 export type Space = Readonly<Record<string, Dimension<any>>>;
 
-/** The parameters that are drawn from a space. */
+/**
+ * The parameters that are drawn from a space.
+ *
+ * @category Sweeps
+ */
 export type ParametersOf<S extends Space> = {
   readonly [name in keyof S]: S[name] extends Dimension<infer T> ? T : never;
 };
 
-/** The parameters of any space. */
+/**
+ * The parameters of any space.
+ *
+ * @category Sweeps
+ */
 export type AnyParameters = Readonly<Record<string, ParameterValue>>;
 
 /** The scale of an axis of numbers, on which places are spread evenly. */

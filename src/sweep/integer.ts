@@ -1,7 +1,11 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { checkBounds, type Dimension, numberDimension } from "./dimension.ts";
 
-/** Options of {@linkcode integer}. */
+/**
+ * Options of {@linkcode integer}.
+ *
+ * @category Sweeps
+ */
 export interface IntegerOptions {
   /** Whether all orders of magnitude are equally likely, as for sizes. Default: `false`. */
   log?: boolean;
@@ -19,12 +23,14 @@ export interface IntegerOptions {
  *
  * @example
  * ```ts
- * import { integer } from "@trainchart/trainchart/distributed";
+ * import { integer } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(integer(1, 3).grid(9), [1, 2, 3]);
  * assertEquals(integer(16, 256, { log: true }).grid(5), [16, 32, 64, 128, 256]);
  * ```
+ *
+ * @category Sweeps
  */
 export function integer(
   low: number,

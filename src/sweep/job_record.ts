@@ -38,7 +38,11 @@ export interface JobRecord {
   readonly worker: string;
 }
 
-/** What a running trial must do after a report. */
+/**
+ * What a running trial must do after a report.
+ *
+ * @category Sweeps
+ */
 export type Verdict = "continue" | "pause" | "stop";
 
 /** The key of a job within its sweep. */
@@ -62,8 +66,17 @@ export function isTrialJob(value: unknown): value is TrialJob {
 
 /** Whether a value, such as a line of a journal that may be foreign, is the record of a job. */
 export function isJobRecord(value: unknown): value is JobRecord {
-  const { trial, segment, parameters, status, value: result, reports, error = "", seconds, worker } =
-    (value ?? {}) as JobRecord;
+  const {
+    trial,
+    segment,
+    parameters,
+    status,
+    value: result,
+    reports,
+    error = "",
+    seconds,
+    worker,
+  } = (value ?? {}) as JobRecord;
   return isIndex(trial) && isIndex(segment) && isObject(parameters) && STATUSES.includes(status) &&
     isResult(result) && Array.isArray(reports) && reports.every(isReport) &&
     typeof error === "string" && Number.isFinite(seconds) && typeof worker === "string";

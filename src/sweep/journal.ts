@@ -59,7 +59,9 @@ export class Journal {
     }
     throw new Error(
       `Cannot continue the sweep in ${this.#path} as every line must be the record of a trial: ` +
-        `line ${number} is ${cut(line, 80)}. Remove that line; a trial without a record is repeated`,
+        `line ${number} is ${
+          cut(line, 80)
+        }. Remove that line; a trial without a record is repeated`,
       { cause },
     );
   }

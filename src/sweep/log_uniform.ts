@@ -11,11 +11,13 @@ import { checkBounds, type Dimension, numberDimension } from "./dimension.ts";
  *
  * @example
  * ```ts
- * import { logUniform } from "@trainchart/trainchart/distributed";
+ * import { logUniform } from "@trainchart/trainchart/sweep";
  * import { assertAlmostEquals } from "@std/assert";
  *
  * assertAlmostEquals(logUniform(1e-4, 1e-2).at(0.5), 1e-3);
  * ```
+ *
+ * @category Sweeps
  */
 export function logUniform(low: number, high: number): Dimension<number> {
   checkBounds("logUniform", low, high, 0);

@@ -1,6 +1,10 @@
 import { checkOptions } from "../checks/check_options.ts";
 
-/** The address of a NATS server, and the credentials for it. */
+/**
+ * The address of a NATS server, and the credentials for it.
+ *
+ * @category Sweeps
+ */
 export interface NatsOptions {
   /**
    * URLs of one or more servers of a cluster: `nats://host:4222` or `tls://host:4222`, possibly with
@@ -22,7 +26,11 @@ export interface NatsOptions {
   readonly tls?: NatsTlsOptions;
 }
 
-/** Certificates and keys, in PEM form, each as text or as the path of a file. */
+/**
+ * Certificates and keys, in PEM form, each as text or as the path of a file.
+ *
+ * @category Sweeps
+ */
 export interface NatsTlsOptions {
   /** Certificates of the authorities that may sign the server's. */
   readonly ca?: string;

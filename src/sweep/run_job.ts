@@ -8,13 +8,19 @@ import { Trial } from "./trial.ts";
  *
  * @returns The value to minimise or maximise: a number, or the result of `train()`. Without a return
  *   value, the last report counts.
+ *
+ * @category Sweeps
  */
 // deno-lint-ignore no-explicit-any -- the parameters are known only where a space is
 export type Objective<Parameters = any> = (
   trial: Trial<Parameters>,
 ) => ObjectiveResult | Promise<ObjectiveResult>;
 
-/** The possible return values of an objective. */
+/**
+ * The possible return values of an objective.
+ *
+ * @category Sweeps
+ */
 export type ObjectiveResult =
   | number
   | { readonly metrics: Readonly<Record<string, number>> }

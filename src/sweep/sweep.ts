@@ -34,7 +34,7 @@ let sweeps = 0;
  *
  * @example
  * ```ts
- * import { logUniform, sweep } from "@trainchart/trainchart/distributed";
+ * import { logUniform, sweep } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * const folder = await Deno.makeTempDir();
@@ -50,13 +50,18 @@ let sweeps = 0;
  * assertEquals(best, trials[0]);
  * await Deno.remove(folder, { recursive: true });
  * ```
+ *
+ * @category Sweeps
  */
 export async function sweep<const S extends Space>(
   options: SweepOptions<S>,
 ): Promise<SweepResult<ParametersOf<S>>> {
   const complete = completeOptions(options as unknown as SweepOptions);
   const { folder, space, worker, nats } = complete;
-  const { mode, name: monitor } = new Monitor("sweep()", complete);
+  const { mode, name: monitor } = new Monitor("sweep()", {
+    monitor: complete.monitor,
+    mode: complete.mode,
+  });
   const number = sweeps++;
   const settings = settingsOf(complete, mode);
   const work: Work = {
@@ -71,7 +76,7 @@ export async function sweep<const S extends Space>(
   const ledger = new Ledger(planSweep(complete, mode));
   const journal = new Journal(`${folder}/trials.jsonl`);
   for (const record of await journal.open(settings)) ledger.add(record);
-  const terminal = new Terminal(complete);
+  const terminal = new Terminal({ write: complete.write });
   const result = () => new SweepResult<ParametersOf<S>>(ledger, { monitor, mode, space });
   // A worker of a later sweep of this script takes the results of this one from the journal.
   if (called !== undefined) return result();

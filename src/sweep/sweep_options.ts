@@ -7,12 +7,20 @@ import type { ParametersOf, Space } from "./dimension.ts";
 import { connectOptions, type NatsOptions } from "./nats_options.ts";
 import type { Objective } from "./run_job.ts";
 
-/** How the parameters and the lengths of trials are chosen. */
+/**
+ * How the parameters and the lengths of trials are chosen.
+ *
+ * @category Sweeps
+ */
 export type Algorithm = "random" | "grid" | "hyperband";
 
 const ALGORITHMS: readonly Algorithm[] = ["random", "grid", "hyperband"];
 
-/** Options of {@linkcode sweep}. */
+/**
+ * Options of {@linkcode sweep}.
+ *
+ * @category Sweeps
+ */
 export interface SweepOptions<S extends Space = Space> {
   /** The parameters, each with its dimension. */
   space: S;

@@ -2,12 +2,17 @@ import { textTable } from "../text/text_table.ts";
 import type { Picture } from "../plots/picture.ts";
 import { parallelPlot } from "../plots/parallel_plot.ts";
 import { progressPlot } from "../plots/progress_plot.ts";
+import "../plots/register_plotters.ts";
 import type { AnyParameters, Dimension, Space } from "./dimension.ts";
 import type { Ledger } from "./ledger.ts";
 import { logUniform } from "./log_uniform.ts";
 import { uniform } from "./uniform.ts";
 
-/** The result of a trial. */
+/**
+ * The result of a trial.
+ *
+ * @category Sweeps
+ */
 export interface TrialResult<Parameters = AnyParameters> {
   /** Number of the trial, 0-based. */
   readonly trial: number;
@@ -30,7 +35,11 @@ export interface TrialResult<Parameters = AnyParameters> {
 /** The order of trials in a result. */
 const STATUSES = ["completed", "stopped", "failed"];
 
-/** The result of a sweep. */
+/**
+ * The result of a sweep.
+ *
+ * @category Sweeps
+ */
 export class SweepResult<Parameters = AnyParameters> {
   /** The results of all trials, the best first; trials that were stopped or failed come last. */
   readonly trials: readonly TrialResult<Parameters>[];

@@ -41,7 +41,7 @@ interface SavedCallbacks {
  * @example
  * ```ts
  * import { Learner, meanSquaredError, sgd, tf } from "@trainchart/trainchart";
- * import { logUniform, sweep } from "@trainchart/trainchart/distributed";
+ * import { logUniform, sweep } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * const folder = await Deno.makeTempDir();
@@ -72,6 +72,8 @@ interface SavedCallbacks {
  * assertEquals(best?.reports.length, 3);
  * await Deno.remove(folder, { recursive: true });
  * ```
+ *
+ * @category Sweeps
  */
 export class Trial<Parameters = AnyParameters> extends Callback {
   /** It sends reports: trial runs of a Learner, such as `fastDevRun()`, leave it out. */

@@ -10,11 +10,13 @@ import { checkBounds, type Dimension, numberDimension } from "./dimension.ts";
  *
  * @example
  * ```ts
- * import { uniform } from "@trainchart/trainchart/distributed";
+ * import { uniform } from "@trainchart/trainchart/sweep";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(uniform(0, 0.5).grid(3), [0, 0.25, 0.5]);
  * ```
+ *
+ * @category Sweeps
  */
 export function uniform(low: number, high: number): Dimension<number> {
   checkBounds("uniform", low, high);

@@ -3,7 +3,7 @@ import { tf } from "../deps/tfjs.ts";
 /** A tensor, or nested arrays and records of tensors. */
 export type Tensors = tf.Tensor | readonly Tensors[] | { readonly [name: string]: Tensors };
 
-/** Returns all tensors in a nested structure, and ignores everything else in it. */
+/** Returns all tensors in nested arrays, records, maps and sets, and ignores everything else. */
 export function tensorsIn(nested: unknown): tf.Tensor[] {
   const tensors: tf.Tensor[] = [];
   collect(nested, tensors);
@@ -14,7 +14,10 @@ export function tensorsIn(nested: unknown): tf.Tensor[] {
 function collect(nested: unknown, into: tf.Tensor[]): void {
   if (nested instanceof tf.Tensor) into.push(nested);
   else if (typeof nested === "object" && nested !== null && !ArrayBuffer.isView(nested)) {
-    for (const inner of Object.values(nested)) collect(inner, into);
+    const isCollection = nested instanceof Map || nested instanceof Set;
+    for (const inner of isCollection ? nested.values() : Object.values(nested)) {
+      collect(inner, into);
+    }
   }
 }
 
@@ -23,6 +26,12 @@ export function mapTensors<T>(nested: T, replace: (tensor: tf.Tensor) => tf.Tens
   if (nested instanceof tf.Tensor) return replace(nested) as T;
   if (Array.isArray(nested)) return nested.map((inner) => mapTensors(inner, replace)) as T;
   if (typeof nested !== "object" || nested === null || ArrayBuffer.isView(nested)) return nested;
+  if (nested instanceof Map) {
+    return new Map([...nested].map(([key, inner]) => [key, mapTensors(inner, replace)])) as T;
+  }
+  if (nested instanceof Set) {
+    return new Set([...nested].map((inner) => mapTensors(inner, replace))) as T;
+  }
   return Object.fromEntries(
     Object.entries(nested).map(([name, inner]) => [name, mapTensors(inner, replace)]),
   ) as T;

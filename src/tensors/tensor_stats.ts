@@ -1,7 +1,11 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 
-/** Numbers of values in intervals. */
+/**
+ * Numbers of values in intervals.
+ *
+ * @category Statistics
+ */
 export interface Histogram {
   /** The smallest finite value; NaN if there is none. */
   min: number;
@@ -11,7 +15,11 @@ export interface Histogram {
   counts: number[];
 }
 
-/** Statistics of many numbers. */
+/**
+ * Statistics of many numbers.
+ *
+ * @category Statistics
+ */
 export interface TensorStats {
   /** Number of values. */
   size: number;
@@ -27,7 +35,11 @@ export interface TensorStats {
   histogram: Histogram;
 }
 
-/** Options of {@linkcode tensorStats}. */
+/**
+ * Options of {@linkcode tensorStats}.
+ *
+ * @category Statistics
+ */
 export interface TensorStatsOptions {
   /** The number of bins, an integer >= 1. Default: 40. */
   bins?: number;

@@ -36,3 +36,9 @@ export function formatNumber(value: number): string {
   }
   return String(Number(value.toPrecision(4)));
 }
+
+/** A metric or a loss, in columns: four decimals where they say something, else four digits. */
+export function formatMetric(value: number): string {
+  const size = Math.abs(value);
+  return size === 0 || (size >= 1e-3 && size < 1000) ? value.toFixed(4) : formatNumber(value);
+}

@@ -21,7 +21,7 @@ async function run(code: string, ...flags: string[]): Promise<{ out: string; err
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
-    // Without a runtime folder, Mesa's Vulkan driver complains on standard error.
+    // Without --allow-env, selectBackend() cannot keep the drivers quiet.
     env: { NO_COLOR: "1", XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp" },
   }).spawn();
   const writer = child.stdin.getWriter();

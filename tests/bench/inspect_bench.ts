@@ -4,7 +4,8 @@
  * @module
  */
 import { cpuUsage } from "node:process";
-import { inspector, tf } from "../../mod.ts";
+import { tf } from "../../mod.ts";
+import { inspector } from "../../inspect.ts";
 import { listenTo, startRelay } from "../inspect/relay_process.ts";
 import { runEmpty } from "./empty_run.ts";
 import { median } from "./median.ts";

@@ -7,7 +7,8 @@
  * @module
  */
 import { cpuUsage } from "node:process";
-import { type CallbackLike, Learner, LivePage, tf } from "../../mod.ts";
+import { type CallbackLike, Learner, tf } from "../../mod.ts";
+import { LivePage } from "../../live.ts";
 import { median } from "./median.ts";
 
 const [STEP, STEPS, ROUNDS] = [2, 500, 17];

@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { keyedRandom } from "../../mod.ts";
+import { keyedRandom } from "../../data.ts";
 import { exchangeTime, fitNetwork, simulate } from "./scale_model.ts";
 
 const network = { latency: 20e-6, bandwidth: 1e9 };

@@ -221,6 +221,98 @@ testIn(
   },
 );
 
+testIn("two Checkpoints both save the run as it was when SIGTERM came", async (folder) => {
+  if (run !== "granted") return;
+  const make = (): Checkpoint[] => [
+    new Checkpoint(`${folder}/best`, { best: 1 }),
+    new Checkpoint(`${folder}/last`, { every: { batches: 2 } }),
+    new Checkpoint(`${folder}/deaf`, { signals: false }),
+  ];
+  const kill: CallbackLike = {
+    async beforeBatch({ epoch, batchIndex }) {
+      if (epoch !== 0 || batchIndex !== 1) return;
+      Deno.kill(Deno.pid, "SIGTERM");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    },
+  };
+  const first = await learnerOf([...make(), kill]).train({ epochs: 2 });
+  assertEquals([first.status, first.reason], ["cancelled", "The process received SIGTERM"]);
+  const whole = learnerOf([]);
+  await whole.train({ epochs: 2 });
+  for (const name of ["best", "last", "deaf"]) {
+    const files = names(`${folder}/${name}`);
+    assertEquals(files.at(-1)!.slice(8), "-train-epoch-0000-batch-000002.safetensors");
+    const learner = learnerOf([new Checkpoint(`${folder}/more-${name}`, { signals: false })]);
+    const { status, epochs } = await learner.train({ from: `${folder}/${name}/${files.at(-1)}` });
+    assertEquals([status, epochs], ["completed", 2]);
+    assertEquals(weights(learner), weights(whole));
+  }
+});
+
+testIn("two Checkpoints of a run that is paused both save it on SIGTERM", async (folder) => {
+  if (run !== "granted") return;
+  const pause: CallbackLike = {
+    beforeBatch(learner) {
+      if (learner.batchIndex !== 0) return;
+      learner.pause();
+      setTimeout(() => Deno.kill(Deno.pid, "SIGTERM"), 20);
+    },
+  };
+  const folders = [`${folder}/a`, `${folder}/b`];
+  const checkpoints = folders.map((name) => new Checkpoint(name, { every: {} }));
+  const { status } = await learnerOf([pause, ...checkpoints]).train({ epochs: 2 });
+  assertEquals(status, "cancelled");
+  for (const name of folders) {
+    const [file, ...others] = names(name);
+    assertEquals([file.slice(9, 25), others], ["train-epoch-0000", []]);
+    assertEquals((await learnerOf([]).train({ from: `${name}/${file}` })).status, "completed");
+  }
+});
+
+testIn('Checkpoint with resume: "auto" says from what, and serves one train()', async (folder) => {
+  const lines: string[] = [];
+  const options: CheckpointOptions = {
+    ...ALL,
+    resume: "auto",
+    log: (message) => void lines.push(message),
+  };
+  const begun: number[] = [];
+  const count: CallbackLike = { beforeTrain: ({ epochs }) => void begun.push(epochs) };
+  const learner = learnerOf([new Checkpoint(folder, options), count]);
+  await learner.train({ epochs: 2 });
+  assertEquals(lines, [], "there was nothing to resume");
+  await learner.train({ epochs: 1 });
+  assertEquals([lines, begun], [[], [2, 1]], "the second training is another one");
+
+  const newest = names(folder).at(-1);
+  await learnerOf([new Checkpoint(folder, options)]).train({ epochs: 2 });
+  assertEquals(lines.length, 1);
+  assert(lines[0].startsWith(`Resuming from ${folder}/${newest}: epoch `), lines[0]);
+});
+
+testIn("a second run in the folder of a Checkpoint saves nothing, and says so", async (folder) => {
+  const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
+  const inner = learnerOf([new Checkpoint(folder, { ...ALL, warn })]);
+  const resumed = learnerOf([new Checkpoint(folder, { ...ALL, warn, resume: "auto" })]);
+  const failing = learnerOf([new Checkpoint(folder, { ...ALL, onError: "fail" })]);
+  const meanwhile: CallbackLike = {
+    priority: Number.MAX_SAFE_INTEGER,
+    async afterEpoch() {
+      const before = names(folder);
+      assertEquals((await inner.train()).status, "completed");
+      await assertRejects(() => resumed.train(), Error, "another run saves its checkpoints there");
+      await assertRejects(() => failing.train(), Error, "another run saves its checkpoints there");
+      assertEquals(names(folder).filter((name) => before.includes(name)), before);
+    },
+  };
+  await learnerOf([new Checkpoint(folder, ALL), meanwhile]).train();
+  assertEquals(warnings.length, 4, "three batches and the end");
+  // Behind the first run, the folder is free again.
+  assertEquals((await inner.train()).status, "completed");
+  assertEquals(warnings.length, 4);
+});
+
 testIn("Checkpoint in a folder that cannot be written goes on, and says so", async () => {
   const warnings: string[] = [];
   const warn = (message: string) => void warnings.push(message);

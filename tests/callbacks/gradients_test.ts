@@ -1,17 +1,13 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { adam, type CallbackLike, meanSquaredError, sgd, tf } from "../../mod.ts";
 import {
-  adam,
-  type CallbackLike,
   Freeze,
   GradientAccumulation,
   GradientClip,
   GradientStats,
   MaxSteps,
-  meanSquaredError,
-  sgd,
-  tf,
   WeightAverage,
-} from "../../mod.ts";
+} from "../../callbacks.ts";
 import { copyState } from "../fixtures/copy_state.ts";
 import { curve, numbersOf, type TinyLearner, tinyLearner } from "../fixtures/tiny_learner.ts";
 

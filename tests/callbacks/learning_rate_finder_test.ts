@@ -1,5 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { adam, LearningRateFinder, PRIORITIES, sgd, tf } from "../../mod.ts";
+import { adam, PRIORITIES, sgd, tf } from "../../mod.ts";
+import { LearningRateFinder } from "../../callbacks.ts";
 import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 Deno.test("LearningRateFinder.find() sweeps, and puts weights and optimizer back", async () => {

@@ -6,17 +6,9 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import {
-  crossEntropy,
-  CutMix,
-  keyedRandom,
-  Learner,
-  MixUp,
-  sgd,
-  tf,
-  TransformBatch,
-} from "../../mod.ts";
-import type { CallbackLike } from "../../mod.ts";
+import { type CallbackLike, crossEntropy, Learner, sgd, tf } from "../../mod.ts";
+import { CutMix, MixUp, TransformBatch } from "../../callbacks.ts";
+import { keyedRandom } from "../../data.ts";
 import { drawBeta } from "../../src/callbacks/support/mix_examples.ts";
 import { tinyLearner, type TinyOptions } from "../fixtures/tiny_learner.ts";
 

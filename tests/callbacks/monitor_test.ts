@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { accuracy, type CallbackLike, Metrics, Monitor, PRIORITIES } from "../../mod.ts";
+import { accuracy, type CallbackLike, Metrics, PRIORITIES } from "../../mod.ts";
+import { Monitor } from "../../callbacks.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
 function watch(monitor: Monitor, values: (number | undefined)[]): CallbackLike {

@@ -4,6 +4,7 @@ import { FakeTime } from "@std/testing/time";
 import {
   accuracy,
   type AnyLearner,
+  CancelEpoch,
   CancelTrain,
   Learner,
   Metrics,
@@ -44,7 +45,7 @@ Deno.test("ProgressBar writes plain lines only where the output is not a termina
     "epoch",
     "train loss",
     "validation loss",
-    "accuracy",
+    "validation accuracy",
     "time",
   ]);
   assertMatch(lines[1], /^ +1 +\d\.\d{4} +\d\.\d{4} +0\.5000 +0:00$/);
@@ -111,22 +112,91 @@ Deno.test("ProgressBar shows a validation in the rows of its own epochs only", a
   await learner.train({ epochs: 4, validationEpochs: 2 });
   const rows = texts.join("").split("\n").slice(0, 5).map((line) => line.trim().split(/ {2,}/));
   assertEquals(rows.map((row) => row.length), [5, 5, 5, 5, 5]);
-  assertEquals(rows[0].slice(2, 4), ["validation loss", "accuracy"]);
+  assertEquals(rows[0].slice(2, 4), ["validation loss", "validation accuracy"]);
   assertEquals(rows.slice(1).map((row) => row[2] === "-"), [true, false, true, false]);
   assertEquals(rows.slice(1).map((row) => row[3] === "-"), [true, false, true, false]);
   weight.dispose();
 });
 
-Deno.test("ProgressBar writes the row of an epoch that was cancelled", async () => {
+for (const [Cancel, rows] of [[CancelEpoch, 3], [CancelTrain, 0]] as const) {
+  Deno.test(`ProgressBar after ${Cancel.name} in a batch writes ${rows} rows`, async () => {
+    const texts: string[] = [];
+    const stop = {
+      afterBatch() {
+        throw new Cancel("enough");
+      },
+    };
+    const { learner, weight } = learnerOf(false, texts, [stop]);
+    const before = tf.memory().numTensors;
+    await learner.train({ epochs: 3 });
+    assertEquals(tf.memory().numTensors, before);
+    assertEquals(texts.join("").split("\n").filter((line) => /^ +\d/.test(line)).length, rows);
+    weight.dispose();
+  });
+}
+
+Deno.test("ProgressBar leaves out a validation that a cancelled training has cut short", async () => {
   const texts: string[] = [];
   const stop = {
-    afterBatch() {
+    afterValidationBatch() {
       throw new CancelTrain("enough");
     },
   };
   const { learner, weight } = learnerOf(false, texts, [stop]);
-  const { status, reason } = await learner.train({ epochs: 3 });
-  assertEquals([status, reason], ["cancelled", "enough"]);
-  assertEquals(texts.join("").split("\n").filter((line) => /^ +\d/.test(line)).length, 1);
+  await learner.train({ epochs: 3 });
+  const [, row] = texts.join("").split("\n");
+  assertMatch(row, /^ +1 +\d\.\d{4} +- +- +0:00$/);
   weight.dispose();
+});
+
+/** The table of two losses and `count` metrics of validation. */
+async function tableOf(count: number): Promise<string[]> {
+  const texts: string[] = [];
+  const names = ["accuracy", "precision", "recall", "f1", "auc", "top2", "balancedAccuracy"];
+  const { learner, weight } = learnerOf(false, texts);
+  const more = Object.fromEntries(names.slice(1, count).map((name) => [name, accuracy]));
+  learner.callbacks.push(new Metrics(more));
+  await learner.train();
+  weight.dispose();
+  return texts.join("").split("\n").slice(0, -2);
+}
+
+Deno.test("ProgressBar fits two losses and five metrics into 80 columns", async () => {
+  assertEquals((await tableOf(5)).map((line) => line.replace(/\d\.\d{4}/g, "0.1234")), [
+    "        train  validation",
+    "epoch    loss        loss  accuracy  precision  recall      f1     auc   time",
+    "    1  0.1234      0.1234    0.1234     0.1234  0.1234  0.1234  0.1234   0:00",
+  ]);
+  const [head, row] = await tableOf(1);
+  assertEquals(head, "epoch  train loss  validation loss  validation accuracy   time");
+  assertEquals(row.length, head.length);
+});
+
+Deno.test("text of the console stands above a live bar, and the bar is drawn again", async () => {
+  const texts: string[] = [];
+  using time = new FakeTime();
+  const { log } = console;
+  const own = (...values: unknown[]) => void texts.push(`${values.join(" ")}\n`);
+  console.log = own;
+  try {
+    const { learner, weight } = learnerOf(true, texts, [{
+      priority: 400,
+      afterBatch: () => time.tick(1000),
+    }, {
+      priority: 600,
+      afterBatch: ({ batchIndex }: AnyLearner) => console.log(`batch ${batchIndex}`),
+      afterEpoch: () => console.log("epoch"),
+    }]);
+    learner.dataloaders = { train: learner.dataloaders.train };
+    await learner.train();
+    weight.dispose();
+  } finally {
+    const left = console.log;
+    console.log = log;
+    assertEquals(left, own, "the console is not as it was");
+  }
+  const screen = texts.join("").replaceAll("\r\x1b[2K", "<");
+  // Each text follows an empty line, and the bar follows each text.
+  assertEquals(screen.match(/<batch \d\n<epoch 1\/1 /g)?.length, 2);
+  assert(screen.endsWith("epoch\n"), screen);
 });

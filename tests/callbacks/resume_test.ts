@@ -9,30 +9,31 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   Callback,
   type CallbackLike,
+  type Learner,
+  Metrics,
+  ProgressBar,
+  type RunCheckpoint,
+  tf,
+} from "../../mod.ts";
+import {
   CsvLogger,
   GradientAccumulation,
   GradientStats,
   JsonLinesLogger,
   LeakGuard,
-  type Learner,
   LearningRateFinder,
   LimitBatches,
   MaxSteps,
   MaxTime,
-  meanAbsoluteError,
-  Metrics,
   type Notice,
   Notify,
   OverfitOneBatch,
-  ProgressBar,
   ReduceOnPlateau,
-  rSquared,
-  type RunCheckpoint,
   StopOnNaN,
   TensorBoard,
-  tf,
   Timer,
-} from "../../mod.ts";
+} from "../../callbacks.ts";
+import { meanAbsoluteError, rSquared } from "../../metrics.ts";
 import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });

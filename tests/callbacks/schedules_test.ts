@@ -1,5 +1,6 @@
 import { assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { adam, LearningRateSchedule, ReduceOnPlateau, schedules, sgd, tf } from "../../mod.ts";
+import { adam, LearningRateSchedule, sgd, tf } from "../../mod.ts";
+import { ReduceOnPlateau, schedules } from "../../callbacks.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const { constant, cosine, cosineRestarts, exponential, linearWarmup } = schedules;

@@ -9,24 +9,27 @@ import {
 import { join } from "node:path";
 import {
   accuracy,
-  ActivationStats,
   type Batch,
   type CallbackLike,
-  ConfusionMatrix,
-  CsvLogger,
-  f1,
-  JsonLinesLogger,
-  type Leak,
-  LeakGuard,
   Metrics,
-  type Notice,
-  Notify,
   Recorder,
   selectBackend,
   type StatefulMetric,
   tf,
-  Timer,
 } from "../../mod.ts";
+import {
+  ActivationStats,
+  ConfusionMatrix,
+  CsvLogger,
+  JsonLinesLogger,
+  type Leak,
+  LeakGuard,
+  MaxSteps,
+  type Notice,
+  Notify,
+  Timer,
+} from "../../callbacks.ts";
+import { f1 } from "../../metrics.ts";
 import { tensorStats } from "../../src/tensors/tensor_stats.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
@@ -271,6 +274,77 @@ Deno.test("Notify never fails a run", { ignore: !networked }, async () => {
   assertEquals(failures[3], "Error: own");
   dispose();
   assertEquals(tf.memory().numTensors, before, "tensors are left");
+});
+
+Deno.test("Notify waits as long as it is told, and says where a webhook has moved", {
+  ignore: !networked,
+}, async () => {
+  const received: string[] = [];
+  const failures: string[] = [];
+  const onFailure = (error: unknown) => failures.push(String(error));
+  const server = Deno.serve({ port: 0, onListen() {} }, async (request) => {
+    received.push(`${request.method} ${(await request.text()).length > 2}`);
+    return new URL(request.url).pathname === "/moved"
+      ? new Response(null, { status: 302, headers: { location: "/new" } })
+      : new Response("ok");
+  });
+  const webhook = `http://localhost:${server.addr.port}`;
+  const { learner, dispose } = tinyLearner({
+    kind: "classes",
+    callbacks: [
+      new Notify(webhook, { onFailure, timeout: Infinity }),
+      new Notify(webhook, { onFailure, timeout: 30 * 24 * 3600 * 1000 }),
+      new Notify(`${webhook}/moved`, { onFailure }),
+    ],
+  });
+  await learner.train();
+  await server.shutdown();
+  assertEquals(received, ["POST true", "POST true", "POST true"]);
+  assertEquals(failures, ["Error: the webhook answered 302: it is now at /new"]);
+  assertThrows(() => new Notify(webhook, { timeout: 0 }), RangeError, "timeout must be a number");
+  assertThrows(() => new Notify(webhook, { time: 1 } as object), TypeError, '"timeout"');
+  dispose();
+});
+
+Deno.test("Recorder leaves its record alone in a later validate() and test()", async () => {
+  for (const epochs of [2, 3]) {
+    const recorder = new Recorder();
+    const callbacks = [recorder, new MaxSteps(4 + 2)];
+    const { learner, dispose } = tinyLearner({ kind: "classes", callbacks });
+    await learner.train({ epochs });
+    const before = structuredClone(recorder.history);
+    assertEquals(before.epochs.map(({ metrics }) => Object.keys(metrics).length), [2, 2]);
+    assert(before.test["test.loss"] > 0);
+    learner.lossFunction = () => tf.scalar(99);
+    await learner.validate();
+    await learner.test();
+    assertEquals(recorder.history, before);
+    dispose();
+  }
+});
+
+Deno.test("ActivationStats sees the layers of a model in the model", async () => {
+  const inner = tf.sequential({
+    name: "backbone",
+    layers: [
+      tf.layers.dense({ units: 3, inputShape: [2], activation: "relu", name: "first" }),
+      tf.layers.dropout({ rate: 0.5, name: "dropout" }),
+    ],
+  });
+  const input = tf.input({ shape: [2] });
+  const shared = tf.layers.dense({ units: 3, name: "shared" });
+  const hidden = shared.apply(shared.apply(inner.apply(input))) as tf.SymbolicTensor;
+  const output = tf.layers.dense({ units: 3, name: "logits" }).apply(hidden) as tf.SymbolicTensor;
+  const model = tf.model({ inputs: input, outputs: output });
+  const innerWeights = inner.weights.map((weight) => weight.read());
+  const stats = new ActivationStats({ every: 2 });
+  const { learner, dispose } = tinyLearner({ kind: "classes", callbacks: [stats], model });
+  await learner.train();
+  assertEquals(stats.layers, ["backbone/first", "backbone/dropout", "shared", "logits"]);
+  assertEquals(stats.records.map(({ size }) => size), Array(8).fill(12));
+  assertEquals(Object.hasOwn(shared, "call"), false, "the layers are not as they were");
+  dispose();
+  tf.dispose(innerWeights); // tfjs leaves those of a model that is a layer
 });
 
 Deno.test("Notify tells once, and what went wrong", async () => {

@@ -4,18 +4,20 @@ import {
   type CallbackLike,
   CancelBatch,
   EarlyStopping,
+  meanSquaredError,
+  sgd,
+  tf,
+} from "../../mod.ts";
+import {
   fastDevRun,
   Freeze,
   LimitBatches,
   MaxSteps,
   MaxTime,
-  meanSquaredError,
   OverfitOneBatch,
   SanityCheck,
-  sgd,
   StopOnNaN,
-  tf,
-} from "../../mod.ts";
+} from "../../callbacks.ts";
 import { copyState } from "../fixtures/copy_state.ts";
 import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 

@@ -1,5 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { accuracy, Metrics, selectBackend, TensorBoard } from "../../mod.ts";
+import { accuracy, Metrics, selectBackend } from "../../mod.ts";
+import { TensorBoard } from "../../callbacks.ts";
 import { crc32c } from "../../src/io/crc32c.ts";
 import { type DecodedEvent, decodeEvent } from "../fixtures/event_messages.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";

@@ -1,16 +1,8 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import {
-  CancelBatch,
-  CancelEpoch,
-  CancelTrain,
-  type ChromeTrace,
-  type ChromeTraceEvent,
-  HOOK_NAMES,
-  replay,
-  ReplayError,
-  type RunCheckpoint,
-  Trace,
-} from "../../mod.ts";
+import { CancelBatch, CancelEpoch, CancelTrain, type RunCheckpoint } from "../../mod.ts";
+import { type ChromeTrace, type ChromeTraceEvent, Trace } from "../../callbacks.ts";
+import { replay, ReplayError } from "../../inspect.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
 import { type Heard, recorder } from "../fixtures/recorded_hooks.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";

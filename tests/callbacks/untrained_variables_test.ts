@@ -6,20 +6,18 @@
  */
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import {
+  type CallbackLike,
   EarlyStopping,
-  fastDevRun,
   Learner,
-  LearningRateFinder,
   meanSquaredError,
   type Model,
   type RunCheckpoint,
   sgd,
   tf,
-  WeightAverage,
 } from "../../mod.ts";
+import { fastDevRun, LearningRateFinder, WeightAverage } from "../../callbacks.ts";
 import { broadcastLearner } from "../../src/distributed/broadcast_learner.ts";
 import type { World } from "../../src/distributed/world.ts";
-import type { CallbackLike } from "../../mod.ts";
 
 /** `slope * x`; `mean`, which is not trained, moves halfway to the mean of each training batch. */
 class Centred implements Model<tf.Tensor, tf.Tensor>, Disposable {

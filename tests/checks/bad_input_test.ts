@@ -11,22 +11,24 @@ import {
   Checkpoint,
   DataLoader,
   EarlyStopping,
-  exportModel,
   Learner,
   type LearnerOptions,
   meanSquaredError,
   Metrics,
-  MixUp,
-  ReduceOnPlateau,
-  schedules,
   selectBackend,
   sgd,
   TensorDataset,
   tf,
   type TrainOptions,
+} from "../../mod.ts";
+import {
+  MixUp,
+  ReduceOnPlateau,
+  schedules,
   TransformBatch,
   WeightAverage,
-} from "../../mod.ts";
+} from "../../callbacks.ts";
+import { exportModel } from "../../io.ts";
 import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { batches, Line, loaders, tinyLearner, weight } from "../fixtures/tiny_learner.ts";
 

@@ -1,5 +1,6 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
-import { csvDataset, DataLoader, parseCsv, readCsv, tf } from "../../mod.ts";
+import { DataLoader, tf } from "../../mod.ts";
+import { csvDataset, parseCsv, readCsv } from "../../data.ts";
 
 const files = (["read", "write"] as const).some((name) =>
   Deno.permissions.querySync({ name }).state !== "granted"

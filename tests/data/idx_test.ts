@@ -5,7 +5,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { parseIdx, readCsv, readIdx } from "../../mod.ts";
+import { parseIdx, readCsv, readIdx } from "../../data.ts";
 import { loadMnist } from "../../examples/mnist/load_mnist.ts";
 import { mnistFolder } from "../../examples/mnist/mnist_folder.ts";
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { csvDataset, Learner, parseCsv, sgd, split, subset, tf } from "../../mod.ts";
+import { Learner, sgd, split, subset, tf } from "../../mod.ts";
+import { csvDataset, parseCsv } from "../../data.ts";
 import { toBatch } from "../../src/data/to_batch.ts";
 
 const numbers = { length: 4, batch: (indices: Int32Array) => indices };

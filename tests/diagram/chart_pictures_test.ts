@@ -5,7 +5,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { ChartPicture, chartToMermaid, chartToSvg } from "../../mod.ts";
+import { ChartPicture, chartToMermaid, chartToSvg } from "../../inspect.ts";
 import { learnerMachine } from "../../src/chart/chart.ts";
 import { chartGraph, type ChartState } from "../../src/diagram/chart_graph.ts";
 import { foldChart } from "../../src/diagram/fold_chart.ts";

@@ -12,34 +12,34 @@ import {
   CancelEpoch,
   CancelTrain,
   Checkpoint,
-  ConfusionMatrix,
   crossEntropy,
-  CsvLogger,
   DataLoader,
   EarlyStopping,
-  f1,
-  GradientAccumulation,
-  GradientClip,
-  keyedRandom,
   Learner,
-  LearningRateFinder,
   LearningRateSchedule,
-  LivePage,
   Metrics,
-  OverfitOneBatch,
   ProgressBar,
-  rocAuc,
-  rSquared,
-  schedules,
   selectBackend,
   sgd,
   type StatefulMetric,
-  StopOnNaN,
   TensorDataset,
   tf,
-  WeightAverage,
   withSeed,
 } from "../../mod.ts";
+import {
+  ConfusionMatrix,
+  CsvLogger,
+  GradientAccumulation,
+  GradientClip,
+  LearningRateFinder,
+  OverfitOneBatch,
+  schedules,
+  StopOnNaN,
+  WeightAverage,
+} from "../../callbacks.ts";
+import { keyedRandom } from "../../data.ts";
+import { f1, rocAuc, rSquared } from "../../metrics.ts";
+import { LivePage } from "../../live.ts";
 import { DataParallel, mpi } from "../../distributed.ts";
 
 /** The order of a test, as JSON in the first argument. */

@@ -22,7 +22,7 @@ Deno.test({
     const { code, lines } = await run("--model", "mlp", "--limit", "1200", "--epochs", "1");
     assertEquals(code, 0);
     assertMatch(lines.at(-1)!, /^test accuracy: 0\.\d{4}$/);
-    assertMatch(lines[0], /^epoch +train loss +validation loss +accuracy +time$/);
+    assertMatch(lines[0], /^epoch +train loss +validation loss +validation accuracy +time$/);
     assertEquals(lines.join("").includes("\x1b"), false);
   },
 });

@@ -29,6 +29,7 @@ Deno.test("a Picture displays itself in a Jupyter notebook of Deno", {
 }, async () => {
   const cell = `
     import { Recorder } from ${JSON.stringify(import.meta.resolve("../../mod.ts"))};
+    import ${JSON.stringify(import.meta.resolve("../../plots.ts"))};
     const recorder = new Recorder();
     recorder.history.epochs.push(
       { epoch: 0, metrics: { "train.loss": 2 }, learningRate: 1, seconds: 1 },

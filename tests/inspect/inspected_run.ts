@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { CancelBatch, inspector, tf } from "../../mod.ts";
+import { CancelBatch, tf } from "../../mod.ts";
+import { inspector } from "../../inspect.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const [url, mode] = Deno.args;

@@ -1,15 +1,14 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   Checkpoint,
-  type HostTensor,
   Learner,
   loadCheckpoint,
   meanSquaredError,
-  SafetensorsFile,
   selectBackend,
   sgd,
   tf,
 } from "../../mod.ts";
+import { type HostTensor, SafetensorsFile } from "../../io.ts";
 import { writeInBackground } from "../../src/io/write_in_background.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });

@@ -9,12 +9,12 @@ import {
   CancelBatch,
   CancelEpoch,
   CancelTrain,
-  HOOK_NAMES,
   type Learner,
   type RunCheckpoint,
   StorageError,
   tf,
 } from "../../mod.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 /** The last hook from which a training can be resumed. */

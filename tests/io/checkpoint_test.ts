@@ -6,14 +6,13 @@ import {
   loadCheckpoint,
   meanSquaredError,
   type RunCheckpoint,
-  SafetensorsFile,
   saveCheckpoint,
   sgd,
   StorageError,
   tf,
   withSeed,
-  writeSafetensors,
 } from "../../mod.ts";
+import { SafetensorsFile, writeSafetensors } from "../../io.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });
 
@@ -122,7 +121,7 @@ Deno.test("Learner.train({ from }) lists all that differs, and changes nothing",
   assertEquals(bytes(learner), before);
   const weights = new Map(from.tensors);
   const [name] = [...weights.keys()].filter((name) => name.startsWith("weights/"));
-  weights.set(name, { ...weights.get(name)!, dtype: "I32" });
+  weights.set(name, { dtype: "I32", shape: [1, 4], values: new Int32Array(4) });
   const other = await assertRejects(
     () => learnerOf().train({ from: { ...from, tensors: weights } }),
     StorageError,
@@ -195,13 +194,24 @@ Deno.test("a checkpoint loads no code, and sets nothing that is not part of a ru
       },
     }],
   }).train();
-  const own = '"__proto__":{"$map":[]},"constructor":"x","applyGradients":[],"callbacks":[1]';
-  const text = JSON.stringify(from!.state)
-    .replace(/("(?:fields|metrics)":\{)(\}?)/g, (_, start, end) => start + own + (end || ","));
-  assertEquals(text.split('"applyGradients"').length, 4); // Learner, optimizer, metrics
+  const insert = (own: string, fields: string) => {
+    const pattern = new RegExp(`("(?:${fields})":\\{)(\\}?)`, "g");
+    const text = JSON.stringify(from!.state)
+      .replace(pattern, (_, start, end) => start + own + (end || ","));
+    return { ...from!, state: JSON.parse(text) };
+  };
+  for (const own of ['"__proto__":{"$map":[]}', '"constructor":"x"', '"callbacks":[1]']) {
+    await assertRejects(
+      () => learnerOf({ optimizer: tf.train.adam(0.1) }).train({ from: insert(own, "metrics") }),
+      StorageError,
+      "state.fields.metrics.",
+    );
+  }
+  const hostile = insert('"__proto__":[],"constructor":[],"applyGradients":[]', "fields");
+  assertEquals(JSON.stringify(hostile.state).split('"applyGradients"').length, 3); // Learner, optimizer
   const target = tf.train.adam(0.1);
   const learner = learnerOf({ optimizer: target });
-  await learner.train({ from: { ...from!, state: JSON.parse(text) } });
+  await learner.train({ from: hostile });
   assert(Object.getPrototypeOf(learner) === Learner.prototype && learner.callbacks.length === 0);
   assertEquals(Object.getPrototypeOf(target), Object.getPrototypeOf(optimizer));
   assert(!Object.hasOwn(target, "applyGradients") && !Object.hasOwn(target, "constructor"));

@@ -9,30 +9,31 @@ import {
   accuracy,
   adamW,
   Callback,
-  ConfusionMatrix,
   crossEntropy,
   DataLoader,
   EarlyStopping,
-  f1,
-  GradientAccumulation,
-  GradientClip,
-  HOOK_NAMES,
-  keyedRandom,
   Learner,
   LearningRateSchedule,
   Metrics,
-  MixUp,
   Recorder,
   rmsprop,
-  rocAuc,
-  schedules,
   selectBackend,
   sgd,
   TensorDataset,
   tf,
-  WeightAverage,
   withSeed,
 } from "../../mod.ts";
+import {
+  ConfusionMatrix,
+  GradientAccumulation,
+  GradientClip,
+  MixUp,
+  schedules,
+  WeightAverage,
+} from "../../callbacks.ts";
+import { keyedRandom } from "../../data.ts";
+import { f1, rocAuc } from "../../metrics.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 
 export const OPTIMIZERS: Record<string, () => tf.Optimizer> = {
   sgd: () => sgd(0.1, { momentum: 0.9, nesterov: true }),

@@ -1,14 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { StorageError, tf, withSeed } from "../../mod.ts";
 import {
   exportModel,
   type HostTensor,
   loadWeights,
   saveWeights,
-  StorageError,
-  tf,
-  withSeed,
   writeSafetensors,
-} from "../../mod.ts";
+} from "../../io.ts";
 import { testInFolder } from "../fixtures/in_folder.ts";
 
 /** Made by PyTorch and safetensors for Python: `scripts/torch_weights.py`. */

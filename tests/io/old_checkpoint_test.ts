@@ -5,17 +5,15 @@ import {
   EarlyStopping,
   Learner,
   LearningRateSchedule,
-  meanAbsoluteError,
   meanSquaredError,
   Metrics,
   Recorder,
-  schedules,
   TensorDataset,
   tf,
-  Timer,
-  WeightAverage,
   withSeed,
 } from "../../mod.ts";
+import { meanAbsoluteError } from "../../metrics.ts";
+import { schedules, Timer, WeightAverage } from "../../callbacks.ts";
 
 /** A checkpoint of version 0.1.0 on the cpu backend, after batch 3 of epoch 2 of 4. */
 const CHECKPOINT = new URL("fixtures/version_0_1.safetensors", import.meta.url);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type HostTensor, SafetensorsFile, StorageError, writeSafetensors } from "../../mod.ts";
+import { StorageError } from "../../mod.ts";
+import { type HostTensor, SafetensorsFile, writeSafetensors } from "../../io.ts";
 
 /** Made by the reference implementation: Python's safetensors 0.8.0, with `safetensors.numpy.save`. */
 const REFERENCE = `

@@ -1,12 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import {
-  CancelBatch,
-  CancelEpoch,
-  CancelTrain,
-  HOOK_NAMES,
-  type HookName,
-  type Model,
-} from "../../mod.ts";
+import { CancelBatch, CancelEpoch, CancelTrain, type HookName, type Model } from "../../mod.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
 import { type Heard, inOneLine, recorder } from "../fixtures/recorded_hooks.ts";
 import { type AnyLearner, type Sizes, tinyLearner } from "../fixtures/tiny_learner.ts";

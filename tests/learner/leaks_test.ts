@@ -4,7 +4,6 @@ import {
   CancelBatch,
   CancelEpoch,
   CancelTrain,
-  HOOK_NAMES,
   type HookName,
   type Learner,
   type LearnerOptions,
@@ -12,6 +11,7 @@ import {
   sgd,
   tf,
 } from "../../mod.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { batches, Line, loaders, tinyLearner } from "../fixtures/tiny_learner.ts";
 

@@ -1,13 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  CancelBatch,
-  CancelEpoch,
-  CancelTrain,
-  HOOK_NAMES,
-  type HookName,
-  keyedRandom,
-  tf,
-} from "../../mod.ts";
+import { CancelBatch, CancelEpoch, CancelTrain, type HookName, tf } from "../../mod.ts";
+import { keyedRandom } from "../../data.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 import { learnerMachine } from "../../src/chart/chart.ts";
 import { type Deed, oracle, type Plan, type Told } from "./oracle.ts";
 import { type Heard, recorder } from "../fixtures/recorded_hooks.ts";

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { type HookName, keyedRandom, type tf, type TrainResult } from "../../mod.ts";
+import type { HookName, tf, TrainResult } from "../../mod.ts";
+import { keyedRandom } from "../../data.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
 import { checkNesting, type Heard, inOneLine, recorder } from "../fixtures/recorded_hooks.ts";
 import { type AnyLearner, type Sizes, tinyBatch, tinyLearner } from "../fixtures/tiny_learner.ts";

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { CancelTrain, HOOK_NAMES, LiveFeed, selectBackend, tf } from "../../mod.ts";
+import { CancelTrain, selectBackend, tf } from "../../mod.ts";
+import { LiveFeed } from "../../live.ts";
+import { HOOK_NAMES } from "../../chart.ts";
 import type { LiveMessage, LivePoints, LiveState } from "../../src/live/messages.ts";
 import { DownsampledSeries } from "../../src/live/downsampled_series.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";

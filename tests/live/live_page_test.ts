@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { LivePage, type LivePageOptions } from "../../mod.ts";
+import { LivePage, type LivePageOptions } from "../../live.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { within } from "../fixtures/within.ts";
@@ -282,9 +282,8 @@ Deno.test("a process with a LivePage ends with its run", {
   ignore: ignore || (await Deno.permissions.query({ name: "run" })).state !== "granted",
 }, async () => {
   const script = `
-    import { Learner, LivePage, sgd, tf } from ${
-    JSON.stringify(import.meta.resolve("../../mod.ts"))
-  };
+    import { Learner, sgd, tf } from ${JSON.stringify(import.meta.resolve("../../mod.ts"))};
+    import { LivePage } from ${JSON.stringify(import.meta.resolve("../../live.ts"))};
     const x = tf.tensor2d([[1]]);
     const learner = new Learner({
       model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),

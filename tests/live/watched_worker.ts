@@ -4,7 +4,8 @@
  * @module
  */
 /// <reference lib="deno.worker" />
-import { type CallbackLike, LivePage, type RunEvent } from "../../mod.ts";
+import type { CallbackLike, RunEvent } from "../../mod.ts";
+import { LivePage } from "../../live.ts";
 import { RUN_EVENTS } from "../../src/learner/run_actor.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
 import { recorder } from "../fixtures/recorded_hooks.ts";

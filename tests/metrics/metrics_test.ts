@@ -1,23 +1,25 @@
 import { assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   accuracy,
-  confusion,
-  f1,
   Learner,
-  meanAbsoluteError,
   meanSquaredError,
   type Metric,
   Metrics,
   type Peers,
+  sgd,
+  type StatefulMetric,
+  tf,
+} from "../../mod.ts";
+import {
+  confusion,
+  f1,
+  meanAbsoluteError,
   precision,
   recall,
   rocAuc,
   rSquared,
-  sgd,
-  type StatefulMetric,
-  tf,
   topK,
-} from "../../mod.ts";
+} from "../../metrics.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 import figures from "./figures.generated.json" with { type: "json" };
@@ -128,6 +130,66 @@ testOnBackends("stateful metrics give NaN where nothing was measured", async () 
   assertEquals(await oneClass.compute(), NaN);
   oneClass.reset();
 });
+
+const { NEGATIVE_INFINITY, POSITIVE_INFINITY } = Number;
+
+testOnBackends("predictions that are NaN or infinite are no hits", async () => {
+  const labels = tf.tensor1d([0, 1, 2, 0, 1], "int32");
+  const logits = tf.tensor2d([
+    [NaN, NaN, NaN],
+    [0, 1, NaN],
+    [POSITIVE_INFINITY, 0, POSITIVE_INFINITY],
+    [2, NEGATIVE_INFINITY, 1], // a class that is masked
+    [0, NEGATIVE_INFINITY, NEGATIVE_INFINITY],
+  ]);
+  assertEquals([...accuracy(logits, labels).dataSync()], [0, 0, 0, 1, 0]);
+  assertEquals([...topK(1)(logits, labels).dataSync()], [0, 0, 0, 1, 0]);
+  assertEquals([...topK(3)(logits, labels).dataSync()], [0, 0, 0, 1, 0]);
+  assertEquals(confusion(logits, labels).arraySync(), [[1, 0, 0], [1, 0, 0], [0, 0, 0]]);
+  // Of class 0 one of two is found; what is not known counts as a miss.
+  const none = { average: "macro" } as const;
+  assertAlmostEquals(await measureOnce(recall(none), logits, labels), (1 / 2 + 0 + 0) / 3, 1e-6);
+  assertAlmostEquals(await measureOnce(precision(none), logits, labels), (1 / 2) / 3, 1e-6);
+  const [scores, answers] = [
+    tf.tensor1d([NaN, 1, -1, POSITIVE_INFINITY]),
+    tf.tensor1d([0, 1, 0, 1]),
+  ];
+  assertEquals([...accuracy(scores, answers).dataSync()], [0, 1, 1, 0]);
+  assertEquals(await measureOnce(recall(), scores, answers), 1 / 2);
+});
+
+testOnBackends("measures of numbers are NaN where a number is NaN", async () => {
+  const [wrong, right] = [tf.tensor1d([NaN, 1, 1]), tf.tensor1d([1, 1, 1])];
+  for (const [predictions, labels] of [[wrong, right], [right, wrong]]) {
+    assertEquals(await measureOnce(rSquared(), predictions, labels), NaN);
+    assertEquals(mean(meanAbsoluteError, predictions, labels), NaN);
+  }
+  assertEquals(await measureOnce(rSquared(), right, right), 1);
+  const infinite = tf.tensor1d([POSITIVE_INFINITY, 1, 3]);
+  assertEquals(
+    await measureOnce(rSquared(), infinite, tf.tensor1d([1, 2, 3])),
+    NEGATIVE_INFINITY,
+  );
+});
+
+testOnBackends("rocAuc() is the mean over the classes that occur", async () => {
+  const labels = tf.tensor1d([0, 1, 0, 1], "int32");
+  const logits = tf.tensor2d([[2, 0, 0], [0, 2, 0], [1, 0, 3], [0, 1, 3]]);
+  assertEquals(await measureOnce(rocAuc(), logits, labels), 1);
+  assertEquals(await measureOnce(rocAuc(), logits, tf.onesLike(labels)), NaN);
+});
+
+/** Feeds a metric with one batch. */
+async function measureOnce(
+  metric: StatefulMetric,
+  predictions: tf.Tensor,
+  labels: tf.Tensor,
+): Promise<number> {
+  metric.update(predictions, labels);
+  const value = await metric.compute();
+  metric.reset();
+  return value;
+}
 
 testOnBackends("rocAuc() holds a bounded number of tensors in a long pass", async () => {
   const metric = rocAuc();

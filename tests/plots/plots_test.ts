@@ -1,18 +1,13 @@
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { accuracy, Metrics, Recorder, selectBackend, tf } from "../../mod.ts";
 import {
-  accuracy,
   ActivationStats,
   ConfusionMatrix,
-  curvePlot,
   GradientStats,
   LearningRateFinder,
-  Metrics,
-  Picture,
-  Recorder,
-  selectBackend,
-  tf,
-  writeReport,
-} from "../../mod.ts";
+} from "../../callbacks.ts";
+import { curvePlot, Picture, writeReport } from "../../plots.ts";
+import { noBrowser, withBrowser } from "../deps/playwright.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { parallelPlot } from "../../src/plots/parallel_plot.ts";
 
@@ -84,6 +79,48 @@ test("a run draws itself", async () => {
   dispose();
 });
 
+test("a Picture has a dark scheme, in which no light ground is left", async () => {
+  const matrix = new ConfusionMatrix();
+  matrix.counts = [[2, 1], [0, 3]];
+  const pictures = [
+    matrix.plot(),
+    curvePlot([{ x: 1, y: 1 }, { x: 2, y: 3 }], { marks: [{ x: 1, label: "here" }] }),
+  ];
+  for (const picture of pictures) {
+    const dark = await picture.svg({ scheme: "dark" });
+    assertDrawn(dark);
+    assertEquals(/white|#24292f|#57606a/.exec(dark), null);
+    assertMatch(await picture.svg(), /white/);
+  }
+  const wrong = { scheme: "black" as "dark" };
+  await assertRejects(() => pictures[0].svg(wrong), TypeError, '"light" or "dark"');
+});
+
+Deno.test("a report fits a telephone, light and dark", { ignore: noBrowser }, async () => {
+  const path = await Deno.makeTempFile({ suffix: ".html" });
+  await writeReport(path, {
+    title: "A title that is much longer than a line on a telephone",
+    settings: { note: "word".repeat(30) },
+    pictures: { Curve: curvePlot([{ x: 1, y: 1 }, { x: 2, y: 3 }]) },
+    texts: { Table: "wide ".repeat(40) },
+  });
+  await withBrowser(async (browser) => {
+    const grounds: string[] = [];
+    for (const colorScheme of ["light", "dark"] as const) {
+      const page = await browser.newPage({ viewport: { width: 380, height: 800 }, colorScheme });
+      await page.goto(`file://${path}`);
+      assertEquals(await page.evaluate("document.documentElement.scrollWidth"), 380);
+      assert(await page.evaluate("document.images[0].getBoundingClientRect().width > 560"));
+      grounds.push(await page.evaluate("getComputedStyle(document.body).backgroundColor"));
+      const source = String(await page.evaluate("document.images[0].currentSrc"));
+      const svg = atob(source.slice(source.indexOf(",") + 1));
+      assertEquals(svg.includes('fill="white"'), colorScheme === "light");
+    }
+    assertEquals(grounds, ["rgb(255, 255, 255)", "rgb(13, 17, 23)"]);
+  });
+  await Deno.remove(path);
+});
+
 test("a search for a learning rate draws itself, and marks what it suggests", async () => {
   await selectBackend({ prefer: "cpu", quiet: true });
   const finder = new LearningRateFinder({ from: 1e-4, steps: 60 });
@@ -113,7 +150,7 @@ test("pictures are drawn of runs in which hardly anything happened", async () =>
     seconds: 1,
   });
   assertDrawn(await recorder.plot().svg());
-  assertThrows(() => new ConfusionMatrix().plot(), Error, "something must have been counted");
+  assertThrows(() => new ConfusionMatrix().plot(), Error, "no pass has ended yet");
   assertThrows(() => new GradientStats().plot(), Error, "no batch was looked at");
 });
 
@@ -155,26 +192,3 @@ test("a Picture displays itself in a notebook", async () => {
   assertDrawn(svg);
   assert(picture instanceof Picture);
 });
-
-Deno.test(
-  "importing mod.ts loads neither Vega nor protobuf",
-  { ignore: state !== "granted" },
-  async () => {
-    const run = await Deno.permissions.query({ name: "run" });
-    if (run.state !== "granted") return;
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["info", "--json", new URL("../../mod.ts", import.meta.url).pathname],
-      env: { NO_COLOR: "1" },
-    }).output();
-    interface Module {
-      specifier: string;
-      dependencies?: { specifier: string; isDynamic?: boolean }[];
-    }
-    const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as { modules: Module[] };
-    const importers = modules.flatMap(({ specifier, dependencies = [] }) =>
-      dependencies.filter(({ specifier }) => /deps\/vega|protobuf/.test(specifier))
-        .map(({ isDynamic }) => [specifier.split("/").at(-1), isDynamic])
-    );
-    assertEquals(importers, [["picture.ts", true], ["picture.ts", true]]);
-  },
-);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertNotEquals, assertThrows } from "@std/assert";
-import { keyedRandom, mixKey, permutation } from "../../mod.ts";
+import { keyedRandom, mixKey, permutation } from "../../data.ts";
 import { philox } from "../../src/random/philox.ts";
 
 function isPermutation(order: Int32Array): boolean {

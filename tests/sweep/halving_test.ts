@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { keyedRandom, permutation } from "../../mod.ts";
+import { keyedRandom, permutation } from "../../data.ts";
 import { type Bracket, hyperbandBrackets, singleBracket } from "../../src/sweep/brackets.ts";
 import { Ledger, type SweepPlan } from "../../src/sweep/ledger.ts";
 import type { JobRecord, TrialJob } from "../../src/sweep/job_record.ts";

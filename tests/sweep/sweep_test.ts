@@ -15,8 +15,9 @@ import {
   type SweepOptions,
   type Trial,
   uniform,
-} from "../../distributed.ts";
-import { keyedRandom, selectBackend, tf } from "../../mod.ts";
+} from "../../sweep.ts";
+import { selectBackend, tf } from "../../mod.ts";
+import { keyedRandom } from "../../data.ts";
 import { connectOptions } from "../../src/sweep/nats_options.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { canRun } from "./nats_server.ts";

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { sweep, type Trial, uniform } from "../../distributed.ts";
-import { fastDevRun, LearningRateFinder, sgd } from "../../mod.ts";
+import { sweep, type Trial, uniform } from "../../sweep.ts";
+import { fastDevRun, LearningRateFinder } from "../../callbacks.ts";
+import { sgd } from "../../mod.ts";
 import { testInFolder } from "../fixtures/in_folder.ts";
 import { tinyLearner, type TinyOptions } from "../fixtures/tiny_learner.ts";
 import { canRun } from "./nats_server.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { choice, sweep, type SweepOptions, uniform } from "../../distributed.ts";
+import { choice, sweep, type SweepOptions, uniform } from "../../sweep.ts";
 import type { ScriptOptions } from "./sweep_script.ts";
 
 const { wait, suicide, stubborn, deaf = 0, error = 0, reports = 0, ...options } = JSON.parse(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { tf } from "../../deps/tfjs.ts";
+import { tf } from "../../deps/tfjs.ts";
 import {
   type Convolution,
   convolution2D,
@@ -103,6 +103,32 @@ function filterGradient(
   return result;
 }
 
+/**
+ * Computes from the results' gradient, without rows and columns behind those of the results.
+ *
+ * @throws {TypeError} If the gradient has fewer rows or columns than the results.
+ */
+function withFitting(
+  dy: tf.TensorInfo,
+  c: Convolution,
+  compute: (dy: tf.TensorInfo) => tf.TensorInfo,
+): tf.TensorInfo {
+  const shape = resultShape(c, dy.shape.length, c.outChannels);
+  if (shape.every((n, i) => n === dy.shape[i])) return compute(dy);
+  if (shape.some((n, i) => n > dy.shape[i]) || dy.shape.at(-1) !== c.outChannels) {
+    throw new TypeError(
+      `Cannot compute the gradient of a convolution as dy must have the shape [${shape}] of its ` +
+        `results: current value is [${dy.shape}]`,
+    );
+  }
+  const fitting = tf.slice(dy as tf.Tensor, shape.map(() => 0), shape);
+  try {
+    return compute(fitting);
+  } finally {
+    fitting.dispose();
+  }
+}
+
 /** Whether channels come first: those cases are left to tfjs's kernels. */
 function isFirst({ dataFormat }: WindowAttributes): boolean {
   return dataFormat === "NCHW" || dataFormat === "NCDHW";
@@ -135,13 +161,13 @@ function fusedConv2D(heap: KernelHeap, inputs: Inputs, attributes: Attributes) {
 function conv2DBackpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(dy, filter) || isFirst(attributes)) return;
   const c = convolution2D(attributes.inputShape, filter.shape, attributes);
-  return inputGradient(heap, c, attributes.inputShape, dy, filter);
+  return withFitting(dy, c, (dy) => inputGradient(heap, c, attributes.inputShape, dy, filter));
 }
 
 function conv2DBackpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: Attributes) {
   if (!areFloats(x, dy) || isFirst(attributes)) return;
   const c = convolution2D(x.shape, attributes.filterShape, attributes);
-  return filterGradient(heap, c, attributes.filterShape, x, dy);
+  return withFitting(dy, c, (dy) => filterGradient(heap, c, attributes.filterShape, x, dy));
 }
 
 function conv3D(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes) {
@@ -153,13 +179,13 @@ function conv3D(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes)
 function conv3DBackpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(dy, filter) || isFirst(attributes)) return;
   const c = convolution3D(attributes.inputShape, filter.shape, attributes);
-  return inputGradient(heap, c, attributes.inputShape, dy, filter);
+  return withFitting(dy, c, (dy) => inputGradient(heap, c, attributes.inputShape, dy, filter));
 }
 
 function conv3DBackpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: Attributes) {
   if (!areFloats(x, dy) || isFirst(attributes)) return;
   const c = convolution3D(x.shape, attributes.filterShape, attributes);
-  return filterGradient(heap, c, attributes.filterShape, x, dy);
+  return withFitting(dy, c, (dy) => filterGradient(heap, c, attributes.filterShape, x, dy));
 }
 
 /** The kernels of convolutions. */

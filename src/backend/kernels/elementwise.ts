@@ -1,11 +1,18 @@
 /**
- * Passes over memory: gradients of activations, sums of columns and of segments, the identity.
+ * Passes over memory: gradients of activations, functions of elements, sums of segments.
  *
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import {
+  ACTIVATIONS,
+  areFloats,
+  type Inputs,
+  type Kernel,
+  type KernelTable,
+  sizeOf,
+} from "./kernel.ts";
 
 /** Another tensor of the same elements: tfjs counts references, so no copy is needed. */
 function identity(heap: KernelHeap, { x }: Inputs) {
@@ -17,24 +24,6 @@ function squareRoot(heap: KernelHeap, { x }: Inputs) {
   const y = heap.output(x.shape);
   heap.run("squareRoot", [heap.at(x), heap.at(y), sizeOf(x.shape)]);
   return y;
-}
-
-/** Sums over leading axes as sums of columns; tfjs would transpose first. */
-function sum(
-  heap: KernelHeap,
-  { x }: Inputs,
-  { axis, keepDims }: { axis: number | number[]; keepDims: boolean },
-) {
-  const axes = tf.util.parseAxisParam(axis, x.shape).sort((a, b) => a - b);
-  const rest = x.shape.slice(axes.length);
-  const leading = axes.every((at, i) => at === i) && rest.length > 0;
-  if (!areFloats(x) || !leading || axes.length === 0 || sizeOf(x.shape) === 0) return;
-  const result = heap.output(keepDims ? [...axes.map(() => 1), ...rest] : rest);
-  const columns = sizeOf(rest);
-  const rows = sizeOf(x.shape) / columns;
-  const part = heap.shared(columns * 4);
-  heap.run("sumColumns", [heap.at(x), rows, columns, heap.at(result), part]);
-  return result;
 }
 
 /** `dy` where the activation's result `y` says that its slope is one, else zero. */
@@ -60,10 +49,10 @@ function activationAndBiasGradient(
   const result = heap.output(y.shape), total = heap.output([columns]);
   const [from, at, to, bias] = [dy, y, result, total].map((tensor) => heap.at(tensor));
   const code = ACTIVATIONS[activation]!;
-  // Sums of a part of the columns; for all but the widest layers they fit in scratch memory.
-  const fits = columns * 4 <= 2 ** 20;
-  const part = fits ? heap.scratch() : heap.shared(columns * 4);
-  const args = [from, at, to, rows, columns, 0, columns, code, bias, part];
+  // A double and a float for each column; for all but the widest layers they fit in scratch memory.
+  const fits = columns * 12 <= 2 ** 20;
+  const sums = fits ? heap.scratch() : heap.shared(columns * 12);
+  const args = [from, at, to, rows, columns, 0, columns, code, bias, sums];
   const split = { argument: 5, multiple: 16, work: rows * columns * 4 };
   heap.run("activationAndBiasGradient", args, fits ? split : undefined);
   return [result, total];
@@ -85,7 +74,10 @@ function unsortedSegmentSum(
   const rows = x.shape[0], size = sizeOf(x.shape.slice(1));
   if (areFloats(x)) {
     const [from, ids, to] = [x, segmentIds, result].map((tensor) => heap.at(tensor));
-    heap.run("addSegments", [from, ids, rows, size, to, numSegments]);
+    // Long sums are made in doubles, unless those would take too much memory.
+    const bytes = numSegments * size * 8;
+    const doubles = rows > 512 && bytes <= 2 ** 26 ? heap.shared(bytes) : 0;
+    heap.run("addSegments", [from, ids, rows, size, to, numSegments, doubles]);
     return result;
   }
   const [values, ids, totals] = [x, segmentIds, result].map((tensor) =>
@@ -99,33 +91,99 @@ function unsortedSegmentSum(
   return result;
 }
 
-/** tfjs's kernel copies elements of any dtype, but calls all of them float32. */
-function stridedSlice(
+/** tfjs's kernel caches weights by tensor, and would miss changes in place. */
+function prelu(_: KernelHeap, { x, alpha }: Inputs) {
+  if (!areFloats(x, alpha)) return;
+  return tf.tidy(() => {
+    const input = x as tf.Tensor;
+    return tf.where(input.less(0), input.mul(alpha as tf.Tensor), input);
+  });
+}
+
+function clipByValue(
+  heap: KernelHeap,
+  { x }: Inputs,
+  { clipValueMin, clipValueMax }: { clipValueMin: number; clipValueMax: number },
+) {
+  if (!areFloats(x)) return;
+  const y = heap.output(x.shape);
+  heap.run("clip", [heap.at(x), heap.at(y), sizeOf(x.shape), clipValueMin, clipValueMax]);
+  return y;
+}
+
+/** tfjs's kernel makes NaN a number. */
+function relu(limit: number): Kernel {
+  return function clipBelow(heap: KernelHeap, { x }: Inputs) {
+    if (!areFloats(x)) return;
+    const y = heap.output(x.shape);
+    heap.run("relu", [heap.at(x), heap.at(y), sizeOf(x.shape), limit]);
+    return y;
+  };
+}
+
+/** The larger or the smaller of two elements. */
+function extreme(larger: boolean): Kernel {
+  return function maximumOrMinimum(heap: KernelHeap, { a, b }: Inputs) {
+    if (!areFloats(a, b)) return;
+    const [x, y] = sizeOf(a.shape) >= sizeOf(b.shape) ? [a, b] : [b, a];
+    const isSame = x.shape.join() === y.shape.join();
+    const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    if (sizeOf(shape) === 0) return heap.output(shape);
+    if (!isSame && (sizeOf(y.shape) !== 1 || shape.join() !== x.shape.join())) {
+      return tf.tidy(() => {
+        const [left, right] = [a, b].map((tensor) => tf.broadcastTo(tensor as tf.Tensor, shape));
+        return larger ? tf.maximum(left, right) : tf.minimum(left, right);
+      });
+    }
+    const result = heap.output(shape);
+    const [u, v, to] = [x, y, result].map((tensor) => heap.at(tensor));
+    heap.run("extreme", [u, v, isSame ? 4 : 0, to, sizeOf(shape), Number(larger)]);
+    return result;
+  };
+}
+
+/** tfjs's kernel loses the sign of zeros. */
+function elu(
   heap: KernelHeap,
   { x }: Inputs,
   _: unknown,
   stock: () => tf.TensorInfo | tf.TensorInfo[],
 ) {
+  if (!areFloats(x)) return;
   const y = stock() as tf.TensorInfo;
-  heap.backend.dataIdMap.get(y.dataId).dtype = x.dtype;
-  return { ...y, dtype: x.dtype };
+  heap.run("keepZeros", [heap.at(x), heap.at(y), sizeOf(x.shape)]);
+  return y;
 }
 
-/** tfjs's kernel caches weights by tensor, and would miss changes in place. */
-function prelu(_: KernelHeap, { x, alpha }: Inputs) {
-  return tf.tidy(() => {
-    const negative = tf.minimum(x as tf.Tensor, 0).mul(alpha as tf.Tensor);
-    return tf.relu(x as tf.Tensor).add(negative);
-  });
+/** A function of one number that tfjs computes less precisely, or for fewer numbers. */
+function map(compute: (x: number) => number): Kernel {
+  return function mapElements(heap: KernelHeap, { x }: Inputs) {
+    if (!areFloats(x)) return;
+    const result = heap.output(x.shape);
+    const from = heap.elements(x), to = heap.elements(result);
+    for (let i = 0; i < to.length; i++) to[i] = compute(from[i]);
+    return result;
+  };
 }
+
+const { SELU_SCALE, SELU_SCALEALPHA } = tf.backend_util;
 
 /** The kernels that pass over memory. */
 export const ELEMENTWISE_KERNELS: KernelTable = {
+  ClipByValue: clipByValue,
+  Cos: map(Math.cos),
+  Elu: elu,
   Identity: identity,
+  Log1p: map(Math.log1p),
+  Maximum: extreme(true),
+  Minimum: extreme(false),
   Prelu: prelu,
+  Relu: relu(Infinity),
+  Relu6: relu(6),
+  Selu: map((x) => x >= 0 ? SELU_SCALE * x : SELU_SCALEALPHA * Math.expm1(x)),
+  Sign: map((x) => x > 0 ? 1 : x < 0 ? -1 : 0),
+  Sin: map(Math.sin),
   Sqrt: squareRoot,
-  StridedSlice: stridedSlice,
-  Sum: sum,
   TrainchartActivationGradient: activationGradient,
   TrainchartActivationAndBiasGradient: activationAndBiasGradient,
   TrainchartScale: scale,

@@ -28,7 +28,11 @@ function conv2D(
 }
 
 function einsumKernel(_: KernelHeap, inputs: Inputs, { equation }: { equation: string }) {
-  return tf.tidy(() => einsum(equation, Object.values(inputs) as tf.Tensor[]));
+  const tensors = Object.values(inputs) as tf.Tensor[];
+  // Throws for equations that it does not know, and for those that do not fit the tensors.
+  const { allDims, idDims } = tf.backend_util.decodeEinsumEquation(equation, tensors.length);
+  tf.backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors);
+  return tf.tidy(() => einsum(equation, tensors));
 }
 
 /** The kernels of whole layers and sums. */

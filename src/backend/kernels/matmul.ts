@@ -25,7 +25,14 @@ export function multiply(
   activation = 0,
 ): tf.TensorInfo {
   const [rows, depth] = matrixOf(a.shape, transposeA);
-  const columns = matrixOf(b.shape, transposeB)[1];
+  const [depthB, columns] = matrixOf(b.shape, transposeB);
+  if (depth !== depthB || a.shape.length < 2 || b.shape.length < 2) {
+    throw new TypeError(
+      `Cannot multiply as inner sizes must be equal: shapes are [${a.shape}]${
+        transposeA ? " transposed" : ""
+      } and [${b.shape}]${transposeB ? " transposed" : ""}`,
+    );
+  }
   const outer = tf.broadcast_util.assertAndGetBroadcastShape(
     a.shape.slice(0, -2),
     b.shape.slice(0, -2),

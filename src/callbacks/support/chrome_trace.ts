@@ -3,46 +3,52 @@ import { VERSION } from "../../version.ts";
 import { stateName } from "../../chart/state_name.ts";
 import type { TracedStep, TracedWork } from "./trace_record.ts";
 
-/** One entry of {@linkcode ChromeTrace}. */
+/**
+ * One entry of {@linkcode ChromeTrace}.
+ *
+ * @category Callbacks
+ */
 export interface ChromeTraceEvent {
-  /** `"X"` lasts, `"i"` is an instant, `"M"` names a process or a thread. */
+  /** `"X"` has a duration, `"i"` is an instant, `"M"` names a process or a thread. */
   ph: "X" | "i" | "M";
-  /** Of the state, of the callback and its hook, of the task, or of the event. */
+  /** The name of the state, of the callback and its hook, of the task, or of the event. */
   name: string;
-  /** What it is. */
+  /** The kind of entry. */
   cat: "state" | "hook" | "task" | "step" | "__metadata";
-  /** When it began, µs. */
+  /** When it began, in µs. */
   ts: number;
-  /** How long it lasted, µs, where it lasts. */
+  /** Duration in µs, if it has one. */
   dur?: number;
-  /** The process: always the same. */
+  /** The process: always 1. */
   pid: number;
   /** The thread: one for states, one for hooks and tasks, one for events. */
   tid: number;
-  /** How wide an instant is drawn: on its thread. */
+  /** The scope of an instant: its thread. */
   s?: "t";
-  /** What else is known of it. */
+  /** Further facts. */
   args: Record<string, unknown>;
 }
 
 /**
- * A trace in the JSON format of Chrome: what lasts, and what of it is inside what else, on one
- * thread for the states, one for hooks and tasks, and one for the events of the machine.
+ * A trace in the JSON format of Chrome: nested slices on one thread for the states and one for
+ * hooks and tasks, and instants on a third for the events of the machine.
  *
  * The Chromium Authors, *Trace Event Format*, 2016.
+ *
+ * @category Callbacks
  */
 export interface ChromeTrace {
-  /** In the order of their beginnings. */
+  /** The entries, in the order in which they began. */
   traceEvents: ChromeTraceEvent[];
-  /** How times are shown. */
+  /** The unit in which times are shown. */
   displayTimeUnit: "ms";
-  /** Who wrote it. */
+  /** The program that wrote the trace. */
   otherData: Record<string, string>;
 }
 
 const THREADS = { states: 1, work: 2, events: 3 };
 
-/** Writes entries in Chrome's format. */
+/** Brings entries into Chrome's format. */
 export function chromeTrace(entries: readonly (TracedWork | TracedStep)[]): ChromeTrace {
   const steps = entries.filter((entry) => "event" in entry);
   const work = entries.filter((entry) => "work" in entry);
@@ -60,7 +66,7 @@ export function chromeTrace(entries: readonly (TracedWork | TracedStep)[]): Chro
       ...Object.entries(THREADS).map(([thread, tid]) =>
         metadata("thread_name", tid, names[thread as keyof typeof names])
       ),
-      // What lasts longer holds what begins with it.
+      // Of two slices that begin together, the longer one contains the other.
       ...events.sort((a, b) => a.ts - b.ts || (b.dur ?? 0) - (a.dur ?? 0)),
     ],
     displayTimeUnit: "ms",

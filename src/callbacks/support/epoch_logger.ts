@@ -1,15 +1,16 @@
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
-import { metricsOfPhase } from "./metrics_of_phase.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
-import type { EpochRecord } from "../../plots/history_plot.ts";
+import type { EpochRecord } from "../../pictures/history.ts";
+import { metricsOfPhase } from "./metrics_of_phase.ts";
+import { TrainingRun } from "./training_run.ts";
 
 /**
- * The base of whatever writes something down for each epoch: it tells when the numbers of an epoch
- * are complete, which is after its validation if there is one.
+ * The base class of callbacks that write something for each epoch. It calls `logEpoch` when the
+ * numbers of the epoch are complete, which is after its validation if there is one.
  *
  * @example
  * ```ts
- * import { EpochLogger, type EpochRecord } from "@trainchart/trainchart";
+ * import { EpochLogger, type EpochRecord } from "@trainchart/trainchart/callbacks";
  *
  * class ConsoleLogger extends EpochLogger {
  *   protected override logEpoch({ epoch, metrics }: EpochRecord): void {
@@ -18,30 +19,39 @@ import type { EpochRecord } from "../../plots/history_plot.ts";
  * }
  * const logger = new ConsoleLogger();
  * ```
+ *
+ * @category Writing a callback
  */
 export abstract class EpochLogger extends Callback {
   /** After everything that measures. */
   override priority: number = PRIORITIES.metrics + 10;
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
-  /** Of several processes, one is enough. */
+  /** Of several ranks, one is enough. */
   override readonly mainRankOnly: boolean = true;
+  readonly #run = new TrainingRun();
   #pending: EpochRecord | undefined;
   #began = 0;
 
-  /** Writes an epoch down, once. */
+  /** Writes an epoch, once. */
   protected abstract logEpoch(record: EpochRecord, learner: AnyLearner): void | Promise<void>;
 
-  /** How far the log is, for a checkpoint. */
+  /** The position in the log, for a checkpoint. */
   protected logState(): object {
     return {};
   }
 
-  /** Brings the log to where it was: no line twice, none lost. */
+  /** Brings the log back to a position: no line twice, none lost. */
   protected restoreLog(_state: unknown): void | Promise<void> {}
 
+  /** Whether a hook belongs to the last training, and not to a validation or a test alone. */
+  protected isOfTraining(learner: AnyLearner): boolean {
+    return this.#run.includes(learner);
+  }
+
   /** Forgets the last run. */
-  override beforeTrain(_learner: AnyLearner): void | Promise<void> {
+  override beforeTrain(learner: AnyLearner): void | Promise<void> {
+    this.#run.begin(learner);
     this.#pending = undefined;
   }
 
@@ -51,14 +61,14 @@ export abstract class EpochLogger extends Callback {
     this.#began = performance.now();
   }
 
-  /** Takes what training measured. */
+  /** Takes the metrics of training. */
   override afterEpoch(learner: AnyLearner): void {
     const { epoch, learningRate } = learner;
     const metrics = metricsOfPhase(learner, "train");
     this.#pending = { epoch, metrics, learningRate, seconds: this.#seconds() };
   }
 
-  /** Takes what validation measured, and logs the epoch. */
+  /** Takes the metrics of validation, and logs the epoch. */
   override async afterValidate(learner: AnyLearner): Promise<void> {
     if (!this.#pending) return;
     Object.assign(this.#pending.metrics, metricsOfPhase(learner, "validation"));
@@ -76,9 +86,10 @@ export abstract class EpochLogger extends Callback {
     return { pending: this.#pending, seconds: this.#seconds(), ...this.logState() };
   }
 
-  /** Goes on from a checkpoint: what was logged after it is taken back. */
+  /** Continues from a checkpoint: what was logged after it is removed. */
   override async restore(state: unknown): Promise<void> {
     const { pending, seconds } = state as { pending?: EpochRecord; seconds: number };
+    this.#run.resume();
     this.#pending = pending;
     this.#began = performance.now() - 1000 * seconds;
     await this.restoreLog(state);

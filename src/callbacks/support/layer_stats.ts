@@ -1,25 +1,36 @@
+import { checkNumber } from "../../checks/check_number.ts";
+import { checkOptions } from "../../checks/check_options.ts";
+import { describeValue } from "../../checks/describe_value.ts";
 import type { tf } from "../../deps/tfjs.ts";
 import { tensorStats, type TensorStatsOptions } from "../../tensors/tensor_stats.ts";
-import { type LayerRecord, layersPlot } from "../../plots/layers_plot.ts";
-import type { Picture } from "../../plots/picture.ts";
+import type { LayerRecord } from "../../pictures/layer_record.ts";
+import { type Plot, plotters } from "../../pictures/plotters.ts";
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
 
-/** Options of {@linkcode ActivationStats} and {@linkcode GradientStats}. */
+/**
+ * Options of {@linkcode ActivationStats} and {@linkcode GradientStats}.
+ *
+ * @category Writing a callback
+ */
 export interface LayerStatsOptions extends TensorStatsOptions {
-  /** Look at every so many batches of training, an integer >= 1. Default: 50. */
+  /** Look at every n-th batch of training, an integer >= 1. Default: 50. */
   every?: number;
-  /** Which layers or weights to look at, by name. Default: all. */
+  /** The layers or weights to look at, by name. Default: all. */
   layers?: RegExp;
 }
 
-/** What {@linkcode ActivationStats} and {@linkcode GradientStats} share: when to look, what to keep. */
+/**
+ * The base class of {@linkcode ActivationStats} and {@linkcode GradientStats}.
+ *
+ * @category Writing a callback
+ */
 export abstract class LayerStats extends Callback {
-  /** With the metrics. */
+  /** In the band of metrics. */
   override priority: number = PRIORITIES.metrics;
   /** A run may be resumed without it. */
   override readonly passive: boolean = true;
-  /** What was seen in the last run, in order of time. */
+  /** The records of the last run, in order of time. */
   records: LayerRecord[] = [];
   readonly #every: number;
   readonly #options: LayerStatsOptions;
@@ -29,41 +40,41 @@ export abstract class LayerStats extends Callback {
    * Checks the options.
    *
    * @param options When and how to look.
+   * @throws {TypeError} If an option is unknown, or `layers` is no RegExp.
    * @throws {RangeError} If `every` or `bins` is not an integer >= 1, or `threshold` is negative.
    */
   constructor(options: LayerStatsOptions = {}) {
     super();
-    const { every = 50, bins = 40, threshold = 1e-6 } = options;
-    for (const [name, value] of Object.entries({ every, bins })) {
-      if (Number.isInteger(value) && value >= 1) continue;
-      throw new RangeError(
-        `Cannot look at layers as ${name} must be an integer >= 1: current value is ${value}`,
+    const known = { every: true, layers: true, bins: true, threshold: true };
+    checkOptions("look at layers", options, known);
+    const { every = 50, bins = 40, threshold = 1e-6, layers } = options;
+    const check = checkNumber.bind(undefined, "look at layers");
+    this.#every = check("every", every, { integer: true, min: 1 });
+    check("bins", bins, { integer: true, min: 1 });
+    check("threshold", threshold, { min: 0 });
+    if (layers !== undefined && !(layers instanceof RegExp)) {
+      throw new TypeError(
+        `Cannot look at layers as layers must be a RegExp: current value is ${
+          describeValue(layers)
+        }`,
       );
     }
-    if (!(threshold >= 0)) {
-      throw new RangeError(
-        `Cannot look at layers as threshold must be >= 0: current value is ${threshold}`,
-      );
-    }
-    this.#every = every;
     this.#options = options;
   }
 
-  /** The names of all that was looked at. */
+  /** The names of all layers or weights in the records. */
   get layers(): string[] {
     return [...new Set(this.records.map(({ layer }) => layer))];
   }
 
   /**
-   * Draws what was seen over time, number by number and layer by layer.
+   * Draws the records over time, number by number and layer by layer.
    *
-   * @throws {Error} If nothing was seen yet.
+   * @throws {Error} If nothing was recorded yet, or `@trainchart/trainchart/plots` was not imported.
    */
-  plot(): Picture {
-    if (this.records.length > 0) return layersPlot(this.records);
-    throw new Error(
-      `Cannot draw ${this.name} as something must have been seen: no batch was looked at yet`,
-    );
+  plot(): Plot {
+    if (this.records.length > 0) return plotters().layers(this.records);
+    throw new Error(`Cannot draw ${this.name}: no batch was looked at yet.`);
   }
 
   /** Forgets the last run. */
@@ -77,31 +88,32 @@ export abstract class LayerStats extends Callback {
     this.#step++;
   }
 
-  /** What was seen, for a checkpoint. */
+  /** The records, for a checkpoint. */
   override state(): unknown {
     return { records: this.records, step: this.#step };
   }
 
-  /** Goes on from a checkpoint. */
+  /** Continues from a checkpoint. */
   override restore(state: unknown): void {
     const { records, step } = state as { records: LayerRecord[]; step: number };
     this.records = records;
     this.#step = step;
   }
 
-  /** Whether to look at the batch at hand. */
+  /** Whether to look at the current batch. */
   protected get due(): boolean {
     return this.#step >= (this.records.at(-1)?.step ?? -Infinity) + this.#every;
   }
 
-  /** Whether a layer is one of those to look at. */
+  /** Whether to look at a layer. */
   protected wanted(layer: string): boolean {
-    return this.#options.layers?.test(layer) ?? true;
+    const { layers } = this.#options;
+    return !layers || layer.search(layers) >= 0; // unlike test(), also with the flag g
   }
 
   /**
-   * Reads tensors off the device, all at once, and keeps what there is to say of them. Where there
-   * are none, as while gradients are accumulated, the next batch is looked at.
+   * Reads tensors off the device, all at once, and records their statistics. If there are none, as
+   * while gradients are accumulated, the next batch is looked at.
    */
   protected async record(
     { epoch }: AnyLearner,

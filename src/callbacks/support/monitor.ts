@@ -3,7 +3,11 @@ import { describeValue } from "../../checks/describe_value.ts";
 import { closest } from "../../deps/levenshtein.ts";
 import type { AnyLearner } from "../../learner/callback.ts";
 
-/** The metric to watch, and the values that count as better. */
+/**
+ * The metric to watch, and the values that count as better.
+ *
+ * @category Writing a callback
+ */
 export interface MonitorOptions {
   /**
    * The name of a metric of training or validation, such as `"train.loss"` or
@@ -30,7 +34,7 @@ const GREATER_IS_BETTER = /accuracy|precision|recall|f1|auc|r2|top\d/i;
  *
  * @example
  * ```ts
- * import { Monitor } from "@trainchart/trainchart";
+ * import { Monitor } from "@trainchart/trainchart/callbacks";
  * import { assert, assertEquals } from "@std/assert";
  *
  * const monitor = new Monitor("Example", { monitor: "validation.accuracy", minDelta: 0.01 });
@@ -39,6 +43,8 @@ const GREATER_IS_BETTER = /accuracy|precision|recall|f1|auc|r2|top\d/i;
  * assert(!monitor.improves(0.505));
  * assertEquals(monitor.best, 0.5);
  * ```
+ *
+ * @category Writing a callback
  */
 export class Monitor {
   /** The name of the metric. */

@@ -1,24 +1,24 @@
-/** What is sent to a notebook: the same thing in one form or more, by media type. */
+/** One output of a notebook, in one form or more, by media type. */
 export type MediaBundle = Record<string, string>;
 
-/** The kernel of Deno for Jupyter, as far as it is used. */
+/** The part of Deno's kernel for Jupyter that is used here. */
 interface Kernel {
   broadcast(type: string, content: Record<string, unknown>): Promise<void>;
 }
 
-/** Whether this runs in a notebook. */
+/** Whether the program runs in a notebook. */
 export function inNotebook(): boolean {
   return kernelOf() !== undefined;
 }
 
-/** A place in the output of the cell that is running, whose content is replaced as often as it changes. */
+/** A place in the output of the running cell, whose content can be replaced. */
 export class NotebookDisplay {
   readonly #id: string = crypto.randomUUID();
   #sent: Promise<void> = Promise.resolve();
   #shown = false;
   #next: MediaBundle | undefined;
 
-  /** Shows something instead of what was there. What was overtaken on the way is left out. */
+  /** Replaces the content. Content that was replaced before it could be sent is left out. */
   show(data: MediaBundle): void {
     if (!this.#next) this.#sent = this.#sent.then(() => this.#send());
     this.#next = data;
@@ -36,12 +36,12 @@ export class NotebookDisplay {
         transient: { display_id: this.#id },
       });
     } catch {
-      // A display never ends a run: whoever was looking is gone.
+      // A display never ends a run: the notebook was closed.
     }
   }
 }
 
-/** Deno throws where it is asked for a kernel and there is none. */
+/** Outside of a notebook, Deno throws where it is asked for its kernel. */
 function kernelOf(): Kernel | undefined {
   try {
     return (globalThis as { Deno?: { jupyter?: Kernel } }).Deno?.jupyter;

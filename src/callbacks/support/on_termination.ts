@@ -1,9 +1,9 @@
 /**
- * Hears of the first request to end the process, SIGINT or SIGTERM (on Windows, SIGINT only); a
+ * Listens for the first request to end the process, SIGINT or SIGTERM (on Windows, SIGINT only); a
  * second one ends it as usual.
  *
- * @param heard Is told which it was.
- * @returns What to call to listen no longer.
+ * @param heard Called with the signal.
+ * @returns A function that ends the listening.
  */
 export function onTermination(heard: (signal: Deno.Signal) => void): () => void {
   const names: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];

@@ -1,56 +1,79 @@
+import { checkOptions } from "../../checks/check_options.ts";
 import { escapeMarkup } from "../../text/escape_markup.ts";
+import { addLiveLine, removeLiveLine } from "./live_lines.ts";
 import { inNotebook, NotebookDisplay } from "./notebook_display.ts";
 
-/** Options of everything that shows a run in the terminal. */
+/**
+ * Options of callbacks that show a run in the terminal.
+ *
+ * @category Callbacks
+ */
 export interface TerminalOptions {
   /**
-   * Whether one line is drawn over and over. Default: on a terminal, unless NO_COLOR is set, and in
-   * a notebook.
+   * Whether one line is drawn over and over. Default: true on a terminal, unless NO_COLOR is set,
+   * and in a notebook.
    */
   live?: boolean;
-  /** Where text goes. Default: standard output, in a browser the console. */
+  /** Writes text. Default: to standard output, in a browser to the console. */
   write?: (text: string) => void;
 }
 
 /**
- * Standard output as a place where one line may be drawn over and over, under lines that stay; in a
- * notebook, that line has a place of its own in the output of the cell.
+ * Standard output as a place where one line can be drawn over and over, under lines that stay; in a
+ * notebook, that line has a place of its own in the output of the cell. Text of the console is
+ * written above the line.
  */
 export class Terminal {
-  /** Whether a line may be drawn over. */
+  /** Whether a line can be drawn over. */
   readonly live: boolean;
   readonly #write: (text: string) => void;
   readonly #notebook: boolean;
   #display: NotebookDisplay | undefined;
-  #drawn = false;
+  /** The text that is drawn; empty: none. */
+  #drawn = "";
 
-  constructor({ live, write }: TerminalOptions) {
+  /**
+   * Writes nothing yet.
+   *
+   * @param options Where to write, and whether live.
+   * @throws {TypeError} If an option is unknown.
+   */
+  constructor(options: TerminalOptions) {
+    checkOptions("show a run", options, { live: true, write: true });
+    const { live, write } = options;
     this.#notebook = !write && inNotebook();
     this.live = live ?? (this.#notebook || (isTerminal() && !write));
     this.#write = write ?? writeToStandardOutput;
   }
 
-  /** Draws in another place from now on: where the cell is that runs now. */
+  /** Draws in the output of the cell that runs now. */
   begin(): void {
     this.#display = undefined;
   }
 
-  /** How long the line may be that is drawn over; a longer one is cut off. */
+  /** The longest line that can be drawn over; a longer one is cut off. */
   get width(): number {
-    return this.#notebook ? Infinity : columns() - 1;
+    return this.columns - 1;
   }
 
-  /** Draws the line that is going to be drawn over. */
+  /** The width in characters; without a terminal, 80. */
+  get columns(): number {
+    return this.#notebook ? Infinity : columns();
+  }
+
+  /** Draws the line over the one before. */
   draw(text: string): void {
     if (!this.live) return;
     this.#over(text);
-    this.#drawn = true;
+    this.#drawn = text;
+    if (!this.#notebook) addLiveLine(this.#line);
   }
 
   /** Removes the line that was drawn. */
   clear(): void {
-    if (this.#drawn) this.#over("");
-    this.#drawn = false;
+    if (this.#drawn !== "") this.#over("");
+    this.#drawn = "";
+    removeLiveLine(this.#line);
   }
 
   /** Writes a line that stays. */
@@ -58,6 +81,11 @@ export class Terminal {
     this.clear();
     this.#write(`${text}\n`);
   }
+
+  readonly #line = {
+    hide: () => this.#over(""),
+    show: () => this.#over(this.#drawn),
+  };
 
   #over(text: string): void {
     if (!this.#notebook) return this.#write(`\r\x1b[2K${text.slice(0, this.width)}`);

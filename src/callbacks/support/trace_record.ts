@@ -1,37 +1,41 @@
 import type { HookName, TaskName } from "../../chart/hooks.ts";
 import type { RunSnapshot } from "../../learner/run_actor.ts";
 
-/** A hook of a callback or a task of the Learner, as it was run. */
+/**
+ * A call of a hook of a callback, or of a task of the Learner.
+ *
+ * @category Callbacks
+ */
 export interface TraceRecord {
-  /** When it began: µs since the trace did. */
+  /** When the call began, in µs since the trace did. */
   readonly time: number;
-  /** 0-based. */
+  /** Index of the epoch, 0-based. */
   readonly epoch: number;
-  /** 0-based; -1 before the first of a pass. */
+  /** Index of the batch, 0-based; -1 before the first of a pass. */
   readonly batch: number;
-  /** That the machine was in: `"train.epoch.batch.compute"`. */
+  /** The state of the machine: `"train.epoch.batch.compute"`. */
   readonly state: string;
   /** The hook or task. */
   readonly work: HookName | TaskName;
-  /** Whose hook it was; none for a task, which is the Learner's own. */
+  /** The name of the callback; missing for a task, which is the Learner's own. */
   readonly callback?: string;
-  /** How long it took, also where it threw. */
+  /** Duration, also of a call that threw. */
   readonly microseconds: number;
 }
 
-/** A hook or task, with the state as the machine has it. */
+/** A call, with the state in the machine's own form. */
 export interface TracedWork extends Omit<TraceRecord, "state"> {
   readonly value: unknown;
 }
 
 /** A step of the machine. */
 export interface TracedStep {
-  /** µs since the trace began. */
+  /** When it was taken, in µs since the trace began. */
   readonly time: number;
-  /** What the machine was told; nothing where the trace begins. */
+  /** The event; `null` for the first step of a trace. */
   readonly event: { readonly type: string } | null;
-  /** The state that it was in then. */
+  /** The state after it. */
   readonly value: unknown;
-  /** What it remembered then. */
+  /** The context after it. */
   readonly context: RunSnapshot["context"];
 }

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { ChartPicture, ProgressBar, Recorder } from "../../../mod.ts";
+import { ProgressBar, Recorder } from "../../../mod.ts";
+import { ChartPicture } from "../../../inspect.ts";
+import "../../../plots.ts";
 import { assertNoTensorsLeft } from "../../fixtures/assert_no_tensors_left.ts";
 import { tinyLearner } from "../../fixtures/tiny_learner.ts";
 

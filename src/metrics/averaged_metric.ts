@@ -1,14 +1,16 @@
-/**
- * Precision, recall and F1 are one count each of hits, false alarms and misses, averaged alike.
- *
- * @module
- */
+import { checkNumber } from "../checks/check_number.ts";
+import { describeValue } from "../checks/describe_value.ts";
 import type { tf } from "../deps/tfjs.ts";
+import { checkMetricOptions } from "./check_metric_options.ts";
 import { ConfusionTotal } from "./confusion_total.ts";
 import type { Peers } from "../data/shard.ts";
-import type { StatefulMetric } from "./stateful_metric.ts";
+import type { StatefulMetric } from "./metric.ts";
 
-/** Options of {@linkcode precision}, {@linkcode recall} and {@linkcode f1}. */
+/**
+ * Options of {@linkcode precision}, {@linkcode recall} and {@linkcode f1}.
+ *
+ * @category Metrics
+ */
 export interface AveragingOptions {
   /**
    * `"binary"` measures the class `positive` alone; `"macro"` is the mean over the classes that
@@ -16,23 +18,26 @@ export interface AveragingOptions {
    * `"micro"` counts over all classes at once. Default: `"binary"` with two classes, else `"macro"`.
    */
   average?: "binary" | "macro" | "micro" | "weighted";
-  /** The class that `"binary"` is about, an integer >= 0. Default: 1. */
+  /** The class that `"binary"` measures, an integer >= 0. Default: 1. */
   positive?: number;
 }
 
-/** What was counted for one class, or for all of them together. */
+/** Numbers of examples, for one class or for all of them together. */
 export interface Counts {
-  /** Of the class, and said to be. */
+  /** Of the class, and predicted to be. */
   hits: number;
-  /** Not of the class, but said to be. */
+  /** Not of the class, but predicted to be. */
   falseAlarms: number;
-  /** Of the class, but not said to be. */
+  /** Of the class, but not predicted to be. */
   misses: number;
 }
 
 const AVERAGES = ["binary", "macro", "micro", "weighted"];
 
-/** A metric that is a ratio of counts, and 0 where the ratio is 0 / 0. */
+/**
+ * Precision, recall or F1: a ratio of counts, averaged over classes; 0 where the ratio is 0 / 0. An
+ * example without a known prediction is a miss of its class.
+ */
 export class AveragedMetric implements StatefulMetric {
   readonly #ratio: (counts: Counts) => [numerator: number, denominator: number];
   readonly #average: AveragingOptions["average"];
@@ -40,26 +45,33 @@ export class AveragedMetric implements StatefulMetric {
   readonly #total = new ConfusionTotal();
   readonly addsPeers = true;
 
-  /** Checks the options. */
+  /**
+   * Checks the options.
+   *
+   * @param name The name of the metric, for messages.
+   * @param ratio The ratio.
+   * @param options How to average over classes.
+   * @throws {TypeError} If an option or an average is unknown.
+   * @throws {RangeError} If `positive` is not an integer >= 0.
+   */
   constructor(
     name: string,
     ratio: (counts: Counts) => [numerator: number, denominator: number],
-    { average, positive = 1 }: AveragingOptions,
+    options: AveragingOptions,
   ) {
+    const action = `measure ${name}`;
+    checkMetricOptions(name, options, { average: true, positive: true });
+    const { average, positive = 1 } = options;
     if (average !== undefined && !AVERAGES.includes(average)) {
       throw new TypeError(
-        `Cannot measure ${name} as average must be one of ${AVERAGES.join(", ")}: ` +
-          `current value is ${average}`,
-      );
-    }
-    if (!Number.isInteger(positive) || positive < 0) {
-      throw new RangeError(
-        `Cannot measure ${name} as positive must be an integer >= 0: current value is ${positive}`,
+        `Cannot ${action} as average must be one of ${AVERAGES.join(", ")}: current value is ${
+          describeValue(average)
+        }`,
       );
     }
     this.#ratio = ratio;
     this.#average = average;
-    this.#positive = positive;
+    this.#positive = checkNumber(action, "positive", positive, { integer: true, min: 0 });
   }
 
   reset(): void {
@@ -80,7 +92,7 @@ export class AveragedMetric implements StatefulMetric {
 
   async compute(peers?: Peers): Promise<number> {
     const matrix = await this.#total.read(peers);
-    if (matrix.length === 0) return NaN;
+    if (!matrix.flat().some((count) => count > 0)) return NaN;
     const classes = matrix.map((_, index) => countsOf(matrix, index));
     const average = this.#average ?? (matrix.length === 2 ? "binary" : "macro");
     if (average === "binary") return this.#binary(classes);
@@ -108,7 +120,7 @@ export class AveragedMetric implements StatefulMetric {
 
 function countsOf(matrix: number[][], index: number): Counts {
   const hits = matrix[index][index];
-  const labelled = matrix[index].reduce((a, b) => a + b);
+  const labelled = matrix[index].reduce((a, b) => a + b); // with those of unknown prediction
   const predicted = matrix.reduce((total, row) => total + row[index], 0);
   return { hits, falseAlarms: predicted - hits, misses: labelled - hits };
 }

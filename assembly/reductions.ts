@@ -1,0 +1,79 @@
+/** Sums, in doubles: long sums keep their precision, and finite sums do not overflow on the way. */
+
+/** The two doubles of the lower lanes. */
+@inline
+function low(x: v128): v128 {
+  return f64x2.promote_low_f32x4(x);
+}
+
+/** The two doubles of the upper lanes. */
+@inline
+function high(x: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 0));
+}
+
+/** The sum of each row of `x`, `[rows, size]`, times `factor`. */
+export function sumRows(x: usize, rows: i32, size: i32, y: usize, factor: f64): void {
+  for (let row = 0; row < rows; row++, y += 4) {
+    let a = f64x2.splat(0), b = a, c = a, d = a;
+    let i = 0;
+    for (; i + 8 <= size; i += 8, x += 32) {
+      const u = v128.load(x), v = v128.load(x, 16);
+      a = f64x2.add(a, low(u));
+      b = f64x2.add(b, high(u));
+      c = f64x2.add(c, low(v));
+      d = f64x2.add(d, high(v));
+    }
+    a = f64x2.add(f64x2.add(a, b), f64x2.add(c, d));
+    let total = f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1);
+    for (; i < size; i++, x += 4) total += <f64> load<f32>(x);
+    store<f32>(y, <f32> (total * factor));
+  }
+}
+
+/** Adds the rows of `x`, `[rows, columns]`, to doubles, `[columns]`. */
+export function addToDoubles(x: usize, rows: i32, columns: i32, total: usize): void {
+  const stride = <usize> columns << 2;
+  let j: i32 = 0;
+  for (; j + 8 <= columns; j += 8, x += 32, total += 64) {
+    let a = v128.load(total), b = v128.load(total, 16);
+    let c = v128.load(total, 32), d = v128.load(total, 48);
+    let at = x;
+    for (let i = 0; i < rows; i++, at += stride) {
+      const u = v128.load(at), v = v128.load(at, 16);
+      a = f64x2.add(a, low(u));
+      b = f64x2.add(b, high(u));
+      c = f64x2.add(c, low(v));
+      d = f64x2.add(d, high(v));
+    }
+    v128.store(total, a);
+    v128.store(total, b, 16);
+    v128.store(total, c, 32);
+    v128.store(total, d, 48);
+  }
+  for (; j < columns; j++, x += 4, total += 8) {
+    let a = load<f64>(total);
+    let at = x;
+    for (let i = 0; i < rows; i++, at += stride) a += <f64> load<f32>(at);
+    store<f64>(total, a);
+  }
+}
+
+/** Stores doubles, `[columns]`, times `factor` as floats. */
+export function roundDoubles(total: usize, columns: i32, factor: f64, y: usize): void {
+  for (let j = 0; j < columns; j++, total += 8, y += 4) store<f32>(y, <f32> (load<f64>(total) * factor));
+}
+
+/**
+ * The sums of the columns of `x`, `[rows, columns]`, times `factor`.
+ *
+ * @param total Memory for one double a column.
+ */
+export function sumColumns(x: usize, rows: i32, columns: i32, y: usize, factor: f64, total: usize): void {
+  memory.fill(total, 0, <usize> columns << 3);
+  // A block of rows stays in the cache while its columns are summed.
+  for (let i = 0; i < rows; i += 64) {
+    addToDoubles(x + (<usize> i * <usize> columns << 2), min(64, rows - i), columns, total);
+  }
+  roundDoubles(total, columns, factor, y);
+}

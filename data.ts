@@ -1,0 +1,65 @@
+/**
+ * Datasets, loaders, files of data, and random numbers that repeat.
+ *
+ * A *dataset* has a length and gives the examples at some indices, as one batch. A
+ * {@linkcode DataLoader} goes over a dataset in batches, shuffled by a seed and the number of the
+ * epoch alone, so that an interrupted epoch continues at any batch at no cost. A Learner also takes
+ * any other iterable of batches: an array, a generator, a `tf.data` dataset.
+ *
+ * @example From a CSV file to batches
+ * ```ts
+ * import { tf } from "@trainchart/trainchart";
+ * import { csvDataset, DataLoader, parseCsv, split } from "@trainchart/trainchart/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const table = parseCsv("width,height,kind\n1,2,leaf\n2,2,leaf\n8,9,root\n9,7,root\n");
+ * const dataset = csvDataset(table, {
+ *   data: ["width", "height"],
+ *   labels: "kind",
+ *   classes: ["leaf", "root"],
+ * });
+ * const [train] = split(dataset, [0.5, 0.5], { seed: 1 });
+ * for (const { data, labels } of new DataLoader({ dataset: train, batchSize: 2 })) {
+ *   assertEquals([data.shape, labels.shape[0]], [[2, 2], 2]);
+ *   tf.dispose([data, labels]);
+ * }
+ * ```
+ *
+ * @module
+ */
+
+// Datasets
+export type { ArrayColumn } from "./src/data/array_gatherer.ts";
+export { ArrayDataset } from "./src/data/array_dataset.ts";
+export type { Batch, Dataset } from "./src/data/dataset.ts";
+export type { NdArray, TypedArray } from "./src/data/nd_array.ts";
+export { split } from "./src/data/split.ts";
+export { subset } from "./src/data/subset.ts";
+export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
+
+// Loaders
+export { BatchIterator } from "./src/data/batch_iterator.ts";
+export { DataLoader, type DataLoaderOptions } from "./src/data/data_loader.ts";
+export type {
+  BatchSource,
+  IterateOptions,
+  Loader,
+  SeekableLoader,
+  TensorFlowDataset,
+} from "./src/data/loader.ts";
+export type { Peers, Shard } from "./src/data/shard.ts";
+export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
+
+// Files
+export { csvDataset } from "./src/data/csv_dataset.ts";
+export { type CsvTable, parseCsv } from "./src/data/parse_csv.ts";
+export { parseIdx } from "./src/data/parse_idx.ts";
+export type { ReadOptions } from "./src/data/read_bytes.ts";
+export { readCsv } from "./src/data/read_csv.ts";
+export { readIdx } from "./src/data/read_idx.ts";
+
+// Random numbers without hidden state
+export { keyedRandom } from "./src/random/keyed_random.ts";
+export { mixKey } from "./src/random/mix_key.ts";
+export { permutation } from "./src/random/permutation.ts";
+export { withSeed } from "./src/learner/with_seed.ts";

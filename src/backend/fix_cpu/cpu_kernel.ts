@@ -1,0 +1,69 @@
+/**
+ * Replaces kernels of tfjs's cpu backend by kernels on plain arrays.
+ *
+ * They compute on the backend that they are called for and on nothing else, as the WebAssembly
+ * backend borrows them, too.
+ *
+ * @module
+ */
+import { tf } from "../../deps/tfjs.ts";
+
+/** What we use of the cpu backend. */
+interface CpuBackend {
+  data: { get(dataId: object): { values: Values } };
+  makeTensorInfo(shape: number[], dtype: tf.DataType, values: Values): tf.TensorInfo;
+  disposeIntermediateTensorInfo(tensor: tf.TensorInfo): void;
+}
+
+/** The elements of a tensor. */
+export type Values = Float32Array | Int32Array | Uint8Array;
+
+/** One call of a kernel. */
+export interface CpuCall {
+  inputs: Record<string, tf.TensorInfo>;
+  // deno-lint-ignore no-explicit-any
+  attributes: any;
+  /** The elements of an input. */
+  valuesOf(tensor: tf.TensorInfo): Values;
+  /** A new tensor. */
+  result(shape: number[], values: Values, dtype?: tf.DataType): tf.TensorInfo;
+  /** Runs another kernel of the backend. */
+  run(name: string, inputs: Record<string, tf.TensorInfo>, attributes: object): tf.TensorInfo;
+  /** Runs tfjs's own kernel, for these inputs and attributes. */
+  runStock(inputs?: Record<string, tf.TensorInfo>, attributes?: object): tf.TensorInfo;
+}
+
+/** Puts a kernel in the place of tfjs's. */
+export function fixKernel(kernelName: string, compute: (call: CpuCall) => tf.TensorInfo): void {
+  const stock = tf.getKernel(kernelName, "cpu");
+  tf.unregisterKernel(kernelName, "cpu");
+  tf.registerKernel({
+    ...stock,
+    kernelFunc: ({ inputs, attrs, backend }) => {
+      const cpu = backend as unknown as CpuBackend;
+      const own = inputs as CpuCall["inputs"];
+      const made: tf.TensorInfo[] = [];
+      const keep = (tensor: tf.TensorInfo) => {
+        made.push(tensor);
+        return tensor;
+      };
+      const runWith = (kernel: typeof stock, others: CpuCall["inputs"], attributes: object) => {
+        const call = { inputs: others, attrs: attributes, backend };
+        return keep(
+          kernel.kernelFunc(call as Parameters<typeof kernel.kernelFunc>[0]) as tf.TensorInfo,
+        );
+      };
+      const y = compute({
+        inputs: own,
+        attributes: attrs,
+        valuesOf: ({ dataId }) => cpu.data.get(dataId).values,
+        result: (shape, values, dtype = "float32") =>
+          keep(cpu.makeTensorInfo(shape, dtype, values)),
+        run: (name, others, attributes) => runWith(tf.getKernel(name, "cpu"), others, attributes),
+        runStock: (others = own, attributes = attrs ?? {}) => runWith(stock, others, attributes),
+      });
+      for (const tensor of made) if (tensor !== y) cpu.disposeIntermediateTensorInfo(tensor);
+      return y;
+    },
+  });
+}

@@ -1,0 +1,81 @@
+/**
+ * Fused operations of tfjs in training.
+ *
+ * @module
+ */
+import { tf } from "../deps/tfjs.ts";
+
+type MatMul = typeof tf.fused.matMul;
+type Conv2D = typeof tf.fused.conv2d;
+type DepthwiseConv2D = typeof tf.fused.depthwiseConv2d;
+
+/** Options of a fused operation that say what comes after its product. */
+interface Finish {
+  bias?: tf.Tensor | tf.TensorLike;
+  activation?: string | null;
+  preluActivationWeights?: tf.Tensor;
+  leakyreluAlpha?: number;
+  dataFormat?: "NHWC" | "NCHW";
+}
+
+/**
+ * Makes `tf.fused` run its parts one by one while a gradient is taken.
+ *
+ * tfjs does so for some activations. For the others its gradient refuses dilations and channels
+ * that come first, and has no gradient itself.
+ *
+ * A bundler for browsers binds the layers to tfjs's own functions: they stay as they are there.
+ */
+export function fixFused(): void {
+  const fused = tf.fused as { matMul: MatMul; conv2d: Conv2D; depthwiseConv2d: DepthwiseConv2D };
+  if (!Object.getOwnPropertyDescriptor(fused, "matMul")?.writable) return;
+  const { matMul, conv2d, depthwiseConv2d } = fused;
+  fused.matMul = function fusedMatMul(call) {
+    const { a, b, transposeA, transposeB } = call;
+    // tfjs loses the shapes of batches before it multiplies them.
+    const [batchA, batchB] = [a, b].map((x) => x instanceof tf.Tensor ? x.shape.slice(0, -2) : []);
+    const isEven = batchA.join() === batchB.join();
+    if (isEven && !isRecorded()) return matMul(call);
+    return finish(tf.matMul(a, b, transposeA, transposeB), call);
+  };
+  fused.conv2d = function fusedConv2d(call) {
+    if (!isRecorded()) return conv2d(call);
+    const { x, filter, strides, pad, dataFormat, dilations, dimRoundingMode } = call;
+    return finish(tf.conv2d(x, filter, strides, pad, dataFormat, dilations, dimRoundingMode), call);
+  };
+  fused.depthwiseConv2d = function fusedDepthwiseConv2d(call) {
+    if (!isRecorded()) return depthwiseConv2d(call);
+    const { x, filter, strides, pad, dataFormat, dilations, dimRoundingMode } = call;
+    return finish(
+      tf.depthwiseConv2d(x, filter, strides, pad, dataFormat, dilations, dimRoundingMode),
+      call,
+    );
+  };
+}
+
+function isRecorded(): boolean {
+  return tf.engine().state.gradientDepth > 0;
+}
+
+/** Adds the bias, and applies the activation. */
+function finish<T extends tf.Tensor>(product: T, call: Finish): T {
+  const { bias, preluActivationWeights: alpha, leakyreluAlpha } = call;
+  // The layers say null where they mean none.
+  const activation = call.activation || "linear";
+  const perChannel = (x: tf.Tensor): tf.Tensor =>
+    call.dataFormat === "NCHW" && x.rank === 1 ? x.reshape([-1, 1, 1]) : x;
+  const y: tf.Tensor = bias == null
+    ? product
+    : product.add(perChannel(bias instanceof tf.Tensor ? bias : tf.tensor(bias)));
+  const activations: Record<string, () => tf.Tensor> = {
+    linear: () => y,
+    relu: () => y.relu(),
+    relu6: () => y.relu6(),
+    elu: () => y.elu(),
+    sigmoid: () => y.sigmoid(),
+    leakyrelu: () => tf.leakyRelu(y, leakyreluAlpha),
+    prelu: () => y.prelu(perChannel(alpha!)),
+  };
+  if (!(activation in activations)) throw new Error(`Unknown fused activation ${activation}.`);
+  return activations[activation]() as T;
+}

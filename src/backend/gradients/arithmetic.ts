@@ -1,0 +1,82 @@
+/**
+ * Gradients of functions of two numbers, with broadcasting.
+ *
+ * @module
+ */
+import { tf } from "../../deps/tfjs.ts";
+import { flat, once, registerGradient, toFloat, unbroadcast } from "./gradient.ts";
+
+/** Registers the gradients. */
+export function registerArithmetic(): void {
+  registerQuotients();
+  registerExtremes();
+  registerGradient("SquaredDifference", { inputs: ["a", "b"] }, (dy, [a, b]) => {
+    const slope = once(() => dy.mul(toFloat(a.sub(b)).mul(2)));
+    return {
+      a: () => unbroadcast(slope(), a.shape),
+      b: () => unbroadcast(slope().neg(), b.shape),
+    };
+  });
+  registerGradient("Pow", { inputs: ["a", "b"], results: [true] }, (dy, [a, b, y]) => ({
+    a: () => {
+      const base = toFloat(a), exponent = toFloat(b);
+      // 0 ** 0 is flat; its slope is not 0 * 0 ** -1.
+      const lower = tf.where(exponent.equal(0), exponent, exponent.sub(1));
+      return unbroadcast(dy.mul(exponent.mul(base.pow(lower))), a.shape);
+    },
+    b: () => {
+      const isPositive = a.greater(0);
+      const log = tf.where(isPositive, toFloat(a), 1).log();
+      return unbroadcast(dy.mul(toFloat(y).mul(tf.where(isPositive, log, 0))), b.shape);
+    },
+  }));
+}
+
+function registerQuotients(): void {
+  registerGradient("RealDiv", { inputs: ["a", "b"] }, (dy, [a, b]) => {
+    const slope = once(() => dy.div(toFloat(b)));
+    return {
+      a: () => unbroadcast(slope(), a.shape),
+      b: () => unbroadcast(slope().mul(toFloat(a)), b.shape).div(toFloat(b)).neg(),
+    };
+  });
+  const floorDiv = tf.getGradient("FloorDiv").gradFunc;
+  registerGradient("FloorDiv", { inputs: ["a", "b"] }, (dy, [a, b], attributes) => {
+    // Quotients of integers are all that integers have: tfjs gives them the slopes of quotients.
+    if (a.dtype !== "float32" && b.dtype !== "float32") return floorDiv(dy, [a, b], attributes);
+    return { a: () => flat(a), b: () => flat(b) };
+  });
+  registerGradient("Mod", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
+    a: () => unbroadcast(dy, a.shape),
+    b: () => unbroadcast(dy.mul(toFloat(a.div(b).floor())), b.shape).neg(),
+  }));
+  registerGradient("Atan2", { inputs: ["a", "b"] }, (dy, [a, b]) => {
+    // At (0, 0) the angle has no slope: 0, as in PyTorch.
+    const slope = once(() => tf.divNoNan(dy, toFloat(a).square().add(toFloat(b).square())));
+    return {
+      a: () => unbroadcast(slope().mul(toFloat(b)), a.shape),
+      b: () => unbroadcast(slope().mul(toFloat(a)), b.shape).neg(),
+    };
+  });
+}
+
+/** Where both numbers are equal, each has half of the slope, as in PyTorch. */
+function registerExtremes(): void {
+  for (
+    const [kernelName, isAbove, isAtLeast] of [
+      ["Maximum", tf.greater, tf.greaterEqual],
+      ["Minimum", tf.less, tf.lessEqual],
+    ] as const
+  ) {
+    registerGradient(kernelName, { inputs: ["a", "b"] }, (dy, [a, b]) => {
+      const share = once(() => {
+        const doubled = isAbove(a, b).toFloat().add(isAtLeast(a, b).toFloat());
+        return dy.mul(doubled.mul(0.5));
+      });
+      return {
+        a: () => unbroadcast(share(), a.shape),
+        b: () => unbroadcast(dy.sub(share()), b.shape),
+      };
+    });
+  }
+}

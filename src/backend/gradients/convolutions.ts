@@ -1,0 +1,213 @@
+/**
+ * Gradients of convolutions, and of these gradients.
+ *
+ * With an input x, a filter w and slopes v, all three kernels of a convolution are slopes of one
+ * number, `sum(v * convolve(x, w))`, which is linear in each of them. So the gradients of each
+ * kernel are the other two.
+ *
+ * @module
+ */
+import { tf } from "../../deps/tfjs.ts";
+import { type Attributes, type Gradients, hasKernel, registerGradient, run } from "./gradient.ts";
+
+/** The kernels of one kind of convolution. */
+interface Family {
+  forward: string;
+  input: string;
+  filter: string;
+}
+
+const PLAIN: Family = {
+  forward: "Conv2D",
+  input: "Conv2DBackpropInput",
+  filter: "Conv2DBackpropFilter",
+};
+const DEPTHWISE: Family = {
+  forward: "DepthwiseConv2dNative",
+  input: "DepthwiseConv2dNativeBackpropInput",
+  filter: "DepthwiseConv2dNativeBackpropFilter",
+};
+const DEEP: Family = {
+  forward: "Conv3D",
+  input: "Conv3DBackpropInputV2",
+  filter: "Conv3DBackpropFilterV2",
+};
+
+/** Registers the gradients. */
+export function registerConvolutions(): void {
+  for (const family of [PLAIN, DEPTHWISE, DEEP]) {
+    registerGradient(
+      family.forward,
+      { inputs: ["x", "filter"] },
+      (dy, [x, filter], attributes) => slopes(family, dy, x, filter, attributes),
+    );
+    registerGradient(family.input, { inputs: ["dy", "filter"] }, (ddx, saved, attributes) => {
+      const [dy, filter] = saved;
+      return {
+        dy: () => convolve(family, ddx, filter, attributes),
+        filter: () => filterSlope(family, ddx, dy, filter.shape, attributes),
+      };
+    });
+    registerGradient(family.filter, { inputs: ["x", "dy"] }, (ddw, [x, dy], attributes) => ({
+      x: () => inputSlope(family, dy, ddw, x.shape, attributes),
+      dy: () => convolve(family, x, ddw, attributes),
+    }));
+  }
+}
+
+/** The gradients of a 2D convolution's input and filter. */
+export function convolutionGradients(
+  dy: tf.Tensor,
+  x: tf.Tensor,
+  filter: tf.Tensor,
+  attributes: Attributes,
+): Gradients {
+  return slopes(PLAIN, dy, x, filter, attributes);
+}
+
+function slopes(
+  family: Family,
+  dy: tf.Tensor,
+  x: tf.Tensor,
+  filter: tf.Tensor,
+  attributes: Attributes,
+): Gradients {
+  return {
+    x: () => inputSlope(family, dy, filter, x.shape, attributes),
+    filter: () => filterSlope(family, x, dy, filter.shape, attributes),
+  };
+}
+
+/** The part of the attributes that all kernels of a family understand. */
+function shared(attributes: Attributes): Attributes {
+  const { strides, pad, dataFormat, dimRoundingMode } = attributes;
+  return { strides, pad, dataFormat, dilations: attributes.dilations ?? 1, dimRoundingMode };
+}
+
+function convolve(
+  family: Family,
+  x: tf.Tensor,
+  filter: tf.Tensor,
+  attributes: Attributes,
+): tf.Tensor {
+  return run(family.forward, { x, filter }, shared(attributes));
+}
+
+function inputSlope(
+  family: Family,
+  dy: tf.Tensor,
+  filter: tf.Tensor,
+  inputShape: number[],
+  attributes: Attributes,
+): tf.Tensor {
+  if (hasKernelFor(family, attributes)) {
+    return run(family.input, { dy, filter }, { ...shared(attributes), inputShape });
+  }
+  if (attributes.dataFormat === "NCHW") {
+    const shape = TO_LAST.map((axis) => inputShape[axis]);
+    return inputSlope(family, dy.transpose(TO_LAST), filter, shape, channelsLast(attributes))
+      .transpose(TO_FIRST);
+  }
+  const blocks = blocksOf(inputShape, filter.shape, dy.shape, attributes);
+  const parts = run(
+    family.input,
+    { dy: tf.spaceToBatchND(dy, blocks.size, blocks.results), filter },
+    { ...undilated(attributes), inputShape: blocks.shape },
+  );
+  return tf.batchToSpaceND(parts, blocks.size, blocks.input);
+}
+
+function filterSlope(
+  family: Family,
+  x: tf.Tensor,
+  dy: tf.Tensor,
+  filterShape: number[],
+  attributes: Attributes,
+): tf.Tensor {
+  if (hasKernelFor(family, attributes)) {
+    return run(family.filter, { x, dy }, { ...shared(attributes), filterShape });
+  }
+  if (attributes.dataFormat === "NCHW") {
+    const [from, slopes] = [x, dy].map((tensor) => tensor.transpose(TO_LAST));
+    return filterSlope(family, from, slopes, filterShape, channelsLast(attributes));
+  }
+  const blocks = blocksOf(x.shape, filterShape, dy.shape, attributes);
+  const parts = {
+    x: tf.spaceToBatchND(x, blocks.size, blocks.input),
+    dy: tf.spaceToBatchND(dy, blocks.size, blocks.results),
+  };
+  return run(family.filter, parts, { ...undilated(attributes), filterShape });
+}
+
+/** Orders of axes between NCHW and NHWC. */
+const TO_LAST = [0, 2, 3, 1], TO_FIRST = [0, 3, 1, 2];
+
+function channelsLast(attributes: Attributes): Attributes {
+  const { pad } = attributes;
+  const moved = Array.isArray(pad) ? TO_LAST.map((axis) => pad[axis]) : pad;
+  return { ...attributes, pad: moved, dataFormat: "NHWC" };
+}
+
+/**
+ * Whether the backend's kernels do what the attributes say. Those of tfjs ignore dilations, and the
+ * depthwise ones ignore which axis has the channels.
+ */
+function hasKernelFor(family: Family, { dataFormat, dilations }: Attributes): boolean {
+  if (family === DEPTHWISE && dataFormat === "NCHW") return false;
+  return [dilations ?? 1].flat().every((n) => n === 1) || hasKernel("TrainchartConv2D");
+}
+
+/** The attributes of the same convolution within blocks. */
+function undilated({ dataFormat }: Attributes): Attributes {
+  return { strides: 1, pad: "valid", dataFormat, dilations: 1 };
+}
+
+/** A dilated convolution as a plain one: pixels that are `size` apart become one image. */
+interface Blocks {
+  size: number[];
+  /** Padding of the input. */
+  input: [number, number][];
+  /** Padding of the results. */
+  results: [number, number][];
+  /** The shape of the input in blocks. */
+  shape: number[];
+}
+
+function blocksOf(
+  inputShape: number[],
+  filterShape: number[],
+  resultShape: number[],
+  { dilations, pad }: Attributes,
+): Blocks {
+  const spatial = inputShape.slice(1, -1);
+  const size: number[] = spatial.map((_, i) => Array.isArray(dilations) ? dilations[i] : dilations);
+  // tfjs allows dilations with strides of one only.
+  const whole = spatial.map((_, i) => {
+    const padded = resultShape[i + 1] + (filterShape[i] - 1) * size[i];
+    return Math.ceil(padded / size[i]) * size[i];
+  });
+  const input = spatial.map((length, i): [number, number] => {
+    const missing = resultShape[i + 1] + (filterShape[i] - 1) * size[i] - length;
+    const front = pad === "same"
+      ? Math.floor(missing / 2)
+      : pad === "valid"
+      ? 0
+      : Array.isArray(pad)
+      ? pad[i + 1][0]
+      : pad;
+    return [front, whole[i] - length - front];
+  });
+  return {
+    size,
+    input,
+    results: spatial.map((_, i) => [
+      0,
+      whole[i] - (filterShape[i] - 1) * size[i] - resultShape[i + 1],
+    ]),
+    shape: [
+      inputShape[0] * size.reduce((product, n) => product * n, 1),
+      ...whole.map((length, i) => length / size[i]),
+      inputShape.at(-1)!,
+    ],
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * What gradients are written with.
+ *
+ * The rules of every gradient here: its slopes are float32; each of them is a tensor of its own,
+ * as tfjs disposes them one by one; and it is made of operations that have gradients themselves, at
+ * least while a tape records it (see {@linkcode isRecorded}).
+ *
+ * @module
+ */
+import { tf } from "../../deps/tfjs.ts";
+
+/** The slope of each input, by its name. */
+export type Gradients = Record<string, () => tf.Tensor>;
+
+/** What a kernel is called with beside tensors. */
+// deno-lint-ignore no-explicit-any
+export type Attributes = any;
+
+/** What an operation keeps for its gradient: inputs by name, then results by position. */
+export interface Saved {
+  /** Names of inputs, or all of those of an operation with a list of inputs. */
+  inputs?: string[] | "all";
+  /** Which of the results. */
+  results?: boolean[];
+}
+
+/** Registers the gradient of an operation with one result, in place of tfjs's. */
+export function registerGradient(
+  kernelName: string,
+  { inputs = [], results = [] }: Saved,
+  gradient: (dy: tf.Tensor, saved: tf.Tensor[], attributes: Attributes) => Gradients,
+): void {
+  tf.registerGradient({
+    kernelName,
+    ...inputs === "all" ? { saveAllInputs: true } : { inputsToSave: inputs },
+    outputsToSave: results,
+    gradFunc: gradient as Parameters<typeof tf.registerGradient>[0]["gradFunc"],
+  });
+}
+
+/** Registers the gradient of an operation with several results. */
+export function registerGradients(
+  kernelName: string,
+  saved: Saved,
+  gradient: (dys: tf.Tensor[], saved: tf.Tensor[], attributes: Attributes) => Gradients,
+): void {
+  registerGradient(kernelName, saved, gradient as never);
+}
+
+/** Whether the current backend has a kernel. */
+export function hasKernel(name: string): boolean {
+  return tf.getKernel(name, tf.getBackend()) !== undefined;
+}
+
+/** Runs a kernel that has one result. */
+export function run(
+  name: string,
+  inputs: tf.NamedTensorMap,
+  attributes: Attributes = {},
+): tf.Tensor {
+  return tf.engine().runKernel(name, inputs, attributes);
+}
+
+/** Runs a kernel that has several results. */
+export function runAll(
+  name: string,
+  inputs: tf.NamedTensorMap,
+  attributes: Attributes = {},
+): tf.Tensor[] {
+  return tf.engine().runKernel(name, inputs, attributes) as unknown as tf.Tensor[];
+}
+
+/** Whether what is computed now may be differentiated: a gradient within a gradient. */
+export function isRecorded(): boolean {
+  return tf.engine().state.gradientDepth > 0;
+}
+
+/** `x` as float32; itself if it is. */
+export function toFloat(x: tf.Tensor): tf.Tensor {
+  return x.dtype === "float32" ? x : x.toFloat();
+}
+
+/** The slope of an input that a result does not depend on smoothly. */
+export function flat(x: tf.Tensor): tf.Tensor {
+  return x.dtype === "float32" ? tf.zerosLike(x) : tf.zeros(x.shape);
+}
+
+/** The sum over the axes along which `shape` was broadcast; a tensor of its own. */
+export function unbroadcast(x: tf.Tensor, shape: number[]): tf.Tensor {
+  const axes = tf.broadcast_util.getReductionAxes(shape, x.shape);
+  return (axes.length > 0 ? x.sum(axes) : x).reshape(shape);
+}
+
+/** `x` with axes of size one in place of those that a reduction removed. */
+export function keepAxes(x: tf.Tensor, axes: number[], shape: number[]): tf.Tensor {
+  return x.reshape(shape.map((size, axis) => axes.includes(axis) ? 1 : size));
+}
+
+/** A scope of tfjs: the tensors that it disposes when it ends. */
+interface Scope {
+  id: number;
+  track: tf.Tensor[];
+}
+
+/**
+ * Computes when first asked, and then returns the same tensor: for a part that the slopes of
+ * several inputs share. Call it in the body of a gradient; the tensor lives as long as its slopes.
+ */
+export function once(compute: () => tf.Tensor): () => tf.Tensor {
+  const state = tf.engine().state as unknown as { activeScope: Scope };
+  const outer = state.activeScope;
+  let value: tf.Tensor | undefined;
+  return () => {
+    if (value) return value;
+    value = tf.tidy(compute);
+    const inner = state.activeScope;
+    const at = inner.track.lastIndexOf(value);
+    if (inner !== outer && at >= 0) {
+      inner.track.splice(at, 1);
+      outer.track.push(value);
+      (value as unknown as { scopeId: number }).scopeId = outer.id;
+    }
+    return value;
+  };
+}
+
+/**
+ * The slopes of a function of tensors: the gradient of an operation that other operations can
+ * compute, too.
+ */
+export function pullBack(
+  compute: (...inputs: tf.Tensor[]) => tf.Tensor,
+  inputs: tf.Tensor[],
+  dy: tf.Tensor,
+): tf.Tensor[] {
+  const engine = tf.engine();
+  const state = engine.state as unknown as { activeTape: unknown };
+  // Outside any other gradient, tfjs ends its only tape, although one is just being followed.
+  const tape = state.activeTape;
+  try {
+    return engine.gradients(() => compute(...inputs), inputs, dy).grads;
+  } finally {
+    state.activeTape = tape;
+  }
+}

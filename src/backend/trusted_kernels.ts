@@ -1,0 +1,136 @@
+/**
+ * The kernels of tfjs's WebAssembly backend that are right, and for which tensors.
+ *
+ * @module
+ */
+import type { tf } from "../deps/tfjs.ts";
+import { isRepeated } from "./fix_cpu/fix_products.ts";
+import type { Inputs } from "./kernels/kernel.ts";
+
+// deno-lint-ignore no-explicit-any
+type Trust = (inputs: Inputs, attributes: any) => boolean;
+
+/** All inputs have the same dtype, one of these. */
+function of(...dtypes: tf.DataType[]): Trust {
+  return (inputs) => {
+    let first: tf.DataType | undefined;
+    for (const tensor of Object.values(inputs)) {
+      if (tensor) first ??= tensor.dtype;
+      if (tensor && (tensor.dtype !== first || !dtypes.includes(first))) return false;
+    }
+    return true;
+  };
+}
+
+const floats = of("float32");
+const numbers = of("float32", "int32");
+const any = of("float32", "int32", "bool");
+
+/** The input is not empty: reductions do not write their results for those that are. */
+function full(trust: Trust): Trust {
+  return (inputs, attributes) =>
+    trust(inputs, attributes) && Object.values(inputs).every(({ shape }) => !shape.includes(0));
+}
+
+/** Kernels whose results the sweep in `tests/backend/dtypes_test.ts` found right, by name. */
+export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
+  Abs: numbers,
+  Acos: floats,
+  Acosh: floats,
+  Add: numbers,
+  AddN: numbers,
+  ArgMax: numbers,
+  ArgMin: numbers,
+  Asin: floats,
+  Asinh: floats,
+  Atan: floats,
+  Atan2: floats,
+  Atanh: floats,
+  BatchToSpaceND: any,
+  BitwiseAnd: of("int32"),
+  BroadcastArgs: of("int32"),
+  Ceil: floats,
+  Cosh: floats,
+  CropAndResize: (inputs) => inputs.image.dtype === "float32",
+  DepthToSpace: floats,
+  Diag: any,
+  Elu: floats,
+  EluGrad: floats,
+  Equal: any,
+  Erf: floats,
+  Exp: floats,
+  ExpandDims: any,
+  Expm1: floats,
+  Fill: (_, { dtype, value }) => dtype !== "string" && typeof value === "number",
+  FlipLeftRight: floats,
+  Floor: floats,
+  FloorDiv: floats,
+  FusedBatchNorm: (inputs, attributes) =>
+    floats(inputs, attributes) &&
+    Object.values(inputs).every((tensor) => !tensor || isRepeated(tensor.shape, inputs.x.shape)),
+  Greater: any,
+  GreaterEqual: any,
+  IsFinite: floats,
+  IsInf: floats,
+  IsNan: floats,
+  LRN: floats,
+  LRNGrad: floats,
+  LeakyRelu: floats,
+  Less: any,
+  LessEqual: any,
+  LinSpace: () => true,
+  Log: floats,
+  LogicalAnd: of("bool"),
+  LogicalNot: of("bool"),
+  LogicalOr: of("bool"),
+  LogicalXor: of("bool"),
+  Max: full(any),
+  Min: full(any),
+  MirrorPad: any,
+  Mod: floats,
+  Multinomial: floats,
+  Multiply: numbers,
+  Neg: floats,
+  NonMaxSuppressionV3: floats,
+  NonMaxSuppressionV4: floats,
+  NonMaxSuppressionV5: floats,
+  NotEqual: any,
+  OnesLike: any,
+  Pack: any,
+  PadV2: (inputs, { paddings }) =>
+    numbers(inputs, {}) && paddings.flat().every((n: number) => n >= 0),
+  Pow: floats,
+  Range: () => true,
+  RealDiv: floats,
+  Reciprocal: floats,
+  Relu: of("int32"),
+  Reshape: any,
+  ResizeBilinear: floats,
+  ResizeBilinearGrad: (inputs, attributes) =>
+    floats(inputs, attributes) && !attributes.halfPixelCenters,
+  ResizeNearestNeighbor: floats,
+  ResizeNearestNeighborGrad: (inputs, attributes) =>
+    floats(inputs, attributes) && !attributes.halfPixelCenters,
+  Reverse: numbers,
+  RotateWithOffset: floats,
+  Round: numbers,
+  Rsqrt: floats,
+  Select: ({ t, e }) => numbers({ t, e }, {}),
+  Sigmoid: floats,
+  Sinh: floats,
+  Softmax: floats,
+  Softplus: floats,
+  SpaceToBatchND: any,
+  Square: numbers,
+  SquaredDifference: floats,
+  Step: floats,
+  StridedSlice: (inputs, attributes) => floats(inputs, attributes) && !attributes.shrinkAxisMask,
+  Sub: numbers,
+  Sum: full(of("int32")),
+  Tan: floats,
+  Tanh: floats,
+  Tile: any,
+  TopK: numbers,
+  Transpose: any,
+  ZerosLike: any,
+};

@@ -1,0 +1,142 @@
+import {
+  checkpointFile,
+  checkpointName,
+  parseCheckpointName,
+  type RunCheckpoint,
+} from "../../io/checkpoint_file.ts";
+import { listCheckpoints, newestCheckpoint, removePartials } from "../../io/newest_checkpoint.ts";
+import { toPath } from "../../io/to_path.ts";
+import { writeInBackground } from "../../io/write_in_background.ts";
+import { FolderLock } from "./folder_lock.ts";
+
+/** The files that a run keeps. */
+export interface KeptCheckpoints {
+  /** How many of the newest. */
+  readonly last: number;
+  /** How many of the best. */
+  readonly best: number;
+  /** Whether smaller or larger values are better. */
+  readonly mode: "min" | "max";
+}
+
+/** A file, and the metric at the time. */
+interface Ranked {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** The files of a run, for a checkpoint. */
+export interface CheckpointFolderState {
+  readonly best: readonly Ranked[];
+  readonly own: readonly string[];
+}
+
+/** The checkpoints of one run in a folder: numbers and writes them, and removes those not kept. */
+export class CheckpointFolder {
+  /** The folder. It is made when it is first needed. */
+  readonly path: string;
+  readonly #kept: KeptCheckpoints;
+  /** Files with the metric at the time, the best first. */
+  #best: readonly Ranked[] = [];
+  /** The files that this run has saved, oldest first: no other file is ever removed. */
+  #own: readonly string[] = [];
+  /** Number of the newest file, once it is known. */
+  #number: number | undefined;
+  #lock: FolderLock | undefined;
+
+  constructor(folder: string | URL, kept: KeptCheckpoints) {
+    this.path = toPath(folder).replace(/(?<=.)\/$/, "");
+    this.#kept = kept;
+  }
+
+  /** Begins a run that has saved nothing. */
+  begin(): void {
+    this.#best = this.#own = [];
+    this.#number = undefined;
+  }
+
+  /** The files of this run, for a checkpoint. */
+  state(): CheckpointFolderState {
+    return { best: this.#best, own: this.#own };
+  }
+
+  /** Continues a run, in another process perhaps. */
+  restore({ best, own }: CheckpointFolderState): void {
+    // Any other name could lead out of the folder, and the files in `own` are removed one day.
+    const isSound = (name: string) => parseCheckpointName(name) !== undefined;
+    this.#best = best.filter(({ name }) => isSound(name));
+    this.#own = own.filter(isSound);
+    this.#number = undefined;
+  }
+
+  /**
+   * Loads the newest intact checkpoint of any run in the folder.
+   *
+   * @param warn Called with a message for each damaged file.
+   * @param check Rejects with a `StorageError` if a checkpoint is damaged.
+   * @returns The checkpoint and its file; `undefined` if there is none.
+   * @throws {Error} If another run saves in the folder.
+   */
+  async newest(
+    warn: (message: string) => void,
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
+  ): Promise<{ file: string; checkpoint: RunCheckpoint } | undefined> {
+    const lock = this.#lock ?? await FolderLock.acquire(this.path);
+    try {
+      await removePartials(this.path);
+      return await newestCheckpoint(this.path, warn, check);
+    } finally {
+      if (lock !== this.#lock) lock?.release();
+    }
+  }
+
+  /**
+   * Names the next file.
+   *
+   * @param at Where the run is.
+   * @param value The metric by which the file is ranked among the best; NaN: not at all.
+   * @returns The name, for {@linkcode write}.
+   * @throws {Error} If another run saves in the folder.
+   */
+  async next(
+    at: Pick<RunCheckpoint, "phase" | "epoch" | "batch" | "error">,
+    value: number,
+  ): Promise<string> {
+    await Deno.mkdir(this.path, { recursive: true });
+    this.#lock ??= await FolderLock.acquire(this.path);
+    if (this.#number === undefined) {
+      const newest = (await listCheckpoints(this.path)).at(-1) ?? "";
+      this.#number = parseCheckpointName(newest)?.number ?? 0;
+    }
+    const name = checkpointName(++this.#number, at);
+    if (!Number.isNaN(value)) this.#rank({ name, value });
+    this.#own = [...this.#own, name];
+    return name;
+  }
+
+  /** Writes a file, and removes those that are no longer kept. */
+  async write(name: string, checkpoint: RunCheckpoint): Promise<void> {
+    const { tensors, metadata } = checkpointFile(checkpoint);
+    await writeInBackground(`${this.path}/${name}`, tensors, metadata);
+    const newest = this.#own.slice(-this.#kept.last);
+    const kept = new Set([...newest, ...this.#best.map(({ name }) => name), name]);
+    for (const old of this.#own.filter((name) => !kept.has(name))) {
+      await Deno.remove(`${this.path}/${old}`).catch((error) => {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      });
+    }
+    this.#own = this.#own.filter((name) => kept.has(name));
+  }
+
+  /** Lets other runs save in the folder. */
+  release(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  #rank(file: Ranked): void {
+    const sign = this.#kept.mode === "max" ? -1 : 1;
+    this.#best = [...this.#best, file]
+      .sort((a, b) => sign * (a.value - b.value)).slice(0, this.#kept.best);
+  }
+}

@@ -1,0 +1,66 @@
+import { toPath } from "./to_path.ts";
+
+const NEWLINE = 10;
+
+/** Number of bytes at the end of a file in which its last line is looked for first. */
+const TAIL = 1 << 16;
+
+/**
+ * Makes a file of JSON lines end with a whole line: a last line that a full disk or a loss of power
+ * cut short would swallow the next one. A whole value gets its newline, anything else is removed.
+ *
+ * @param path The path; the file may be missing.
+ * @returns Whether there is a file.
+ */
+export async function endLastLine(path: string | URL): Promise<boolean> {
+  let file: Deno.FsFile;
+  try {
+    file = await Deno.open(toPath(path), { read: true, write: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+  try {
+    const { size } = await file.stat();
+    const line = await readLastLine(file, size);
+    if (line.length === 0) return true;
+    if (!isJson(line)) await file.truncate(size - line.length);
+    else {
+      await file.seek(size, Deno.SeekMode.Start);
+      await file.write(Uint8Array.of(NEWLINE));
+    }
+    return true;
+  } finally {
+    file.close();
+  }
+}
+
+/** The bytes after the last newline. */
+async function readLastLine(file: Deno.FsFile, size: number): Promise<Uint8Array> {
+  for (let length = Math.min(TAIL, size);; length = Math.min(2 * length, size)) {
+    const tail = await readFrom(file, size - length, length);
+    const newline = tail.lastIndexOf(NEWLINE);
+    if (newline >= 0 || length === size) return tail.subarray(newline + 1);
+  }
+}
+
+async function readFrom(file: Deno.FsFile, start: number, length: number): Promise<Uint8Array> {
+  await file.seek(start, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const count = await file.read(bytes.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  return bytes.subarray(0, filled);
+}
+
+function isJson(bytes: Uint8Array): boolean {
+  try {
+    JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,11 @@
+import { toPath } from "./to_path.ts";
+
+/** The size of a file in bytes; 0 if there is none. */
+export async function sizeOfFile(path: string | URL): Promise<number> {
+  try {
+    return (await Deno.stat(toPath(path))).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}

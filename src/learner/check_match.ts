@@ -1,0 +1,176 @@
+import type { tf } from "../deps/tfjs.ts";
+import type { FieldProblem } from "../checks/fields.ts";
+import { loaderLength } from "../data/loader.ts";
+import { checkCheckpoint, refuse } from "../io/check_checkpoint.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
+import { type HostTensor, TENSOR_DTYPES } from "../io/host_tensor.ts";
+import { StorageError } from "../io/storage_error.ts";
+import { isBuilt, variablesOf } from "../model/model.ts";
+import { differencesOf, modelStructure } from "../model/model_structure.ts";
+import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import { type AnyCallback, nameOf } from "./callback_protocol.ts";
+import { type CallbackState, checkState, type State } from "./check_state.ts";
+import type { AnyFields } from "./learner_fields.ts";
+import { renaming } from "./renaming.ts";
+
+/**
+ * Checks all of a checkpoint, and compares it with a Learner. Nothing is changed.
+ *
+ * @param learner The Learner.
+ * @param checkpoint The checkpoint, from anywhere.
+ * @throws {StorageError} If the checkpoint is damaged (the error names the field), of a newer
+ *   version, or of another Learner (the error lists all differences).
+ */
+export async function checkMatch(learner: AnyFields, checkpoint: RunCheckpoint): Promise<void> {
+  const name = "the checkpoint";
+  await checkCheckpoint(checkpoint, name);
+  if (checkpoint.error !== null) {
+    throw new StorageError(
+      "mismatch",
+      `Cannot resume: the run of this checkpoint had failed with "${checkpoint.error}". Resume an older one.`,
+    );
+  }
+  const { model } = checkpoint;
+  const isModelBuilt = build(learner.model);
+  const differences = isModelBuilt
+    ? differencesOf(model, await modelStructure(learner.model))
+    : ["the model has no weights yet: give its first layer an inputShape"];
+  // Names in the state can be told only once the model is known to be the same.
+  const rename = differences.length > 0 ? (key: string) => key : namesIn(learner, checkpoint);
+  const state = checkState(checkpoint, rename, name);
+  differences.push(
+    ...differencesOfParts(learner, checkpoint),
+    ...missingCallbacks(learner.callbacks, state.callbacks),
+    ...missingLoader(learner, state),
+  );
+  if (differences.length > 0) {
+    throw new StorageError(
+      "mismatch",
+      "Cannot resume as the checkpoint must be of this Learner",
+      differences,
+    );
+  }
+  refuse(
+    optimizerProblem(learner, state, rename) ?? callbackProblem(learner.callbacks, state),
+    name,
+  );
+}
+
+/** Returns the name in this process of each name in a checkpoint of the same model. */
+export function namesIn(learner: AnyFields, { model }: RunCheckpoint): (key: string) => string {
+  const variables = variablesOf(learner.model);
+  return renaming(model.weights.map(({ name }, index) => [name, variables[index].name]));
+}
+
+/** Builds a sequential model with an input shape, which otherwise is built at its first use. */
+function build(model: AnyFields["model"]): boolean {
+  if (!isBuilt(model) && (model as tf.Sequential).outputs?.length > 0) {
+    (model as tf.Sequential).build();
+  }
+  return isBuilt(model);
+}
+
+function differencesOfParts(
+  learner: AnyFields,
+  { model, optimizer, seed, tensors }: RunCheckpoint,
+): string[] {
+  const differences: string[] = [];
+  const actual = learner.optimizer.getClassName();
+  if (optimizer !== actual) differences.push(`the optimizer was ${optimizer}, it is ${actual}`);
+  if (learner.seed !== undefined && learner.seed !== seed) {
+    differences.push(`the seed was ${seed}, it is ${learner.seed}`);
+  }
+  for (const { name, dtype, shape } of model.weights) {
+    const found = tensors.get(`weights/${name}`);
+    if (found?.dtype === TENSOR_DTYPES[dtype] && `${found.shape}` === `${shape}`) continue;
+    differences.push(
+      `weight ${name} must be [${shape}] ${dtype}, it is ` +
+        (found ? `[${found.shape}] ${found.dtype}` : "missing"),
+    );
+  }
+  return differences;
+}
+
+function missingCallbacks(
+  callbacks: readonly AnyCallback[],
+  states: readonly CallbackState[],
+): string[] {
+  const names = callbacks.map(nameOf);
+  return states.flatMap(({ name, observes, passive = observes }) => {
+    const index = names.indexOf(name);
+    if (index >= 0) names.splice(index, 1);
+    return index >= 0 || passive ? [] : [`callback ${name} has a state, and is missing`];
+  });
+}
+
+function missingLoader(
+  { dataloaders }: AnyFields,
+  { run: { loader, shards = 1 } }: State,
+): string[] {
+  if (!loader) return [];
+  const { name, taken } = loader;
+  const source = dataloaders[name as keyof AnyFields["dataloaders"]];
+  if (source === undefined) return [`dataloaders.${name} was being read, and is missing`];
+  const length = loaderLength(source) ?? Infinity;
+  // In the last turn, some ranks share a batch that a single process reads as one.
+  return taken <= Math.ceil(length / shards) * shards
+    ? []
+    : [`${taken} batches of dataloaders.${name} were read, it has ${length}`];
+}
+
+/** Returns the first slot of the optimizer that is missing or of the wrong shape. */
+function optimizerProblem(
+  { model, optimizer }: AnyFields,
+  { optimizer: { slots = {}, fields = {} } }: State,
+  rename: (key: string) => string,
+): FieldProblem | undefined {
+  const shapes = new Map(variablesOf(model).map(({ name, shape }) => [name, `[${shape}]`]));
+  const check = (path: string, tensor: unknown, shape: string | undefined) => {
+    const actual = tensor ? `[${(tensor as HostTensor).shape}]` : "missing";
+    if (tensor && (shape === undefined || shape === actual)) return undefined;
+    return { path: `state.optimizer.${path}`, required: `must have shape ${shape}`, actual };
+  };
+  if (!(optimizer instanceof SlotOptimizer)) {
+    for (const [name, value] of Object.entries(fields)) {
+      for (const [variable, tensor] of Array.isArray(value) ? value : []) {
+        const problem = check(`fields.${name}`, tensor, shapes.get(rename(variable)));
+        if (problem) return problem;
+      }
+    }
+    return;
+  }
+  const scalars = Object.keys(slots).filter((key) => key.endsWith("/step"));
+  for (const key of ["iterations", ...scalars]) {
+    const problem = check(`slots.${key}`, slots[key], "[]");
+    if (problem) return problem;
+  }
+  for (const key of scalars) {
+    const variable = key.slice(0, -"/step".length);
+    for (const slot of optimizer["slotNames"]) {
+      const path = `${variable}/${slot}`;
+      const problem = check(`slots.${path}`, slots[path], shapes.get(variable) ?? "of its weight");
+      if (problem) return problem;
+    }
+  }
+}
+
+/** Returns the first problem that a callback finds in its own state. */
+function callbackProblem(
+  callbacks: readonly AnyCallback[],
+  { callbacks: states, own = [] }: State,
+): FieldProblem | undefined {
+  for (
+    const [path, list] of [
+      ["callbacks", states] as const,
+      ...own.map(({ callbacks }, rank) => [`own[${rank}].callbacks`, callbacks] as const),
+    ]
+  ) {
+    const left = [...callbacks];
+    for (const [index, { name, state }] of list.entries()) {
+      const place = left.findIndex((callback) => nameOf(callback) === name);
+      const [callback] = place < 0 ? [] : left.splice(place, 1);
+      const problem = callback?.checkState?.(state, `state.${path}[${index}].state`);
+      if (problem) return problem;
+    }
+  }
+}

@@ -1,0 +1,176 @@
+import { checkPumpState, loaderOfState } from "../chart/check_pump_state.ts";
+import * as field from "../checks/fields.ts";
+import { refuse } from "../io/check_checkpoint.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
+import { decodeState } from "../io/decode_state.ts";
+import { hostTensor } from "../io/host_tensor.ts";
+import type { RunningMeanState } from "../metrics/running_mean.ts";
+import type { OptimizerState } from "../optimizers/optimizer_state.ts";
+import { BATCH_TENSORS } from "./batch_tensors.ts";
+import type { AnyFields } from "./learner_fields.ts";
+import type { RunState } from "./run.ts";
+
+/** The state of a run, of which the fields beside it in a checkpoint are a summary. */
+export interface State {
+  /** The place that the run has reached. */
+  readonly run: RunState;
+  /** Fields of the Learner. */
+  readonly fields: Pick<AnyFields, keyof typeof FIELDS>;
+  /** The learning rate; `undefined` if the optimizer has none. */
+  readonly learningRate: number | undefined;
+  /** The state of the optimizer. */
+  readonly optimizer: OptimizerState;
+  /** The states of the callbacks that have one. */
+  readonly callbacks: readonly CallbackState[];
+  /** The state of each rank. Default: there was one rank. */
+  readonly own?: readonly RankState[];
+}
+
+/** The state of a callback. */
+export interface CallbackState {
+  /** The name of the callback. */
+  readonly name: string;
+  /** What its `state()` returned. */
+  readonly state: unknown;
+  /** Whether the run may be resumed without it. */
+  readonly passive: boolean;
+  /** The name of `passive` in checkpoints of version 0.1. */
+  readonly observes?: boolean;
+}
+
+/** The part of a run's state that is different on each rank. */
+export interface RankState {
+  /** The mean loss of the open pass. */
+  readonly mean: RunningMeanState;
+  /** The states of the callbacks whose state is different on each rank. */
+  readonly callbacks: readonly CallbackState[];
+}
+
+const count = field.integer({ min: 0 });
+
+/** The fields of a Learner that are part of a run's state, and what each may be in a checkpoint. */
+export const FIELDS = {
+  epoch: field.integer({ min: 0, below: 2 ** 32 - 1 }),
+  epochs: field.number({ min: 0, infinite: true }),
+  validationEpochs: field.number({ min: 1, infinite: true }),
+  batchSize: count,
+  phase: field.oneOf(["train", "validate", "test"]),
+  trainLoss: field.measurement,
+  validationLoss: field.measurement,
+  testLoss: field.measurement,
+  metrics: field.recordOf(field.measurement),
+} satisfies Partial<Record<keyof AnyFields, field.FieldCheck>>;
+
+const scalar = field.all(
+  hostTensor,
+  field.that("must be a scalar", (value) => (value as { shape: number[] }).shape.length === 0),
+);
+
+const mean = field.all(
+  field.record({
+    weight: field.number({ min: 0 }),
+    total: field.number({ min: 0 }),
+    sum: field.optional(scalar),
+    pending: field.list(scalar),
+  }),
+  field.that("must have values if their total weight is not 0", (value) => {
+    const { total, sum, pending } = value as RunningMeanState;
+    return total === 0 || sum !== undefined || pending.length > 0;
+  }),
+);
+
+/** Tensors, or arrays and records of tensors. */
+const tensors: field.FieldCheck = (value, path) =>
+  Array.isArray(value)
+    ? field.list(tensors)(value, path)
+    : hostTensor(value, path) && field.recordOf(tensors)(value, path);
+
+const slots = Object.fromEntries(BATCH_TENSORS.map((name) => [name, field.optional(tensors)]));
+
+const callbacks = field.list(field.record({
+  name: field.text,
+  passive: field.optional(field.flag),
+  observes: field.optional(field.flag),
+}));
+
+const shape = field.record({
+  run: field.record({
+    pump: checkPumpState,
+    batchIndex: field.integer({ min: -1 }),
+    shards: field.optional(field.integer({ min: 1 })),
+    loader: field.optional(field.record({
+      name: field.oneOf(["train", "validation", "test"]),
+      taken: count,
+    })),
+    mean,
+    batch: field.optional(field.record({
+      size: count,
+      computed: field.flag,
+      slots: field.record({
+        ...slots,
+        loss: field.optional(scalar),
+        gradients: field.optional(field.recordOf(hostTensor)),
+      }),
+    })),
+  }),
+  fields: field.record(FIELDS),
+  learningRate: field.optional(field.number({ min: 0 })),
+  optimizer: field.record({
+    slots: field.optional(field.recordOf(hostTensor)),
+    fields: field.optional(
+      field.recordOf((value, path) =>
+        Array.isArray(value)
+          ? field.list(field.tuple(field.text, hostTensor))(value, path)
+          : hostTensor(value, path)
+      ),
+    ),
+    iterations: field.optional(count),
+    momentum: field.optional(field.number()),
+  }),
+  callbacks,
+  own: field.optional(field.list(field.record({ mean, callbacks }))),
+});
+
+/**
+ * Decodes the state of a checkpoint without making a tensor, and checks everything in it that needs
+ * no Learner.
+ *
+ * @param checkpoint The checkpoint, whose other fields were checked.
+ * @param rename Returns the name in this process of a member of an object.
+ * @param name Name of the checkpoint, for errors.
+ * @returns The state, with host tensors in the place of tensors.
+ * @throws {StorageError} If a field is missing or wrong.
+ */
+export function checkState(
+  checkpoint: RunCheckpoint,
+  rename: (key: string) => string,
+  name: string,
+): State {
+  const state = decodeState(checkpoint.state, checkpoint.tensors, { rename, onDevice: false });
+  refuse(shape(state, "state") ?? contradiction(checkpoint, state as State), name);
+  return state as State;
+}
+
+/** Returns the first field that another one contradicts. */
+function contradiction(
+  { epoch, batch, phase, error }: RunCheckpoint,
+  { run, fields }: State,
+): field.FieldProblem | undefined {
+  const { context } = run.pump.snapshot as { context: { batch: number; error: string | null } };
+  const { name, isOpen } = loaderOfState(run.pump);
+  const equal = (path: string, value: unknown, other: unknown, source: string) =>
+    field.that(`must be ${source}, ${other}`, (value) => value === other)(value, path);
+  return equal("epoch", epoch, fields.epoch, "state.fields.epoch") ??
+    equal("phase", phase, fields.phase, "state.fields.phase") ??
+    equal("batch", batch, context.batch, "the number of batches in state.run.pump") ??
+    equal("error", error, context.error, "the error in state.run.pump") ??
+    (run.loader && equal("state.run.loader.name", run.loader.name, name, "the loader in use")) ??
+    field.that("must be there, because a pass is open", () => run.loader !== undefined || !isOpen)(
+      run.loader,
+      "state.run.loader",
+    ) ??
+    field.that("must be missing, because no hook is running", () => {
+      return run.batch === undefined ||
+        (run.pump.hook !== undefined && run.loader !== undefined);
+    })(run.batch, "state.run.batch");
+}

@@ -1,0 +1,97 @@
+import { tf } from "../deps/tfjs.ts";
+import { type Shard, WHOLE } from "../data/shard.ts";
+import type { RunCheckpoint } from "../io/checkpoint_file.ts";
+import { decodeState } from "../io/decode_state.ts";
+import { toTensor } from "../io/to_tensor.ts";
+import { variablesOf } from "../model/model.ts";
+import { restoreOptimizer } from "../optimizers/optimizer_state.ts";
+import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
+import { type AnyCallback, nameOf } from "./callback_protocol.ts";
+import { checkMatch, namesIn } from "./check_match.ts";
+import { type CallbackState, FIELDS, type RankState, type State } from "./check_state.ts";
+import type { AnyFields } from "./learner_fields.ts";
+import { rememberLearner } from "./remember_learner.ts";
+import type { RunState } from "./run.ts";
+
+/**
+ * Restores all of a checkpoint but the run itself: all of it, or nothing.
+ *
+ * @returns The place that the run had reached.
+ * @throws {StorageError} If the checkpoint is damaged or of another Learner. Nothing has changed.
+ * @throws {unknown} If a callback's `restore` throws: its error. Everything is as it was before.
+ */
+export async function restoreCheckpoint(
+  learner: AnyFields,
+  checkpoint: RunCheckpoint,
+): Promise<RunState> {
+  await checkMatch(learner, checkpoint);
+  const rename = namesIn(learner, checkpoint);
+  const state = decodeState(checkpoint.state, checkpoint.tensors, { rename }) as State;
+  const tensors = tensorsIn(state);
+  const before = rememberLearner(learner);
+  try {
+    restoreWeights(learner, checkpoint);
+    restoreOptimizer(learner.optimizer, state.optimizer, rename);
+    if (state.learningRate !== undefined) learner.learningRate = state.learningRate;
+    learner.seed = checkpoint.seed ?? undefined;
+    // By name: a file may not set anything else on the Learner.
+    for (const name of Object.keys(FIELDS) as (keyof typeof FIELDS)[]) {
+      Object.assign(learner, { [name]: state.fields[name] });
+    }
+    const shard = learner.peers?.shard ?? WHOLE;
+    const own = selectRankState(state, shard);
+    for (const { callback, mine } of assignStates(learner.callbacks, state, own)) {
+      if (callback) await before.restoring(callback, () => callback.restore!(mine, learner));
+      else disposeTensors(mine);
+    }
+    before.forget();
+    return runOf(state, own, shard);
+  } catch (error) {
+    await before.undo();
+    tf.dispose(tensors.filter(({ isDisposed }) => !isDisposed));
+    throw error;
+  }
+}
+
+function restoreWeights(learner: AnyFields, { model, tensors }: RunCheckpoint): void {
+  variablesOf(learner.model).forEach((variable, index) => {
+    const { name } = model.weights[index];
+    const value = toTensor(tensors.get(`weights/${name}`)!, name);
+    variable.assign(value);
+    value.dispose();
+  });
+}
+
+/** Each rank takes its own state again if there are as many ranks as there were. */
+function selectRankState({ own = [] }: State, { index, count }: Shard): RankState | undefined {
+  const mine = own.length === count ? own[index] : undefined;
+  disposeTensors(own.filter((other) => other !== mine));
+  return mine;
+}
+
+/** Finds the callback of each state, and the rank's own state where there is one. */
+function assignStates(
+  callbacks: readonly AnyCallback[],
+  state: State,
+  own: RankState | undefined,
+): { callback: AnyCallback | undefined; mine: unknown }[] {
+  const left = [...callbacks];
+  const different: CallbackState[] = [...own?.callbacks ?? []];
+  return state.callbacks.map((saved) => {
+    const index = different.findIndex(({ name }) => name === saved.name);
+    const [{ state: mine }] = index < 0 ? [saved] : different.splice(index, 1);
+    if (index >= 0) disposeTensors(saved.state);
+    const place = left.findIndex((other) => nameOf(other) === saved.name);
+    const [callback] = place < 0 ? [] : left.splice(place, 1);
+    return { callback: callback?.restore && callback, mine };
+  });
+}
+
+function runOf(state: State, own: RankState | undefined, shard: Shard): RunState {
+  if (!own) return state.run;
+  disposeTensors(state.run.mean);
+  const { batch } = state.run;
+  // All ranks but the one that took the checkpoint had counted the loss of the current batch.
+  const computed = shard.index === 0 && batch?.computed === true;
+  return { ...state.run, mean: own.mean, batch: batch && { ...batch, computed } };
+}

@@ -1,0 +1,47 @@
+/**
+ * What was recorded of one batch of training.
+ *
+ * @category Plots
+ */
+export interface BatchRecord {
+  /** Index of the batch among all training batches of the run, 0-based. */
+  step: number;
+  /** Index of the epoch, 0-based. */
+  epoch: number;
+  /** Loss of this batch. */
+  loss: number;
+  /** Learning rate of this batch, per step. */
+  learningRate: number;
+  /** Time since the run began, in s. */
+  seconds: number;
+}
+
+/**
+ * What was recorded of one epoch.
+ *
+ * @category Plots
+ */
+export interface EpochRecord {
+  /** Index of the epoch, 0-based. */
+  epoch: number;
+  /** Everything that was measured in the epoch, by name: `"train.loss"`, `"validation.accuracy"`. */
+  metrics: Record<string, number>;
+  /** Learning rate at the end of the epoch, per step. */
+  learningRate: number;
+  /** Duration of the epoch with its validation, in s. */
+  seconds: number;
+}
+
+/**
+ * A run, as plain JSON.
+ *
+ * @category Plots
+ */
+export interface History {
+  /** Batches, evenly thinned out; each is exact. */
+  batches: BatchRecord[];
+  /** All epochs. */
+  epochs: EpochRecord[];
+  /** What was measured at the end. */
+  test: Record<string, number>;
+}

@@ -46,6 +46,7 @@ export type {
   CallbackOf,
   Hooks,
   Placement,
+  PutBack,
   Stateful,
   Steering,
   Watch,

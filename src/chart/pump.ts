@@ -17,7 +17,7 @@ import { type PumpState, releasedSnapshot, restoreThrown, storeThrown } from "./
 import { memoizeTransitions } from "./memoize_transitions.ts";
 import { queueWork, workQueues } from "./queue_work.ts";
 import { yieldToEventLoop } from "./yield_to_event_loop.ts";
-import { Signals } from "./signals.ts";
+import { type Level, passLevel, Signals } from "./signals.ts";
 
 /** Does the work that the machine names. */
 export interface Performer<Listener> {
@@ -29,8 +29,14 @@ export interface Performer<Listener> {
   listeners(hook: HookName): readonly Listener[];
   /** Calls one listener. */
   call(listener: Listener, hook: HookName): unknown;
+  /** Whether a listener defines a hook. */
+  defines(listener: Listener, hook: HookName): boolean;
+  /** Returns the listeners that are new to the run, in the order of their hooks; each once. */
+  newcomers(): readonly Listener[];
+  /** Sets a new listener up. */
+  setUp(listener: Listener): void | Promise<void>;
   /** Called with every error that a listener or a task threw; the first ends the run. */
-  failed(error: unknown, work: WorkName | HookName, listener?: Listener): void;
+  failed(error: unknown, work: WorkName | HookName | "setUp", listener?: Listener): void;
 }
 
 /** The end of a run. */
@@ -65,6 +71,21 @@ const now = Date.now;
 const ABORTED = "The phase in which this signal was read was cut short";
 
 const RANK = { batch: 1, epoch: 2, train: 3 };
+
+/** The phases whose signals end with a task. */
+const ENDS: Partial<Record<TaskName, Level>> = {
+  disposeBatch: "batch",
+  closeInner: "inner",
+  closeLoader: "epoch",
+};
+
+/** The before hook of each state that has one and stays open while others run. */
+const OPENING: readonly (readonly [state: string, hook: WorkName & HookName])[] = [
+  ["train", "beforeTrain"],
+  ["epoch", "beforeEpoch"],
+  ["validate", "beforeValidate"],
+  ["test", "beforeTest"],
+];
 
 /** A hook whose listeners are being called. */
 interface HookRun {
@@ -178,6 +199,7 @@ export class Pump<Listener> {
   /** Does the work that the machine asks for, until it is in a final state. */
   async run(): Promise<RunOutcome> {
     const { actor } = this;
+    await this.#admit(this.#performer.newcomers());
     await this.#finishRestored();
     let snapshot = actor.getSnapshot();
     while (snapshot.status === "active") {
@@ -226,11 +248,50 @@ export class Pump<Listener> {
     }
   }
 
-  /** Does one piece of work; returns a promise only if there is something to wait for. */
+  /** Does one piece of work, once the newcomers are admitted. */
   #do(work: WorkName): void | Promise<void> {
+    const newcomers = this.#performer.newcomers();
+    return newcomers.length === 0 ? this.#doNow(work) : this.#admitBefore(work, newcomers);
+  }
+
+  /** The work is obsolete if a newcomer has cancelled its phase, or failed. */
+  async #admitBefore(work: WorkName, newcomers: readonly Listener[]): Promise<void> {
+    const began = this.#cancels;
+    await this.#admit(newcomers, [work, ...this.#queue]);
+    if (began === this.#cancels || isFinally(work)) await this.#doNow(work);
+  }
+
+  /**
+   * Sets newcomers up. One that comes in the middle of a run then gets the before hooks of the open
+   * phases, except those in `pending`, which are about to run.
+   */
+  async #admit(newcomers: readonly Listener[], pending?: readonly WorkName[]): Promise<void> {
+    const began = this.#cancels;
+    for (const listener of newcomers) {
+      if (began !== this.#cancels) return;
+      try {
+        const setting = this.#performer.setUp(listener);
+        if (setting) await setting;
+      } catch (error) {
+        if (!(error instanceof Cancellation)) this.#performer.failed(error, "setUp", listener);
+        this.#settle(error, began, "beforeTrain");
+      }
+    }
+    if (!pending) return;
+    const open = statesIn(this.actor.getSnapshot().value);
+    for (const [state, hook] of OPENING) {
+      if (!open.has(state) || pending.includes(hook)) continue;
+      const run: HookRun = { hook, always: false, began, thrown: [], called: 0 };
+      const missing = newcomers.filter((listener) => this.#performer.defines(listener, hook));
+      await this.#finishHook(Promise.resolve(), missing, run);
+    }
+  }
+
+  /** Does one piece of work; returns a promise only where there is something to wait for. */
+  #doNow(work: WorkName): void | Promise<void> {
     if (!isTask(work)) return this.#runHook(work as HookName, isFinally(work));
-    if (work === "disposeBatch") this.#signals.end("batch");
-    else if (work === "closeLoader") this.#signals.end("epoch");
+    const ended = ENDS[work];
+    if (ended) this.#signals.end(ended);
     const began = this.#cancels;
     try {
       const running = this.#performer.perform(work);
@@ -347,9 +408,12 @@ export class Pump<Listener> {
     this.#cancels++;
     this.#queue.splice(0, Infinity, ...this.#queue.filter(isFinally));
     if (event.type === "cancel.batch") this.#signals.abort("batch", new CancelBatch(ABORTED));
-    else if (event.type === "cancel.epoch") this.#signals.abort("epoch", new CancelEpoch(ABORTED));
-    else if (event.type === "cancel.train") this.#signals.abort("train", new CancelTrain(ABORTED));
-    else this.#signals.abort("train", this.#error?.value);
+    else if (event.type === "cancel.epoch") {
+      const level = passLevel(this.actor.getSnapshot().value);
+      this.#signals.abort(level, new CancelEpoch(ABORTED));
+    } else if (event.type === "cancel.train") {
+      this.#signals.abort("train", new CancelTrain(ABORTED));
+    } else this.#signals.abort("train", this.#error?.value);
     this.#wake?.();
   }
 
@@ -367,4 +431,11 @@ export class Pump<Listener> {
     stopped.unsubscribe();
     clearInterval(alive);
   }
+}
+
+/** The names of all states in the value of a snapshot. */
+function statesIn(value: unknown, names: Set<string> = new Set()): Set<string> {
+  if (typeof value === "string") return names.add(value);
+  for (const [name, inner] of Object.entries(value as object)) statesIn(inner, names.add(name));
+  return names;
 }

@@ -1,3 +1,4 @@
+import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { Watch } from "../learner/callback_protocol.ts";
 import type { Peers, Shard } from "../data/shard.ts";
@@ -172,9 +173,9 @@ export class DataParallel extends Callback implements Peers {
     tf.dispose([...statistics]);
   }
 
-  /** Gives all ranks the weights of rank 0. */
-  override async beforeTrain(learner: AnyLearner): Promise<void> {
-    await this.#equalize(learner);
+  /** Gives all ranks the weights of rank 0, before the other callbacks take copies of them. */
+  override async setUp(learner: AnyLearner, kind: RunKind): Promise<void> {
+    if (kind !== "predict") await this.#equalize(learner);
   }
 
   /** Waits until all ranks begin the pass. */
@@ -183,14 +184,12 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** Waits until all ranks begin the validation, with the same weights. */
-  override async beforeValidate(learner: AnyLearner): Promise<void> {
-    await this.#equalize(learner);
+  override beforeValidate(learner: AnyLearner): void {
     this.#enter(learner, "evaluation");
   }
 
   /** Waits until all ranks begin the test, with the same weights. */
-  override async beforeTest(learner: AnyLearner): Promise<void> {
-    await this.#equalize(learner);
+  override beforeTest(learner: AnyLearner): void {
     this.#enter(learner, "evaluation");
   }
 

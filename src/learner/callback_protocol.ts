@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { RunKind } from "../chart/chart.ts";
 import type { FieldProblem } from "../checks/fields.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
@@ -15,7 +16,8 @@ import type { RunEvent } from "./run_actor.ts";
  * A *before* hook runs only while its phase is still wanted. An *after* hook always runs once its
  * phase was entered, also after a cancel or an error; `learner.cancelled` names the phases that
  * were cut short. All hooks but {@linkcode Hooks.afterPredict} and {@linkcode Hooks.afterLoss} may
- * return a promise, which is awaited before anything else happens.
+ * return a promise, which is awaited before anything else happens. A callback that is added during a
+ * run first gets the before hooks of the open epoch, validation, test and training that it missed.
  *
  * @template L The Learner that the hooks are given.
  * @category Writing a callback
@@ -108,11 +110,27 @@ export interface Stateful<L> {
 }
 
 /**
+ * Puts back what a callback has changed.
+ *
+ * @category Writing a callback
+ */
+export type PutBack = () => void | Promise<void>;
+
+/**
  * The members of a callback that acts outside the hooks of a run.
  *
  * @category Writing a callback
  */
 export interface Steering<L> {
+  /**
+   * Changes the Learner for one run: called once in every run, also one that is resumed, in
+   * ascending priority and before all hooks; for a callback that is added during a run, before its
+   * first hook. In a resumed run, `restore` was called before.
+   *
+   * @returns A function that puts the changes back. The Learner calls these functions after the run,
+   *   last first, however the run ended.
+   */
+  setUp?(learner: L, kind: RunKind): PutBack | void | Promise<PutBack | void>;
   /**
    * Runs before every run of any kind, also one that is resumed, and before all other work: it may
    * still change the list of callbacks.

@@ -3,7 +3,7 @@ import * as field from "../checks/fields.ts";
 import { refuse } from "../io/check_checkpoint.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import { decodeState } from "../io/decode_state.ts";
-import { type HostTensor, hostTensor } from "../io/host_tensor.ts";
+import { type HostTensor, hostTensor, hostTensorOf } from "../io/host_tensor.ts";
 import { runningMean } from "../metrics/running_mean.ts";
 import { BATCH_TENSORS } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
@@ -59,10 +59,7 @@ export const FIELDS = {
   metrics: field.recordOf(field.measurement),
 } satisfies Partial<Record<keyof AnyFields, field.FieldCheck>>;
 
-const scalar = field.all(
-  hostTensor,
-  field.that("must be a scalar", (value) => (value as { shape: number[] }).shape.length === 0),
-);
+const scalar = hostTensorOf([]);
 
 /** Tensors, or arrays and records of tensors. */
 const tensors: field.FieldCheck = (value, path) =>
@@ -88,6 +85,7 @@ const losses = {
 const loader = field.record({
   name: field.oneOf(["train", "validation", "test"]),
   taken: count,
+  epoch: field.optional(count),
 });
 
 const optimizer = field.record({
@@ -114,6 +112,7 @@ const shape = field.record({
     ...losses,
     outer: field.optional(field.record({ batchIndex: index, loader, ...losses })),
     outerIndex: field.optional(index),
+    open: field.optional(field.record({ taken: count, epoch: count })),
     trainedBatches: field.optional(count),
     validatedAt: field.optional(count),
     batch: field.optional(field.record({

@@ -1,6 +1,6 @@
 import * as field from "../checks/fields.ts";
 import { tf } from "../deps/tfjs.ts";
-import { type HostTensor, hostTensor } from "../io/host_tensor.ts";
+import { hostTensorOf } from "../io/host_tensor.ts";
 import type { Peers } from "../data/shard.ts";
 
 /** Number of values that are folded at once: one kernel for all of them, instead of two for each. */
@@ -18,10 +18,7 @@ export interface RunningMeanState {
   readonly pending: readonly tf.Tensor[];
 }
 
-const scalar = field.all(
-  hostTensor,
-  field.that("must be a scalar", (value) => (value as HostTensor).shape.length === 0),
-);
+const scalar = hostTensorOf([]);
 
 /** Accepts the state of a {@linkcode RunningMean} in a checkpoint. */
 export const runningMean: field.FieldCheck = field.all(

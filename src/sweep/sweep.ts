@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { Monitor } from "../callbacks/support/monitor.ts";
 import { Terminal } from "../callbacks/support/terminal.ts";
 import type { ParametersOf, Space } from "./dimension.ts";
+import { cut } from "./fit_record.ts";
 import { inProcessPool, type Pool } from "./in_process_pool.ts";
 import type { JobRecord } from "./job_record.ts";
 import { Journal } from "./journal.ts";
@@ -57,7 +58,10 @@ export async function sweep<const S extends Space>(
 ): Promise<SweepResult<ParametersOf<S>>> {
   const complete = completeOptions(options as unknown as SweepOptions);
   const { folder, space, worker, nats } = complete;
-  const { mode, name: monitor } = new Monitor("sweep()", complete);
+  const { mode, name: monitor } = new Monitor("sweep()", {
+    monitor: complete.monitor,
+    mode: complete.mode,
+  });
   const number = sweeps++;
   const settings = settingsOf(complete, mode);
   const work: Work = {
@@ -169,7 +173,7 @@ function progressOf(ledger: Ledger, { best, trials, monitor }: SweepResult): str
 
 function lineOf({ trial, status, value, parameters, error }: JobRecord, ledger: Ledger): string {
   const facts = Object.entries(parameters).map(([name, value]) => `${name} ${shortNumber(value)}`);
-  const end = error ? error.split("\n")[0] : shortNumber(value ?? NaN);
+  const end = error ? cut(error.split("\n")[0], 200) : shortNumber(value ?? NaN);
   const ended = status === "paused" ? ledger.statusOf(trial) : status;
   return `trial ${trial} ${ended}: ${end}  (${facts.join(", ")})`;
 }

@@ -8,6 +8,7 @@ import {
   encodeUser,
   fmtCreds,
 } from "../deps/nats_jwt.ts";
+import { connect, jetstreamManager } from "../../src/deps/nats.ts";
 import { hasServer, NatsServer } from "./nats_server.ts";
 import { SweepScript } from "./sweep_script.ts";
 
@@ -113,6 +114,44 @@ test("a trial that kills three workers is recorded as failed", async () => {
   const { status, error } = script.records().find(({ trial }) => trial === 0)!;
   assertEquals([status, error], ["failed", "every worker died of it, at attempt 3"]);
 });
+
+test("a long error, many reports and foreign messages do not hang a sweep", async () => {
+  const config = await Deno.makeTempFile();
+  await Deno.writeTextFile(config, "max_payload: 16384");
+  await using server = await NatsServer.start(["-c", config]);
+  await Deno.remove(config);
+  await using script = new SweepScript({ trials: 4, wait: 50, error: 2_000_000, reports: 2000 });
+  const driver = script.spawn("--nats", server.url, "--workers", "0");
+  const connection = await connect({ servers: `127.0.0.1:${server.port}` });
+  const manager = await jetstreamManager(connection);
+  const [jobs] = await until(async () => (await manager.streams.names().next()).filter(isJobs));
+  await manager.jetstream().publish(`sweep.${jobs.replace(/-jobs$/, "")}.job.0.9`, "{");
+  connection.publish(`sweep.${jobs.replace(/-jobs$/, "")}.report`, "null");
+  await connection.close();
+  const worker = script.spawn("--nats", server.url, "--worker");
+  const { code, output, errors } = await driver.result();
+  assertEquals(code, 0, errors);
+  assertEquals((await worker.result()).code, 0);
+  assertMatch(output, /^trial 1 failed: Error: x{180,} … \(\d+ characters more\)/m);
+  const [first, second] = [0, 1].map((number) =>
+    script.records().find(({ trial }) => trial === number)!
+  );
+  assert(second.error!.startsWith(`Error: ${"x".repeat(4000)}`));
+  const { reports: { length }, value } = first;
+  assert(length < 2000 && length > 100, `${length} reports`);
+  assertEquals([first.status, first.reports.at(-1)], ["completed", [2001, value]]);
+});
+
+const isJobs = (name: string) => name.endsWith("-jobs");
+
+/** Waits for a list that is not empty. */
+async function until<T>(list: () => Promise<T[]>): Promise<T[]> {
+  for (;;) {
+    const found = await list();
+    if (found.length > 0) return found;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
 
 test("the driver stops trials early on other machines, as successive halving says", async () => {
   await using server = await NatsServer.start();

@@ -8,6 +8,9 @@ import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
 import { fixCpu } from "./fix_cpu/fix_cpu.ts";
 import { fixFused } from "./fix_fused.ts";
+import { fixLayers } from "./fix_layers/fix_layers.ts";
+import { fixPadding } from "./fix_padding.ts";
+import { fixRmsprop } from "./fix_rmsprop.ts";
 import { registerGradients } from "./gradients/register_gradients.ts";
 import { probeWebGPU } from "./probe_webgpu.ts";
 import { startWasm, type WasmOptions } from "./start_wasm.ts";
@@ -57,6 +60,9 @@ const CANDIDATES: Record<BackendName, (options: BackendOptions) => Promise<Attem
 registerGradients();
 fixCpu();
 fixFused();
+fixLayers();
+fixPadding();
+fixRmsprop();
 
 let lastLine = "";
 

@@ -251,7 +251,7 @@ function pass(is: Pass): StateConfig {
       ...is.inner && {
         batchEnd: { on: { next: "validate" } },
         validate: is.inner,
-        // What the after hooks of the validation cancel is not the epoch around it.
+        // The after hooks of the validation do not cancel the epoch around it.
         validated: {
           on: {
             "cancel.epoch": {},
@@ -281,6 +281,9 @@ const validation = {
   afterBatch: ["afterValidationBatch"],
   batch: { evaluate: ["evaluate"] },
 } satisfies Partial<Pass>;
+
+/** A cancel in the after hooks of the end cuts nothing short, but is the outcome and its reason. */
+const lateCancel = { "cancel.train": { actions: ["drop", mark("train")] } } as const;
 
 /** A finished epoch counts, also if the training is cancelled at its end. */
 const nextEpoch = [
@@ -366,7 +369,10 @@ export const learnerMachine = chart.createMachine({
     },
 
     trainEnd: {
-      on: { next: [{ guard: "testDue", target: "test" }, { target: "testEnd" }] },
+      on: {
+        ...lateCancel,
+        next: [{ guard: "testDue", target: "test" }, { target: "testEnd" }],
+      },
     },
 
     validate: pass({
@@ -403,7 +409,10 @@ export const learnerMachine = chart.createMachine({
     }),
 
     testEnd: {
-      on: { next: [{ guard: "trainCancelled", target: "cancelled" }, { target: "completed" }] },
+      on: {
+        ...lateCancel,
+        next: [{ guard: "trainCancelled", target: "cancelled" }, { target: "completed" }],
+      },
     },
 
     failing: {

@@ -1,4 +1,4 @@
-import { tf } from "../deps/tfjs.ts";
+import type { tf } from "../deps/tfjs.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { decodeState } from "../io/decode_state.ts";
 import { encodeState } from "../io/encode_state.ts";

@@ -271,7 +271,7 @@ export class LiveFeed extends PassCallback {
       type: "state",
       run: 0,
       active: [],
-      visited: [],
+      shares: {},
       accepts: [],
       status: "waiting",
       phase: "idle",

@@ -16,6 +16,9 @@ export interface JetStreamPoolOptions extends WorkerCrewOptions {
   readonly silence: number;
 }
 
+/** Number of jobs that wait for workers if jobs are drawn as late as possible. */
+const SPARE = 1;
+
 /** Interval in which to look for new records, in ms. */
 const GLANCE = 100;
 
@@ -55,7 +58,8 @@ export function jetStreamPool(options: JetStreamPoolOptions): Pool {
           await events.ended(record);
           continue;
         }
-        for (const job of events.jobs()) {
+        const { num_ack_pending } = await persist(() => manager.consumers.info(jobs, WORKERS));
+        for (const job of events.jobs(num_ack_pending + SPARE)) {
           const msgID = keyOf(job);
           if (published.has(msgID)) continue;
           const text = JSON.stringify(job);

@@ -18,8 +18,8 @@ import { announceWorker, serveProcess, workerSweep } from "./worker_process.ts";
 let sweeps = 0;
 
 /**
- * Searches for good parameters by a random, grid or Hyperband search, in processes on this machine
- * or on any number of machines.
+ * Searches for good parameters by a random or grid search, Hyperband or TPE, in processes on this
+ * machine or on any number of machines.
  *
  * Workers run the same script again, up to this call, which never returns in a worker. A sweep that
  * was interrupted continues when the script is run again. A trial that throws is recorded with its
@@ -86,7 +86,7 @@ export async function sweep<const S extends Space>(
   progress();
   if (nats || !ledger.done) {
     await pool({
-      jobs: () => ledger.jobs(),
+      jobs: (open) => ledger.jobs(open),
       done: () => ledger.done,
       reported(job, { epochs, value, atRung }) {
         ledger.report(job.trial, epochs, value);
@@ -113,9 +113,9 @@ export async function sweep<const S extends Space>(
   return found;
 }
 
-/** The settings that must stay the same between runs; a random search may get more trials later. */
+/** The settings that must stay the same between runs; a random search or TPE may get more trials later. */
 function settingsOf(options: CompleteOptions, mode: string): Record<string, unknown> {
-  const { space, algorithm, trials, epochs, factor, points, monitor, seed } = options;
+  const { space, algorithm, trials, epochs, factor, points, startup, monitor, seed } = options;
   return {
     algorithm,
     space: Object.fromEntries(
@@ -126,6 +126,7 @@ function settingsOf(options: CompleteOptions, mode: string): Record<string, unkn
     mode,
     seed,
     ...algorithm === "grid" && { points },
+    ...algorithm === "tpe" && { startup },
     ...algorithm === "hyperband" && { factor, trials },
   };
 }

@@ -175,6 +175,32 @@ test("the driver stops trials early on other machines, as successive halving say
   );
 });
 
+test("TPE draws late, in processes and on a server, also after a new start", async () => {
+  await using server = await NatsServer.start();
+  const options = { trials: 24, wait: 40, algorithm: "tpe" };
+  await using plain = new SweepScript({ ...options, algorithm: "random" });
+  assertEquals((await plain.spawn("--workers", "2").result()).code, 0);
+  await using local = new SweepScript(options);
+  await using remote = new SweepScript(options);
+  const flags = ["--nats", server.url, "--workers", "2"];
+  const first = remote.spawn(...flags);
+  await remote.until("end", 14);
+  await first.kill();
+  for (const run of [local.spawn("--workers", "2"), remote.spawn(...flags)]) {
+    const { code, errors } = await run.result();
+    assertEquals(code, 0, errors);
+  }
+  const drawn = (script: SweepScript) =>
+    script.records().toSorted((a, b) => a.trial - b.trial).map(({ parameters }) => parameters);
+  for (const script of [local, remote]) {
+    assertAllOnce(24, script);
+    assertEquals(drawn(script).slice(0, 10), drawn(plain).slice(0, 10));
+    const distance = (all: typeof plain) =>
+      drawn(all).slice(14).reduce((sum, { x }) => sum + Math.abs(x as number), 0);
+    assert(distance(script) < distance(plain), `${distance(script)}, ${distance(plain)}`);
+  }
+});
+
 test("of two drivers of one sweep, one has all results, and the other too or it throws", async () => {
   await using server = await NatsServer.start();
   const options = { trials: 6, wait: 200 };

@@ -101,7 +101,7 @@ test("sweep() refuses options that cannot work, before any work", async () => {
     [{ space: {} as typeof space }, "space must have dimensions"],
     [{ trials: 0 }, "trials must be an integer >= 1: current value is 0"],
     [{ workers: 1.5 }, "workers must be an integer >= 0"],
-    [{ algorithm: "annealing" as "grid" }, "algorithm must be one of random, grid, hyperband"],
+    [{ algorithm: "annealing" as "grid" }, "algorithm must be one of random, grid, hyperband, tpe"],
     [{ algorithm: "hyperband", epochs: 2 }, "epochs must be an integer >= 3: current value is 2"],
     [{ worker: true }, "a worker must have a server: give it --nats URL"],
     [{ monitor: "train.fun" }, "mode must be"],

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { selectBackend, tf } from "../../mod.ts";
 import { type Call, type KernelCase, kernelCases, type MakeTensor } from "./kernel_calls.ts";
 

@@ -1,3 +1,6 @@
+import { confusionTotal } from "../metrics/confusion_total.ts";
+import type { StateCheck } from "../learner/callback.ts";
+import * as field from "../checks/fields.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { ConfusionTotal } from "../metrics/confusion_total.ts";
 import { type Plot, plotters } from "../pictures/plotters.ts";
@@ -138,6 +141,12 @@ export class ConfusionMatrix extends PassCallback {
       this.#totals[pass].reset();
     }
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    counts: field.list(field.list(field.measurement)),
+    total: confusionTotal,
+  });
 
   /** The counts, for a checkpoint; the tensor stays the callback's. */
   override state(): unknown {

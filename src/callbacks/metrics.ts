@@ -1,3 +1,5 @@
+import type { StateCheck } from "../learner/callback.ts";
+import * as field from "../checks/fields.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import type { Peers } from "../data/shard.ts";
@@ -116,6 +118,15 @@ export class Metrics extends PassCallback {
       if (outer) this.restore(outer);
     }
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = (state, path) =>
+    field.record({
+      metrics: field.optional(field.record(Object.fromEntries(
+        this.#metrics.map(([name, { checkState = field.anything }]) => [name, checkState]),
+      ))),
+      examples: field.optional(field.integer({ min: 0 })),
+    })(state, path);
 
   /**
    * The state of the metrics in the current pass, for a checkpoint; the tensors stay the metrics'.

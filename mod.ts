@@ -61,7 +61,9 @@ export { tf } from "./src/deps/tfjs.ts";
 
 // The Learner
 export { Learner, type LearnerOptions, type TrainOptions } from "./src/learner/learner.ts";
-export { LearnerFields, type LearnerParts } from "./src/learner/learner_fields.ts";
+export type { AnyObjective, LearnerObjective } from "./src/learner/learner_objective.ts";
+export type { Stages } from "./src/learner/stages.ts";
+export { type AnyStages, LearnerFields, type LearnerParts } from "./src/learner/learner_fields.ts";
 export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
@@ -72,7 +74,13 @@ export type { ModelStructure } from "./src/model/model_structure.ts";
 export type { LayerSummary, ModelSummary } from "./src/model/summarize.ts";
 
 // Writing a callback
-export { type AnyLearner, Callback, type CallbackLike } from "./src/learner/callback.ts";
+export {
+  type AnyLearner,
+  Callback,
+  type CallbackLike,
+  type StateCheck,
+} from "./src/learner/callback.ts";
+export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
 export type {
   AnyCallback,
   CallbackOf,

@@ -1,3 +1,5 @@
+import { bytes } from "../io/host_tensor.ts";
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
 import { cutFile } from "../io/cut_file.ts";
@@ -93,13 +95,22 @@ export class TensorBoard extends FileLogger {
 
   /** Writes the test at the end of a training. */
   override async afterTest(learner: AnyLearner): Promise<void> {
-    if (!this.isOfTraining(learner)) return;
+    if (!this.isTraining) return;
     await this.#write(learner.epoch, scalars(metricsOfPhase(learner, "test")));
   }
 
   /** The file, its size, and the records that could not be written yet. */
   protected override logState(): object {
     return { name: this.#name, size: this.#size, waiting: this.#file?.waiting ?? [] };
+  }
+
+  /** Checks the file of a state from a file. */
+  protected override logFields(): Readonly<Record<string, field.FieldCheck>> {
+    return {
+      name: field.optional(field.text),
+      size: field.integer({ min: 0 }),
+      waiting: field.optional(field.list(bytes)),
+    };
   }
 
   /** Removes what was written after the checkpoint; if the file is gone, begins another one. */

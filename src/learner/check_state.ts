@@ -3,23 +3,20 @@ import * as field from "../checks/fields.ts";
 import { refuse } from "../io/check_checkpoint.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import { decodeState } from "../io/decode_state.ts";
-import { hostTensor } from "../io/host_tensor.ts";
-import type { RunningMeanState } from "../metrics/running_mean.ts";
-import type { OptimizerState } from "../optimizers/optimizer_state.ts";
+import { type HostTensor, hostTensor, hostTensorOf } from "../io/host_tensor.ts";
+import { runningMean } from "../metrics/running_mean.ts";
 import { BATCH_TENSORS } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
+import type { OptimizersState } from "./learner_optimizers.ts";
+import type { PassLossesState } from "./pass_losses.ts";
 import type { RunState } from "./run.ts";
 
 /** The state of a run, of which the fields beside it in a checkpoint are a summary. */
-export interface State {
+export interface State extends OptimizersState {
   /** The place that the run has reached. */
   readonly run: RunState;
   /** Fields of the Learner. */
   readonly fields: Pick<AnyFields, keyof typeof FIELDS>;
-  /** The learning rate; `undefined` if the optimizer has none. */
-  readonly learningRate: number | undefined;
-  /** The state of the optimizer. */
-  readonly optimizer: OptimizerState;
   /** The states of the callbacks that have one. */
   readonly callbacks: readonly CallbackState[];
   /** The state of each rank. Default: there was one rank. */
@@ -30,7 +27,7 @@ export interface State {
 export interface CallbackState {
   /** The name of the callback. */
   readonly name: string;
-  /** What its `state()` returned. */
+  /** The value that its `state()` returned. */
   readonly state: unknown;
   /** Whether the run may be resumed without it. */
   readonly passive: boolean;
@@ -39,9 +36,7 @@ export interface CallbackState {
 }
 
 /** The part of a run's state that is different on each rank. */
-export interface RankState {
-  /** The mean loss of the open pass. */
-  readonly mean: RunningMeanState;
+export interface RankState extends PassLossesState {
   /** The states of the callbacks whose state is different on each rank. */
   readonly callbacks: readonly CallbackState[];
 }
@@ -53,6 +48,9 @@ export const FIELDS = {
   epoch: field.integer({ min: 0, below: 2 ** 32 - 1 }),
   epochs: field.number({ min: 0, infinite: true }),
   validationEpochs: field.number({ min: 1, infinite: true }),
+  validationBatches: field.optional(field.integer({ min: 1 })),
+  trainings: field.optional(count),
+  loaderSeed: field.optional(field.integer()),
   batchSize: count,
   phase: field.oneOf(["train", "validate", "test"]),
   trainLoss: field.measurement,
@@ -61,23 +59,7 @@ export const FIELDS = {
   metrics: field.recordOf(field.measurement),
 } satisfies Partial<Record<keyof AnyFields, field.FieldCheck>>;
 
-const scalar = field.all(
-  hostTensor,
-  field.that("must be a scalar", (value) => (value as { shape: number[] }).shape.length === 0),
-);
-
-const mean = field.all(
-  field.record({
-    weight: field.number({ min: 0 }),
-    total: field.number({ min: 0 }),
-    sum: field.optional(scalar),
-    pending: field.list(scalar),
-  }),
-  field.that("must have values if their total weight is not 0", (value) => {
-    const { total, sum, pending } = value as RunningMeanState;
-    return total === 0 || sum !== undefined || pending.length > 0;
-  }),
-);
+const scalar = hostTensorOf([]);
 
 /** Tensors, or arrays and records of tensors. */
 const tensors: field.FieldCheck = (value, path) =>
@@ -93,42 +75,67 @@ const callbacks = field.list(field.record({
   observes: field.optional(field.flag),
 }));
 
+const index = field.integer({ min: -1 });
+
+const losses = {
+  mean: runningMean,
+  objectiveMeans: field.optional(field.recordOf(runningMean)),
+};
+
+const loader = field.record({
+  name: field.oneOf(["train", "validation", "test"]),
+  taken: count,
+  epoch: field.optional(count),
+});
+
+const optimizer = field.record({
+  slots: field.optional(field.recordOf(hostTensor)),
+  fields: field.optional(
+    field.recordOf((value, path) =>
+      Array.isArray(value)
+        ? field.list(field.tuple(field.text, hostTensor))(value, path)
+        : hostTensor(value, path)
+    ),
+  ),
+  iterations: field.optional(count),
+  momentum: field.optional(field.number()),
+});
+
+const learningRate = field.optional(field.number({ min: 0 }));
+
 const shape = field.record({
   run: field.record({
     pump: checkPumpState,
-    batchIndex: field.integer({ min: -1 }),
+    batchIndex: index,
     shards: field.optional(field.integer({ min: 1 })),
-    loader: field.optional(field.record({
-      name: field.oneOf(["train", "validation", "test"]),
-      taken: count,
-    })),
-    mean,
+    loader: field.optional(loader),
+    ...losses,
+    outer: field.optional(field.record({ batchIndex: index, loader, ...losses })),
+    outerIndex: field.optional(index),
+    open: field.optional(field.record({ taken: count, epoch: count })),
+    trainedBatches: field.optional(count),
+    validatedAt: field.optional(count),
     batch: field.optional(field.record({
       size: count,
       computed: field.flag,
+      objective: field.optional(field.text),
       slots: field.record({
         ...slots,
+        predictions: field.optional(field.all(
+          tensors,
+          field.that("must have a tensor", (value) => tensorsOf(value).length > 0),
+        )),
         loss: field.optional(scalar),
         gradients: field.optional(field.recordOf(hostTensor)),
       }),
     })),
   }),
   fields: field.record(FIELDS),
-  learningRate: field.optional(field.number({ min: 0 })),
-  optimizer: field.record({
-    slots: field.optional(field.recordOf(hostTensor)),
-    fields: field.optional(
-      field.recordOf((value, path) =>
-        Array.isArray(value)
-          ? field.list(field.tuple(field.text, hostTensor))(value, path)
-          : hostTensor(value, path)
-      ),
-    ),
-    iterations: field.optional(count),
-    momentum: field.optional(field.number()),
-  }),
+  learningRate,
+  optimizer: field.optional(optimizer),
+  objectives: field.optional(field.recordOf(field.record({ optimizer, learningRate }))),
   callbacks,
-  own: field.optional(field.list(field.record({ mean, callbacks }))),
+  own: field.optional(field.list(field.record({ ...losses, callbacks }))),
 });
 
 /**
@@ -157,7 +164,7 @@ function contradiction(
   { run, fields }: State,
 ): field.FieldProblem | undefined {
   const { context } = run.pump.snapshot as { context: { batch: number; error: string | null } };
-  const { name, isOpen } = loaderOfState(run.pump);
+  const { name, outer, isOpen } = loaderOfState(run.pump);
   const equal = (path: string, value: unknown, other: unknown, source: string) =>
     field.that(`must be ${source}, ${other}`, (value) => value === other)(value, path);
   return equal("epoch", epoch, fields.epoch, "state.fields.epoch") ??
@@ -165,12 +172,49 @@ function contradiction(
     equal("batch", batch, context.batch, "the number of batches in state.run.pump") ??
     equal("error", error, context.error, "the error in state.run.pump") ??
     (run.loader && equal("state.run.loader.name", run.loader.name, name, "the loader in use")) ??
+    (run.outer &&
+      equal("state.run.outer.loader.name", run.outer.loader?.name, outer, "the loader around")) ??
+    field.that(
+      "must be there, because a pass is open around another one",
+      () => run.outer !== undefined || outer === undefined || !isOpen,
+    )(run.outer, "state.run.outer") ??
     field.that("must be there, because a pass is open", () => run.loader !== undefined || !isOpen)(
       run.loader,
       "state.run.loader",
     ) ??
-    field.that("must be missing, because no hook is running", () => {
-      return run.batch === undefined ||
-        (run.pump.hook !== undefined && run.loader !== undefined);
-    })(run.batch, "state.run.batch");
+    batchContradiction(run);
+}
+
+/** Host tensors in arrays and records that were checked. */
+function tensorsOf(nested: unknown): HostTensor[] {
+  if (nested === undefined) return [];
+  return hostTensor(nested, "") ? Object.values(nested as object).flatMap(tensorsOf) : [
+    nested as HostTensor,
+  ];
+}
+
+/** A batch of a checkpoint is one whose after hooks are running: those that are left need it. */
+function batchContradiction({ batch, loader, pump: { hook } }: RunState) {
+  if (!batch) return;
+  const path = "state.run.batch";
+  if (!hook || !loader) {
+    return field.that("must be missing, because no batch is open", () => false)(batch, path);
+  }
+  const needed = hook.left > 0 ? ["data", "labels"] : [];
+  if (batch.computed) needed.push("loss");
+  if (batch.computed && hook.left > 0) {
+    needed.push("predictions", ...loader.name === "train" ? ["gradients"] : []);
+  }
+  const size = tensorsOf(batch.slots.data)[0]?.shape[0];
+  if (hook.left > 0 && size !== batch.size) {
+    const required = `must be ${size}, the length of state.run.batch.slots.data`;
+    return field.that(required, () => false)(batch.size, `${path}.size`);
+  }
+  const present = field.that("must be there", () => false);
+  const missing = needed.find((name) =>
+    name === "labels"
+      ? !Object.hasOwn(batch.slots, name)
+      : batch.slots[name as "data"] === undefined
+  );
+  return missing && present(undefined, `${path}.slots.${missing}`) || undefined;
 }

@@ -15,8 +15,8 @@ export async function* readBatches<Data, Labels, Predictions>(
   name: keyof Dataloaders,
   epoch: number,
 ): AsyncGenerator<Batch<Data, Labels>, void> {
-  const { seed, dataloaders, limits } = learner;
-  const reader = await LoaderReader.open(name, dataloaders[name], { epoch, seed });
+  const { loaderOrder, dataloaders, limits } = learner;
+  const reader = await LoaderReader.open(name, dataloaders[name], { ...loaderOrder, epoch });
   try {
     for (let left = limits[name] ?? Infinity; left > 0; left--) {
       const batch = await reader.next();

@@ -11,9 +11,9 @@ import { memoryInUse } from "./memory_in_use.ts";
 import type { LiveState } from "./messages.ts";
 import { parseCommand } from "./parse_command.ts";
 
-/** How often viewers are sent updates, in ms. */
+/** Time between two updates for viewers, in ms. */
 const INTERVAL = 50;
-/** How often expensive statistics (memory, mean loss, time per callback) are refreshed, in ms. */
+/** Time between two refreshes of expensive statistics (memory, mean loss, callbacks), in ms. */
 const REFRESH_INTERVAL = 500;
 
 /**
@@ -29,7 +29,7 @@ export interface LiveFeedOptions {
 }
 
 /**
- * What a viewer can do.
+ * The place of one viewer.
  *
  * @category Live page
  */
@@ -193,7 +193,6 @@ export class LiveFeed extends PassCallback {
     const reason = context.error ?? cancelReason;
     this.log(`${value}${reason === undefined ? "" : `: ${reason}`}`);
     this.#lookAway();
-    this.#final = run.state(this.#seats.size);
     this.#update();
     this.ended();
   }
@@ -231,9 +230,18 @@ export class LiveFeed extends PassCallback {
     this.log(`${label}: ${values.join(", ")}`);
   }
 
-  /** Sends every viewer what is new. */
+  /** Sends every viewer what is new. A loader that cannot say its length, say, ends no training. */
   #update(): void {
     if (this.#seats.size === 0) return this.#lookAway();
+    try {
+      this.#broadcast();
+    } catch (error) {
+      this.#lookAway();
+      console.warn("Cannot show the run, which continues:", error);
+    }
+  }
+
+  #broadcast(): void {
     const run = this.#run;
     const due = performance.now() - this.#refreshed > REFRESH_INTERVAL || !run?.active;
     if (due) {
@@ -241,11 +249,20 @@ export class LiveFeed extends PassCallback {
       run?.refresh();
     }
     this.#seats.broadcast({
-      state: this.#final ?? run?.state(this.#seats.size) ?? this.#waiting(),
+      state: this.#state(),
       work: due ? run?.work : undefined,
       curves: run?.curves,
       log: this.#log,
     });
+  }
+
+  /** The state of the run; after its end, always the same. */
+  #state(): LiveState {
+    if (this.#final) return this.#final;
+    if (!this.#run) return this.#waiting();
+    const state = this.#run.state(this.#seats.size);
+    if (!this.#run.active) this.#final = state;
+    return state;
   }
 
   /** The state before the first run. */
@@ -254,7 +271,7 @@ export class LiveFeed extends PassCallback {
       type: "state",
       run: 0,
       active: [],
-      visited: [],
+      shares: {},
       accepts: [],
       status: "waiting",
       phase: "idle",

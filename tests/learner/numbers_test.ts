@@ -93,7 +93,7 @@ testTensors("Learner.train() leaves a cancelled batch out of the mean loss", asy
   }
 });
 
-testTensors("Learner.lossSoFar() is the mean loss of the pass at hand", async () => {
+testTensors("Learner.lossSoFar() is the mean loss of the current pass", async () => {
   using model = new Line();
   const means: number[] = [];
   const { learner } = tinyLearner({
@@ -164,17 +164,18 @@ testTensors(
   async () => {
     using model = new Line();
     const drawn: number[] = [];
-    const { learner } = tinyLearner({
-      model,
-      seed: 1,
-      dataloaders: loaders({ train: [1, 1], validation: [1, 1] }),
-      callbacks: [{ afterPredict: () => void drawn.push(Math.random()) }],
-    });
-    await learner.train({ epochs: 2 });
+    const train = () =>
+      tinyLearner({
+        model,
+        seed: 1,
+        dataloaders: loaders({ train: [1, 1], validation: [1, 1] }),
+        callbacks: [{ afterPredict: () => void drawn.push(Math.random()) }],
+      }).learner.train({ epochs: 2 });
+    await train();
     assertEquals(drawn.length, 9);
     assertEquals(new Set(drawn).size, 9);
     const first = drawn.splice(0);
-    await learner.train({ epochs: 2 });
+    await train();
     assertEquals(drawn, first);
   },
 );

@@ -30,11 +30,13 @@ function planOf(seed: number): Plan {
     job,
     epochs: draw([1, 2, 2, 3]),
     validationEpochs: draw([1, 1, 2, 3]),
+    validationBatches: draw([undefined, undefined, 1, 2, 3]),
+    objectives: draw([[1], [1], [1, 1], [2, 1], [1, 3]]),
     train: draw([1, 2, 3]),
     validation: job === "validate" ? 2 : draw([undefined, 1, 2]),
     test: job === "test" ? 2 : draw([undefined, 1, 2]),
     priorities: draw([[0], [0, 0], [1, 0], [3, -1, 3], [0, 2, 1, 0]]),
-    // Each call draws its own numbers, so that it does the same whoever asks first.
+    // Each call draws its own numbers, so that the order of the questions does not matter.
     deed(_, hook, call) {
       if (!deeds.has(call)) deeds.set(call, deedAt(hook, drawer(seed, call), rate, waiting));
       return deeds.get(call)!;
@@ -47,7 +49,7 @@ function deedAt(hook: HookName, draw: Draw, rate: number, waiting: number): Deed
   const waits = SYNCHRONOUS.includes(hook) || !chance(waiting)
     ? "not"
     : draw([...Array(30).fill("a moment"), "a while"] as const);
-  // Fewer hooks hear of a cancel, so those do more.
+  // Fewer hooks see a cancel, so those do more.
   if (!chance(hook.startsWith("on") ? 3 * rate : rate)) return { waits };
   return draw<() => Deed>([
     () => ({ waits, throws: new CancelBatch() }),
@@ -102,7 +104,13 @@ async function perform(plan: Plan, draw: Draw): Promise<Told> {
         },
     ])();
   };
-  const { job, epochs, validationEpochs, train, validation, test } = plan;
+  const { job, epochs, validationEpochs, validationBatches, train, validation, test } = plan;
+  if (plan.objectives.length > 1) {
+    const { model: variables, optimizer, lossFunction: loss } = learner;
+    learner.objectives = Object.fromEntries(
+      plan.objectives.map((every, index) => [`${index}`, { variables, optimizer, loss, every }]),
+    );
+  }
   learner.dataloaders = Object.fromEntries(
     Object.entries({
       train: loader(job === "train" ? train : undefined),
@@ -111,7 +119,9 @@ async function perform(plan: Plan, draw: Draw): Promise<Told> {
     }).filter(([, loader]) => loader),
   );
   const before = tf.memory().numTensors;
-  const end = await learner[job](job === "train" ? { epochs, validationEpochs } : {}).then(
+  const end = await learner[job](
+    job === "train" ? { epochs, validationEpochs, validationBatches } : {},
+  ).then(
     ({ status }) => ({ status }),
     (error) => ({ status: "failed" as const, error }),
   );
@@ -123,7 +133,7 @@ async function perform(plan: Plan, draw: Draw): Promise<Told> {
   return { heard, status: end.status, failures, epochs: learner.epoch };
 }
 
-/** What the oracle and the Learner do not agree on, in words; `undefined` where they agree. */
+/** The differences of oracle and Learner, in words; `undefined` if there are none. */
 async function differenceOf(seed: number): Promise<string | undefined> {
   const plan = planOf(seed);
   const expected = oracle(plan);

@@ -4,7 +4,7 @@ import type { AnyLearner } from "../../learner/callback.ts";
 
 /** Random numbers for the current batch; with a seed, they depend on seed, epoch and batch only. */
 export function batchRandom(
-  { seed, epoch, batchIndex, peers }: AnyLearner,
+  { trainingSeed: seed, epoch, batchIndex, peers }: AnyLearner,
   stream: Stream,
 ): () => number {
   if (seed === undefined) return Math.random;

@@ -334,7 +334,7 @@ testTensors("new Learner() refuses parts of the wrong kind", () => {
   const bad: [Record<string, unknown>, string][] = [
     [{ model: undefined }, "model must be a tf.LayersModel or { apply, trainableVariables }"],
     [{ model: { apply() {} } }, "current value is an object with the keys apply"],
-    [{ optimizer: "adam" }, 'optimizer must be a tf.Optimizer: current value is "adam"'],
+    [{ optimizer: "adamm" }, '"adamm", did you mean "adam"?'],
     [{ optimizer: sgd }, "optimizer must be a tf.Optimizer: current value is the function sgd"],
     [{ callbacks: [Misspelt] }, "an object with hooks: current value is the class Misspelt"],
     [{ metrics: [] }, 'callbacks, seed: there is no "metrics"'],
@@ -349,7 +349,7 @@ testTensors("new Learner() refuses parts of the wrong kind", () => {
       },
       "or a DataLoader around a dataset: current value is an instance of TensorDataset",
     ],
-    [{ lossFunction: "mse" }, 'lossFunction must be a function: current value is "mse"'],
+    [{ lossFunction: "hubber" }, '"hubber", did you mean "huber"?'],
     [
       { dataloaders: { valid: [] } },
       'keys train, validation and test only: current value is "valid"',

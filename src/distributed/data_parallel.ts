@@ -62,8 +62,6 @@ const GRACE = 1000;
 export class DataParallel extends Callback implements Peers {
   /** Before all other callbacks: gradients are averaged before they are clipped. */
   override priority: number = Number.MIN_SAFE_INTEGER;
-  /** In the last batch of an epoch, ranks may have different numbers of examples. */
-  override readonly perRank: boolean = true;
   /** Synchronises the ranks before each task; `undefined` in a world of one. */
   override readonly watch: Watch | undefined;
   /** The share of this rank in the data. */
@@ -71,8 +69,6 @@ export class DataParallel extends Callback implements Peers {
   readonly #world: World;
   readonly #lockstep: Lockstep;
   #learner!: AnyLearner;
-  /** Number of examples in the current window of accumulation. */
-  #examples = 0;
   /** Number of sums since the last batch was fetched, or since the end of the pass. */
   #sums = 0;
   /** Whether the current pass has ended. */
@@ -120,7 +116,6 @@ export class DataParallel extends Callback implements Peers {
     this.#learner = learner;
     this.#lockstep.begin();
     this.#equal = false;
-    this.#examples = 0;
     learner.peers = this;
     if (this.#world.rank === 0) return;
     learner.callbacks = learner.callbacks.map((other) =>
@@ -146,15 +141,14 @@ export class DataParallel extends Callback implements Peers {
     return this.#lockstep.postpone(event, reason);
   }
 
-  /** The examples whose gradients are not averaged yet. */
+  /** Nothing but the fact that the run needs this callback, for a checkpoint. */
   override state(): unknown {
-    return { examples: this.#examples };
+    return {};
   }
 
   /** Continues from a checkpoint. */
-  override restore(state: unknown): void {
+  override restore(): void {
     this.#equal = true;
-    this.#examples = (state as { examples: number }).examples;
   }
 
   /** Gives all ranks the weights of rank 0, before the other callbacks take copies of them. */
@@ -183,14 +177,14 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** Averages the gradients. */
-  override beforeStep(learner: AnyLearner): void {
+  override async beforeStep(learner: AnyLearner): Promise<void> {
     if (this.#world.size === 1) return;
-    const { gradients, batchIndex, batchSize } = learner;
-    const examples = this.#examples + batchSize;
-    const mean = this.#average(STEPS.exchange(batchIndex), gradients, examples);
-    const exchanged = mean && Object.keys(mean).length > 0;
-    this.#examples = exchanged ? 0 : examples;
-    if (exchanged) learner.gradients = mean;
+    const { gradients, gradientWeight, batchIndex } = learner;
+    const weight = typeof gradientWeight === "number"
+      ? gradientWeight
+      : (await gradientWeight.data())[0];
+    const mean = this.#average(STEPS.exchange(batchIndex), gradients, weight);
+    if (mean && Object.keys(mean).length > 0) learner.gradients = mean;
   }
 
   /** Ends the job, unless the error itself ends the process first. */
@@ -232,7 +226,6 @@ export class DataParallel extends Callback implements Peers {
       Object.entries(gradients).map(([name, gradient]) => [name, gradient.clone()]),
     );
     const mean = this.#average(STEPS.end(++this.#sums), own, examples);
-    this.#examples = 0;
     if (!mean) return own;
     tf.dispose(own);
     return mean;

@@ -10,6 +10,7 @@ import type { RunKind } from "../chart/chart.ts";
 import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { isLoader, type Loader, loaderLength } from "../data/loader.ts";
 import { checkCallback } from "./check_callback.ts";
+import { checkDecisions } from "./check_decisions.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { isBuilt, isModel } from "../model/model.ts";
 import { learningRateOf } from "../optimizers/learning_rate.ts";
@@ -80,6 +81,7 @@ export function checkStart(
   );
   learner.callbacks.forEach(checkCallback);
   if (kind === "predict") return;
+  if (kind === "train") checkDecisions(learner.callbacks);
   const needed = kind === "validate" ? "validation" : kind;
   if (dataloaders[needed] === undefined) {
     const names = ["train", "validation", "test"] as const;

@@ -19,6 +19,8 @@ import { withRandom } from "../random/with_random.ts";
 import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
 import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
 import { CallbackList } from "./callback_list.ts";
+import { changeBatch } from "./change_batch.ts";
+import { checkDecisions } from "./check_decisions.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import type { Dataloaders } from "./options.ts";
@@ -166,6 +168,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
 
   /** Sets a callback up. */
   setUp(callback: AnyCallback): void | Promise<void> {
+    if (this.kind === "train") checkDecisions(this.#learner.callbacks);
     return this.#setUps.setUp(callback, this.#learner, this.kind);
   }
 
@@ -218,6 +221,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
         this.#pass!.computed = true;
         return;
       case "predict":
+        this.#changeInput();
         this.#seeded(predictOnly);
         // Clones, because a model may return its very input, which is disposed with the batch.
         this.outputs.push(mapTensors(this.slots.get("predictions"), (tensor) => tensor.clone()));
@@ -230,6 +234,15 @@ export class Run implements Performer<AnyCallback>, StepOf {
         this.#learner.epoch++;
         return;
     }
+  }
+
+  /** A prediction has no hooks in which callbacks could change its batches. */
+  #changeInput(): void {
+    const { epoch, batchIndex: index } = this.#learner;
+    const place = { pass: "predict", epoch, index } as const;
+    const batch = { data: this.slots.get("data"), labels: this.slots.get("labels") };
+    const { data } = changeBatch(this.#learner, batch, place, (part) => this.slots.own(part));
+    if (data !== batch.data) this.slots.put("data", data);
   }
 
   /** The phases that were cut short. */
@@ -278,8 +291,20 @@ export class Run implements Performer<AnyCallback>, StepOf {
     };
   }
 
-  /** Continues from a state, whose tensors now belong to the run. */
+  /**
+   * Continues from a state, whose tensors now belong to the run. Callbacks are set up first, as they
+   * may replace the loader that is opened.
+   */
   async restore({ batchIndex, shards = 1, loader, mean, batch }: RunState): Promise<void> {
+    for (const callback of this.newcomers()) {
+      try {
+        await this.setUp(callback);
+      } catch (error) {
+        disposeTensors([mean, batch]);
+        this.failed(error, "setUp", callback);
+        throw error;
+      }
+    }
     const learner = this.#learner;
     const shard = this.#shard;
     if (loader) {

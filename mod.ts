@@ -61,7 +61,9 @@ export { tf } from "./src/deps/tfjs.ts";
 
 // The Learner
 export { Learner, type LearnerOptions, type TrainOptions } from "./src/learner/learner.ts";
-export { LearnerFields, type LearnerParts } from "./src/learner/learner_fields.ts";
+export type { AnyObjective, LearnerObjective } from "./src/learner/learner_objective.ts";
+export type { Stages } from "./src/learner/stages.ts";
+export { type AnyStages, LearnerFields, type LearnerParts } from "./src/learner/learner_fields.ts";
 export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";

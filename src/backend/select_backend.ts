@@ -8,6 +8,8 @@ import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
 import { fixCpu } from "./fix_cpu/fix_cpu.ts";
 import { fixFused } from "./fix_fused.ts";
+import { fixLayers } from "./fix_layers/fix_layers.ts";
+import { fixRmsprop } from "./fix_rmsprop.ts";
 import { registerGradients } from "./gradients/register_gradients.ts";
 import { probeWebGPU } from "./probe_webgpu.ts";
 import { startWasm, type WasmOptions } from "./start_wasm.ts";
@@ -57,6 +59,8 @@ const CANDIDATES: Record<BackendName, (options: BackendOptions) => Promise<Attem
 registerGradients();
 fixCpu();
 fixFused();
+fixLayers();
+fixRmsprop();
 
 let lastLine = "";
 

@@ -64,7 +64,6 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   Fill: (_, { dtype, value }) => dtype !== "string" && typeof value === "number",
   FlipLeftRight: floats,
   Floor: floats,
-  FloorDiv: floats,
   FusedBatchNorm: (inputs, attributes) =>
     floats(inputs, attributes) &&
     Object.values(inputs).every((tensor) => !tensor || isRepeated(tensor.shape, inputs.x.shape)),
@@ -97,8 +96,6 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   NotEqual: any,
   OnesLike: any,
   Pack: any,
-  PadV2: (inputs, { paddings }) =>
-    numbers(inputs, {}) && paddings.flat().every((n: number) => n >= 0),
   Pow: floats,
   Range: () => true,
   RealDiv: floats,
@@ -111,7 +108,6 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   ResizeNearestNeighbor: floats,
   ResizeNearestNeighborGrad: (inputs, attributes) =>
     floats(inputs, attributes) && !attributes.halfPixelCenters,
-  Reverse: numbers,
   RotateWithOffset: floats,
   Round: numbers,
   Rsqrt: floats,
@@ -124,7 +120,6 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   Square: numbers,
   SquaredDifference: floats,
   Step: floats,
-  StridedSlice: (inputs, attributes) => floats(inputs, attributes) && !attributes.shrinkAxisMask,
   Sub: numbers,
   Sum: full(of("int32")),
   Tan: floats,

@@ -1,7 +1,9 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
+import type { RunKind } from "../chart/chart.ts";
 import type { AnyLearner } from "../learner/callback.ts";
+import type { PutBack } from "../learner/callback_protocol.ts";
 import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { CheckpointFolder, type CheckpointFolderState } from "./support/checkpoint_folder.ts";
 import { Monitor } from "./support/monitor.ts";
@@ -80,7 +82,7 @@ export class Checkpoint extends PassCallback {
   readonly #monitor: Monitor | undefined;
   readonly #folder: CheckpointFolder;
   #batches = 0;
-  /** Whether a training is in progress, and not a validation or a test alone. */
+  /** Whether the current run is a training, and not a validation or a test alone. */
   #training = false;
   /** Whether a training has begun: only the first is resumed. */
   #begun = false;
@@ -90,7 +92,6 @@ export class Checkpoint extends PassCallback {
   #signal: Deno.Signal | undefined;
   /** Whether the run was saved because of a signal: nothing is saved after that. */
   #interrupted = false;
-  #stopListening: (() => void) | undefined;
 
   /**
    * Checks the options; touches no file.
@@ -161,7 +162,22 @@ export class Checkpoint extends PassCallback {
     const { batches, ...files } = state as CheckpointFolderState & { batches: number };
     this.#folder.restore(files);
     this.#batches = batches;
-    this.#training = this.#begun = true;
+    this.#begun = true;
+  }
+
+  /** Listens for signals during a training. */
+  override setUp(learner: AnyLearner, kind: RunKind): PutBack | void {
+    if (kind !== "train") return;
+    this.#training = true;
+    this.#saved = performance.now();
+    const stopListening = this.#options.signals ? this.#listen(learner) : undefined;
+    return async () => {
+      stopListening?.();
+      this.#training = this.#interrupted = false;
+      this.#signal = undefined;
+      await this.#writing;
+      this.#folder.release();
+    };
   }
 
   /** Begins a run that has saved nothing. */
@@ -169,9 +185,7 @@ export class Checkpoint extends PassCallback {
     this.#monitor?.begin(learner);
     this.#folder.begin();
     this.#batches = 0;
-    this.#training = this.#begun = true;
-    this.#saved = performance.now();
-    this.#listen(learner);
+    this.#begun = true;
   }
 
   /** Saves every n batches, when it is time, or when a signal came. */
@@ -180,7 +194,6 @@ export class Checkpoint extends PassCallback {
     pass: MeasuredPhase,
   ): void | Promise<void> {
     if (pass !== "train") return this.#between(learner, false);
-    this.#training = true; // also where it was added during a run
     const { batches } = this.#options.every;
     this.#batches++;
     return this.#between(learner, batches !== undefined && this.#batches % batches === 0);
@@ -188,7 +201,7 @@ export class Checkpoint extends PassCallback {
 
   /** Saves every n epochs, and what may be among the best; after a test, its end. */
   protected override async afterPass(learner: AnyLearner, pass: MeasuredPhase): Promise<void> {
-    if (pass === "test") return await this.#end(learner, this.#training);
+    if (pass === "test") return await this.#end(learner);
     const { epochs } = this.#options.every;
     const isEpoch = pass === "train";
     const due = isEpoch && epochs !== undefined && (learner.epoch + 1) % epochs === 0;
@@ -198,24 +211,24 @@ export class Checkpoint extends PassCallback {
 
   /** Saves the end of the training, and waits until it is written. */
   override async afterTrain(learner: AnyLearner): Promise<void> {
-    await this.#end(learner, true, learner.dataloaders.test === undefined);
+    await this.#end(learner);
   }
 
   /** Saves the state of the run when it failed. */
   override async onError(learner: AnyLearner): Promise<void> {
-    if (this.#training) await this.#save(learner);
-    await this.#finish(true);
+    if (!this.#training) return;
+    await this.#save(learner);
+    await this.#settle();
   }
 
-  async #end(learner: AnyLearner, save: boolean, last = true): Promise<void> {
-    if (learner.failures.length > 0) return;
-    if (save && !this.#interrupted) await this.#save(learner);
-    await this.#finish(last);
+  async #end(learner: AnyLearner): Promise<void> {
+    if (!this.#training || learner.failures.length > 0) return;
+    if (!this.#interrupted) await this.#save(learner);
+    await this.#settle();
   }
 
   #between(learner: AnyLearner, due: boolean, value = NaN): void | Promise<void> {
     if (!this.#training) return;
-    this.#listen(learner);
     const { minutes = Infinity } = this.#options.every;
     if (this.#interrupted) return void learner.cancel("epoch"); // a validation or test that was due
     if (this.#signal) return this.#interrupt(learner, this.#signal);
@@ -261,14 +274,8 @@ export class Checkpoint extends PassCallback {
     }
   }
 
-  async #finish(ended: boolean): Promise<void> {
+  async #settle(): Promise<void> {
     await this.#writing;
-    if (ended) {
-      this.#stopListening?.();
-      this.#stopListening = this.#signal = undefined;
-      this.#interrupted = this.#training = false;
-      this.#folder.release();
-    }
     this.#throwFailure();
   }
 
@@ -289,9 +296,8 @@ export class Checkpoint extends PassCallback {
   }
 
   /** The first signal is obeyed after the current batch; a second one ends the process at once. */
-  #listen(learner: AnyLearner): void {
-    if (!this.#options.signals || this.#stopListening) return;
-    this.#stopListening = onTermination((signal) => {
+  #listen(learner: AnyLearner): () => void {
+    return onTermination((signal) => {
       this.#signal = signal;
       if (learner.actor?.getSnapshot().hasTag("paused")) void this.#interrupt(learner, signal);
     });

@@ -22,8 +22,6 @@ interface State {
   /** Number of lines in the file, those of earlier trainings among them. */
   lines: number;
   waiting?: Uint8Array[];
-  /** Whether a training has begun. */
-  training: boolean;
 }
 
 /**
@@ -55,7 +53,6 @@ export class JsonLinesLogger extends FileLogger {
   readonly #file: GrowingFile;
   readonly #append: boolean;
   #lines = 0;
-  #training = false;
 
   /**
    * Checks the path and the options; writes nothing yet.
@@ -90,7 +87,6 @@ export class JsonLinesLogger extends FileLogger {
       if (!this.#append) await writeFile(this.path, "");
       else if (await endLastLine(this.path)) this.#lines = (await this.#ends()).length;
     });
-    this.#training = true;
     const { epochs, learningRate, seed } = learner;
     await this.#write("train", { epochs, learningRate, seed });
   }
@@ -110,14 +106,14 @@ export class JsonLinesLogger extends FileLogger {
 
   /** Writes the test at the end of a training. */
   override async afterTest(learner: AnyLearner): Promise<void> {
-    if (!this.#training || !this.isOfTraining(learner)) return;
+    if (!this.isTraining) return;
     await this.#write("test", { metrics: metricsOfPhase(learner, "test") });
   }
 
   /** Writes the error that ended the run. */
   override async onError(learner: AnyLearner): Promise<void> {
     const [failure] = learner.failures;
-    if (!this.#training || !failure || !this.isOfTraining(learner)) return;
+    if (!failure || !this.isTraining) return;
     const { error, during, callback } = failure;
     const message = error instanceof Error ? error.message : String(error);
     await this.#write("error", { message, during, callback });
@@ -125,18 +121,13 @@ export class JsonLinesLogger extends FileLogger {
 
   /** The number of lines, and those that could not be written yet. */
   protected override logState(): object {
-    return {
-      lines: this.#lines,
-      waiting: this.#file.waiting,
-      training: this.#training,
-    } satisfies State;
+    return { lines: this.#lines, waiting: this.#file.waiting } satisfies State;
   }
 
   /** Removes the lines that were written after the checkpoint. */
   protected override async restoreLog(state: unknown): Promise<void> {
-    const { lines, waiting = [], training } = state as State;
+    const { lines, waiting = [] } = state as State;
     this.#file.waiting = waiting;
-    this.#training = training;
     this.#lines = lines;
     await this.attempt(async () => {
       const ends = (await this.#ends()).slice(0, lines);

@@ -1,8 +1,10 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
+import type { RunKind } from "../chart/chart.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";
-import { Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
+import type { PutBack } from "../learner/callback_protocol.ts";
+import { type AnyLearner, Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
 import { GrowthDetector } from "./support/growth_detector.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
@@ -112,26 +114,25 @@ export class LeakGuard extends Callback {
     };
   };
 
-  /** Begins to watch. */
-  override beforeTrain(): void {
-    this.#begin();
-  }
-
-  /** Begins to watch a training that was resumed, where `beforeTrain` does not run. */
-  override beforeBatch(): void {
-    if (!this.#training) this.#begin();
-  }
-
-  #begin(): void {
+  /** Watches the engine during a training. */
+  override setUp(_learner: AnyLearner, kind: RunKind): PutBack | void {
+    if (kind !== "train") return;
     this.#sources = new Map();
     this.#stack = [];
     this.#batches = 0;
     this.#training = true;
     const engine = tf.engine() as unknown as Engine;
-    const track = Object.getPrototypeOf(engine).trackTensor;
+    const track = engine.trackTensor;
+    const own = Object.hasOwn(engine, "trackTensor");
     engine.trackTensor = (tensor, backend) => {
       this.#stack.at(-1)?.push(tensor);
       track.call(engine, tensor, backend);
+    };
+    return () => {
+      this.#training = false;
+      this.#sources = new Map();
+      if (own) engine.trackTensor = track;
+      else delete (engine as Partial<Engine>).trackTensor;
     };
   }
 
@@ -148,13 +149,6 @@ export class LeakGuard extends Callback {
   /** Compares with the epochs before. */
   override afterEpoch(): void {
     this.#close("perEpoch");
-  }
-
-  /** Ends the watch. */
-  override afterTrain(): void {
-    this.#training = false;
-    this.#sources = new Map();
-    delete (tf.engine() as unknown as Partial<Engine>).trackTensor;
   }
 
   #source(owner: string, work: HookName | TaskName): Source {

@@ -3,10 +3,10 @@ import { checkOptions } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
 import type { BatchRecord, History } from "../pictures/history.ts";
 import { type Plot, plotters } from "../pictures/plotters.ts";
+import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
-import { TrainingRun } from "./support/training_run.ts";
 
 /**
  * Options of {@linkcode Recorder}.
@@ -54,7 +54,8 @@ export class Recorder extends Callback {
   /** The record of the last training. */
   history: History = { batches: [], epochs: [], test: {} };
   readonly #samples: number;
-  readonly #run = new TrainingRun();
+  /** Whether the current run is a training, and not a validation or a test alone. */
+  #training = false;
   #stride = 1;
   #step = 0;
   #began = 0;
@@ -76,9 +77,13 @@ export class Recorder extends Callback {
     this.#samples = checkNumber("record", "samples", samples, { integer: true, min: 2 });
   }
 
+  /** Notes the kind of run. */
+  override setUp(_learner: AnyLearner, kind: RunKind): void {
+    this.#training = kind === "train";
+  }
+
   /** Begins a new history. */
-  override beforeTrain(learner: AnyLearner): void {
-    this.#run.begin(learner);
+  override beforeTrain(): void {
     this.history = { batches: [], epochs: [], test: {} };
     this.#stride = 1;
     this.#step = 0;
@@ -116,14 +121,14 @@ export class Recorder extends Callback {
   /** Adds the metrics of validation. */
   override afterValidate(learner: AnyLearner): void {
     const record = this.history.epochs.at(-1);
-    if (record?.epoch !== learner.epoch || !this.#run.includes(learner)) return;
+    if (record?.epoch !== learner.epoch || !this.#training) return;
     Object.assign(record.metrics, metricsOfPhase(learner, "validation"));
     record.seconds = (performance.now() - this.#epochBegan) / 1000;
   }
 
   /** Records the test at the end of a training. */
   override afterTest(learner: AnyLearner): void {
-    if (this.#run.includes(learner)) this.history.test = metricsOfPhase(learner, "test");
+    if (this.#training) this.history.test = metricsOfPhase(learner, "test");
   }
 
   /** The record, for a checkpoint; losses that are not read yet stay the callback's. */
@@ -141,7 +146,6 @@ export class Recorder extends Callback {
 
   /** Continues from a checkpoint; the time in between does not count. */
   override restore(state: unknown): void {
-    this.#run.resume();
     const { history, stride, step, seconds, epochSeconds, reading } = state as State;
     const now = performance.now();
     this.history = history;

@@ -93,7 +93,7 @@ export class TensorBoard extends FileLogger {
 
   /** Writes the test at the end of a training. */
   override async afterTest(learner: AnyLearner): Promise<void> {
-    if (!this.isOfTraining(learner)) return;
+    if (!this.isTraining) return;
     await this.#write(learner.epoch, scalars(metricsOfPhase(learner, "test")));
   }
 

@@ -40,8 +40,14 @@ export interface Facts {
   epoch: number;
   /** Number of epochs of this training. */
   epochs: number;
+  /** Number of batches begun in the current pass. */
+  batch: number;
   /** Whether the loader had another batch. */
   loaded: boolean;
+  /** Whether another objective is due in the current batch. */
+  nextObjective: boolean;
+  /** Whether a validation is due after the batch that has ended. */
+  validateBatch: boolean;
   /** Whether a validation is due after the epoch that has ended. */
   validate: boolean;
   /** Whether there is a test loader. */
@@ -101,6 +107,8 @@ const chart = setup({
   guards: {
     hasMoreEpochs: ({ event }) => event.type === "next" && event.epoch < event.epochs,
     loaderExhausted: ({ event }) => event.type === "next" && !event.loaded,
+    hasNextObjective: ({ event }) => event.type === "next" && event.nextObjective,
+    batchValidationDue: ({ event }) => event.type === "next" && event.validateBatch,
     validationDue: ({ event }) => event.type === "next" && event.validate,
     testDue: ({ event }) => event.type === "next" && event.test,
     trainCancelled: ({ context }) => context.cancelled.includes("train"),
@@ -120,12 +128,17 @@ const chart = setup({
         ...new Set([...context.cancelled, ...phases]),
       ],
     }),
+    recount: assign({
+      batch: ({ context, event }) => event.type === "next" ? event.batch : context.batch,
+    }),
     record: assign({ error: ({ event }) => event.type === "fail" ? event.message : null }),
   },
 });
 
 const begin = (phase: Cancellable) => ({ type: "begin", params: { phase } }) as const;
 const mark = (...phases: Cancellable[]) => ({ type: "mark", params: { phases } }) as const;
+
+type StateConfig = ReturnType<typeof chart.createStateConfig>;
 
 /** The differences between passes over a loader. */
 interface Pass {
@@ -143,6 +156,10 @@ interface Pass {
   /** The next state at the end of the pass, and after the training is cancelled in it. */
   onDone: string;
   onCancelTrain: string;
+  /** The epoch around the pass, which a cancel of the training cuts short, too. */
+  within?: "epoch";
+  /** The pass that may follow any batch. */
+  inner?: StateConfig;
 }
 
 /**
@@ -151,21 +168,38 @@ interface Pass {
  * ```text
  * next (gate) ──> batch ──> next …     next [loaderExhausted] ──> done
  *      └─[isHeld]──> held ──> batch      cancel.epoch ──> cancelled ──> done
+ *
+ * batch ─[batchValidationDue]──> batchEnd (gate) ──> validate ──> validated (gate) ──> next
  * ```
  */
-function pass(is: Pass) {
+function pass(is: Pass): StateConfig {
   const steps = Object.keys(is.batch);
+  const outer = is.within ? [is.within] : [];
+  const toNextBatch = [
+    ...is.inner ? [{ guard: "batchValidationDue", target: `#${is.id}.batchEnd` } as const] : [],
+    { target: `#${is.id}.next` },
+  ];
+  const afterStep = (index: number) =>
+    index + 1 < steps.length ? steps[index + 1] : [
+      {
+        guard: "hasNextObjective",
+        target: steps[0],
+        actions: "nextObjective",
+        reenter: true,
+      } as const,
+      ...toNextBatch,
+    ];
   return chart.createStateConfig({
     id: is.id,
     entry: [begin(is.phase), ...is.before],
-    exit: ["closeLoader", ...is.after],
+    exit: [is.within ? "closeInner" : "closeLoader", ...is.after],
     initial: "next",
     onDone: is.onDone,
     on: {
       "cancel.epoch": { target: ".cancelled", actions: ["drop", mark(is.phase)] },
       "cancel.train": {
         target: is.onCancelTrain,
-        actions: ["drop", "release", mark(is.phase, "train")],
+        actions: ["drop", "release", mark(is.phase, ...outer, "train")],
       },
     },
     states: {
@@ -200,17 +234,32 @@ function pass(is: Pass) {
           },
           "cancel.train": {
             target: is.onCancelTrain,
-            actions: ["drop", "release", mark("batch", is.phase, "train")],
+            actions: ["drop", "release", mark("batch", is.phase, ...outer, "train")],
           },
         },
         states: {
           ...Object.fromEntries(steps.map((step, index) => [step, {
             entry: is.batch[step],
-            on: { next: steps[index + 1] ?? `#${is.id}.next` },
+            on: { next: afterStep(index) },
           }])),
           cancelled: {
             entry: "onCancelBatch",
-            on: { "cancel.batch": {}, next: `#${is.id}.next` },
+            on: { "cancel.batch": {}, next: toNextBatch },
+          },
+        },
+      },
+      ...is.inner && {
+        batchEnd: { on: { next: "validate" } },
+        validate: is.inner,
+        // What the after hooks of the validation cancel is not the epoch around it.
+        validated: {
+          on: {
+            "cancel.epoch": {},
+            "cancel.train": {
+              target: "#learner.train.validated",
+              actions: ["drop", "release", mark(is.phase, "train")],
+            },
+            next: { target: "next", actions: "recount" },
           },
         },
       },
@@ -232,6 +281,9 @@ const validation = {
   afterBatch: ["afterValidationBatch"],
   batch: { evaluate: ["evaluate"] },
 } satisfies Partial<Pass>;
+
+/** A cancel in the after hooks of the end cuts nothing short, but is the outcome and its reason. */
+const lateCancel = { "cancel.train": { actions: ["drop", mark("train")] } } as const;
 
 /** A finished epoch counts, also if the training is cancelled at its end. */
 const nextEpoch = [
@@ -285,6 +337,13 @@ export const learnerMachine = chart.createMachine({
           },
           onDone: "epochEnd",
           onCancelTrain: "#learner.train.epochEnd",
+          inner: pass({
+            ...validation,
+            id: "validateWithinEpoch",
+            onDone: "validated",
+            onCancelTrain: "#learner.train.validated",
+            within: "epoch",
+          }),
         }),
         epochEnd: {
           on: {
@@ -310,7 +369,10 @@ export const learnerMachine = chart.createMachine({
     },
 
     trainEnd: {
-      on: { next: [{ guard: "testDue", target: "test" }, { target: "testEnd" }] },
+      on: {
+        ...lateCancel,
+        next: [{ guard: "testDue", target: "test" }, { target: "testEnd" }],
+      },
     },
 
     validate: pass({
@@ -347,7 +409,10 @@ export const learnerMachine = chart.createMachine({
     }),
 
     testEnd: {
-      on: { next: [{ guard: "trainCancelled", target: "cancelled" }, { target: "completed" }] },
+      on: {
+        ...lateCancel,
+        next: [{ guard: "trainCancelled", target: "cancelled" }, { target: "completed" }],
+      },
     },
 
     failing: {

@@ -16,8 +16,9 @@ const CANCELLABLE: readonly Cancellable[] = [
   "train",
 ];
 
-/** The loader of each pass of a training. */
+/** The loader of each pass of a training, an inner pass before the pass around it. */
 const LOADERS: Readonly<Record<string, "train" | "validation" | "test">> = {
+  "train.epoch.validate": "validation",
   "train.epoch": "train",
   "train.validate": "validation",
   test: "test",
@@ -85,15 +86,17 @@ export const checkPumpState: field.FieldCheck = (value, path) => {
  * Returns the loader that a run in a state reads.
  *
  * @param state The state of the pump, which was checked.
- * @returns The loader, if the state is in a pass, and whether the pass must be open.
+ * @returns The loader, if the state is in a pass; the loader of the pass around it, if it is an inner
+ *   pass; and whether the pass must be open.
  */
 export function loaderOfState(
   state: PumpState,
-): { name?: "train" | "validation" | "test"; isOpen: boolean } {
+): { name?: "train" | "validation" | "test"; outer?: "train"; isOpen: boolean } {
   const place = stateName((state.snapshot as { value: unknown }).value);
   const [, name] = Object.entries(LOADERS).find(([pass]) => place.startsWith(`${pass}.`)) ?? [];
   const isOpen = /\.(held|batch\.)/.test(place) || state.queue.includes("fetch");
-  return { name, isOpen };
+  const outer = place.startsWith("train.epoch.validate.") ? "train" : undefined;
+  return { name, outer, isOpen };
 }
 
 function isResumable(value: unknown): boolean {

@@ -130,10 +130,12 @@ export type TaskName =
   | "fetch"
   | "compute"
   | "step"
+  | "nextObjective"
   | "evaluate"
   | "predict"
   | "disposeBatch"
   | "closeLoader"
+  | "closeInner"
   | "advance";
 
 /**
@@ -148,10 +150,12 @@ const TASKS = {
   fetch: {},
   compute: {},
   step: {},
+  nextObjective: {},
   evaluate: {},
   predict: {},
   disposeBatch: { finally: true },
   closeLoader: { finally: true },
+  closeInner: { finally: true },
   advance: {},
 } as const satisfies Record<TaskName, { readonly finally?: true }>;
 

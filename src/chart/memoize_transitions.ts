@@ -1,5 +1,6 @@
 import { type ChartContext, type ChartEvent, enterBatch, type learnerMachine } from "./chart.ts";
 import type { WorkName } from "./hooks.ts";
+import { stateName } from "./state_name.ts";
 import { oncePerMachine, queueWork, workQueues } from "./queue_work.ts";
 
 type Machine = typeof learnerMachine;
@@ -48,9 +49,8 @@ export const memoizeTransitions = oncePerMachine((original: Machine): Machine =>
     const queued = queue.length;
     const after = transition(snapshot, event, scope);
     const entersBatch = after.context !== snapshot.context;
-    if (after.status !== "active" || entersBatch && !equal(after.context, enterBatch(facts))) {
-      return after;
-    }
+    const known = !entersBatch || isInBatch(after) && equal(after.context, enterBatch(facts));
+    if (after.status !== "active" || !known) return after;
     const [from, value] = [snapshot.value, after.value].map(canonical);
     const next = { ...after, value } as Snapshot;
     if (!steps.has(from)) steps.set(from, new Map());
@@ -65,6 +65,10 @@ export const memoizeTransitions = oncePerMachine((original: Machine): Machine =>
     return values.get(key)!;
   }
 });
+
+function isInBatch({ value }: Snapshot): boolean {
+  return stateName(value).split(".").includes("batch");
+}
 
 function equal(a: ChartContext, b: ChartContext): boolean {
   return JSON.stringify(a) === JSON.stringify(b);

@@ -17,7 +17,7 @@ import { type PumpState, releasedSnapshot, restoreThrown, storeThrown } from "./
 import { memoizeTransitions } from "./memoize_transitions.ts";
 import { queueWork, workQueues } from "./queue_work.ts";
 import { yieldToEventLoop } from "./yield_to_event_loop.ts";
-import { Signals } from "./signals.ts";
+import { type Level, passLevel, Signals } from "./signals.ts";
 
 /** Does the work that the machine names. */
 export interface Performer<Listener> {
@@ -71,6 +71,13 @@ const now = Date.now;
 const ABORTED = "The phase in which this signal was read was cut short";
 
 const RANK = { batch: 1, epoch: 2, train: 3 };
+
+/** The phases whose signals end with a task. */
+const ENDS: Partial<Record<TaskName, Level>> = {
+  disposeBatch: "batch",
+  closeInner: "inner",
+  closeLoader: "epoch",
+};
 
 /** The before hook of each state that has one and stays open while others run. */
 const OPENING: readonly (readonly [state: string, hook: WorkName & HookName])[] = [
@@ -283,8 +290,8 @@ export class Pump<Listener> {
   /** Does one piece of work; returns a promise only where there is something to wait for. */
   #doNow(work: WorkName): void | Promise<void> {
     if (!isTask(work)) return this.#runHook(work as HookName, isFinally(work));
-    if (work === "disposeBatch") this.#signals.end("batch");
-    else if (work === "closeLoader") this.#signals.end("epoch");
+    const ended = ENDS[work];
+    if (ended) this.#signals.end(ended);
     const began = this.#cancels;
     try {
       const running = this.#performer.perform(work);
@@ -401,9 +408,12 @@ export class Pump<Listener> {
     this.#cancels++;
     this.#queue.splice(0, Infinity, ...this.#queue.filter(isFinally));
     if (event.type === "cancel.batch") this.#signals.abort("batch", new CancelBatch(ABORTED));
-    else if (event.type === "cancel.epoch") this.#signals.abort("epoch", new CancelEpoch(ABORTED));
-    else if (event.type === "cancel.train") this.#signals.abort("train", new CancelTrain(ABORTED));
-    else this.#signals.abort("train", this.#error?.value);
+    else if (event.type === "cancel.epoch") {
+      const level = passLevel(this.actor.getSnapshot().value);
+      this.#signals.abort(level, new CancelEpoch(ABORTED));
+    } else if (event.type === "cancel.train") {
+      this.#signals.abort("train", new CancelTrain(ABORTED));
+    } else this.#signals.abort("train", this.#error?.value);
     this.#wake?.();
   }
 

@@ -1,8 +1,13 @@
-/** The phases that can be cut short, from inside to outside. */
-const LEVELS = ["batch", "epoch", "train"] as const;
+import { stateName } from "./state_name.ts";
 
-/** A phase that can be cut short; a validation and a test count as epochs. */
-type Level = typeof LEVELS[number];
+/** The phases that can be cut short, from inside to outside. */
+const LEVELS = ["batch", "inner", "epoch", "train"] as const;
+
+/**
+ * A phase that can be cut short. A validation and a test count as epochs; a validation within an
+ * epoch is an inner pass.
+ */
+export type Level = typeof LEVELS[number];
 
 /**
  * The abort signals of the open phases, each made when it is first asked for.
@@ -42,13 +47,13 @@ export class Signals {
   }
 }
 
+/** The level of the innermost pass in a state of the machine. */
+export function passLevel(state: unknown): Exclude<Level, "batch"> {
+  const names = stateName(state).split(".").slice(0, -1).filter((name) => name !== "batch");
+  if (names[0] === "train") names.shift();
+  return names.length > 1 ? "inner" : names.length === 1 ? "epoch" : "train";
+}
+
 function innermost(state: unknown): Level {
-  let level: Level = "train";
-  while (typeof state === "object" && state !== null) {
-    const [[name, inner]] = Object.entries(state);
-    if (name === "batch") return "batch";
-    if (name !== "train") level = "epoch";
-    state = inner;
-  }
-  return level;
+  return stateName(state).split(".").slice(0, -1).includes("batch") ? "batch" : passLevel(state);
 }

@@ -91,9 +91,10 @@ function toClass(classes: readonly string[]): Convert {
 }
 
 function cells(table: CsvTable, names: readonly string[], convert: Convert): number[] {
+  const known = new Map(table.columns.map((name, place) => [name, place]));
   const places = names.map((name) => {
-    const place = table.columns.indexOf(name);
-    if (place !== -1) return place;
+    const place = known.get(name);
+    if (place !== undefined) return place;
     throw new RangeError(
       `Cannot build a dataset as a column must be one of ${table.columns.join(", ")}: ` +
         `current value is ${name}`,

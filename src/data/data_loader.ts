@@ -163,6 +163,12 @@ export class DataLoader<B = Batch, Example = unknown> {
     return this.#cut(shard.count, 0).length;
   }
 
+  /** Random numbers for an order. A seed that is passed belongs to one training already. */
+  #random(seed: number | undefined, epoch: number, training: number): () => number {
+    if (this.seed === undefined) return keyedRandom(seed ?? this.#drawnSeed, epoch);
+    return keyedRandom(this.seed, ...training > 0 ? [epoch, training] : [epoch]);
+  }
+
   /** Cuts the examples from `start` on: number of batches, and index of the one that may be odd. */
   #cut(count: number, start: number): { length: number; last: number } {
     const examples = this.dataset.length - start;
@@ -193,8 +199,10 @@ export class DataLoader<B = Batch, Example = unknown> {
    * @param options.shard The part to take, see {@linkcode DataLoader.shardLength}. Default: the whole
    *   epoch.
    * @param options.seed Seed of the order if the loader has none: a safe integer.
+   * @param options.training Index of the training that reads, an integer in [0, 2^32 - 1).
+   *   Default: 0.
    * @returns The batches. A caller that does not take all of them calls `return()`.
-   * @throws {RangeError} If `epoch` or `skip` is out of range.
+   * @throws {RangeError} If `epoch`, `training` or `skip` is out of range.
    * @throws {TypeError} If an option is unknown.
    *
    * @example
@@ -212,9 +220,17 @@ export class DataLoader<B = Batch, Example = unknown> {
    * ```
    */
   iterate(options: IterateOptions = {}): BatchIterator<B> {
-    checkOptions("load data", options, { epoch: true, skip: true, seed: true, shard: true });
-    const { epoch = 0, skip = 0, seed, shard = WHOLE } = options;
-    checkNumber("load data", "epoch", epoch, { integer: true, min: 0, below: 2 ** 32 - 1 });
+    checkOptions("load data", options, {
+      epoch: true,
+      skip: true,
+      seed: true,
+      training: true,
+      shard: true,
+    });
+    const { epoch = 0, skip = 0, training = 0, shard = WHOLE } = options;
+    for (const [name, value] of Object.entries({ epoch, training })) {
+      checkNumber("load data", name, value, { integer: true, min: 0, below: 2 ** 32 - 1 });
+    }
     checkNumber("load data", "skip", skip, { integer: true, min: 0 });
     const { dataset, batchSize, prefetch, timeout } = this;
     const { index, count } = shard;
@@ -223,7 +239,7 @@ export class DataLoader<B = Batch, Example = unknown> {
     const { length, last } = this.#cut(count, start);
     const skipped = Math.floor(skip / count);
     const order = this.shuffle && length > 0
-      ? permutation(examples, keyedRandom(this.seed ?? seed ?? this.#drawnSeed, epoch))
+      ? permutation(examples, this.#random(options.seed, epoch, training))
       : undefined;
     const indices = (batch: number) => {
       const turn = batch - skipped;

@@ -13,6 +13,11 @@ export interface IterateOptions {
   skip?: number;
   /** Seed of the order, for a loader without a seed. */
   seed?: number;
+  /**
+   * Index of the training that reads, 0-based: each `train()` of a Learner has orders of its own, also
+   * from a loader with a seed. Default: 0.
+   */
+  training?: number;
   /** The part of the epoch to read. Default: all of it. */
   shard?: Shard;
 }

@@ -67,7 +67,8 @@ export function parseCsv(
       `Cannot read ${name} as CSV as it must have a row of column names: it has no rows`,
     );
   }
-  const twice = names.find((column, index) => names.indexOf(column) !== index);
+  const seen = new Set<string>();
+  const twice = names.find((column) => seen.size === seen.add(column).size);
   if (twice !== undefined) {
     throw new TypeError(
       `Cannot read ${name} as CSV as the names of its columns must differ: "${twice}" is there twice`,

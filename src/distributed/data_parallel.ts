@@ -3,11 +3,12 @@ import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { Watch } from "../learner/callback_protocol.ts";
 import type { Peers, Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
+import { statisticsOf } from "../model/batch_norm_statistics.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { Cancellation } from "../errors.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
-import { averageGradients, elementsIn } from "./average_gradients.ts";
+import { averageGradients, averageStatistics, elementsIn } from "./average_gradients.ts";
 import { broadcastLearner } from "./broadcast_learner.ts";
 import { broadcastBundle } from "./bundle.ts";
 import { gatherStates } from "./gather_states.ts";
@@ -22,6 +23,13 @@ const INTERVAL = 20;
 
 /** Time after an error in which other callbacks can still save, in ms. */
 const GRACE = 1000;
+
+interface State {
+  /** Number of examples in the open window of accumulation. */
+  readonly examples: number;
+  /** Moving statistics of batch normalisation. Missing in checkpoints of version 0.1. */
+  readonly statistics?: readonly tf.Tensor[];
+}
 
 /**
  * Trains one model on several processes (ranks), each on its share of every batch.
@@ -62,6 +70,8 @@ const GRACE = 1000;
 export class DataParallel extends Callback implements Peers {
   /** Before all other callbacks: gradients are averaged before they are clipped. */
   override priority: number = Number.MIN_SAFE_INTEGER;
+  /** In the last batch of an epoch, ranks may have different numbers of examples. */
+  override readonly perRank: boolean = true;
   /** Synchronises the ranks before each task; `undefined` in a world of one. */
   override readonly watch: Watch | undefined;
   /** The share of this rank in the data. */
@@ -69,6 +79,8 @@ export class DataParallel extends Callback implements Peers {
   readonly #world: World;
   readonly #lockstep: Lockstep;
   #learner!: AnyLearner;
+  /** Number of examples in the open window of accumulation. */
+  #examples = 0;
   /** Number of sums since the last batch was fetched, or since the end of the pass. */
   #sums = 0;
   /** Whether the current pass has ended. */
@@ -116,6 +128,7 @@ export class DataParallel extends Callback implements Peers {
     this.#learner = learner;
     this.#lockstep.begin();
     this.#equal = false;
+    this.#examples = 0;
     learner.peers = this;
     if (this.#world.rank === 0) return;
     learner.callbacks = learner.callbacks.map((other) =>
@@ -141,14 +154,23 @@ export class DataParallel extends Callback implements Peers {
     return this.#lockstep.postpone(event, reason);
   }
 
-  /** Nothing but the fact that the run needs this callback, for a checkpoint. */
+  /** The values of this rank that are not averaged yet; the tensors stay the model's. */
   override state(): unknown {
-    return {};
+    const { model } = this.#learner ?? {};
+    const statistics = this.#world.size > 1 && model ? statisticsOf(model) : [];
+    return { examples: this.#examples, statistics } satisfies State;
   }
 
-  /** Continues from a checkpoint. */
-  override restore(): void {
+  /** Continues from a checkpoint, whose weights are already in place. */
+  override restore(state: unknown, learner: AnyLearner): void {
+    const { examples, statistics = [] } = state as State;
     this.#equal = true;
+    this.#examples = examples;
+    // In the middle of a window, the moving statistics differ from those of rank 0.
+    statisticsOf(learner.model).forEach((variable, index) => {
+      if (statistics[index]) variable.assign(statistics[index]);
+    });
+    tf.dispose([...statistics]);
   }
 
   /** Gives all ranks the weights of rank 0, before the other callbacks take copies of them. */
@@ -158,17 +180,17 @@ export class DataParallel extends Callback implements Peers {
 
   /** Waits until all ranks begin the pass. */
   override beforeEpoch(learner: AnyLearner): void {
-    this.#enter(learner, "pass");
+    this.#enter(learner, "epoch");
   }
 
-  /** Waits until all ranks begin the pass. */
+  /** Waits until all ranks begin the validation, with the same weights. */
   override beforeValidate(learner: AnyLearner): void {
-    this.#enter(learner, "pass");
+    this.#enter(learner, "evaluation");
   }
 
-  /** Waits until all ranks begin the pass. */
+  /** Waits until all ranks begin the test, with the same weights. */
   override beforeTest(learner: AnyLearner): void {
-    this.#enter(learner, "pass");
+    this.#enter(learner, "evaluation");
   }
 
   /** Waits until all ranks end the training. */
@@ -179,12 +201,14 @@ export class DataParallel extends Callback implements Peers {
   /** Averages the gradients. */
   override async beforeStep(learner: AnyLearner): Promise<void> {
     if (this.#world.size === 1) return;
-    const { gradients, gradientWeight, batchIndex } = learner;
+    const { gradients, gradientWeight, batchIndex, batchSize } = learner;
     const weight = typeof gradientWeight === "number"
       ? gradientWeight
       : (await gradientWeight.data())[0];
     const mean = this.#average(STEPS.exchange(batchIndex), gradients, weight);
-    if (mean && Object.keys(mean).length > 0) learner.gradients = mean;
+    const exchanged = mean && Object.keys(mean).length > 0;
+    this.#examples = exchanged ? 0 : this.#examples + batchSize;
+    if (exchanged) learner.gradients = mean;
   }
 
   /** Ends the job, unless the error itself ends the process first. */
@@ -226,6 +250,7 @@ export class DataParallel extends Callback implements Peers {
       Object.entries(gradients).map(([name, gradient]) => [name, gradient.clone()]),
     );
     const mean = this.#average(STEPS.end(++this.#sums), own, examples);
+    this.#examples = 0;
     if (!mean) return own;
     tf.dispose(own);
     return mean;
@@ -266,11 +291,15 @@ export class DataParallel extends Callback implements Peers {
     return this.#world.watch(work);
   }
 
-  #enter(learner: AnyLearner, next: "pass" | "trained"): void {
+  #enter(learner: AnyLearner, next: "epoch" | "evaluation" | "trained"): void {
     if (this.#world.size === 1) return;
-    this.#lockstep.enter(next);
-    if (next === "trained") this.#lockstep.meet(learner, STEPS.gate());
-    else this.#lockstep.beginPass(learner);
+    this.#lockstep.enter(next === "trained");
+    const report = { examples: this.#examples };
+    const reports = next === "trained"
+      ? this.#lockstep.meet(learner, STEPS.gate(), report)
+      : this.#lockstep.beginPass(learner, report);
+    // In an open window of accumulation, the moving statistics of the ranks differ.
+    if (reports && next !== "epoch") averageStatistics(this.#world, learner.model, reports);
   }
 
   /** The first pass of a run begins with the weights of rank 0. */

@@ -127,15 +127,24 @@ class RunInspection implements RunInspector {
     this.#channel ??= this.#closed.then(() => this.#open());
     this.#observer?.next(definition);
     // The last snapshot is an event of its own, after the end.
-    const end = () => queueMicrotask(() => this.stop());
+    const end = () => queueMicrotask(() => this.stop().catch(warn));
     definition.actorRef.subscribe({ complete: end, error: end });
   }
 
   async #open(): Promise<EventChannel | undefined> {
     const { url = "ws://localhost:8080" } = this.#options;
     const events: ChannelEvents = {
-      opened: (observer) => {
-        this.#observer = observer;
+      opened: (target) => {
+        const observer = this.#observer = {
+          next: (event: unknown) => {
+            try {
+              target.next(event);
+            } catch (error) {
+              this.#observer = undefined;
+              warn(error);
+            }
+          },
+        };
         this.#sinceDefinition = 0;
         observer.next(this.#definition);
         this.#waiting.splice(0).forEach((inspected) => observer.next(inspected));
@@ -150,7 +159,7 @@ class RunInspection implements RunInspector {
       const { openWindow } = await import("./open_window.ts");
       return openWindow(this.#options, events);
     } catch (error) {
-      console.warn("Cannot inspect the run, which continues:", error);
+      warn(error);
     }
   }
 
@@ -177,6 +186,11 @@ class RunInspection implements RunInspector {
     this.#sinceDefinition = 0;
     this.#observer.next(this.#definition);
   }
+}
+
+/** An inspector that cannot be reached does not end the training. */
+function warn(error: unknown): void {
+  console.warn("Cannot inspect the run, which continues:", error);
 }
 
 /** Whether a snapshot shows more than the next step: a command, a pause or the end of the run. */

@@ -1,3 +1,4 @@
+import { describeValue } from "../checks/describe_value.ts";
 import type { ChromeTrace } from "../callbacks/support/chrome_trace.ts";
 import { stateName } from "../chart/state_name.ts";
 import type { Trace } from "../callbacks/trace.ts";
@@ -5,6 +6,8 @@ import type { TracedStep } from "../callbacks/support/trace_record.ts";
 import { type ChartEvent, learnerMachine } from "../chart/chart.ts";
 import { transition } from "../deps/xstate.ts";
 import type { RunSnapshot } from "../learner/run_actor.ts";
+
+type Snapshot = ReturnType<typeof learnerMachine.resolveState>;
 
 /**
  * A step of the machine in a trace, replayed.
@@ -23,19 +26,19 @@ export interface ReplayedStep {
 }
 
 /**
- * Thrown by {@linkcode replay} if a trace has a step that the machine would not take.
+ * Thrown by {@linkcode replay} if its input is no trace, or a trace that no run can leave.
  *
  * @category Inspecting
  */
 export class ReplayError extends Error {
   /** Name of the class. */
   override readonly name = "ReplayError";
-  /** Index of the wrong step, 0-based: step 0 is the start of the trace. */
+  /** Index of the wrong step, 0-based: step 0 is the start of the trace. -1: the whole trace. */
   readonly index: number;
 
-  /** Makes an error for one step. */
+  /** Makes an error for one step, or for the whole trace. */
   constructor(index: number, message: string, options?: ErrorOptions) {
-    super(`Cannot replay step ${index} as ${message}`, options);
+    super(`Cannot replay ${index < 0 ? "a trace" : `step ${index}`} as ${message}`, options);
     this.index = index;
   }
 }
@@ -46,7 +49,7 @@ export class ReplayError extends Error {
  *
  * @param trace A trace, or the parsed file that `trace.save()` wrote.
  * @returns The steps of the machine.
- * @throws {ReplayError} If the trace has a step that the machine would not take.
+ * @throws {ReplayError} If this is no trace, or it has a step that the machine would not take.
  *
  * @example
  * ```ts
@@ -61,36 +64,78 @@ export class ReplayError extends Error {
  * @category Inspecting
  */
 export function replay(trace: Trace | ChromeTrace): ReplayedStep[] {
-  const { traceEvents } = "toJSON" in trace ? trace.toJSON() : trace;
-  const steps = traceEvents.filter(({ cat }) => cat === "step")
-    .map(({ ts, args }): TracedStep => ({ time: ts, ...args as Omit<TracedStep, "time"> }));
-  let snapshot: ReturnType<typeof learnerMachine.resolveState> | undefined;
-  return steps.map(({ time, event, value, context }, index) => {
+  let snapshot: Snapshot | undefined;
+  return stepsOf(trace).map(({ time, event, value, context }, index) => {
+    let reached: Pick<Snapshot, "value" | "context">;
+    let state: string;
     try {
       // A trace may have lost its beginning: its first state cannot be confirmed.
       if (snapshot) [snapshot] = transition(learnerMachine, snapshot, event as ChartEvent);
       else snapshot = learnerMachine.resolveState({ value: value as never, context });
+      reached = { value: snapshot.value, context: snapshot.context };
+      state = stateName(reached.value);
     } catch (error) {
       throw new ReplayError(index, "the machine must accept it: it does not", { cause: error });
     }
-    const reached = { value: snapshot.value, context: snapshot.context };
-    if (!equals(reached, { value, context })) {
+    const told = { value, context };
+    if (!isContext(context) || typeof time !== "number" || !equals(reached, told)) {
       throw new ReplayError(
         index,
-        `the machine must be in ${JSON.stringify(reached)} after ${event?.type}: ` +
-          `the trace says ${JSON.stringify({ value, context })}`,
+        `the machine must be in ${show(reached)} after ${event?.type}: the trace says ${
+          show(told)
+        }`,
       );
     }
-    return { time, event, state: stateName(value), context };
+    return { time, event, state, context };
   });
+}
+
+/** The steps of a trace, whose fields are yet to be checked. */
+function stepsOf(trace: unknown): TracedStep[] {
+  const json = isObject(trace) && typeof trace.toJSON === "function" ? trace.toJSON() : trace;
+  const events = isObject(json) ? json.traceEvents : undefined;
+  if (!Array.isArray(events)) {
+    throw new ReplayError(
+      -1,
+      `traceEvents must be an array: current value is ${describeValue(events)}`,
+    );
+  }
+  const wrong = events.findIndex((event) => !isObject(event));
+  if (wrong >= 0) {
+    throw new ReplayError(
+      -1,
+      `traceEvents[${wrong}] must be an object: current value is ${describeValue(events[wrong])}`,
+    );
+  }
+  return events.filter(({ cat }) => cat === "step")
+    .map(({ ts, args }): TracedStep => ({ time: ts, ...args }));
+}
+
+/** Whether the first context of a trace, which the machine cannot confirm, has the right types. */
+function isContext(context: unknown): boolean {
+  if (!isObject(context)) return false;
+  const { epoch, epochs, batch, hold, cancelled, error } = context;
+  return [epoch, epochs, batch].every((count) => typeof count === "number") &&
+    typeof hold === "boolean" && Array.isArray(cancelled) &&
+    (error === null || typeof error === "string");
+}
+
+function show(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return describeValue(value); // circular, and so no trace
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }
 
 /** Whether two pieces of plain data are equal; the order of fields does not matter. */
 function equals(a: unknown, b: unknown): boolean {
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
+  if (a === b) return true;
+  if (!isObject(a) || !isObject(b)) return false;
   const names = Object.keys(a);
-  return names.length === Object.keys(b).length &&
-    names.every((name) =>
-      equals((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name])
-    );
+  return names.length === Object.keys(b).length && names.every((name) => equals(a[name], b[name]));
 }

@@ -29,7 +29,10 @@ export class BatchTensors {
   put(name: BatchTensorName, value: unknown): void {
     this.own(value);
     // The first loss is that of the loss function; others are computed from it.
-    if (name === "loss" && !this.#values.loss) this.#lossWeight = weightOfLoss(value as tf.Tensor);
+    if (name === "loss" && !this.#values.loss) {
+      this.#lossWeight = weightOfLoss(value as tf.Tensor);
+      this.#gradientWeight = undefined;
+    }
     this.#values[name] = value;
   }
 

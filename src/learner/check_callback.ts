@@ -3,15 +3,25 @@ import { describeValue } from "../checks/describe_value.ts";
 import { HOOK_NAMES } from "../chart/hooks.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { closestHook } from "./closest_hook.ts";
+import type { Stages } from "./stages.ts";
 
 /** A method whose name differs from a hook by at most this many letters is taken for a misspelling. */
 const MISSPELT = 2;
+
+/** Stages of a step, by the names that methods of callbacks have elsewhere. */
+const STAGES: Record<string, keyof Stages<unknown>> = {
+  predict: "predict",
+  get_loss: "loss",
+  getLoss: "loss",
+  backward: "gradients",
+  step: "update",
+};
 
 /**
  * Checks that a callback is an object without misspelt hooks.
  *
  * @throws {TypeError} If it is no object, if its priority is no number, or if a method is named
- *   like a hook that does not exist.
+ *   like a hook that does not exist, or like a stage of the step.
  */
 export function checkCallback(callback: AnyCallback): void {
   if (typeof callback !== "object" || callback === null) {
@@ -23,6 +33,12 @@ export function checkCallback(callback: AnyCallback): void {
   }
   const known = new Set<string>([...HOOK_NAMES, ...callback.innerHooks ?? []]);
   for (const name of methodsOf(callback)) {
+    if (Object.hasOwn(STAGES, name)) {
+      throw new TypeError(
+        `Cannot add callback ${nameOf(callback)} as each of its hooks must exist: "${name}" is a ` +
+          `stage of the step, set learner.stages.${STAGES[name]} in beforeTrain() instead`,
+      );
+    }
     if (known.has(name) || !resemblesHook(name)) continue;
     throw new TypeError(
       `Cannot add callback ${nameOf(callback)} as each of its hooks must exist: ` +

@@ -9,26 +9,33 @@ import { describeValue } from "../checks/describe_value.ts";
 import type { RunKind } from "../chart/chart.ts";
 import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { isLoader, type Loader, loaderLength } from "../data/loader.ts";
+import type { AnyCallback } from "./callback_protocol.ts";
 import { checkCallback } from "./check_callback.ts";
 import { checkDecisions } from "./check_decisions.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
-import { isBuilt, isModel } from "../model/model.ts";
+import { isBuilt, isModel, variablesOf } from "../model/model.ts";
 import { learningRateOf } from "../optimizers/learning_rate.ts";
 import { RUN_EVENTS, type RunEvent } from "./run_actor.ts";
-import { checkedVariables } from "./step.ts";
+import type { AnyObjective } from "./learner_objective.ts";
+import { DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
 
 /** Checks the parts of a Learner. */
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
 export function checkParts(options: LearnerParts<any, any, any>): void {
-  const { model, optimizer, lossFunction, dataloaders = {}, callbacks = [], seed } = options;
+  const { model, dataloaders = {}, callbacks = [], seed, stages = {} } = options;
   must(isModel(model), "model", "be a tf.LayersModel or { apply, trainableVariables }", model);
-  must(
-    typeof optimizer?.applyGradients === "function",
-    "optimizer",
-    "be a tf.Optimizer",
-    optimizer,
-  );
-  must(typeof lossFunction === "function", "lossFunction", "be a function", lossFunction);
+  if (options.objectives) checkObjectives(options);
+  else checkSingle(options);
+  for (const [name, stage] of Object.entries(stages)) {
+    must(
+      Object.hasOwn(DEFAULT_STAGES, name),
+      "stages",
+      `have the keys ${Object.keys(DEFAULT_STAGES).join(", ")} only`,
+      name,
+    );
+    must(typeof stage === "function", `stages.${name}`, "be a function", stage);
+  }
   for (const [name, loader] of Object.entries(dataloaders)) {
     must(
       ["train", "validation", "test"].includes(name),
@@ -49,10 +56,56 @@ export function checkParts(options: LearnerParts<any, any, any>): void {
   must(seed === undefined || Number.isSafeInteger(seed), "seed", "be a safe integer", seed);
 }
 
+// deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
+function checkSingle({ optimizer, lossFunction }: LearnerParts<any, any, any>): void {
+  must(isOptimizer(optimizer), "optimizer", "be a tf.Optimizer", optimizer);
+  must(typeof lossFunction === "function", "lossFunction", "be a function", lossFunction);
+}
+
+// deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
+function checkObjectives({ objectives = {}, ...options }: LearnerParts<any, any, any>): void {
+  for (const name of ["optimizer", "lossFunction"] as const) {
+    const value = options[name];
+    must(value === undefined, name, "be left out where there are objectives", value);
+  }
+  must(typeof objectives === "object", "objectives", "be an object", objectives);
+  const all = Object.entries(objectives);
+  must(all.length > 0, "objectives", "have an entry for each loss", objectives);
+  for (const [name, objective] of all) {
+    const path = `objectives.${name}`;
+    must(!/[./]/.test(name) && name !== "", "the name of an objective", "have no . or /", name);
+    checkOptions(`make a Learner with ${path}`, objective, OBJECTIVE_OPTIONS);
+    const { variables, optimizer, loss, predict, every = 1 } = objective;
+    const isList = Array.isArray(variables) && variables.every((v) => v instanceof tf.Variable);
+    must(isList || isModel(variables), `${path}.variables`, "be a model or variables", variables);
+    must(isOptimizer(optimizer), `${path}.optimizer`, "be a tf.Optimizer", optimizer);
+    must(typeof loss === "function", `${path}.loss`, "be a function", loss);
+    const noFunction = predict !== undefined && typeof predict !== "function";
+    must(!noFunction, `${path}.predict`, "be a function", predict);
+    checkNumber("make a Learner", `${path}.every`, every, { integer: true, min: 1 });
+  }
+  const rates = all.map(([, { every = 1 }]) => every);
+  must(rates.includes(1), "objectives", "have one with every: 1", rates);
+}
+
+const OBJECTIVE_OPTIONS: Record<keyof AnyObjective, true> = {
+  variables: true,
+  optimizer: true,
+  loss: true,
+  predict: true,
+  every: true,
+};
+
+function isOptimizer(value: unknown): value is tf.Optimizer {
+  return typeof (value as tf.Optimizer | undefined)?.applyGradients === "function";
+}
+
 /** The options that are checked before a run. */
 interface StartOptions {
   readonly epochs?: number;
   readonly validationEpochs?: number;
+  readonly validationBatches?: number;
+  readonly callbacks?: readonly AnyCallback[];
   readonly learningRate?: number;
   readonly signal?: AbortSignal;
 }
@@ -64,8 +117,9 @@ export function checkStart(
   options: StartOptions,
 ): void {
   const { dataloaders, model } = learner;
-  const { epochs = 1, validationEpochs = 1, learningRate, signal } = options;
-  for (const [name, value] of Object.entries({ epochs, validationEpochs })) {
+  const { epochs = 1, validationEpochs = 1, validationBatches = 1 } = options;
+  const { learningRate, signal } = options;
+  for (const [name, value] of Object.entries({ epochs, validationEpochs, validationBatches })) {
     checkNumber("train", name, value, { integer: true, min: 1 });
   }
   if (learningRate !== undefined) {
@@ -79,9 +133,11 @@ export function checkStart(
     signal,
     kind,
   );
-  learner.callbacks.forEach(checkCallback);
+  const { callbacks = [] } = options;
+  must(Array.isArray(callbacks), "callbacks", "be an array", callbacks, kind);
+  [...learner.callbacks, ...callbacks].forEach(checkCallback);
   if (kind === "predict") return;
-  if (kind === "train") checkDecisions(learner.callbacks);
+  if (kind === "train") checkDecisions([...learner.callbacks, ...callbacks]);
   const needed = kind === "validate" ? "validation" : kind;
   if (dataloaders[needed] === undefined) {
     const names = ["train", "validation", "test"] as const;
@@ -98,7 +154,24 @@ export function checkStart(
       );
     }
   }
-  if (kind === "train" && isBuilt(model)) checkedVariables(model);
+  if (kind === "train" && isBuilt(model)) checkVariables(learner);
+}
+
+/** Checks that there is something to train, and that a checkpoint of the model would have it. */
+function checkVariables(learner: AnyFields): void {
+  const { model, objectives } = learner;
+  const names = Object.keys(objectives);
+  if (names.length === 0) return void variablesToTrain(learner);
+  const known = new Set(variablesOf(model));
+  for (const objective of names) {
+    for (const variable of variablesToTrain({ model, objectives, objective })) {
+      if (known.has(variable)) continue;
+      throw new TypeError(
+        `Cannot train as the model must contain all variables of the objectives: ` +
+          `${variable.name} of objective ${objective} is missing`,
+      );
+    }
+  }
 }
 
 /** The event of a name. */

@@ -7,10 +7,12 @@ import { type HostTensor, TENSOR_DTYPES } from "../io/host_tensor.ts";
 import { StorageError } from "../io/storage_error.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import { differencesOf, modelStructure } from "../model/model_structure.ts";
+import type { OptimizerState } from "../optimizers/optimizer_state.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type CallbackState, checkState, type State } from "./check_state.ts";
 import type { AnyFields } from "./learner_fields.ts";
+import { describeOptimizers, optimizersOf, stateOfOptimizer } from "./learner_optimizers.ts";
 import { renaming } from "./renaming.ts";
 
 /**
@@ -41,7 +43,7 @@ export async function checkMatch(learner: AnyFields, checkpoint: RunCheckpoint):
   differences.push(
     ...differencesOfParts(learner, checkpoint),
     ...missingCallbacks(learner.callbacks, state.callbacks),
-    ...missingLoader(learner, state),
+    ...missingLoaders(learner, state),
   );
   if (differences.length > 0) {
     throw new StorageError(
@@ -51,7 +53,7 @@ export async function checkMatch(learner: AnyFields, checkpoint: RunCheckpoint):
     );
   }
   refuse(
-    optimizerProblem(learner, state, rename) ?? callbackProblem(learner.callbacks, state),
+    optimizersProblem(learner, state, rename) ?? callbackProblem(learner.callbacks, state),
     name,
   );
 }
@@ -75,7 +77,7 @@ function differencesOfParts(
   { model, optimizer, seed, tensors }: RunCheckpoint,
 ): string[] {
   const differences: string[] = [];
-  const actual = learner.optimizer.getClassName();
+  const actual = describeOptimizers(learner);
   if (optimizer !== actual) differences.push(`the optimizer was ${optimizer}, it is ${actual}`);
   if (learner.seed !== undefined && learner.seed !== seed) {
     differences.push(`the seed was ${seed}, it is ${learner.seed}`);
@@ -103,28 +105,57 @@ function missingCallbacks(
   });
 }
 
-function missingLoader({ dataloaders }: AnyFields, { run: { loader } }: State): string[] {
-  if (!loader) return [];
+function missingLoaders(
+  learner: AnyFields,
+  { run: { loader, outer, shards = 1 } }: State,
+): string[] {
+  return [loader, outer?.loader].flatMap((loader) =>
+    loader ? missingLoader(learner, loader, shards) : []
+  );
+}
+
+function missingLoader(
+  { dataloaders }: AnyFields,
+  loader: NonNullable<State["run"]["loader"]>,
+  shards: number,
+): string[] {
   const { name, taken } = loader;
   const source = dataloaders[name as keyof AnyFields["dataloaders"]];
   if (source === undefined) return [`dataloaders.${name} was being read, and is missing`];
   const length = loaderLength(source) ?? Infinity;
-  return taken <= length
+  // In the last turn, some ranks share a batch that a single process reads as one.
+  return taken <= Math.ceil(length / shards) * shards
     ? []
     : [`${taken} batches of dataloaders.${name} were read, it has ${length}`];
 }
 
-/** Returns the first slot of the optimizer that is missing or of the wrong shape. */
+/** Returns the first slot of an optimizer that is missing or of the wrong shape. */
+function optimizersProblem(
+  learner: AnyFields,
+  state: State,
+  rename: (key: string) => string,
+): FieldProblem | undefined {
+  for (const { path, objective, optimizer } of optimizersOf(learner)) {
+    const { optimizer: saved } = stateOfOptimizer(state, objective);
+    if (!saved) {
+      return { path: `state.${path}optimizer`, required: "must be an object", actual: "undefined" };
+    }
+    const problem = optimizerProblem(learner, optimizer, saved, rename);
+    if (problem) return { ...problem, path: `state.${path}optimizer.${problem.path}` };
+  }
+}
+
 function optimizerProblem(
-  { model, optimizer }: AnyFields,
-  { optimizer: { slots = {}, fields = {} } }: State,
+  { model }: AnyFields,
+  optimizer: tf.Optimizer,
+  { slots = {}, fields = {} }: OptimizerState,
   rename: (key: string) => string,
 ): FieldProblem | undefined {
   const shapes = new Map(variablesOf(model).map(({ name, shape }) => [name, `[${shape}]`]));
   const check = (path: string, tensor: unknown, shape: string | undefined) => {
     const actual = tensor ? `[${(tensor as HostTensor).shape}]` : "missing";
     if (tensor && (shape === undefined || shape === actual)) return undefined;
-    return { path: `state.optimizer.${path}`, required: `must have shape ${shape}`, actual };
+    return { path, required: `must have shape ${shape}`, actual };
   };
   if (!(optimizer instanceof SlotOptimizer)) {
     for (const [name, value] of Object.entries(fields)) {

@@ -5,21 +5,18 @@ import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import { decodeState } from "../io/decode_state.ts";
 import { hostTensor } from "../io/host_tensor.ts";
 import type { RunningMeanState } from "../metrics/running_mean.ts";
-import type { OptimizerState } from "../optimizers/optimizer_state.ts";
 import { BATCH_TENSORS } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
+import type { OptimizersState } from "./learner_optimizers.ts";
+import type { PassLossesState } from "./pass_losses.ts";
 import type { RunState } from "./run.ts";
 
 /** The state of a run, of which the fields beside it in a checkpoint are a summary. */
-export interface State {
+export interface State extends OptimizersState {
   /** The place that the run has reached. */
   readonly run: RunState;
   /** Fields of the Learner. */
   readonly fields: Pick<AnyFields, keyof typeof FIELDS>;
-  /** The learning rate; `undefined` if the optimizer has none. */
-  readonly learningRate: number | undefined;
-  /** The state of the optimizer. */
-  readonly optimizer: OptimizerState;
   /** The states of the callbacks that have one. */
   readonly callbacks: readonly CallbackState[];
   /** The state of each rank. Default: there was one rank. */
@@ -39,9 +36,7 @@ export interface CallbackState {
 }
 
 /** The part of a run's state that is different on each rank. */
-export interface RankState {
-  /** The mean loss of the open pass. */
-  readonly mean: RunningMeanState;
+export interface RankState extends PassLossesState {
   /** The states of the callbacks whose state is different on each rank. */
   readonly callbacks: readonly CallbackState[];
 }
@@ -53,6 +48,9 @@ export const FIELDS = {
   epoch: field.integer({ min: 0, below: 2 ** 32 - 1 }),
   epochs: field.number({ min: 0, infinite: true }),
   validationEpochs: field.number({ min: 1, infinite: true }),
+  validationBatches: field.optional(field.integer({ min: 1 })),
+  trainings: field.optional(count),
+  loaderSeed: field.optional(field.integer()),
   batchSize: count,
   phase: field.oneOf(["train", "validate", "test"]),
   trainLoss: field.measurement,
@@ -93,19 +91,47 @@ const callbacks = field.list(field.record({
   observes: field.optional(field.flag),
 }));
 
+const index = field.integer({ min: -1 });
+
+const losses = { mean, objectiveMeans: field.optional(field.recordOf(mean)) };
+
+const loader = field.record({
+  name: field.oneOf(["train", "validation", "test"]),
+  taken: count,
+  epoch: field.optional(count),
+});
+
+const optimizer = field.record({
+  slots: field.optional(field.recordOf(hostTensor)),
+  fields: field.optional(
+    field.recordOf((value, path) =>
+      Array.isArray(value)
+        ? field.list(field.tuple(field.text, hostTensor))(value, path)
+        : hostTensor(value, path)
+    ),
+  ),
+  iterations: field.optional(count),
+  momentum: field.optional(field.number()),
+});
+
+const learningRate = field.optional(field.number({ min: 0 }));
+
 const shape = field.record({
   run: field.record({
     pump: checkPumpState,
-    batchIndex: field.integer({ min: -1 }),
+    batchIndex: index,
     shards: field.optional(field.integer({ min: 1 })),
-    loader: field.optional(field.record({
-      name: field.oneOf(["train", "validation", "test"]),
-      taken: count,
-    })),
-    mean,
+    loader: field.optional(loader),
+    ...losses,
+    outer: field.optional(field.record({ batchIndex: index, loader, ...losses })),
+    outerIndex: field.optional(index),
+    open: field.optional(field.record({ taken: count, epoch: count })),
+    trainedBatches: field.optional(count),
+    validatedAt: field.optional(count),
     batch: field.optional(field.record({
       size: count,
       computed: field.flag,
+      objective: field.optional(field.text),
       slots: field.record({
         ...slots,
         loss: field.optional(scalar),
@@ -114,21 +140,11 @@ const shape = field.record({
     })),
   }),
   fields: field.record(FIELDS),
-  learningRate: field.optional(field.number({ min: 0 })),
-  optimizer: field.record({
-    slots: field.optional(field.recordOf(hostTensor)),
-    fields: field.optional(
-      field.recordOf((value, path) =>
-        Array.isArray(value)
-          ? field.list(field.tuple(field.text, hostTensor))(value, path)
-          : hostTensor(value, path)
-      ),
-    ),
-    iterations: field.optional(count),
-    momentum: field.optional(field.number()),
-  }),
+  learningRate,
+  optimizer: field.optional(optimizer),
+  objectives: field.optional(field.recordOf(field.record({ optimizer, learningRate }))),
   callbacks,
-  own: field.optional(field.list(field.record({ mean, callbacks }))),
+  own: field.optional(field.list(field.record({ ...losses, callbacks }))),
 });
 
 /**
@@ -157,7 +173,7 @@ function contradiction(
   { run, fields }: State,
 ): field.FieldProblem | undefined {
   const { context } = run.pump.snapshot as { context: { batch: number; error: string | null } };
-  const { name, isOpen } = loaderOfState(run.pump);
+  const { name, outer, isOpen } = loaderOfState(run.pump);
   const equal = (path: string, value: unknown, other: unknown, source: string) =>
     field.that(`must be ${source}, ${other}`, (value) => value === other)(value, path);
   return equal("epoch", epoch, fields.epoch, "state.fields.epoch") ??
@@ -165,6 +181,12 @@ function contradiction(
     equal("batch", batch, context.batch, "the number of batches in state.run.pump") ??
     equal("error", error, context.error, "the error in state.run.pump") ??
     (run.loader && equal("state.run.loader.name", run.loader.name, name, "the loader in use")) ??
+    (run.outer &&
+      equal("state.run.outer.loader.name", run.outer.loader?.name, outer, "the loader around")) ??
+    field.that(
+      "must be there, because a pass is open around another one",
+      () => run.outer !== undefined || outer === undefined || !isOpen,
+    )(run.outer, "state.run.outer") ??
     field.that("must be there, because a pass is open", () => run.loader !== undefined || !isOpen)(
       run.loader,
       "state.run.loader",

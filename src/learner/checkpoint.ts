@@ -11,18 +11,18 @@ import type { HostTensor } from "../io/host_tensor.ts";
 import { readTensors } from "../io/read_tensors.ts";
 import { variablesOf } from "../model/model.ts";
 import { modelStructure } from "../model/model_structure.ts";
-import { readOptimizer } from "../optimizers/optimizer_state.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { VERSION } from "../version.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type CallbackState, FIELDS, type RankState, type State } from "./check_state.ts";
 import type { AnyFields } from "./learner_fields.ts";
+import { describeOptimizers, disposeSlots, readOptimizers } from "./learner_optimizers.ts";
 import type { Run } from "./run.ts";
 
 /** The state of this rank; its tensors stay the run's. */
 export function rankState(learner: AnyFields, run: Run): RankState {
   return {
-    mean: run.meanState(),
+    ...run.lossesState(),
     callbacks: statesOf(learner, ({ perRank }) => perRank === true),
   };
 }
@@ -42,7 +42,7 @@ function statesOf(
 /** Takes the state of a run: all of it at once, and only then waits for the device. */
 export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunCheckpoint> {
   const tensors = new Map<string, tf.Tensor | HostTensor>();
-  const optimizer = readOptimizer(learner.optimizer);
+  const optimizers = readOptimizers(learner);
   const own = learner.peers?.collect() as RankState[] | undefined;
   let reading;
   let state;
@@ -52,8 +52,7 @@ export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunC
       fields: Object.fromEntries(
         Object.keys(FIELDS).map((name) => [name, learner[name as keyof typeof FIELDS]]),
       ) as State["fields"],
-      learningRate: (learner.optimizer as { learningRate?: number }).learningRate,
-      optimizer,
+      ...optimizers,
       callbacks: statesOf(learner),
       ...own && { own },
     };
@@ -63,7 +62,7 @@ export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunC
     }
     reading = readTensors(tensors);
   } finally {
-    tf.dispose(optimizer.slots ?? {});
+    disposeSlots(optimizers);
     disposeTensors(own);
   }
   const { epoch, phase, seed } = learner;
@@ -77,7 +76,7 @@ export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunC
     phase,
     error: context.error,
     seed: seed ?? null,
-    optimizer: learner.optimizer.getClassName(),
+    optimizer: describeOptimizers(learner),
     model: await modelStructure(learner.model),
     state,
     tensors: await reading,

@@ -15,12 +15,15 @@ import { checkParts, checkStart, eventOf, loaderOf } from "./check_learner.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./describe_callbacks.ts";
 import { joinPredictions } from "./join_predictions.ts";
-import { LearnerFields } from "./learner_fields.ts";
+import { LearnerFields, type LearnerParts } from "./learner_fields.ts";
+import type { LearnerObjective } from "./learner_objective.ts";
+import { completeParts } from "./learner_parts.ts";
 import type { Dataloaders, RunOptions } from "./options.ts";
 import { readBatches, type ReadOptions } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import { RunControl } from "./run_control.ts";
+import type { Stages } from "./stages.ts";
 import type { TrainResult } from "./train_result.ts";
 
 /**
@@ -37,12 +40,30 @@ export type AnyLearner = Learner<any, any, any>;
  * @category Learner
  */
 export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
-  /** The model to train: made of layers, or anything with `apply` and `trainableVariables`. */
-  model: tf.LayersModel | Model<Data, Predictions>;
-  /** An optimizer of Trainchart or of `tf.train`. */
-  optimizer: tf.Optimizer;
-  /** Returns the scalar to minimise, computed by TensorFlow.js operations. */
-  lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  /**
+   * The model to train: made of layers, or anything with `apply` and `trainableVariables`. It may
+   * be left out where there are objectives: then it is made of their variables.
+   */
+  model?: tf.LayersModel | Model<Data, Predictions>;
+  /**
+   * An optimizer of Trainchart or of `tf.train`, or its name with default settings: `"adam"`. With a
+   * model that has parts of these names, it may be an optimizer for each part. Default: the one with
+   * which the model was compiled.
+   */
+  optimizer?: tf.Optimizer | string | Readonly<Record<string, tf.Optimizer | string>>;
+  /**
+   * Returns the scalar to minimise, computed by TensorFlow.js operations; or the name of a loss of
+   * Trainchart or of TensorFlow.js: `"sparseCategoricalCrossentropy"`. Default: the one with which
+   * the model was compiled.
+   */
+  lossFunction?: ((predictions: Predictions, labels: Labels) => tf.Tensor) | string;
+  /**
+   * Several losses by name, each with variables and an optimizer of its own, instead of `optimizer`
+   * and `lossFunction`. Each batch is computed and updated once per objective, in this order.
+   */
+  objectives?: Readonly<Record<string, LearnerObjective<AnyLearner>>>;
+  /** Replacements of the stages of a step. Default: none. */
+  stages?: Partial<Stages<AnyLearner>>;
   /** The loaders of batches. Default: none, which is enough to predict. */
   dataloaders?: Dataloaders<Data, Labels>;
   /** The callbacks. Default: none. */
@@ -68,12 +89,21 @@ export interface TrainOptions extends RunOptions {
   learningRate?: number;
   /** Validate after every this many epochs, an integer >= 1. Default: 1. */
   validationEpochs?: number;
+  /**
+   * Validate also after every this many training batches, an integer >= 1, counted over the whole
+   * training. The training loader stays open where it is. Default: only after epochs.
+   */
+  validationBatches?: number;
+  /** Callbacks of this run only, added behind the others. Default: none. */
+  callbacks?: readonly CallbackOf<AnyLearner>[];
 }
 
 const LEARNER_OPTIONS: Record<keyof LearnerOptions, true> = {
   model: true,
   optimizer: true,
   lossFunction: true,
+  objectives: true,
+  stages: true,
   dataloaders: true,
   callbacks: true,
   seed: true,
@@ -86,6 +116,8 @@ const TRAIN_OPTIONS: Record<keyof TrainOptions, true> = {
   epochs: true,
   learningRate: true,
   validationEpochs: true,
+  validationBatches: true,
+  callbacks: true,
   ...RUN_OPTIONS,
 };
 
@@ -120,6 +152,10 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   extends LearnerFields<Data, Labels, Predictions> {
   /** The callbacks: add, remove and reorder them at any time. */
   declare callbacks: CallbackOf<AnyLearner>[];
+  /** Several losses by name, each with an optimizer, in the order of a batch. Default: `{}`. */
+  declare objectives: Record<string, LearnerObjective<AnyLearner>>;
+  /** The stages of a step: predict, loss, gradients and update. */
+  declare stages: Stages<AnyLearner>;
   readonly #control = new RunControl(this);
   #cancelled: { source: readonly Cancellable[]; set: ReadonlySet<Cancellable> } = {
     source: [],
@@ -134,8 +170,9 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   constructor(options: LearnerOptions<Data, Labels, Predictions>) {
     checkOptions("make a Learner", options, LEARNER_OPTIONS);
-    checkParts(options);
-    super(options);
+    const parts: LearnerParts<Data, Labels, Predictions> = completeParts(options);
+    checkParts(parts);
+    super(parts);
   }
 
   /** The phases that were cut short: each from its cancel until it is entered again. */
@@ -177,23 +214,28 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   async train(options: TrainOptions = {}): Promise<TrainResult> {
     this.#check("train", options, TRAIN_OPTIONS);
-    const { epochs, validationEpochs, learningRate } = options;
+    const { epochs, validationEpochs, validationBatches, learningRate } = options;
     const control = this.#control;
-    return await control.exclusively(async () => {
+    const { callbacks = [] } = options;
+    return await control.exclusively(callbacks, async () => {
       const preparing = control.prepare();
       if (preparing) await preparing;
       const finding = options.from ?? control.find();
       const found = finding instanceof Promise ? await finding : finding;
       const from = found === undefined ? undefined : await control.restore(found);
       if (!from) {
+        this.trainings++;
         this.epochs = 1;
         this.validationEpochs = 1;
+        this.validationBatches = undefined;
+        this.trainedBatches = 0;
         this.epoch = 0;
         this.metrics = {};
         this.trainLoss = this.validationLoss = this.testLoss = NaN;
       }
       if (epochs !== undefined) this.epochs = epochs;
       if (validationEpochs !== undefined) this.validationEpochs = validationEpochs;
+      if (validationBatches !== undefined) this.validationBatches = validationBatches;
       if (learningRate !== undefined) this.learningRate = learningRate;
       return this.#result(await control.start("train", options, { from }));
     });
@@ -254,8 +296,9 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     const outputs: unknown[] = [];
     try {
       const control = this.#control;
-      const { reason = "no reason given" } = await control.exclusively(() =>
-        control.start("predict", options, { input: loaderOf(input), outputs })
+      const { reason = "no reason given" } = await control.exclusively(
+        [],
+        () => control.start("predict", options, { input: loaderOf(input), outputs }),
       );
       if (!this.cancelled.has("predict")) return joinPredictions(outputs.splice(0));
       throw new DOMException(
@@ -324,40 +367,6 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   can(event: RunEvent): boolean {
     return this.#control.can(eventOf(event));
-  }
-
-  /**
-   * Defers work to the end of the run, however the run ends, also if it fails to start. Deferred
-   * work is done last first: a callback that changes something on the Learner defers putting it
-   * back, and several callbacks that change the same thing leave it as it was.
-   *
-   * @param work Puts something back; it may be asynchronous.
-   * @throws {Error} If no run is in progress.
-   *
-   * @example
-   * ```ts
-   * import { Learner, sgd, tf } from "@trainchart/trainchart";
-   * import { assertEquals } from "@std/assert";
-   *
-   * const learner = new Learner({
-   *   model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
-   *   optimizer: sgd(0.1),
-   *   lossFunction: tf.losses.meanSquaredError,
-   *   dataloaders: { train: [[tf.ones([1, 1]), tf.ones([1, 1])]] },
-   *   callbacks: [{
-   *     beforeTrain(learner) {
-   *       const { learningRate } = learner;
-   *       learner.defer(() => void (learner.learningRate = learningRate));
-   *       learner.learningRate = 1e-5;
-   *     },
-   *   }],
-   * });
-   * await learner.train();
-   * assertEquals(learner.learningRate, 0.1);
-   * ```
-   */
-  defer(work: () => void | Promise<void>): void {
-    this.#control.defer(work);
   }
 
   /** The mean loss of the current pass so far. This reads the device: not for every batch. */
@@ -440,7 +449,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   async #evaluate(kind: "validate" | "test", options: RunOptions): Promise<TrainResult> {
     this.#check(kind, options);
     const control = this.#control;
-    return await control.exclusively(async () => {
+    return await control.exclusively([], async () => {
       const preparing = control.prepare();
       if (preparing) await preparing;
       return this.#result(await control.start(kind, options));

@@ -4,14 +4,25 @@ import { loaderLength } from "../data/loader.ts";
 import type { Peers } from "../data/shard.ts";
 import type { Model } from "../model/model.ts";
 import { learningRateOf, setLearningRate } from "../optimizers/learning_rate.ts";
+import { mixKey } from "../random/mix_key.ts";
 import { BatchTensors } from "./batch_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkNumber } from "../checks/check_number.ts";
+import type { AnyObjective } from "./learner_objective.ts";
 import type { Dataloaders } from "./options.ts";
+import { DEFAULT_STAGES, type Stages } from "./stages.ts";
 
 /** The fields of a Learner of batches of any kind. */
 // deno-lint-ignore no-explicit-any -- the kind of batch is known only where a Learner is made
 export type AnyFields = LearnerFields<any, any, any>;
+
+/**
+ * The stages of any Learner.
+ *
+ * @category Learner
+ */
+// deno-lint-ignore no-explicit-any -- the Learner is known only where one is made
+export type AnyStages = Stages<any>;
 
 /**
  * The parts that a Learner is made of.
@@ -22,9 +33,13 @@ export interface LearnerParts<Data, Labels, Predictions> {
   /** The model to train. */
   readonly model: tf.LayersModel | Model<Data, Predictions>;
   /** The optimizer that updates the weights. */
-  readonly optimizer: tf.Optimizer;
+  readonly optimizer?: tf.Optimizer;
   /** The loss to minimise. */
-  readonly lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  readonly lossFunction?: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  /** Several losses, each with an optimizer, instead of one. */
+  readonly objectives?: Readonly<Record<string, AnyObjective>>;
+  /** Replacements of the stages of a step. */
+  readonly stages?: Partial<AnyStages>;
   /** The loaders. */
   readonly dataloaders?: Dataloaders<Data, Labels>;
   /** The callbacks. */
@@ -48,10 +63,10 @@ export let batchTensorsOf: (learner: AnyFields) => BatchTensors;
 export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
   /** The model to train. */
   model: tf.LayersModel | Model<Data, Predictions>;
-  /** The optimizer that updates the weights. */
-  optimizer: tf.Optimizer;
-  /** The loss to minimise. */
-  lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  /** Several losses by name, each with an optimizer, in the order of a batch. Default: `{}`. */
+  objectives: Record<string, AnyObjective>;
+  /** The stages of a step: predict, loss, gradients and update. */
+  stages: AnyStages;
   /** The loaders of batches. */
   dataloaders: Dataloaders<Data, Labels>;
   /** The callbacks: add, remove and reorder them at any time. */
@@ -59,12 +74,29 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   /** Makes shuffling and random draws repeat exactly: a safe integer. */
   seed: number | undefined;
 
+  /**
+   * Seed of loaders without a seed if the Learner has none either. It is drawn at construction, and
+   * checkpoints keep it, so that resuming is exact without a seed, too.
+   */
+  loaderSeed: number;
+  /**
+   * Number of trainings begun, the current one included. Each `train()` draws shuffles and dropouts
+   * of its own: with a seed, the n-th training of a program repeats the n-th training.
+   */
+  trainings = 0;
+
   /** Index of the current epoch, 0-based; from `afterTrain` on, the number of finished epochs. */
   epoch = 0;
   /** Number of epochs of this training. Set from `beforeTrain` on. */
   epochs = 0;
   /** Validate after every this many epochs. Set from `beforeTrain` on. */
   validationEpochs = 1;
+  /** Validate also after every this many training batches. Set from `beforeTrain` on. */
+  validationBatches: number | undefined;
+  /** Number of batches begun in this training. Set from `beforeBatch` on. */
+  trainedBatches = 0;
+  /** Name of the current objective, from the step on to `afterBatch`; `undefined` elsewhere. */
+  objective: string | undefined;
   /** Index of the current batch in its pass, 0-based; -1 before the first. */
   batchIndex: number = -1;
   /** Number of examples in the current batch. Set from `before…Batch` on. */
@@ -76,6 +108,11 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   limits: Partial<Record<keyof Dataloaders | "predict", number>> = {};
   /** Number of batches whose gradients make one update, an integer >= 1. */
   batchesPerUpdate = 1;
+  /**
+   * Whether an epoch continues the training loader where the epoch before stopped reading it, instead
+   * of opening it again. Default: false.
+   */
+  continueLoader = false;
   /** The other processes that train the same model, if any. Set before all other work. */
   peers: Peers | undefined;
   /** The current phase. Set from `beforeTrain`, `beforeValidate` and `beforeTest` on. */
@@ -90,6 +127,8 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   metrics: Record<string, number> = {};
 
   readonly #tensors = new BatchTensors();
+  #optimizer: tf.Optimizer;
+  #lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
 
   static {
     batchTensorsOf = (learner) => learner.#tensors;
@@ -102,11 +141,45 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
    */
   constructor(parts: LearnerParts<Data, Labels, Predictions>) {
     this.model = parts.model;
-    this.optimizer = parts.optimizer;
-    this.lossFunction = parts.lossFunction;
+    this.objectives = { ...parts.objectives };
+    this.stages = { ...DEFAULT_STAGES, ...parts.stages };
+    this.#optimizer = parts.optimizer!;
+    this.#lossFunction = parts.lossFunction!;
     this.dataloaders = { ...parts.dataloaders };
     this.callbacks = [...parts.callbacks ?? []];
     this.seed = parts.seed;
+    this.loaderSeed = crypto.getRandomValues(new Uint32Array(1))[0];
+  }
+
+  /**
+   * The optimizer that updates the weights: that of the current objective, or of the first one
+   * outside of a step, if there are objectives.
+   */
+  get optimizer(): tf.Optimizer {
+    return this.#currentObjective?.optimizer ?? this.#optimizer;
+  }
+  set optimizer(optimizer: tf.Optimizer) {
+    const objective = this.#currentObjective;
+    if (objective) objective.optimizer = optimizer;
+    else this.#optimizer = optimizer;
+  }
+
+  /** The loss to minimise: that of the current objective if there are objectives. */
+  get lossFunction(): (predictions: Predictions, labels: Labels) => tf.Tensor {
+    const objective = this.#currentObjective;
+    return objective
+      ? (predictions, labels) => objective.loss(predictions, labels, this)
+      : this.#lossFunction;
+  }
+  set lossFunction(lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor) {
+    const objective = this.#currentObjective;
+    if (objective) objective.loss = lossFunction;
+    else this.#lossFunction = lossFunction;
+  }
+
+  get #currentObjective(): AnyObjective | undefined {
+    const name = this.objective ?? Object.keys(this.objectives)[0];
+    return name === undefined ? undefined : this.objectives[name];
   }
 
   /** Input of the model: the data of the current batch. Set from `before…Batch` on. */
@@ -161,7 +234,8 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   }
 
   /**
-   * The optimizer's learning rate, per step, finite and >= 0.
+   * The optimizer's learning rate, per step, finite and >= 0. With objectives, it is that of the
+   * current one; outside of a step it is read of the first and set for all.
    *
    * @throws {TypeError} If the optimizer has none.
    * @throws {RangeError} If it is set to anything else.
@@ -171,7 +245,20 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   }
   set learningRate(rate: number) {
     const checked = checkNumber("set the learning rate", "it", rate, { min: 0 });
-    setLearningRate(this.optimizer, checked);
+    const all = Object.values(this.objectives).map(({ optimizer }) => optimizer);
+    const outside = this.objective === undefined && all.length > 0;
+    for (const optimizer of outside ? all : [this.optimizer]) setLearningRate(optimizer, checked);
+  }
+
+  /** Seed of the random draws of the current training; `undefined` if the Learner has no seed. */
+  get trainingSeed(): number | undefined {
+    return this.seed === undefined ? undefined : ofTraining(this.seed, this.trainings);
+  }
+
+  /** Options with which a loader is opened: the order of the current epoch of this training. */
+  get loaderOrder(): { epoch: number; seed: number; training: number } {
+    const { epoch, seed = this.loaderSeed, trainings } = this;
+    return { epoch, seed: ofTraining(seed, trainings), training: Math.max(0, trainings - 1) };
   }
 
   /** Number of batches that a pass over a loader has, where it is known. */
@@ -180,4 +267,9 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     const limit = this.limits[name];
     return length !== undefined && limit !== undefined ? Math.min(length, limit) : length;
   }
+}
+
+/** The seed of the n-th training, which is the seed itself for the first. */
+function ofTraining(seed: number, trainings: number): number {
+  return trainings > 1 ? mixKey(seed, trainings - 1) : seed;
 }

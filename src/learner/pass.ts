@@ -3,10 +3,10 @@ import type { Loader } from "../data/loader.ts";
 import { LoaderReader } from "../data/loader_reader.ts";
 import type { Shard } from "../data/shard.ts";
 import type { SizedBatch } from "../data/to_batch.ts";
-import { RunningMean } from "../metrics/running_mean.ts";
 import type { BatchTensors } from "./batch_tensors.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import type { Dataloaders } from "./options.ts";
+import { PassLosses } from "./pass_losses.ts";
 
 /** The loader that a pass reads: one of the Learner's, or the input of `predict()`. */
 export type LoaderName = keyof Dataloaders | "predict";
@@ -17,35 +17,55 @@ export interface PassOptions {
   readonly shard: Shard;
   /** Number of batches to leave out at the start, counted over all processes. Default: 0. */
   readonly skip?: number;
+  /** Index of the epoch whose order is read. Default: the current epoch. */
+  readonly epoch?: number;
 }
 
-/** One pass over a loader: the current batch, its place, and the mean loss so far. */
+/** A loader that stays open between two epochs. */
+export interface OpenLoader {
+  /** Reads the loader. */
+  readonly reader: LoaderReader;
+  /** Index of the epoch in which it was opened, whose order is read. */
+  readonly epoch: number;
+  /** Number of batches taken since, over all processes. */
+  readonly taken: number;
+}
+
+/** One pass over a loader: the current batch, its objectives, and the mean losses so far. */
 export class Pass {
   /** The loader that is read. */
   readonly name: LoaderName;
-  /** The mean loss of the batches so far. */
-  readonly mean = new RunningMean();
+  /** The losses of the batches so far. */
+  readonly losses = new PassLosses();
+  /** Index of the current batch, also while a validation within the pass counts its own. */
+  batchIndex = -1;
   /** Whether the current batch was worked through, so that its loss counts. */
   computed = false;
   readonly #learner: AnyFields;
   readonly #tensors: BatchTensors;
   readonly #shard: Shard;
   readonly #reader: LoaderReader;
+  /** Index of the epoch in which the loader was opened. */
+  readonly openedIn: number;
   #batch: SizedBatch | undefined;
   #taken: number;
+  /** The objectives that are due in the current batch, and the index of the current one. */
+  #due: readonly string[] = [];
+  #objective = 0;
 
   private constructor(
     learner: AnyFields,
     name: LoaderName,
-    reader: LoaderReader,
-    { shard, skip = 0 }: PassOptions,
+    shard: Shard,
+    { reader, epoch, taken }: OpenLoader,
   ) {
     this.#learner = learner;
     this.#tensors = batchTensorsOf(learner);
     this.name = name;
     this.#reader = reader;
     this.#shard = shard;
-    this.#taken = skip;
+    this.#taken = taken;
+    this.openedIn = epoch;
   }
 
   /**
@@ -59,9 +79,22 @@ export class Pass {
     loader: Loader | undefined,
     options: PassOptions,
   ): Promise<Pass> {
-    const { epoch, seed } = learner;
-    const reader = await LoaderReader.open(name, loader, { epoch, seed, ...options });
-    return new Pass(learner, name, reader, options);
+    const { shard, skip = 0, epoch = learner.epoch } = options;
+    const order = { ...learner.loaderOrder, epoch, shard, skip };
+    const reader = await LoaderReader.open(name, loader, order);
+    return new Pass(learner, name, shard, { reader, epoch, taken: skip });
+  }
+
+  /** Continues a loader that an epoch before has left open. */
+  static continue(learner: AnyFields, name: LoaderName, shard: Shard, loader: OpenLoader): Pass {
+    return new Pass(learner, name, shard, loader);
+  }
+
+  /** Ends the pass, and returns its loader if more can be read of it. */
+  release(): OpenLoader | undefined {
+    this.losses.dispose();
+    const { openedIn: epoch } = this;
+    return this.#reader.ended ? undefined : { reader: this.#reader, epoch, taken: this.#taken };
   }
 
   /** The current batch; `undefined` before the first and after the last. */
@@ -105,21 +138,54 @@ export class Pass {
     return await Promise.race([this.#reader.ends(), cut]);
   }
 
+  /** Index of the current objective among those that are due in the current batch. */
+  get objectiveIndex(): number {
+    return this.#objective;
+  }
+
+  /** Whether another objective is due in the current batch. */
+  get hasNextObjective(): boolean {
+    return this.#objective + 1 < this.#due.length;
+  }
+
+  /** Sets `learner.objective` before a step. */
+  beginObjective(): void {
+    this.#learner.objective = this.#due[this.#objective];
+  }
+
+  /** Counts the loss of the current objective, and moves on to the next one. */
+  endObjective(): void {
+    this.#countLoss();
+    this.#objective++;
+  }
+
   /** Releases the current batch. Its loss counts if it was worked through and not cancelled. */
   disposeBatch(cancelled: boolean): void {
-    if (this.computed && !cancelled) {
-      const loss = this.#tensors.takeLoss();
-      if (loss) this.mean.add(loss, this.#learner.batchSize);
-    }
+    if (!cancelled) this.#countLoss();
     this.computed = false;
     this.#batch = undefined;
+    this.#learner.objective = undefined;
     this.#tensors.dispose();
+  }
+
+  #countLoss(): void {
+    const loss = this.computed ? this.#tensors.takeLoss() : undefined;
+    if (loss) this.losses.add(this.#learner.objective, loss, this.#learner.batchSize);
+    this.computed = false;
   }
 
   /** Closes the loader, and releases what is left. */
   async close(): Promise<void> {
-    this.mean.reset();
+    this.losses.dispose();
     await this.#reader.close();
+  }
+
+  #dueObjectives(): string[] {
+    const { objectives, trainedBatches } = this.#learner;
+    if (this.name === "predict") return [];
+    const names = Object.keys(objectives);
+    if (this.name !== "train") return names;
+    return names.filter((name) => trainedBatches % (objectives[name].every ?? 1) === 0);
   }
 
   #isAtLimit(): boolean {
@@ -146,8 +212,11 @@ export class Pass {
     const learner = this.#learner;
     if (batch) {
       this.#taken += this.#shard.count;
-      learner.batchIndex++;
+      this.batchIndex = ++learner.batchIndex;
       learner.batchSize = batch.size;
+      if (this.name === "train") learner.trainedBatches++;
+      this.#due = this.#dueObjectives();
+      this.#objective = 0;
       this.#tensors.put("data", batch.data);
       this.#tensors.put("labels", batch.labels);
     } else if (learner.batchIndex === -1) {

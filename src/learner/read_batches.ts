@@ -25,8 +25,8 @@ export async function* readBatches<Data, Labels, Predictions>(
   name: keyof Dataloaders,
   { epoch = 0, transform = true }: ReadOptions,
 ): AsyncGenerator<Batch<Data, Labels>, void> {
-  const { seed, dataloaders, limits } = learner;
-  const reader = await LoaderReader.open(name, dataloaders[name], { epoch, seed });
+  const { loaderOrder, dataloaders, limits } = learner;
+  const reader = await LoaderReader.open(name, dataloaders[name], { ...loaderOrder, epoch });
   try {
     for (let index = 0; index < (limits[name] ?? Infinity); index++) {
       const batch = await reader.next();

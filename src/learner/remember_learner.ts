@@ -1,10 +1,12 @@
 import { tf } from "../deps/tfjs.ts";
 import { variablesOf } from "../model/model.ts";
+import { setLearningRate } from "../optimizers/learning_rate.ts";
 import { readOptimizer, restoreOptimizer } from "../optimizers/optimizer_state.ts";
 import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { FIELDS } from "./check_state.ts";
 import type { AnyFields } from "./learner_fields.ts";
+import { optimizersOf } from "./learner_optimizers.ts";
 
 /** A Learner as it was, until it is clear whether it is needed again. */
 export interface RememberedLearner {
@@ -19,12 +21,14 @@ export interface RememberedLearner {
 /** Remembers weights, optimizer and fields of a Learner. Tensors are shared, and not copied. */
 export function rememberLearner(learner: AnyFields): RememberedLearner {
   const clone = <T>(nested: T): T => mapTensors(nested, (tensor) => tensor.clone());
-  const { optimizer, seed } = learner;
+  const { seed } = learner;
   const variables = variablesOf(learner.model);
   const weights = variables.map((variable) => variable.clone());
-  const { slots, fields: stock, ...others } = readOptimizer(optimizer);
-  const optimizerState = { ...others, slots, fields: clone(stock) };
-  const { learningRate } = optimizer as { learningRate?: number };
+  const optimizers = optimizersOf(learner).map(({ optimizer }) => {
+    const { fields, ...others } = readOptimizer(optimizer);
+    const { learningRate } = optimizer as { learningRate?: number };
+    return { optimizer, state: { ...others, fields: clone(fields) }, learningRate };
+  });
   const fields = Object.fromEntries(
     [...Object.keys(FIELDS), "callbacks", "dataloaders", "limits"]
       .map((name) => [name, copyOf(learner[name as keyof AnyFields])]),
@@ -46,13 +50,16 @@ export function rememberLearner(learner: AnyFields): RememberedLearner {
       }
       variables.forEach((variable, index) => variable.assign(weights[index]));
       tf.dispose(weights);
-      restoreOptimizer(optimizer, optimizerState, (name) => name);
+      for (const { optimizer, state, learningRate } of optimizers) {
+        restoreOptimizer(optimizer, state, (name) => name);
+        if (learningRate !== undefined) setLearningRate(optimizer, learningRate);
+      }
       Object.assign(learner, fields, { seed });
-      if (learningRate !== undefined) learner.learningRate = learningRate;
     },
     forget() {
       tf.dispose(weights);
-      disposeTensors([slots, optimizerState.fields, states.map(({ state }) => state)]);
+      disposeTensors(states.map(({ state }) => state));
+      for (const { state: { slots, fields } } of optimizers) disposeTensors([slots, fields]);
     },
   };
 }

@@ -4,12 +4,12 @@ import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import { decodeState } from "../io/decode_state.ts";
 import { toTensor } from "../io/to_tensor.ts";
 import { variablesOf } from "../model/model.ts";
-import { restoreOptimizer } from "../optimizers/optimizer_state.ts";
 import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { checkMatch, namesIn } from "./check_match.ts";
 import { type CallbackState, FIELDS, type RankState, type State } from "./check_state.ts";
 import type { AnyFields } from "./learner_fields.ts";
+import { restoreOptimizers } from "./learner_optimizers.ts";
 import { rememberLearner } from "./remember_learner.ts";
 import type { RunState } from "./run.ts";
 
@@ -31,12 +31,13 @@ export async function restoreCheckpoint(
   const before = rememberLearner(learner);
   try {
     restoreWeights(learner, checkpoint);
-    restoreOptimizer(learner.optimizer, state.optimizer, rename);
-    if (state.learningRate !== undefined) learner.learningRate = state.learningRate;
+    restoreOptimizers(learner, state, rename);
     learner.seed = checkpoint.seed ?? undefined;
     // By name: a file may not set anything else on the Learner.
+    learner.trainings = 1; // checkpoints of version 0.1 do not have it
     for (const name of Object.keys(FIELDS) as (keyof typeof FIELDS)[]) {
-      Object.assign(learner, { [name]: state.fields[name] });
+      const { [name]: value } = state.fields;
+      if (value !== undefined) Object.assign(learner, { [name]: value });
     }
     const shard = learner.peers?.shard ?? WHOLE;
     const own = selectRankState(state, shard);
@@ -89,9 +90,10 @@ function assignStates(
 
 function runOf(state: State, own: RankState | undefined, shard: Shard): RunState {
   if (!own) return state.run;
-  disposeTensors(state.run.mean);
+  disposeTensors([state.run.mean, state.run.objectiveMeans]);
   const { batch } = state.run;
   // All ranks but the one that took the checkpoint had counted the loss of the current batch.
   const computed = shard.index === 0 && batch?.computed === true;
-  return { ...state.run, mean: own.mean, batch: batch && { ...batch, computed } };
+  const { mean, objectiveMeans } = own;
+  return { ...state.run, mean, objectiveMeans, batch: batch && { ...batch, computed } };
 }

@@ -1,4 +1,3 @@
-import type { tf } from "../deps/tfjs.ts";
 import type { Facts, RunKind } from "../chart/chart.ts";
 import {
   type Cancellable,
@@ -12,8 +11,8 @@ import type { PumpState } from "../chart/pump_state.ts";
 import type { Loader } from "../data/loader.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
 import type { SizedBatch } from "../data/to_batch.ts";
-import { RunningMean, type RunningMeanState } from "../metrics/running_mean.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
+import { mixKey } from "../random/mix_key.ts";
 import { streamKey } from "../random/streams.ts";
 import { withRandom } from "../random/with_random.ts";
 import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
@@ -24,7 +23,8 @@ import { checkDecisions } from "./check_decisions.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import type { Dataloaders } from "./options.ts";
-import { type LoaderName, Pass } from "./pass.ts";
+import { type LoaderName, type OpenLoader, Pass } from "./pass.ts";
+import { PassLosses, type PassLossesState } from "./pass_losses.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import { SetUps } from "./set_ups.ts";
 import { watched } from "./watched.ts";
@@ -47,22 +47,40 @@ export interface Failure {
   readonly batch: number;
 }
 
-/** The place that a run has reached, so that another run can continue from there. */
-export interface RunState {
-  /** The state of the pump and of the machine. */
-  readonly pump: PumpState;
+/** The place that a pass has reached, with the means of its losses. */
+interface PassState extends PassLossesState {
+  /** The open pass, and the number of batches taken in it by all processes. */
+  readonly loader?: {
+    readonly name: LoaderName;
+    readonly taken: number;
+    /** Index of the epoch in which the loader was opened. Default: the current epoch. */
+    readonly epoch?: number;
+  };
   /** Index of the current batch. A paused run has fetched its next batch: it will fetch it again. */
   readonly batchIndex: number;
+}
+
+/** The place that a run has reached, so that another run can continue from there. */
+export interface RunState extends PassState {
+  /** The state of the pump and of the machine. */
+  readonly pump: PumpState;
   /** Number of processes that share an epoch. Default: 1. */
   readonly shards?: number;
-  /** The open pass, and the number of batches taken in it by all processes. */
-  readonly loader?: { readonly name: LoaderName; readonly taken: number };
-  /** The mean loss of the open pass. */
-  readonly mean: RunningMeanState;
+  /** The epoch around an open validation. */
+  readonly outer?: PassState;
+  /** Index of the last batch of the epoch, after a validation in it and before its next batch. */
+  readonly outerIndex?: number;
+  /** The training loader that stays open between two epochs. */
+  readonly open?: { readonly taken: number; readonly epoch: number };
+  /** Number of training batches begun. */
+  readonly trainedBatches?: number;
+  /** Number of training batches begun before the last validation within an epoch. */
+  readonly validatedAt?: number;
   /** The batch whose after hooks are running. */
   readonly batch?: {
     readonly size: number;
     readonly computed: boolean;
+    readonly objective?: string;
     readonly slots: Partial<Record<BatchTensorName, unknown>>;
   };
 }
@@ -78,12 +96,21 @@ export class Run implements Performer<AnyCallback>, StepOf {
   /** The predictions of `predict()`, batch by batch. */
   readonly outputs: unknown[];
   /** The tensors of the current batch. */
-  readonly slots: BatchTensors;
-  readonly #learner: AnyFields;
+  readonly tensors: BatchTensors;
+  /** The fields to work on. */
+  readonly learner: AnyFields;
   readonly #input: Loader | undefined;
   readonly #callbacks = new CallbackList();
   readonly #setUps = new SetUps();
   #pass: Pass | undefined;
+  /** The epoch around an open validation. */
+  #outer: Pass | undefined;
+  /** Index of the last batch of the epoch, after a validation in it and before its next batch. */
+  #outerIndex: number | undefined;
+  /** The training loader that stays open between two epochs. */
+  #open: OpenLoader | undefined;
+  /** Number of training batches begun before the last validation within an epoch. */
+  #validatedAt: number | undefined;
 
   /**
    * @param learner The fields to work on.
@@ -93,27 +120,12 @@ export class Run implements Performer<AnyCallback>, StepOf {
     learner: AnyFields,
     options: PumpOptions & { kind: RunKind; input?: Loader; outputs?: unknown[] },
   ) {
-    this.#learner = learner;
-    this.slots = batchTensorsOf(learner);
+    this.learner = learner;
+    this.tensors = batchTensorsOf(learner);
     this.kind = options.kind;
     this.#input = options.input;
     this.outputs = options.outputs ?? [];
     this.pump = new Pump(this, options);
-  }
-
-  /** The model. */
-  get model(): StepOf["model"] {
-    return this.#learner.model as StepOf["model"];
-  }
-
-  /** The loss function. */
-  get lossFunction(): StepOf["lossFunction"] {
-    return this.#learner.lossFunction;
-  }
-
-  /** The optimizer. */
-  get optimizer(): tf.Optimizer {
-    return this.#learner.optimizer;
   }
 
   /** Runs a synchronous hook in the middle of a step. */
@@ -123,19 +135,25 @@ export class Run implements Performer<AnyCallback>, StepOf {
 
   /** Copies what the guards need off the Learner. */
   facts(): Facts {
-    const { epoch, epochs, validationEpochs } = this.#learner;
+    const { epoch, epochs, validationEpochs, validationBatches, trainedBatches } = this.learner;
+    const validation = this.#isGiven("validation");
     return {
       epoch,
       epochs,
+      batch: (this.#outerIndex ?? this.learner.batchIndex) + 1,
       loaded: this.#pass?.batch !== undefined,
-      validate: this.#isGiven("validation") && (epoch + 1) % validationEpochs === 0,
+      nextObjective: this.#pass?.hasNextObjective ?? false,
+      validateBatch: validation && validationBatches !== undefined &&
+        trainedBatches % validationBatches === 0,
+      validate: validation && (epoch + 1) % validationEpochs === 0 &&
+        trainedBatches !== this.#validatedAt,
       test: this.#isGiven("test"),
     };
   }
 
   /** Nothing may throw here: opening a value that is no loader says what is wrong with it. */
   #isGiven(name: keyof Dataloaders): boolean {
-    const { dataloaders } = this.#learner;
+    const { dataloaders } = this.learner;
     return !dataloaders || dataloaders[name] !== undefined;
   }
 
@@ -143,17 +161,17 @@ export class Run implements Performer<AnyCallback>, StepOf {
   listeners(hook: HookName): readonly AnyCallback[] {
     const { phase } = HOOKS[hook];
     if (phase) {
-      this.#learner.phase = phase;
-      if (hook.startsWith("before")) this.#learner.batchIndex = -1;
+      this.learner.phase = phase;
+      if (hook.startsWith("before")) this.learner.batchIndex = -1;
     }
-    return this.#callbacks.listeners(hook, this.#learner.callbacks);
+    return this.#callbacks.listeners(hook, this.learner.callbacks);
   }
 
   /** Calls one hook of one callback. */
   call(callback: AnyCallback, hook: HookName): unknown {
     const { watchers } = this.#callbacks;
-    if (watchers.length === 0) return callback[hook]!(this.#learner);
-    return watched(watchers, hook, callback, () => callback[hook]!(this.#learner));
+    if (watchers.length === 0) return callback[hook]!(this.learner);
+    return watched(watchers, hook, callback, () => callback[hook]!(this.learner));
   }
 
   /** Whether a callback defines a hook. */
@@ -163,13 +181,13 @@ export class Run implements Performer<AnyCallback>, StepOf {
 
   /** The callbacks that are new to this run. */
   newcomers(): readonly AnyCallback[] {
-    return this.#setUps.newcomers(this.#learner.callbacks);
+    return this.#setUps.newcomers(this.learner.callbacks);
   }
 
   /** Sets a callback up. */
   setUp(callback: AnyCallback): void | Promise<void> {
-    if (this.kind === "train") checkDecisions(this.#learner.callbacks);
-    return this.#setUps.setUp(callback, this.#learner, this.kind);
+    if (this.kind === "train") checkDecisions(this.learner.callbacks);
+    return this.#setUps.setUp(callback, this.learner, this.kind);
   }
 
   /** Records an error once, and adds its place to its stack. */
@@ -179,7 +197,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
     callback?: AnyCallback,
   ): void {
     if (this.failures.some((failure) => failure.error === error)) return;
-    const { epoch, batchIndex: batch } = this.#learner;
+    const { epoch, batchIndex: batch } = this.learner;
     const name = callback && nameOf(callback);
     this.failures.push({ error, during: work, callback: name, epoch, batch });
     if (error instanceof Error && error.stack) {
@@ -198,20 +216,23 @@ export class Run implements Performer<AnyCallback>, StepOf {
   #perform(task: TaskName): void | Promise<void> {
     switch (task) {
       case "openTrain":
-        return this.#open("train", this.#learner.dataloaders?.train);
+        return this.#openTrain();
       case "openValidation":
-        this.#learner.phase = "validate";
-        return this.#open("validation", this.#learner.dataloaders?.validation);
+        this.learner.phase = "validate";
+        return this.#openPass("validation", this.learner.dataloaders?.validation);
       case "openTest":
-        return this.#open("test", this.#learner.dataloaders?.test);
+        return this.#openPass("test", this.learner.dataloaders?.test);
       case "openPredict":
-        this.#learner.phase = "predict";
-        return this.#open("predict", this.#input);
+        this.learner.phase = "predict";
+        return this.#openPass("predict", this.#input);
       case "fetch":
+        this.#returnToEpoch();
         // The signal first, because the loader may itself cancel the phase of this signal.
         return this.#pass!.fetch(this.pump.signal);
       case "compute":
         return this.#seeded(compute);
+      case "nextObjective":
+        return this.#pass!.endObjective();
       case "step":
         update(this);
         this.#pass!.computed = true;
@@ -224,25 +245,27 @@ export class Run implements Performer<AnyCallback>, StepOf {
         this.#changeInput();
         this.#seeded(predictOnly);
         // Clones, because a model may return its very input, which is disposed with the batch.
-        this.outputs.push(mapTensors(this.slots.get("predictions"), (tensor) => tensor.clone()));
+        this.outputs.push(mapTensors(this.tensors.get("predictions"), (tensor) => tensor.clone()));
         return;
       case "disposeBatch":
         return this.#disposeBatch();
+      case "closeInner":
+        return this.#closeInner();
       case "closeLoader":
         return this.#close();
       case "advance":
-        this.#learner.epoch++;
+        this.learner.epoch++;
         return;
     }
   }
 
   /** A prediction has no hooks in which callbacks could change its batches. */
   #changeInput(): void {
-    const { epoch, batchIndex: index } = this.#learner;
+    const { epoch, batchIndex: index } = this.learner;
     const place = { pass: "predict", epoch, index } as const;
-    const batch = { data: this.slots.get("data"), labels: this.slots.get("labels") };
-    const { data } = changeBatch(this.#learner, batch, place, (part) => this.slots.own(part));
-    if (data !== batch.data) this.slots.put("data", data);
+    const batch = { data: this.tensors.get("data"), labels: this.tensors.get("labels") };
+    const { data } = changeBatch(this.learner, batch, place, (part) => this.tensors.own(part));
+    if (data !== batch.data) this.tensors.put("data", data);
   }
 
   /** The phases that were cut short. */
@@ -250,14 +273,14 @@ export class Run implements Performer<AnyCallback>, StepOf {
     return this.pump.actor.getSnapshot().context.cancelled;
   }
 
-  /** The state of the mean loss; its tensors stay the run's. */
-  meanState(): RunningMeanState {
-    return (this.#pass?.mean ?? new RunningMean()).state();
+  /** The state of the mean losses of the open pass; its tensors stay the run's. */
+  lossesState(): PassLossesState {
+    return (this.#pass?.losses ?? new PassLosses()).state();
   }
 
   /** The mean loss of the open pass so far; NaN where there is none. This reads the device. */
   async lossSoFar(): Promise<number> {
-    return await this.#pass?.mean.read() ?? NaN;
+    return (await this.#pass?.losses.read())?.loss ?? NaN;
   }
 
   /** Whether the current batch is the last of its pass; `false` outside of a pass. */
@@ -277,16 +300,32 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const again = pass?.batch && !pump.hook ? 1 : 0; // a paused run has fetched one already
     const names = pump.hook?.left ? BATCH_TENSORS : ["loss"] as const;
     const shards = this.#shard.count;
+    const { batchIndex, trainedBatches, objective } = this.learner;
+    const outer = this.#outer;
     return {
       pump,
-      batchIndex: this.#learner.batchIndex - again,
       shards,
-      loader: pass && { name: pass.name, taken: pass.taken - again * shards },
-      mean: this.meanState(),
+      batchIndex: batchIndex - again,
+      loader: pass && {
+        name: pass.name,
+        taken: pass.taken - again * shards,
+        epoch: pass.openedIn,
+      },
+      ...this.lossesState(),
+      outer: outer && {
+        batchIndex: outer.batchIndex,
+        loader: { name: outer.name, taken: outer.taken, epoch: outer.openedIn },
+        ...outer.losses.state(),
+      },
+      outerIndex: this.#outerIndex,
+      open: this.#open && { taken: this.#open.taken, epoch: this.#open.epoch },
+      trainedBatches: trainedBatches - (pass?.name === "train" ? again : 0),
+      validatedAt: this.#validatedAt,
       batch: batch && {
         size: batch.size,
         computed: pass!.computed,
-        slots: Object.fromEntries(names.map((name) => [name, this.slots.get(name)])),
+        objective,
+        slots: Object.fromEntries(names.map((name) => [name, this.tensors.get(name)])),
       },
     };
   }
@@ -295,62 +334,117 @@ export class Run implements Performer<AnyCallback>, StepOf {
    * Continues from a state, whose tensors now belong to the run. Callbacks are set up first, as they
    * may replace the loader that is opened.
    */
-  async restore({ batchIndex, shards = 1, loader, mean, batch }: RunState): Promise<void> {
-    for (const callback of this.newcomers()) {
-      try {
-        await this.setUp(callback);
-      } catch (error) {
-        disposeTensors([mean, batch]);
-        this.failed(error, "setUp", callback);
-        throw error;
-      }
+  async restore(state: RunState): Promise<void> {
+    await this.#setUpAll(state);
+    const { learner } = this;
+    const { shards = 1, outer, outerIndex, batch } = state;
+    const { count } = this.#shard;
+    const indexOf = (index: number) =>
+      shards === count ? index : Math.floor((index + 1) * shards / count) - 1;
+    this.#outer = outer && await this.#reopen(outer, indexOf(outer.batchIndex));
+    learner.batchIndex = indexOf(state.batchIndex);
+    this.#pass = await this.#reopen(state, indexOf(outerIndex ?? state.batchIndex));
+    const { trainedBatches = state.batchIndex + 1 } = state;
+    learner.trainedBatches = indexOf(trainedBatches - 1) + 1;
+    this.#outerIndex = outerIndex === undefined ? undefined : indexOf(outerIndex);
+    this.#validatedAt = state.validatedAt;
+    if (state.open) {
+      const { epoch, taken: skip } = state.open;
+      const options = { shard: this.#shard, skip, epoch };
+      const pass = await Pass.open(learner, "train", learner.dataloaders.train, options);
+      this.#open = pass.release();
     }
-    const learner = this.#learner;
-    const shard = this.#shard;
-    if (loader) {
-      const source = learner.dataloaders[loader.name as keyof Dataloaders];
-      const options = { shard, skip: loader.taken };
-      this.#pass = await Pass.open(learner, loader.name, source, options);
-      this.#pass.mean.restore(mean);
-    } else disposeTensors(mean);
-    learner.batchIndex = shards === shard.count
-      ? batchIndex
-      : Math.floor((batchIndex + 1) * shards / shard.count) - 1;
     if (!batch || !this.#pass) return;
+    learner.objective = batch.objective;
     for (const name of BATCH_TENSORS) {
-      if (batch.slots[name] !== undefined) this.slots.put(name, batch.slots[name]);
+      if (batch.slots[name] !== undefined) this.tensors.put(name, batch.slots[name]);
     }
     const { data, labels } = batch.slots;
     this.#pass.restoreBatch({ data, labels, size: batch.size } as SizedBatch, batch.computed);
   }
 
+  async #reopen(
+    { loader, mean, objectiveMeans }: PassState,
+    batchIndex: number,
+  ): Promise<Pass | undefined> {
+    if (!loader) {
+      disposeTensors([mean, objectiveMeans]);
+      return;
+    }
+    const source = this.learner.dataloaders[loader.name as keyof Dataloaders];
+    const options = { shard: this.#shard, skip: loader.taken, epoch: loader.epoch };
+    const pass = await Pass.open(this.learner, loader.name, source, options);
+    pass.losses.restore({ mean, objectiveMeans });
+    pass.batchIndex = batchIndex;
+    return pass;
+  }
+
+  async #setUpAll(state: RunState): Promise<void> {
+    for (const callback of this.newcomers()) {
+      try {
+        await this.setUp(callback);
+      } catch (error) {
+        disposeTensors(state);
+        this.failed(error, "setUp", callback);
+        throw error;
+      }
+    }
+  }
+
   /** Releases everything, however the run ended. */
   async dispose(): Promise<void> {
-    const pass = this.#pass;
-    this.#pass = undefined;
-    this.slots.dispose();
+    const passes = [this.#pass, this.#outer];
+    this.#pass = this.#outer = undefined;
+    this.learner.objective = undefined;
+    this.tensors.dispose();
     const failures = this.failures.length;
     try {
-      await pass?.close();
+      for (const pass of passes) await pass?.close();
+      await this.#open?.reader.close();
     } finally {
       await this.#setUps.putBack((error, callback) => this.failed(error, "putBack", callback));
     }
     if (failures === 0 && this.failures.length > 0) throw this.failures[0].error;
   }
 
-  async #open(name: LoaderName, loader: Loader | undefined): Promise<void> {
-    this.#learner.batchIndex = -1;
-    this.#pass = await Pass.open(this.#learner, name, loader, { shard: this.#shard });
+  #openTrain(): void | Promise<void> {
+    const { learner } = this;
+    if (!this.#open) return this.#openPass("train", learner.dataloaders?.train);
+    learner.batchIndex = -1;
+    this.#pass = Pass.continue(learner, "train", this.#shard, this.#open);
+    this.#open = undefined;
+  }
+
+  async #openPass(name: LoaderName, loader: Loader | undefined): Promise<void> {
+    const { learner } = this;
+    if (this.#pass) {
+      this.#outer = this.#pass;
+      this.#validatedAt = learner.trainedBatches;
+      this.#pass = undefined;
+    }
+    learner.batchIndex = -1;
+    this.#pass = await Pass.open(learner, name, loader, { shard: this.#shard });
+  }
+
+  /** After a validation within an epoch, the fields say again where the epoch is. */
+  #returnToEpoch(): void {
+    if (this.#outerIndex === undefined) return;
+    this.learner.phase = "train";
+    this.learner.batchIndex = this.#outerIndex;
+    this.#outerIndex = undefined;
   }
 
   /** The part of each epoch that this process takes; a prediction takes the whole. */
   get #shard(): Shard {
-    return this.kind === "predict" ? WHOLE : this.#learner.peers?.shard ?? WHOLE;
+    return this.kind === "predict" ? WHOLE : this.learner.peers?.shard ?? WHOLE;
   }
 
   #seeded(work: (step: StepOf) => void): void {
-    const { seed, epoch, batchIndex, phase, peers } = this.#learner;
-    if (seed === undefined) return work(this);
+    this.#pass!.beginObjective();
+    const { trainingSeed, epoch, batchIndex, phase, peers } = this.learner;
+    if (trainingSeed === undefined) return work(this);
+    const { objectiveIndex: index } = this.#pass!;
+    const seed = index === 0 ? trainingSeed : mixKey(trainingSeed, index, index);
     const stream = streamKey(phase, peers?.shard.index);
     withRandom(keyedRandom(seed, epoch, batchIndex, stream), () => work(this));
   }
@@ -358,23 +452,48 @@ export class Run implements Performer<AnyCallback>, StepOf {
   #disposeBatch(): void {
     const pass = this.#pass;
     if (pass) pass.disposeBatch(this.cancelled.includes("batch"));
-    else this.slots.dispose();
+    else this.tensors.dispose();
   }
 
   async #close(): Promise<void> {
-    const learner = this.#learner;
+    this.#returnToEpoch();
+    await this.#closePass();
+  }
+
+  /** Closes a validation within an epoch, if it was opened, and returns to the epoch's pass. */
+  async #closeInner(): Promise<void> {
+    const outer = this.#outer ?? this.#pass!;
+    this.#outerIndex = outer.batchIndex;
+    if (this.#outer) await this.#closePass();
+    this.#pass = outer;
+    this.#outer = undefined;
+  }
+
+  async #closePass(): Promise<void> {
     const pass = this.#pass;
     if (!pass) return;
     if (pass.batch) this.#disposeBatch();
     this.#pass = undefined;
     try {
-      const loss = await pass.mean.read(this.kind === "predict" ? undefined : learner.peers);
-      if (pass.name === "train") learner.trainLoss = learner.metrics["train.loss"] = loss;
-      else if (pass.name === "validation") {
-        learner.validationLoss = learner.metrics["validation.loss"] = loss;
-      } else if (pass.name === "test") learner.testLoss = learner.metrics["test.loss"] = loss;
+      if (pass.name !== "predict") await this.#keepLosses(pass.name, pass.losses);
     } finally {
-      await pass.close();
+      const isContinued = pass.name === "train" && this.learner.continueLoader;
+      const open = isContinued ? pass.release() : undefined;
+      if (open) this.#open = open;
+      else await pass.close();
     }
+  }
+
+  async #keepLosses(name: keyof Dataloaders, losses: PassLosses): Promise<void> {
+    const { learner } = this;
+    const { loss, objectives } = await losses.read(learner.peers);
+    const { metrics } = learner;
+    for (const [objective, mean] of Object.entries(objectives)) {
+      metrics[`${name}.${objective}.loss`] = mean;
+    }
+    metrics[`${name}.loss`] = loss;
+    if (name === "train") learner.trainLoss = loss;
+    else if (name === "validation") learner.validationLoss = loss;
+    else learner.testLoss = loss;
   }
 }

@@ -8,6 +8,7 @@ import { checkMatch } from "./check_match.ts";
 import { rankState } from "./checkpoint.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { RunOptions } from "./options.ts";
+import { isolateInspector } from "./isolate_inspector.ts";
 import { restoreCheckpoint } from "./restore_checkpoint.ts";
 import { Run, type RunState } from "./run.ts";
 import type { RunEvent } from "./run_actor.ts";
@@ -33,7 +34,6 @@ export class RunControl {
   readonly #learner: AnyFields;
   #run: Run | undefined;
   #busy = false;
-  readonly #deferred: (() => void | Promise<void>)[] = [];
 
   /** @param learner The fields that the runs work on. */
   constructor(learner: AnyFields) {
@@ -68,38 +68,25 @@ export class RunControl {
   }
 
   /**
-   * Keeps other runs out from the preparation of a run to its end, and then does what was deferred,
-   * last first. The work begins at once, so that a run can be steered as soon as it is started.
+   * Keeps other runs out from the preparation of a run to its end. The work begins at once, so that
+   * a run can be steered as soon as it is started.
+   *
+   * @param callbacks Callbacks of this run only, which are added meanwhile.
+   * @param work Prepares, starts and ends the run.
    */
-  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+  async exclusively<T>(callbacks: readonly AnyCallback[], work: () => Promise<T>): Promise<T> {
     this.#busy = true;
-    const errors: unknown[] = [];
+    this.#learner.callbacks.push(...callbacks);
     try {
       return await work();
-    } catch (error) {
-      errors.push(error);
-      throw error;
     } finally {
-      await this.#doDeferred(errors);
+      const { callbacks: all } = this.#learner;
+      for (const callback of callbacks) {
+        const index = all.lastIndexOf(callback);
+        if (index >= 0) all.splice(index, 1);
+      }
       this.#busy = false;
-      // deno-lint-ignore no-unsafe-finally -- the first error wins: that of the run, if it failed
-      if (errors.length > 0) throw errors[0];
     }
-  }
-
-  /**
-   * Defers work to the end of the run in progress.
-   *
-   * @throws {Error} If no run is in progress.
-   */
-  defer(work: () => void | Promise<void>): void {
-    if (!this.#busy) {
-      throw new Error(
-        "Cannot defer work: no run of this Learner is in progress. Defer it in a hook, " +
-          "in prepare() or in restore().",
-      );
-    }
-    this.#deferred.push(work);
   }
 
   /** Runs `prepare` of all callbacks; returns a promise only where one has it. */
@@ -144,7 +131,12 @@ export class RunControl {
   ): Promise<RunOutcome> {
     const { from, ...prediction } = input;
     const learner = this.#learner;
-    const options = { kind, inspect: inspect as never, ...prediction, from: from?.pump };
+    const options = {
+      kind,
+      inspect: isolateInspector(inspect) as never,
+      ...prediction,
+      from: from?.pump,
+    };
     const run = new Run(learner, options);
     this.#run = run;
     learner.peers?.attach(() => rankState(learner, run));
@@ -178,17 +170,6 @@ export class RunControl {
   /** Whether the run in progress accepts an event now. */
   can(event: { type: RunEvent }): boolean {
     return this.active?.pump.can(event) === true;
-  }
-
-  /** Does all deferred work, last first, also after one piece of it has thrown. */
-  async #doDeferred(errors: unknown[]): Promise<void> {
-    for (let work = this.#deferred.pop(); work; work = this.#deferred.pop()) {
-      try {
-        await work();
-      } catch (error) {
-        errors.push(error);
-      }
-    }
   }
 }
 

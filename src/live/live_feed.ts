@@ -193,7 +193,6 @@ export class LiveFeed extends PassCallback {
     const reason = context.error ?? cancelReason;
     this.log(`${value}${reason === undefined ? "" : `: ${reason}`}`);
     this.#lookAway();
-    this.#final = run.state(this.#seats.size);
     this.#update();
     this.ended();
   }
@@ -231,9 +230,18 @@ export class LiveFeed extends PassCallback {
     this.log(`${label}: ${values.join(", ")}`);
   }
 
-  /** Sends every viewer what is new. */
+  /** Sends every viewer what is new. A loader that cannot say its length, say, ends no training. */
   #update(): void {
     if (this.#seats.size === 0) return this.#lookAway();
+    try {
+      this.#broadcast();
+    } catch (error) {
+      this.#lookAway();
+      console.warn("Cannot show the run, which continues:", error);
+    }
+  }
+
+  #broadcast(): void {
     const run = this.#run;
     const due = performance.now() - this.#refreshed > REFRESH_INTERVAL || !run?.active;
     if (due) {
@@ -241,11 +249,20 @@ export class LiveFeed extends PassCallback {
       run?.refresh();
     }
     this.#seats.broadcast({
-      state: this.#final ?? run?.state(this.#seats.size) ?? this.#waiting(),
+      state: this.#state(),
       work: due ? run?.work : undefined,
       curves: run?.curves,
       log: this.#log,
     });
+  }
+
+  /** The state of the run; after its end, always the same. */
+  #state(): LiveState {
+    if (this.#final) return this.#final;
+    if (!this.#run) return this.#waiting();
+    const state = this.#run.state(this.#seats.size);
+    if (!this.#run.active) this.#final = state;
+    return state;
   }
 
   /** The state before the first run. */

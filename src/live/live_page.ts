@@ -1,33 +1,8 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { isLoopback } from "./is_loopback.ts";
-import { LiveFeed, type LiveFeedOptions, type LiveSeat } from "./live_feed.ts";
-import { requestGuard } from "./request_guard.ts";
-import { TokenBucket } from "./token_bucket.ts";
-
-/** Maximum number of viewers. */
-const VIEWERS = 16;
-/** A viewer with more unsent bytes than this is sent nothing new. */
-const MAX_BUFFERED = 2 ** 20;
-/** Rate of commands that a viewer may send: more than fingers can type. */
-const COMMANDS = { burst: 30, perSecond: 10 };
-/** Time in which a viewer must answer the close of its connection, in ms. */
-const CLOSE_TIMEOUT = 500;
-
-/** Codes with which a WebSocket is closed (RFC 6455). */
-const ENDED = 1000;
-const REFUSED = 1008;
-
-/** The page runs its own script only, and may not be put into a frame. */
-const HEADERS = {
-  "cache-control": "no-store",
-  "content-type": "text/html; charset=utf-8",
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-resource-policy": "same-origin",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-};
+import { LiveFeed, type LiveFeedOptions } from "./live_feed.ts";
+import { LiveServer } from "./live_server.ts";
 
 const KNOWN = {
   title: true,
@@ -82,11 +57,11 @@ export class LivePage extends LiveFeed {
   readonly #hostname: string;
   readonly #stay: number;
   readonly #onOpen: (url: string) => void;
-  readonly #sockets = new Set<WebSocket>();
   /** First the requested port, then the assigned one, so that an open page can reconnect. */
   #port: number;
   #token: string | undefined;
-  #server: { http: Deno.HttpServer; abort: AbortController; url: string } | undefined;
+  #server: LiveServer | undefined;
+  #url: string | undefined;
   #staying: ReturnType<typeof setTimeout> | undefined;
   #closing: Promise<void> = Promise.resolve();
 
@@ -112,39 +87,42 @@ export class LivePage extends LiveFeed {
 
   /** URL of the page, while it is open. */
   get url(): string | undefined {
-    return this.#server?.url;
+    return this.#url;
   }
 
   /**
    * Opens the page before a run begins.
    *
    * @returns The URL of the page.
-   * @throws {Deno.errors.AddrInUse} If the port is taken.
+   * @throws {Error} If the port is taken, or the permission to listen is missing. Node and Bun notice
+   *   that later, and warn on the console.
    */
   open(): string {
     clearTimeout(this.#staying);
-    if (this.#server) return this.#server.url;
-    const abort = new AbortController();
+    if (this.#url !== undefined) return this.#url;
     const hostname = this.#hostname;
-    const http = Deno.serve(
-      { hostname, port: this.#port, signal: abort.signal, onListen: () => {} },
-      (request) => this.#serve(request),
-    );
-    const { port } = http.addr as Deno.NetAddr;
-    this.#port = port;
+    const server = this.#server = new LiveServer({
+      hostname,
+      port: this.#port,
+      token: this.#token,
+      join: (viewer) => this.join(viewer),
+      onError: warn,
+    });
+    this.#port = server.port;
     const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-    const url = `http://${host}:${port}/${this.#token ? `?token=${this.#token}` : ""}`;
-    this.#server = { http, abort, url };
-    this.#onOpen(url);
-    return url;
+    const url = new URL(`http://${host}:${this.#port}/`);
+    if (this.#token) url.searchParams.set("token", this.#token);
+    this.#url = url.href;
+    this.#onOpen(url.href);
+    return url.href;
   }
 
   /** Closes the page; every viewer keeps the last picture. */
   close(): Promise<void> {
     clearTimeout(this.#staying);
     const server = this.#server;
-    this.#server = undefined;
-    if (server) this.#closing = this.#shut(server);
+    this.#server = this.#url = undefined;
+    if (server) this.#closing = server.close();
     return this.#closing;
   }
 
@@ -156,7 +134,11 @@ export class LivePage extends LiveFeed {
   /** Opens the page, once the page of the previous run has left the port. */
   protected override async began(): Promise<void> {
     await this.#closing;
-    this.open();
+    try {
+      this.open();
+    } catch (error) {
+      warn(error);
+    }
   }
 
   /** Closes the page, now or later. */
@@ -166,76 +148,9 @@ export class LivePage extends LiveFeed {
       this.#staying = setTimeout(() => this.close(), 1000 * this.#stay);
     }
   }
+}
 
-  async #shut({ http, abort }: { http: Deno.HttpServer; abort: AbortController }): Promise<void> {
-    const goodbyes = [...this.#sockets].map((socket) =>
-      new Promise((resolve) => {
-        socket.addEventListener("close", resolve);
-        socket.close(ENDED, "The run has ended");
-      })
-    );
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeout = new Promise((resolve) => timer = setTimeout(resolve, CLOSE_TIMEOUT));
-    await Promise.race([Promise.all(goodbyes), timeout]);
-    clearTimeout(timer);
-    abort.abort();
-    await http.finished;
-  }
-
-  async #serve(request: Request): Promise<Response> {
-    const refusal = requestGuard(request, {
-      hostname: this.#hostname,
-      port: this.#port,
-      token: this.#token,
-    });
-    if (refusal) return new Response(refusal.reason, { status: refusal.status });
-    switch (new URL(request.url).pathname) {
-      case "/": {
-        const { html, policy } = await import("./page/page.generated.ts");
-        return new Response(html, { headers: { ...HEADERS, "content-security-policy": policy } });
-      }
-      case "/live":
-        return this.#connect(request);
-      default:
-        return new Response("Not found", { status: 404 });
-    }
-  }
-
-  #connect(request: Request): Response {
-    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-      return new Response("This address is a WebSocket", { status: 426 });
-    }
-    if (this.#sockets.size >= VIEWERS) {
-      return new Response("Too many viewers", { status: 503 });
-    }
-    const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 30 });
-    const bucket = new TokenBucket(COMMANDS);
-    let seat: LiveSeat | undefined;
-    this.#sockets.add(socket);
-    socket.onopen = () => {
-      seat = this.join({
-        send: (message) => {
-          if (socket.readyState === WebSocket.OPEN) socket.send(message);
-        },
-        get busy() {
-          return socket.bufferedAmount > MAX_BUFFERED;
-        },
-      });
-    };
-    socket.onmessage = ({ data }) => {
-      try {
-        if (!bucket.take()) throw new TypeError("Too many commands");
-        seat?.ask(data);
-      } catch (error) {
-        socket.onmessage = null;
-        socket.close(REFUSED, (error as Error).message.slice(0, 100));
-      }
-    };
-    socket.onerror = () => {};
-    socket.onclose = () => {
-      this.#sockets.delete(socket);
-      seat?.leave();
-    };
-    return response;
-  }
+/** A page that cannot be served does not end the training. */
+function warn(error: unknown): void {
+  console.warn("Cannot serve the live page, the training continues without it:", error);
 }

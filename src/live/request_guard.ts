@@ -7,11 +7,18 @@ export interface RequestGuardOptions {
   readonly token: string | undefined;
 }
 
+/** The part of a request that decides. */
+export interface GuardedRequest {
+  readonly method?: string;
+  readonly url?: string;
+  readonly headers: { readonly host?: string; readonly origin?: string };
+}
+
 /** Why a request is refused. */
 export interface RequestRefusal {
   /** The HTTP status. */
   readonly status: number;
-  /** A sentence for the client. */
+  /** A sentence for the client, in ASCII. */
   readonly reason: string;
 }
 
@@ -25,24 +32,36 @@ export interface RequestRefusal {
  * @returns `undefined` if the request is accepted.
  */
 export function requestGuard(
-  request: Request,
+  { method, url = "", headers }: GuardedRequest,
   { hostname, port, token }: RequestGuardOptions,
 ): RequestRefusal | undefined {
-  const { searchParams, pathname } = new URL(request.url);
-  const host = request.headers.get("host") ?? "";
-  const ours = ["127.0.0.1", "localhost", "[::1]", hostname].map((name) => `${name}:${port}`);
+  const host = withoutDefaultPort(headers.host ?? "");
+  const ours = ["127.0.0.1", "localhost", "[::1]", bracketed(hostname)]
+    .map((name) => withoutDefaultPort(`${name}:${port}`));
   if (token === undefined && !ours.includes(host)) {
     return { status: 421, reason: `This page is at ${ours[0]} only` };
   }
-  if (request.method !== "GET") return { status: 405, reason: "Only GET is allowed" };
-  if (token !== undefined && !equals(searchParams.get("token") ?? "", token)) {
+  if (method !== "GET") return { status: 405, reason: "Only GET is allowed" };
+  const address = URL.parse(url, "http://localhost");
+  if (!address) return { status: 400, reason: "The address is malformed" };
+  if (token !== undefined && !equals(address.searchParams.get("token") ?? "", token)) {
     return { status: 403, reason: "The address must have the right token" };
   }
-  const origin = request.headers.get("origin");
+  const { origin } = headers;
   const foreign = origin !== `http://${host}`;
-  if (foreign && (origin !== null || pathname === "/live")) {
+  if (foreign && (origin !== undefined || address.pathname === "/live")) {
     return { status: 403, reason: "A page of another origin may not see this run" };
   }
+}
+
+/** Writes a hostname as in a URL, where IPv6 addresses stand in brackets. */
+function bracketed(hostname: string): string {
+  return hostname.includes(":") ? `[${hostname}]` : hostname;
+}
+
+/** Writes a host as browsers do: in lower case, and without port 80. */
+function withoutDefaultPort(host: string): string {
+  return host.toLowerCase().replace(/:80$/, "");
 }
 
 /** Compares in a time that does not depend on where the first difference is. */

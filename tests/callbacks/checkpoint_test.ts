@@ -299,11 +299,12 @@ testIn("a second run in the folder of a Checkpoint saves nothing, and says so", 
   const meanwhile: CallbackLike = {
     priority: Number.MAX_SAFE_INTEGER,
     async afterEpoch() {
-      const before = names(folder);
+      const saved = () => names(folder).filter((name) => !name.endsWith(".partial"));
+      const before = saved();
       assertEquals((await inner.train()).status, "completed");
       await assertRejects(() => resumed.train(), Error, "another run saves its checkpoints there");
       await assertRejects(() => failing.train(), Error, "another run saves its checkpoints there");
-      assertEquals(names(folder).filter((name) => before.includes(name)), before);
+      assertEquals(saved().filter((name) => before.includes(name)), before);
     },
   };
   await learnerOf([new Checkpoint(folder, ALL), meanwhile]).train();

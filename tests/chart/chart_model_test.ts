@@ -15,22 +15,15 @@ import { checkNesting, type Heard, recorder } from "../fixtures/recorded_hooks.t
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { within } from "../fixtures/within.ts";
 
-const BOTH = [true, false];
+const FACTS = ["more", "loaded", "nextObjective", "validateBatch", "validate", "test"] as const;
 
-const NEXTS: ChartEvent[] = BOTH.flatMap((more) =>
-  BOTH.flatMap((loaded) =>
-    BOTH.flatMap((validate) =>
-      BOTH.map((test) => ({
-        type: "next" as const,
-        epoch: 0,
-        epochs: more ? 1 : 0,
-        loaded,
-        validate,
-        test,
-      }))
-    )
-  )
-);
+/** One `next` for all facts that a guard may read: a state reads few of them. */
+const NEXTS: ChartEvent[] = Array.from({ length: 2 ** FACTS.length }, (_, bits) => {
+  const { more, ...facts } = Object.fromEntries(
+    FACTS.map((fact, place) => [fact, Boolean(bits >> place & 1)]),
+  ) as Record<typeof FACTS[number], boolean>;
+  return { type: "next" as const, epoch: 0, epochs: more ? 1 : 0, batch: 1, ...facts };
+});
 
 const EVENTS: ChartEvent[] = [
   ...NEXTS,
@@ -106,7 +99,16 @@ interface Replay {
   outcome: RunOutcome;
 }
 
-const OVER: Facts = { epoch: 1, epochs: 1, loaded: false, validate: false, test: false };
+const OVER: Facts = {
+  epoch: 1,
+  epochs: 1,
+  batch: 0,
+  loaded: false,
+  nextObjective: false,
+  validateBatch: false,
+  validate: false,
+  test: false,
+};
 
 async function replay(path: readonly ChartEvent[], way: Way): Promise<Replay> {
   const hooks: HookName[] = [];

@@ -66,7 +66,10 @@ Deno.test("memoizeTransitions() changes neither states, nor context, nor work, w
       const facts: Facts = {
         epoch,
         epochs: 9,
+        batch: event,
         loaded: !oneIn(12),
+        nextObjective: oneIn(6),
+        validateBatch: run % 5 === 0 && oneIn(6),
         validate: run % 2 === 0,
         test: run % 3 === 0,
       };

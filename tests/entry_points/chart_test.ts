@@ -3,7 +3,15 @@ import { HOOK_NAMES, learnerMachine } from "../../chart.ts";
 import { getAdjacencyMap, getShortestPaths } from "../deps/xstate_graph.ts";
 
 /** Events with which every state of a short training can be reached. */
-const facts = { type: "next", epoch: 0, epochs: 1, validate: true, test: true } as const;
+const none = { batch: 0, nextObjective: false, validateBatch: false };
+const facts = {
+  type: "next",
+  epoch: 0,
+  epochs: 1,
+  validate: true,
+  test: true,
+  ...none,
+} as const;
 const events = [
   { type: "train" },
   { type: "predict" },

@@ -21,7 +21,8 @@ const actor = createActor(learnerMachine, { inspect });
 actor.start();
 await until(() => heard.length > 0); // the frame has loaded
 actor.send({ type: "train" });
-const facts = { type: "next", epochs: 1, loaded: true, validate: false, test: false } as const;
+const no = { nextObjective: false, validateBatch: false, validate: false, test: false };
+const facts = { type: "next", epochs: 1, batch: 1, loaded: true, ...no } as const;
 for (let batch = 0; batch < 5; batch++) actor.send({ ...facts, epoch: 0 });
 actor.send({ type: "cancel.train" });
 for (let step = 0; step < 9; step++) actor.send({ ...facts, epoch: 1 });

@@ -100,7 +100,7 @@ testTensors("Learner.learningRate and train() refuse an optimizer that has none"
   await learner.train({ epochs: 3, learningRate: 1 }).catch((error) => message = error.message);
   assertEquals(
     message,
-    "Cannot read the learning rate as the optimizer must have one: Without has no learningRate",
+    "Cannot read the learning rate: Without has no learningRate",
   );
   assertEquals(learner.epochs, 0);
   assertEquals((await learner.train()).status, "completed");

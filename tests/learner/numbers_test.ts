@@ -164,17 +164,18 @@ testTensors(
   async () => {
     using model = new Line();
     const drawn: number[] = [];
-    const { learner } = tinyLearner({
-      model,
-      seed: 1,
-      dataloaders: loaders({ train: [1, 1], validation: [1, 1] }),
-      callbacks: [{ afterPredict: () => void drawn.push(Math.random()) }],
-    });
-    await learner.train({ epochs: 2 });
+    const train = () =>
+      tinyLearner({
+        model,
+        seed: 1,
+        dataloaders: loaders({ train: [1, 1], validation: [1, 1] }),
+        callbacks: [{ afterPredict: () => void drawn.push(Math.random()) }],
+      }).learner.train({ epochs: 2 });
+    await train();
     assertEquals(drawn.length, 9);
     assertEquals(new Set(drawn).size, 9);
     const first = drawn.splice(0);
-    await learner.train({ epochs: 2 });
+    await train();
     assertEquals(drawn, first);
   },
 );

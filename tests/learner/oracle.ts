@@ -23,6 +23,10 @@ export interface Plan {
   readonly job: "train" | "validate" | "test";
   readonly epochs: number;
   readonly validationEpochs: number;
+  /** After how many batches of the training there is a validation; `undefined` for none. */
+  readonly validationBatches?: number;
+  /** In every how many batches each objective is due. */
+  readonly objectives: readonly number[];
   readonly train: number;
   /** `undefined` where there is no such loader. */
   readonly validation?: number;
@@ -77,10 +81,15 @@ export function oracle(plan: Plan): Told {
   let phase = "idle";
   let epoch = 0;
   let batch = -1;
+  let trained = 0;
+  let validatedAt = -1;
+  let stoppedInValidation = false;
 
   /** Cuts short a phase, if there is one that can be: all in it is closed from now on. */
   function cut(level: Level): Unwind | undefined {
-    const scope = open.find((scope) => scope.level === level);
+    const scope = open.findLast((scope) => scope.level === level);
+    // At the end there is nothing left to cut short: it is told all the same.
+    if (level === "train" && open.length === 0 && !failed) cancelled.add("train");
     // Without a training around it, a validation or a test is what "train" means.
     if (scope ? scope.cutShort : level !== "train" || open.length === 0) return;
     for (const { name } of open.slice(scope && open.indexOf(scope))) cancelled.add(name);
@@ -144,7 +153,7 @@ export function oracle(plan: Plan): Told {
   function within(
     name: Name,
     level: Level,
-    hooks: { onCancel: HookName; after: HookName },
+    hooks: { onCancel: HookName; after: HookName; around?: (finish: () => void) => void },
     body: () => void,
   ): void {
     const scope: Scope = { name, level, cutShort: false };
@@ -171,12 +180,21 @@ export function oracle(plan: Plan): Told {
       }
     } finally {
       open = open.filter((other) => other !== scope);
-      finish(hooks.after);
+      const { around = (finish) => finish() } = hooks;
+      around(() => finish(hooks.after));
     }
   }
 
   function passOver(batches: number, oneBatch: () => void): void {
     for (batch = 0; batch < batches; batch++) oneBatch();
+  }
+
+  /** All objectives of a batch that is only looked at. */
+  function evaluate(): void {
+    for (const _ of plan.objectives) {
+      before("afterPredict");
+      before("afterLoss");
+    }
   }
 
   function train(): void {
@@ -191,9 +209,9 @@ export function oracle(plan: Plan): Told {
           stop = unwind;
         }
         try {
-          if (plan.validation && (epoch + 1) % plan.validationEpochs === 0) {
-            validate(plan.validation);
-          }
+          const due = (epoch + 1) % plan.validationEpochs === 0 && validatedAt !== trained;
+          // A training that was cancelled in a validation is not validated once more.
+          if (plan.validation && due && !stoppedInValidation) validate(plan.validation);
           if (stop) throw stop;
         } catch (unwind) {
           // It counts if it was not cut short itself, but for an error.
@@ -208,30 +226,63 @@ export function oracle(plan: Plan): Told {
     within("epoch", "epoch", { onCancel: "onCancelEpoch", after: "afterEpoch" }, () => {
       before("beforeEpoch");
       passOver(plan.train, () => {
+        trained++;
         within("batch", "batch", { onCancel: "onCancelBatch", after: "afterBatch" }, () => {
           before("beforeBatch");
-          before("afterPredict");
-          before("afterLoss");
-          before("afterBackward");
-          before("beforeStep");
-          before("afterStep");
+          for (const every of plan.objectives) {
+            if (trained % every !== 0) continue;
+            before("afterPredict");
+            before("afterLoss");
+            before("afterBackward");
+            before("beforeStep");
+            before("afterStep");
+          }
         });
+        const { validation, validationBatches } = plan;
+        if (validation && validationBatches && trained % validationBatches === 0) {
+          validatedAt = trained;
+          const place = batch;
+          validateWithin(validation);
+          batch = place;
+          phase = "train";
+        }
       });
     });
   }
 
-  function validate(batches: number): void {
-    within("validate", "epoch", { onCancel: "onCancelValidate", after: "afterValidate" }, () => {
+  function validate(batches: number, around?: (finish: () => void) => void): void {
+    const hooks = { onCancel: "onCancelValidate", after: "afterValidate", around } as const;
+    within("validate", "epoch", hooks, () => {
       before("beforeValidate");
       passOver(batches, () => {
         const after = "afterValidationBatch";
         within("batch", "batch", { onCancel: "onCancelBatch", after }, () => {
           before("beforeValidationBatch");
-          before("afterPredict");
-          before("afterLoss");
+          evaluate();
         });
       });
     });
+  }
+
+  /** A validation within an epoch: what its after hooks cancel is not the epoch. */
+  function validateWithin(batches: number): void {
+    const around = open.find(({ name }) => name === "epoch")!;
+    try {
+      validate(batches, (finish) => {
+        const { cutShort } = around;
+        around.cutShort = true;
+        try {
+          finish();
+        } finally {
+          around.cutShort = cutShort;
+        }
+      });
+    } catch (unwind) {
+      if (unwind instanceof Unwind && unwind.to !== "top" && unwind.to.name === "train") {
+        stoppedInValidation = true;
+      }
+      throw unwind;
+    }
   }
 
   function test(batches: number): void {
@@ -240,8 +291,7 @@ export function oracle(plan: Plan): Told {
       passOver(batches, () => {
         within("batch", "batch", { onCancel: "onCancelBatch", after: "afterTestBatch" }, () => {
           before("beforeTestBatch");
-          before("afterPredict");
-          before("afterLoss");
+          evaluate();
         });
       });
     });

@@ -30,6 +30,8 @@ function planOf(seed: number): Plan {
     job,
     epochs: draw([1, 2, 2, 3]),
     validationEpochs: draw([1, 1, 2, 3]),
+    validationBatches: draw([undefined, undefined, 1, 2, 3]),
+    objectives: draw([[1], [1], [1, 1], [2, 1], [1, 3]]),
     train: draw([1, 2, 3]),
     validation: job === "validate" ? 2 : draw([undefined, 1, 2]),
     test: job === "test" ? 2 : draw([undefined, 1, 2]),
@@ -102,7 +104,13 @@ async function perform(plan: Plan, draw: Draw): Promise<Told> {
         },
     ])();
   };
-  const { job, epochs, validationEpochs, train, validation, test } = plan;
+  const { job, epochs, validationEpochs, validationBatches, train, validation, test } = plan;
+  if (plan.objectives.length > 1) {
+    const { model: variables, optimizer, lossFunction: loss } = learner;
+    learner.objectives = Object.fromEntries(
+      plan.objectives.map((every, index) => [`${index}`, { variables, optimizer, loss, every }]),
+    );
+  }
   learner.dataloaders = Object.fromEntries(
     Object.entries({
       train: loader(job === "train" ? train : undefined),
@@ -111,7 +119,9 @@ async function perform(plan: Plan, draw: Draw): Promise<Told> {
     }).filter(([, loader]) => loader),
   );
   const before = tf.memory().numTensors;
-  const end = await learner[job](job === "train" ? { epochs, validationEpochs } : {}).then(
+  const end = await learner[job](
+    job === "train" ? { epochs, validationEpochs, validationBatches } : {},
+  ).then(
     ({ status }) => ({ status }),
     (error) => ({ status: "failed" as const, error }),
   );

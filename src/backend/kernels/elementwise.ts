@@ -70,6 +70,7 @@ function unsortedSegmentSum(
   { numSegments }: { numSegments: number },
 ) {
   if (segmentIds.shape.length !== 1 || segmentIds.dtype !== "int32") return;
+  if (!["float32", "int32"].includes(x.dtype)) return;
   const result = heap.output([numSegments, ...x.shape.slice(1)], x.dtype);
   const rows = x.shape[0], size = sizeOf(x.shape.slice(1));
   if (areFloats(x)) {
@@ -80,9 +81,7 @@ function unsortedSegmentSum(
     heap.run("addSegments", [from, ids, rows, size, to, numSegments, doubles]);
     return result;
   }
-  const [values, ids, totals] = [x, segmentIds, result].map((tensor) =>
-    heap.backend.typedArrayFromHeap(tensor)
-  );
+  const [values, ids, totals] = [x, segmentIds, result].map((tensor) => heap.elements(tensor));
   totals.fill(0);
   for (let i = 0; i < rows; i++) {
     if (ids[i] < 0 || ids[i] >= numSegments) continue;
@@ -166,6 +165,33 @@ function map(compute: (x: number) => number): Kernel {
   };
 }
 
+/** A function of two numbers, in doubles. */
+function combine(compute: (a: number, b: number) => number): Kernel {
+  return function combineElements(heap: KernelHeap, { a, b }: Inputs): tf.TensorInfo | undefined {
+    if (!areFloats(a, b)) return;
+    const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const size = sizeOf(shape);
+    const whole = [a, b].every((tensor) => [1, size].includes(sizeOf(tensor.shape)));
+    if (!whole && size > 0) {
+      const [left, right] = [a, b].map((tensor) => tf.broadcastTo(tensor as tf.Tensor, shape));
+      const result = combineElements(heap, { a: left, b: right });
+      tf.dispose([left, right]);
+      return result;
+    }
+    const result = heap.output(shape);
+    const [x, y, to] = [a, b, result].map((tensor) => heap.elements(tensor));
+    const stepX = Number(x.length > 1), stepY = Number(y.length > 1);
+    for (let i = 0; i < size; i++) to[i] = compute(x[i * stepX], y[i * stepY]);
+    return result;
+  };
+}
+
+/** tfjs's kernel takes 1 for a power of 1 whose exponent is NaN or infinite. */
+function pow(heap: KernelHeap, { a, b }: Inputs) {
+  if (areFloats(a, b) && heap.elements(b).every(Number.isFinite)) return;
+  return combine(Math.pow)(heap, { a, b }, {}, () => []);
+}
+
 const { SELU_SCALE, SELU_SCALEALPHA } = tf.backend_util;
 
 /** The kernels that pass over memory. */
@@ -173,10 +199,12 @@ export const ELEMENTWISE_KERNELS: KernelTable = {
   ClipByValue: clipByValue,
   Cos: map(Math.cos),
   Elu: elu,
+  FloorDiv: combine((a, b) => Math.floor(a / b)),
   Identity: identity,
   Log1p: map(Math.log1p),
   Maximum: extreme(true),
   Minimum: extreme(false),
+  Pow: pow,
   Prelu: prelu,
   Relu: relu(Infinity),
   Relu6: relu(6),

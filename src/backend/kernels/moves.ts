@@ -18,28 +18,54 @@ function unitsOf(heap: KernelHeap, tensor: tf.TensorInfo): Units {
   return new Uint32Array(buffer, at, size);
 }
 
-/** Copies a box of elements to the start of a new tensor. */
+/** Elements at `offset`, and the distances between neighbours along each axis. */
+interface Layout {
+  units: Units;
+  offset: number;
+  strides: number[];
+}
+
+/** The distances between neighbours of a tensor whose elements are in row-major order. */
+function stridesOf(shape: number[]): number[] {
+  return shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+}
+
+/** The elements of a tensor in row-major order, from a place on. */
+function layoutOf(heap: KernelHeap, tensor: tf.TensorInfo, place?: number[]): Layout {
+  const strides = stridesOf(tensor.shape);
+  const offset = strides.reduce((sum, stride, axis) => sum + stride * (place?.[axis] ?? 0), 0);
+  return { units: unitsOf(heap, tensor), offset, strides };
+}
+
+/** Copies a box of elements between two layouts. */
+function copy(shape: number[], from: Layout, to: Layout): void {
+  if (sizeOf(shape) === 0) return;
+  // Trailing axes whose elements are adjacent in both layouts are one run.
+  let axis = shape.length, run = 1;
+  while (axis > 0 && from.strides[axis - 1] === run && to.strides[axis - 1] === run) {
+    run *= shape[--axis];
+  }
+  const source = from.units, target = to.units;
+  const visit = (level: number, at: number, put: number): void => {
+    if (level === axis) {
+      if (run === 1) target[put] = source[at];
+      else target.set(source.subarray(at, at + run), put);
+      return;
+    }
+    const n = shape[level], step = from.strides[level], stride = to.strides[level];
+    if (level === axis - 1 && run === 1) {
+      for (let i = 0; i < n; i++, at += step, put += stride) target[put] = source[at];
+    } else {
+      for (let i = 0; i < n; i++, at += step, put += stride) visit(level + 1, at, put);
+    }
+  };
+  visit(0, from.offset, to.offset);
+}
+
+/** A new tensor of a box of elements. */
 function copyBox(heap: KernelHeap, x: tf.TensorInfo, begin: number[], size: number[]) {
   const result = heap.output(size, x.dtype);
-  if (sizeOf(size) === 0) return result;
-  const from = unitsOf(heap, x), to = unitsOf(heap, result);
-  const strides = x.shape.map((_, axis) => sizeOf(x.shape.slice(axis + 1)));
-  // Trailing axes that are copied whole are one run of elements.
-  let axis = x.shape.length - 1;
-  while (axis > 0 && size[axis] === x.shape[axis]) axis--;
-  const run = axis < 0 ? 1 : size[axis] * strides[axis];
-  const copy = (level: number, at: number, target: number): number => {
-    if (level >= axis) {
-      const start = at + (axis < 0 ? 0 : begin[axis] * strides[axis]);
-      to.set(from.subarray(start, start + run), target);
-      return target + run;
-    }
-    for (let i = begin[level]; i < begin[level] + size[level]; i++) {
-      target = copy(level + 1, at + i * strides[level], target);
-    }
-    return target;
-  };
-  copy(0, 0, 0);
+  copy(size, layoutOf(heap, x, begin), layoutOf(heap, result));
   return result;
 }
 
@@ -153,6 +179,64 @@ function cast(heap: KernelHeap, { x }: Inputs, { dtype }: { dtype: tf.DataType }
   return result;
 }
 
+function reverse(heap: KernelHeap, { x }: Inputs, { dims }: { dims: number | number[] }) {
+  if (x.dtype === "string") return;
+  const axes = x.shape.length === 0 ? [] : tf.util.parseAxisParam(dims, x.shape);
+  const result = heap.output(x.shape, x.dtype);
+  const from = layoutOf(heap, x, x.shape.map((n, axis) => axes.includes(axis) ? n - 1 : 0));
+  const strides = from.strides.map((stride, axis) => axes.includes(axis) ? -stride : stride);
+  copy(x.shape, { ...from, strides }, layoutOf(heap, result));
+  return result;
+}
+
+interface StridedSliceAttributes {
+  begin: number[];
+  end: number[];
+  strides: number[];
+  beginMask: number;
+  endMask: number;
+  ellipsisMask: number;
+  newAxisMask: number;
+  shrinkAxisMask: number;
+}
+
+function stridedSlice(heap: KernelHeap, { x }: Inputs, attributes: StridedSliceAttributes) {
+  if (x.dtype === "string") return;
+  const a = attributes;
+  const masks = [a.beginMask, a.endMask, a.ellipsisMask, a.newAxisMask, a.shrinkAxisMask] as const;
+  const info = tf.slice_util.sliceInfo(x.shape, a.begin, a.end, a.strides, ...masks);
+  const { begin, end, strides, finalShape } = info;
+  const size = tf.slice_util.computeOutShape(begin, end, strides).map((n) => Math.max(n, 0));
+  const result = heap.output(size, x.dtype);
+  const from = layoutOf(heap, x, begin);
+  const steps = from.strides.map((stride, axis) => stride * strides[axis]);
+  copy(size, { ...from, strides: steps }, layoutOf(heap, result));
+  return { ...result, shape: finalShape };
+}
+
+/** Negative paddings cut. */
+function pad(
+  heap: KernelHeap,
+  { x }: Inputs,
+  { paddings, constantValue }: { paddings: [number, number][]; constantValue: number },
+) {
+  if (!["float32", "int32", "bool"].includes(x.dtype)) return;
+  const shape = x.shape.map((n, axis) => paddings[axis][0] + n + paddings[axis][1]);
+  if (shape.some((n) => n < 0)) {
+    throw new RangeError(
+      `Cannot pad as no size of the result may be negative: the shape is [${shape}]`,
+    );
+  }
+  const result = heap.output(shape, x.dtype);
+  heap.elements(result).fill(constantValue);
+  const begin = paddings.map(([before]) => Math.max(-before, 0));
+  const place = paddings.map(([before]) => Math.max(before, 0));
+  const size = x.shape.map((n, axis) => n - begin[axis] - Math.max(-paddings[axis][1], 0));
+  if (size.some((n) => n < 0)) return result;
+  copy(size, layoutOf(heap, x, begin), layoutOf(heap, result, place));
+  return result;
+}
+
 function oneHot(
   heap: KernelHeap,
   { indices }: Inputs,
@@ -175,7 +259,10 @@ export const MOVE_KERNELS: KernelTable = {
   Concat: concat,
   GatherV2: gather,
   OneHot: oneHot,
+  PadV2: pad,
+  Reverse: reverse,
   Slice: slice,
   SplitV: splitV,
+  StridedSlice: stridedSlice,
   Unpack: unpack,
 };

@@ -13,7 +13,7 @@ import { type Stream, streamKey } from "../../random/streams.ts";
  * @returns Draws uniformly from [0, 1).
  */
 export function batchRandom(
-  { seed, epoch, batchIndex, callbacks, peers }: AnyLearner,
+  { trainingSeed: seed, epoch, batchIndex, callbacks, peers }: AnyLearner,
   callback: CallbackLike,
   stream: Stream,
   place: { readonly epoch: number; readonly index: number } = { epoch, index: batchIndex },

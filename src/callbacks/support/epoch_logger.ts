@@ -1,8 +1,8 @@
+import type { RunKind } from "../../chart/chart.ts";
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
 import type { EpochRecord } from "../../pictures/history.ts";
 import { metricsOfPhase } from "./metrics_of_phase.ts";
-import { TrainingRun } from "./training_run.ts";
 
 /**
  * The base class of callbacks that write something for each epoch. It calls `logEpoch` when the
@@ -29,9 +29,9 @@ export abstract class EpochLogger extends Callback {
   override readonly passive: boolean = true;
   /** Of several ranks, one is enough. */
   override readonly mainRankOnly: boolean = true;
-  readonly #run = new TrainingRun();
   #pending: EpochRecord | undefined;
   #began = 0;
+  #training = false;
 
   /** Writes an epoch, once. */
   protected abstract logEpoch(record: EpochRecord, learner: AnyLearner): void | Promise<void>;
@@ -44,14 +44,18 @@ export abstract class EpochLogger extends Callback {
   /** Brings the log back to a position: no line twice, none lost. */
   protected restoreLog(_state: unknown): void | Promise<void> {}
 
-  /** Whether a hook belongs to the last training, and not to a validation or a test alone. */
-  protected isOfTraining(learner: AnyLearner): boolean {
-    return this.#run.includes(learner);
+  /** Whether the current run is a training, and not a validation or a test alone. */
+  protected get isTraining(): boolean {
+    return this.#training;
+  }
+
+  /** Notes the kind of run. */
+  override setUp(_learner: AnyLearner, kind: RunKind): void {
+    this.#training = kind === "train";
   }
 
   /** Forgets the last run. */
-  override beforeTrain(learner: AnyLearner): void | Promise<void> {
-    this.#run.begin(learner);
+  override beforeTrain(_learner: AnyLearner): void | Promise<void> {
     this.#pending = undefined;
   }
 
@@ -89,7 +93,6 @@ export abstract class EpochLogger extends Callback {
   /** Continues from a checkpoint: what was logged after it is removed. */
   override async restore(state: unknown): Promise<void> {
     const { pending, seconds } = state as { pending?: EpochRecord; seconds: number };
-    this.#run.resume();
     this.#pending = pending;
     this.#began = performance.now() - 1000 * seconds;
     await this.restoreLog(state);

@@ -16,7 +16,7 @@ export interface LearnerSnapshot {
  * with the same settings takes its place.
  */
 export function snapshotLearner(learner: AnyLearner): LearnerSnapshot {
-  const { model, optimizer, learningRate } = learner;
+  const { model, optimizer, learningRate, trainings } = learner;
   const weights = cloneWeights(model);
   const state = optimizer instanceof SlotOptimizer ? optimizer.state() : undefined;
   const substitute = state ? undefined : copyOf(optimizer);
@@ -28,6 +28,7 @@ export function snapshotLearner(learner: AnyLearner): LearnerSnapshot {
       if (substitute) disposeOptimizer(substitute);
       tf.dispose([weights, state ?? {}]);
       learner.optimizer = optimizer;
+      learner.trainings = trainings;
       if (state) learner.learningRate = learningRate;
     },
   };

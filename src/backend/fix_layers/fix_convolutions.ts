@@ -1,0 +1,119 @@
+import { tf } from "../../deps/tfjs.ts";
+import { afterConstruction, type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
+
+/** Repairs options that tfjs's convolutions and upsampling ignore or mistake. */
+export function fixConvolutions(): void {
+  fixConv1D();
+  fixDepthwise();
+  fixSeparable();
+  // One size for both axes.
+  Object.defineProperty(layerClass("UpSampling2D").prototype, "size", {
+    get(this: AnyLayer) {
+      return this.sizes;
+    },
+    set(this: AnyLayer, size: number | [number, number]) {
+      this.sizes = typeof size === "number" ? [size, size] : size;
+    },
+  });
+}
+
+/** Adds causal padding, and puts channels that come first back where they were. */
+function fixConv1D(): void {
+  const { prototype } = layerClass("Conv1D");
+  const { call, computeOutputShape } = prototype;
+  prototype.call = function (this: AnyLayer, inputs: tf.Tensor | tf.Tensor[], options: unknown) {
+    const { padding, dataFormat } = this;
+    const isFirst = dataFormat === "channelsFirst";
+    if (padding !== "causal" && !isFirst) return call.call(this, inputs, options);
+    return tf.tidy(() => {
+      const x = onlyTensor(inputs);
+      const last = isFirst ? x.transpose([0, 2, 1]) : x;
+      const [dilation] = this.dilationRate;
+      const before = padding === "causal" ? (this.kernelSize[0] - 1) * dilation : 0;
+      const y = tf.conv1d(
+        last.pad([[0, 0], [before, 0], [0, 0]]) as tf.Tensor3D,
+        ...[this.kernel.read(), this.strides[0], padding === "same" ? "same" : "valid"] as const,
+        ...["NWC", dilation] as const,
+      );
+      const result = finish(this, y);
+      return isFirst ? result.transpose([0, 2, 1]) : result;
+    });
+  };
+  prototype.computeOutputShape = function (this: AnyLayer, shape: unknown) {
+    const padding = this.padding === "causal" ? "same" : this.padding;
+    return computeOutputShape.call(Object.create(this, { padding: { value: padding } }), shape);
+  };
+}
+
+/** Adds dilation, and writes the right constraint into the configuration. */
+function fixDepthwise(): void {
+  const { prototype } = layerClass("DepthwiseConv2D");
+  const { computeOutputShape, getConfig } = prototype;
+  prototype.call = function (this: AnyLayer, inputs: tf.Tensor | tf.Tensor[]) {
+    return tf.tidy(() => {
+      const x = onlyTensor(inputs);
+      const isFirst = this.dataFormat === "channelsFirst";
+      const y = tf.depthwiseConv2d(
+        (isFirst ? x.transpose([0, 2, 3, 1]) : x) as tf.Tensor4D,
+        ...[this.depthwiseKernel.read(), this.strides, this.padding] as const,
+        ...["NHWC", this.dilationRate] as const,
+      );
+      const result = finish(this, y);
+      return isFirst ? result.transpose([0, 3, 1, 2]) : result;
+    });
+  };
+  prototype.computeOutputShape = function (this: AnyLayer, shape: unknown) {
+    const kernelSize = this.kernelSize.map((size: number, axis: number) =>
+      (size - 1) * this.dilationRate[axis] + 1
+    );
+    return computeOutputShape.call(
+      Object.create(this, { kernelSize: { value: kernelSize } }),
+      shape,
+    );
+  };
+  prototype.getConfig = function (this: AnyLayer) {
+    const constraint = this.depthwiseConstraint;
+    return {
+      ...getConfig.call(this),
+      depthwiseConstraint: constraint &&
+        { className: constraint.getClassName(), config: constraint.getConfig() },
+    };
+  };
+}
+
+/** Adds the bias where the channels are, and listens to `pointwiseInitializer`. */
+function fixSeparable(): void {
+  layerClass("SeparableConv2D").prototype.call = function (
+    this: AnyLayer,
+    inputs: tf.Tensor | tf.Tensor[],
+  ) {
+    return tf.tidy(() => {
+      const x = onlyTensor(inputs);
+      const isFirst = this.dataFormat === "channelsFirst";
+      const y = tf.separableConv2d(
+        (isFirst ? x.transpose([0, 2, 3, 1]) : x) as tf.Tensor4D,
+        ...[this.depthwiseKernel.read(), this.pointwiseKernel.read(), this.strides] as const,
+        ...[this.padding, this.dilationRate, "NHWC"] as const,
+      );
+      const result = finish(this, y);
+      return isFirst ? result.transpose([0, 3, 1, 2]) : result;
+    });
+  };
+  // tfjs takes the initializer of the depthwise kernel for both.
+  afterConstruction("separableConv2d", "SeparableConv2D", (layer, { pointwiseInitializer }) => {
+    layer.pointwiseInitializer = initializerOf(pointwiseInitializer ?? "glorotUniform");
+  });
+}
+
+/** An initializer by its name or configuration, as tfjs's layers accept it. */
+function initializerOf(identifier: unknown): unknown {
+  // tfjs does not export what reads them, but each layer does so.
+  const config = { units: 1, kernelInitializer: identifier, name: "initializer" };
+  return (tf.layers.dense(config as never) as AnyLayer).kernelInitializer;
+}
+
+/** Adds the bias to channels that come last, and applies the activation. */
+function finish({ bias, useBias, activation }: AnyLayer, y: tf.Tensor): tf.Tensor {
+  const biased = useBias && bias ? y.add(bias.read()) : y;
+  return activation ? activation.apply(biased) : biased;
+}

@@ -1,0 +1,14 @@
+import { fixBatchNormalization } from "./fix_batch_normalization.ts";
+import { fixConvolutions } from "./fix_convolutions.ts";
+import { fixImageLayers } from "./fix_image_layers.ts";
+import { fixRegularizers } from "./fix_regularizers.ts";
+import { fixSoftmax } from "./fix_softmax.ts";
+
+/** Repairs layers of tfjs that cannot be built or trained, or ignore their options. */
+export function fixLayers(): void {
+  fixBatchNormalization();
+  fixConvolutions();
+  fixImageLayers();
+  fixRegularizers();
+  fixSoftmax();
+}

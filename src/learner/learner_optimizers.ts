@@ -1,0 +1,91 @@
+/**
+ * The optimizers of a Learner: one, or one for each objective or each part of the model.
+ *
+ * @module
+ */
+import { tf } from "../deps/tfjs.ts";
+import { setLearningRate } from "../optimizers/learning_rate.ts";
+import {
+  type OptimizerState,
+  readOptimizer,
+  restoreOptimizer,
+} from "../optimizers/optimizer_state.ts";
+import { PartedOptimizer } from "../optimizers/parted_optimizer.ts";
+import type { AnyFields } from "./learner_fields.ts";
+
+/** The state of an optimizer with its learning rate, which schedules change. */
+export interface RatedOptimizer {
+  /** The state of the optimizer. */
+  readonly optimizer: OptimizerState;
+  /** The learning rate; `undefined` if the optimizer has none. */
+  readonly learningRate?: number;
+}
+
+/** The states of the optimizers of a Learner. */
+export interface OptimizersState extends Partial<RatedOptimizer> {
+  /** The optimizer of each objective. Default: the Learner has no objectives. */
+  readonly objectives?: Readonly<Record<string, RatedOptimizer>>;
+}
+
+/** An optimizer of a Learner; the path is that of its state: `"objectives.generator."`. */
+export function optimizersOf(
+  { objectives, optimizer }: AnyFields,
+): { path: string; objective?: string; optimizer: tf.Optimizer }[] {
+  const parts = optimizer instanceof PartedOptimizer ? optimizer.parts : objectives;
+  const named = Object.entries(parts).map(([objective, { optimizer }]) => ({
+    path: `objectives.${objective}.`,
+    objective,
+    optimizer,
+  }));
+  return named.length > 0 ? named : [{ path: "", optimizer }];
+}
+
+/** The state of an optimizer among those of a Learner. */
+export function stateOfOptimizer(
+  state: OptimizersState,
+  objective: string | undefined,
+): Partial<RatedOptimizer> {
+  return objective === undefined ? state : state.objectives?.[objective] ?? {};
+}
+
+/** Reads the states. The caller disposes the slots of them, by {@linkcode disposeSlots}. */
+export function readOptimizers(learner: AnyFields): OptimizersState {
+  const read = (optimizer: tf.Optimizer): RatedOptimizer => ({
+    optimizer: readOptimizer(optimizer),
+    learningRate: (optimizer as { learningRate?: number }).learningRate,
+  });
+  const [first, ...others] = optimizersOf(learner);
+  if (first.objective === undefined) return read(first.optimizer);
+  return {
+    objectives: Object.fromEntries(
+      [first, ...others].map(({ objective, optimizer }) => [objective, read(optimizer)]),
+    ),
+  };
+}
+
+/** Disposes the slots of states that were read. */
+export function disposeSlots({ optimizer, objectives = {} }: OptimizersState): void {
+  for (const state of [optimizer, ...Object.values(objectives).map((rated) => rated.optimizer)]) {
+    tf.dispose(state?.slots ?? {});
+  }
+}
+
+/** Restores states, whose tensors become the optimizers', or are disposed. */
+export function restoreOptimizers(
+  learner: AnyFields,
+  state: OptimizersState,
+  rename: (name: string) => string,
+): void {
+  for (const { objective, optimizer: target } of optimizersOf(learner)) {
+    const { optimizer, learningRate } = stateOfOptimizer(state, objective);
+    if (optimizer) restoreOptimizer(target, optimizer, rename);
+    if (learningRate !== undefined) setLearningRate(target, learningRate);
+  }
+}
+
+/** The class of the optimizer; with objectives, that of each: `"generator: Adam, …"`. */
+export function describeOptimizers(learner: AnyFields): string {
+  return optimizersOf(learner).map(({ objective, optimizer }) =>
+    objective === undefined ? optimizer.getClassName() : `${objective}: ${optimizer.getClassName()}`
+  ).join(", ");
+}

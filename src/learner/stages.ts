@@ -1,0 +1,122 @@
+import { tf } from "../deps/tfjs.ts";
+import { applyModel } from "../model/apply_model.ts";
+import { constrain, type Model, trainableVariables } from "../model/model.ts";
+import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import { type AnyObjective, objectiveModel, objectiveVariables } from "./learner_objective.ts";
+
+/**
+ * The stages of a step, as functions of the Learner. An option sets them, and a callback may change
+ * them like every other field: a replaced stage does a part of the step in its own way, between the
+ * same hooks.
+ *
+ * ```text
+ * gradients( forward: predict ─ afterPredict ─ loss ─ afterLoss ) ─ afterBackward ─ beforeStep ─ update
+ * ```
+ *
+ * @template L The Learner.
+ *
+ * @category Learner
+ */
+export interface Stages<L> {
+  /** Returns the predictions for `learner.data`. */
+  predict(learner: L, options: { training: boolean }): unknown;
+  /** Returns the scalar loss of `learner.predictions` and `learner.labels`. */
+  loss(learner: L): tf.Tensor;
+  /**
+   * Returns the gradient of the loss by the name of each trained weight.
+   *
+   * @param learner The Learner.
+   * @param forward Predicts and computes the loss, with their hooks; to be called exactly once.
+   */
+  gradients(learner: L, forward: () => tf.Scalar): tf.NamedTensorMap;
+  /** Updates the weights by `learner.gradients`. */
+  update(learner: L): void;
+}
+
+/** The fields of a Learner that the default stages read. */
+interface StageFields {
+  readonly model: tf.LayersModel | Model;
+  readonly data: unknown;
+  readonly predictions: unknown;
+  readonly labels: unknown;
+  // deno-lint-ignore no-explicit-any -- typed where the Learner is made
+  readonly lossFunction: (predictions: any, labels: any) => tf.Tensor;
+  readonly optimizer: tf.Optimizer;
+  readonly gradients: tf.NamedTensorMap;
+  readonly objectives: Readonly<Record<string, AnyObjective>>;
+  readonly objective: string | undefined;
+}
+
+/** The stages of a Learner that is given none. */
+export const DEFAULT_STAGES: Readonly<Stages<StageFields>> = {
+  predict(learner, options) {
+    const objective = currentObjective(learner);
+    return objective?.predict
+      ? objective.predict(learner, options)
+      : applyModel(learner.model, learner.data, options);
+  },
+
+  loss({ lossFunction, predictions, labels }) {
+    return lossFunction(predictions, labels);
+  },
+
+  gradients(learner, forward) {
+    return tf.variableGrads(forward, variablesToTrain(learner)).grads;
+  },
+
+  update(learner) {
+    const { optimizer, gradients } = learner;
+    applyGradients(optimizer, gradients);
+    const model = modelInTraining(learner);
+    if (model) constrain(model);
+  },
+};
+
+/** The objective that is being trained or evaluated, if the Learner has several. */
+export function currentObjective(
+  { objective, objectives }: Pick<StageFields, "objective" | "objectives">,
+): AnyObjective | undefined {
+  return objective === undefined ? undefined : objectives[objective];
+}
+
+/** The model whose regularizers and constraints act now. */
+export function modelInTraining(learner: StageFields): tf.LayersModel | Model | undefined {
+  const objective = currentObjective(learner);
+  return objective ? objectiveModel(objective) : learner.model;
+}
+
+/**
+ * The weights that are trained now.
+ *
+ * @throws {RangeError} If there are none.
+ */
+export function variablesToTrain(
+  learner: Pick<StageFields, "model" | "objective" | "objectives">,
+): tf.Variable[] {
+  const objective = currentObjective(learner);
+  const variables = objective
+    ? objectiveVariables(objective)
+    : trainableVariables(learner.model).filter(({ trainable }) => trainable);
+  if (variables.length > 0) return variables;
+  throw new RangeError(
+    `Cannot train as ${
+      learner.objective === undefined ? "the model" : `objective ${learner.objective}`
+    } must have a trainable weight: it has none (are all its layers frozen?)`,
+  );
+}
+
+function applyGradients(optimizer: tf.Optimizer, gradients: tf.NamedTensorMap): void {
+  if (optimizer instanceof SlotOptimizer) return optimizer.applyGradients(gradients);
+  let order = ORDERS.get(optimizer);
+  if (!order) ORDERS.set(optimizer, order = new Set());
+  for (const name of Object.keys(gradients)) order.add(name);
+  optimizer.applyGradients(
+    [...order].map((name) => ({ name, tensor: gradients[name] ?? null })),
+  );
+}
+
+/**
+ * The names of the weights that each optimizer has seen. The optimizers of TensorFlow.js keep their
+ * slots by position: a frozen weight has to leave a gap, and a thawed one has to come last.
+ */
+const ORDERS = new WeakMap<tf.Optimizer, Set<string>>();

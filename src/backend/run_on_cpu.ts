@@ -42,7 +42,9 @@ export function runOnCpu(
 ): tf.TensorInfo | tf.TensorInfo[] {
   const kernel = tf.getKernel(kernelName, "cpu");
   if (!kernel) {
-    throw new TypeError(`Cannot run ${kernelName} as its inputs must be float32`);
+    throw new TypeError(
+      `Cannot run ${kernelName} as its inputs must be float32: there is no kernel for others`,
+    );
   }
   // A backend for this call alone: nothing in it has to be disposed.
   const cpu = tf.findBackendFactory("cpu")() as CpuBackend;
@@ -74,8 +76,10 @@ export function runOnCpu(
 function copyToCpu(heap: KernelHeap, cpu: CpuBackend, tensor: tf.TensorInfo): tf.TensorInfo {
   const { shape, dtype } = tensor;
   const values = heap.backend.readSync(tensor.dataId) as Values;
-  if (dtype !== "complex64") return cpu.makeTensorInfo(shape, dtype, values);
-  const info = cpu.makeTensorInfo(shape, dtype);
+  // Some kernels read the rank of a tensor.
+  const withRank = (info: tf.TensorInfo) => Object.assign(info, { rank: shape.length });
+  if (dtype !== "complex64") return withRank(cpu.makeTensorInfo(shape, dtype, values));
+  const info = withRank(cpu.makeTensorInfo(shape, dtype));
   const { real, imag } = tf.backend_util.splitRealAndImagArrays(values as Float32Array);
   cpu.data.get(info.dataId).complexTensorInfos = {
     real: cpu.makeTensorInfo(shape, "float32", real),

@@ -1,3 +1,5 @@
+import type { StateCheck } from "../learner/callback.ts";
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
@@ -17,9 +19,9 @@ import { onTermination } from "./support/on_termination.ts";
 export interface CheckpointOptions {
   /** Save after every so many batches of training, epochs, or minutes. Default: every epoch. */
   every?: { batches?: number; epochs?: number; minutes?: number };
-  /** How many of the newest to keep, an integer >= 1. Default: 3. */
+  /** Number of the newest files to keep, an integer >= 1. Default: 3. */
   last?: number;
-  /** How many of the best by `monitor` to keep as well, an integer >= 0. Default: 0. */
+  /** Number of the best files by `monitor` to keep as well, an integer >= 0. Default: 0. */
   best?: number;
   /** The name of a metric of training or validation. Default: `"validation.loss"`. */
   monitor?: string;
@@ -151,6 +153,13 @@ export class Checkpoint extends PassCallback {
     this.#options.log(`Resuming from ${file}: epoch ${epoch + 1}, ${batch} batches of ${phase}`);
     return newest.checkpoint;
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    best: field.list(field.record({ name: field.text, value: field.measurement })),
+    own: field.list(field.text),
+    batches: field.integer({ min: 0 }),
+  });
 
   /** The files that it keeps, for a checkpoint. */
   override state(): unknown {

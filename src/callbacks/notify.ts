@@ -1,7 +1,8 @@
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
@@ -10,7 +11,7 @@ import { PRIORITIES } from "../learner/priorities.ts";
  * @category Callbacks
  */
 export interface Notice {
-  /** How the training ended. */
+  /** The end of the training. */
   status: "completed" | "cancelled" | "failed";
   /** The error, if it failed. */
   error?: string;
@@ -35,7 +36,7 @@ export interface NotifyOptions {
   extra?: Record<string, unknown>;
   /** Headers of the request. Default: only the type of the content. */
   headers?: Record<string, string>;
-  /** How long to wait for a webhook, in ms, > 0; `Infinity`: without end. Default: 10,000. */
+  /** Time to wait for a webhook, in ms, > 0; `Infinity`: without end. Default: 10,000. */
   timeout?: number;
   /** Called with the error if the notice could not be sent. Default: warn on the console. */
   onFailure?: (error: unknown) => void;
@@ -114,6 +115,11 @@ export class Notify extends Callback {
   override async onError(learner: AnyLearner): Promise<void> {
     await this.#notify(learner);
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    seconds: field.optional(field.number()),
+  });
 
   /** Duration of the training so far, for a checkpoint. */
   override state(): unknown {

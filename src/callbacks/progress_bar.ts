@@ -1,3 +1,5 @@
+import type { StateCheck } from "../learner/callback.ts";
+import * as field from "../checks/fields.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -6,7 +8,7 @@ import { EpochTable } from "./support/epoch_table.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 import { Terminal, type TerminalOptions } from "./support/terminal.ts";
 
-/** How often the bar is redrawn, in ms: so seldom that reading the loss for it is cheap. */
+/** Time between two drawings of the bar, in ms: so long that reading the loss is cheap. */
 const INTERVAL = 200;
 /** The longest and the shortest bar, in characters. */
 const BAR = { most: 24, least: 4 };
@@ -119,6 +121,15 @@ export class ProgressBar extends PassCallback {
   override onError(): void {
     this.#terminal.clear();
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    rowPending: field.flag,
+    epochSeconds: field.number(),
+    passSeconds: field.number(),
+    batches: field.integer({ min: 0 }),
+    examples: field.integer({ min: 0 }),
+  });
 
   /** The position of the bar, for a checkpoint. */
   override state(): unknown {

@@ -1,11 +1,17 @@
+import * as field from "../checks/fields.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";
-import { type AnyLearner, type CallbackLike, nameOf } from "../learner/callback.ts";
+import {
+  type AnyLearner,
+  type CallbackLike,
+  nameOf,
+  type StateCheck,
+} from "../learner/callback.ts";
 import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { textTable } from "../text/text_table.ts";
 
 /**
- * What a pass took.
+ * The time of a pass.
  *
  * @category Callbacks
  */
@@ -17,7 +23,7 @@ export interface PhaseTime {
 }
 
 /**
- * What one hook of one callback took, or one task of the Learner.
+ * The time of one hook of one callback, or of one task of the Learner.
  *
  * @category Callbacks
  */
@@ -52,7 +58,7 @@ const BEGINS: Partial<Record<HookName | TaskName, MeasuredPhase>> = {
 /**
  * Times a run: seconds and examples per second of each pass, and the cost of each callback.
  *
- * What a backend computes later than it is asked to, as WebGPU does, counts where it is awaited.
+ * Work that a backend does later than it is asked to, as WebGPU does, counts where it is awaited.
  *
  * @example
  * ```ts
@@ -77,12 +83,12 @@ export class Timer extends PassCallback {
   #current: MeasuredPhase | undefined;
   #marked = 0;
 
-  /** What the passes of the last run took. */
+  /** Times of the passes of the last run. */
   get phases(): Partial<Record<MeasuredPhase, PhaseTime>> {
     return Object.fromEntries(this.#phases);
   }
 
-  /** What the hooks and tasks of the last run took, the most expensive first. */
+  /** Times of the hooks and tasks of the last run, the most expensive first. */
   get work(): WorkTime[] {
     return [...this.#work.values()].sort((a, b) => b.seconds - a.seconds);
   }
@@ -121,7 +127,23 @@ export class Timer extends PassCallback {
     this.#training = false;
   }
 
-  /** What the work took so far, for a checkpoint. */
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    phases: field.mapOf(
+      field.oneOf(["train", "validation", "test"]),
+      field.record({ seconds: field.number(), examples: field.number() }),
+    ),
+    work: field.list(field.record({
+      owner: field.text,
+      work: field.text,
+      calls: field.integer({ min: 0 }),
+      seconds: field.number(),
+    })),
+    training: field.flag,
+    current: field.optional(field.oneOf(["train", "validation", "test"])),
+  });
+
+  /** The times so far, for a checkpoint. */
   override state(): unknown {
     this.#mark(this.#current);
     return {

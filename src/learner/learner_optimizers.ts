@@ -10,7 +10,7 @@ import {
   readOptimizer,
   restoreOptimizer,
 } from "../optimizers/optimizer_state.ts";
-import { PartedOptimizer } from "../optimizers/parted_optimizer.ts";
+import type { PartedOptimizer } from "../optimizers/parted_optimizer.ts";
 import type { AnyFields } from "./learner_fields.ts";
 
 /** The state of an optimizer with its learning rate, which schedules change. */
@@ -31,7 +31,8 @@ export interface OptimizersState extends Partial<RatedOptimizer> {
 export function optimizersOf(
   { objectives, optimizer }: AnyFields,
 ): { path: string; objective?: string; optimizer: tf.Optimizer }[] {
-  const parts = optimizer instanceof PartedOptimizer ? optimizer.parts : objectives;
+  // Not by instanceof: TensorFlow.js takes every optimizer for an instance of every class of them.
+  const { parts = objectives } = optimizer as Partial<PartedOptimizer>;
   const named = Object.entries(parts).map(([objective, { optimizer }]) => ({
     path: `objectives.${objective}.`,
     objective,

@@ -189,7 +189,7 @@ Deno.test({
       await assertRejects(
         () => loadMnist(folder),
         Error,
-        `a file ${folder}/t10k-images-idx3-ubyte or ${folder}/t10k-images-idx3-ubyte.gz`,
+        `no file ${folder}/t10k-images-idx3-ubyte or ${folder}/t10k-images-idx3-ubyte.gz`,
       );
       await Deno.writeFile(`${folder}/t10k-images-idx3-ubyte`, images);
       await Deno.writeFile(`${folder}/t10k-labels-idx1-ubyte`, idx(8, [3], [0, 1, 2]));
@@ -205,7 +205,7 @@ Deno.test({
     }),
 });
 
-/** How often each label from 0 to 9 occurs. */
+/** The number of examples of each label from 0 to 9. */
 function histogram(labels: ArrayLike<number>): number[] {
   const counts = new Array(10).fill(0);
   for (const label of Array.from(labels)) counts[label]++;

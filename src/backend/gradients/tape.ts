@@ -25,7 +25,7 @@ type GradientFunction = (
 /** A function with a gradient of its own, as `tf.customGrad` takes it. */
 type CustomFunction = (...inputs: unknown[]) => { value: tf.Tensor; gradFunc: unknown };
 
-/** What we use of tfjs's engine, private for TypeScript. */
+/** The parts of tfjs's engine that we use, private for TypeScript. */
 interface Engine {
   state: {
     activeTape: TapeNode[];
@@ -110,11 +110,20 @@ export function fixTape(): void {
     } catch (error) {
       const failed = current as Operation | undefined;
       if (failed) locate(error, `differentiate ${failed.kernelName} in`, failed.layer);
+      if (engine.state.gradientDepth === 0) disposeTape(engine);
       throw error;
     } finally {
       current = outer;
     }
   };
+}
+
+/** Disposes what a tape keeps after an error, which tfjs does not. */
+function disposeTape({ state }: Engine): void {
+  for (const { saved } of state.activeTape ?? []) {
+    for (const tensor of saved) if (!tensor.isDisposed) tensor.dispose();
+  }
+  state.activeTape = null as never;
 }
 
 /**

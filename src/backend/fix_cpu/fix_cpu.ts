@@ -1,5 +1,6 @@
 import { fixCast } from "./fix_cast.ts";
 import { fixImages } from "./fix_images.ts";
+import { fixMove } from "./fix_move.ts";
 import { fixPools } from "./fix_pools.ts";
 import { fixProducts } from "./fix_products.ts";
 import { fixSlices } from "./fix_slices.ts";
@@ -7,6 +8,7 @@ import { fixSlices } from "./fix_slices.ts";
 /** Repairs the kernels of tfjs's cpu backend that compute wrong results. */
 export function fixCpu(): void {
   fixCast();
+  fixMove();
   fixPools();
   fixProducts();
   fixSlices();

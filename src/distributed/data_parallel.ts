@@ -5,6 +5,7 @@ import type { Peers, Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
 import { statisticsOf } from "../model/batch_norm_statistics.ts";
 import { describeValue } from "../checks/describe_value.ts";
+import * as field from "../checks/fields.ts";
 import { Cancellation } from "../errors.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
@@ -117,6 +118,8 @@ export class DataParallel extends Callback implements Peers {
    * @throws {TypeError} If the Learner has another callback of this kind.
    */
   override prepare(learner: AnyLearner): void {
+    const isFirst = !this.#learner;
+    this.#learner = learner;
     if (this.#world.size === 1) return;
     const count = learner.callbacks.filter((other) => other instanceof DataParallel).length;
     if (count > 1) {
@@ -124,8 +127,7 @@ export class DataParallel extends Callback implements Peers {
         `Cannot train on several ranks as there must be one ${this.name}: there are ${count}`,
       );
     }
-    if (!this.#learner) keepAliveWhile(() => this.#learner.phase !== "idle");
-    this.#learner = learner;
+    if (isFirst) keepAliveWhile(() => this.#learner.phase !== "idle");
     this.#lockstep.begin();
     this.#equal = false;
     this.#examples = 0;
@@ -159,6 +161,21 @@ export class DataParallel extends Callback implements Peers {
     const { model } = this.#learner ?? {};
     const statistics = this.#world.size > 1 && model ? statisticsOf(model) : [];
     return { examples: this.#examples, statistics } satisfies State;
+  }
+
+  /** Checks the values of a rank. */
+  override checkState(state: unknown, path: string): field.FieldProblem | undefined {
+    const shapes = statisticsOf(this.#learner.model).map(({ shape }) => `${shape}`);
+    const fits = (tensors: unknown) =>
+      Array.isArray(tensors) && (tensors.length === 0 ||
+        (tensors.length === shapes.length &&
+          shapes.every((shape, index) =>
+            tensors[index]?.dtype === "F32" && `${tensors[index].shape}` === shape
+          )));
+    return field.record({
+      examples: field.integer({ min: 0 }),
+      statistics: field.optional(field.that("must be the model's moving statistics", fits)),
+    })(state, path);
   }
 
   /** Continues from a checkpoint, whose weights are already in place. */

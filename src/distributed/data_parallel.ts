@@ -7,7 +7,6 @@ import type { Peers, Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
 import { statisticsOf } from "../model/batch_norm_statistics.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import * as field from "../checks/fields.ts";
 import { Cancellation } from "../errors.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
@@ -162,7 +161,7 @@ export class DataParallel extends Callback implements Peers {
   override readonly checkState: StateCheck = (state, path, learner) => {
     const shapes = statisticsOf(learner.model).map(({ shape }) => hostTensorOf(shape));
     return field.record({
-      examples: field.number({ min: 0 }),
+      examples: field.integer({ min: 0 }),
       statistics: field.optional((value, path) =>
         Array.isArray(value) && value.length === 0 ? undefined : field.tuple(...shapes)(value, path)
       ),
@@ -174,21 +173,6 @@ export class DataParallel extends Callback implements Peers {
     const { model } = this.#learner ?? {};
     const statistics = this.#world.size > 1 && model ? statisticsOf(model) : [];
     return { examples: this.#examples, statistics } satisfies State;
-  }
-
-  /** Checks the values of a rank. */
-  override checkState(state: unknown, path: string): field.FieldProblem | undefined {
-    const shapes = statisticsOf(this.#learner.model).map(({ shape }) => `${shape}`);
-    const fits = (tensors: unknown) =>
-      Array.isArray(tensors) && (tensors.length === 0 ||
-        (tensors.length === shapes.length &&
-          shapes.every((shape, index) =>
-            tensors[index]?.dtype === "F32" && `${tensors[index].shape}` === shape
-          )));
-    return field.record({
-      examples: field.integer({ min: 0 }),
-      statistics: field.optional(field.that("must be the model's moving statistics", fits)),
-    })(state, path);
   }
 
   /** Continues from a checkpoint, whose weights are already in place. */

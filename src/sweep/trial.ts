@@ -2,7 +2,7 @@ import { checkNumber } from "../checks/check_number.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import * as field from "../checks/fields.ts";
 import type { RunKind } from "../chart/chart.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "../callbacks/support/monitor.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -237,10 +237,8 @@ export class Trial<Parameters = AnyParameters> extends Callback {
     return this.#place;
   }
 
-  /** Checks the place of a training. */
-  override checkState(state: unknown, path: string): field.FieldProblem | undefined {
-    return CHECK(state, path);
-  }
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = CHECK;
 
   /** Continues the count of epochs. */
   override restore(state: unknown): void {

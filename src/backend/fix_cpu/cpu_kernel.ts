@@ -1,8 +1,8 @@
 /**
  * Replaces kernels of tfjs's cpu backend by kernels on plain arrays.
  *
- * They compute on the backend that they are called for and on nothing else, as the WebAssembly
- * backend borrows them, too.
+ * They use no other backend than the one that they are called for, as the WebAssembly backend also
+ * calls them.
  *
  * @module
  */

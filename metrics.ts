@@ -33,6 +33,7 @@ export { confusion } from "./src/metrics/confusion.ts";
 export { f1 } from "./src/metrics/f1.ts";
 export { meanAbsoluteError } from "./src/metrics/mean_absolute_error.ts";
 export type { Metric, StatefulMetric } from "./src/metrics/metric.ts";
+export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
 export { precision } from "./src/metrics/precision.ts";
 export { recall } from "./src/metrics/recall.ts";
 export { rocAuc, type RocAucOptions } from "./src/metrics/roc_auc.ts";

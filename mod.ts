@@ -74,7 +74,13 @@ export type { ModelStructure } from "./src/model/model_structure.ts";
 export type { LayerSummary, ModelSummary } from "./src/model/summarize.ts";
 
 // Writing a callback
-export { type AnyLearner, Callback, type CallbackLike } from "./src/learner/callback.ts";
+export {
+  type AnyLearner,
+  Callback,
+  type CallbackLike,
+  type StateCheck,
+} from "./src/learner/callback.ts";
+export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
 export type {
   AnyCallback,
   CallbackOf,

@@ -1,9 +1,10 @@
+import * as field from "../checks/fields.ts";
 import type { RateAndMomentum } from "../schedules/one_cycle.ts";
 import type { Schedule } from "../schedules/schedule.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { momentumOf, setMomentum } from "../optimizers/momentum.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
@@ -129,6 +130,14 @@ export class LearningRateSchedule extends Callback {
     if (momentum !== undefined) setMomentum(learner.optimizer, momentum);
     this.#before = undefined;
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    before: field.nullable(field.record({
+      learningRate: field.number({ min: 0 }),
+      momentum: field.optional(field.number()),
+    })),
+  });
 
   /** The optimizer's own settings, for a checkpoint. */
   override state(): unknown {

@@ -1,6 +1,7 @@
+import * as field from "../checks/fields.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
@@ -94,6 +95,11 @@ export class LimitBatches extends Callback {
     this.#reset(learner, "test");
   }
 
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    limited: field.list(field.oneOf(["train", "validation", "test"])),
+  });
+
   /** The loaders that are limited now, for a checkpoint. */
   override state(): unknown {
     return { limited: Object.keys(this.#before) };
@@ -102,6 +108,7 @@ export class LimitBatches extends Callback {
   /** Limits them in a resumed training, where `beforeTrain` does not run. */
   override restore(state: unknown, learner: AnyLearner): void {
     const { limited } = state as { limited: (keyof BatchLimits)[] };
+    this.#before = {};
     for (const name of limited) this.#set(learner, name);
   }
 

@@ -1,6 +1,7 @@
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
@@ -83,6 +84,9 @@ export class OverfitOneBatch extends Callback {
       ...dataloaders.validation && { validation: Array(times).fill(batch) },
     };
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({ replaced: field.flag });
 
   /** Whether the loaders are replaced, for a checkpoint. */
   override state(): unknown {

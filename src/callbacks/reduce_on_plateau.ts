@@ -1,6 +1,7 @@
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
@@ -102,6 +103,14 @@ export class ReduceOnPlateau extends Callback {
     if (this.#before !== undefined) learner.learningRate = this.#before;
     this.#before = undefined;
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    best: field.nullable(field.measurement),
+    waited: field.integer({ min: 0 }),
+    cooling: field.integer({ min: 0 }),
+    before: field.nullable(field.number({ min: 0 })),
+  });
 
   /** The state between measurements, for a checkpoint. */
   override state(): unknown {

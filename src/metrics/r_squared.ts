@@ -1,3 +1,5 @@
+import * as field from "../checks/fields.ts";
+import { hostTensor } from "../io/host_tensor.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 import { assertSameShape } from "../losses/same_shape.ts";
@@ -33,6 +35,11 @@ export function rSquared(): StatefulMetric {
 
 class RSquared implements StatefulMetric {
   readonly addsPeers = true;
+  readonly checkState: field.FieldCheck = field.record({
+    examples: field.number({ min: 0 }),
+    pivot: field.optional(hostTensor),
+    sums: field.optional(hostTensor),
+  });
   #examples = 0;
   /** About the mean of the labels, `[outputs]`: sums of squares around it keep their digits. */
   #pivot: tf.Tensor | undefined;

@@ -1,3 +1,5 @@
+import * as field from "../checks/fields.ts";
+import { type HostTensor, hostTensor } from "../io/host_tensor.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";
@@ -55,6 +57,14 @@ export function rocAuc(options: RocAucOptions = {}): StatefulMetric {
 
 class RocAuc implements StatefulMetric {
   readonly addsPeers = true;
+  readonly checkState: field.FieldCheck = field.all(
+    field.record({ scores: field.list(hostTensor), labels: field.list(hostTensor) }),
+    field.that("must have labels for all scores", (value) => {
+      const { scores, labels } = value as { scores: HostTensor[]; labels: HostTensor[] };
+      return scores.length === labels.length &&
+        scores.every(({ shape }, index) => shape[0] === labels[index].shape[0]);
+    }),
+  );
   readonly #probabilities: boolean;
   #scores: tf.Tensor2D[] = [];
   #labels: tf.Tensor1D[] = [];

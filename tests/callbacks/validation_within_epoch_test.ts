@@ -18,7 +18,7 @@ function callbacks(): CallbackLike[] {
   return [new Metrics({ accuracy, f1: f1() }), new ConfusionMatrix({ phases })];
 }
 
-/** What metrics and a matrix are after each pass. */
+/** Values of metrics and of a matrix after each pass. */
 async function measured(options: object, more: CallbackLike[] = []) {
   const rows: [string, Record<string, number>, number[][]][] = [];
   const [metrics, matrix] = callbacks();

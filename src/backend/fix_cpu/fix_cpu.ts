@@ -1,3 +1,4 @@
+import { addCumprodGradient } from "./cumprod_gradient.ts";
 import { fixCast } from "./fix_cast.ts";
 import { fixImages } from "./fix_images.ts";
 import { fixMove } from "./fix_move.ts";
@@ -5,7 +6,7 @@ import { fixPools } from "./fix_pools.ts";
 import { fixProducts } from "./fix_products.ts";
 import { fixSlices } from "./fix_slices.ts";
 
-/** Repairs the kernels of tfjs's cpu backend that compute wrong results. */
+/** Repairs the kernels of tfjs's cpu backend that compute wrong results, and adds one. */
 export function fixCpu(): void {
   fixCast();
   fixMove();
@@ -13,4 +14,5 @@ export function fixCpu(): void {
   fixProducts();
   fixSlices();
   fixImages();
+  addCumprodGradient();
 }

@@ -3,7 +3,7 @@ import { describeValue } from "../checks/describe_value.ts";
 import * as field from "../checks/fields.ts";
 import type { NdArray } from "../data/nd_array.ts";
 import type { CsvTable } from "../data/parse_csv.ts";
-import { tf } from "../deps/tfjs.ts";
+import type { tf } from "../deps/tfjs.ts";
 import { refuse } from "../io/check_checkpoint.ts";
 import type { Cell, ColumnKind, TableColumn } from "./column_kind.ts";
 import { type DatePart, dateParts, datePartsKind } from "./date_parts.ts";

@@ -145,7 +145,8 @@ export type {
 } from "./src/data/loader.ts";
 export type { NdArray, TypedArray } from "./src/data/nd_array.ts";
 export type { Peers, Shard } from "./src/data/shard.ts";
-export { split } from "./src/data/split.ts";
+export { split, type SplitOptions } from "./src/data/split.ts";
+export type { Classes } from "./src/data/strata.ts";
 export { subset } from "./src/data/subset.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";

@@ -11,10 +11,13 @@ import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { isLoader, type Loader, loaderLength } from "../data/loader.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkCallback } from "./check_callback.ts";
+import { checkDecisions } from "./check_decisions.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { isBuilt, isModel, variablesOf } from "../model/model.ts";
 import { learningRateOf } from "../optimizers/learning_rate.ts";
+import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import { optimizersOf } from "./learner_optimizers.ts";
 import { RUN_EVENTS, type RunEvent } from "./run_actor.ts";
 import type { AnyObjective } from "./learner_objective.ts";
 import { DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
@@ -136,6 +139,7 @@ export function checkStart(
   must(Array.isArray(callbacks), "callbacks", "be an array", callbacks, kind);
   [...learner.callbacks, ...callbacks].forEach(checkCallback);
   if (kind === "predict") return;
+  if (kind === "train") checkDecisions([...learner.callbacks, ...callbacks]);
   const needed = kind === "validate" ? "validation" : kind;
   if (dataloaders[needed] === undefined) {
     const names = ["train", "validation", "test"] as const;
@@ -158,6 +162,10 @@ export function checkStart(
 /** Checks that there is something to train, and that a checkpoint of the model would have it. */
 function checkVariables(learner: AnyFields): void {
   const { model, objectives } = learner;
+  for (const { optimizer } of optimizersOf(learner)) {
+    if (!(optimizer instanceof SlotOptimizer)) continue;
+    optimizer.checkGroups(variablesOf(model).map(({ name }) => name));
+  }
   const names = Object.keys(objectives);
   if (names.length === 0) return void variablesToTrain(learner);
   const known = new Set(variablesOf(model));

@@ -105,7 +105,8 @@ export type { Schedule } from "./src/schedules/schedule.ts";
 
 // Metrics
 export { accuracy } from "./src/metrics/accuracy.ts";
-export type { Metric, StatefulMetric } from "./src/metrics/metric.ts";
+export type { AccuracyOptions, ClassMetricOptions } from "./src/metrics/classes.ts";
+export type { Metric, MetricInputs, StatefulMetric } from "./src/metrics/metric.ts";
 
 // Losses and optimizers
 export {
@@ -113,7 +114,11 @@ export {
   type BinaryCrossEntropyOptions,
 } from "./src/losses/binary_cross_entropy.ts";
 export { crossEntropy, type CrossEntropyOptions } from "./src/losses/cross_entropy.ts";
+export type { ClassLossOptions } from "./src/losses/class_targets.ts";
+export type { ExampleWeights } from "./src/losses/example_weights.ts";
+export { focalLoss, type FocalLossOptions } from "./src/losses/focal_loss.ts";
 export { huber, type HuberOptions } from "./src/losses/huber.ts";
+export { type Loss, lossPerOutput } from "./src/losses/loss_per_output.ts";
 export { meanSquaredError } from "./src/losses/mean_squared_error.ts";
 export { adam, type AdamOptions, adamW } from "./src/optimizers/adam.ts";
 export { rmsprop, type RmspropOptions } from "./src/optimizers/rmsprop.ts";

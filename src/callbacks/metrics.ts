@@ -84,7 +84,9 @@ export class Metrics extends PassCallback {
     if (!this.#phases.has(pass) || !learner.loss || learner.cancelled.has("batch")) return;
     const { predictions, labels, batchSize } = learner;
     this.#open = true;
-    for (const [, metric] of this.#metrics) metric.update(predictions, labels, batchSize);
+    for (const [, metric] of this.#metrics) {
+      metric.update(predictions, labels, { size: batchSize });
+    }
     this.#examples += batchSize;
   }
 

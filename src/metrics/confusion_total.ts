@@ -1,16 +1,17 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
+import type { AccuracyOptions } from "./classes.ts";
 import { countConfusions } from "./confusion.ts";
 
-/** A confusion matrix of many batches, kept on the device as exact integers. */
+/** A confusion matrix of many batches, kept on the device: exact integers, or sums of weights. */
 export class ConfusionTotal {
   #total: tf.Tensor2D | undefined;
 
   /** Adds a batch. */
-  add(predictions: tf.Tensor, labels: tf.Tensor): void {
+  add(predictions: tf.Tensor, labels: tf.Tensor, options: AccuracyOptions = {}): void {
     const before = this.#total;
     this.#total = tf.keep(tf.tidy(() => {
-      const counts = countConfusions(predictions, labels);
+      const counts = countConfusions(predictions, labels, options);
       return before ? counts.add<tf.Tensor2D>(before) : counts;
     }));
     before?.dispose();

@@ -35,6 +35,7 @@ const GATES: string[][] = [
     "docs",
   ],
   ["task", "mnist", "--model", "mlp", "--epochs", "1"],
+  ["task", "spell"],
   ["task", "check:lock"],
 ];
 /** Downloads about 800 MB. */

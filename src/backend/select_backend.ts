@@ -9,6 +9,7 @@ import { tf } from "../deps/tfjs.ts";
 import { fixCpu } from "./fix_cpu/fix_cpu.ts";
 import { fixFused } from "./fix_fused.ts";
 import { fixLayers } from "./fix_layers/fix_layers.ts";
+import { fixPadding } from "./fix_padding.ts";
 import { fixRmsprop } from "./fix_rmsprop.ts";
 import { registerGradients } from "./gradients/register_gradients.ts";
 import { probeWebGPU } from "./probe_webgpu.ts";
@@ -60,6 +61,7 @@ registerGradients();
 fixCpu();
 fixFused();
 fixLayers();
+fixPadding();
 fixRmsprop();
 
 let lastLine = "";

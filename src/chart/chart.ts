@@ -282,6 +282,9 @@ const validation = {
   batch: { evaluate: ["evaluate"] },
 } satisfies Partial<Pass>;
 
+/** A cancel in the after hooks of the end cuts nothing short, but is the outcome and its reason. */
+const lateCancel = { "cancel.train": { actions: ["drop", mark("train")] } } as const;
+
 /** A finished epoch counts, also if the training is cancelled at its end. */
 const nextEpoch = [
   { guard: "epochCutShort", target: "next" },
@@ -366,7 +369,10 @@ export const learnerMachine = chart.createMachine({
     },
 
     trainEnd: {
-      on: { next: [{ guard: "testDue", target: "test" }, { target: "testEnd" }] },
+      on: {
+        ...lateCancel,
+        next: [{ guard: "testDue", target: "test" }, { target: "testEnd" }],
+      },
     },
 
     validate: pass({
@@ -403,7 +409,10 @@ export const learnerMachine = chart.createMachine({
     }),
 
     testEnd: {
-      on: { next: [{ guard: "trainCancelled", target: "cancelled" }, { target: "completed" }] },
+      on: {
+        ...lateCancel,
+        next: [{ guard: "trainCancelled", target: "cancelled" }, { target: "completed" }],
+      },
     },
 
     failing: {

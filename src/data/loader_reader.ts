@@ -81,6 +81,11 @@ export class LoaderReader {
     return this.#name;
   }
 
+  /** Whether nothing more can be read: the loader has ended, or was closed. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /**
    * Takes the next batch.
    *

@@ -46,3 +46,25 @@ export function averageGradients(
   tf.dispose([clones, means.slice(names.length)]);
   return Object.fromEntries(names.map((name, index) => [name, means[index]]));
 }
+
+/**
+ * Averages the moving statistics of batch normalisation over all ranks, in the model itself. They
+ * only differ where gradients have not been averaged since the last batch.
+ *
+ * @param world The ranks.
+ * @param model The model.
+ * @param reports The reports of all ranks, with their examples since the gradients were averaged.
+ */
+export function averageStatistics(
+  world: World,
+  model: AnyLearner["model"],
+  reports: readonly RankReport[],
+): void {
+  const total = reports.reduce((sum, { examples }) => sum + examples, 0);
+  if (total === 0) return;
+  const statistics = statisticsOf(model);
+  const clones = statistics.map((variable) => variable.clone());
+  const means = average(world, clones, reports[world.rank].examples / total);
+  statistics.forEach((variable, index) => variable.assign(means[index]));
+  tf.dispose([clones, means]);
+}

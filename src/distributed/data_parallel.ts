@@ -3,11 +3,12 @@ import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { Watch } from "../learner/callback_protocol.ts";
 import type { Peers, Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
+import { statisticsOf } from "../model/batch_norm_statistics.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { Cancellation } from "../errors.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
-import { averageGradients, elementsIn } from "./average_gradients.ts";
+import { averageGradients, averageStatistics, elementsIn } from "./average_gradients.ts";
 import { broadcastLearner } from "./broadcast_learner.ts";
 import { broadcastBundle } from "./bundle.ts";
 import { gatherStates } from "./gather_states.ts";
@@ -22,6 +23,13 @@ const INTERVAL = 20;
 
 /** Time after an error in which other callbacks can still save, in ms. */
 const GRACE = 1000;
+
+interface State {
+  /** Number of examples in the open window of accumulation. */
+  readonly examples: number;
+  /** Moving statistics of batch normalisation. Missing in checkpoints of version 0.1. */
+  readonly statistics?: readonly tf.Tensor[];
+}
 
 /**
  * Trains one model on several processes (ranks), each on its share of every batch.
@@ -146,15 +154,23 @@ export class DataParallel extends Callback implements Peers {
     return this.#lockstep.postpone(event, reason);
   }
 
-  /** The examples whose gradients are not averaged yet. */
+  /** The values of this rank that are not averaged yet; the tensors stay the model's. */
   override state(): unknown {
-    return { examples: this.#examples };
+    const { model } = this.#learner ?? {};
+    const statistics = this.#world.size > 1 && model ? statisticsOf(model) : [];
+    return { examples: this.#examples, statistics } satisfies State;
   }
 
-  /** Continues from a checkpoint. */
-  override restore(state: unknown): void {
+  /** Continues from a checkpoint, whose weights are already in place. */
+  override restore(state: unknown, learner: AnyLearner): void {
+    const { examples, statistics = [] } = state as State;
     this.#equal = true;
-    this.#examples = (state as { examples: number }).examples;
+    this.#examples = examples;
+    // In the middle of a window, the moving statistics differ from those of rank 0.
+    statisticsOf(learner.model).forEach((variable, index) => {
+      if (statistics[index]) variable.assign(statistics[index]);
+    });
+    tf.dispose([...statistics]);
   }
 
   /** Gives all ranks the weights of rank 0, before the other callbacks take copies of them. */
@@ -164,17 +180,17 @@ export class DataParallel extends Callback implements Peers {
 
   /** Waits until all ranks begin the pass. */
   override beforeEpoch(learner: AnyLearner): void {
-    this.#enter(learner, "pass");
+    this.#enter(learner, "epoch");
   }
 
-  /** Waits until all ranks begin the pass. */
+  /** Waits until all ranks begin the validation, with the same weights. */
   override beforeValidate(learner: AnyLearner): void {
-    this.#enter(learner, "pass");
+    this.#enter(learner, "evaluation");
   }
 
-  /** Waits until all ranks begin the pass. */
+  /** Waits until all ranks begin the test, with the same weights. */
   override beforeTest(learner: AnyLearner): void {
-    this.#enter(learner, "pass");
+    this.#enter(learner, "evaluation");
   }
 
   /** Waits until all ranks end the training. */
@@ -273,11 +289,15 @@ export class DataParallel extends Callback implements Peers {
     return this.#world.watch(work);
   }
 
-  #enter(learner: AnyLearner, next: "pass" | "trained"): void {
+  #enter(learner: AnyLearner, next: "epoch" | "evaluation" | "trained"): void {
     if (this.#world.size === 1) return;
-    this.#lockstep.enter(next);
-    if (next === "trained") this.#lockstep.meet(learner, STEPS.gate());
-    else this.#lockstep.beginPass(learner);
+    this.#lockstep.enter(next === "trained");
+    const report = { examples: this.#examples };
+    const reports = next === "trained"
+      ? this.#lockstep.meet(learner, STEPS.gate(), report)
+      : this.#lockstep.beginPass(learner, report);
+    // In an open window of accumulation, the moving statistics of the ranks differ.
+    if (reports && next !== "epoch") averageStatistics(this.#world, learner.model, reports);
   }
 
   /** The first pass of a run begins with the weights of rank 0. */

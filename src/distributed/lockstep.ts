@@ -80,8 +80,8 @@ export class Lockstep {
   }
 
   /** Begins a pass over a loader, or ends the training. */
-  enter(next: "pass" | "trained"): void {
-    this.#pass = next === "trained" ? TRAINED : this.#pass + 1;
+  enter(trained: boolean): void {
+    this.#pass = trained ? TRAINED : this.#pass + 1;
   }
 
   /** Notes a request from outside; returns whether it will be carried out later. */
@@ -168,12 +168,13 @@ export class Lockstep {
   /**
    * Waits until all ranks begin a pass.
    *
+   * @returns The reports of all ranks.
    * @throws {Error} If the passes are of different kinds.
    */
-  beginPass(learner: AnyLearner): void {
-    const reports = this.agree(learner, STEPS.gate()) ?? [];
-    const other = reports.findIndex(({ phase }) => PHASES[phase] !== learner.phase);
-    if (other < 0) return;
+  beginPass(learner: AnyLearner, more: Partial<RankReport>): RankReport[] | undefined {
+    const reports = this.agree(learner, STEPS.gate(), more);
+    const other = reports?.findIndex(({ phase }) => PHASES[phase] !== learner.phase) ?? -1;
+    if (!reports || other < 0) return reports;
     throw new Error(
       `Cannot continue as all ranks must do the same: rank ${this.#world.rank} is to ` +
         `${learner.phase}, rank ${other} is to ${PHASES[reports[other].phase]}`,

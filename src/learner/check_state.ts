@@ -98,6 +98,7 @@ const losses = { mean, objectiveMeans: field.optional(field.recordOf(mean)) };
 const loader = field.record({
   name: field.oneOf(["train", "validation", "test"]),
   taken: count,
+  epoch: field.optional(count),
 });
 
 const optimizer = field.record({
@@ -124,6 +125,7 @@ const shape = field.record({
     ...losses,
     outer: field.optional(field.record({ batchIndex: index, loader, ...losses })),
     outerIndex: field.optional(index),
+    open: field.optional(field.record({ taken: count, epoch: count })),
     trainedBatches: field.optional(count),
     validatedAt: field.optional(count),
     batch: field.optional(field.record({

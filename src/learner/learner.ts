@@ -16,7 +16,8 @@ import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./describe_callbacks.ts";
 import { joinPredictions } from "./join_predictions.ts";
 import { LearnerFields, type LearnerParts } from "./learner_fields.ts";
-import { jointModel, type LearnerObjective } from "./learner_objective.ts";
+import type { LearnerObjective } from "./learner_objective.ts";
+import { completeParts } from "./learner_parts.ts";
 import type { Dataloaders, RunOptions } from "./options.ts";
 import { readBatches } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
@@ -44,13 +45,18 @@ export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Prediction
    * be left out where there are objectives: then it is made of their variables.
    */
   model?: tf.LayersModel | Model<Data, Predictions>;
-  /** An optimizer of Trainchart or of `tf.train`. Required, unless there are objectives. */
-  optimizer?: tf.Optimizer;
   /**
-   * Returns the scalar to minimise, computed by TensorFlow.js operations. Required, unless there
-   * are objectives.
+   * An optimizer of Trainchart or of `tf.train`, or its name with default settings: `"adam"`. With a
+   * model that has parts of these names, it may be an optimizer for each part. Default: the one with
+   * which the model was compiled.
    */
-  lossFunction?: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  optimizer?: tf.Optimizer | string | Readonly<Record<string, tf.Optimizer | string>>;
+  /**
+   * Returns the scalar to minimise, computed by TensorFlow.js operations; or the name of a loss of
+   * Trainchart or of TensorFlow.js: `"sparseCategoricalCrossentropy"`. Default: the one with which
+   * the model was compiled.
+   */
+  lossFunction?: ((predictions: Predictions, labels: Labels) => tf.Tensor) | string;
   /**
    * Several losses by name, each with variables and an optimizer of its own, instead of `optimizer`
    * and `lossFunction`. Each batch is computed and updated once per objective, in this order.
@@ -164,8 +170,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   constructor(options: LearnerOptions<Data, Labels, Predictions>) {
     checkOptions("make a Learner", options, LEARNER_OPTIONS);
-    const { objectives, model = objectives && jointModel(objectives) } = options;
-    const parts = { ...options, model } as LearnerParts<Data, Labels, Predictions>;
+    const parts: LearnerParts<Data, Labels, Predictions> = completeParts(options);
     checkParts(parts);
     super(parts);
   }

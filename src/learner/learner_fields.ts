@@ -103,6 +103,11 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   batchSize: number = 0;
   /** Largest number of batches that a pass reads of each loader, integers >= 1. Default: all. */
   limits: Partial<Record<keyof Dataloaders, number>> = {};
+  /**
+   * Whether an epoch continues the training loader where the epoch before stopped reading it, instead
+   * of opening it again. Default: false.
+   */
+  continueLoader = false;
   /** The other processes that train the same model, if any. Set before all other work. */
   peers: Peers | undefined;
   /** The current phase. Set from `beforeTrain`, `beforeValidate` and `beforeTest` on. */

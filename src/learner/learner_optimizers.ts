@@ -1,5 +1,5 @@
 /**
- * The optimizers of a Learner: one, or one for each objective.
+ * The optimizers of a Learner: one, or one for each objective or each part of the model.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import {
   readOptimizer,
   restoreOptimizer,
 } from "../optimizers/optimizer_state.ts";
+import type { PartedOptimizer } from "../optimizers/parted_optimizer.ts";
 import type { AnyFields } from "./learner_fields.ts";
 
 /** The state of an optimizer with its learning rate, which schedules change. */
@@ -30,7 +31,9 @@ export interface OptimizersState extends Partial<RatedOptimizer> {
 export function optimizersOf(
   { objectives, optimizer }: AnyFields,
 ): { path: string; objective?: string; optimizer: tf.Optimizer }[] {
-  const named = Object.entries(objectives).map(([objective, { optimizer }]) => ({
+  // Not by instanceof: TensorFlow.js takes every optimizer for an instance of every class of them.
+  const { parts = objectives } = optimizer as Partial<PartedOptimizer>;
+  const named = Object.entries(parts).map(([objective, { optimizer }]) => ({
     path: `objectives.${objective}.`,
     objective,
     optimizer,

@@ -17,6 +17,18 @@ export interface PassOptions {
   readonly shard: Shard;
   /** Number of batches to leave out at the start, counted over all processes. Default: 0. */
   readonly skip?: number;
+  /** Index of the epoch whose order is read. Default: the current epoch. */
+  readonly epoch?: number;
+}
+
+/** A loader that stays open between two epochs. */
+export interface OpenLoader {
+  /** Reads the loader. */
+  readonly reader: LoaderReader;
+  /** Index of the epoch in which it was opened, whose order is read. */
+  readonly epoch: number;
+  /** Number of batches taken since, over all processes. */
+  readonly taken: number;
 }
 
 /** One pass over a loader: the current batch, its objectives, and the mean losses so far. */
@@ -33,6 +45,8 @@ export class Pass {
   readonly #tensors: BatchTensors;
   readonly #shard: Shard;
   readonly #reader: LoaderReader;
+  /** Index of the epoch in which the loader was opened. */
+  readonly openedIn: number;
   #batch: SizedBatch | undefined;
   #taken: number;
   /** The objectives that are due in the current batch, and the index of the current one. */
@@ -42,15 +56,16 @@ export class Pass {
   private constructor(
     learner: AnyFields,
     name: LoaderName,
-    reader: LoaderReader,
-    { shard, skip = 0 }: PassOptions,
+    shard: Shard,
+    { reader, epoch, taken }: OpenLoader,
   ) {
     this.#learner = learner;
     this.#tensors = batchTensorsOf(learner);
     this.name = name;
     this.#reader = reader;
     this.#shard = shard;
-    this.#taken = skip;
+    this.#taken = taken;
+    this.openedIn = epoch;
   }
 
   /**
@@ -64,8 +79,22 @@ export class Pass {
     loader: Loader | undefined,
     options: PassOptions,
   ): Promise<Pass> {
-    const reader = await LoaderReader.open(name, loader, { ...learner.loaderOrder, ...options });
-    return new Pass(learner, name, reader, options);
+    const { shard, skip = 0, epoch = learner.epoch } = options;
+    const order = { ...learner.loaderOrder, epoch, shard, skip };
+    const reader = await LoaderReader.open(name, loader, order);
+    return new Pass(learner, name, shard, { reader, epoch, taken: skip });
+  }
+
+  /** Continues a loader that an epoch before has left open. */
+  static continue(learner: AnyFields, name: LoaderName, shard: Shard, loader: OpenLoader): Pass {
+    return new Pass(learner, name, shard, loader);
+  }
+
+  /** Ends the pass, and returns its loader if more can be read of it. */
+  release(): OpenLoader | undefined {
+    this.losses.dispose();
+    const { openedIn: epoch } = this;
+    return this.#reader.ended ? undefined : { reader: this.#reader, epoch, taken: this.#taken };
   }
 
   /** The current batch; `undefined` before the first and after the last. */

@@ -21,7 +21,7 @@ import { CallbackList } from "./callback_list.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import type { Dataloaders } from "./options.ts";
-import { type LoaderName, Pass } from "./pass.ts";
+import { type LoaderName, type OpenLoader, Pass } from "./pass.ts";
 import { PassLosses, type PassLossesState } from "./pass_losses.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import { SetUps } from "./set_ups.ts";
@@ -48,7 +48,12 @@ export interface Failure {
 /** The place that a pass has reached, with the means of its losses. */
 interface PassState extends PassLossesState {
   /** The open pass, and the number of batches taken in it by all processes. */
-  readonly loader?: { readonly name: LoaderName; readonly taken: number };
+  readonly loader?: {
+    readonly name: LoaderName;
+    readonly taken: number;
+    /** Index of the epoch in which the loader was opened. Default: the current epoch. */
+    readonly epoch?: number;
+  };
   /** Index of the current batch. A paused run has fetched its next batch: it will fetch it again. */
   readonly batchIndex: number;
 }
@@ -63,6 +68,8 @@ export interface RunState extends PassState {
   readonly outer?: PassState;
   /** Index of the last batch of the epoch, after a validation in it and before its next batch. */
   readonly outerIndex?: number;
+  /** The training loader that stays open between two epochs. */
+  readonly open?: { readonly taken: number; readonly epoch: number };
   /** Number of training batches begun. */
   readonly trainedBatches?: number;
   /** Number of training batches begun before the last validation within an epoch. */
@@ -98,6 +105,8 @@ export class Run implements Performer<AnyCallback>, StepOf {
   #outer: Pass | undefined;
   /** Index of the last batch of the epoch, after a validation in it and before its next batch. */
   #outerIndex: number | undefined;
+  /** The training loader that stays open between two epochs. */
+  #open: OpenLoader | undefined;
   /** Number of training batches begun before the last validation within an epoch. */
   #validatedAt: number | undefined;
 
@@ -204,15 +213,15 @@ export class Run implements Performer<AnyCallback>, StepOf {
   #perform(task: TaskName): void | Promise<void> {
     switch (task) {
       case "openTrain":
-        return this.#open("train", this.learner.dataloaders?.train);
+        return this.#openTrain();
       case "openValidation":
         this.learner.phase = "validate";
-        return this.#open("validation", this.learner.dataloaders?.validation);
+        return this.#openPass("validation", this.learner.dataloaders?.validation);
       case "openTest":
-        return this.#open("test", this.learner.dataloaders?.test);
+        return this.#openPass("test", this.learner.dataloaders?.test);
       case "openPredict":
         this.learner.phase = "predict";
-        return this.#open("predict", this.#input);
+        return this.#openPass("predict", this.#input);
       case "fetch":
         this.#returnToEpoch();
         // The signal first, because the loader may itself cancel the phase of this signal.
@@ -284,14 +293,19 @@ export class Run implements Performer<AnyCallback>, StepOf {
       pump,
       shards,
       batchIndex: batchIndex - again,
-      loader: pass && { name: pass.name, taken: pass.taken - again * shards },
+      loader: pass && {
+        name: pass.name,
+        taken: pass.taken - again * shards,
+        epoch: pass.openedIn,
+      },
       ...this.lossesState(),
       outer: outer && {
         batchIndex: outer.batchIndex,
-        loader: { name: outer.name, taken: outer.taken },
+        loader: { name: outer.name, taken: outer.taken, epoch: outer.openedIn },
         ...outer.losses.state(),
       },
       outerIndex: this.#outerIndex,
+      open: this.#open && { taken: this.#open.taken, epoch: this.#open.epoch },
       trainedBatches: trainedBatches - (pass?.name === "train" ? again : 0),
       validatedAt: this.#validatedAt,
       batch: batch && {
@@ -317,6 +331,12 @@ export class Run implements Performer<AnyCallback>, StepOf {
     learner.trainedBatches = indexOf(trainedBatches - 1) + 1;
     this.#outerIndex = outerIndex === undefined ? undefined : indexOf(outerIndex);
     this.#validatedAt = state.validatedAt;
+    if (state.open) {
+      const { epoch, taken: skip } = state.open;
+      const options = { shard: this.#shard, skip, epoch };
+      const pass = await Pass.open(learner, "train", learner.dataloaders.train, options);
+      this.#open = pass.release();
+    }
     if (!batch || !this.#pass) return;
     learner.objective = batch.objective;
     for (const name of BATCH_TENSORS) {
@@ -335,7 +355,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
       return;
     }
     const source = this.learner.dataloaders[loader.name as keyof Dataloaders];
-    const options = { shard: this.#shard, skip: loader.taken };
+    const options = { shard: this.#shard, skip: loader.taken, epoch: loader.epoch };
     const pass = await Pass.open(this.learner, loader.name, source, options);
     pass.losses.restore({ mean, objectiveMeans });
     pass.batchIndex = batchIndex;
@@ -351,13 +371,22 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const failures = this.failures.length;
     try {
       for (const pass of passes) await pass?.close();
+      await this.#open?.reader.close();
     } finally {
       await this.#setUps.putBack((error, callback) => this.failed(error, "putBack", callback));
     }
     if (failures === 0 && this.failures.length > 0) throw this.failures[0].error;
   }
 
-  async #open(name: LoaderName, loader: Loader | undefined): Promise<void> {
+  #openTrain(): void | Promise<void> {
+    const { learner } = this;
+    if (!this.#open) return this.#openPass("train", learner.dataloaders?.train);
+    learner.batchIndex = -1;
+    this.#pass = Pass.continue(learner, "train", this.#shard, this.#open);
+    this.#open = undefined;
+  }
+
+  async #openPass(name: LoaderName, loader: Loader | undefined): Promise<void> {
     const { learner } = this;
     if (this.#pass) {
       this.#outer = this.#pass;
@@ -419,7 +448,10 @@ export class Run implements Performer<AnyCallback>, StepOf {
     try {
       if (pass.name !== "predict") await this.#keepLosses(pass.name, pass.losses);
     } finally {
-      await pass.close();
+      const isContinued = pass.name === "train" && this.learner.continueLoader;
+      const open = isContinued ? pass.release() : undefined;
+      if (open) this.#open = open;
+      else await pass.close();
     }
   }
 

@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import { compiledVariables } from "./compiled_model.ts";
 
 /**
  * The least that a model has: a function of its inputs, and the weights to train.
@@ -20,11 +21,16 @@ export interface Model<Data = unknown, Predictions = unknown> {
   readonly variables?: readonly tf.Variable[];
 }
 
-/** The weights of a model that are trained now: layers can be frozen at any time. */
+/**
+ * The weights of a model that are trained now: layers can be frozen at any time. Those of a compiled
+ * model are the ones that were trainable when it was compiled, as in `model.fit`.
+ */
 export function trainableVariables(model: tf.LayersModel | Model): tf.Variable[] {
-  return "trainableWeights" in model
-    ? model.trainableWeights.map((weight) => weight.read() as tf.Variable)
-    : [...model.trainableVariables];
+  if (!("trainableWeights" in model)) return [...model.trainableVariables];
+  return [
+    ...compiledVariables(model) ??
+      model.trainableWeights.map((weight) => weight.read() as tf.Variable),
+  ];
 }
 
 /**

@@ -7,8 +7,13 @@ export interface PoolEvents {
   ended(record: JobRecord): Promise<void>;
   /** A running trial reports a value. */
   reported(job: TrialJob, report: TrialReport): Verdict;
-  /** The jobs that can be done now, the most urgent first, without those that have ended. */
-  jobs(): TrialJob[];
+  /**
+   * The jobs that can be done now, the most urgent first, without those that have ended.
+   *
+   * @param open The number of jobs that may be open at a time: more are not given if the parameters
+   *   of a job depend on the results of others.
+   */
+  jobs(open: number): TrialJob[];
   /** Whether all jobs have ended. */
   done(): boolean;
 }
@@ -23,7 +28,7 @@ export type Pool = (events: PoolEvents) => Promise<void>;
 export function inProcessPool(work: Work): Pool {
   return async ({ ended, reported, jobs, done }) => {
     while (!done()) {
-      const [job] = jobs();
+      const [job] = jobs(1);
       await ended(await runJob(job, work, (report) => Promise.resolve(reported(job, report))));
     }
   };

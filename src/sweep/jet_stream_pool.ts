@@ -1,5 +1,6 @@
 import type { Pool } from "./in_process_pool.ts";
-import { type JobRecord, keyOf, type TrialJob, type Verdict } from "./job_record.ts";
+import { cut } from "./fit_record.ts";
+import { isJobRecord, isTrialJob, keyOf, type TrialJob, type Verdict } from "./job_record.ts";
 import type { TrialReport } from "./run_job.ts";
 import { WorkerCrew, type WorkerCrewOptions } from "./worker_crew.ts";
 import type { NatsOptions } from "./nats_options.ts";
@@ -15,6 +16,9 @@ export interface JetStreamPoolOptions extends WorkerCrewOptions {
   readonly silence: number;
 }
 
+/** Number of jobs that wait for workers if jobs are drawn as late as possible. */
+const SPARE = 1;
+
 /** Interval in which to look for new records, in ms. */
 const GLANCE = 100;
 
@@ -27,7 +31,7 @@ const GLANCE = 100;
 export function jetStreamPool(options: JetStreamPoolOptions): Pool {
   return async (events) => {
     const streams = await openStreams(options.nats, options.id);
-    const { connection, manager, client, jobs, records, reports, subject } = streams;
+    const { connection, manager, client, jobs, records, reports, subject, largest } = streams;
     const crew = new WorkerCrew(options);
     try {
       await prepare(streams, options.silence);
@@ -35,6 +39,7 @@ export function jetStreamPool(options: JetStreamPoolOptions): Pool {
         callback: (error, message) => {
           if (error) return;
           const { job, report } = message.json<{ job: TrialJob; report: TrialReport }>();
+          if (!isTrialJob(job) || typeof report?.epochs !== "number") return;
           const verdict: Verdict = events.reported(job, { ...report, value: report.value ?? NaN });
           message.respond(verdict);
         },
@@ -47,14 +52,20 @@ export function jetStreamPool(options: JetStreamPoolOptions): Pool {
         const message = await persist(() => manager.streams.getMessage(records, { seq: next }));
         if (message) {
           next++;
-          await events.ended(message.json<JobRecord>());
+          const text = message.string();
+          const record = parse(text);
+          if (!isJobRecord(record)) throw foreign(records, message.seq, text);
+          await events.ended(record);
           continue;
         }
-        for (const job of events.jobs()) {
+        const { num_ack_pending } = await persist(() => manager.consumers.info(jobs, WORKERS));
+        for (const job of events.jobs(num_ack_pending + SPARE)) {
           const msgID = keyOf(job);
           if (published.has(msgID)) continue;
+          const text = JSON.stringify(job);
+          if (text.length > largest) throw tooLarge(job, text.length, largest);
           // The server ignores a message that it already has: it is safe to send it again.
-          await persist(() => client.publish(subject("job", job), JSON.stringify(job), { msgID }));
+          await persist(() => client.publish(subject("job", job), text, { msgID }));
           published.add(msgID);
         }
         await new Promise((resolve) => setTimeout(resolve, GLANCE));
@@ -97,6 +108,28 @@ function ended(id: string, cause: unknown): Error {
     `Cannot continue the sweep: ${id} is no longer on the server. Another driver of the same ` +
       "sweep may have ended it, and has the results",
     { cause },
+  );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function foreign(stream: string, number: number, text: string): Error {
+  return new Error(
+    `Cannot continue the sweep as every message of ${stream} must be the record of a trial: ` +
+      `message ${number} is ${cut(text, 80)}`,
+  );
+}
+
+function tooLarge({ trial }: TrialJob, size: number, largest: number): RangeError {
+  return new RangeError(
+    `Cannot sweep as the parameters of a trial must fit into a message of the server, ${largest} ` +
+      `bytes: those of trial ${trial} have ${size}`,
   );
 }
 

@@ -56,3 +56,46 @@ export function lostJob(job: TrialJob, error: string): JobRecord {
   const nothing = { value: null, reports: [], seconds: 0, worker: "" };
   return { trial, segment, parameters, status: "failed", ...nothing, error };
 }
+
+/** Whether a value, such as a line of a journal that may be foreign, is a job. */
+export function isTrialJob(value: unknown): value is TrialJob {
+  const { trial, segment, parameters, seed, epochs, rungs } = (value ?? {}) as TrialJob;
+  return isIndex(trial) && isIndex(segment) && isObject(parameters) && Number.isSafeInteger(seed) &&
+    isIndex(epochs) && Array.isArray(rungs) && rungs.every(isIndex);
+}
+
+/** Whether a value, such as a line of a journal that may be foreign, is the record of a job. */
+export function isJobRecord(value: unknown): value is JobRecord {
+  const {
+    trial,
+    segment,
+    parameters,
+    status,
+    value: result,
+    reports,
+    error = "",
+    seconds,
+    worker,
+  } = (value ?? {}) as JobRecord;
+  return isIndex(trial) && isIndex(segment) && isObject(parameters) && STATUSES.includes(status) &&
+    isResult(result) && Array.isArray(reports) && reports.every(isReport) &&
+    typeof error === "string" && Number.isFinite(seconds) && typeof worker === "string";
+}
+
+const STATUSES: readonly unknown[] = ["completed", "paused", "stopped", "failed"];
+
+function isIndex(value: unknown): boolean {
+  return Number.isSafeInteger(value) && value as number >= 0;
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isResult(value: unknown): boolean {
+  return value === null || Number.isFinite(value);
+}
+
+function isReport(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 2 && isIndex(value[0]) && isResult(value[1]);
+}

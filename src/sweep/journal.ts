@@ -1,5 +1,6 @@
 import { writeFile } from "../io/write_file.ts";
-import type { JobRecord } from "./job_record.ts";
+import { cut } from "./fit_record.ts";
+import { isJobRecord, type JobRecord } from "./job_record.ts";
 import { withFileErrors } from "./with_file_errors.ts";
 
 /**
@@ -49,15 +50,20 @@ export class Journal {
   }
 
   #parse(line: string, number: number): JobRecord {
+    let cause: unknown;
     try {
-      return JSON.parse(line);
-    } catch (cause) {
-      throw new Error(
-        `Cannot continue the sweep in ${this.#path} as every line must be JSON: line ${number} ` +
-          `is ${line.slice(0, 80)}. Remove that line, and its trial is done again`,
-        { cause },
-      );
+      const record: unknown = JSON.parse(line);
+      if (isJobRecord(record)) return record;
+    } catch (error) {
+      cause = error;
     }
+    throw new Error(
+      `Cannot continue the sweep in ${this.#path} as every line must be the record of a trial: ` +
+        `line ${number} is ${
+          cut(line, 80)
+        }. Remove that line; a trial without a record is repeated`,
+      { cause },
+    );
   }
 }
 

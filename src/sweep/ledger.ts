@@ -2,15 +2,23 @@ import type { Bracket } from "./brackets.ts";
 import type { AnyParameters } from "./dimension.ts";
 import { type JobRecord, keyOf, type TrialJob, type Verdict } from "./job_record.ts";
 import { type Standing, standings } from "./standings.ts";
+import type { TriedTrial } from "./tree_parzen.ts";
 
 /** The trials of a sweep. */
 export interface SweepPlan {
   /** The groups of trials that compete. */
   readonly brackets: readonly Bracket[];
-  /** The parameters of every trial. */
-  readonly parameters: readonly AnyParameters[];
   /** The seed of every trial. */
   readonly seeds: readonly number[];
+  /**
+   * Draws the parameters of a trial.
+   *
+   * @param trial The number of the trial.
+   * @param tried The trials that have ended, in the order of their ends.
+   */
+  draw(trial: number, tried: readonly TriedTrial[]): AnyParameters;
+  /** Whether the draws depend on former trials. Default: `false`. */
+  readonly adaptive?: boolean;
   /** Whether smaller or larger values are better. */
   readonly mode: "min" | "max";
 }
@@ -22,13 +30,14 @@ export interface SweepPlan {
 export class Ledger {
   readonly #plan: SweepPlan;
   readonly #records = new Map<string, JobRecord>();
+  readonly #drawn = new Map<number, AnyParameters>();
   /** For each trial its records, and its values by epoch. */
   readonly #trials: { records: JobRecord[]; values: Map<number, number> }[];
   #standings = new Map<Bracket, Map<number, Standing>>();
 
   constructor(plan: SweepPlan) {
     this.#plan = plan;
-    this.#trials = plan.parameters.map(() => ({ records: [], values: new Map() }));
+    this.#trials = plan.seeds.map(() => ({ records: [], values: new Map() }));
   }
 
   /** Number of trials. */
@@ -64,18 +73,25 @@ export class Ledger {
     return standing === "rejected" ? "stop" : standing === "open" ? "pause" : "continue";
   }
 
-  /** All jobs that can be done now and have no record. */
-  jobs(): TrialJob[] {
-    const { parameters, seeds } = this.#plan;
+  /**
+   * The jobs that can be done now and have no record.
+   *
+   * @param open The largest number of jobs, if draws depend on former trials: a job is drawn as late
+   *   as possible.
+   */
+  jobs(open: number): TrialJob[] {
+    const { seeds, adaptive } = this.#plan;
+    let left = adaptive ? open : Infinity;
     return this.#trials.flatMap(({ records }, trial) => {
       const last = records.at(-1);
       if (last && !(last.status === "paused" && this.#standingOf(trial) === "promoted")) return [];
+      if (left-- <= 0) return [];
       const { rungs } = this.#bracketOf(trial);
       const reached = Math.max(0, ...last?.reports.map(([epochs]) => epochs) ?? []);
       return [{
         trial,
         segment: records.length,
-        parameters: parameters[trial],
+        parameters: this.#parametersOf(trial),
         seed: seeds[trial],
         epochs: rungs.at(-1)!,
         rungs: rungs.slice(0, -1).filter((epochs) => epochs > reached),
@@ -99,6 +115,18 @@ export class Ledger {
   /** The records of a trial, in the order of its segments. */
   recordsOf(trial: number): readonly JobRecord[] {
     return this.#trials[trial].records;
+  }
+
+  /** Draws the parameters of a trial once, unless a former run has done so. */
+  #parametersOf(trial: number): AnyParameters {
+    const [first] = this.#trials[trial].records;
+    const known = first?.parameters ?? this.#drawn.get(trial);
+    if (known) return known;
+    const tried = this.records.filter(({ status }) => status !== "paused")
+      .map(({ parameters, value }) => ({ parameters, value: value ?? NaN }));
+    const drawn = this.#plan.draw(trial, tried);
+    this.#drawn.set(trial, drawn);
+    return drawn;
   }
 
   #standingOf(trial: number): Standing | undefined {

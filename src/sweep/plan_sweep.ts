@@ -4,13 +4,14 @@ import { type Bracket, hyperbandBrackets, singleBracket } from "./brackets.ts";
 import type { AnyParameters, Space } from "./dimension.ts";
 import type { SweepPlan } from "./ledger.ts";
 import type { CompleteOptions } from "./sweep_options.ts";
+import { treeParzen } from "./tree_parzen.ts";
 
-/** Default number of trials of a random search. */
+/** Default number of trials of a random search and of TPE. */
 const TRIALS = 20;
 
-/** Plans the trials of a sweep; the plan depends only on the options. */
+/** Plans the trials of a sweep. Only TPE draws parameters that depend on former trials. */
 export function planSweep(options: CompleteOptions, mode: "min" | "max"): SweepPlan {
-  const { space, algorithm, epochs, factor, points, trials, seed } = options;
+  const { space, algorithm, epochs, factor, points, startup, trials, seed } = options;
   const all = algorithm === "grid" ? gridOf(space, points).slice(0, trials) : undefined;
   const brackets: Bracket[] = algorithm === "hyperband"
     ? hyperbandBrackets({ epochs, factor, trials })
@@ -20,7 +21,14 @@ export function planSweep(options: CompleteOptions, mode: "min" | "max"): SweepP
   return {
     brackets,
     mode,
-    parameters: all ?? numbers.map((number) => draw(space, keyedRandom(seed, number))),
+    adaptive: algorithm === "tpe",
+    draw(trial, tried) {
+      if (all) return all[trial];
+      const random = keyedRandom(seed, trial);
+      return algorithm === "tpe" && tried.length >= startup
+        ? treeParzen(space, tried, mode, random)
+        : draw(space, random);
+    },
     seeds: numbers.map((number) => mixKey(seed, number)),
   };
 }

@@ -25,7 +25,7 @@ export function processPool({ workers, attempts, start }: ProcessPoolOptions): P
     async function lane(index: number): Promise<void> {
       let worker: WorkerProcess | undefined;
       while (!over && !events.done()) {
-        const job = events.jobs().find((job) => !taken.has(keyOf(job)));
+        const job = events.jobs(workers).find((job) => !taken.has(keyOf(job)));
         if (!job) {
           await changed.promise;
           continue;

@@ -1,6 +1,7 @@
 import type { JsMsg } from "../deps/nats.ts";
 import type { NatsOptions } from "./nats_options.ts";
-import { type JobRecord, lostJob, type TrialJob, type Verdict } from "./job_record.ts";
+import { fitRecord } from "./fit_record.ts";
+import { isTrialJob, type JobRecord, lostJob, type TrialJob, type Verdict } from "./job_record.ts";
 import { runJob, type TrialReport, type Work } from "./run_job.ts";
 import { isGone, openStreams, persist, type SweepStreams, WORKERS } from "./sweep_streams.ts";
 
@@ -48,7 +49,11 @@ export async function serveJetStream(work: JetStreamWork): Promise<void> {
 /** Does a job, unless it is done or in progress elsewhere. */
 async function take(message: JsMsg, work: JetStreamWork, streams: SweepStreams): Promise<void> {
   const { connection, manager, records, subject } = streams;
-  const job = message.json<TrialJob>();
+  const job = parse(message);
+  if (!isTrialJob(job)) {
+    work.say(`message ${message.seq} of ${streams.jobs} is no job: it is removed`);
+    return message.term();
+  }
   const { deliveryCount } = message.info;
   const done = { last_by_subj: subject("record", job) };
   if (await persist(() => manager.streams.getMessage(records, done))) return message.ack();
@@ -71,7 +76,7 @@ async function take(message: JsMsg, work: JetStreamWork, streams: SweepStreams):
       ? lostJob(job, `every worker died of it, at attempt ${work.attempts}`)
       : await runJob(job, work, (report) => judge(job, report, streams));
     work.say(`trial ${job.trial}: ${record.status}, ${record.value}`);
-    await keep(record, streams);
+    await keep(record, job.rungs, streams);
     message.ack();
   } finally {
     Deno.removeSignalListener("SIGINT", giveBack);
@@ -92,12 +97,15 @@ async function judge(job: TrialJob, report: TrialReport, { connection, reports }
 }
 
 /** Puts a record on the server; only the first record of a job is kept. */
-async function keep(record: JobRecord, { client, subject }: SweepStreams): Promise<void> {
+async function keep(
+  record: JobRecord,
+  rungs: readonly number[],
+  { client, subject, largest }: SweepStreams,
+): Promise<void> {
   const expect = { lastSubjectSequence: 0 };
+  const text = fitRecord(record, largest, rungs);
   try {
-    await persist(() =>
-      client.publish(subject("record", record), JSON.stringify(record), { expect })
-    );
+    await persist(() => client.publish(subject("record", record), text, { expect }));
   } catch (error) {
     if ((error as { code?: number }).code !== ANOTHER_WAS_FIRST) throw error;
   }
@@ -105,6 +113,14 @@ async function keep(record: JobRecord, { client, subject }: SweepStreams): Promi
 
 /** The code of a JetStream server for an expectation that is not met. */
 const ANOTHER_WAS_FIRST = 10071;
+
+function parse(message: JsMsg): unknown {
+  try {
+    return message.json();
+  } catch {
+    return undefined;
+  }
+}
 
 async function isAlive(job: TrialJob, { connection, subject }: SweepStreams): Promise<boolean> {
   for (let glance = 0; glance < GLANCES; glance++) {

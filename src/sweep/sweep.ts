@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { Monitor } from "../callbacks/support/monitor.ts";
 import { Terminal } from "../callbacks/support/terminal.ts";
 import type { ParametersOf, Space } from "./dimension.ts";
+import { cut } from "./fit_record.ts";
 import { inProcessPool, type Pool } from "./in_process_pool.ts";
 import type { JobRecord } from "./job_record.ts";
 import { Journal } from "./journal.ts";
@@ -17,8 +18,8 @@ import { announceWorker, serveProcess, workerSweep } from "./worker_process.ts";
 let sweeps = 0;
 
 /**
- * Searches for good parameters by a random, grid or Hyperband search, in processes on this machine
- * or on any number of machines.
+ * Searches for good parameters by a random or grid search, Hyperband or TPE, in processes on this
+ * machine or on any number of machines.
  *
  * Workers run the same script again, up to this call, which never returns in a worker. A sweep that
  * was interrupted continues when the script is run again. A trial that throws is recorded with its
@@ -57,7 +58,10 @@ export async function sweep<const S extends Space>(
 ): Promise<SweepResult<ParametersOf<S>>> {
   const complete = completeOptions(options as unknown as SweepOptions);
   const { folder, space, worker, nats } = complete;
-  const { mode, name: monitor } = new Monitor("sweep()", complete);
+  const { mode, name: monitor } = new Monitor("sweep()", {
+    monitor: complete.monitor,
+    mode: complete.mode,
+  });
   const number = sweeps++;
   const settings = settingsOf(complete, mode);
   const work: Work = {
@@ -82,7 +86,7 @@ export async function sweep<const S extends Space>(
   progress();
   if (nats || !ledger.done) {
     await pool({
-      jobs: () => ledger.jobs(),
+      jobs: (open) => ledger.jobs(open),
       done: () => ledger.done,
       reported(job, { epochs, value, atRung }) {
         ledger.report(job.trial, epochs, value);
@@ -109,9 +113,9 @@ export async function sweep<const S extends Space>(
   return found;
 }
 
-/** The settings that must stay the same between runs; a random search may get more trials later. */
+/** The settings that must stay the same between runs; a random search or TPE may get more trials later. */
 function settingsOf(options: CompleteOptions, mode: string): Record<string, unknown> {
-  const { space, algorithm, trials, epochs, factor, points, monitor, seed } = options;
+  const { space, algorithm, trials, epochs, factor, points, startup, monitor, seed } = options;
   return {
     algorithm,
     space: Object.fromEntries(
@@ -122,6 +126,7 @@ function settingsOf(options: CompleteOptions, mode: string): Record<string, unkn
     mode,
     seed,
     ...algorithm === "grid" && { points },
+    ...algorithm === "tpe" && { startup },
     ...algorithm === "hyperband" && { factor, trials },
   };
 }
@@ -169,7 +174,7 @@ function progressOf(ledger: Ledger, { best, trials, monitor }: SweepResult): str
 
 function lineOf({ trial, status, value, parameters, error }: JobRecord, ledger: Ledger): string {
   const facts = Object.entries(parameters).map(([name, value]) => `${name} ${shortNumber(value)}`);
-  const end = error ? error.split("\n")[0] : shortNumber(value ?? NaN);
+  const end = error ? cut(error.split("\n")[0], 200) : shortNumber(value ?? NaN);
   const ended = status === "paused" ? ledger.statusOf(trial) : status;
   return `trial ${trial} ${ended}: ${end}  (${facts.join(", ")})`;
 }

@@ -12,9 +12,9 @@ import type { Objective } from "./run_job.ts";
  *
  * @category Sweeps
  */
-export type Algorithm = "random" | "grid" | "hyperband";
+export type Algorithm = "random" | "grid" | "hyperband" | "tpe";
 
-const ALGORITHMS: readonly Algorithm[] = ["random", "grid", "hyperband"];
+const ALGORITHMS: readonly Algorithm[] = ["random", "grid", "hyperband", "tpe"];
 
 /**
  * Options of {@linkcode sweep}.
@@ -27,8 +27,8 @@ export interface SweepOptions<S extends Space = Space> {
   /** Trains with the parameters of a trial, and returns their value. */
   objective: Objective<ParametersOf<S>>;
   /**
-   * Number of trials, an integer >= 1. Default: 20 for a random search, all points of a grid, one
-   * round of brackets for Hyperband.
+   * Number of trials, an integer >= 1. Default: 20 for a random search and TPE, all points of a
+   * grid, one round of brackets for Hyperband.
    */
   trials?: number;
   /** How parameters are chosen. Default: `"random"`. */
@@ -39,6 +39,8 @@ export interface SweepOptions<S extends Space = Space> {
   factor?: number;
   /** For a grid: number of values of a dimension without steps, an integer >= 1. Default: 3. */
   points?: number;
+  /** For TPE: number of random trials at the start, an integer >= 1. Default: 10. */
+  startup?: number;
   /** The metric of training or validation that the Learner reports. Default: `"validation.loss"`. */
   monitor?: string;
   /** Whether smaller or larger values are better. Default: known for common metrics, see `Monitor`. */
@@ -94,6 +96,7 @@ const KNOWN: Record<keyof SweepOptions, true> = {
   epochs: true,
   factor: true,
   points: true,
+  startup: true,
   monitor: true,
   mode: true,
   seed: true,
@@ -126,6 +129,7 @@ export function completeOptions(options: SweepOptions): CompleteOptions {
     epochs: rest.epochs ?? 1,
     factor: rest.factor ?? 3,
     points: rest.points ?? 3,
+    startup: rest.startup ?? 10,
     monitor: rest.monitor ?? "validation.loss",
     seed: rest.seed ?? 0,
     folder: place,
@@ -201,9 +205,9 @@ function check(options: CompleteOptions): void {
     throw new TypeError("Cannot sweep as a worker must have a server: give it --nats URL");
   }
   if (!/^[\w-]+$/.test(name)) throw wrong("name must consist of letters, digits, - and _", name);
-  const { trials = 1, epochs, factor, points, workers, attempts, seed, silence } = options;
-  const least = { trials: 1, epochs: 1, factor: 2, points: 1, workers: 0, attempts: 1 };
-  const counts = { trials, epochs, factor, points, workers, attempts };
+  const { trials = 1, epochs, factor, points, startup, workers, attempts, seed, silence } = options;
+  const least = { trials: 1, epochs: 1, factor: 2, points: 1, startup: 1, workers: 0, attempts: 1 };
+  const counts = { trials, epochs, factor, points, startup, workers, attempts };
   for (const [name, value] of Object.entries(counts)) {
     checkNumber("sweep", name, value, { integer: true, min: least[name as keyof typeof least] });
   }

@@ -17,12 +17,17 @@ export interface SweepStreams {
   readonly records: string;
   /** Subject of the reports of running trials, which no stream keeps. */
   readonly reports: string;
+  /** The largest message that the server accepts, in bytes. */
+  readonly largest: number;
   /** The subject of a job, its record, or its current worker. Default: the subjects of all jobs. */
   subject(kind: "job" | "record" | "alive", job?: Pick<TrialJob, "trial" | "segment">): string;
 }
 
 /** The name of the durable consumer that all workers share. */
 export const WORKERS = "workers";
+
+/** Room for the headers of a message, in bytes. */
+const HEADERS = 4096;
 
 /** Pause before the next attempt to reach a server, in ms. */
 const RECONNECT = 500;
@@ -69,6 +74,7 @@ export async function openStreams(options: NatsOptions, id: string): Promise<Swe
     jobs: `${id}-jobs`,
     records: `${id}-records`,
     reports: `sweep.${id}.report`,
+    largest: (connection.info?.max_payload ?? 2 ** 20) - HEADERS,
     subject: (kind, job) => `sweep.${id}.${kind}.${job ? keyOf(job) : ">"}`,
   };
 }
@@ -104,12 +110,20 @@ export async function persist<T>(request: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Whether the server has understood the request and refuses it. */
+/** Whether the server refuses the request, or the client does so itself: repeating it is useless. */
 function isRefusal(error: unknown): boolean {
-  const { status, name } = error as { status?: number; name?: string };
-  return (status !== undefined && status >= 400 && status < 500) ||
-    name === "PermissionViolationError" || name === "ClosedConnectionError";
+  const { status, name = "" } = error as { status?: number; name?: string };
+  return (status !== undefined && status >= 400 && status < 500) || REFUSALS.includes(name);
 }
+
+const REFUSALS = [
+  "PermissionViolationError",
+  "ClosedConnectionError",
+  "InvalidArgumentError",
+  "InvalidNameError",
+  "InvalidOperationError",
+  "InvalidSubjectError",
+];
 
 /** Whether the server says that a stream, consumer or message does not exist. */
 export function isNotFound(error: unknown): boolean {

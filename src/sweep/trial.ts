@@ -18,6 +18,19 @@ export interface TrialHost {
   load(): Promise<RunCheckpoint | undefined>;
 }
 
+/** The place of a training among those of an objective. */
+interface Place {
+  /** Index of the training. */
+  readonly training: number;
+  /** Epochs of the trainings before it. */
+  readonly before: number;
+}
+
+/** The part of a checkpoint's state that has the place. */
+interface SavedCallbacks {
+  readonly callbacks?: readonly { readonly name: string; readonly state?: Partial<Place> }[];
+}
+
 /**
  * One trial of a sweep: the argument of an objective, and a callback. As a callback of a Learner, it
  * reports the monitored value after every epoch and cancels the training when the sweep decides so.
@@ -63,6 +76,10 @@ export interface TrialHost {
  * @category Sweeps
  */
 export class Trial<Parameters = AnyParameters> extends Callback {
+  /** It sends reports: trial runs of a Learner, such as `fastDevRun()`, leave it out. */
+  override readonly writesFiles: boolean = true;
+  /** A checkpoint of a trial can be resumed outside the sweep. */
+  override readonly passive: boolean = true;
   /** After all callbacks that change what the trial reports or saves. */
   override priority: number = PRIORITIES.display + 1;
   /** Number of the trial, 0-based. */
@@ -79,6 +96,10 @@ export class Trial<Parameters = AnyParameters> extends Callback {
   readonly #abort = new AbortController();
   readonly #reports: [number, number][] = [];
   #verdict: Verdict = "continue";
+  /** Index of the current training of the objective, and the epochs of those before it. */
+  #place: Place = { training: -1, before: 0 };
+  /** The Learner whose training is in progress. */
+  #learner: AnyLearner | undefined;
 
   /** Made by {@linkcode sweep}. */
   constructor(job: TrialJob, monitor: MonitorOptions, host: TrialHost) {
@@ -124,17 +145,30 @@ export class Trial<Parameters = AnyParameters> extends Callback {
       );
     }
     checkNumber("report", "epochs", epochs, { integer: true, above: this.#last });
-    await this.#ask(value, epochs);
+    if (this.#obey()) await this.#ask(value, epochs);
     return this.#obey();
   }
 
   /**
-   * Checks that the monitored metric will be measured.
+   * Checks that the monitored metric will be measured. A second training of the same objective
+   * continues the count of epochs; after the end of the trial, it is cancelled.
    *
-   * @throws {TypeError} If it will not.
+   * @throws {TypeError} If the metric will not be measured.
+   * @throws {Error} If another training of the objective is in progress.
    */
   override beforeTrain(learner: AnyLearner): void {
+    if (this.#learner && this.#learner !== learner) {
+      throw new Error("Cannot train: another training of this trial is in progress. Wait for it.");
+    }
+    this.#learner = learner;
+    this.#place = { training: this.#place.training + 1, before: this.#last };
     this.#monitor.begin(learner);
+    if (!this.#obey()) throw this.#cancellation();
+  }
+
+  /** Lets the next training begin. */
+  override afterTrain(learner: AnyLearner): void {
+    if (this.#learner === learner) this.#learner = undefined;
   }
 
   /** Reports the value of a metric of training. */
@@ -147,9 +181,23 @@ export class Trial<Parameters = AnyParameters> extends Callback {
     await this.#measured(learner, this.#monitor.read(learner, "afterValidate"));
   }
 
-  /** The checkpoint of a trial that continues. */
+  /** The checkpoint of a trial that continues, for the training that was paused. */
   override async resumeFrom(): Promise<RunCheckpoint | undefined> {
-    return this.#job.segment > 0 ? await this.#host.load() : undefined;
+    if (this.#job.segment === 0) return;
+    const checkpoint = await this.#host.load();
+    const { callbacks = [] } = (checkpoint?.state ?? {}) as SavedCallbacks;
+    const { training = 0 } = callbacks.find(({ name }) => name === this.name)?.state ?? {};
+    return training === this.#place.training + 1 ? checkpoint : undefined;
+  }
+
+  /** The place of the training among those of the objective. */
+  override state(): unknown {
+    return this.#place;
+  }
+
+  /** Continues the count of epochs. */
+  override restore(state: unknown): void {
+    this.#place = state as Place;
   }
 
   get #last(): number {
@@ -164,17 +212,22 @@ export class Trial<Parameters = AnyParameters> extends Callback {
 
   #obey(): boolean {
     if (this.#verdict === "continue") return true;
-    this.#abort.abort(`${this.#verdict} by the sweep`);
+    this.#abort.abort(`${this.#verdict === "pause" ? "paused" : "stopped"} by the sweep`);
     return false;
   }
 
   async #measured(learner: AnyLearner, value: number | undefined): Promise<void> {
     if (value === undefined) return;
-    const epochs = learner.epoch + 1;
+    const epochs = this.#place.before + learner.epoch + 1;
     await this.#ask(value, epochs);
     // Before listeners of the signal cancel: a training that continues later is not cancelled.
     if (this.#verdict === "pause") await this.#host.save(await learner.checkpoint());
     if (this.#obey()) return;
-    throw new CancelTrain(`${this.name}: ${this.#verdict} by the sweep after ${epochs} epochs`);
+    throw this.#cancellation();
+  }
+
+  #cancellation(): CancelTrain {
+    const end = this.#verdict === "pause" ? "paused" : "stopped";
+    return new CancelTrain(`${this.name}: ${end} by the sweep after ${this.#last} epochs`);
   }
 }

@@ -59,6 +59,8 @@ export interface Order {
   /** The folder of checkpoints, and the number of batches between them. */
   folder?: string;
   every?: number;
+  /** The checkpoint to resume. */
+  from?: string;
   limits?: { train?: number };
 }
 
@@ -256,7 +258,11 @@ async function answerTo(order: Order): Promise<Answer> {
   learner.limits = limits ?? {};
   const { status, reason } = order.event === "validate"
     ? await learner.validate()
-    : await learner.train({ epochs: order.event === "epochs" ? epochs + rank : epochs });
+    : await learner.train(
+      order.from
+        ? { from: order.from }
+        : { epochs: order.event === "epochs" ? epochs + rank : epochs },
+    );
   const { metrics } = learner;
   const layers = learner.model as tf.LayersModel;
   const weights = layers.getWeights().flatMap((weight) => [...weight.dataSync()]);

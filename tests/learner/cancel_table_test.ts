@@ -230,6 +230,7 @@ const ROWS: Row[] = [
     cancel: "CancelTrain",
     in: "afterTrain",
     told: `beforeTrain ${E} ${E} afterTrain ${T}`,
+    status: "cancelled",
   },
   {
     cancel: "CancelTrain",
@@ -247,6 +248,7 @@ const ROWS: Row[] = [
     cancel: "CancelTrain",
     in: "afterTest",
     told: `beforeTrain ${E} ${E} afterTrain ${T}`,
+    status: "cancelled",
   },
   {
     job: "validate",

@@ -88,6 +88,8 @@ export function oracle(plan: Plan): Told {
   /** Cuts short a phase, if there is one that can be: all in it is closed from now on. */
   function cut(level: Level): Unwind | undefined {
     const scope = open.findLast((scope) => scope.level === level);
+    // At the end there is nothing left to cut short: it is told all the same.
+    if (level === "train" && open.length === 0 && !failed) cancelled.add("train");
     // Without a training around it, a validation or a test is what "train" means.
     if (scope ? scope.cutShort : level !== "train" || open.length === 0) return;
     for (const { name } of open.slice(scope && open.indexOf(scope))) cancelled.add(name);

@@ -85,14 +85,14 @@ Deno.test("Ledger does successive halving as in the paper, in any order of work"
     });
     const plan: SweepPlan = {
       brackets,
-      parameters: values.map(() => ({})),
+      draw: () => ({}),
       seeds: values.map(() => 0),
       mode: "min",
     };
     let ledger = new Ledger(plan);
     const known: JobRecord[] = [];
     while (!ledger.done) {
-      const jobs = ledger.jobs();
+      const jobs = ledger.jobs(Infinity);
       assert(jobs.length > 0, "there are jobs until all trials have ended");
       const order = permutation(jobs.length, random);
       const batch = [...order].slice(0, 1 + Math.floor(random() * 8)).map((index) => jobs[index]);
@@ -153,7 +153,7 @@ Deno.test("Ledger treats NaN as the worst, and compares trials without reports b
   });
   const plan: SweepPlan = {
     brackets: [{ first: 0, trials: 3, rungs: [1, 3], keep: [1] }],
-    parameters: [{}, {}, {}],
+    draw: () => ({}),
     seeds: [0, 0, 0],
     mode: "max",
   };
@@ -165,5 +165,5 @@ Deno.test("Ledger treats NaN as the worst, and compares trials without reports b
   ledger.report(2, 1, 6);
   assertEquals(ledger.verdict(2), "continue");
   const single = new Ledger({ ...plan, brackets: singleBracket(3, 3) });
-  assertEquals(single.jobs().map(({ rungs }) => rungs), [[], [], []]);
+  assertEquals(single.jobs(3).map(({ rungs }) => rungs), [[], [], []]);
 });

@@ -8,6 +8,7 @@ import {
   encodeUser,
   fmtCreds,
 } from "../deps/nats_jwt.ts";
+import { connect, jetstreamManager } from "../../src/deps/nats.ts";
 import { hasServer, NatsServer } from "./nats_server.ts";
 import { SweepScript } from "./sweep_script.ts";
 
@@ -114,6 +115,44 @@ test("a trial that kills three workers is recorded as failed", async () => {
   assertEquals([status, error], ["failed", "every worker died of it, at attempt 3"]);
 });
 
+test("a long error, many reports and foreign messages do not hang a sweep", async () => {
+  const config = await Deno.makeTempFile();
+  await Deno.writeTextFile(config, "max_payload: 16384");
+  await using server = await NatsServer.start(["-c", config]);
+  await Deno.remove(config);
+  await using script = new SweepScript({ trials: 4, wait: 50, error: 2_000_000, reports: 2000 });
+  const driver = script.spawn("--nats", server.url, "--workers", "0");
+  const connection = await connect({ servers: `127.0.0.1:${server.port}` });
+  const manager = await jetstreamManager(connection);
+  const [jobs] = await until(async () => (await manager.streams.names().next()).filter(isJobs));
+  await manager.jetstream().publish(`sweep.${jobs.replace(/-jobs$/, "")}.job.0.9`, "{");
+  connection.publish(`sweep.${jobs.replace(/-jobs$/, "")}.report`, "null");
+  await connection.close();
+  const worker = script.spawn("--nats", server.url, "--worker");
+  const { code, output, errors } = await driver.result();
+  assertEquals(code, 0, errors);
+  assertEquals((await worker.result()).code, 0);
+  assertMatch(output, /^trial 1 failed: Error: x{180,} … \(\d+ characters more\)/m);
+  const [first, second] = [0, 1].map((number) =>
+    script.records().find(({ trial }) => trial === number)!
+  );
+  assert(second.error!.startsWith(`Error: ${"x".repeat(4000)}`));
+  const { reports: { length }, value } = first;
+  assert(length < 2000 && length > 100, `${length} reports`);
+  assertEquals([first.status, first.reports.at(-1)], ["completed", [2001, value]]);
+});
+
+const isJobs = (name: string) => name.endsWith("-jobs");
+
+/** Waits for a list that is not empty. */
+async function until<T>(list: () => Promise<T[]>): Promise<T[]> {
+  for (;;) {
+    const found = await list();
+    if (found.length > 0) return found;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 test("the driver stops trials early on other machines, as successive halving says", async () => {
   await using server = await NatsServer.start();
   const options = { trials: 9, wait: 450, epochs: 9, algorithm: "hyperband" };
@@ -134,6 +173,32 @@ test("the driver stops trials early on other machines, as successive halving say
     remote.records().some(({ status }) => status === "stopped"),
     "some were stopped while they ran",
   );
+});
+
+test("TPE draws late, in processes and on a server, also after a new start", async () => {
+  await using server = await NatsServer.start();
+  const options = { trials: 24, wait: 40, algorithm: "tpe" };
+  await using plain = new SweepScript({ ...options, algorithm: "random" });
+  assertEquals((await plain.spawn("--workers", "2").result()).code, 0);
+  await using local = new SweepScript(options);
+  await using remote = new SweepScript(options);
+  const flags = ["--nats", server.url, "--workers", "2"];
+  const first = remote.spawn(...flags);
+  await remote.until("end", 14);
+  await first.kill();
+  for (const run of [local.spawn("--workers", "2"), remote.spawn(...flags)]) {
+    const { code, errors } = await run.result();
+    assertEquals(code, 0, errors);
+  }
+  const drawn = (script: SweepScript) =>
+    script.records().toSorted((a, b) => a.trial - b.trial).map(({ parameters }) => parameters);
+  for (const script of [local, remote]) {
+    assertAllOnce(24, script);
+    assertEquals(drawn(script).slice(0, 10), drawn(plain).slice(0, 10));
+    const distance = (all: typeof plain) =>
+      drawn(all).slice(14).reduce((sum, { x }) => sum + Math.abs(x as number), 0);
+    assert(distance(script) < distance(plain), `${distance(script)}, ${distance(plain)}`);
+  }
 });
 
 test("of two drivers of one sweep, one has all results, and the other too or it throws", async () => {

@@ -15,6 +15,10 @@ export interface ScriptOptions {
   deaf?: number;
   /** Number of the trial that kills its first worker. */
   suicide?: number;
+  /** Length of the error of trial 1, in characters. */
+  error?: number;
+  /** Number of reports of trial 0, all at once. */
+  reports?: number;
   /** Whether that trial kills its other workers, too. */
   stubborn?: boolean;
 }

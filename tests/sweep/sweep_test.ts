@@ -101,7 +101,7 @@ test("sweep() refuses options that cannot work, before any work", async () => {
     [{ space: {} as typeof space }, "space must have dimensions"],
     [{ trials: 0 }, "trials must be an integer >= 1: current value is 0"],
     [{ workers: 1.5 }, "workers must be an integer >= 0"],
-    [{ algorithm: "annealing" as "grid" }, "algorithm must be one of random, grid, hyperband"],
+    [{ algorithm: "annealing" as "grid" }, "algorithm must be one of random, grid, hyperband, tpe"],
     [{ algorithm: "hyperband", epochs: 2 }, "epochs must be an integer >= 3: current value is 2"],
     [{ worker: true }, "a worker must have a server: give it --nats URL"],
     [{ monitor: "train.fun" }, "mode must be"],
@@ -333,17 +333,26 @@ test("sweep() names the file that cannot be read or written, and leaves no proce
     for (const { pid } of script.trace()) assertEquals(await isRunning(pid), false);
   }));
 
-test("sweep() names the line of the journal that is damaged", () =>
+test("sweep() names the line of the journal that is damaged or foreign", () =>
   inFolder(async (folder) => {
     await quiet({ trials: 2, folder });
     const path = `${folder}/trials.jsonl`;
     const lines = (await Deno.readTextFile(path)).split("\n");
-    await Deno.writeTextFile(path, lines.with(1, "{").join("\n"));
-    await assertRejects(
-      () => quiet({ trials: 2, folder }),
-      Error,
-      "every line must be JSON: line 2 is {.",
+    const record = JSON.parse(lines[1]);
+    const parts = { trial: -1, segment: "0", parameters: null, status: "done", value: "1" };
+    const others = { reports: [[1]], error: 7, seconds: null, worker: 0 };
+    const changed = Object.entries({ ...parts, ...others }).map(([name, value]) =>
+      JSON.stringify({ ...record, [name]: value })
     );
+    for (const line of ["{", "", "null", "7", "[]", "{}", '{"level":"info"}', ...changed]) {
+      await Deno.writeTextFile(path, lines.with(1, line).join("\n"));
+      const { message } = await assertRejects(() => quiet({ trials: 2, folder }), Error);
+      assertStringIncludes(message, path);
+      const start = line.slice(0, 80);
+      assertStringIncludes(message, `must be the record of a trial: line 2 is ${start}`);
+    }
+    await Deno.writeTextFile(path, lines.toSpliced(1, 1).join("\n"));
+    assertEquals((await quiet({ trials: 2, folder })).trials.length, 2, "as the message says");
   }));
 
 test("sweep() in processes ends together with its driver, and continues with the next", async () => {

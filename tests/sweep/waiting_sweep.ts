@@ -6,7 +6,7 @@
 import { choice, sweep, type SweepOptions, uniform } from "../../sweep.ts";
 import type { ScriptOptions } from "./sweep_script.ts";
 
-const { wait, suicide, stubborn, deaf = 0, ...options } = JSON.parse(
+const { wait, suicide, stubborn, deaf = 0, error = 0, reports = 0, ...options } = JSON.parse(
   Deno.env.get("TEST_SWEEP")!,
 ) as ScriptOptions;
 const path = `${Deno.env.get("TEST_TRACE")}/trace.txt`;
@@ -32,7 +32,10 @@ await sweep({
     trace("begin");
     if (Deno.args.includes("--loud")) console.log("loud");
     if (trial.number === suicide && (stubborn || !again)) Deno.kill(Deno.pid, "SIGKILL");
-    if (trial.number === 1) throw new Error("these parameters cannot work");
+    if (trial.number === 1) throw new Error("x".repeat(error) || "these parameters cannot work");
+    if (trial.number === 0) {
+      for (let epoch = 0; epoch < reports; epoch++) await trial.report(Math.sin(epoch));
+    }
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, deaf);
     let on = true;
     for (let epoch = 0; epoch < trial.epochs && on; epoch++) {

@@ -1,6 +1,7 @@
 import { fixBatchNormalization } from "./fix_batch_normalization.ts";
 import { fixConvolutions } from "./fix_convolutions.ts";
 import { fixImageLayers } from "./fix_image_layers.ts";
+import { fixRecurrent } from "./fix_recurrent.ts";
 import { fixRegularizers } from "./fix_regularizers.ts";
 import { fixSoftmax } from "./fix_softmax.ts";
 
@@ -9,6 +10,7 @@ export function fixLayers(): void {
   fixBatchNormalization();
   fixConvolutions();
   fixImageLayers();
+  fixRecurrent();
   fixRegularizers();
   fixSoftmax();
 }

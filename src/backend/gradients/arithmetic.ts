@@ -51,8 +51,7 @@ function registerQuotients(): void {
     b: () => unbroadcast(dy.mul(toFloat(a.div(b).floor())), b.shape).neg(),
   }));
   registerGradient("Atan2", { inputs: ["a", "b"] }, (dy, [a, b]) => {
-    // At (0, 0) the angle has no slope: 0, as in PyTorch.
-    const slope = once(() => tf.divNoNan(dy, toFloat(a).square().add(toFloat(b).square())));
+    const slope = once(() => dy.div(toFloat(a).square().add(toFloat(b).square())));
     return {
       a: () => unbroadcast(slope().mul(toFloat(b)), a.shape),
       b: () => unbroadcast(slope().mul(toFloat(a)), b.shape).neg(),

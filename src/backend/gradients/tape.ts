@@ -110,11 +110,20 @@ export function fixTape(): void {
     } catch (error) {
       const failed = current as Operation | undefined;
       if (failed) locate(error, `differentiate ${failed.kernelName} in`, failed.layer);
+      if (engine.state.gradientDepth === 0) disposeTape(engine);
       throw error;
     } finally {
       current = outer;
     }
   };
+}
+
+/** Disposes what a tape keeps after an error, which tfjs does not. */
+function disposeTape({ state }: Engine): void {
+  for (const { saved } of state.activeTape ?? []) {
+    for (const tensor of saved) if (!tensor.isDisposed) tensor.dispose();
+  }
+  state.activeTape = null as never;
 }
 
 /**

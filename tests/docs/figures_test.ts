@@ -1,0 +1,59 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { figurePages, fillIn, readFigures } from "../../scripts/figures.ts";
+
+const { state } = await Deno.permissions.query({ name: "read" });
+const ignore = state !== "granted";
+const root = new URL("../../", import.meta.url);
+
+async function readPages(): Promise<Map<string, string>> {
+  const pages = new Map<string, string>();
+  for await (const path of figurePages()) {
+    pages.set(path, await Deno.readTextFile(new URL(path, root)));
+  }
+  return pages;
+}
+
+Deno.test(
+  "each figure of README and docs is the one in docs/figures.json",
+  { ignore },
+  async () => {
+    const figures = await readFigures();
+    const used = new Set<string>();
+    for (const [path, page] of await readPages()) {
+      assertEquals(fillIn(page, figures), page, `${path} is stale: run \`deno task figures\``);
+      for (const [, name] of page.matchAll(/<!--([\w.]+)-->/g)) used.add(name);
+    }
+    assertEquals(Object.keys(figures).filter((name) => !used.has(name)).sort(), []);
+    for (const { value, date, machine, command } of Object.values(figures)) {
+      assertMatch(value, /^-?\d[\d.,]*( (µs|ms|s|%|MB|GB))?$/);
+      assertMatch(date, /^20\d\d-\d\d-\d\d$/);
+      assertMatch(machine, /core/);
+      assertMatch(command, /^deno /);
+    }
+  },
+);
+
+/** Headings whose tables hold nothing but measured figures. */
+const MEASURED = /^(Speed|Benchmarks|Measured|A step against PyTorch|One cycle)$/;
+
+Deno.test("no figure is written by hand into a table of measurements", { ignore }, async () => {
+  const unmarked: string[] = [];
+  let rows = 0;
+  for (const [path, page] of await readPages()) {
+    for (const section of page.split(/^#+ /m)) {
+      const [heading, ...lines] = section.split("\n");
+      if (!MEASURED.test(heading)) continue;
+      // The first two lines of a table are its head.
+      const table = lines.filter((line) => line.startsWith("|"));
+      for (const row of table) {
+        const cells = row.split("|").slice(2, -1).map((cell) => cell.trim());
+        const bare = cells.filter((cell) => /^[-\d]/.test(cell) && /\d/.test(cell))
+          .filter((cell) => !cell.includes("<!--") && !/^\d (threads?|ranks?)$/.test(cell));
+        rows++;
+        unmarked.push(...bare.map((cell) => `${path}, ${heading}: ${cell}`));
+      }
+    }
+  }
+  assertEquals(unmarked, []);
+  assertEquals(rows > 30, true);
+});

@@ -1,0 +1,96 @@
+/// <reference lib="dom" />
+import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
+import { buildSite } from "../../scripts/site/build_site.ts";
+import { complaintsOf, noBrowser, withBrowser } from "../deps/playwright.ts";
+
+const states = await Promise.all(
+  (["run", "read", "write", "env"] as const).map((name) => Deno.permissions.query({ name })),
+);
+const ignore = states.some(({ state }) => state !== "granted");
+
+let built: Promise<string> | undefined;
+
+/** The folder of the site, which is built once. */
+const siteFolder = () =>
+  built ??= (async () => {
+    const folder = await Deno.makeTempDir();
+    await buildSite(folder);
+    return folder;
+  })();
+
+/** Paths of all pages below a folder. */
+async function* pagesOf(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) yield* pagesOf(`${folder}/${name}`);
+    else if (name.endsWith(".html")) yield `${folder}/${name}`;
+  }
+}
+
+Deno.test("every link of the site leads to a file, and nothing is loaded from elsewhere", {
+  ignore,
+}, async () => {
+  const folder = await siteFolder();
+  const broken: string[] = [];
+  let links = 0;
+  for await (const path of pagesOf(folder)) {
+    const page = (await Deno.readTextFile(path)).replace(/<pre.*?<\/pre>/gs, "");
+    const loaded = /<(?:script|img|link)[^>]*(?:src|href)="(?:https?:)?\/\/[^"]*"/.exec(page);
+    assert(!loaded, `${path} loads ${loaded?.[0]}`);
+    // Of the API, the pages of symbols link to one another: Deno's own work.
+    if (path.includes("/~/")) continue;
+    for (const [, target] of page.matchAll(/(?:href|src)="((?!https?:|mailto:|data:)[^"]*)"/g)) {
+      links++;
+      const url = new URL(
+        target.replaceAll("&#x2F;", "/").replaceAll("&amp;", "&"),
+        `file://${path}`,
+      );
+      const anchor = decodeURIComponent(url.hash.slice(1));
+      url.hash = "";
+      try {
+        const { isFile } = await Deno.stat(url);
+        const isLost = anchor !== "" && isFile && url.pathname.endsWith(".html") &&
+          !(await Deno.readTextFile(url)).includes(`id="${anchor}"`);
+        if (isLost) broken.push(`${path}: ${target}`);
+      } catch {
+        broken.push(`${path}: ${target}`);
+      }
+    }
+  }
+  assertEquals(broken.slice(0, 20), []);
+  assertGreater(links, 1000);
+});
+
+Deno.test("the site is readable on a narrow screen, searched, light and dark", {
+  ignore: ignore || noBrowser,
+}, async () => {
+  const folder = await siteFolder();
+  await withBrowser(async (browser) => {
+    for (const colorScheme of ["light", "dark"] as const) {
+      const page = await browser.newPage({ viewport: { width: 380, height: 800 }, colorScheme });
+      const complaints = complaintsOf(page);
+      const addresses = ["index.html", "guides/data.html", "benchmarks.html", "hooks.html"];
+      for (const address of [...addresses, "api.html", "api/callbacks/index.html"]) {
+        await page.goto(`file://${folder}/${address}`);
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        assertLessOrEqual(width, 380, address);
+      }
+      await page.goto(`file://${folder}/index.html`);
+      const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const dark = "rgb(13, 17, 23)";
+      assertEquals(await paper() === dark, colorScheme === "dark");
+      await page.click("#theme");
+      assertEquals(await paper() === dark, colorScheme === "light");
+      await page.fill("#search", "one-cycle rate");
+      await page.fill("#search", "CancelEpoch");
+      await page.waitForSelector("#results a");
+      const found = await page.locator("#results a").allTextContents();
+      assert(found.some((text) => text.startsWith("CancelEpoch")), found.join());
+      assertEquals(complaints, []);
+      await page.close();
+    }
+  });
+});
+
+Deno.test("the folder of the site is removed", { ignore }, async () => {
+  await Deno.remove(await siteFolder(), { recursive: true });
+});

@@ -7,7 +7,7 @@ export function madd(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
-/** Activations that are applied while a result is in registers; 0 is none. */
+/** Activations that are applied while a result is in registers; 0 stands for none. */
 export const RELU: i32 = 1;
 export const RELU6: i32 = 2;
 

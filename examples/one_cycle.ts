@@ -27,19 +27,19 @@ import "../plots.ts";
 import { datasetOf, loadMnist } from "./mnist/load_mnist.ts";
 import { mnistFolder } from "./mnist/mnist_folder.ts";
 
-/** What is compared. */
+/** The results of one comparison. */
 export interface Comparison {
-  /** What the finder suggests: the constant rate, and the highest of the cycle; per step. */
+  /** The rate that the finder suggests, per step: the constant one, and the highest of the cycle. */
   learningRate: number;
   /** Test accuracy at the constant rate. */
   constant: number;
   /** Test accuracy after one cycle. */
   oneCycle: number;
-  /** How the rate was found. */
+  /** The picture of the search for the rate. */
   search: Plot;
 }
 
-/** What to train on. */
+/** The images to train and to test on. */
 export interface Images {
   train: Dataset;
   test: Dataset;

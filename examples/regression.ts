@@ -25,11 +25,11 @@ import { Picture, type Plot } from "../plots.ts";
 const NUMBERS = ["Beak Length (mm)", "Beak Depth (mm)", "Flipper Length (mm)"] as const;
 const SPECIES = ["Adelie", "Chinstrap", "Gentoo"];
 
-/** What came out. */
+/** The result of the fit. */
 export interface Fit {
   /** Error, R² and loss of the penguins that were kept apart. */
   metrics: Record<string, number>;
-  /** How the training went. */
+  /** The picture of the training. */
   history: Plot;
   /** Predicted against actual mass of the penguins that were kept apart. */
   scatter: Picture;

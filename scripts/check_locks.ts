@@ -14,7 +14,7 @@ const ENTRIES = [
   ...["distributed", "sweep"],
 ].map((name) => `${name}.ts`).concat("examples/mnist.ts");
 
-/** What is read of a lock file. */
+/** The parts of a lock file that are read. */
 interface Lock {
   /** Versions by what modules import, as `"npm:xstate@5.33.3": "5.33.3"`. */
   specifiers: Record<string, string>;
@@ -22,7 +22,7 @@ interface Lock {
   npm: Record<string, { dependencies?: string[]; optionalDependencies?: string[] }>;
 }
 
-/** What the modules of the first step import from npm, as `npm:xstate@5.33.3`. */
+/** The npm imports of the modules of the first step, as `npm:xstate@5.33.3`. */
 async function importedPackages(): Promise<Set<string>> {
   const imported = new Set<string>();
   for (const entry of ENTRIES) {

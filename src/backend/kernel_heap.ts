@@ -9,7 +9,7 @@ import { emscriptenOf } from "./emscripten.ts";
 import type { Kernels } from "./load_kernels.ts";
 import type { Threads } from "./threads.ts";
 
-/** How one call of a kernel can be split between threads; each result is made by one thread. */
+/** The split of one call of a kernel between threads; each result is made by one thread. */
 export interface Split {
   /** Index of the argument that says where to begin; the next argument says where to end. */
   argument: number;

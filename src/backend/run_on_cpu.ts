@@ -42,7 +42,9 @@ export function runOnCpu(
 ): tf.TensorInfo | tf.TensorInfo[] {
   const kernel = tf.getKernel(kernelName, "cpu");
   if (!kernel) {
-    throw new TypeError(`Cannot run ${kernelName} as its inputs must be float32`);
+    throw new TypeError(
+      `Cannot run ${kernelName} as its inputs must be float32: there is no kernel for others`,
+    );
   }
   // A backend for this call alone: nothing in it has to be disposed.
   const cpu = tf.findBackendFactory("cpu")() as CpuBackend;

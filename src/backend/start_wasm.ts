@@ -16,7 +16,7 @@ import { shareMemory } from "./share_memory.ts";
 import { Threads } from "./threads.ts";
 
 /**
- * How the WebAssembly backend computes.
+ * Options of the WebAssembly backend.
  *
  * @category Backends
  */

@@ -17,9 +17,9 @@ import { onTermination } from "./support/on_termination.ts";
 export interface CheckpointOptions {
   /** Save after every so many batches of training, epochs, or minutes. Default: every epoch. */
   every?: { batches?: number; epochs?: number; minutes?: number };
-  /** How many of the newest to keep, an integer >= 1. Default: 3. */
+  /** Number of the newest files to keep, an integer >= 1. Default: 3. */
   last?: number;
-  /** How many of the best by `monitor` to keep as well, an integer >= 0. Default: 0. */
+  /** Number of the best files by `monitor` to keep as well, an integer >= 0. Default: 0. */
   best?: number;
   /** The name of a metric of training or validation. Default: `"validation.loss"`. */
   monitor?: string;

@@ -103,7 +103,7 @@ export class Metrics extends PassCallback {
   }
 
   /**
-   * What was gathered in the current pass, for a checkpoint; the tensors stay the metrics'.
+   * The state of the metrics in the current pass, for a checkpoint; the tensors stay the metrics'.
    *
    * @throws {TypeError} If a metric has no `state` and `restore`.
    */

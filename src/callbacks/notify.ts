@@ -10,7 +10,7 @@ import { PRIORITIES } from "../learner/priorities.ts";
  * @category Callbacks
  */
 export interface Notice {
-  /** How the training ended. */
+  /** The end of the training. */
   status: "completed" | "cancelled" | "failed";
   /** The error, if it failed. */
   error?: string;
@@ -35,7 +35,7 @@ export interface NotifyOptions {
   extra?: Record<string, unknown>;
   /** Headers of the request. Default: only the type of the content. */
   headers?: Record<string, string>;
-  /** How long to wait for a webhook, in ms, > 0; `Infinity`: without end. Default: 10,000. */
+  /** Time to wait for a webhook, in ms, > 0; `Infinity`: without end. Default: 10,000. */
   timeout?: number;
   /** Called with the error if the notice could not be sent. Default: warn on the console. */
   onFailure?: (error: unknown) => void;

@@ -6,7 +6,7 @@ import { EpochTable } from "./support/epoch_table.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 import { Terminal, type TerminalOptions } from "./support/terminal.ts";
 
-/** How often the bar is redrawn, in ms: so seldom that reading the loss for it is cheap. */
+/** Time between two drawings of the bar, in ms: so long that reading the loss is cheap. */
 const INTERVAL = 200;
 /** The longest and the shortest bar, in characters. */
 const BAR = { most: 24, least: 4 };

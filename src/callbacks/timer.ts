@@ -5,7 +5,7 @@ import { PRIORITIES } from "../learner/priorities.ts";
 import { textTable } from "../text/text_table.ts";
 
 /**
- * What a pass took.
+ * The time of a pass.
  *
  * @category Callbacks
  */
@@ -17,7 +17,7 @@ export interface PhaseTime {
 }
 
 /**
- * What one hook of one callback took, or one task of the Learner.
+ * The time of one hook of one callback, or of one task of the Learner.
  *
  * @category Callbacks
  */
@@ -52,7 +52,7 @@ const BEGINS: Partial<Record<HookName | TaskName, MeasuredPhase>> = {
 /**
  * Times a run: seconds and examples per second of each pass, and the cost of each callback.
  *
- * What a backend computes later than it is asked to, as WebGPU does, counts where it is awaited.
+ * Work that a backend does later than it is asked to, as WebGPU does, counts where it is awaited.
  *
  * @example
  * ```ts
@@ -77,12 +77,12 @@ export class Timer extends PassCallback {
   #current: MeasuredPhase | undefined;
   #marked = 0;
 
-  /** What the passes of the last run took. */
+  /** Times of the passes of the last run. */
   get phases(): Partial<Record<MeasuredPhase, PhaseTime>> {
     return Object.fromEntries(this.#phases);
   }
 
-  /** What the hooks and tasks of the last run took, the most expensive first. */
+  /** Times of the hooks and tasks of the last run, the most expensive first. */
   get work(): WorkTime[] {
     return [...this.#work.values()].sort((a, b) => b.seconds - a.seconds);
   }
@@ -121,7 +121,7 @@ export class Timer extends PassCallback {
     this.#training = false;
   }
 
-  /** What the work took so far, for a checkpoint. */
+  /** The times so far, for a checkpoint. */
   override state(): unknown {
     this.#mark(this.#current);
     return {

@@ -16,7 +16,7 @@ import type { TracedStep, TracedWork, TraceRecord } from "./support/trace_record
  * @category Callbacks
  */
 export interface TraceOptions {
-  /** How many of the newest hooks, tasks and steps are kept, an integer >= 1. Default: 50,000. */
+  /** Number of the newest hooks, tasks and steps to keep, an integer >= 1. Default: 50,000. */
   capacity?: number;
 }
 
@@ -95,7 +95,7 @@ export class Trace extends PassCallback {
     });
   }
 
-  /** How many hooks, tasks and steps of the last run are no longer kept. */
+  /** Number of hooks, tasks and steps of the last run that are no longer kept. */
   get dropped(): number {
     return this.#entries.dropped;
   }

@@ -251,7 +251,7 @@ function pass(is: Pass): StateConfig {
       ...is.inner && {
         batchEnd: { on: { next: "validate" } },
         validate: is.inner,
-        // What the after hooks of the validation cancel is not the epoch around it.
+        // The after hooks of the validation do not cancel the epoch around it.
         validated: {
           on: {
             "cancel.epoch": {},

@@ -75,7 +75,7 @@ export class BatchIterator<B> {
    * Takes the next batch, which the caller then owns.
    *
    * @returns The batch, or `done`; a promise only if the batch is still pending.
-   * @throws {unknown} The error of the dataset, thrown or as a rejection.
+   * @throws {unknown} If the dataset throws or rejects: its error.
    */
   next(): IteratorResult<B, undefined> | Promise<IteratorResult<B, undefined>> {
     if (this.#queue.length === 0 && this.#more()) this.#queue.push(this.#ask(this.#next++));

@@ -1,4 +1,4 @@
-/** What is wrong with a text that is not CSV. */
+/** The error of a text that is not CSV. */
 export class CsvError extends Error {}
 
 /** Splits a whole text into records, each with the number of lines up to its end. */

@@ -12,7 +12,7 @@ export interface Point {
   y: number;
 }
 
-/** What is placed. */
+/** A box to place. */
 export interface ElkBox extends Partial<Point> {
   id?: string;
   width?: number;

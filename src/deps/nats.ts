@@ -1,5 +1,5 @@
 /**
- * NATS and its JetStream, a server that keeps messages until somebody has worked on them. Import
+ * NATS and its JetStream, a server that keeps messages until a worker has handled them. Import
  * it only once a server is to be reached.
  *
  * @module

@@ -1,9 +1,9 @@
-/** Hears of all that happens in an actor system. */
+/** Receives every event of an actor system. */
 export interface Observer {
   next(event: unknown): void;
 }
 
-/** Converts what it hears of, and sends it. */
+/** Converts the events that it receives, and sends them. */
 export interface Inspector<Adapter> {
   readonly inspect: Observer;
   readonly adapter: Adapter;
@@ -11,7 +11,7 @@ export interface Inspector<Adapter> {
   stop(): void;
 }
 
-/** What sends to a relay. Its `start()` makes a new socket, whose handlers retry for ever. */
+/** Sends to a relay. Its `start()` makes a new socket, whose handlers retry for ever. */
 export interface WebSocketAdapter {
   readonly ws: Socket;
   status: "open" | "closed";
@@ -22,7 +22,7 @@ export interface Socket {
   onopen: () => void;
   onclose: () => void;
   onerror: () => void;
-  /** What is not yet sent, bytes. */
+  /** Number of bytes that are not yet sent. */
   readonly bufferedAmount: number;
   close(): void;
   terminate?(): void;

@@ -5,5 +5,5 @@
  */
 /// <reference lib="dom" />
 export { default as uPlot } from "npm:uplot@1.6.32";
-/** What a page must have in its style. */
+/** The style that a page needs. */
 export { default as uPlotStyle } from "npm:uplot@1.6.32/dist/uPlot.min.css" with { type: "text" };

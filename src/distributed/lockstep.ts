@@ -127,11 +127,12 @@ export class Lockstep {
       if (!isAhead(front, own)) continue;
       if (step >= STEPS.end()) return;
       if (strongest > CANCELS.none) throw cancellationOf(strongest, reason);
-      const lacks = front.pass === this.#pass
-        ? `batches: rank ${reports.indexOf(front)} has no batch ${learner.batchIndex + 1}`
-        : `epochs: rank ${reports.indexOf(front)} has no epoch ${learner.epoch}`;
+      const [counted, lacks] = front.pass === this.#pass
+        ? ["batches", `batch ${learner.batchIndex + 1}`]
+        : ["epochs", `epoch ${learner.epoch}`];
       throw new RangeError(
-        `Cannot continue as all ranks must take the same number of ${lacks}`,
+        `Cannot continue as all ranks must take the same number of ${counted}: ` +
+          `rank ${reports.indexOf(front)} has no ${lacks}`,
       );
     }
   }

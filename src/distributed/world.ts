@@ -1,5 +1,5 @@
 /**
- * How the values of several ranks are combined.
+ * The function that combines the values of several ranks.
  *
  * @category Data-parallel
  */

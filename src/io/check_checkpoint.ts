@@ -65,7 +65,7 @@ export async function checkCheckpoint(checkpoint: unknown, name: string): Promis
  *
  * @param problem The problem of a field of a checkpoint; `undefined` if there is none.
  * @param name Name of the checkpoint, for errors.
- * @throws {StorageError} The problem.
+ * @throws {StorageError} If there is a problem.
  */
 export function refuse(problem: field.FieldProblem | undefined, name: string): void {
   if (!problem) return;

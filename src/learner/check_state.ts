@@ -27,7 +27,7 @@ export interface State extends OptimizersState {
 export interface CallbackState {
   /** The name of the callback. */
   readonly name: string;
-  /** What its `state()` returned. */
+  /** The value that its `state()` returned. */
   readonly state: unknown;
   /** Whether the run may be resumed without it. */
   readonly passive: boolean;

@@ -11,7 +11,7 @@ import { PassLosses } from "./pass_losses.ts";
 /** The loader that a pass reads: one of the Learner's, or the input of `predict()`. */
 export type LoaderName = keyof Dataloaders | "predict";
 
-/** How a pass begins. */
+/** The beginning of a pass. */
 export interface PassOptions {
   /** The part of the loader's batches that this process takes. */
   readonly shard: Shard;

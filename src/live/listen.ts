@@ -23,7 +23,7 @@ export interface Listener {
  *
  * @param hostname The address.
  * @param port The port; 0: any free port.
- * @throws {Error} On Deno, if the port is taken, or the permission is missing.
+ * @throws {Error} If the port is taken or the permission is missing, on Deno.
  */
 export function listen(hostname: string, port: number): Listener {
   if (typeof Deno !== "undefined") return listenInDeno(hostname, port);

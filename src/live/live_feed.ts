@@ -11,9 +11,9 @@ import { memoryInUse } from "./memory_in_use.ts";
 import type { LiveState } from "./messages.ts";
 import { parseCommand } from "./parse_command.ts";
 
-/** How often viewers are sent updates, in ms. */
+/** Time between two updates for viewers, in ms. */
 const INTERVAL = 50;
-/** How often expensive statistics (memory, mean loss, time per callback) are refreshed, in ms. */
+/** Time between two refreshes of expensive statistics (memory, mean loss, callbacks), in ms. */
 const REFRESH_INTERVAL = 500;
 
 /**
@@ -29,7 +29,7 @@ export interface LiveFeedOptions {
 }
 
 /**
- * What a viewer can do.
+ * The place of one viewer.
  *
  * @category Live page
  */
@@ -271,7 +271,7 @@ export class LiveFeed extends PassCallback {
       type: "state",
       run: 0,
       active: [],
-      visited: [],
+      shares: {},
       accepts: [],
       status: "waiting",
       phase: "idle",

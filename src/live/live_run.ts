@@ -8,6 +8,7 @@ import { LiveCurves } from "./live_curves.ts";
 import { memoryInUse } from "./memory_in_use.ts";
 import type { LiveState, LiveWork, RunEnd } from "./messages.ts";
 import { RunMeter } from "./run_meter.ts";
+import { StateClock } from "./state_clock.ts";
 import { WorkSampler } from "./work_sampler.ts";
 
 /** Number of hooks and tasks in the table of times. */
@@ -34,8 +35,7 @@ export class LiveRun {
   readonly #learner: AnyLearner;
   readonly #id: number;
   readonly #meter: RunMeter;
-  /** The states since the last description, by name. */
-  readonly #visited = new Map<string, RunSnapshot>();
+  readonly #clock = new StateClock();
   #sampler: WorkSampler | undefined;
   #watching = false;
   #loss: number | null = null;
@@ -53,7 +53,7 @@ export class LiveRun {
     this.actor.subscribe({
       next: (snapshot) => {
         if (snapshot.hasTag("paused") !== paused) this.#meter.paused = paused = !paused;
-        if (this.#watching) this.#visited.set(JSON.stringify(snapshot.value), snapshot);
+        if (this.#watching) this.#clock.enter(snapshot);
       },
       complete: () => {
         this.#meter.paused = true;
@@ -75,6 +75,7 @@ export class LiveRun {
   /** Begins to measure what only viewers need. */
   watch(): void {
     this.#watching = true;
+    this.#clock.start(this.actor.getSnapshot());
     this.#sampler = new WorkSampler(this.#learner);
   }
 
@@ -82,7 +83,7 @@ export class LiveRun {
   unwatch(): void {
     this.#watching = false;
     this.#sampler?.stop();
-    this.#visited.clear();
+    this.#clock.stop();
   }
 
   /** Refreshes the statistics that take time to compute, or wait for the device. */
@@ -100,13 +101,13 @@ export class LiveRun {
     return { type: "work", seconds, work: work.slice(0, WORK_ROWS) };
   }
 
-  /** Describes the run, and forgets the states that it has visited. */
+  /** Describes the run; shares of time begin again. */
   state(viewers: number): LiveState {
     const learner = this.#learner;
     const snapshot = this.actor.getSnapshot();
     const paused = snapshot.hasTag("paused");
-    const visited = paused ? [] : [...this.#visited.values()];
-    this.#visited.clear();
+    const { snapshots, shares } = this.#clock.read();
+    const visited = paused ? [] : snapshots;
     const { batches, progress } = this.#meter.progressOf(learner);
     const active = statePaths(snapshot.value, "learner");
     const accepts = RUN_EVENTS.filter((type) =>
@@ -116,8 +117,7 @@ export class LiveRun {
       type: "state",
       run: this.#id,
       active,
-      visited: visited.flatMap(({ value }) => statePaths(value, "learner"))
-        .filter((path, index, all) => !active.includes(path) && all.indexOf(path) === index),
+      shares: this.active && !paused ? rounded(shares) : {},
       accepts,
       status: statusOf(snapshot, paused),
       reason: snapshot.context.error ?? learner.reason,
@@ -143,4 +143,12 @@ function statusOf(snapshot: RunSnapshot, paused: boolean): LiveState["status"] {
   if (snapshot.status !== "active") return snapshot.value as RunEnd;
   if (paused) return "paused";
   return snapshot.context.hold ? "pausing" : "running";
+}
+
+/** Shares to the nearest thousandth, without those of zero. */
+function rounded(shares: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(shares).map(([path, share]) => [path, Math.round(1000 * share) / 1000])
+      .filter(([, share]) => share as number > 0),
+  );
 }

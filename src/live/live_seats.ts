@@ -22,7 +22,7 @@ export interface Seat {
   state: string;
 }
 
-/** What there is to send. */
+/** The messages to send. */
 export interface LiveUpdate {
   readonly state: LiveState;
   readonly work: LiveWork | undefined;

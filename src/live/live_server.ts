@@ -9,7 +9,7 @@ import { ViewerSocket } from "./viewer_socket.ts";
 
 /** Maximum number of viewers. */
 const VIEWERS = 16;
-/** How often viewers are pinged, and idle connections looked for, in ms. */
+/** Time between two pings of viewers and searches for idle connections, in ms. */
 const HEARTBEAT = 5000;
 /** Time in which a viewer must answer the close of its connection, in ms. */
 const CLOSE_TIMEOUT = 500;
@@ -59,7 +59,7 @@ export class LiveServer {
   /**
    * Opens the port.
    *
-   * @throws {Error} On Deno, if the port is taken, or the permission is missing.
+   * @throws {Error} If the port is taken or the permission is missing, on Deno.
    */
   constructor(options: LiveServerOptions) {
     this.#options = options;

@@ -8,8 +8,11 @@ export interface LiveState {
   readonly run: number;
   /** Paths of the active states: `"learner.train.epoch"`. */
   readonly active: readonly string[];
-  /** Paths of the states that were active since the last message, but are not any more. */
-  readonly visited: readonly string[];
+  /**
+   * Share of the time since the last message that each path was active, in (0, 1]. Empty if the run
+   * is paused or has ended, or is not yet measured.
+   */
+  readonly shares: Readonly<Record<string, number>>;
   /** Events that the machine accepts; unless the run is paused, at any time since the last message. */
   readonly accepts: readonly RunEvent[];
   /** `"pausing"`: the run will pause at the end of the current batch. */

@@ -25,11 +25,11 @@ export interface AveragingOptions extends ClassMetricOptions {
 
 /** Numbers of examples, for one class or for all of them together. */
 export interface Counts {
-  /** Of the class, and predicted to be. */
+  /** Number of examples of the class that were predicted to be. */
   hits: number;
   /** Not of the class, but predicted to be. */
   falseAlarms: number;
-  /** Of the class, but not predicted to be. */
+  /** Number of examples of the class that were not predicted to be. */
   misses: number;
 }
 

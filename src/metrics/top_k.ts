@@ -8,7 +8,7 @@ import type { Metric } from "./metric.ts";
 /**
  * The share of examples whose class is among the `k` that are predicted most strongly.
  *
- * Of equal predictions the one with the lower class number counts as the stronger, so that a model
+ * Of two equal predictions, the one with the lower class number counts as the stronger, so that a model
  * that says the same of every class is not right by default. Predictions that are NaN or +Infinity
  * are wrong, as is a class at -Infinity.
  *

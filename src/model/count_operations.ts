@@ -75,7 +75,7 @@ const COUNTS: Record<string, Count> = {
 };
 
 /**
- * How many additions and multiplications a layer makes of one example, going forward. Activation
+ * Number of additions and multiplications of a layer for one example, going forward. Activation
  * functions inside other layers are left out. `undefined` where it is not known.
  */
 export function operationsOf(layer: tf.layers.Layer): number | undefined {

@@ -18,7 +18,7 @@ const OPTIMIZERS: Readonly<Record<string, () => tf.Optimizer>> = {
 /**
  * Makes an optimizer with its default settings.
  *
- * @param name The name, in any case: `"adam"`, `"RMSProp"`.
+ * @param name The name, in upper or lower case: `"adam"`, `"RMSProp"`.
  * @throws {TypeError} If there is no such optimizer.
  */
 export function namedOptimizer(name: string): tf.Optimizer {

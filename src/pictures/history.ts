@@ -1,5 +1,5 @@
 /**
- * What was recorded of one batch of training.
+ * The record of one batch of training.
  *
  * @category Plots
  */
@@ -17,7 +17,7 @@ export interface BatchRecord {
 }
 
 /**
- * What was recorded of one epoch.
+ * The record of one epoch.
  *
  * @category Plots
  */
@@ -42,6 +42,6 @@ export interface History {
   batches: BatchRecord[];
   /** All epochs. */
   epochs: EpochRecord[];
-  /** What was measured at the end. */
+  /** Metrics of the test, by name. */
   test: Record<string, number>;
 }

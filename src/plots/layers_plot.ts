@@ -3,7 +3,7 @@ import { Picture } from "./picture.ts";
 import { DENSITIES } from "./theme.ts";
 
 const WIDTH = 250;
-/** How far labels may stand out beyond the ends of an axis, in pixels: titles would move. */
+/** Largest overhang of labels beyond the ends of an axis, in pixels: titles would move. */
 const FLUSH = 8;
 /** Space between panels, with their axes: with bounds of their own, no two would stand in line. */
 const SPACING = { row: 76, column: 52 };

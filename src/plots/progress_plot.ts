@@ -7,7 +7,7 @@ export interface ProgressPoint {
   readonly order: number;
   /** Its value; NaN if it has none. */
   readonly value: number;
-  /** How it ended. */
+  /** The end of the trial. */
   readonly status: "completed" | "stopped" | "failed";
   /** Its value after each number of epochs. */
   readonly curve: readonly (readonly [epochs: number, value: number])[];

@@ -39,7 +39,7 @@ export interface JobRecord {
 }
 
 /**
- * What a running trial must do after a report.
+ * The order that a running trial gets after a report.
  *
  * @category Sweeps
  */

@@ -8,7 +8,7 @@ import { connectOptions, type NatsOptions } from "./nats_options.ts";
 import type { Objective } from "./run_job.ts";
 
 /**
- * How the parameters and the lengths of trials are chosen.
+ * The choice of the parameters and the lengths of trials.
  *
  * @category Sweeps
  */
@@ -31,7 +31,7 @@ export interface SweepOptions<S extends Space = Space> {
    * grid, one round of brackets for Hyperband.
    */
   trials?: number;
-  /** How parameters are chosen. Default: `"random"`. */
+  /** The choice of parameters. Default: `"random"`. */
   algorithm?: Algorithm;
   /** Epochs of a trial that runs to its end, an integer >= 1. Default: 1. */
   epochs?: number;

@@ -1,7 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
 
 /**
- * Runs a kernel of ours that writes its results over those inputs that share their elements with no
+ * Runs one of our kernels that writes its results over those inputs that share their elements with no
  * other tensor.
  *
  * @param kernelName The kernel.

@@ -31,11 +31,15 @@ export function parseJson(text: string, { depth, values }: JsonLimits): unknown 
     else if (OPENING.has(code)) {
       count++;
       if (++open > depth) {
-        throw new RangeError(`Cannot parse JSON as it must be nested at most ${depth} deep`);
+        throw new RangeError(
+          `Cannot parse JSON as it must be nested at most ${depth} deep: it is nested deeper`,
+        );
       }
     } else if (CLOSING.has(code)) open--;
     if (count > values) {
-      throw new RangeError(`Cannot parse JSON as it must have at most ${values} values`);
+      throw new RangeError(
+        `Cannot parse JSON as it must have at most ${values} values: it has more`,
+      );
     }
   }
   return JSON.parse(text);

@@ -5,7 +5,7 @@ import { mixed, positive } from "./sweep.ts";
 export interface GradientCase {
   /** The kernel whose gradient it is about. */
   kernel: string;
-  /** What is particular about this case. */
+  /** The particular of this case. */
   name?: string;
   shapes: number[][];
   compute: (...inputs: tf.Tensor[]) => tf.Tensor;

@@ -1,5 +1,5 @@
 /**
- * What checkpoints cost the convolutional network of the MNIST example. Every other 10 batches begin
+ * The cost of checkpoints for the convolutional network of the MNIST example. Every other 10 batches begin
  * with a checkpoint, which is written while they are trained, and are compared with the 10 before and
  * the 10 after: whatever else slows the machine down slows down all of them. What they take longer
  * is then held against 100 batches.

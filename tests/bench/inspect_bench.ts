@@ -1,5 +1,5 @@
 /**
- * What it costs to show a run in Stately's inspector: `deno task bench:inspect`.
+ * The cost of showing a run in Stately's inspector: `deno task bench:inspect`.
  *
  * @module
  */
@@ -49,7 +49,7 @@ client.messages.length = 0;
 await costOfBatch(relay.url);
 const seconds = (performance.now() - began) / 1000;
 const snapshots = client.messages.filter(({ type }) => type === "@xstate.snapshot").length;
-console.log(`CPU per batch, nobody inspects: ${off.toFixed(1)} µs`);
+console.log(`CPU per batch, not inspected: ${off.toFixed(1)} µs`);
 console.log(
   `CPU per batch, inspected: ${viewed.toFixed(1)} µs (+${(viewed - off).toFixed(1)}; <= 60)`,
 );

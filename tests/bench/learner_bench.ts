@@ -1,5 +1,5 @@
 /**
- * What a Learner costs beside the computing itself: `deno task bench`.
+ * The cost of a Learner beside the computing itself: `deno task bench`.
  *
  * @module
  */
@@ -35,7 +35,7 @@ async function costOfBatch(callbacks: object[]): Promise<number> {
   return median(rounds);
 }
 
-/** How much the heap grows between batch 20,000 and batch 200,000, MB. */
+/** Growth of the heap between batch 20,000 and batch 200,000, MB. */
 async function heapGrowth(): Promise<number> {
   let batch = 0;
   let early = 0;
@@ -89,7 +89,7 @@ async function ratioToBareLoop(rounds: number): Promise<number> {
   };
   const ratios: number[] = [];
   for (let round = -3; round < rounds; round++) {
-    // Each takes the first turn every other time: whoever comes second finds the caches warm.
+    // Each takes the first turn every other time: the second one finds the caches warm.
     let [ours, theirs] = [0, 0];
     if (round % 2) ours = await timeOf(() => learner.train());
     theirs = await timeOf(bare);

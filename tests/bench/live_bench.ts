@@ -1,5 +1,5 @@
 /**
- * What a live page costs a step of 2 ms, without a viewer and with one: `deno task bench:live`.
+ * The cost of a live page for a step of 2 ms, without a viewer and with one: `deno task bench:live`.
  *
  * The step computes for 2 ms by the clock of its thread, so that whatever else the machine does
  * shows in all three alike; rounds are interleaved, and the median of their ratios is told.
@@ -35,7 +35,7 @@ function spin(turns: number): void {
 
 const turns = calibrate();
 
-/** How long an epoch of such steps takes, by the clock (ms) and for the processor (µs). */
+/** Time of an epoch of such steps, by the clock (ms) and for the processor (µs). */
 interface Time {
   readonly clock: number;
   readonly cpu: number;
@@ -84,7 +84,7 @@ const computing = { unwatched: [] as number[], watched: [] as number[] };
 for (let round = -2; round < ROUNDS; round++) {
   const times: Record<string, Time> = {};
   const order = ["alone", ...names];
-  // Each takes each turn: whoever comes later finds the machine in another state.
+  // Each takes each turn: a later one finds the machine in another state.
   for (let turn = 0; turn < 3; turn++) {
     const which = order[(turn + round + 3) % 3];
     times[which] = await timeOf(which === "alone" ? [] : [pages[which as "watched"]]);

@@ -1,5 +1,5 @@
 /**
- * What more processes bring: speed against processes that know nothing of one another, and what the
+ * The gain of more processes: speed against processes that know nothing of one another, and what the
  * exchange of gradients takes, against a program in C where there is a compiler.
  *
  * All variants take turns, each for a tenth of a second, so that a busy machine slows all of them;
@@ -22,9 +22,9 @@ const { values: { json, rounds, mpi } } = parseArgs({
   },
 });
 
-/** What is trained, and how many steps of it in a turn. */
+/** The models, and the number of steps of each in a turn. */
 const MODELS = { mlp: "16", cnn: "4" };
-/** How often exchanges are measured. */
+/** Number of measurements of exchanges. */
 const TURNS = 7;
 const SIZES = [4, 1024, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 100 << 20].map(String);
 const here = new URL("./", import.meta.url).pathname;

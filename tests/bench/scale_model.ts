@@ -1,5 +1,5 @@
 /**
- * What data-parallel training costs on paper.
+ * The cost of data-parallel training on paper.
  *
  * An exchange of n bytes between p ranks takes, as a ring, 2(p-1) messages one after another of n/p
  * bytes each; as a tree that halves and doubles, the same bytes in 2 log2(p) messages. Libraries of
@@ -11,9 +11,9 @@
  * @module
  */
 
-/** What carries messages. */
+/** The network. */
 export interface Network {
-  /** What a message costs however small it is, s. */
+  /** Time of the smallest message, s. */
   latency: number;
   /** Bytes in a second. */
   bandwidth: number;
@@ -22,7 +22,7 @@ export interface Network {
 /** The longest message that is sent at once, bytes. */
 const CHUNK = 4 * 2 ** 20;
 
-/** How long the exchange of some bytes takes, s. */
+/** Time of the exchange of some bytes, s. */
 export function exchangeTime(
   bytes: number,
   ranks: number,
@@ -58,21 +58,21 @@ export function fitNetwork(measured: readonly [bytes: number, time: number][]): 
   };
 }
 
-/** What is trained, and on what. */
+/** The model, and the network. */
 export interface Setting {
   ranks: number;
-  /** How many numbers the gradients have. */
+  /** Number of elements of all gradients. */
   parameters: number;
   /** In how many messages these travel. */
   messages: number;
-  /** How long a rank takes for its own part of a step, s: one of them is drawn each time. */
+  /** Times of a rank for its own part of a step, s: one of them is drawn each time. */
   steps: readonly number[];
-  /** How many batches make a step. Default: 1. */
+  /** Number of batches of a step. Default: 1. */
   accumulate?: number;
   network: Network;
 }
 
-/** How often all meet in a batch, beside the exchange. */
+/** Number of meetings of all ranks in a batch, beside the exchange. */
 const MEETINGS = 3;
 
 /**

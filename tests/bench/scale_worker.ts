@@ -1,5 +1,5 @@
 /**
- * What one rank does for the benchmarks of scaling: `train MODEL STEPS ROUNDS` or `reduce BYTES…`.
+ * The work of one rank for the benchmarks of scaling: `train MODEL STEPS ROUNDS` or `reduce BYTES…`.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { DataParallel, mpi, type World } from "../../distributed.ts";
 import { median } from "./median.ts";
 import { models } from "./models.ts";
 
-/** What training gives: times of steps, ms. */
+/** The result of training: times of steps, ms. */
 export interface Trained {
-  /** Of each round. */
+  /** Times of each round. */
   rounds: {
     /** Rank 0, while the others sleep. */
     alone: number[];
@@ -18,10 +18,10 @@ export interface Trained {
     apart: number[][];
     /** All ranks, with one model. */
     together: number[];
-    /** What of each of these is the exchange of gradients: on the rank that waits for nobody. */
+    /** The part of each that is the exchange of gradients, on the rank that waits for no other. */
     exchange: number[];
   }[];
-  /** How many numbers the gradients have, and how many messages these are. */
+  /** Number of elements of all gradients, and number of messages. */
   parameters: number;
   messages: number;
 }
@@ -109,7 +109,7 @@ class Exchanges implements World {
   readonly rank: number = world.rank;
   readonly size: number = world.size;
   readonly library: string = world.library;
-  /** How long each message took, ms, step by step. */
+  /** Time of each message, ms, step by step. */
   times: number[] = [];
 
   reduce(...args: Parameters<World["reduce"]>): void {
@@ -134,7 +134,7 @@ class Exchanges implements World {
   }
 }
 
-/** Of each rank, in order, its numbers: as many as of the others. */
+/** The numbers of each rank, in order: the same count from each. */
 function gatherRows(values: number[]): number[][] {
   const all = world.gather(Float64Array.from(values));
   return Array.from(
@@ -143,7 +143,7 @@ function gatherRows(values: number[]): number[][] {
   );
 }
 
-/** What lets rank 0 do something while the others sleep, rather than look out for it. */
+/** Lets rank 0 work while the others sleep instead of polling. */
 async function sleeper(): Promise<<T>(work: () => Promise<T>) => Promise<T | undefined>> {
   const port = new Float64Array(1);
   if (world.rank > 0) {

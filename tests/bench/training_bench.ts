@@ -27,7 +27,7 @@ const steps: Record<string, number> = { mlp: 100, cnn: 10, tiny: 800 };
 interface Contender {
   name: string;
   command: string[];
-  /** What it trains. */
+  /** Names of the models that it trains. */
   models: string[];
   /** Whether a tenth of the steps takes long enough. */
   slow?: boolean;
@@ -148,7 +148,7 @@ for (const model of values.models!.split(",")) {
     while (performance.now() - began < 2000) await contender.turn(model, count(contender));
   }
   for (let round = 0; round < Number(values.rounds); round++) {
-    // Each has each place in the round, so that nobody always comes after the same one.
+    // Each has each place in the round, so that none always follows the same one.
     const first = round % taking.length;
     for (const contender of [...taking.slice(first), ...taking.slice(0, first)]) {
       times.get(contender.name)!.push(await contender.turn(model, count(contender)));

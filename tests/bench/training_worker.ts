@@ -8,7 +8,7 @@ import { TextLineStream } from "./lines.ts";
 import { adam, crossEntropy, Learner, selectBackend, tf } from "../../mod.ts";
 import { models } from "./models.ts";
 
-/** How a worker trains. */
+/** The training of a worker. */
 export interface Variant {
   /** `ours`, or the backend with tfjs's own kernels. */
   kernels: "ours" | "wasm" | "cpu";

@@ -1,5 +1,5 @@
 /**
- * What every callback must do, whatever it is for: one row of the table for each.
+ * The laws of every callback: one row of the table for each.
  *
  * @module
  */
@@ -67,11 +67,11 @@ import {
 } from "../fixtures/tiny_learner.ts";
 
 interface Row<C extends CallbackLike = CallbackLike> {
-  /** Makes the callback anew; where it writes files, into the folder. */
+  /** Makes a new callback; if it writes files, into the folder. */
   make(folder: string): C;
-  /** How a run of 3 epochs of 4 batches ends. Default: it completes. */
+  /** The end of a run of 3 epochs of 4 batches. Default: it completes. */
   ends?: "completed" | "cancelled";
-  /** What the run needs that the tiny learner has not. */
+  /** Options beyond those of the tiny learner. */
   options?: () => TinyOptions;
   /** Whether it is there to read something of every batch, or of some. Default: no. */
   reads?: boolean;
@@ -79,7 +79,7 @@ interface Row<C extends CallbackLike = CallbackLike> {
   files?: boolean;
   /** Whether it listens at a port. Default: no. */
   serves?: boolean;
-  /** What it shows of its last run, without times: after equal runs, equal things. */
+  /** Its view of the last run, without times: equal after equal runs. */
   shows?(callback: C, folder: string): unknown;
 }
 
@@ -89,7 +89,7 @@ function row<C extends CallbackLike>(row: Row<C>): Row {
 
 const classes = () => ({ kind: "classes" as const });
 
-/** Every callback, by its name and what is special; whoever adds one adds a row. */
+/** Every callback, by its name and its variant; a new callback is a new row. */
 const TABLE: Record<string, Row> = {
   // Seeing the run
   "LiveFeed": { make: () => new LiveFeed(), reads: true },
@@ -264,12 +264,12 @@ const TABLE: Record<string, Row> = {
   }),
 };
 
-/** What can be compared of what was told: all but times. */
+/** The comparable part of a notice: everything but times. */
 function timeless(told: unknown): unknown {
   return JSON.parse(JSON.stringify(told, (key, value) => /^(time|seconds)$/.test(key) ? 0 : value));
 }
 
-/** A clock that goes on by 1 ms each time that somebody looks. */
+/** A clock that advances by 1 ms each time that it is read. */
 function ticks(): () => number {
   let now = 0;
   return () => now++;
@@ -305,10 +305,10 @@ function settings({ learner, model }: TinyLearner): unknown[] {
 }
 
 interface Scenario {
-  /** What else hangs on the hooks. */
+  /** Further callbacks. */
   beside?: CallbackLike;
   epochs?: number;
-  /** What else to do with the learner before it is trained. */
+  /** Further work with the learner before it is trained. */
   before?: (learner: Learner) => Promise<unknown>;
 }
 
@@ -423,7 +423,7 @@ for (const entry of Object.entries(TABLE)) {
     });
   }
 
-  testRow(entry, "a second run begins anew", async (row, make) => {
+  testRow(entry, "a second run starts over", async (row, make) => {
     const used = make();
     await run(row, used, { epochs: 2 });
     assertEquals(await run(row, used), await run(row, make()));

@@ -16,7 +16,7 @@ import { testInFolder } from "../fixtures/in_folder.ts";
 
 const { state: run } = await Deno.permissions.query({ name: "run" });
 
-/** The Learners of the test at hand. */
+/** The Learners of the current test. */
 const made: Learner[] = [];
 
 function learnerOf(callbacks: CallbackLike[]): Learner {
@@ -95,7 +95,7 @@ for (
   });
 }
 
-testIn("Checkpoint refuses to monitor what nobody measures", async (folder) => {
+testIn("Checkpoint refuses to monitor a metric that is not measured", async (folder) => {
   const learner = learnerOf([new Checkpoint(folder, { best: 1, monitor: "validation.mae" })]);
   await assertRejects(
     () => learner.train(),
@@ -148,7 +148,7 @@ testIn("Checkpoint saves a failed run, and resumes from before", async (folder) 
   assertEquals(weights(learner), weights(whole));
 });
 
-testIn("Checkpoint goes on when its folder is deleted during the run", async (folder) => {
+testIn("Checkpoint continues when its folder is deleted during the run", async (folder) => {
   const remove: CallbackLike = {
     async afterEpoch({ epoch }) {
       // While a file is being written into it, a folder may come back before it is gone.
@@ -195,7 +195,7 @@ for (const onError of ["warn", "fail"] as const) {
 }
 
 testIn(
-  "Checkpoint saves on SIGTERM and cancels, and the run goes on when resumed",
+  "Checkpoint saves on SIGTERM and cancels, and the run continues when resumed",
   async (folder) => {
     if (run !== "granted") return;
     const kill: CallbackLike = {
@@ -203,7 +203,7 @@ testIn(
         if (epoch !== 0 || batchIndex !== 1) return;
         let heard = false;
         const hear = () => void (heard = true);
-        Deno.addSignalListener("SIGTERM", hear); // the last to hear of it
+        Deno.addSignalListener("SIGTERM", hear); // the last listener
         Deno.kill(Deno.pid, "SIGTERM");
         while (!heard) await new Promise((resolve) => setTimeout(resolve, 1));
         Deno.removeSignalListener("SIGTERM", hear);
@@ -314,7 +314,7 @@ testIn("a second run in the folder of a Checkpoint saves nothing, and says so", 
   assertEquals(warnings.length, 4);
 });
 
-testIn("Checkpoint in a folder that cannot be written goes on, and says so", async () => {
+testIn("Checkpoint in a folder that cannot be written continues, and says so", async () => {
   const warnings: string[] = [];
   const warn = (message: string) => void warnings.push(message);
   const learner = learnerOf([new Checkpoint("/proc/run", { ...ALL, warn })]);
@@ -383,7 +383,7 @@ testIn("Checkpoint removes nothing outside of its folder, whatever a file says",
   };
   await learnerOf([new Checkpoint(folder, { ...ALL, last: 1, best: 1 }), take]).train();
   const outside = `${folder}/../precious.safetensors`;
-  await Deno.writeTextFile(outside, "of somebody else");
+  await Deno.writeTextFile(outside, "of another program");
   const text = JSON.stringify(from!.state).replace(
     /"own":\[[^\]]*\]/,
     '"own":["../precious.safetensors"]',
@@ -393,7 +393,7 @@ testIn("Checkpoint removes nothing outside of its folder, whatever a file says",
   await learnerOf([new Checkpoint(folder, { ...ALL, last: 1 })]).train({
     from: { ...from!, state },
   });
-  assertEquals(await Deno.readTextFile(outside), "of somebody else");
+  assertEquals(await Deno.readTextFile(outside), "of another program");
 });
 
 testIn("Checkpoint saves as time goes by", async (folder) => {
@@ -428,7 +428,7 @@ testIn("Checkpoint that is added to a run which is taken up again saves it", asy
   assertEquals(names(folder).length, 3); // two more batches, the end
 });
 
-testIn("Checkpoint writes while the training goes on, one file at a time", async (folder) => {
+testIn("Checkpoint writes while the training continues, one file at a time", async (folder) => {
   const { write } = Deno.FsFile.prototype;
   const begun = Promise.withResolvers<void>();
   let writes = 0;

@@ -301,7 +301,7 @@ Deno.test("WeightAverage is validated and tested, and not trained on", async () 
   });
   await subject.learner.train({ epochs: 3 });
   const { beforeEpoch, afterEpoch, validation, afterValidate, test } = seen;
-  assertEquals(beforeEpoch.slice(1), afterEpoch.slice(0, 2), "training goes on from the average");
+  assertEquals(beforeEpoch.slice(1), afterEpoch.slice(0, 2), "training continues from the average");
   const mean = (epochs: number) =>
     afterEpoch[0].map((_, i) =>
       afterEpoch.slice(0, epochs).reduce((sum, weights) => sum + weights[i], 0) / epochs

@@ -92,7 +92,7 @@ Deno.test("LearningRateFinder.suggest() finds the steepest descent and the longe
 });
 
 Deno.test("LearningRateFinder finds rates below the one at which the training diverges", async () => {
-  // Of w -> (w - 5)^2, gradient descent diverges above a rate of 1.
+  // On (w - 5)^2, gradient descent diverges above a rate of 1.
   const { learner, dispose } = tinyLearner({ optimizer: sgd(0.1) });
   learner.dataloaders = { train: [[tf.ones([1, 1]), tf.fill([1, 1], 5)]] };
   const finder = new LearningRateFinder({ to: 100 });

@@ -180,7 +180,7 @@ testInFolder("endLastLine() finds the beginning of a very long last line", async
   assertEquals(await endLastLine(`${folder}/missing`), false);
 });
 
-Deno.test("a logger refuses a path that is none at construction", () => {
+Deno.test("a logger refuses a value that is no path at construction", () => {
   for (const Logger of [CsvLogger, JsonLinesLogger]) {
     assertThrows(() => new Logger(new URL("https://example.com/log")), TypeError, "file:");
   }

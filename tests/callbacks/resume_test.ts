@@ -230,7 +230,7 @@ Deno.test("a run may be resumed without its passive callbacks", async () => {
   assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
 });
 
-Deno.test("Metrics refuses a checkpoint in the middle of what it could not go on with", async () => {
+Deno.test("Metrics refuses a checkpoint in the middle of a pass that it could not continue", async () => {
   const seen: unknown[] = [];
   const metric = { reset() {}, update() {}, compute: () => 0 };
   const { learner, dispose } = tinyLearner({

@@ -17,7 +17,7 @@ function testRun(name: string, run: () => Promise<void>): void {
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** What a file with the trace would give back. */
+/** The trace as a file would return it. */
 const saved = (trace: Trace): ChromeTrace => JSON.parse(JSON.stringify(trace));
 
 const steps = ({ traceEvents }: ChromeTrace) => traceEvents.filter(({ cat }) => cat === "step");
@@ -233,7 +233,7 @@ testRun("Trace keeps the newest, and what is left of a run is replayed", async (
   assertEquals(replayed.at(-1)!.state, "completed");
 });
 
-Deno.test("Trace begins anew with each run, of whatever kind", async () => {
+Deno.test("Trace starts over with each run, of any kind", async () => {
   const trace = new Trace();
   const { learner } = tinyLearner({ kind: "scalar", sizes: SIZES, callbacks: [trace] });
   await learner.train();

@@ -86,10 +86,10 @@ function walks(): Walk[] {
   });
 }
 
-/** How the last event of a path comes: at once, from within a piece of work, or thrown by it. */
+/** The origin of the last event of a path: at once, from within a piece of work, or thrown by it. */
 type Way = "at once" | "called" | "thrown";
 
-/** What came of replaying a path on the real actor and pump. */
+/** The result of replaying a path on the real actor and pump. */
 interface Replay {
   /** Where the path led, `undefined` where there was no work for the last event to come from. */
   reached: Place | undefined;

@@ -90,7 +90,7 @@ const badRuns: BadRun[] = [
     message: ["Cannot train as its options must be an object: current value is 3"],
   },
   {
-    name: "a signal that is none",
+    name: "a signal that is no AbortSignal",
     options: { signal: new AbortController() as unknown as AbortSignal },
     error: TypeError,
     message: ["signal must be an AbortSignal: current value is an instance of AbortController"],

@@ -452,7 +452,7 @@ Deno.test("DataLoader refuses sizes, seeds and starts that are out of range", ()
   assertThrows(() => loader.iterate({ skip: 0.5 }), RangeError, "skip must be an integer >= 0");
 });
 
-Deno.test("DataLoader refuses a dataset that is none", () => {
+Deno.test("DataLoader refuses a value that is no dataset", () => {
   const refuse = (options: unknown, message: string) =>
     assertThrows(() => new DataLoader(options as never), TypeError, message);
   refuse({ dataset: [1, 2] }, "must come with a function `collate`");

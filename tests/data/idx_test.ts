@@ -205,7 +205,7 @@ Deno.test({
     }),
 });
 
-/** How often each label from 0 to 9 occurs. */
+/** The number of examples of each label from 0 to 9. */
 function histogram(labels: ArrayLike<number>): number[] {
   const counts = new Array(10).fill(0);
   for (const label of Array.from(labels)) counts[label]++;

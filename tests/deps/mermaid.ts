@@ -10,5 +10,5 @@ Object.assign(DOMPurify, { addHook() {}, removeHook() {}, sanitize: (text: strin
 
 const { default: mermaid } = await import("npm:mermaid@11.17.2");
 
-/** Reads a diagram, and throws where it is none. */
+/** Reads a diagram, and throws if it is not one. */
 export const parse = (text: string): Promise<unknown> => mermaid.parse(text);

@@ -1,5 +1,5 @@
 /**
- * What signs the credentials of NATS accounts and users.
+ * The signature of credentials of NATS accounts and users.
  *
  * @module
  */

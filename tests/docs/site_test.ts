@@ -36,7 +36,7 @@ Deno.test("every link of the site leads to a file, and nothing is loaded from el
     const page = (await Deno.readTextFile(path)).replace(/<pre.*?<\/pre>/gs, "");
     const loaded = /<(?:script|img|link)[^>]*(?:src|href)="(?:https?:)?\/\/[^"]*"/.exec(page);
     assert(!loaded, `${path} loads ${loaded?.[0]}`);
-    // Of the API, the pages of symbols link to one another: Deno's own work.
+    // The pages of symbols link to one another: Deno's own work.
     if (path.includes("/~/")) continue;
     for (const [, target] of page.matchAll(/(?:href|src)="((?!https?:|mailto:|data:)[^"]*)"/g)) {
       links++;

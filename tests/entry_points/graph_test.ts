@@ -1,5 +1,5 @@
 /**
- * What the entry points load: a program that only trains loads nothing that draws, serves or sweeps.
+ * The graphs of the entry points: a program that only trains loads nothing that draws or serves.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 
-/** What it takes to serve the checkout, write a project of its own and start a process. */
+/** Permissions to serve the checkout, write a project of its own and start a process. */
 const states = await Promise.all(
   (["run", "net", "read", "write"] as const).map((name) => Deno.permissions.query({ name })),
 );

@@ -13,7 +13,7 @@ async function hasJupyter(): Promise<boolean> {
   }
 }
 
-/** What cells display, in the order in which they do. */
+/** Everything that cells display, in order. */
 async function displayed(...cells: string[]): Promise<Record<string, string>[]> {
   const { success, stdout, stderr } = await new Deno.Command(python, {
     args: [new URL("notebook.py", import.meta.url).pathname, Deno.execPath(), ...cells],

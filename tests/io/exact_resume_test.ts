@@ -39,7 +39,7 @@ for (const backend of ["cpu", "wasm"] as const) {
   const names = Object.keys(OPTIMIZERS);
   for (const optimizer of backend === "cpu" ? names : ["sgd", "adamW", "stockAdam"]) {
     Deno.test(
-      `Learner.train({ from }) goes on bit for bit in a new process [${backend}, ${optimizer}]`,
+      `Learner.train({ from }) continues bit for bit in a new process [${backend}, ${optimizer}]`,
       { ignore: state !== "granted" },
       async () => {
         await selectBackend({ prefer: backend, quiet: true });

@@ -14,7 +14,7 @@ const T = `beforeTest beforeTestBatch ${EVALUATE} afterTestBatch afterTest`;
 const E = `beforeEpoch ${B} ${B} afterEpoch ${V}`;
 const EPOCH = `beforeEpoch ${B} ${B} afterEpoch`;
 
-/** How a run ended, and all that was heard on the way. */
+/** The end of a run, and its hooks. */
 interface Told {
   sequence: string;
   status: string;
@@ -360,7 +360,7 @@ for (
   });
 }
 
-/** What follows an error in a hook: the after hooks of all open phases, then onError. */
+/** The sequel of an error in a hook: the after hooks of all open phases, then onError. */
 const AFTER_ERROR: Partial<Record<HookName, string>> = {
   beforeTrain: "beforeTrain afterTrain onError",
   beforeEpoch: "beforeTrain beforeEpoch afterEpoch afterTrain onError",

@@ -125,7 +125,7 @@ testTensors("Learner.train() skips the passes that have no loader", async () => 
   }
 });
 
-testTensors("Learner.train() goes on with the trained model when called again", async () => {
+testTensors("Learner.train() continues with the trained model when called again", async () => {
   using once = new Line();
   await tinyLearner({ model: once }).learner.train({ epochs: 3 });
   using twice = new Line();

@@ -159,7 +159,7 @@ for (const asynchronous of [false, true]) {
     `Learner.isLastBatch() leaves what goes wrong in ${
       asynchronous ? "an async" : "a"
     } loader to ` +
-      "whoever takes the batch",
+      "either way of taking the batch",
     async () => {
       using model = new Line();
       const failure = new Error("of the loader");

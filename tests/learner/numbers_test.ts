@@ -93,7 +93,7 @@ testTensors("Learner.train() leaves a cancelled batch out of the mean loss", asy
   }
 });
 
-testTensors("Learner.lossSoFar() is the mean loss of the pass at hand", async () => {
+testTensors("Learner.lossSoFar() is the mean loss of the current pass", async () => {
   using model = new Line();
   const means: number[] = [];
   const { learner } = tinyLearner({

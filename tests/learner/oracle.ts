@@ -1,5 +1,5 @@
 /**
- * What a run means, said a second time and in other words: no chart, no queue, no events, only
+ * The meaning of a run, said a second time and in other words: no chart, no queue, no events, only
  * calls within calls, `try`, `catch` and `finally`. It computes nothing and waits for nothing: what
  * a hook waits for must not make a difference.
  *
@@ -8,17 +8,17 @@
 import { Cancellation, type HookName } from "../../mod.ts";
 import type { Heard } from "../fixtures/recorded_hooks.ts";
 
-/** What a listener does when it is called, other than to listen. */
+/** The action of a listener when it is called. */
 export interface Deed {
-  /** Asks for a cancel, as `learner.cancel()` does, and goes on. */
+  /** Asks for a cancel, as `learner.cancel()` does, and returns. */
   readonly asks?: "batch" | "epoch" | "train";
   /** Throws. */
   readonly throws?: unknown;
-  /** What happens before: nothing, or something to wait for. */
+  /** The work before the action: none, or something to wait for. */
   readonly waits?: "not" | "a moment" | "a while";
 }
 
-/** What the oracle is told of a run. */
+/** The description of a run for the oracle. */
 export interface Plan {
   readonly job: "train" | "validate" | "test";
   readonly epochs: number;
@@ -32,11 +32,11 @@ export interface Plan {
   readonly validation?: number;
   readonly test?: number;
   readonly priorities: readonly number[];
-  /** What a callback does at the n-th call of all. */
+  /** The action of a callback at the n-th call of all. */
   deed(callback: number, hook: HookName, call: number): Deed;
 }
 
-/** What came of it. */
+/** The end of the run. */
 export interface Told {
   readonly heard: readonly Heard[];
   readonly status: "completed" | "cancelled" | "failed";
@@ -62,7 +62,7 @@ class Unwind {
   constructor(readonly to: Scope | "top") {}
 }
 
-/** How much what is thrown matters. */
+/** The rank of a thrown error. */
 function strength(thrown: unknown): number {
   if (!(thrown instanceof Cancellation)) return 3;
   return ["batch", "epoch", "train"].indexOf(thrown.cancels);

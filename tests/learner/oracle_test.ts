@@ -36,7 +36,7 @@ function planOf(seed: number): Plan {
     validation: job === "validate" ? 2 : draw([undefined, 1, 2]),
     test: job === "test" ? 2 : draw([undefined, 1, 2]),
     priorities: draw([[0], [0, 0], [1, 0], [3, -1, 3], [0, 2, 1, 0]]),
-    // Each call draws its own numbers, so that it does the same whoever asks first.
+    // Each call draws its own numbers, so that the order of the questions does not matter.
     deed(_, hook, call) {
       if (!deeds.has(call)) deeds.set(call, deedAt(hook, drawer(seed, call), rate, waiting));
       return deeds.get(call)!;
@@ -49,7 +49,7 @@ function deedAt(hook: HookName, draw: Draw, rate: number, waiting: number): Deed
   const waits = SYNCHRONOUS.includes(hook) || !chance(waiting)
     ? "not"
     : draw([...Array(30).fill("a moment"), "a while"] as const);
-  // Fewer hooks hear of a cancel, so those do more.
+  // Fewer hooks see a cancel, so those do more.
   if (!chance(hook.startsWith("on") ? 3 * rate : rate)) return { waits };
   return draw<() => Deed>([
     () => ({ waits, throws: new CancelBatch() }),
@@ -133,7 +133,7 @@ async function perform(plan: Plan, draw: Draw): Promise<Told> {
   return { heard, status: end.status, failures, epochs: learner.epoch };
 }
 
-/** What the oracle and the Learner do not agree on, in words; `undefined` where they agree. */
+/** The differences of oracle and Learner, in words; `undefined` if there are none. */
 async function differenceOf(seed: number): Promise<string | undefined> {
   const plan = planOf(seed);
   const expected = oracle(plan);

@@ -47,7 +47,7 @@ function programOf(
   return { learner, drawn };
 }
 
-/** What each of some trainings of one epoch has drawn. */
+/** The draws of each of some trainings of one epoch. */
 async function trainings(program: Program, count: number): Promise<Drawn[][]> {
   const all: Drawn[][] = [];
   for (let index = 0; index < count; index++) {

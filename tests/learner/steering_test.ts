@@ -73,7 +73,7 @@ Deno.test(`Learner stays in order in ${RUNS} runs that are steered at random`, a
   });
 });
 
-/** A training that is paused before its first batch, and what is heard of it from then on. */
+/** A training that is paused before its first batch, and its hooks from then on. */
 async function held(sizes: Sizes = { train: 3 }): Promise<{
   learner: AnyLearner;
   heard: Heard[];
@@ -285,7 +285,7 @@ for (const phase of ["epoch", "train"] as const) {
       assertEquals(learner.cancel("batch"), false);
       assert(learner.cancel(phase));
       const { status, reason } = await within(LIMIT, "the run", run);
-      assertEquals(reason, undefined, "nobody gave one");
+      assertEquals(reason, undefined, "none was given");
       const rest = phase === "train"
         ? "afterEpoch* onCancelTrain afterTrain*"
         : `onCancelEpoch afterEpoch* beforeEpoch ${B} ${B} afterEpoch afterTrain`;

@@ -1,7 +1,9 @@
 /// <reference lib="dom" />
 import { assert, assertEquals } from "@std/assert";
+import { LivePage } from "../../live.ts";
 import type { RunEvent } from "../../mod.ts";
 import { complaintsOf, noBrowser as ignore, type Page, withBrowser } from "../deps/playwright.ts";
+import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { within } from "../fixtures/within.ts";
 import type { Order, Report } from "./watched_worker.ts";
 
@@ -78,7 +80,7 @@ async function watched(
 
 const button = (event: RunEvent) => `button[data-event="${event}"]`;
 const enabled = (page: Page) =>
-  page.$$eval("button:enabled", (buttons) => buttons.map(({ dataset }) => dataset.event));
+  page.$$eval(".controls button:enabled", (buttons) => buttons.map(({ dataset }) => dataset.event));
 const status = (page: Page, text: string) =>
   page.waitForFunction((text) => document.querySelector(".status")?.textContent === text, text);
 
@@ -155,6 +157,7 @@ Deno.test("the live page keeps its curves when reloaded, and two pages agree", {
     await page.waitForSelector(".link.lost");
     assertEquals(await enabled(page), [], "a lost page enables nothing");
     run.order("open");
+    await page.click(".top button");
     await page.waitForSelector(".link:not(.lost)");
     await status(page, "training");
     await page.fill(".rate input", "0.25");
@@ -228,3 +231,116 @@ Deno.test(
       }
     }),
 );
+
+Deno.test("the live page lights states by their share of time, and cuts none at its sides", {
+  ignore,
+}, () =>
+  watched(async (_, open) => {
+    const page = await open();
+    for (const width of [1280, 380]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.waitForFunction(() =>
+        document.querySelector(".chart .path")?.textContent === "learner › train › epoch"
+      );
+      await wait(1000);
+      const states = await page.$$eval(".drawing [data-state]", (all) => {
+        const { left, right, top } = document.querySelector(".drawing")!.getBoundingClientRect();
+        return all.map((state) => {
+          const box = state.querySelector("rect")!.getBoundingClientRect();
+          return {
+            path: (state as SVGElement).dataset.state!,
+            share: (Number((state as SVGElement).style.getPropertyValue("--light")) / 0.65) ** 2,
+            hidden: getComputedStyle(state).opacity === "0",
+            inside: box.left >= left && box.right <= right && box.top >= top,
+          };
+        });
+      });
+      const shown = states.filter(({ hidden }) => !hidden).map(({ path }) => path);
+      assert(shown.length > 5 && shown.every((path) => path.startsWith("learner.train.epoch")));
+      assertEquals(states.filter(({ hidden, inside }) => !hidden && !inside), []);
+      const share = (path: string) =>
+        states.find((state) => state.path === `learner.train.epoch${path}`)!.share;
+      // Nearly all of a batch is spent before its step.
+      assert(share("") > 0.9 && share(".batch.update") > 0.5, JSON.stringify(states));
+      assert(share(".batch.compute") < share(".batch.update"));
+      assert(share(".batch.compute") + share(".batch.update") + share(".next") < 1.05);
+    }
+  }));
+
+Deno.test("the live page writes no error on the console, also after it has closed", {
+  ignore,
+}, () =>
+  withBrowser(async (browser) => {
+    await using live = new LivePage({ onOpen: () => {} });
+    const page = await browser.newPage();
+    const errors: string[] = [];
+    page.on("console", (message) => {
+      if (message.type() !== "log") errors.push(message.text());
+    });
+    page.on("pageerror", ({ message }) => errors.push(message));
+    await page.goto(live.open());
+    await status(page, "waiting");
+    const { learner, dispose } = tinyLearner({ sizes: { train: 30, test: 1 }, callbacks: [live] });
+    await learner.train({ epochs: 2 });
+    dispose();
+    await status(page, "completed");
+    await page.waitForFunction(() => document.querySelector(".link")?.textContent === "closed");
+    await wait(1500);
+    assertEquals(errors, []);
+    const shown = await page.$$eval(
+      ".chart .active",
+      (all) => all.map((state) => (state as SVGElement).dataset.state),
+    );
+    assertEquals(shown, ["learner.completed"]);
+  }));
+
+Deno.test("the live page connects again by itself when its connection is lost", {
+  ignore,
+}, () =>
+  withBrowser(async (browser) => {
+    await using live = new LivePage({ hostname: "0.0.0.0", onOpen: () => {} });
+    const { port, search } = new URL(live.open());
+    const tunnel = openTunnel(Number(port));
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${tunnel.port}/${search}`);
+    await page.waitForSelector(".link:not(.lost)");
+    await tunnel.close();
+    await page.waitForSelector(".link.lost");
+    assertEquals(await page.textContent(".link"), "not connected");
+    const again = openTunnel(Number(port), tunnel.port);
+    await page.waitForSelector(".link:not(.lost)");
+    await page.close();
+    await again.close();
+  }));
+
+/** Passes connections of one port on to another, until all are cut. */
+function openTunnel(target: number, port = 0): { port: number; close(): Promise<void> } {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
+  const ends: Deno.Conn[] = [];
+  const work: Promise<unknown>[] = [];
+  const accepting = (async () => {
+    for await (const client of listener) {
+      const server = await Deno.connect({ hostname: "127.0.0.1", port: target });
+      ends.push(client, server);
+      work.push(
+        client.readable.pipeTo(server.writable).catch(() => {}),
+        server.readable.pipeTo(client.writable).catch(() => {}),
+      );
+    }
+  })();
+  return {
+    port: listener.addr.port,
+    async close() {
+      listener.close();
+      await accepting;
+      for (const end of ends) {
+        try {
+          end.close();
+        } catch {
+          // It is closed already.
+        }
+      }
+      await Promise.all(work);
+    },
+  };
+}

@@ -146,7 +146,7 @@ testOnBackends("predictions that are NaN or infinite are no hits", async () => {
   assertEquals([...topK(1)(logits, labels).dataSync()], [0, 0, 0, 1, 0]);
   assertEquals([...topK(3)(logits, labels).dataSync()], [0, 0, 0, 1, 0]);
   assertEquals(confusion(logits, labels).arraySync(), [[1, 0, 0], [1, 0, 0], [0, 0, 0]]);
-  // Of class 0 one of two is found; what is not known counts as a miss.
+  // One of two of class 0 is found; an unknown class counts as a miss.
   const none = { average: "macro" } as const;
   assertAlmostEquals(await measureOnce(recall(none), logits, labels), (1 / 2 + 0 + 0) / 3, 1e-6);
   assertAlmostEquals(await measureOnce(precision(none), logits, labels), (1 / 2) / 3, 1e-6);

@@ -15,7 +15,7 @@ const { state } = await Deno.permissions.query({ name: "read" });
 const test = (name: string, run: () => Promise<void>) =>
   Deno.test(name, { ignore: state !== "granted" }, run);
 
-/** What is written in a picture. */
+/** The texts in a picture. */
 function textsIn(svg: string): string[] {
   return [...svg.matchAll(/<text[^>]*>([^<]+)<\/text>/g)].map(([, text]) => text);
 }

@@ -12,7 +12,7 @@ const LEFT_OUT = /(^|\/)(setup|version|metadata|worker|worker_node)_test\.js$|mi
 /** Specs that take the engine or the backends apart: they come last. */
 const TAKES_APART = /(flags|kernel_registry|globals|engine|environment)_test\.js$/;
 
-/** A change of one file of tfjs or of ours; each text must be found. */
+/** A change of one file, of tfjs or our own; each text must be found. */
 type Patch = [file: RegExp, changes: [from: string | RegExp, to: string][]];
 
 /** A suite starts with a new state of the engine, but with the backend of the suite before. */

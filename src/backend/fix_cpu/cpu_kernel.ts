@@ -8,7 +8,7 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 
-/** What we use of the cpu backend. */
+/** The parts of the cpu backend that we use. */
 interface CpuBackend {
   data: { get(dataId: object): { values: Values } };
   makeTensorInfo(shape: number[], dtype: tf.DataType, values: Values): tf.TensorInfo;

@@ -38,7 +38,7 @@ export function fixImages(): void {
   );
 }
 
-/** How much of a result along one axis was read at which pixel. */
+/** The pixels that each result along one axis reads, and their weights. */
 type Reading = [pixel: number, share: number][];
 
 interface ResizeAttributes {

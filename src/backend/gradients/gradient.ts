@@ -1,5 +1,5 @@
 /**
- * What gradients are written with.
+ * The language in which gradients are written.
  *
  * The rules of every gradient here: its slopes are float32; each of them is a tensor of its own,
  * as tfjs disposes them one by one; and it is made of operations that have gradients themselves, at
@@ -12,11 +12,11 @@ import { tf } from "../../deps/tfjs.ts";
 /** The slope of each input, by its name. */
 export type Gradients = Record<string, () => tf.Tensor>;
 
-/** What a kernel is called with beside tensors. */
+/** The arguments of a kernel beside its tensors. */
 // deno-lint-ignore no-explicit-any
 export type Attributes = any;
 
-/** What an operation keeps for its gradient: inputs by name, then results by position. */
+/** The tensors that an operation keeps for its gradient: inputs by name, then results by position. */
 export interface Saved {
   /** Names of inputs, or all of those of an operation with a list of inputs. */
   inputs?: string[] | "all";

@@ -15,7 +15,7 @@ interface Places {
   image: tf.Tensor;
 }
 
-/** What `tf.image.cropAndResize` computes. */
+/** The operation `tf.image.cropAndResize`, made of operations that have gradients. */
 export function cropAndResize(
   image: tf.Tensor,
   boxes: tf.Tensor,
@@ -46,7 +46,7 @@ export function cropAndResize(
   return tf.where(isInside, values, extrapolationValue).mul(isThere);
 }
 
-/** What `tf.image.transform` computes. */
+/** The operation `tf.image.transform`, made of operations that have gradients. */
 export function transform(
   image: tf.Tensor,
   transforms: tf.Tensor,

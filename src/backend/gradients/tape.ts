@@ -25,7 +25,7 @@ type GradientFunction = (
 /** A function with a gradient of its own, as `tf.customGrad` takes it. */
 type CustomFunction = (...inputs: unknown[]) => { value: tf.Tensor; gradFunc: unknown };
 
-/** What we use of tfjs's engine, private for TypeScript. */
+/** The parts of tfjs's engine that we use, private for TypeScript. */
 interface Engine {
   state: {
     activeTape: TapeNode[];

@@ -22,7 +22,7 @@ export function registerUnary(): void {
     x: () => isRecorded() ? dy.mul(y.minimum(0).add(1)) : run("EluGrad", { dy, y }),
   }));
   registerGradient("ClipByValue", { inputs: ["x"], results: [true] }, (dy, [x, y]) => ({
-    // What was not clipped is what it was.
+    // The slope passes where nothing was clipped.
     x: () => tf.where(x.equal(y), dy, tf.zerosLike(dy)),
   }));
   registerGradient("Select", { inputs: ["condition"] }, (dy, [condition]) => ({

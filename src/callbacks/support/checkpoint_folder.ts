@@ -11,9 +11,9 @@ import { FolderLock } from "./folder_lock.ts";
 
 /** The files that a run keeps. */
 export interface KeptCheckpoints {
-  /** How many of the newest. */
+  /** Number of the newest files to keep. */
   readonly last: number;
-  /** How many of the best. */
+  /** Number of the best files to keep. */
   readonly best: number;
   /** Whether smaller or larger values are better. */
   readonly mode: "min" | "max";

@@ -37,7 +37,7 @@ export class GrowingFile {
   /**
    * Appends a record, after those that wait.
    *
-   * @throws whatever the file system threw; then the record waits, and no part of it is in the file.
+   * @throws {Error} If the file system fails; then the record waits, and no part of it is in the file.
    */
   async append(record: Uint8Array): Promise<void> {
     this.#waiting.push(record);

@@ -1,4 +1,4 @@
-/** How often in a row the low must rise: what is set up once makes it rise once. */
+/** Number of rises of the low in a row that count as growth: a single set-up causes one rise. */
 const RISES = 2;
 
 /**

@@ -11,80 +11,137 @@ interface Box {
 
 /** Duration of a move of the view, in ms. */
 const MOVE_DURATION = 350;
-/** Delay before the view follows the run to another state, in ms. */
-const FOLLOW_DELAY = 500;
+/** How often the view follows the run to another state, in ms. */
+const FOLLOW_INTERVAL = 500;
 /** Margin around the state in view, in units of the drawing. */
-const MARGIN = 24;
-/** Minimum width of the view, in units of the drawing. */
-const MIN_WIDTH = 560;
+const MARGIN = 12;
+/** The state of the whole machine. */
+const ROOT = "learner";
+/** Light of a state that takes all of the time: dark text can still be read on it. */
+const MAX_LIGHT = 0.65;
+/** The parts of the drawing. */
+const PARTS = ":scope > :is(g, path, rect, circle, text)";
 
-/** The chart, with the active states lit; it shows the part where the run is, or the whole chart. */
+/**
+ * The chart. Each state is lit by the share of time that the run spends in it. The view shows the
+ * compound state in which the run is, and nothing around it; or the whole chart.
+ */
 export class ChartPanel {
   readonly root: HTMLElement;
+  readonly #holder = element("div", { className: "drawing" });
   readonly #svg: SVGSVGElement;
   readonly #states = new Map<string, SVGGElement>();
   readonly #whole = element("input", { type: "checkbox" });
-  readonly #size: { width: number; height: number };
-  #turning: ReturnType<typeof setTimeout> | undefined;
-  #focus = "learner";
+  readonly #path = element("span", { className: "path" });
+  /** All parts of the drawing with their boxes; it takes a layout to know them. */
+  #parts: [SVGGraphicsElement, Box][] | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Number of messages since the view followed, by focus and inner state. */
+  readonly #votes = new Map<string, number>();
+  /** The state in view, and the state inside it where the run is. */
+  #focus = ROOT;
+  #inner = "";
   #box: Box;
 
   /** @param drawing SVG of the chart, in which each state has its path in `data-state`. */
   constructor(drawing: string) {
-    const holder = element("div", { className: "drawing" });
-    holder.innerHTML = drawing;
-    this.#svg = holder.querySelector("svg")!;
+    this.#holder.innerHTML = drawing;
+    this.#svg = this.#holder.querySelector("svg")!;
+    this.#svg.setAttribute("preserveAspectRatio", "xMidYMin");
     const { width, height } = this.#svg.viewBox.baseVal;
-    this.#size = { width, height };
     this.#box = { x: 0, y: 0, width, height };
     for (const state of this.#svg.querySelectorAll<SVGGElement>("[data-state]")) {
       this.#states.set(state.dataset.state!, state);
     }
-    this.#whole.onchange = () => this.#look();
+    this.#whole.onchange = () => {
+      this.#moveView();
+      this.#scroll();
+    };
     this.root = panel(
       "chart",
       "Where the run is",
+      this.#path,
       element("label", {}, this.#whole, "whole chart"),
     );
-    this.root.append(holder);
-    new ResizeObserver(() => this.#look()).observe(holder);
+    this.root.append(this.#holder);
+    new ResizeObserver(() => this.#moveView()).observe(this.#holder);
   }
 
-  show({ active, visited }: LiveState): void {
-    // A run passes through its states far faster than anyone can see.
-    const lit = new Set([...active, ...visited]);
-    for (const [name, state] of this.#states) state.classList.toggle("active", lit.has(name));
-    const focus = this.#focusOf(active);
-    if (focus === this.#focus) return;
-    this.#focus = focus;
-    clearTimeout(this.#turning);
-    this.#turning = setTimeout(() => this.#look(), FOLLOW_DELAY);
+  show({ active, shares, status }: LiveState): void {
+    const measured = Object.keys(shares).length > 0;
+    for (const [path, state] of this.#states) {
+      // By the root of the share, a state with a hundredth of the time can be seen.
+      const light = measured
+        ? (MAX_LIGHT * Math.sqrt(shares[path] ?? 0)).toFixed(2)
+        : String(Number(active.includes(path)));
+      if (state.style.getPropertyValue("--light") === light) continue;
+      state.style.setProperty("--light", light);
+      state.classList.toggle("active", Number(light) > 0);
+      state.classList.toggle("bright", light === "1");
+    }
+    const drawn = active.filter((path) => this.#states.has(path));
+    const compound = drawn.filter((path) => this.#states.get(path)!.matches(".parent"));
+    // The pass in progress; without one, the innermost active state that has states inside.
+    const focus = compound.find((path) => path.endsWith(".epoch")) ?? compound.at(-1) ?? ROOT;
+    const inner = drawn[drawn.indexOf(focus) + 1] ?? "";
+    // A run may go in and out of states faster than the view should: most of the messages decide.
+    if (status !== "running") this.#votes.clear();
+    const place = [focus, inner].join(" ");
+    this.#votes.set(place, (this.#votes.get(place) ?? 0) + 1);
+    this.#timer ??= setTimeout(() => this.#follow(), FOLLOW_INTERVAL);
   }
 
-  /** The active pass; without one, the innermost active state. */
-  #focusOf(active: readonly string[]): string {
-    const drawn = active.filter((name) => this.#states.has(name));
-    return drawn.find((name) => name.endsWith(".epoch")) ?? drawn.at(-1) ?? "learner";
+  #follow(): void {
+    this.#timer = undefined;
+    const [[place]] = [...this.#votes].sort(([, a], [, b]) => b - a);
+    this.#votes.clear();
+    const before = [this.#focus, this.#inner].join(" ");
+    [this.#focus, this.#inner] = place.split(" ");
+    if (place !== before) this.#moveView();
   }
 
-  #look(): void {
-    const { width, height } = this.#svg.getBoundingClientRect();
-    const state = this.#states.get(this.#whole.checked ? "learner" : this.#focus);
-    if (!state || width === 0) return;
-    const box = state.querySelector("rect")!.getBBox();
-    // As wide as the state needs, with the proportions of the panel, from the top of the state.
-    const wide = Math.max(box.width + 2 * MARGIN, MIN_WIDTH, width);
-    const tall = this.#whole.checked ? box.height + 2 * MARGIN : wide * height / width;
-    const above = Math.min(Math.max(MARGIN, (tall - box.height) / 2), 3 * MARGIN);
-    this.#glide({
-      x: within(box.x + (box.width - wide) / 2, wide, this.#size.width),
-      y: within(box.y - above, tall, this.#size.height),
-      width: wide,
-      height: tall,
-    });
+  #moveView(): void {
+    const place = this.#holder.getBoundingClientRect();
+    if (place.width === 0) return;
+    const whole = this.#whole.checked;
+    const path = whole ? ROOT : this.#focus;
+    const focus = boxOf(this.#states.get(path)!);
+    this.#path.textContent = path.split(".").join(" › ");
+    this.#holder.classList.toggle("whole", whole);
+    this.#parts ??= [...this.#svg.querySelectorAll<SVGGraphicsElement>(PARTS)]
+      .map((part) => [part, boxOf(part)]);
+    for (const [part, box] of this.#parts) {
+      part.classList.toggle("outside", !contains(focus, box));
+    }
+    const width = focus.width + 2 * MARGIN;
+    const height = focus.height + 2 * MARGIN;
+    const visible = whole ? height : Math.min(height, width * place.height / place.width);
+    const top = focus.y - MARGIN;
+    const lowest = top + height - visible;
+    const inner = this.#states.get(this.#inner);
+    const box = inner && boxOf(inner);
+    const hidden = box && box.y + box.height > top + visible;
+    const y = hidden ? Math.min(lowest, box.y - MARGIN) : top;
+    this.#holder.classList.toggle("more-above", y > top);
+    this.#holder.classList.toggle("more-below", y < lowest);
+    this.#animate({ x: focus.x - MARGIN, y, width, height: visible });
   }
 
-  #glide(to: Box): void {
+  /** Scrolls the whole chart to the state where the run is. */
+  #scroll(): void {
+    const { left, top, width, height } = this.#holder.getBoundingClientRect();
+    // Not before the view has arrived there.
+    setTimeout(() => {
+      const box = this.#states.get(this.#focus)!.getBoundingClientRect();
+      this.#holder.scrollBy({
+        left: box.left - left - Math.max(0, width - box.width) / 2,
+        top: box.top - top - Math.max(0, height - box.height) / 2,
+        behavior: "smooth",
+      });
+    }, MOVE_DURATION);
+  }
+
+  #animate(to: Box): void {
     const from = this.#box;
     const began = performance.now();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -102,7 +159,14 @@ export class ChartPanel {
   }
 }
 
-/** Start of a view that stays inside the drawing; one that is larger is centred. */
-function within(start: number, size: number, all: number): number {
-  return size >= all ? (all - size) / 2 : Math.min(Math.max(start, 0), all - size);
+/** The box of a part of the drawing; of a state, the box without the text that it may hold. */
+function boxOf(part: SVGGraphicsElement): Box {
+  return (part.querySelector("rect") ?? part).getBBox();
+}
+
+/** Whether a box lies in another, which may share its edges. */
+function contains(outer: Box, { x, y, width, height }: Box): boolean {
+  const slack = 1;
+  return x >= outer.x - slack && y >= outer.y - slack &&
+    x + width <= outer.x + outer.width + slack && y + height <= outer.y + outer.height + slack;
 }

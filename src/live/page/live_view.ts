@@ -47,9 +47,13 @@ export class LiveView {
     );
   }
 
-  /** Shows that the connection is lost; the last picture stays. */
-  disconnected(): void {
-    this.#status.connected(false);
+  /**
+   * Shows that the connection is lost; the last picture stays.
+   *
+   * @param reconnect Connects again when the viewer asks for it. Default: that happens by itself.
+   */
+  disconnected(reconnect?: () => void): void {
+    this.#status.connected(false, reconnect);
     this.#controls.disable();
   }
 

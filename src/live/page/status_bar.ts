@@ -16,13 +16,15 @@ export class StatusBar {
   readonly #status = element("span", { className: "status", role: "status" });
   readonly #reason = element("span", { className: "reason" });
   readonly #link = element("span", { className: "link" });
+  readonly #reconnect = element("button", { type: "button", hidden: true }, "Reconnect");
   readonly #progress = element("progress", { max: 1, value: 0, ariaLabel: "Progress of the run" });
 
   constructor() {
+    const connection = element("span", { className: "connection" }, this.#link, this.#reconnect);
     this.root = element(
       "header",
       { className: "top" },
-      element("div", {}, this.#title, this.#status, this.#reason, this.#link),
+      element("div", {}, this.#title, this.#status, this.#reason, connection),
       this.#progress,
     );
     this.connected(false);
@@ -33,9 +35,12 @@ export class StatusBar {
   }
 
   /** Shows whether the page is connected, so that it shows the present. */
-  connected(connected: boolean): void {
-    this.#link.textContent = connected ? "live" : "not connected";
+  connected(connected: boolean, reconnect?: () => void): void {
+    this.#link.textContent = connected ? "live" : reconnect ? "closed" : "not connected";
     this.#link.classList.toggle("lost", !connected);
+    this.#link.classList.toggle("closed", reconnect !== undefined);
+    this.#reconnect.hidden = !reconnect;
+    this.#reconnect.onclick = reconnect ?? null;
   }
 
   show({ status, phase, reason, progress, viewers }: LiveState): void {

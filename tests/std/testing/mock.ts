@@ -9,11 +9,11 @@ import assertion from "node:assert/strict";
 
 /** One call of a spy. */
 export interface SpyCall<Args extends unknown[] = unknown[], Return = unknown> {
-  /** What it was called with. */
+  /** The arguments of the call. */
   args: Args;
-  /** What it returned. */
+  /** The returned value. */
   returned?: Return;
-  /** What it threw. */
+  /** The thrown error. */
   error?: Error;
 }
 
@@ -31,7 +31,7 @@ export function spy<Args extends unknown[] = unknown[], Return = undefined>(
   const recording = sinon.spy(func);
   return Object.defineProperty(recording, "calls", {
     get: () =>
-      // deno-lint-ignore no-explicit-any -- sinon's types are not at hand
+      // deno-lint-ignore no-explicit-any -- sinon's types are not installed
       recording.getCalls().map((call: any) => ({
         args: call.args,
         returned: call.returnValue,

@@ -1,5 +1,5 @@
 /**
- * What of `jsr:@std/testing/time` our tests use, for machines that do not reach JSR: calls of
+ * The part of `jsr:@std/testing/time` that our tests use, for machines that do not reach JSR: calls of
  * `sinon`, under the same names and signatures.
  *
  * @module
@@ -8,7 +8,7 @@ import sinon from "npm:sinon@22.1.0";
 
 /** Replaces the clock and the timers until it is restored. */
 export class FakeTime {
-  // deno-lint-ignore no-explicit-any -- sinon's types are not at hand
+  // deno-lint-ignore no-explicit-any -- sinon's types are not installed
   readonly #clock: any;
 
   constructor(start: number | string | Date = Date.now()) {

@@ -1,4 +1,4 @@
-import { tf } from "../deps/tfjs.ts";
+import type { tf } from "../deps/tfjs.ts";
 
 /**
  * The weight of a mean in a mean of means: a number, or a function that computes it on a backend
@@ -22,14 +22,7 @@ export function weighLoss<T extends tf.Tensor>(loss: T, weight: LossWeight): T {
   return loss;
 }
 
-/**
- * The weight of a loss in a mean over batches.
- *
- * @param loss The result of a loss function or of a metric.
- * @returns The weight; a tensor is the caller's. `undefined` if the function does not say it: it is
- *   the number of examples.
- */
-export function lossWeight(loss: tf.Tensor): number | tf.Tensor | undefined {
-  const weight = WEIGHTS.get(loss);
-  return typeof weight === "function" ? tf.tidy(weight) : weight;
+/** What a loss or a metric weighs; `undefined` if it does not say it: the number of examples. */
+export function weightOfLoss(loss: tf.Tensor): LossWeight | undefined {
+  return WEIGHTS.get(loss);
 }

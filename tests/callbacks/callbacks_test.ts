@@ -216,9 +216,10 @@ const TABLE: Record<string, Row> = {
   }),
   "Throughput": row({
     make: () => new Throughput({ tokens: ({ labels }) => labels.size }),
-    shows: ({ epochs }) => epochs.map(({ epoch, examples, seconds }) => [
-      ...[epoch, Math.round(examples * seconds)],
-    ]),
+    shows: ({ epochs }) =>
+      epochs.map(({ epoch, examples, seconds }) => [
+        ...[epoch, Math.round(examples * seconds)],
+      ]),
   }),
   "Timer": row({
     make: () => new Timer(),

@@ -43,6 +43,7 @@
 export { type AnyLearner, Callback, type CallbackLike } from "./src/learner/callback.ts";
 export type {
   AnyCallback,
+  BatchPlace,
   CallbackOf,
   Hooks,
   Placement,
@@ -118,6 +119,7 @@ export {
   TransformBatch,
   type TransformBatchOptions,
   type TransformedBatch,
+  type TransformPhase,
 } from "./src/callbacks/transform_batch.ts";
 
 // Saving

@@ -63,7 +63,12 @@ export { tf } from "./src/deps/tfjs.ts";
 export { Learner, type LearnerOptions, type TrainOptions } from "./src/learner/learner.ts";
 export type { AnyObjective, LearnerObjective } from "./src/learner/learner_objective.ts";
 export type { Stages } from "./src/learner/stages.ts";
-export { type AnyStages, LearnerFields, type LearnerParts } from "./src/learner/learner_fields.ts";
+export {
+  type AnyStages,
+  LearnerFields,
+  type LearnerParts,
+  type LossOf,
+} from "./src/learner/learner_fields.ts";
 export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
@@ -77,6 +82,7 @@ export type { LayerSummary, ModelSummary } from "./src/model/summarize.ts";
 export { type AnyLearner, Callback, type CallbackLike } from "./src/learner/callback.ts";
 export type {
   AnyCallback,
+  BatchPlace,
   CallbackOf,
   Hooks,
   Placement,
@@ -119,6 +125,7 @@ export type { ExampleWeights } from "./src/losses/example_weights.ts";
 export { focalLoss, type FocalLossOptions } from "./src/losses/focal_loss.ts";
 export { huber, type HuberOptions } from "./src/losses/huber.ts";
 export { type Loss, lossPerOutput } from "./src/losses/loss_per_output.ts";
+export { type LossWeight, weighLoss } from "./src/losses/loss_weight.ts";
 export { meanSquaredError } from "./src/losses/mean_squared_error.ts";
 export { adam, type AdamOptions, adamW } from "./src/optimizers/adam.ts";
 export { rmsprop, type RmspropOptions } from "./src/optimizers/rmsprop.ts";

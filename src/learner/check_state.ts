@@ -68,6 +68,7 @@ const mean = field.all(
   field.record({
     weight: field.number({ min: 0 }),
     total: field.number({ min: 0 }),
+    totalOnDevice: field.optional(scalar),
     sum: field.optional(scalar),
     pending: field.list(scalar),
   }),
@@ -132,6 +133,9 @@ const shape = field.record({
       size: count,
       computed: field.flag,
       objective: field.optional(field.text),
+      lossWeight: field.optional((value, path) =>
+        typeof value === "number" ? field.number({ min: 0 })(value, path) : scalar(value, path)
+      ),
       slots: field.record({
         ...slots,
         loss: field.optional(scalar),

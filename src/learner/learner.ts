@@ -15,11 +15,11 @@ import { checkParts, checkStart, eventOf, loaderOf } from "./check_learner.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./describe_callbacks.ts";
 import { joinPredictions } from "./join_predictions.ts";
-import { LearnerFields, type LearnerParts } from "./learner_fields.ts";
+import { LearnerFields, type LearnerParts, type LossOf } from "./learner_fields.ts";
 import type { LearnerObjective } from "./learner_objective.ts";
 import { completeParts } from "./learner_parts.ts";
 import type { Dataloaders, RunOptions } from "./options.ts";
-import { readBatches } from "./read_batches.ts";
+import { readBatches, type ReadOptions } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import { RunControl } from "./run_control.ts";
@@ -56,7 +56,7 @@ export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Prediction
    * Trainchart or of TensorFlow.js: `"sparseCategoricalCrossentropy"`. Default: the one with which
    * the model was compiled.
    */
-  lossFunction?: ((predictions: Predictions, labels: Labels) => tf.Tensor) | string;
+  lossFunction?: LossOf<Predictions, Labels> | string;
   /**
    * Several losses by name, each with variables and an optimizer of its own, instead of `optimizer`
    * and `lossFunction`. Each batch is computed and updated once per objective, in this order.
@@ -424,19 +424,20 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   }
 
   /**
-   * Reads a loader apart from any run, for callbacks that look at data by themselves.
+   * Reads a loader apart from any run, for callbacks that look at data by themselves: in the order
+   * of an epoch, within the limits, and changed by the callbacks that change batches.
    *
    * @param name The loader.
-   * @param options The order of the batches.
-   * @param options.epoch Take the order of this epoch, 0-based. Default: 0.
+   * @param options The order of the batches, and whether callbacks change them.
    * @returns The batches, each disposed when the next is asked for or the loop is left.
    * @throws {TypeError} If there is no such loader.
    */
   batches(
     name: keyof Dataloaders,
-    { epoch = 0 }: { epoch?: number } = {},
+    options: ReadOptions = {},
   ): AsyncGenerator<Batch<Data, Labels>, void> {
-    return readBatches(this, name, epoch);
+    checkOptions("read batches", options, { epoch: true, transform: true });
+    return readBatches(this, name, options);
   }
 
   #check(kind: RunKind, options: RunOptions, known: object = RUN_OPTIONS): void {

@@ -35,7 +35,7 @@ export interface LearnerParts<Data, Labels, Predictions> {
   /** The optimizer that updates the weights. */
   readonly optimizer?: tf.Optimizer;
   /** The loss to minimise. */
-  readonly lossFunction?: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  readonly lossFunction?: LossOf<Predictions, Labels>;
   /** Several losses, each with an optimizer, instead of one. */
   readonly objectives?: Readonly<Record<string, AnyObjective>>;
   /** Replacements of the stages of a step. */
@@ -47,6 +47,19 @@ export interface LearnerParts<Data, Labels, Predictions> {
   /** The seed. */
   readonly seed?: number;
 }
+
+/**
+ * A loss function: returns a scalar to minimise, computed by TensorFlow.js operations. Of a batch with
+ * weights it is given a third argument, `{ weights }`.
+ *
+ * @category Learner
+ */
+export type LossOf<Predictions, Labels> = (
+  predictions: Predictions,
+  labels: Labels,
+  // deno-lint-ignore no-explicit-any -- losses of TensorFlow.js have other options
+  options?: any,
+) => tf.Tensor;
 
 /** Returns the tensors of a Learner's current batch, for the run that fills them. */
 export let batchTensorsOf: (learner: AnyFields) => BatchTensors;
@@ -101,8 +114,13 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   batchIndex: number = -1;
   /** Number of examples in the current batch. Set from `before…Batch` on. */
   batchSize: number = 0;
-  /** Largest number of batches that a pass reads of each loader, integers >= 1. Default: all. */
-  limits: Partial<Record<keyof Dataloaders, number>> = {};
+  /**
+   * Largest number of batches that a pass reads of each loader, and a prediction of its input;
+   * integers >= 1. Default: all.
+   */
+  limits: Partial<Record<keyof Dataloaders | "predict", number>> = {};
+  /** Number of batches whose gradients make one update, an integer >= 1. */
+  batchesPerUpdate = 1;
   /**
    * Whether an epoch continues the training loader where the epoch before stopped reading it, instead
    * of opening it again. Default: false.
@@ -123,7 +141,7 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
 
   readonly #tensors = new BatchTensors();
   #optimizer: tf.Optimizer;
-  #lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  #lossFunction: LossOf<Predictions, Labels>;
 
   static {
     batchTensorsOf = (learner) => learner.#tensors;
@@ -160,13 +178,13 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   }
 
   /** The loss to minimise: that of the current objective if there are objectives. */
-  get lossFunction(): (predictions: Predictions, labels: Labels) => tf.Tensor {
+  get lossFunction(): LossOf<Predictions, Labels> {
     const objective = this.#currentObjective;
     return objective
       ? (predictions, labels) => objective.loss(predictions, labels, this)
       : this.#lossFunction;
   }
-  set lossFunction(lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor) {
+  set lossFunction(lossFunction: LossOf<Predictions, Labels>) {
     const objective = this.#currentObjective;
     if (objective) objective.loss = lossFunction;
     else this.#lossFunction = lossFunction;
@@ -193,6 +211,19 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     this.#tensors.put("labels", labels);
   }
 
+  /**
+   * Weights of the examples of the current batch, for the loss and the metrics, if the loader yields
+   * `[data, labels, weights]`. Set from `before…Batch` on.
+   */
+  // deno-lint-ignore no-explicit-any -- a tensor, or one for each output
+  get weights(): any {
+    return this.#tensors.get("weights");
+  }
+  // deno-lint-ignore no-explicit-any -- a tensor, or one for each output
+  set weights(weights: any) {
+    this.#tensors.put("weights", weights);
+  }
+
   /** Output of the model for the current batch. Set from `afterPredict` on. */
   get predictions(): Predictions {
     return this.#tensors.get("predictions") as Predictions;
@@ -215,6 +246,17 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   }
   set gradients(gradients: tf.NamedTensorMap) {
     this.#tensors.put("gradients", gradients);
+  }
+
+  /**
+   * Weight of `gradients` in a mean with those of other batches or ranks: the number of examples, or
+   * what the loss divides by. Set from `afterBackward` on.
+   */
+  get gradientWeight(): tf.Scalar | number {
+    return this.#tensors.gradientWeight ?? this.batchSize;
+  }
+  set gradientWeight(weight: tf.Scalar | number) {
+    this.#tensors.gradientWeight = weight;
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { tf } from "../deps/tfjs.ts";
 import type { Facts, RunKind } from "../chart/chart.ts";
 import {
   type Cancellable,
@@ -18,6 +19,8 @@ import { withRandom } from "../random/with_random.ts";
 import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
 import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
 import { CallbackList } from "./callback_list.ts";
+import { changeBatch } from "./change_batch.ts";
+import { checkDecisions } from "./check_decisions.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import type { Dataloaders } from "./options.ts";
@@ -79,6 +82,8 @@ export interface RunState extends PassState {
     readonly size: number;
     readonly computed: boolean;
     readonly objective?: string;
+    /** Weight of the loss in the mean of the pass. Default: the number of examples. */
+    readonly lossWeight?: number | tf.Tensor;
     readonly slots: Partial<Record<BatchTensorName, unknown>>;
   };
 }
@@ -184,6 +189,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
 
   /** Sets a callback up. */
   setUp(callback: AnyCallback): void | Promise<void> {
+    if (this.kind === "train") checkDecisions(this.learner.callbacks);
     return this.#setUps.setUp(callback, this.learner, this.kind);
   }
 
@@ -239,6 +245,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
         this.#pass!.computed = true;
         return;
       case "predict":
+        this.#changeInput();
         this.#seeded(predictOnly);
         // Clones, because a model may return its very input, which is disposed with the batch.
         this.outputs.push(mapTensors(this.tensors.get("predictions"), (tensor) => tensor.clone()));
@@ -253,6 +260,15 @@ export class Run implements Performer<AnyCallback>, StepOf {
         this.learner.epoch++;
         return;
     }
+  }
+
+  /** A prediction has no hooks in which callbacks could change its batches. */
+  #changeInput(): void {
+    const { epoch, batchIndex: index } = this.learner;
+    const place = { pass: "predict", epoch, index } as const;
+    const batch = { data: this.tensors.get("data"), labels: this.tensors.get("labels") };
+    const { data } = changeBatch(this.learner, batch, place, (part) => this.tensors.own(part));
+    if (data !== batch.data) this.tensors.put("data", data);
   }
 
   /** The phases that were cut short. */
@@ -289,6 +305,8 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const shards = this.#shard.count;
     const { batchIndex, trainedBatches, objective } = this.learner;
     const outer = this.#outer;
+    const lossWeight = batch && this.tensors.lossWeight;
+    this.tensors.own(lossWeight);
     return {
       pump,
       shards,
@@ -312,13 +330,18 @@ export class Run implements Performer<AnyCallback>, StepOf {
         size: batch.size,
         computed: pass!.computed,
         objective,
+        ...lossWeight !== undefined && { lossWeight },
         slots: Object.fromEntries(names.map((name) => [name, this.tensors.get(name)])),
       },
     };
   }
 
-  /** Continues from a state, whose tensors now belong to the run. */
+  /**
+   * Continues from a state, whose tensors now belong to the run. Callbacks are set up first, as they
+   * may replace the loader that is opened.
+   */
   async restore(state: RunState): Promise<void> {
+    await this.#setUpAll(state);
     const { learner } = this;
     const { shards = 1, outer, outerIndex, batch } = state;
     const { count } = this.#shard;
@@ -342,8 +365,10 @@ export class Run implements Performer<AnyCallback>, StepOf {
     for (const name of BATCH_TENSORS) {
       if (batch.slots[name] !== undefined) this.tensors.put(name, batch.slots[name]);
     }
-    const { data, labels } = batch.slots;
-    this.#pass.restoreBatch({ data, labels, size: batch.size } as SizedBatch, batch.computed);
+    if (batch.lossWeight !== undefined) this.tensors.lossWeight = batch.lossWeight;
+    const { data, labels, weights } = batch.slots;
+    const whole = { data, labels, weights, size: batch.size } as SizedBatch;
+    this.#pass.restoreBatch(whole, batch.computed);
   }
 
   async #reopen(
@@ -360,6 +385,18 @@ export class Run implements Performer<AnyCallback>, StepOf {
     pass.losses.restore({ mean, objectiveMeans });
     pass.batchIndex = batchIndex;
     return pass;
+  }
+
+  async #setUpAll(state: RunState): Promise<void> {
+    for (const callback of this.newcomers()) {
+      try {
+        await this.setUp(callback);
+      } catch (error) {
+        disposeTensors(state);
+        this.failed(error, "setUp", callback);
+        throw error;
+      }
+    }
   }
 
   /** Releases everything, however the run ended. */

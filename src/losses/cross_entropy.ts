@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isRecorded, pullBack, registerGradients } from "../backend/gradients/gradient.ts";
 import { tf } from "../deps/tfjs.ts";
 import { checkHead } from "./check_head.ts";
 import {
@@ -109,22 +110,35 @@ function compose(
   const spread = onehot.sum(-1, true).mul(labelSmoothing / classes);
   const smooth = onehot.mul(1 - labelSmoothing).add(spread);
   const targets = weights ? smooth.mul(weights) : smooth;
-  return logs.mul(targets).sum().div(weighted.sum().maximum(TINY)).neg().asScalar();
+  // A masked class has the logit -Infinity, and adds nothing where its label is 0.
+  const isMasked = logs.equal(-Infinity).logicalAnd(targets.equal(0));
+  const finite = tf.where(isMasked, tf.zerosLike(logs), logs);
+  return finite.mul(targets).sum().div(weighted.sum().maximum(TINY)).neg().asScalar();
 }
 
-tf.registerGradient({
-  kernelName: KERNEL,
-  inputsToSave: ["logits", "labels"],
-  outputsToSave: [true, true],
-  gradFunc: (dys, [logits, labels, loss, slopes], attributes) => {
-    const dy = (dys as tf.Tensor[])[0];
-    const options = attributes as unknown as Required<CrossEntropyOptions>;
+registerGradients(
+  KERNEL,
+  { inputs: ["logits", "labels"], results: [true, true] },
+  ([dy], [logits, labels, loss, slopes], options) => {
+    const { labelSmoothing, classWeights } = options;
+    /** The slope by one of the inputs, of operations that have gradients themselves. */
+    const composed = (input: tf.Tensor) => {
+      const compute = (x: tf.Tensor) =>
+        compose(
+          logProbabilities((input === logits ? x : logits) as tf.Tensor2D, false),
+          input === labels ? x : labels,
+          classWeights.length > 0 ? tf.tensor1d(classWeights) : undefined,
+          labelSmoothing,
+        );
+      return pullBack(compute, [input], dy)[0];
+    };
     return {
-      logits: () => slopes.mul(dy),
-      labels: () => labelSlopes(logits, labels, loss, options).mul(dy),
+      logits: () => isRecorded() ? composed(logits) : slopes.mul(dy),
+      labels: () =>
+        isRecorded() ? composed(labels) : labelSlopes(logits, labels, loss, options).mul(dy),
     };
   },
-});
+);
 
 /** The slopes with respect to the labels, which are predictions themselves in distillation. */
 function labelSlopes(

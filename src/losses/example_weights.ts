@@ -21,7 +21,7 @@ export interface TrackedWeights {
   /** The options. */
   readonly options: { readonly weights: tf.Tensor };
   /** Whether the function has read the weights: otherwise they would be ignored in silence. */
-  readonly isRead: boolean;
+  isRead(): boolean;
 }
 
 /** Offers the weights of a batch to a function. */
@@ -34,9 +34,7 @@ export function trackWeights(weights: unknown): TrackedWeights {
         return weights as tf.Tensor;
       },
     },
-    get isRead(): boolean {
-      return isRead;
-    },
+    isRead: () => isRead,
   };
 }
 

@@ -3,7 +3,7 @@ import { describeValue } from "../checks/describe_value.ts";
 import { closest } from "../deps/levenshtein.ts";
 import { tf } from "../deps/tfjs.ts";
 import { pickOutput } from "../tensors/pick_output.ts";
-import { lossWeight, weighLoss } from "./loss_weight.ts";
+import { type LossWeight, weighLoss, weightOfLoss } from "./loss_weight.ts";
 
 /**
  * A loss function: the mean loss of a batch, by TensorFlow.js operations.
@@ -72,14 +72,14 @@ export function lossPerOutput(
   return function sumOfLosses(predictions: unknown, labels: unknown, options?: unknown): tf.Tensor {
     const shared = options as { weights?: unknown } | undefined;
     const whole = { predictions, labels, weights: shared?.weights };
-    const parts: (number | tf.Tensor | undefined)[] = [];
+    const parts: (LossWeight | undefined)[] = [];
     const total = tf.tidy(() =>
       tf.addN(names.map((name, position) => {
         const output = pickOutput(action, whole, name, position);
         const loss = output.weights === undefined
           ? losses[name](output.predictions, output.labels)
           : losses[name](output.predictions, output.labels, { ...shared, weights: output.weights });
-        parts.push(lossWeight(loss));
+        parts.push(weightOfLoss(loss));
         return loss.mul(weights[name] ?? 1);
       }))
     );

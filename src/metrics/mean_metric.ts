@@ -2,7 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { spreadWeights, type TrackedWeights, trackWeights } from "../losses/example_weights.ts";
-import { lossWeight } from "../losses/loss_weight.ts";
+import { weightOfLoss } from "../losses/loss_weight.ts";
 import type { Metric, MetricInputs } from "./metric.ts";
 import { RunningMean, type RunningMeanState } from "./running_mean.ts";
 
@@ -34,13 +34,14 @@ export class MeanMetric {
       const tracked = weights && trackWeights(weights);
       const values = this.#measure(predictions, labels, tracked?.options);
       if (!(values instanceof tf.Tensor)) return tf.scalar(values);
-      const own = lossWeight(values);
-      if (values.rank === 0 && weights && !tracked!.isRead) throw this.#unweighted();
+      const said = weightOfLoss(values);
+      const own = typeof said === "function" ? said() : said;
+      if (values.rank === 0 && weights && !tracked!.isRead()) throw this.#unweighted();
       if (values.rank === 0) {
         weight = own instanceof tf.Tensor ? tf.keep(own) : own ?? size;
         return values;
       }
-      const given = weights && !tracked!.isRead
+      const given = weights && !tracked!.isRead()
         ? spreadWeights(this.#name, weights, values.shape).reshape(values.shape)
         : undefined;
       const each = own instanceof tf.Tensor ? given?.mul(own) ?? own : given;

@@ -1,7 +1,7 @@
-import type { tf } from "../deps/tfjs.ts";
+import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 import { crossEntropy } from "../losses/cross_entropy.ts";
-import { lossWeight } from "../losses/loss_weight.ts";
+import { weightOfLoss } from "../losses/loss_weight.ts";
 import { areProbabilities, type ClassMetricOptions } from "./classes.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";
 import type { MetricInputs, StatefulMetric } from "./metric.ts";
@@ -59,7 +59,8 @@ class Perplexity implements StatefulMetric {
       ...ignoreIndex !== undefined && { ignoreIndex },
       ...inputs?.weights && { weights: inputs.weights },
     });
-    this.#mean.add(loss, lossWeight(loss)!);
+    const weight = weightOfLoss(loss)!;
+    this.#mean.add(loss, typeof weight === "function" ? tf.tidy(weight) : weight);
   }
 
   async compute(peers?: Peers): Promise<number> {

@@ -67,7 +67,7 @@ export type { BatchRecord, EpochRecord, History } from "./src/pictures/history.t
 export type { Plot } from "./src/pictures/plotters.ts";
 
 // Showing and logging
-export type { FileLoggerOptions } from "./src/callbacks/support/file_logger.ts";
+export { FileLogger, type FileLoggerOptions } from "./src/callbacks/support/file_logger.ts";
 export { CsvLogger, type CsvLoggerOptions } from "./src/callbacks/csv_logger.ts";
 export { JsonLinesLogger, type JsonLinesLoggerOptions } from "./src/callbacks/json_lines_logger.ts";
 export { type Notice, Notify, type NotifyOptions } from "./src/callbacks/notify.ts";

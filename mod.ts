@@ -155,6 +155,7 @@ export { split } from "./src/data/split.ts";
 export { subset } from "./src/data/subset.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
+export type { Tensors } from "./src/tensors/nested_tensors.ts";
 
 // Files
 export { loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "./src/io/checkpoint_file.ts";

@@ -29,6 +29,7 @@ import {
   CsvLogger,
   CutMix,
   EpochLogger,
+  FileLogger,
   Freeze,
   GradientAccumulation,
   GradientClip,
@@ -489,7 +490,7 @@ for (const entry of Object.entries(TABLE)) {
 
 /** The names of all callbacks that can be made. */
 function callbackNames(): string[] {
-  const bases: unknown[] = [EpochLogger, LayerStats, PassCallback];
+  const bases: unknown[] = [EpochLogger, FileLogger, LayerStats, PassCallback];
   const exported = Object.entries<unknown>({ ...callbacks, ...live }).filter(([, value]) =>
     typeof value === "function" && value.prototype instanceof Callback && !bases.includes(value)
   );

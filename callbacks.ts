@@ -40,7 +40,13 @@
  */
 
 // Writing a callback
-export { type AnyLearner, Callback, type CallbackLike } from "./src/learner/callback.ts";
+export {
+  type AnyLearner,
+  Callback,
+  type CallbackLike,
+  type StateCheck,
+} from "./src/learner/callback.ts";
+export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
 export type {
   AnyCallback,
   BatchPlace,

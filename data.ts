@@ -33,7 +33,9 @@ export type { ArrayColumn } from "./src/data/array_gatherer.ts";
 export { ArrayDataset } from "./src/data/array_dataset.ts";
 export type { Batch, Dataset } from "./src/data/dataset.ts";
 export type { NdArray, TypedArray } from "./src/data/nd_array.ts";
-export { split } from "./src/data/split.ts";
+export { type Fold, kFold } from "./src/data/k_fold.ts";
+export { split, type SplitOptions } from "./src/data/split.ts";
+export type { Classes } from "./src/data/strata.ts";
 export { subset } from "./src/data/subset.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 

@@ -37,6 +37,7 @@ export type { Metric, MetricInputs, StatefulMetric } from "./src/metrics/metric.
 export { metricOfOutput } from "./src/metrics/metric_of_output.ts";
 export { perplexity } from "./src/metrics/perplexity.ts";
 export type { ExampleWeights } from "./src/losses/example_weights.ts";
+export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
 export { precision } from "./src/metrics/precision.ts";
 export { recall } from "./src/metrics/recall.ts";
 export { rocAuc, type RocAucOptions } from "./src/metrics/roc_auc.ts";

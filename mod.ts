@@ -79,7 +79,13 @@ export type { ModelStructure } from "./src/model/model_structure.ts";
 export type { LayerSummary, ModelSummary } from "./src/model/summarize.ts";
 
 // Writing a callback
-export { type AnyLearner, Callback, type CallbackLike } from "./src/learner/callback.ts";
+export {
+  type AnyLearner,
+  Callback,
+  type CallbackLike,
+  type StateCheck,
+} from "./src/learner/callback.ts";
+export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
 export type {
   AnyCallback,
   BatchPlace,
@@ -151,7 +157,8 @@ export type {
 } from "./src/data/loader.ts";
 export type { NdArray, TypedArray } from "./src/data/nd_array.ts";
 export type { Peers, Shard } from "./src/data/shard.ts";
-export { split } from "./src/data/split.ts";
+export { split, type SplitOptions } from "./src/data/split.ts";
+export type { Classes } from "./src/data/strata.ts";
 export { subset } from "./src/data/subset.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";

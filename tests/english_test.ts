@@ -22,7 +22,7 @@ const PLAINER: Record<string, RegExp> = {
   "receives, or sees": /\b(hears?|heard) of\b/i,
   "always, or nothing": /\bin any case\b/i,
   "our, their": /\bof (ours|theirs)\b(?!\.)/i,
-  "is not, or is missing": /(?<!there )\b(is|are) none\b(?! of)/i,
+  "is not, or is missing": /(?<!there )\b(is|are) none\b(?! (of|else))/i,
   "may not: `must` with `no` says the opposite": /\bas no [^.]* must\b/i,
 };
 
@@ -36,7 +36,7 @@ async function* filesOf(folder: string): AsyncGenerator<string> {
     const path = `${folder}${name}`;
     if (isDirectory) {
       if (folder !== "") yield* filesOf(`${path}/`);
-    } else if (/\.(ts|md|py|yml)$/.test(name) && !name.includes(".generated.")) yield path;
+    } else if (/\.(ts|md|yml)$/.test(name) && !name.includes(".generated.")) yield path;
   }
 }
 

@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 
-/** What we use of tfjs's engine. */
+/** The parts of tfjs's engine that we use. */
 interface Engine {
   state: { scopeStack: { name: string }[] };
   runKernel(name: string, inputs: tf.NamedTensorMap, attributes?: Attributes): unknown;

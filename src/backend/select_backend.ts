@@ -13,7 +13,7 @@ import { fixPadding } from "./fix_padding.ts";
 import { fixRmsprop } from "./fix_rmsprop.ts";
 import { registerGradients } from "./gradients/register_gradients.ts";
 import { probeWebGPU } from "./probe_webgpu.ts";
-import { startWasm, type WasmOptions } from "./start_wasm.ts";
+import type { WasmOptions } from "./start_wasm.ts";
 
 /**
  * A backend that {@linkcode selectBackend} can choose.
@@ -52,7 +52,8 @@ type Attempt = { reason: string; started: boolean };
 /** The backends, the fastest first. */
 const CANDIDATES: Record<BackendName, (options: BackendOptions) => Promise<Attempt>> = {
   webgpu: startWebGPU,
-  wasm: startWasm,
+  // Our kernels are a third of all modules: a program that computes elsewhere does not run them.
+  wasm: async (options) => await (await import("./start_wasm.ts")).startWasm(options),
   cpu: startCpu,
 };
 

@@ -102,7 +102,6 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   Reciprocal: floats,
   Relu: of("int32"),
   Reshape: any,
-  ResizeBilinear: floats,
   ResizeBilinearGrad: (inputs, attributes) =>
     floats(inputs, attributes) && !attributes.halfPixelCenters,
   ResizeNearestNeighbor: floats,

@@ -1,3 +1,5 @@
+import type { StateCheck } from "../learner/callback.ts";
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
@@ -151,6 +153,13 @@ export class Checkpoint extends PassCallback {
     this.#options.log(`Resuming from ${file}: epoch ${epoch + 1}, ${batch} batches of ${phase}`);
     return newest.checkpoint;
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    best: field.list(field.record({ name: field.text, value: field.measurement })),
+    own: field.list(field.text),
+    batches: field.integer({ min: 0 }),
+  });
 
   /** The files that it keeps, for a checkpoint. */
   override state(): unknown {

@@ -1,3 +1,6 @@
+import { confusionTotal } from "../metrics/confusion_total.ts";
+import type { StateCheck } from "../learner/callback.ts";
+import * as field from "../checks/fields.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { ConfusionTotal } from "../metrics/confusion_total.ts";
 import { type Plot, plotters } from "../pictures/plotters.ts";
@@ -47,7 +50,12 @@ export class ConfusionMatrix extends PassCallback {
   counts: number[][] = [];
   readonly #classes: readonly string[] | undefined;
   readonly #phases: ReadonlySet<MeasuredPhase>;
-  readonly #total = new ConfusionTotal();
+  /** A total for each pass: a validation may lie within an epoch. */
+  readonly #totals: Record<MeasuredPhase, ConfusionTotal> = {
+    train: new ConfusionTotal(),
+    validation: new ConfusionTotal(),
+    test: new ConfusionTotal(),
+  };
 
   /**
    * Checks the options.
@@ -113,36 +121,51 @@ export class ConfusionMatrix extends PassCallback {
   }
 
   /** Begins to count. */
-  protected override beforePass(): void {
-    this.#total.reset();
+  protected override beforePass(_learner: AnyLearner, pass: MeasuredPhase): void {
+    this.#totals[pass].reset();
   }
 
   /** Counts the batch. */
   protected override afterPassBatch(learner: AnyLearner, pass: MeasuredPhase): void {
     if (!this.#phases.has(pass) || !learner.loss || learner.cancelled.has("batch")) return;
-    this.#total.add(learner.predictions, learner.labels);
+    this.#totals[pass].add(learner.predictions, learner.labels);
   }
 
   /** Reads the counts. */
   protected override async afterPass(learner: AnyLearner, pass: MeasuredPhase): Promise<void> {
     if (!this.#phases.has(pass)) return;
     try {
-      const counts = await this.#total.read(learner.peers);
+      const counts = await this.#totals[pass].read(learner.peers);
       this.counts = counts.map((row) => row.slice(0, counts.length));
     } finally {
-      this.#total.reset();
+      this.#totals[pass].reset();
     }
   }
 
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    counts: field.list(field.list(field.measurement)),
+    total: confusionTotal,
+  });
+
   /** The counts, for a checkpoint; the tensor stays the callback's. */
   override state(): unknown {
-    return { counts: this.counts, total: this.#total.state() };
+    const totals = Object.entries(this.#totals).map(([pass, total]) => [pass, total.state()]);
+    return { counts: this.counts, totals: Object.fromEntries(totals) };
   }
 
   /** Continues from a checkpoint. */
-  override restore(state: unknown): void {
-    const { counts, total } = state as { counts: number[][]; total: unknown };
+  override restore(state: unknown, { phase }: AnyLearner): void {
+    const { counts, totals, total } = state as {
+      counts: number[][];
+      totals?: Partial<Record<MeasuredPhase, unknown>>;
+      /** That of the open pass, in checkpoints of version 0.1. */
+      total?: unknown;
+    };
     this.counts = counts;
-    this.#total.restore(total);
+    const open = phase === "validate" ? "validation" : phase === "test" ? "test" : "train";
+    for (const [pass, saved] of Object.entries(totals ?? { [open]: total })) {
+      this.#totals[pass as MeasuredPhase].restore(saved);
+    }
   }
 }

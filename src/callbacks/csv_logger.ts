@@ -1,3 +1,4 @@
+import * as field from "../checks/fields.ts";
 import { sizeOfFile } from "../io/size_of_file.ts";
 import { toPath } from "../io/to_path.ts";
 import { writeFile } from "../io/write_file.ts";
@@ -80,6 +81,14 @@ export class CsvLogger extends FileLogger {
   /** All rows: they are few. */
   protected override logState(): object {
     return { columns: [...this.#columns], rows: this.#rows };
+  }
+
+  /** Checks the columns and rows of a state from a file. */
+  protected override logFields(): Readonly<Record<string, field.FieldCheck>> {
+    return {
+      columns: field.list(field.text),
+      rows: field.list(field.recordOf(field.measurement)),
+    };
   }
 
   /** Writes them again. */

@@ -1,9 +1,11 @@
+import { weightList } from "./support/weight_list.ts";
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
 import type { RunKind } from "../chart/chart.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { variablesOf } from "../model/model.ts";
@@ -145,6 +147,15 @@ export class EarlyStopping extends Callback {
     if (this.#weights) assignWeights(learner.model, this.#weights);
     this.#forget();
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = (state, path, learner) =>
+    field.record({
+      best: field.nullable(field.measurement),
+      bestEpoch: field.integer({ min: -1 }),
+      waited: field.integer({ min: 0 }),
+      weights: field.optional(weightList(learner)),
+    })(state, path);
 
   /** The best value and its weights, for a checkpoint; the tensors stay the callback's. */
   override state(): unknown {

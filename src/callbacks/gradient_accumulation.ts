@@ -1,7 +1,10 @@
+import { weightAt } from "./support/weight_list.ts";
+import * as field from "../checks/fields.ts";
+import { hostTensorOf } from "../io/host_tensor.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { RunKind } from "../chart/chart.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { variablesOf } from "../model/model.ts";
@@ -121,6 +124,20 @@ export class GradientAccumulation extends Callback {
   override afterTrain(): void {
     this.#forget();
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = (state, path, learner) => {
+    const sums = Object(state).sums ?? {};
+    const positions = Object.keys(sums).map((position) =>
+      [position, weightAt(learner, Number(position))] as const
+    );
+    return field.record({
+      batches: field.integer({ min: 0 }),
+      weight: field.optional(hostTensorOf([])),
+      examples: field.optional(field.number({ min: 0 })),
+      sums: field.record(Object.fromEntries(positions)),
+    })(state, path);
+  };
 
   /** The open window, for a checkpoint; the tensors stay the callback's. */
   override state(): unknown {

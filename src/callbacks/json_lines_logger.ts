@@ -1,3 +1,5 @@
+import { bytes } from "../io/host_tensor.ts";
+import * as field from "../checks/fields.ts";
 import { cutFile } from "../io/cut_file.ts";
 import { endLastLine } from "../io/end_last_line.ts";
 import { toPath } from "../io/to_path.ts";
@@ -122,6 +124,15 @@ export class JsonLinesLogger extends FileLogger {
   /** The number of lines, and those that could not be written yet. */
   protected override logState(): object {
     return { lines: this.#lines, waiting: this.#file.waiting } satisfies State;
+  }
+
+  /** Checks the lines of a state from a file. */
+  protected override logFields(): Readonly<Record<string, field.FieldCheck>> {
+    return {
+      lines: field.integer({ min: 0 }),
+      waiting: field.optional(field.list(bytes)),
+      training: field.optional(field.flag),
+    };
   }
 
   /** Removes the lines that were written after the checkpoint. */

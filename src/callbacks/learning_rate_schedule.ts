@@ -1,10 +1,11 @@
+import * as field from "../checks/fields.ts";
 import type { RateAndMomentum } from "../schedules/one_cycle.ts";
 import type { Schedule } from "../schedules/schedule.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import type { RunKind } from "../chart/chart.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
 import { momentumOf, setMomentum } from "../optimizers/momentum.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -147,6 +148,15 @@ export class LearningRateSchedule extends Callback {
   override afterStep({ gradients }: AnyLearner): void {
     if (Object.keys(gradients).length > 0) this.#updates++;
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    before: field.nullable(field.record({
+      learningRate: field.number({ min: 0 }),
+      momentum: field.optional(field.number()),
+    })),
+    updates: field.optional(field.integer({ min: 0 })),
+  });
 
   /** The optimizer's own settings and the updates of the epoch, for a checkpoint. */
   override state(): unknown {

@@ -1,6 +1,7 @@
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { CancelTrain } from "../errors.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
@@ -58,6 +59,9 @@ export class MaxSteps extends Callback {
   override afterEpoch(): void {
     if (this.#steps >= this.#limit) this.#stop();
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({ steps: field.integer({ min: 0 }) });
 
   /** Number of updates so far, for a checkpoint. */
   override state(): unknown {

@@ -1,7 +1,8 @@
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { CancelTrain } from "../errors.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
@@ -75,6 +76,11 @@ export class MaxTime extends Callback {
   override afterTrain(): void {
     this.#began = undefined;
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    seconds: field.optional(field.number()),
+  });
 
   /** The elapsed time, in s, for a checkpoint. */
   override state(): unknown {

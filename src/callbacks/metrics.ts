@@ -1,3 +1,5 @@
+import type { StateCheck } from "../learner/callback.ts";
+import * as field from "../checks/fields.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import type { Peers } from "../data/shard.ts";
@@ -12,6 +14,7 @@ import {
 import type { AnyLearner } from "../learner/callback.ts";
 import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
+import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
 
 /**
  * Options of {@linkcode Metrics}.
@@ -21,6 +24,14 @@ import { PRIORITIES } from "../learner/priorities.ts";
 export interface MetricsOptions {
   /** The passes in which to measure. Default: all. */
   phases?: readonly MeasuredPhase[];
+}
+
+/** The state of the metrics in a pass; empty outside of a pass. */
+interface State {
+  readonly metrics?: Readonly<Record<string, unknown>>;
+  readonly examples?: number;
+  /** The epoch around a validation. */
+  readonly outer?: State;
 }
 
 /**
@@ -53,6 +64,8 @@ export class Metrics extends PassCallback {
   #open = false;
   /** Number of examples that were measured in the current pass. */
   #examples = 0;
+  /** The state of an epoch, while a validation within it is measured. */
+  #outer: State | undefined;
 
   /**
    * Checks the metrics.
@@ -79,9 +92,12 @@ export class Metrics extends PassCallback {
     return [...this.#phases].flatMap((phase) => this.#metrics.map(([name]) => `${phase}.${name}`));
   }
 
-  /** Forgets the pass before. */
-  protected override beforePass(): void {
+  /** Forgets the pass before; sets an epoch aside that a validation within it interrupts. */
+  protected override beforePass(_learner: AnyLearner, pass: MeasuredPhase): void {
+    const isWithin = this.#open && pass === "validation";
+    const outer = isWithin ? mapTensors(this.#state(), (tensor) => tensor.clone()) : undefined;
     this.#reset();
+    this.#outer = outer;
   }
 
   /** Measures the batch. */
@@ -98,15 +114,27 @@ export class Metrics extends PassCallback {
 
   /** Publishes the values. */
   protected override async afterPass(learner: AnyLearner, pass: MeasuredPhase): Promise<void> {
-    if (!this.#phases.has(pass)) return;
+    const outer = this.#outer;
+    this.#outer = undefined;
     try {
+      if (!this.#phases.has(pass)) return;
       for (const [name, metric] of this.#metrics) {
         learner.metrics[`${pass}.${name}`] = await this.#compute(metric, learner.peers);
       }
     } finally {
       this.#reset();
+      if (outer) this.restore(outer);
     }
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = (state, path) =>
+    field.record({
+      metrics: field.optional(field.record(Object.fromEntries(
+        this.#metrics.map(([name, { checkState = field.anything }]) => [name, checkState]),
+      ))),
+      examples: field.optional(field.integer({ min: 0 })),
+    })(state, path);
 
   /**
    * The state of the metrics in the current pass, for a checkpoint; the tensors stay the metrics'.
@@ -114,6 +142,10 @@ export class Metrics extends PassCallback {
    * @throws {TypeError} If a metric has no `state` and `restore`.
    */
   override state(): unknown {
+    return { ...this.#state(), ...this.#outer && { outer: this.#outer } };
+  }
+
+  #state(): State {
     if (!this.#open) return {};
     const metrics = Object.fromEntries(this.#metrics.map(([name, metric]) => {
       if (metric.state && metric.restore) return [name, metric.state()];
@@ -127,18 +159,18 @@ export class Metrics extends PassCallback {
 
   /** Continues from a checkpoint. */
   override restore(state: unknown): void {
-    const { metrics, examples = 0 } = state as {
-      metrics?: Record<string, never>;
-      examples?: number;
-    };
+    const { metrics, examples = 0, outer } = state as State;
+    this.#outer = outer;
     this.#open = metrics !== undefined;
     this.#examples = examples;
     for (const [name, metric] of this.#metrics) {
-      if (metrics && Object.hasOwn(metrics, name)) metric.restore!(metrics[name]);
+      if (metrics && Object.hasOwn(metrics, name)) metric.restore!(metrics[name] as never);
     }
   }
 
   #reset(): void {
+    disposeTensors(this.#outer);
+    this.#outer = undefined;
     this.#open = false;
     for (const [, metric] of this.#metrics) metric.reset();
     this.#examples = 0;

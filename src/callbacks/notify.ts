@@ -1,7 +1,8 @@
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
@@ -114,6 +115,11 @@ export class Notify extends Callback {
   override async onError(learner: AnyLearner): Promise<void> {
     await this.#notify(learner);
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    seconds: field.optional(field.number()),
+  });
 
   /** Duration of the training so far, for a checkpoint. */
   override state(): unknown {

@@ -1,3 +1,5 @@
+import type { StateCheck } from "../learner/callback.ts";
+import * as field from "../checks/fields.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -119,6 +121,15 @@ export class ProgressBar extends PassCallback {
   override onError(): void {
     this.#terminal.clear();
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    rowPending: field.flag,
+    epochSeconds: field.number(),
+    passSeconds: field.number(),
+    batches: field.integer({ min: 0 }),
+    examples: field.integer({ min: 0 }),
+  });
 
   /** The position of the bar, for a checkpoint. */
   override state(): unknown {

@@ -1,10 +1,13 @@
+import { epochRecord } from "./support/epoch_record.ts";
+import { hostTensor } from "../io/host_tensor.ts";
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
 import type { BatchRecord, History } from "../pictures/history.ts";
 import { type Plot, plotters } from "../pictures/plotters.ts";
 import type { RunKind } from "../chart/chart.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 
@@ -130,6 +133,26 @@ export class Recorder extends Callback {
   override afterTest(learner: AnyLearner): void {
     if (this.#training) this.history.test = metricsOfPhase(learner, "test");
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    history: field.record({
+      batches: field.list(field.record({
+        step: field.integer({ min: 0 }),
+        epoch: field.integer({ min: 0 }),
+        loss: field.measurement,
+        learningRate: field.measurement,
+        seconds: field.measurement,
+      })),
+      epochs: field.list(epochRecord),
+      test: field.recordOf(field.measurement),
+    }),
+    stride: field.integer({ min: 1 }),
+    step: field.integer({ min: 0 }),
+    seconds: field.number(),
+    epochSeconds: field.number(),
+    reading: field.list(field.record({ step: field.integer({ min: 0 }), loss: hostTensor })),
+  });
 
   /** The record, for a checkpoint; losses that are not read yet stay the callback's. */
   override state(): unknown {

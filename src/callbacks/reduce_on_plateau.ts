@@ -1,7 +1,8 @@
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { RunKind } from "../chart/chart.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -109,6 +110,14 @@ export class ReduceOnPlateau extends Callback {
   override afterValidate(learner: AnyLearner): void {
     this.#measured(learner, this.#monitor.read(learner, "afterValidate"));
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    best: field.nullable(field.measurement),
+    waited: field.integer({ min: 0 }),
+    cooling: field.integer({ min: 0 }),
+    before: field.nullable(field.number({ min: 0 })),
+  });
 
   /** The state between measurements, for a checkpoint. */
   override state(): unknown {

@@ -1,3 +1,5 @@
+import { bytes } from "../io/host_tensor.ts";
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
 import { cutFile } from "../io/cut_file.ts";
@@ -100,6 +102,15 @@ export class TensorBoard extends FileLogger {
   /** The file, its size, and the records that could not be written yet. */
   protected override logState(): object {
     return { name: this.#name, size: this.#size, waiting: this.#file?.waiting ?? [] };
+  }
+
+  /** Checks the file of a state from a file. */
+  protected override logFields(): Readonly<Record<string, field.FieldCheck>> {
+    return {
+      name: field.optional(field.text),
+      size: field.integer({ min: 0 }),
+      waiting: field.optional(field.list(bytes)),
+    };
   }
 
   /** Removes what was written after the checkpoint; if the file is gone, begins another one. */

@@ -1,5 +1,11 @@
+import * as field from "../checks/fields.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";
-import { type AnyLearner, type CallbackLike, nameOf } from "../learner/callback.ts";
+import {
+  type AnyLearner,
+  type CallbackLike,
+  nameOf,
+  type StateCheck,
+} from "../learner/callback.ts";
 import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { textTable } from "../text/text_table.ts";
@@ -120,6 +126,22 @@ export class Timer extends PassCallback {
   override afterTrain(): void {
     this.#training = false;
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    phases: field.mapOf(
+      field.oneOf(["train", "validation", "test"]),
+      field.record({ seconds: field.number(), examples: field.number() }),
+    ),
+    work: field.list(field.record({
+      owner: field.text,
+      work: field.text,
+      calls: field.integer({ min: 0 }),
+      seconds: field.number(),
+    })),
+    training: field.flag,
+    current: field.optional(field.oneOf(["train", "validation", "test"])),
+  });
 
   /** The times so far, for a checkpoint. */
   override state(): unknown {

@@ -1,9 +1,11 @@
+import { weightList } from "./support/weight_list.ts";
+import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import { refreshStatistics } from "../model/batch_norm_statistics.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { isTraining } from "./support/monitor.ts";
 import {
   forgetTrainedWeights,
@@ -182,6 +184,15 @@ export class WeightAverage extends Callback {
       this.#forget();
     }
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = (state, path, learner) =>
+    field.record({
+      updates: field.integer({ min: 0 }),
+      swapped: field.flag,
+      kept: field.optional(weightList(learner)),
+      average: field.optional(weightList(learner)),
+    })(state, path);
 
   /** The average, and the trained weights while it is in the model; the tensors stay theirs. */
   override state(): unknown {

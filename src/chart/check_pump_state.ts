@@ -43,8 +43,8 @@ const shape = field.record({
   snapshot: field.record({
     status: field.oneOf(["active"]),
     value: field.that("must be a state from which a training can continue", isResumable),
-    historyValue: field.optional(isEmpty("must be an empty object")),
-    children: field.optional(isEmpty("must be an empty object")),
+    historyValue: isEmpty("must be an empty object"),
+    children: isEmpty("must be an empty object"),
     context: field.record(context),
   }),
   queue: field.all(

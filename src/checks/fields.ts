@@ -22,7 +22,11 @@
 import { describeRange, isInRange, type NumberRange } from "./check_number.ts";
 import { describeValue } from "./describe_value.ts";
 
-/** The first problem of a value. */
+/**
+ * The first problem of a value.
+ *
+ * @category Writing a callback
+ */
 export interface FieldProblem {
   /** Path of the field: `"run.loader.taken"`. */
   readonly path: string;
@@ -32,7 +36,11 @@ export interface FieldProblem {
   readonly actual: string;
 }
 
-/** Checks a value, and returns its first problem; `undefined` if there is none. */
+/**
+ * Checks a value, and returns its first problem; `undefined` if there is none.
+ *
+ * @category Writing a callback
+ */
 export type FieldCheck = (value: unknown, path: string) => FieldProblem | undefined;
 
 /** Makes a check of a question. */
@@ -141,8 +149,10 @@ function first<T>(
 }
 
 function wrongObject(value: unknown, path: string): FieldProblem | undefined {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? undefined : wrong(value, path, "must be an object");
+  const isObject = typeof value === "object" && value !== null;
+  const prototype = isObject && Object.getPrototypeOf(value);
+  const isPlain = prototype === Object.prototype || prototype === null;
+  return isPlain ? undefined : wrong(value, path, "must be an object");
 }
 
 function wrong(value: unknown, path: string, required: string): FieldProblem {

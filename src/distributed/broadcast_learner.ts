@@ -1,4 +1,4 @@
-import { tf } from "../deps/tfjs.ts";
+import type { tf } from "../deps/tfjs.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { decodeState } from "../io/decode_state.ts";
 import { encodeState } from "../io/encode_state.ts";
@@ -8,23 +8,23 @@ import { toTensor } from "../io/to_tensor.ts";
 import { renaming } from "../learner/renaming.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import {
-  type OptimizerState,
-  readOptimizer,
-  restoreOptimizer,
-} from "../optimizers/optimizer_state.ts";
+  disposeSlots,
+  type OptimizersState,
+  readOptimizers,
+  restoreOptimizers,
+} from "../learner/learner_optimizers.ts";
 import { broadcastBundle, type Bundle } from "./bundle.ts";
 import type { World } from "./world.ts";
 
 interface Start {
   readonly names: readonly string[];
   readonly shapes: readonly string[];
-  readonly optimizer: unknown;
-  readonly learningRate: number | undefined;
+  readonly optimizers: unknown;
   readonly seed: number;
 }
 
 /**
- * Gives every rank the weights, optimizer state, learning rate and seed of rank 0.
+ * Gives every rank the weights, the states of optimizers, the learning rates and the seed of rank 0.
  *
  * @throws {TypeError} If the models differ, or a model has no weights yet.
  */
@@ -32,7 +32,7 @@ export async function broadcastLearner(world: World, learner: AnyLearner): Promi
   const variables = builtVariables(learner);
   const own = world.rank === 0 ? await bundleOf(learner, variables) : undefined;
   const { json, tensors } = broadcastBundle(world, own);
-  const { names, shapes, optimizer, learningRate, seed } = json as Start;
+  const { names, shapes, optimizers, seed } = json as Start;
   learner.seed = seed;
   if (world.rank === 0) return;
   const actual = shapesOf(variables);
@@ -48,27 +48,25 @@ export async function broadcastLearner(world: World, learner: AnyLearner): Promi
     value.dispose();
   });
   const rename = renaming(names.map((name, index) => [name, variables[index].name]));
-  const state = decodeState(optimizer, tensors, { rename }) as OptimizerState;
-  restoreOptimizer(learner.optimizer, state, rename);
-  if (learningRate !== undefined) learner.learningRate = learningRate;
+  const states = decodeState(optimizers, tensors, { rename }) as OptimizersState;
+  restoreOptimizers(learner, states, rename);
 }
 
 async function bundleOf(learner: AnyLearner, variables: tf.Variable[]): Promise<Bundle> {
   const tensors = new Map<string, tf.Tensor | HostTensor>();
-  const optimizer = readOptimizer(learner.optimizer);
+  const optimizers = readOptimizers(learner);
   try {
     const json: Start = {
       names: variables.map(({ name }) => name),
       shapes: shapesOf(variables),
-      optimizer: encodeState(optimizer, "optimizer", tensors),
-      learningRate: (learner.optimizer as { learningRate?: number }).learningRate,
+      optimizers: encodeState(optimizers, "optimizers", tensors),
       // Without a common seed, each rank would draw an order of its own.
       seed: learner.seed ?? crypto.getRandomValues(new Uint32Array(1))[0],
     };
     variables.forEach((variable, index) => tensors.set(`weights/${index}`, variable));
     return { json, tensors: await readTensors(tensors) };
   } finally {
-    tf.dispose(optimizer.slots ?? {});
+    disposeSlots(optimizers);
   }
 }
 

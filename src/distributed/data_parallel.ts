@@ -1,5 +1,7 @@
 import type { RunKind } from "../chart/chart.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import * as field from "../checks/fields.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
+import { hostTensorOf } from "../io/host_tensor.ts";
 import type { Watch } from "../learner/callback_protocol.ts";
 import type { Peers, Shard } from "../data/shard.ts";
 import { tf } from "../deps/tfjs.ts";
@@ -153,6 +155,17 @@ export class DataParallel extends Callback implements Peers {
     if (this.#world.size === 1 || this.#learner?.phase === "predict") return false;
     return this.#lockstep.postpone(event, reason);
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = (state, path, learner) => {
+    const shapes = statisticsOf(learner.model).map(({ shape }) => hostTensorOf(shape));
+    return field.record({
+      examples: field.number({ min: 0 }),
+      statistics: field.optional((value, path) =>
+        Array.isArray(value) && value.length === 0 ? undefined : field.tuple(...shapes)(value, path)
+      ),
+    })(state, path);
+  };
 
   /** The values of this rank that are not averaged yet; the tensors stay the model's. */
   override state(): unknown {

@@ -1,4 +1,4 @@
-import { type FieldCheck, integer, list, oneOf, record, that } from "../checks/fields.ts";
+import { all, type FieldCheck, integer, list, oneOf, record, that } from "../checks/fields.ts";
 import type { tf } from "../deps/tfjs.ts";
 
 /**
@@ -60,8 +60,22 @@ export type HostValues =
   | Int8Array
   | Uint8Array;
 
+/** Accepts arrays of bytes. */
+export const bytes: FieldCheck = that("must be bytes", (value) => value instanceof Uint8Array);
+
 /** Accepts host tensors whose values fit their type and shape. */
 export const hostTensor: FieldCheck = (value, path) => layout(value, path) ?? content(value, path);
+
+/** Accepts host tensors of one shape. */
+export function hostTensorOf(shape: readonly number[]): FieldCheck {
+  return all(
+    hostTensor,
+    that(
+      `must have the shape [${shape}]`,
+      (value) => `${(value as HostTensor).shape}` === `${shape}`,
+    ),
+  );
+}
 
 /** The element types of TensorFlow.js that can be saved, and their names in safetensors. */
 export const TENSOR_DTYPES: Readonly<Record<string, Dtype>> = {

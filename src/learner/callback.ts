@@ -1,3 +1,4 @@
+import type { FieldProblem } from "../checks/fields.ts";
 import type { CallbackOf, Hooks, Placement, Stateful, Steering } from "./callback_protocol.ts";
 import type { AnyLearner } from "./learner.ts";
 
@@ -10,6 +11,17 @@ export type { AnyLearner };
  * @category Writing a callback
  */
 export interface CallbackLike extends CallbackOf<AnyLearner> {}
+
+/**
+ * Checks the state of a callback from a file: returns its first problem.
+ *
+ * @category Writing a callback
+ */
+export type StateCheck = (
+  state: unknown,
+  path: string,
+  learner: AnyLearner,
+) => FieldProblem | undefined;
 
 /**
  * The base class of callbacks. It adds a name and a priority, and the compiler checks the names of

@@ -97,9 +97,10 @@ export interface Stateful<L> {
    *
    * @param state The state.
    * @param path Path of the state in the checkpoint.
+   * @param learner The Learner, on which nothing has changed yet.
    * @returns The first problem; `undefined` if there is none. Default: every state is accepted.
    */
-  checkState?(state: unknown, path: string): FieldProblem | undefined;
+  readonly checkState?: (state: unknown, path: string, learner: L) => FieldProblem | undefined;
   /**
    * Takes back what {@linkcode Stateful.state} returned, before a run is resumed: `beforeTrain` does
    * not run again. Weights, optimizer and fields of the Learner are restored already. The tensors

@@ -7,7 +7,7 @@ import { type HostTensor, TENSOR_DTYPES } from "../io/host_tensor.ts";
 import { StorageError } from "../io/storage_error.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import { differencesOf, modelStructure } from "../model/model_structure.ts";
-import type { OptimizerState } from "../optimizers/optimizer_state.ts";
+import { type OptimizerState, readOptimizer } from "../optimizers/optimizer_state.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type CallbackState, checkState, type State } from "./check_state.ts";
@@ -53,7 +53,7 @@ export async function checkMatch(learner: AnyFields, checkpoint: RunCheckpoint):
     );
   }
   refuse(
-    optimizersProblem(learner, state, rename) ?? callbackProblem(learner.callbacks, state),
+    optimizersProblem(learner, state, rename) ?? callbackProblem(learner, state),
     name,
   );
 }
@@ -158,9 +158,15 @@ function optimizerProblem(
     return { path, required: `must have shape ${shape}`, actual };
   };
   if (!(optimizer instanceof SlotOptimizer)) {
-    for (const [name, value] of Object.entries(fields)) {
-      for (const [variable, tensor] of Array.isArray(value) ? value : []) {
-        const problem = check(`fields.${name}`, tensor, shapes.get(rename(variable)));
+    for (const [name, own] of Object.entries(readOptimizer(optimizer).fields ?? {})) {
+      const saved = fields[name];
+      const path = `fields.${name}`;
+      if (!Array.isArray(own)) {
+        const problem = check(path, Array.isArray(saved) ? undefined : saved, `[${own.shape}]`);
+        if (problem) return problem;
+      } else if (!Array.isArray(saved)) return check(path, undefined, "of each weight");
+      for (const [variable, tensor] of Array.isArray(saved) ? saved : []) {
+        const problem = check(path, tensor, shapes.get(rename(variable)));
         if (problem) return problem;
       }
     }
@@ -183,7 +189,7 @@ function optimizerProblem(
 
 /** Returns the first problem that a callback finds in its own state. */
 function callbackProblem(
-  callbacks: readonly AnyCallback[],
+  learner: AnyFields,
   { callbacks: states, own = [] }: State,
 ): FieldProblem | undefined {
   for (
@@ -192,11 +198,11 @@ function callbackProblem(
       ...own.map(({ callbacks }, rank) => [`own[${rank}].callbacks`, callbacks] as const),
     ]
   ) {
-    const left = [...callbacks];
+    const left = [...learner.callbacks];
     for (const [index, { name, state }] of list.entries()) {
       const place = left.findIndex((callback) => nameOf(callback) === name);
       const [callback] = place < 0 ? [] : left.splice(place, 1);
-      const problem = callback?.checkState?.(state, `state.${path}[${index}].state`);
+      const problem = callback?.checkState?.(state, `state.${path}[${index}].state`, learner);
       if (problem) return problem;
     }
   }

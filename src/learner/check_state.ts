@@ -3,8 +3,8 @@ import * as field from "../checks/fields.ts";
 import { refuse } from "../io/check_checkpoint.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import { decodeState } from "../io/decode_state.ts";
-import { hostTensor } from "../io/host_tensor.ts";
-import type { RunningMeanState } from "../metrics/running_mean.ts";
+import { type HostTensor, hostTensor, hostTensorOf } from "../io/host_tensor.ts";
+import { runningMean } from "../metrics/running_mean.ts";
 import { BATCH_TENSORS } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { OptimizersState } from "./learner_optimizers.ts";
@@ -59,24 +59,7 @@ export const FIELDS = {
   metrics: field.recordOf(field.measurement),
 } satisfies Partial<Record<keyof AnyFields, field.FieldCheck>>;
 
-const scalar = field.all(
-  hostTensor,
-  field.that("must be a scalar", (value) => (value as { shape: number[] }).shape.length === 0),
-);
-
-const mean = field.all(
-  field.record({
-    weight: field.number({ min: 0 }),
-    total: field.number({ min: 0 }),
-    totalOnDevice: field.optional(scalar),
-    sum: field.optional(scalar),
-    pending: field.list(scalar),
-  }),
-  field.that("must have values if their total weight is not 0", (value) => {
-    const { total, sum, pending } = value as RunningMeanState;
-    return total === 0 || sum !== undefined || pending.length > 0;
-  }),
-);
+const scalar = hostTensorOf([]);
 
 /** Tensors, or arrays and records of tensors. */
 const tensors: field.FieldCheck = (value, path) =>
@@ -94,7 +77,10 @@ const callbacks = field.list(field.record({
 
 const index = field.integer({ min: -1 });
 
-const losses = { mean, objectiveMeans: field.optional(field.recordOf(mean)) };
+const losses = {
+  mean: runningMean,
+  objectiveMeans: field.optional(field.recordOf(runningMean)),
+};
 
 const loader = field.record({
   name: field.oneOf(["train", "validation", "test"]),
@@ -138,6 +124,10 @@ const shape = field.record({
       ),
       slots: field.record({
         ...slots,
+        predictions: field.optional(field.all(
+          tensors,
+          field.that("must have a tensor", (value) => tensorsOf(value).length > 0),
+        )),
         loss: field.optional(scalar),
         gradients: field.optional(field.recordOf(hostTensor)),
       }),
@@ -195,8 +185,39 @@ function contradiction(
       run.loader,
       "state.run.loader",
     ) ??
-    field.that("must be missing, because no hook is running", () => {
-      return run.batch === undefined ||
-        (run.pump.hook !== undefined && run.loader !== undefined);
-    })(run.batch, "state.run.batch");
+    batchContradiction(run);
+}
+
+/** Host tensors in arrays and records that were checked. */
+function tensorsOf(nested: unknown): HostTensor[] {
+  if (nested === undefined) return [];
+  return hostTensor(nested, "") ? Object.values(nested as object).flatMap(tensorsOf) : [
+    nested as HostTensor,
+  ];
+}
+
+/** A batch of a checkpoint is one whose after hooks are running: those that are left need it. */
+function batchContradiction({ batch, loader, pump: { hook } }: RunState) {
+  if (!batch) return;
+  const path = "state.run.batch";
+  if (!hook || !loader) {
+    return field.that("must be missing, because no batch is open", () => false)(batch, path);
+  }
+  const needed = hook.left > 0 ? ["data", "labels"] : [];
+  if (batch.computed) needed.push("loss");
+  if (batch.computed && hook.left > 0) {
+    needed.push("predictions", ...loader.name === "train" ? ["gradients"] : []);
+  }
+  const size = tensorsOf(batch.slots.data)[0]?.shape[0];
+  if (hook.left > 0 && size !== batch.size) {
+    const required = `must be ${size}, the length of state.run.batch.slots.data`;
+    return field.that(required, () => false)(batch.size, `${path}.size`);
+  }
+  const present = field.that("must be there", () => false);
+  const missing = needed.find((name) =>
+    name === "labels"
+      ? !Object.hasOwn(batch.slots, name)
+      : batch.slots[name as "data"] === undefined
+  );
+  return missing && present(undefined, `${path}.slots.${missing}`) || undefined;
 }

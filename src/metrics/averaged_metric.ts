@@ -1,9 +1,10 @@
+import type { FieldCheck } from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import type { tf } from "../deps/tfjs.ts";
 import type { ClassMetricOptions } from "./classes.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";
-import { ConfusionTotal } from "./confusion_total.ts";
+import { ConfusionTotal, confusionTotal } from "./confusion_total.ts";
 import type { Peers } from "../data/shard.ts";
 import type { MetricInputs, StatefulMetric } from "./metric.ts";
 
@@ -46,6 +47,7 @@ export class AveragedMetric implements StatefulMetric {
   readonly #options: ClassMetricOptions;
   readonly #total = new ConfusionTotal();
   readonly addsPeers = true;
+  readonly checkState: FieldCheck = confusionTotal;
 
   /**
    * Checks the options.

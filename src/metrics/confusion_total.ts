@@ -1,7 +1,17 @@
+import * as field from "../checks/fields.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
+import { type HostTensor, hostTensor } from "../io/host_tensor.ts";
 import type { AccuracyOptions } from "./classes.ts";
 import { countConfusions } from "./confusion.ts";
+
+/** Accepts the state of a {@linkcode ConfusionTotal} in a checkpoint. */
+export const confusionTotal: field.FieldCheck = field.record({
+  total: field.optional(field.all(
+    hostTensor,
+    field.that("must be a matrix", (value) => (value as HostTensor).shape.length === 2),
+  )),
+});
 
 /** A confusion matrix of many batches, kept on the device: exact integers, or sums of weights. */
 export class ConfusionTotal {

@@ -1,10 +1,11 @@
+import type { FieldCheck } from "../checks/fields.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { spreadWeights, type TrackedWeights, trackWeights } from "../losses/example_weights.ts";
 import { weightOfLoss } from "../losses/loss_weight.ts";
 import type { Metric, MetricInputs } from "./metric.ts";
-import { RunningMean, type RunningMeanState } from "./running_mean.ts";
+import { RunningMean, runningMean, type RunningMeanState } from "./running_mean.ts";
 
 /** The mean of a metric over all examples. */
 export class MeanMetric {
@@ -12,6 +13,7 @@ export class MeanMetric {
   readonly #metric: Metric;
   readonly #mean = new RunningMean();
   readonly addsPeers = true;
+  readonly checkState: FieldCheck = runningMean;
 
   /**
    * @param name The name of the metric, for messages.

@@ -1,3 +1,4 @@
+import type { FieldCheck } from "../checks/fields.ts";
 import type { Peers } from "../data/shard.ts";
 import type { tf } from "../deps/tfjs.ts";
 
@@ -90,6 +91,8 @@ export interface StatefulMetric {
    * checkpoint can be taken in the middle of a pass.
    */
   state?(): unknown;
+  /** Checks a state from a file, before anything is restored. Default: every state is accepted. */
+  readonly checkState?: FieldCheck;
   /** Continues from what `state` returned, whose tensors are now the metric's. */
   // deno-lint-ignore no-explicit-any -- each metric knows its own state
   restore?(state: any): void;

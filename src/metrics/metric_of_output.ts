@@ -51,6 +51,7 @@ export function metricOfOutput(
       metric.update(...pick(predictions, labels, inputs) as [unknown, unknown, MetricInputs]),
     compute: (peers?: Peers) => metric.compute(peers),
     addsPeers: metric.addsPeers,
+    checkState: metric.checkState,
     ...metric.state && { state: () => metric.state!() },
     ...metric.restore && { restore: (state: unknown) => metric.restore!(state) },
   };

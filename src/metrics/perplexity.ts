@@ -5,7 +5,7 @@ import { weightOfLoss } from "../losses/loss_weight.ts";
 import { areProbabilities, type ClassMetricOptions } from "./classes.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";
 import type { MetricInputs, StatefulMetric } from "./metric.ts";
-import { RunningMean, type RunningMeanState } from "./running_mean.ts";
+import { RunningMean, runningMean, type RunningMeanState } from "./running_mean.ts";
 
 /**
  * The perplexity: e to the mean cross-entropy of all labels. A model that guesses among `n` equally
@@ -41,6 +41,7 @@ export function perplexity(options: ClassMetricOptions = {}): StatefulMetric {
 
 class Perplexity implements StatefulMetric {
   readonly addsPeers = true;
+  readonly checkState = runningMean;
   readonly #options: ClassMetricOptions;
   readonly #mean = new RunningMean();
 

@@ -1,3 +1,5 @@
+import * as field from "../checks/fields.ts";
+import { hostTensor } from "../io/host_tensor.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 import { alignLabels } from "../losses/align_labels.ts";
@@ -41,6 +43,11 @@ interface State {
 
 class RSquared implements StatefulMetric {
   readonly addsPeers = true;
+  readonly checkState: field.FieldCheck = field.record({
+    examples: field.optional(field.number({ min: 0 })),
+    pivot: field.optional(hostTensor),
+    sums: field.optional(hostTensor),
+  });
   /** About the mean of the labels, `[outputs]`: sums of squares around it keep their digits. */
   #pivot: tf.Tensor | undefined;
   /** Sums of weights, squared errors, labels and their squares around the pivot: `[4, outputs]`. */

@@ -1,3 +1,5 @@
+import * as field from "../checks/fields.ts";
+import { type HostTensor, hostTensor } from "../io/host_tensor.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";
@@ -66,6 +68,20 @@ interface RocAucState {
 
 class RocAuc implements StatefulMetric {
   readonly addsPeers = true;
+  readonly checkState: field.FieldCheck = field.all(
+    field.record({
+      scores: field.list(hostTensor),
+      labels: field.list(hostTensor),
+      weights: field.optional(field.list(hostTensor)),
+    }),
+    field.that("must have labels and weights for all scores", (value) => {
+      const { scores, labels, weights = labels } = value as Record<string, HostTensor[]>;
+      return [labels, weights].every((others) =>
+        scores.length === others.length &&
+        scores.every(({ shape }, index) => shape[0] === others[index].shape[0])
+      );
+    }),
+  );
   readonly #options: RocAucOptions;
   #scores: tf.Tensor2D[] = [];
   #labels: tf.Tensor1D[] = [];

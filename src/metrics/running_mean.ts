@@ -1,4 +1,6 @@
+import * as field from "../checks/fields.ts";
 import { tf } from "../deps/tfjs.ts";
+import { hostTensorOf } from "../io/host_tensor.ts";
 import type { Peers } from "../data/shard.ts";
 
 /** Number of values that are folded at once: one kernel for all of them, instead of two for each. */
@@ -17,6 +19,23 @@ export interface RunningMeanState {
   /** Values that are not folded yet. */
   readonly pending: readonly tf.Tensor[];
 }
+
+const scalar = hostTensorOf([]);
+
+/** Accepts the state of a {@linkcode RunningMean} in a checkpoint. */
+export const runningMean: field.FieldCheck = field.all(
+  field.record({
+    weight: field.number({ min: 0 }),
+    total: field.number({ min: 0 }),
+    totalOnDevice: field.optional(scalar),
+    sum: field.optional(scalar),
+    pending: field.list(scalar),
+  }),
+  field.that("must have values if their total weight is not 0", (value) => {
+    const { total, sum, pending } = value as RunningMeanState;
+    return total === 0 || sum !== undefined || pending.length > 0;
+  }),
+);
 
 /**
  * The weighted mean of scalars, accumulated on the device: nothing is read back before

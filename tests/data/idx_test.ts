@@ -189,7 +189,7 @@ Deno.test({
       await assertRejects(
         () => loadMnist(folder),
         Error,
-        `a file ${folder}/t10k-images-idx3-ubyte or ${folder}/t10k-images-idx3-ubyte.gz`,
+        `no file ${folder}/t10k-images-idx3-ubyte or ${folder}/t10k-images-idx3-ubyte.gz`,
       );
       await Deno.writeFile(`${folder}/t10k-images-idx3-ubyte`, images);
       await Deno.writeFile(`${folder}/t10k-labels-idx1-ubyte`, idx(8, [3], [0, 1, 2]));

@@ -109,10 +109,14 @@ const TOGETHER: Order[] = [
   { with: ["accumulate", "clip", "average", "metrics"], optimizer: "momentum", examples: 330 },
   { optimizer: "stockAdam", backend: "cpu" },
   { with: ["finder"], epochs: 3 },
+  { model: "gan", optimizer: "adam" },
+  { model: "gan", optimizer: "momentum", with: ["accumulate", "clip", "average"] },
+  { validationBatches: 3, optimizer: "adam", with: ["metrics"] },
+  { validationBatches: 2, with: ["accumulate"], examples: 330 },
 ];
 
 testOnMpi(
-  "DataParallel works with clipping, accumulation, averages and schedules",
+  "DataParallel works with clipping, accumulation, averages, schedules and objectives",
   async (vendor) => {
     const ranks = 2;
     const [{ answers: [expected] }, job] = await Promise.all([

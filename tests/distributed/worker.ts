@@ -44,7 +44,7 @@ import { DataParallel, mpi } from "../../distributed.ts";
 
 /** The order of a test, as JSON in the first argument. */
 export interface Order {
-  model?: "mlp" | "cnn" | "norm";
+  model?: "mlp" | "cnn" | "norm" | "gan";
   optimizer?: "sgd" | "momentum" | "adam" | "stockAdam";
   backend?: "wasm" | "cpu";
   epochs?: number;
@@ -59,6 +59,8 @@ export interface Order {
   /** The folder of checkpoints, and the number of batches between them. */
   folder?: string;
   every?: number;
+  /** Validate after every this many batches. */
+  validationBatches?: number;
   /** The checkpoint to resume. */
   from?: string;
   limits?: { train?: number };
@@ -126,6 +128,35 @@ function model(kind: Order["model"]): tf.Sequential {
       dense({ units: CLASSES }),
     ],
   });
+}
+
+/** A generator and a discriminator. */
+function gan(): tf.Sequential[] {
+  return [FEATURES, 1].map((units) =>
+    tf.sequential({ layers: [tf.layers.dense({ units, inputShape: [FEATURES] })] })
+  );
+}
+
+/** Trains the generator in every second batch. */
+function objectives([generator, discriminator]: tf.Sequential[], optimizers: tf.Optimizer[]) {
+  const judge = (data: tf.Tensor) => discriminator.apply(data) as tf.Tensor;
+  const predict = ({ data }: AnyLearner) => generator.apply(data) as tf.Tensor;
+  return {
+    discriminator: {
+      variables: discriminator,
+      optimizer: optimizers[1],
+      predict,
+      loss: (fake: tf.Tensor, _: unknown, { data }: AnyLearner) =>
+        judge(fake).square().add(judge(data).sub(1).square()).mean(),
+    },
+    generator: {
+      variables: generator,
+      optimizer: optimizers[0],
+      every: 2,
+      predict,
+      loss: (fake: tf.Tensor) => judge(fake).sub(1).square().mean(),
+    },
+  };
 }
 
 const OPTIMIZERS = {
@@ -238,10 +269,12 @@ async function answerTo(order: Order): Promise<Answer> {
   const batches: string[] = [];
   const losses: number[] = [];
   const gap = { before: "", time: 0 };
+  const parts = withSeed(rank, () => order.model === "gan" ? [...gan()] : [model(order.model)]);
+  const optimizers = parts.map(() => OPTIMIZERS[order.optimizer ?? "sgd"]());
   const learner = new Learner({
-    model: withSeed(rank, () => model(order.model)),
-    optimizer: OPTIMIZERS[order.optimizer ?? "sgd"](),
-    lossFunction: crossEntropy,
+    ...order.model === "gan"
+      ? { objectives: objectives(parts, optimizers) }
+      : { model: parts[0], optimizer: optimizers[0], lossFunction: crossEntropy },
     dataloaders: {
       train: new DataLoader({ dataset: data, batchSize, shuffle: true }),
       ...order.event === "kinds" && rank === 1
@@ -259,15 +292,15 @@ async function answerTo(order: Order): Promise<Answer> {
   const { status, reason } = order.event === "validate"
     ? await learner.validate()
     : await learner.train(
-      order.from
-        ? { from: order.from }
-        : { epochs: order.event === "epochs" ? epochs + rank : epochs },
+      order.from ? { from: order.from } : {
+        epochs: order.event === "epochs" ? epochs + rank : epochs,
+        ...order.validationBatches && { validationBatches: order.validationBatches },
+      },
     );
   const { metrics } = learner;
-  const layers = learner.model as tf.LayersModel;
-  const weights = layers.getWeights().flatMap((weight) => [...weight.dataSync()]);
-  learner.optimizer.dispose();
-  layers.dispose();
+  const weights = parts.flatMap((part) => part.getWeights())
+    .flatMap((weight) => [...weight.dataSync()]);
+  for (const owner of [...optimizers, ...parts]) owner.dispose();
   data.dispose();
   validationData.dispose();
   const tensors = tf.memory().numTensors - before;

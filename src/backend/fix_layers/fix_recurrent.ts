@@ -2,7 +2,7 @@ import { tf } from "../../deps/tfjs.ts";
 import type { AnyLayer } from "./layer_class.ts";
 
 /**
- * Makes the dropout of recurrent cells draw anew for each batch, and leave no tensors.
+ * Makes the dropout of recurrent cells draw again for each batch, and leave no tensors.
  *
  * tfjs keeps the masks until the layer is applied again, also behind its disposal; within stacked
  * cells it keeps those of the first batch for good, even if that was one of a prediction.

@@ -16,7 +16,14 @@ import {
 import type { KernelHeap } from "../kernel_heap.ts";
 import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
-import { isWinograd, winograd, winogradFilterGradient, winogradInputGradient } from "./winograd.ts";
+import { sumInParts } from "./reductions.ts";
+import {
+  isWinograd,
+  tilesOf,
+  winograd,
+  winogradFilterGradient,
+  winogradInputGradient,
+} from "./winograd.ts";
 
 interface Attributes extends WindowAttributes {
   inputShape: number[];
@@ -49,7 +56,7 @@ export function forward(
   const end = [bias ? heap.at(bias) : 0, activation, heap.scratch(c.channels)];
   const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
   if (isProduct(c)) {
-    const sizes = [points, columns, c.channels, 0, points, 0, columns, 0, 0];
+    const sizes = [points, columns, c.channels, 0, points, 0, columns, 0, 0, c.channels, columns];
     const split = { argument: 6, multiple: 4, work: workOf(c) };
     heap.run("gemm", [from, weights, to, ...sizes, ...end], split);
   } else {
@@ -80,6 +87,9 @@ function inputGradient(
   return result;
 }
 
+/** Number of points whose products are summed in floats. */
+const MANY_POINTS = 2 ** 17;
+
 /** The gradient of the filter, `[…filter, channels, outChannels]`. */
 function filterGradient(
   heap: KernelHeap,
@@ -88,19 +98,19 @@ function filterGradient(
   x: tf.TensorInfo,
   dy: tf.TensorInfo,
 ): tf.TensorInfo {
-  const result = heap.output(shape);
-  if (isWinograd(c)) {
-    winogradFilterGradient(heap, c, result, x, dy);
-    return result;
-  }
-  const image = heap.table(patchTable(c, heap.at(x)));
-  const elements = sizeOf(c.filter) * c.channels;
-  const sizes = [0, elements, 0, c.outChannels];
-  const [from, to] = [heap.at(dy), heap.at(result)];
-  const scratch = heap.scratch(c.channels);
-  const args = [image, pointsOf(c), from, c.outChannels, to, ...sizes, scratch];
-  heap.run("convolveFilterGradient", args, { argument: 5, multiple: 4, work: workOf(c) });
-  return result;
+  const winograd = isWinograd(c);
+  const count = winograd ? tilesOf(c) : pointsOf(c);
+  const many = winograd ? MANY_POINTS / 16 : MANY_POINTS;
+  const image = winograd ? 0 : heap.table(patchTable(c, heap.at(x)));
+  return sumInParts(heap, shape, count, many, (to, first, last) => {
+    if (winograd) return winogradFilterGradient(heap, c, to, x, dy, first, last);
+    const elements = sizeOf(c.filter) * c.channels;
+    const sizes = [0, elements, 0, c.outChannels];
+    const scratch = heap.scratch(c.channels);
+    const args = [image, first, last, heap.at(dy), c.outChannels, to, ...sizes, scratch];
+    const work = workOf(c) / count * (last - first);
+    heap.run("convolveFilterGradient", args, { argument: 6, multiple: 4, work });
+  });
 }
 
 /**

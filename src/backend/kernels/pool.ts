@@ -49,16 +49,10 @@ function run(
   y: tf.TensorInfo,
   dx = 0,
 ): void {
-  const args = [
-    heap.table(windowTable(c)),
-    operation,
-    x,
-    heap.at(y),
-    dx,
-    0,
-    c.batch,
-    heap.scratch(),
-  ];
+  // Scratch memory holds the addresses of a window's pixels.
+  const bytes = sizeOf(c.filter) * 4;
+  const scratch = heap.scratch(0, bytes > 2 ** 20 ? bytes : 0);
+  const args = [heap.table(windowTable(c)), operation, x, heap.at(y), dx, 0, c.batch, scratch];
   const work = pointsOf(c) * c.channels * sizeOf(c.filter);
   heap.run("pool", args, { argument: 5, multiple: 1, work });
 }

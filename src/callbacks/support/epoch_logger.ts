@@ -1,5 +1,7 @@
 import type { RunKind } from "../../chart/chart.ts";
-import { type AnyLearner, Callback } from "../../learner/callback.ts";
+import { epochRecord } from "./epoch_record.ts";
+import * as field from "../../checks/fields.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
 import type { EpochRecord } from "../../pictures/history.ts";
 import { metricsOfPhase } from "./metrics_of_phase.ts";
@@ -38,6 +40,11 @@ export abstract class EpochLogger extends Callback {
 
   /** The position in the log, for a checkpoint. */
   protected logState(): object {
+    return {};
+  }
+
+  /** Checks of the fields of {@linkcode logState} in a state from a file. */
+  protected logFields(): Readonly<Record<string, field.FieldCheck>> {
     return {};
   }
 
@@ -84,6 +91,14 @@ export abstract class EpochLogger extends Callback {
   override async afterTrain(learner: AnyLearner): Promise<void> {
     await this.#flush(learner);
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = (state, path) =>
+    field.record({
+      pending: field.optional(epochRecord),
+      seconds: field.number(),
+      ...this.logFields(),
+    })(state, path);
 
   /** The epoch that is not logged yet, for a checkpoint. */
   override state(): unknown {

@@ -1,3 +1,4 @@
+import * as field from "../../checks/fields.ts";
 import { checkNumber } from "../../checks/check_number.ts";
 import { checkOptions } from "../../checks/check_options.ts";
 import { describeValue } from "../../checks/describe_value.ts";
@@ -5,7 +6,7 @@ import type { tf } from "../../deps/tfjs.ts";
 import { tensorStats, type TensorStatsOptions } from "../../tensors/tensor_stats.ts";
 import type { LayerRecord } from "../../pictures/layer_record.ts";
 import { type Plot, plotters } from "../../pictures/plotters.ts";
-import { type AnyLearner, Callback } from "../../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
 
 /**
@@ -87,6 +88,26 @@ export abstract class LayerStats extends Callback {
   override afterBatch(_learner: AnyLearner): void {
     this.#step++;
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = field.record({
+    records: field.list(field.record({
+      step: field.integer({ min: 0 }),
+      epoch: field.integer({ min: 0 }),
+      layer: field.text,
+      size: field.measurement,
+      mean: field.measurement,
+      deviation: field.measurement,
+      nearZero: field.measurement,
+      nonFinite: field.measurement,
+      histogram: field.record({
+        min: field.measurement,
+        max: field.measurement,
+        counts: field.list(field.measurement),
+      }),
+    })),
+    step: field.integer({ min: 0 }),
+  });
 
   /** The records, for a checkpoint. */
   override state(): unknown {

@@ -11,7 +11,7 @@ interface Box {
 
 /** Duration of a move of the view, in ms. */
 const MOVE_DURATION = 350;
-/** How often the view follows the run to another state, in ms. */
+/** Time between two moves of the view to another state, in ms. */
 const FOLLOW_INTERVAL = 500;
 /** Margin around the state in view, in units of the drawing. */
 const MARGIN = 12;

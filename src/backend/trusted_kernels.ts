@@ -51,7 +51,6 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   BroadcastArgs: of("int32"),
   Ceil: floats,
   Cosh: floats,
-  CropAndResize: (inputs) => inputs.image.dtype === "float32",
   DepthToSpace: floats,
   Diag: any,
   Elu: floats,

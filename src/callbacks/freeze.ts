@@ -1,6 +1,7 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
+import { UPDATED_WHEN_FROZEN } from "../backend/fix_layers/fix_batch_normalization.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
@@ -16,14 +17,16 @@ import { freezeVariables } from "./support/freeze_variables.ts";
 export interface FreezeOptions {
   /** The first epoch in which the weights are trained again, an integer >= 1. Default: none. */
   until?: number;
+  /** Let the moving statistics of frozen batch normalisation follow the data. Default: false. */
+  updateStatistics?: boolean;
 }
 
 /**
  * Keeps some weights as they are, for a part of the training or all of it.
  *
  * No gradients are computed for them. The optimizer keeps its moments of each frozen weight; so do
- * the optimizers of TensorFlow.js. After the training the weights can be trained again. The moving
- * statistics of batch normalisation are not trained weights: they continue to follow the data.
+ * the optimizers of TensorFlow.js. After the training the weights can be trained again. Frozen batch
+ * normalisation is in inference mode, as in Keras 2: its moving statistics stay as they are.
  *
  * @example
  * ```ts
@@ -52,6 +55,7 @@ export class Freeze extends Callback {
   override priority: number = PRIORITIES.mode;
   readonly #patterns: readonly (string | RegExp)[];
   readonly #until: number;
+  readonly #updateStatistics: boolean;
   #thaw: PutBack | undefined;
 
   /**
@@ -59,7 +63,7 @@ export class Freeze extends Callback {
    *
    * @param match The name of a layer, of a model within the model or of a weight; a pattern that
    *   matches a part of such a name; or a list of these.
-   * @param options When to stop freezing.
+   * @param options When to stop, and whether statistics are frozen, too.
    * @throws {TypeError} If `match` is something else.
    * @throws {RangeError} If `until` is not an integer >= 1.
    */
@@ -69,8 +73,8 @@ export class Freeze extends Callback {
   ) {
     super();
     const action = "freeze weights";
-    checkOptions(action, options, { until: true });
-    const { until = Infinity } = options;
+    checkOptions(action, options, { until: true, updateStatistics: true });
+    const { until = Infinity, updateStatistics = false } = options;
     if (until !== Infinity) checkNumber(action, "until", until, { integer: true, min: 1 });
     const patterns = Array.isArray(match) ? match : [match];
     for (const pattern of patterns) {
@@ -82,6 +86,7 @@ export class Freeze extends Callback {
     }
     this.#patterns = patterns;
     this.#until = until;
+    this.#updateStatistics = updateStatistics;
   }
 
   /**
@@ -93,7 +98,13 @@ export class Freeze extends Callback {
     if (kind !== "train") return;
     const chosen = chooseVariables("freeze weights", namedVariables(model), this.#patterns);
     if (epoch >= this.#until) return;
-    this.#thaw = freezeVariables(chosen.map(({ variable }) => variable));
+    const release = freezeVariables(chosen.map(({ variable }) => variable));
+    const layers = chosen.flatMap(({ layer }) => this.#updateStatistics && layer ? [layer] : []);
+    for (const layer of layers) UPDATED_WHEN_FROZEN.add(layer);
+    this.#thaw = () => {
+      release();
+      for (const layer of layers) UPDATED_WHEN_FROZEN.delete(layer);
+    };
     return this.#thaw;
   }
 

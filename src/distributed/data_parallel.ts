@@ -119,6 +119,8 @@ export class DataParallel extends Callback implements Peers {
    * @throws {TypeError} If the Learner has another callback of this kind.
    */
   override prepare(learner: AnyLearner): void {
+    const isFirst = !this.#learner;
+    this.#learner = learner;
     if (this.#world.size === 1) return;
     const count = learner.callbacks.filter((other) => other instanceof DataParallel).length;
     if (count > 1) {
@@ -126,8 +128,7 @@ export class DataParallel extends Callback implements Peers {
         `Cannot train on several ranks as there must be one ${this.name}: there are ${count}`,
       );
     }
-    if (!this.#learner) keepAliveWhile(() => this.#learner.phase !== "idle");
-    this.#learner = learner;
+    if (isFirst) keepAliveWhile(() => this.#learner.phase !== "idle");
     this.#lockstep.begin();
     this.#equal = false;
     this.#examples = 0;
@@ -160,7 +161,7 @@ export class DataParallel extends Callback implements Peers {
   override readonly checkState: StateCheck = (state, path, learner) => {
     const shapes = statisticsOf(learner.model).map(({ shape }) => hostTensorOf(shape));
     return field.record({
-      examples: field.number({ min: 0 }),
+      examples: field.integer({ min: 0 }),
       statistics: field.optional((value, path) =>
         Array.isArray(value) && value.length === 0 ? undefined : field.tuple(...shapes)(value, path)
       ),

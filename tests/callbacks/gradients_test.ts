@@ -1,4 +1,11 @@
-import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { adam, type CallbackLike, meanSquaredError, sgd, tf } from "../../mod.ts";
 import {
   Freeze,
@@ -314,6 +321,36 @@ Deno.test("WeightAverage is validated and tested, and not trained on", async () 
   assertEquals(numbersOf(subject.model), test[0]);
   subject.dispose();
 });
+
+for (const updateStatistics of [false, true]) {
+  const does = updateStatistics
+    ? "lets statistics follow the data if asked to"
+    : "freezes statistics";
+  Deno.test(`Freeze ${does}, and thaws batch normalisation`, async () => {
+    const statistics: number[][] = [];
+    const subject = tinyLearner({
+      callbacks: [
+        new Freeze("norm", { until: 1, updateStatistics }),
+        {
+          afterEpoch: ({ model }) => {
+            const [, , mean, variance] = (model as tf.LayersModel).layers[0].getWeights();
+            statistics.push([mean.dataSync()[0], variance.dataSync()[0]]);
+          },
+        },
+      ],
+      layers: () => [
+        tf.layers.batchNormalization({ inputShape: [1], name: "norm" }),
+        tf.layers.dense({ units: 1 }),
+      ],
+    });
+    await subject.learner.train({ epochs: 2 });
+    const [frozen, thawed] = statistics;
+    if (updateStatistics) assertNotEquals(frozen, [0, 1]);
+    else assertEquals(frozen, [0, 1]);
+    assertNotEquals(thawed, frozen);
+    subject.dispose();
+  });
+}
 
 Deno.test("WeightAverage recomputes the statistics of batch normalisation", async () => {
   const subject = tinyLearner({

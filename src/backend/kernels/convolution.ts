@@ -139,7 +139,7 @@ function withFitting(
   }
 }
 
-/** Whether channels come first: those cases are left to tfjs's kernels. */
+/** Whether channels come first. */
 function isFirst({ dataFormat }: WindowAttributes): boolean {
   return dataFormat === "NCHW" || dataFormat === "NCDHW";
 }
@@ -149,8 +149,32 @@ export function resultShape(c: Convolution, rank: number, channels: number): num
   return [c.batch, ...c.output.slice(5 - rank), channels];
 }
 
+/** Runs a 2D convolution, or a gradient, on images whose channels come last instead of first. */
+function runWithChannelsLast(
+  kernelName: string,
+  inputs: Inputs,
+  attributes: Attributes,
+): tf.Tensor {
+  const move = <T>([batch, channels, height, width]: T[]) => [batch, height, width, channels];
+  const { pad, inputShape } = attributes;
+  return tf.tidy(() => {
+    const moved = Object.entries(inputs).map(([name, tensor]): [string, tf.Tensor] => {
+      const image = tensor as tf.Tensor;
+      return [name, name === "filter" ? image : image.transpose([0, 2, 3, 1])];
+    });
+    const y: tf.Tensor = tf.engine().runKernel(kernelName, Object.fromEntries(moved), {
+      ...attributes,
+      dataFormat: "NHWC",
+      pad: Array.isArray(pad) ? move(pad) : pad,
+      inputShape: inputShape && move(inputShape),
+    } as never);
+    return kernelName === "Conv2DBackpropFilter" ? y : y.transpose([0, 3, 1, 2]);
+  });
+}
+
 function conv2D(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes) {
-  if (!areFloats(x, filter) || isFirst(attributes)) return;
+  if (!areFloats(x, filter)) return;
+  if (isFirst(attributes)) return runWithChannelsLast("Conv2D", { x, filter }, attributes);
   const c = convolution2D(x.shape, filter.shape, attributes);
   return forward(heap, c, resultShape(c, 4, c.outChannels), x, filter);
 }
@@ -169,13 +193,19 @@ function fusedConv2D(heap: KernelHeap, inputs: Inputs, attributes: Attributes) {
 }
 
 function conv2DBackpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Attributes) {
-  if (!areFloats(dy, filter) || isFirst(attributes)) return;
+  if (!areFloats(dy, filter)) return;
+  if (isFirst(attributes)) {
+    return runWithChannelsLast("Conv2DBackpropInput", { dy, filter }, attributes);
+  }
   const c = convolution2D(attributes.inputShape, filter.shape, attributes);
   return withFitting(dy, c, (dy) => inputGradient(heap, c, attributes.inputShape, dy, filter));
 }
 
 function conv2DBackpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: Attributes) {
-  if (!areFloats(x, dy) || isFirst(attributes)) return;
+  if (!areFloats(x, dy)) return;
+  if (isFirst(attributes)) {
+    return runWithChannelsLast("Conv2DBackpropFilter", { x, dy }, attributes);
+  }
   const c = convolution2D(x.shape, attributes.filterShape, attributes);
   return withFitting(dy, c, (dy) => filterGradient(heap, c, attributes.filterShape, x, dy));
 }

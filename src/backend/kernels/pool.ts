@@ -77,6 +77,13 @@ function backward(operation: number): Kernel {
   return function poolGradient(heap: KernelHeap, { dy, input }: Inputs, attributes: Attributes) {
     if (!areFloats(dy, input)) return;
     const c = geometry(input.shape, attributes);
+    const shape = resultShape(c, input.shape.length, c.channels);
+    if (shape.join() !== dy.shape.join()) {
+      throw new TypeError(
+        `Cannot compute the gradient of a pooling as dy must have the shape [${shape}] of its ` +
+          `results: current value is [${dy.shape}]`,
+      );
+    }
     if (isIdentity(c)) return heap.alias(dy);
     const result = heap.output(input.shape);
     run(heap, operation, c, heap.at(input), dy, heap.at(result));

@@ -83,6 +83,7 @@ export {
 export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
 export type {
   AnyCallback,
+  BatchPlace,
   CallbackOf,
   Hooks,
   Placement,
@@ -120,6 +121,7 @@ export {
 } from "./src/losses/binary_cross_entropy.ts";
 export { crossEntropy, type CrossEntropyOptions } from "./src/losses/cross_entropy.ts";
 export { huber, type HuberOptions } from "./src/losses/huber.ts";
+export { weighLoss } from "./src/losses/loss_weight.ts";
 export { meanSquaredError } from "./src/losses/mean_squared_error.ts";
 export { adam, type AdamOptions, adamW } from "./src/optimizers/adam.ts";
 export { rmsprop, type RmspropOptions } from "./src/optimizers/rmsprop.ts";
@@ -145,7 +147,8 @@ export type {
 } from "./src/data/loader.ts";
 export type { NdArray, TypedArray } from "./src/data/nd_array.ts";
 export type { Peers, Shard } from "./src/data/shard.ts";
-export { split } from "./src/data/split.ts";
+export { split, type SplitOptions } from "./src/data/split.ts";
+export type { Classes } from "./src/data/strata.ts";
 export { subset } from "./src/data/subset.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";

@@ -104,14 +104,16 @@ function packPatchesAlong(image: usize, m: i32, rows: i32, points: i32, scratch:
  * `[taps, channels, columns]`: the transposed patches times the gradient of the results.
  *
  * @param image The patches.
- * @param points Number of points of the whole grid.
+ * @param first The first of the points whose products are summed.
+ * @param last The end of those points.
  * @param dy `[points, columns]`.
  * @param columns Number of columns of the whole result.
  * @param dw The result.
  */
 export function convolveFilterGradient(
   image: usize,
-  points: i32,
+  first: i32,
+  last: i32,
   dy: usize,
   columns: i32,
   dw: usize,
@@ -121,8 +123,10 @@ export function convolveFilterGradient(
   n1: i32,
   scratch: usize,
 ): void {
+  const points = last - first;
   const full = blockDepth(points);
   const stride = <usize> columns << 2;
+  dy += <usize> first * stride;
   for (let n = n0; n < n1; n += NC) {
     const cols = min(NC, n1 - n);
     const offset = <usize> n << 2;
@@ -130,7 +134,7 @@ export function convolveFilterGradient(
     do {
       const deep = min(full, points - k);
       const panel = <usize> deep << 5;
-      listPoints(image, k, deep, scratch + POINTS);
+      listPoints(image, first + k, deep, scratch + POINTS);
       const from = dy + <usize> k * stride + offset;
       packAlong(from, stride, cols, deep, 8, scratch + BLOCK_B, panel);
       const todo = todoAt(k, deep, points, 0, 0);

@@ -8,20 +8,24 @@ declare function log(x: f64): f64;
 /** Stores `e ** (x - top)` and returns the sum. */
 function exponentials(x: usize, size: i32, top: f32, to: usize): f32 {
   const shift = f32x4.splat(top);
-  let total = f32x4.splat(0);
+  let all: f64 = 0;
   let i: i32 = 0;
-  for (; i + 4 <= size; i += 4, x += 16, to += 16) {
-    const y = exp(f32x4.sub(v128.load(x), shift));
-    v128.store(to, y);
-    total = f32x4.add(total, y);
+  // Sums of many floats lose precision.
+  while (i + 4 <= size) {
+    let total = f32x4.splat(0);
+    for (const end = min(i + 256, size); i + 4 <= end; i += 4, x += 16, to += 16) {
+      const y = exp(f32x4.sub(v128.load(x), shift));
+      v128.store(to, y);
+      total = f32x4.add(total, y);
+    }
+    all += <f64> sum(total);
   }
-  let all = sum(total);
   for (; i < size; i++, x += 4, to += 4) {
     const y = f32x4.extract_lane(exp(f32x4.splat(load<f32>(x) - top)), 0);
     store<f32>(to, y);
-    all += y;
+    all += <f64> y;
   }
-  return all;
+  return <f32> all;
 }
 
 function top(x: usize, size: i32): f32 {

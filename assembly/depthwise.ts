@@ -45,6 +45,8 @@ const INPUT_GRADIENT: i32 = 1;
  *
  * @param operation 0: the results, 1: the input's gradient, 2: the filter's gradient.
  * @param image The patches of the input; for the input's gradient, the patches of that gradient.
+ * @param first The first of the points of the results.
+ * @param last The end of those points.
  * @param w The filter, or its gradient.
  * @param y The results, or their gradient, `[points, channels * multiplier]`.
  * @param written The result.
@@ -54,7 +56,8 @@ const INPUT_GRADIENT: i32 = 1;
 export function depthwise(
   operation: i32,
   image: usize,
-  points: i32,
+  first: i32,
+  last: i32,
   w: usize,
   y: usize,
   multiplier: i32,
@@ -65,7 +68,8 @@ export function depthwise(
   const channels = channelsOf(image), taps = tapsOf(image);
   const out = <usize> (channels * multiplier) << 2;
   memory.fill(written, 0, size);
-  for (let p = 0; p < points; p++, y += out) {
+  y += <usize> first * out;
+  for (let p = first; p < last; p++, y += out) {
     listPoints(image, p, 1, point);
     let part = w;
     for (let tap = 0; tap < taps; tap++, part += out) {

@@ -3,6 +3,9 @@ import { BIAS, block, BLOCK_A, BLOCK_B, blockDepth, listRows, MC, NC, padBias, t
 import { packAcross, packAlong } from "./pack";
 import { activate, madd } from "./vector";
 
+/** Depth whose products are summed before they are added to the others: long sums stay precise. */
+const PART: i32 = 512;
+
 /**
  * Columns `n0` to `n1` of one row times a matrix. Memory is the limit, so rows of the matrix are read
  * from end to end, and nothing is packed.
@@ -20,38 +23,50 @@ function multiplyRow(
   activation: i32,
 ): void {
   let n = n0;
+  const zero = f32x4.splat(0);
   for (; n + 16 <= n1; n += 16) {
     const offset = <usize> n << 2;
-    let x0 = f32x4.splat(0), x1 = x0, x2 = x0, x3 = x0;
+    let y0 = zero, y1 = zero, y2 = zero, y3 = zero;
     let p = a, q = b + offset;
-    for (let k = 0; k < depth; k++, p += step, q += stride) {
-      const value = v128.load32_splat(p);
-      x0 = madd(value, v128.load(q), x0);
-      x1 = madd(value, v128.load(q, 16), x1);
-      x2 = madd(value, v128.load(q, 32), x2);
-      x3 = madd(value, v128.load(q, 48), x3);
+    for (let k = 0; k < depth;) {
+      let x0 = zero, x1 = zero, x2 = zero, x3 = zero;
+      for (const end = min(k + PART, depth); k < end; k++, p += step, q += stride) {
+        const value = v128.load32_splat(p);
+        x0 = madd(value, v128.load(q), x0);
+        x1 = madd(value, v128.load(q, 16), x1);
+        x2 = madd(value, v128.load(q, 32), x2);
+        x3 = madd(value, v128.load(q, 48), x3);
+      }
+      y0 = f32x4.add(y0, x0);
+      y1 = f32x4.add(y1, x1);
+      y2 = f32x4.add(y2, x2);
+      y3 = f32x4.add(y3, x3);
     }
     if (bias) {
-      x0 = f32x4.add(x0, v128.load(bias + offset));
-      x1 = f32x4.add(x1, v128.load(bias + offset, 16));
-      x2 = f32x4.add(x2, v128.load(bias + offset, 32));
-      x3 = f32x4.add(x3, v128.load(bias + offset, 48));
+      y0 = f32x4.add(y0, v128.load(bias + offset));
+      y1 = f32x4.add(y1, v128.load(bias + offset, 16));
+      y2 = f32x4.add(y2, v128.load(bias + offset, 32));
+      y3 = f32x4.add(y3, v128.load(bias + offset, 48));
     }
     const to = c + offset;
-    v128.store(to, activate(x0, activation));
-    v128.store(to, activate(x1, activation), 16);
-    v128.store(to, activate(x2, activation), 32);
-    v128.store(to, activate(x3, activation), 48);
+    v128.store(to, activate(y0, activation));
+    v128.store(to, activate(y1, activation), 16);
+    v128.store(to, activate(y2, activation), 32);
+    v128.store(to, activate(y3, activation), 48);
   }
   for (; n < n1; n++) {
     const offset = <usize> n << 2;
-    let x = f32x4.splat(0);
+    let y = zero;
     let p = a, q = b + offset;
-    for (let k = 0; k < depth; k++, p += step, q += stride) {
-      x = madd(v128.load32_splat(p), v128.load32_splat(q), x);
+    for (let k = 0; k < depth;) {
+      let x = zero;
+      for (const end = min(k + PART, depth); k < end; k++, p += step, q += stride) {
+        x = madd(v128.load32_splat(p), v128.load32_splat(q), x);
+      }
+      y = f32x4.add(y, x);
     }
-    if (bias) x = f32x4.add(x, v128.load32_splat(bias + offset));
-    store<f32>(c + offset, f32x4.extract_lane(activate(x, activation), 0));
+    if (bias) y = f32x4.add(y, v128.load32_splat(bias + offset));
+    store<f32>(c + offset, f32x4.extract_lane(activate(y, activation), 0));
   }
 }
 
@@ -62,6 +77,8 @@ function multiplyRow(
  * @param columns Number of columns of the whole result.
  * @param transposeA Whether a is stored as `[depth, rows]` rather than `[rows, depth]`.
  * @param transposeB Whether b is stored as `[columns, depth]` rather than `[depth, columns]`.
+ * @param widthA Number of elements between two rows of a in memory.
+ * @param widthB Number of elements between two rows of b in memory.
  * @param bias `[columns]`, or 0.
  */
 export function gemm(
@@ -77,12 +94,14 @@ export function gemm(
   n1: i32,
   transposeA: bool,
   transposeB: bool,
+  widthA: i32,
+  widthB: i32,
   bias: usize,
   activation: i32,
   scratch: usize,
 ): void {
-  const strideA = <usize> (transposeA ? rows : depth) << 2;
-  const strideB = <usize> (transposeB ? depth : columns) << 2;
+  const strideA = <usize> widthA << 2;
+  const strideB = <usize> widthB << 2;
   const strideC = <usize> columns << 2;
   if (m1 - m0 <= 2 && !transposeB) {
     for (let m = m0; m < m1; m++) {

@@ -103,12 +103,14 @@ export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i3
  * Channels `c0` to `c1` of the filter's gradient, `[3, 3, channels, columns]`.
  *
  * @param g The geometry; its target is the gradient of the results.
- * @param tiles Number of tiles of all examples.
+ * @param first The first of the tiles whose products are summed.
+ * @param last The end of those tiles.
  * @param dw The result.
  */
 export function winogradFilterGradient(
   g: usize,
-  tiles: i32,
+  first: i32,
+  last: i32,
   dw: usize,
   c0: i32,
   c1: i32,
@@ -121,8 +123,8 @@ export function winogradFilterGradient(
   // Behind the zeros: 36 sums of each weight, and the transformed tiles of a block.
   const sums = workOf(g, scratch), sum = <usize> width * rowSlopes;
   const pixels = sums + 36 * sum;
-  for (let t = 0; t < tiles; t += size) {
-    const some = min(size, tiles - t);
+  for (let t = first; t < last; t += size) {
+    const some = min(size, last - t);
     const before = <usize> some * rowPixels, after = <usize> some * rowSlopes;
     const slopes = pixels + 36 * before;
     for (let i = 0; i < some; i++) {
@@ -134,7 +136,7 @@ export function winogradFilterGradient(
       packAlong(pixels + i * before, rowPixels, width, some, 4, scratch + BLOCK_A, <usize> some << 4);
       packAlong(slopes + i * after, rowSlopes, columns, some, 8, scratch + BLOCK_B, panel);
       listRows(sums + i * sum, width, rowSlopes, scratch);
-      const todo = t > 0 ? ACCUMULATE : 0;
+      const todo = t > first ? ACCUMULATE : 0;
       block(width, columns, some, scratch + BLOCK_B, 32, panel, 0, todo, scratch);
     }
   }

@@ -9,7 +9,7 @@ type MatMul = typeof tf.fused.matMul;
 type Conv2D = typeof tf.fused.conv2d;
 type DepthwiseConv2D = typeof tf.fused.depthwiseConv2d;
 
-/** Options of a fused operation that say what comes after its product. */
+/** Options of a fused operation for the steps after its product. */
 interface Finish {
   bias?: tf.Tensor | tf.TensorLike;
   activation?: string | null;
@@ -21,10 +21,10 @@ interface Finish {
 /**
  * Makes `tf.fused` run its parts one by one while a gradient is taken.
  *
- * tfjs does so for some activations. For the others its gradient refuses dilations and channels
- * that come first, and has no gradient itself.
+ * tfjs does so for some activations only. For the others, its gradient refuses dilations and
+ * channels that come first, and cannot be differentiated itself.
  *
- * A bundler for browsers binds the layers to tfjs's own functions: they stay as they are there.
+ * A bundler for browsers binds the layers to tfjs's own functions: those stay as they are.
  */
 export function fixFused(): void {
   const fused = tf.fused as { matMul: MatMul; conv2d: Conv2D; depthwiseConv2d: DepthwiseConv2D };
@@ -60,7 +60,7 @@ function isRecorded(): boolean {
 /** Adds the bias, and applies the activation. */
 function finish<T extends tf.Tensor>(product: T, call: Finish): T {
   const { bias, preluActivationWeights: alpha, leakyreluAlpha } = call;
-  // The layers say null where they mean none.
+  // The layers pass null for no activation.
   const activation = call.activation || "linear";
   const perChannel = (x: tf.Tensor): tf.Tensor =>
     call.dataFormat === "NCHW" && x.rank === 1 ? x.reshape([-1, 1, 1]) : x;

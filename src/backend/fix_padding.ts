@@ -19,11 +19,11 @@ const KERNELS = new Set([
 ]);
 
 /**
- * Makes a padding that is a number right for filters and strides that differ between the axes, and
- * for convolutions of sequences.
+ * Makes a number as padding work for filters and strides that differ between the axes, and for
+ * convolutions of sequences.
  *
- * tfjs computes the size of the results along both axes from the height of the filter, and pads
- * sequences above and below, too. Given explicit paddings, it does neither.
+ * tfjs computes both sizes of the results from the height and vertical stride of the filter, and pads
+ * sequences above and below. With explicit paddings it makes neither mistake.
  */
 export function fixPadding(): void {
   const engine = tf.engine() as unknown as Engine;

@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 
-/** A variable that an optimizer keeps, and the name under which it is saved. */
+/** A variable of an optimizer, and the name under which it is saved. */
 interface Slot {
   originalName: string;
   variable: tf.Variable;
@@ -22,8 +22,9 @@ interface StockRmsprop {
 type Gradients = tf.NamedTensorMap | { name: string; tensor: tf.Tensor | null }[];
 
 /**
- * Makes `tf.train.rmsprop` with `centered` add epsilon to the variance of the gradient; tfjs
- * subtracts it, so that a gradient of zero makes the weight NaN.
+ * Makes `tf.train.rmsprop` with `centered` add epsilon to the variance of the gradient.
+ *
+ * tfjs subtracts it, so that a gradient of zero makes the weight NaN.
  */
 export function fixRmsprop(): void {
   const { prototype } = tf.RMSPropOptimizer;
@@ -62,7 +63,7 @@ function update(
   tf.tidy(() => {
     const newSquare = square.mul(decay).add(gradient.square().mul(1 - decay));
     const newMean = mean.mul(decay).add(gradient.mul(1 - decay));
-    // Rounding may make the variance of a steady gradient negative.
+    // Rounding can make the variance of a constant gradient negative.
     const variance = newSquare.sub(newMean.square()).relu();
     const step = gradient.mul(learningRate).div(variance.add(epsilon).sqrt());
     const newMoment = moment.mul(momentum).add(step);

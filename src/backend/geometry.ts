@@ -56,6 +56,7 @@ export function convolution2D(
   { strides, dilations, pad, dimRoundingMode }: WindowAttributes,
   depthwise = false,
 ): Convolution {
+  checkChannels(input, filter);
   return fromInfo(computeConv2DInfo(
     input as [number, number, number, number],
     filter as [number, number, number, number],
@@ -73,6 +74,7 @@ export function convolution3D(
   filter: number[],
   { strides, dilations, pad }: WindowAttributes,
 ): Convolution {
+  checkChannels(input, filter);
   return fromInfo(computeConv3DInfo(
     input as [number, number, number, number, number],
     filter as [number, number, number, number, number],
@@ -80,6 +82,13 @@ export function convolution3D(
     (dilations ?? 1) as number,
     pad as "same",
   ));
+}
+
+function checkChannels(input: number[], filter: number[]): void {
+  if (input.at(-1) === filter.at(-2)) return;
+  throw new TypeError(
+    `Cannot convolve as the filter must be for ${input.at(-1)} channels: its shape is [${filter}]`,
+  );
 }
 
 /** The geometry that tfjs computed for two or three dimensions. */

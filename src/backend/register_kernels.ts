@@ -18,6 +18,8 @@ import { MATMUL_KERNELS } from "./kernels/matmul.ts";
 import { MOVE_KERNELS } from "./kernels/moves.ts";
 import { POOL_KERNELS } from "./kernels/pool.ts";
 import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
+import { RESIZE_KERNELS } from "./kernels/resize.ts";
+import { SCATTER_KERNELS } from "./kernels/scatter.ts";
 import { TRAINING_KERNELS } from "./kernels/training.ts";
 import { runOnCpu } from "./run_on_cpu.ts";
 import { TRUSTED_KERNELS } from "./trusted_kernels.ts";
@@ -33,6 +35,8 @@ const KERNELS: KernelTable = {
   ...ELEMENTWISE_KERNELS,
   ...MOVE_KERNELS,
   ...REDUCTION_KERNELS,
+  ...RESIZE_KERNELS,
+  ...SCATTER_KERNELS,
   ...FUSED_KERNELS,
   ...TRAINING_KERNELS,
 };

@@ -76,8 +76,10 @@ export function runOnCpu(
 function copyToCpu(heap: KernelHeap, cpu: CpuBackend, tensor: tf.TensorInfo): tf.TensorInfo {
   const { shape, dtype } = tensor;
   const values = heap.backend.readSync(tensor.dataId) as Values;
-  if (dtype !== "complex64") return cpu.makeTensorInfo(shape, dtype, values);
-  const info = cpu.makeTensorInfo(shape, dtype);
+  // Some kernels read the rank of a tensor.
+  const withRank = (info: tf.TensorInfo) => Object.assign(info, { rank: shape.length });
+  if (dtype !== "complex64") return withRank(cpu.makeTensorInfo(shape, dtype, values));
+  const info = withRank(cpu.makeTensorInfo(shape, dtype));
   const { real, imag } = tf.backend_util.splitRealAndImagArrays(values as Float32Array);
   cpu.data.get(info.dataId).complexTensorInfos = {
     real: cpu.makeTensorInfo(shape, "float32", real),

@@ -51,7 +51,6 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   BroadcastArgs: of("int32"),
   Ceil: floats,
   Cosh: floats,
-  CropAndResize: (inputs) => inputs.image.dtype === "float32",
   DepthToSpace: floats,
   Diag: any,
   Elu: floats,
@@ -102,7 +101,6 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   Reciprocal: floats,
   Relu: of("int32"),
   Reshape: any,
-  ResizeBilinear: floats,
   ResizeBilinearGrad: (inputs, attributes) =>
     floats(inputs, attributes) && !attributes.halfPixelCenters,
   ResizeNearestNeighbor: floats,

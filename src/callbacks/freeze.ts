@@ -1,9 +1,13 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import type { tf } from "../deps/tfjs.ts";
+import { UPDATED_WHEN_FROZEN } from "../backend/fix_layers/fix_batch_normalization.ts";
+import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
+import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
+import { chooseVariables, namedVariables } from "../model/named_variables.ts";
+import { freezeVariables } from "./support/freeze_variables.ts";
 
 /**
  * Options of {@linkcode Freeze}.
@@ -13,14 +17,16 @@ import { PRIORITIES } from "../learner/priorities.ts";
 export interface FreezeOptions {
   /** The first epoch in which the weights are trained again, an integer >= 1. Default: none. */
   until?: number;
+  /** Let the moving statistics of frozen batch normalisation follow the data. Default: false. */
+  updateStatistics?: boolean;
 }
 
 /**
  * Keeps some weights as they are, for a part of the training or all of it.
  *
  * No gradients are computed for them. The optimizer keeps its moments of each frozen weight; so do
- * the optimizers of TensorFlow.js. After the training the weights can be trained again. The moving
- * statistics of batch normalisation are not trained weights: they continue to follow the data.
+ * the optimizers of TensorFlow.js. After the training the weights can be trained again. Frozen batch
+ * normalisation is in inference mode, as in Keras 2: its moving statistics stay as they are.
  *
  * @example
  * ```ts
@@ -49,14 +55,15 @@ export class Freeze extends Callback {
   override priority: number = PRIORITIES.mode;
   readonly #patterns: readonly (string | RegExp)[];
   readonly #until: number;
-  #frozen: tf.Variable[] | undefined;
+  readonly #updateStatistics: boolean;
+  #thaw: PutBack | undefined;
 
   /**
    * Checks the options.
    *
    * @param match The name of a layer, of a model within the model or of a weight; a pattern that
    *   matches a part of such a name; or a list of these.
-   * @param options When to stop freezing.
+   * @param options When to stop, and whether statistics are frozen, too.
    * @throws {TypeError} If `match` is something else.
    * @throws {RangeError} If `until` is not an integer >= 1.
    */
@@ -66,8 +73,8 @@ export class Freeze extends Callback {
   ) {
     super();
     const action = "freeze weights";
-    checkOptions(action, options, { until: true });
-    const { until = Infinity } = options;
+    checkOptions(action, options, { until: true, updateStatistics: true });
+    const { until = Infinity, updateStatistics = false } = options;
     if (until !== Infinity) checkNumber(action, "until", until, { integer: true, min: 1 });
     const patterns = Array.isArray(match) ? match : [match];
     for (const pattern of patterns) {
@@ -79,77 +86,30 @@ export class Freeze extends Callback {
     }
     this.#patterns = patterns;
     this.#until = until;
+    this.#updateStatistics = updateStatistics;
   }
 
   /**
-   * Freezes the weights.
+   * Freezes the weights, unless a resumed training is past `until`.
    *
-   * @throws {RangeError} If no layer or weight has a name that matches.
+   * @throws {RangeError} If a pattern matches no layer and no weight.
    */
-  override beforeTrain(learner: AnyLearner): void {
-    this.#freeze(learner);
+  override setUp({ model, epoch }: AnyLearner, kind: RunKind): PutBack | void {
+    if (kind !== "train") return;
+    const chosen = chooseVariables("freeze weights", namedVariables(model), this.#patterns);
+    if (epoch >= this.#until) return;
+    const release = freezeVariables(chosen.map(({ variable }) => variable));
+    const layers = chosen.flatMap(({ layer }) => this.#updateStatistics && layer ? [layer] : []);
+    for (const layer of layers) UPDATED_WHEN_FROZEN.add(layer);
+    this.#thaw = () => {
+      release();
+      for (const layer of layers) UPDATED_WHEN_FROZEN.delete(layer);
+    };
+    return this.#thaw;
   }
 
   /** Thaws the weights in epoch `until`. */
-  override beforeEpoch(learner: AnyLearner): void {
-    if (learner.epoch >= this.#until) this.#thaw();
-  }
-
-  /** Freezes the weights in a resumed training, where `beforeTrain` does not run. */
-  override beforeBatch(learner: AnyLearner): void {
-    if (!this.#frozen && learner.epoch < this.#until) this.#freeze(learner);
-  }
-
-  /** Thaws the weights. */
-  override afterTrain(): void {
-    this.#thaw();
-  }
-
-  #freeze({ model }: AnyLearner): void {
-    const named = [...namedVariables(model)];
-    const all = this.#patterns.map((pattern) => {
-      const matching = named.filter(({ names }) =>
-        names.some((name) => typeof pattern === "string" ? name === pattern : name.match(pattern))
-      );
-      if (matching.length > 0) return matching;
-      const known = [...new Set(named.flatMap(({ names }) => names))].join(", ");
-      throw new RangeError(
-        `Cannot freeze ${pattern} as it must be the name of a layer or weight: there are ${known}`,
-      );
-    });
-    this.#frozen = all.flat().map(({ variable }) => variable).filter(({ trainable }) => trainable);
-    for (const variable of this.#frozen) variable.trainable = false;
-  }
-
-  #thaw(): void {
-    for (const variable of this.#frozen ?? []) variable.trainable = true;
-    this.#frozen = undefined;
-  }
-}
-
-interface Named {
-  variable: tf.Variable;
-  /** Its own name, and the names of the layers that contain it. */
-  names: string[];
-}
-
-function* namedVariables(model: AnyLearner["model"]): Iterable<Named> {
-  if ("trainableWeights" in model) {
-    // Building a model makes all of its weights trainable again.
-    if (!model.built) model.build(model.inputs[0].shape);
-    return yield* variablesOfLayers(model.layers, []);
-  }
-  for (const variable of model.trainableVariables) yield { variable, names: [variable.name] };
-}
-
-function* variablesOfLayers(layers: tf.layers.Layer[], outer: string[]): Iterable<Named> {
-  for (const layer of layers) {
-    const names = [...outer, layer.name];
-    if ("layers" in layer) yield* variablesOfLayers(layer.layers as tf.layers.Layer[], names);
-    else {
-      for (const weight of layer.weights) {
-        yield { variable: weight.read() as tf.Variable, names: [...names, weight.originalName] };
-      }
-    }
+  override beforeEpoch({ epoch }: AnyLearner): void {
+    if (epoch >= this.#until) this.#thaw?.();
   }
 }

@@ -4,6 +4,7 @@ import { describeValue } from "../checks/describe_value.ts";
 import { ArrayDataset } from "./array_dataset.ts";
 import type { Batch, Dataset } from "./dataset.ts";
 import { BatchIterator } from "./batch_iterator.ts";
+import { bucketOrder } from "./bucket_order.ts";
 import { keyedRandom } from "../random/keyed_random.ts";
 import { permutation } from "../random/permutation.ts";
 import type { IterateOptions } from "./loader.ts";
@@ -33,6 +34,11 @@ export interface DataLoaderOptions<B, Example> {
    */
   readonly seed?: number;
   /**
+   * Length of each example, by index, such as its number of tokens: batches then have examples of
+   * similar length, which need little padding. Default: lengths are ignored.
+   */
+  readonly lengths?: ArrayLike<number>;
+  /**
    * Largest number of batches that are built ahead, an integer >= 0. It speeds up an asynchronous
    * dataset. Default: 0, each batch is built when it is asked for.
    */
@@ -48,6 +54,7 @@ const OPTIONS: Record<keyof DataLoaderOptions<unknown, unknown>, true> = {
   shuffle: true,
   dropLast: true,
   seed: true,
+  lengths: true,
   prefetch: true,
   timeout: true,
 };
@@ -94,6 +101,8 @@ export class DataLoader<B = Batch, Example = unknown> {
   readonly shuffle: boolean;
   /** Whether a last batch smaller than `batchSize` is left out. */
   readonly dropLast: boolean;
+  /** Length of each example, if batches have examples of similar length. */
+  readonly lengths: ArrayLike<number> | undefined;
   /** Largest number of batches that are built ahead. */
   readonly prefetch: number;
   /** Longest time to wait for a batch, in ms; `undefined` waits for ever. */
@@ -106,15 +115,16 @@ export class DataLoader<B = Batch, Example = unknown> {
    * Checks the options; loads nothing.
    *
    * @param options The dataset, and how to cut it.
-   * @throws {TypeError} If `dataset` is not a dataset, or does not fit `collate`, or an option is
-   *   unknown.
+   * @throws {TypeError} If `dataset` is not a dataset, or does not fit `collate` or `lengths`, or an
+   *   option is unknown.
    * @throws {RangeError} If `batchSize`, `prefetch`, `timeout` or `seed` is out of range.
    */
   constructor(options: DataLoaderOptions<B, Example>) {
     checkOptions("load data", options, OPTIONS);
     const { dataset, collate, batchSize = 32, shuffle = false, dropLast = false } = options;
-    const { prefetch = 0, timeout, seed } = options;
+    const { prefetch = 0, timeout, seed, lengths } = options;
     this.dataset = toDataset(dataset, collate);
+    this.lengths = checkLengths(lengths, this.dataset.length);
     checkNumber("load data", "batchSize", batchSize, { integer: true, min: 1 });
     checkNumber("load data", "prefetch", prefetch, { integer: true, min: 0 });
     if (timeout !== undefined) {
@@ -161,6 +171,20 @@ export class DataLoader<B = Batch, Example = unknown> {
    */
   shardLength(shard: Shard): number {
     return this.#cut(shard.count, 0).length;
+  }
+
+  /** The order of the examples in an epoch; `undefined` for their own order. */
+  #order(seed: number | undefined, epoch: number, training: number): Int32Array | undefined {
+    const { batchSize, lengths, dataset: { length } } = this;
+    const random = this.shuffle ? this.#random(seed, epoch, training) : undefined;
+    const order = random && permutation(length, random);
+    if (!lengths) return order;
+    return bucketOrder(
+      order ?? Int32Array.from({ length }, (_, i) => i),
+      lengths,
+      batchSize,
+      random,
+    );
   }
 
   /** Random numbers for an order. A seed that is passed belongs to one training already. */
@@ -238,9 +262,7 @@ export class DataLoader<B = Batch, Example = unknown> {
     const start = skip * batchSize;
     const { length, last } = this.#cut(count, start);
     const skipped = Math.floor(skip / count);
-    const order = this.shuffle && length > 0
-      ? permutation(examples, this.#random(options.seed, epoch, training))
-      : undefined;
+    const order = length > 0 ? this.#order(options.seed, epoch, training) : undefined;
     const indices = (batch: number) => {
       const turn = batch - skipped;
       const from = start + turn * batchSize * count;
@@ -269,6 +291,20 @@ export class DataLoader<B = Batch, Example = unknown> {
   [Symbol.asyncIterator](): AsyncIterator<B, undefined> {
     return this.iterate({ epoch: this.#epoch++ })[Symbol.asyncIterator]();
   }
+}
+
+function checkLengths(
+  lengths: ArrayLike<number> | undefined,
+  examples: number,
+): ArrayLike<number> | undefined {
+  if (lengths === undefined) return;
+  if (lengths?.length !== examples || Array.from(lengths).some((length) => !(length >= 0))) {
+    throw new TypeError(
+      `Cannot load data as lengths must have a number >= 0 for each of ${examples} examples: ` +
+        `current value is ${describeValue(lengths)}`,
+    );
+  }
+  return lengths;
 }
 
 function toDataset<B, Example>(

@@ -1,25 +1,42 @@
 import { checkOptions } from "../checks/check_options.ts";
 import type { Dataset } from "./dataset.ts";
-import { keyedRandom } from "../random/keyed_random.ts";
-import { permutation } from "../random/permutation.ts";
+import { type Classes, exampleOrder, strata } from "./strata.ts";
 import { subset } from "./subset.ts";
+
+/**
+ * Options of {@linkcode split}.
+ *
+ * @category Data
+ */
+export interface SplitOptions {
+  /**
+   * Whether examples are drawn at random. Without it, parts are consecutive ranges, which suits only
+   * data in random order. Default: `true`.
+   */
+  readonly shuffle?: boolean;
+  /** Seed that alone decides which part an example goes to: a safe integer. Default: 0. */
+  readonly seed?: number;
+  /**
+   * Class of each example: each part then has the same share of every class, as far as numbers
+   * allow. Default: classes are ignored.
+   */
+  readonly stratify?: Classes;
+}
 
 /**
  * Divides a dataset at random into parts that share no example.
  *
  * The parts are views, see {@linkcode subset}. Fractions are rounded down; the examples left over
- * go to the first parts, one each.
+ * go to the first parts, one each. As `train_test_split` of scikit-learn, `random_split` of PyTorch
+ * and `RandomSplitter` of fast.ai.
  *
  * @param dataset The whole dataset.
  * @param sizes Size of each part: counts that add up to the length of the dataset, or fractions
  *   that add up to 1.
  * @param options How to choose examples.
- * @param options.shuffle Whether examples are drawn at random. Without it, parts are consecutive
- *   ranges, which suits only data in random order. Default: `true`.
- * @param options.seed Seed that alone decides which part an example goes to. Default: 0.
  * @returns The parts, in the order of `sizes`.
  * @throws {RangeError} If sizes are negative or do not add up.
- * @throws {TypeError} If an option is unknown.
+ * @throws {TypeError} If an option is unknown, or `stratify` does not fit the dataset.
  *
  * @example
  * ```ts
@@ -31,22 +48,47 @@ import { subset } from "./subset.ts";
  * assertEquals([train.length, validation.length], [9, 2]);
  * ```
  *
+ * @example The same share of each class in each part
+ * ```ts
+ * import { ArrayDataset, split } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const mail = [..."hhhhhhhhss"]; // eight honest mails, and two of spam
+ * const dataset = new ArrayDataset(mail, { collate: (examples) => examples.toSorted().join("") });
+ * const [, test] = split(dataset, [0.5, 0.5], { stratify: mail });
+ * assertEquals(await test.batch(Int32Array.of(0, 1, 2, 3, 4)), "hhhhs");
+ * ```
+ *
  * @category Data
  */
 export function split<B>(
   dataset: Dataset<B>,
   sizes: readonly number[],
-  options: { shuffle?: boolean; seed?: number } = {},
+  options: SplitOptions = {},
 ): Dataset<B>[] {
-  checkOptions("split", options, { shuffle: true, seed: true });
-  const { shuffle = true, seed = 0 } = options;
+  checkOptions("split", options, { shuffle: true, seed: true, stratify: true });
+  const { shuffle = true, seed = 0, stratify } = options;
   const { length } = dataset;
   const counts = partCounts(length, sizes);
-  const order = shuffle
-    ? permutation(length, keyedRandom(seed))
-    : Int32Array.from({ length }, (_, index) => index);
+  const drawn = exampleOrder(length, shuffle ? seed : undefined);
+  const order = stratify ? spreadClasses(drawn, strata("split", stratify, length)) : drawn;
   let start = 0;
   return counts.map((count) => subset(dataset, order.subarray(start, start += count)));
+}
+
+/**
+ * Reorders examples so that every consecutive stretch has about the same share of each class: the
+ * i-th of n examples of a class is put at (i + 1/2) / n of the way.
+ */
+function spreadClasses(order: Int32Array, classes: readonly number[][]): Int32Array {
+  const rank = new Int32Array(order.length);
+  order.forEach((example, place) => rank[example] = place);
+  const placed = classes.flatMap((examples) =>
+    examples.toSorted((a, b) => rank[a] - rank[b])
+      .map((example, index) => ({ example, place: (index + 0.5) / examples.length }))
+  );
+  placed.sort((a, b) => a.place - b.place || rank[a.example] - rank[b.example]);
+  return Int32Array.from(placed, ({ example }) => example);
 }
 
 function partCounts(length: number, sizes: readonly number[]): number[] {

@@ -89,7 +89,7 @@ function holds(
 function drawState(placed: PlacedState, active: boolean): string {
   const { state, x, y, width, height, details } = placed;
   const inner = state.states.length > 0;
-  const kinds = ["state", state.kind, ...inner ? ["parent"] : []];
+  const kinds = ["state", state.kind, inner ? "parent" : "leaf"];
   const inset = { x: x + 3, y: y + 3, width: width - 6, height: height - 6 };
   return [
     `<g class="${[...kinds, ...active ? ["active"] : []].join(" ")}" ` +
@@ -185,9 +185,9 @@ function coloursOf(palette: Palette): string {
     ".edge": `stroke:${line}`,
     ".arrow,.statechart .dot": `fill:${line}`,
     ".active>.box": `stroke:${active}`,
-    ".active:not(.parent)>.box": `fill:${active}`,
-    ".active:not(.parent)>.ring": `stroke:${onActive}`,
-    ".active:not(.parent)>text": `fill:${onActive}`,
+    ".active.leaf>.box": `fill:${active}`,
+    ".active.leaf>.ring": `stroke:${onActive}`,
+    ".active.leaf>text": `fill:${onActive}`,
   }).map(([selector, rule]) => `.statechart ${selector}{${rule}}`).join("");
 }
 

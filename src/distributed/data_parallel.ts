@@ -81,7 +81,7 @@ export class DataParallel extends Callback implements Peers {
   readonly #world: World;
   readonly #lockstep: Lockstep;
   #learner!: AnyLearner;
-  /** Number of examples in the current window of accumulation. */
+  /** Number of examples in the open window of accumulation. */
   #examples = 0;
   /** Number of sums since the last batch was fetched, or since the end of the pass. */
   #sums = 0;
@@ -119,6 +119,8 @@ export class DataParallel extends Callback implements Peers {
    * @throws {TypeError} If the Learner has another callback of this kind.
    */
   override prepare(learner: AnyLearner): void {
+    const isFirst = !this.#learner;
+    this.#learner = learner;
     if (this.#world.size === 1) return;
     const count = learner.callbacks.filter((other) => other instanceof DataParallel).length;
     if (count > 1) {
@@ -126,8 +128,7 @@ export class DataParallel extends Callback implements Peers {
         `Cannot train on several ranks as there must be one ${this.name}: there are ${count}`,
       );
     }
-    if (!this.#learner) keepAliveWhile(() => this.#learner.phase !== "idle");
-    this.#learner = learner;
+    if (isFirst) keepAliveWhile(() => this.#learner.phase !== "idle");
     this.#lockstep.begin();
     this.#equal = false;
     this.#examples = 0;
@@ -160,7 +161,7 @@ export class DataParallel extends Callback implements Peers {
   override readonly checkState: StateCheck = (state, path, learner) => {
     const shapes = statisticsOf(learner.model).map(({ shape }) => hostTensorOf(shape));
     return field.record({
-      examples: field.number({ min: 0 }),
+      examples: field.integer({ min: 0 }),
       statistics: field.optional((value, path) =>
         Array.isArray(value) && value.length === 0 ? undefined : field.tuple(...shapes)(value, path)
       ),
@@ -212,13 +213,15 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** Averages the gradients. */
-  override beforeStep(learner: AnyLearner): void {
+  override async beforeStep(learner: AnyLearner): Promise<void> {
     if (this.#world.size === 1) return;
-    const { gradients, batchIndex, batchSize } = learner;
-    const examples = this.#examples + batchSize;
-    const mean = this.#average(STEPS.exchange(batchIndex), gradients, examples);
+    const { gradients, gradientWeight, batchIndex, batchSize } = learner;
+    const weight = typeof gradientWeight === "number"
+      ? gradientWeight
+      : (await gradientWeight.data())[0];
+    const mean = this.#average(STEPS.exchange(batchIndex), gradients, weight);
     const exchanged = mean && Object.keys(mean).length > 0;
-    this.#examples = exchanged ? 0 : examples;
+    this.#examples = exchanged ? 0 : this.#examples + batchSize;
     if (exchanged) learner.gradients = mean;
   }
 

@@ -11,6 +11,7 @@ import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { isLoader, type Loader, loaderLength } from "../data/loader.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkCallback } from "./check_callback.ts";
+import { checkDecisions } from "./check_decisions.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { isBuilt, isModel, variablesOf } from "../model/model.ts";
@@ -136,6 +137,7 @@ export function checkStart(
   must(Array.isArray(callbacks), "callbacks", "be an array", callbacks, kind);
   [...learner.callbacks, ...callbacks].forEach(checkCallback);
   if (kind === "predict") return;
+  if (kind === "train") checkDecisions([...learner.callbacks, ...callbacks]);
   const needed = kind === "validate" ? "validation" : kind;
   if (dataloaders[needed] === undefined) {
     const names = ["train", "validation", "test"] as const;

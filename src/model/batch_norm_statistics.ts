@@ -54,7 +54,8 @@ export function statisticsOf(model: tf.LayersModel | Model): tf.Variable[] {
   return variables.filter((variable) => !trainableVariables.includes(variable));
 }
 
-function* normalizations(layers: tf.layers.Layer[]): Iterable<BatchNormalization> {
+/** The layers of batch normalisation in a list of layers, and in the models there. */
+export function* normalizations(layers: tf.layers.Layer[]): Iterable<BatchNormalization> {
   for (const layer of layers) {
     if ("layers" in layer) yield* normalizations(layer.layers as tf.layers.Layer[]);
     else if (layer.getClassName() === "BatchNormalization") {

@@ -1,5 +1,6 @@
 import { writeFile } from "../io/write_file.ts";
 import type { PictureOptions, Plot } from "../pictures/plotters.ts";
+import { rasterize } from "./rasterize.ts";
 
 /**
  * A drawing that is made on demand. In a notebook of Deno it displays itself.
@@ -10,7 +11,15 @@ export abstract class Drawing implements Plot {
   /** Draws nothing yet. */
   constructor() {
     Object.defineProperty(this, Symbol.for("Jupyter.display"), {
-      value: async () => ({ "image/svg+xml": await this.svg() }),
+      value: async () => {
+        const svg = await this.svg();
+        const png = await rasterize(svg);
+        return {
+          "image/svg+xml": svg,
+          // Notebooks that are not trusted, and those turned into other documents, show no SVG.
+          ...png ? { "image/png": png.toBase64() } : {},
+        };
+      },
     });
   }
 

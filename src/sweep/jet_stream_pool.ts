@@ -1,6 +1,13 @@
 import type { Pool } from "./in_process_pool.ts";
 import { cut } from "./fit_record.ts";
-import { isJobRecord, isTrialJob, keyOf, type TrialJob, type Verdict } from "./job_record.ts";
+import {
+  isTrialJob,
+  type JobRecord,
+  keyOf,
+  problemOfRecord,
+  type TrialJob,
+  type Verdict,
+} from "./job_record.ts";
 import type { TrialReport } from "./run_job.ts";
 import { WorkerCrew, type WorkerCrewOptions } from "./worker_crew.ts";
 import type { NatsOptions } from "./nats_options.ts";
@@ -54,8 +61,9 @@ export function jetStreamPool(options: JetStreamPoolOptions): Pool {
           next++;
           const text = message.string();
           const record = parse(text);
-          if (!isJobRecord(record)) throw foreign(records, message.seq, text);
-          await events.ended(record);
+          const problem = problemOfRecord(record);
+          if (problem) throw foreign(records, message.seq, `${cut(text, 80)} (${problem})`);
+          await events.ended(record as JobRecord);
           continue;
         }
         const { num_ack_pending } = await persist(() => manager.consumers.info(jobs, WORKERS));
@@ -122,7 +130,7 @@ function parse(text: string): unknown {
 function foreign(stream: string, number: number, text: string): Error {
   return new Error(
     `Cannot continue the sweep as every message of ${stream} must be the record of a trial: ` +
-      `message ${number} is ${cut(text, 80)}`,
+      `message ${number} is ${text}`,
   );
 }
 

@@ -1,3 +1,4 @@
+import * as field from "../checks/fields.ts";
 import type { AnyParameters } from "./dimension.ts";
 
 /** A segment of a trial for a worker: from the start, or from the rung where the trial paused. */
@@ -57,45 +58,43 @@ export function lostJob(job: TrialJob, error: string): JobRecord {
   return { trial, segment, parameters, status: "failed", ...nothing, error };
 }
 
-/** Whether a value, such as a line of a journal that may be foreign, is a job. */
+/** Whether a value from a server, which may be foreign, is a job. */
 export function isTrialJob(value: unknown): value is TrialJob {
-  const { trial, segment, parameters, seed, epochs, rungs } = (value ?? {}) as TrialJob;
-  return isIndex(trial) && isIndex(segment) && isObject(parameters) && Number.isSafeInteger(seed) &&
-    isIndex(epochs) && Array.isArray(rungs) && rungs.every(isIndex);
+  return CHECK_JOB(value, "") === undefined;
 }
 
-/** Whether a value, such as a line of a journal that may be foreign, is the record of a job. */
-export function isJobRecord(value: unknown): value is JobRecord {
-  const {
-    trial,
-    segment,
-    parameters,
-    status,
-    value: result,
-    reports,
-    error = "",
-    seconds,
-    worker,
-  } = (value ?? {}) as JobRecord;
-  return isIndex(trial) && isIndex(segment) && isObject(parameters) && STATUSES.includes(status) &&
-    isResult(result) && Array.isArray(reports) && reports.every(isReport) &&
-    typeof error === "string" && Number.isFinite(seconds) && typeof worker === "string";
+/** Returns the first problem of a value that is meant to be a record; `undefined` if there is none. */
+export function problemOfRecord(value: unknown): string | undefined {
+  const problem = CHECK_RECORD(value, "it");
+  return problem &&
+    `${problem.path.replace("it.", "")} ${problem.required}, it is ${problem.actual}`;
 }
 
-const STATUSES: readonly unknown[] = ["completed", "paused", "stopped", "failed"];
+const COUNT = field.integer({ min: 0 });
+const VALUE = field.nullable(field.number());
+const PARAMETERS = field.recordOf(
+  field.that("must be a number, a text, true, false or null", (value) => {
+    return value === null || ["number", "string", "boolean"].includes(typeof value);
+  }),
+);
 
-function isIndex(value: unknown): boolean {
-  return Number.isSafeInteger(value) && value as number >= 0;
-}
+const CHECK_JOB = field.record({
+  trial: COUNT,
+  segment: COUNT,
+  parameters: PARAMETERS,
+  seed: field.integer(),
+  epochs: COUNT,
+  rungs: field.list(COUNT),
+});
 
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isResult(value: unknown): boolean {
-  return value === null || Number.isFinite(value);
-}
-
-function isReport(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 2 && isIndex(value[0]) && isResult(value[1]);
-}
+const CHECK_RECORD = field.record({
+  trial: COUNT,
+  segment: COUNT,
+  parameters: PARAMETERS,
+  status: field.oneOf(["completed", "paused", "stopped", "failed"]),
+  value: VALUE,
+  reports: field.list(field.tuple(COUNT, VALUE)),
+  error: field.optional(field.text),
+  seconds: field.number({ min: 0 }),
+  worker: field.text,
+});

@@ -1,6 +1,6 @@
 import { writeFile } from "../io/write_file.ts";
 import { cut } from "./fit_record.ts";
-import { isJobRecord, type JobRecord } from "./job_record.ts";
+import { type JobRecord, problemOfRecord } from "./job_record.ts";
 import { withFileErrors } from "./with_file_errors.ts";
 
 /**
@@ -51,17 +51,19 @@ export class Journal {
 
   #parse(line: string, number: number): JobRecord {
     let cause: unknown;
+    let problem = "it must be JSON";
     try {
       const record: unknown = JSON.parse(line);
-      if (isJobRecord(record)) return record;
+      const found = problemOfRecord(record);
+      if (!found) return record as JobRecord;
+      problem = found;
     } catch (error) {
       cause = error;
     }
     throw new Error(
       `Cannot continue the sweep in ${this.#path} as every line must be the record of a trial: ` +
-        `line ${number} is ${
-          cut(line, 80)
-        }. Remove that line; a trial without a record is repeated`,
+        `line ${number} is ${cut(line, 80)} (${problem}). Remove that line; a trial without a ` +
+        "record is repeated",
       { cause },
     );
   }

@@ -1,10 +1,14 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
+import * as field from "../checks/fields.ts";
+import type { RunKind } from "../chart/chart.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "../callbacks/support/monitor.ts";
+import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { CancelTrain } from "../errors.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
+import { StorageError } from "../io/storage_error.ts";
 import type { AnyParameters } from "./dimension.ts";
 import type { TrialJob, Verdict } from "./job_record.ts";
 
@@ -24,7 +28,15 @@ interface Place {
   readonly training: number;
   /** Epochs of the trainings before it. */
   readonly before: number;
+  /** Value of the last validation within the current epoch; `undefined` if it is reported. */
+  readonly inner?: number;
 }
+
+const CHECK = field.record({
+  training: field.integer({ min: 0 }),
+  before: field.integer({ min: 0 }),
+  inner: field.optional(field.measurement),
+});
 
 /** The part of a checkpoint's state that has the place. */
 interface SavedCallbacks {
@@ -98,8 +110,8 @@ export class Trial<Parameters = AnyParameters> extends Callback {
   #verdict: Verdict = "continue";
   /** Index of the current training of the objective, and the epochs of those before it. */
   #place: Place = { training: -1, before: 0 };
-  /** The Learner whose training is in progress. */
-  #learner: AnyLearner | undefined;
+  /** Whether a training is in progress. */
+  #busy = false;
 
   /** Made by {@linkcode sweep}. */
   constructor(job: TrialJob, monitor: MonitorOptions, host: TrialHost) {
@@ -150,50 +162,83 @@ export class Trial<Parameters = AnyParameters> extends Callback {
   }
 
   /**
+   * Reserves the trial for one training at a time.
+   *
+   * @throws {Error} If another training of the objective is in progress.
+   */
+  override setUp(_: AnyLearner, kind: RunKind): PutBack | undefined {
+    if (kind !== "train") return;
+    if (this.#busy) {
+      throw new Error("Cannot train: another training of this trial is in progress. Wait for it.");
+    }
+    this.#busy = true;
+    return () => void (this.#busy = false);
+  }
+
+  /**
    * Checks that the monitored metric will be measured. A second training of the same objective
    * continues the count of epochs; after the end of the trial, it is cancelled.
    *
    * @throws {TypeError} If the metric will not be measured.
-   * @throws {Error} If another training of the objective is in progress.
    */
   override beforeTrain(learner: AnyLearner): void {
-    if (this.#learner && this.#learner !== learner) {
-      throw new Error("Cannot train: another training of this trial is in progress. Wait for it.");
-    }
-    this.#learner = learner;
     this.#place = { training: this.#place.training + 1, before: this.#last };
     this.#monitor.begin(learner);
     if (!this.#obey()) throw this.#cancellation();
   }
 
-  /** Lets the next training begin. */
-  override afterTrain(learner: AnyLearner): void {
-    if (this.#learner === learner) this.#learner = undefined;
+  /** Reports the last validation within the epoch before, if no other followed. */
+  override async beforeEpoch(learner: AnyLearner): Promise<void> {
+    await this.#reportInner(learner);
+  }
+
+  /** Reports the last validation within the last epoch, if no other followed. */
+  override async afterTrain(learner: AnyLearner): Promise<void> {
+    if (this.#verdict === "continue" && learner.failures.length === 0) {
+      await this.#reportInner(learner);
+    }
   }
 
   /** Reports the value of a metric of training. */
   override async afterEpoch(learner: AnyLearner): Promise<void> {
-    await this.#measured(learner, this.#monitor.read(learner, "afterEpoch"));
+    const value = this.#monitor.read(learner, "afterEpoch");
+    if (value !== undefined) await this.#measured(learner, value, learner.epoch + 1);
   }
 
-  /** Reports the value of a metric of validation. */
+  /** Reports the value of a metric of validation: one for each epoch. */
   override async afterValidate(learner: AnyLearner): Promise<void> {
-    await this.#measured(learner, this.#monitor.read(learner, "afterValidate"));
+    const value = this.#monitor.read(learner, "afterValidate");
+    if (value === undefined) return;
+    const isInner = learner.actor!.getSnapshot().matches({ train: "epoch" });
+    this.#place = { ...this.#place, inner: isInner ? value : undefined };
+    if (!isInner) await this.#measured(learner, value, learner.epoch + 1);
   }
 
   /** The checkpoint of a trial that continues, for the training that was paused. */
-  override async resumeFrom(): Promise<RunCheckpoint | undefined> {
+  override async resumeFrom(
+    check: (checkpoint: RunCheckpoint) => Promise<void>,
+  ): Promise<RunCheckpoint | undefined> {
     if (this.#job.segment === 0) return;
-    const checkpoint = await this.#host.load();
-    const { callbacks = [] } = (checkpoint?.state ?? {}) as SavedCallbacks;
-    const { training = 0 } = callbacks.find(({ name }) => name === this.name)?.state ?? {};
-    return training === this.#place.training + 1 ? checkpoint : undefined;
+    try {
+      const checkpoint = await this.#host.load();
+      const { callbacks = [] } = (checkpoint?.state ?? {}) as SavedCallbacks;
+      const { training = 0 } = callbacks.find(({ name }) => name === this.name)?.state ?? {};
+      if (!checkpoint || training !== this.#place.training + 1) return;
+      await check(checkpoint);
+      return checkpoint;
+    } catch (error) {
+      // A trial whose checkpoint is damaged begins again from its seed.
+      if (!(error instanceof StorageError && error.problem === "damaged")) throw error;
+    }
   }
 
   /** The place of the training among those of the objective. */
   override state(): unknown {
     return this.#place;
   }
+
+  /** Checks a state from a file. */
+  override readonly checkState: StateCheck = CHECK;
 
   /** Continues the count of epochs. */
   override restore(state: unknown): void {
@@ -216,10 +261,16 @@ export class Trial<Parameters = AnyParameters> extends Callback {
     return false;
   }
 
-  async #measured(learner: AnyLearner, value: number | undefined): Promise<void> {
-    if (value === undefined) return;
-    const epochs = this.#place.before + learner.epoch + 1;
-    await this.#ask(value, epochs);
+  async #reportInner(learner: AnyLearner): Promise<void> {
+    const { inner, ...place } = this.#place;
+    if (inner === undefined) return;
+    this.#place = place;
+    await this.#measured(learner, inner, learner.epoch);
+  }
+
+  /** Reports the value after some epochs of the current training. */
+  async #measured(learner: AnyLearner, value: number, epochs: number): Promise<void> {
+    await this.#ask(value, this.#place.before + epochs);
     // Before listeners of the signal cancel: a training that continues later is not cancelled.
     if (this.#verdict === "pause") await this.#host.save(await learner.checkpoint());
     if (this.#obey()) return;

@@ -125,6 +125,23 @@ const others: Case[] = [
   },
 ];
 
+others.push(...[
+  { pad: "valid" as const, stride: 2 },
+  {
+    pad: [[0, 0], [0, 0], [1, 0], [2, 1]] as [
+      [number, number],
+      [number, number],
+      [number, number],
+      [number, number],
+    ],
+    stride: 1,
+  },
+].map(({ pad, stride }): Case => ({
+  name: `channels first, pad ${pad}`,
+  shapes: [[2, 3, 6, 5], [3, 2, 3, 4]],
+  compute: (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, pad, "NCHW"),
+})));
+
 const conv3d: Case[] = ([[1, "same"], [2, "same"], [1, "valid"], [2, "valid"]] as const).flatMap(
   ([stride, pad]) =>
     [[1, 1], [3, 5], [4, 2]].map(([inputs, outputs]) => ({

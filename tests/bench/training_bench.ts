@@ -8,7 +8,7 @@
  */
 import { median } from "./median.ts";
 import { parseArgs } from "node:util";
-import { TextLineStream } from "./lines.ts";
+import { pythonWithTorch, startWorker } from "./worker_process.ts";
 import { models } from "./models.ts";
 import type { Variant } from "./training_worker.ts";
 
@@ -27,13 +27,15 @@ const steps: Record<string, number> = { mlp: 100, cnn: 10, tiny: 800 };
 interface Contender {
   name: string;
   command: string[];
+  /** Number of threads of PyTorch's linear algebra. */
+  threads?: number;
   /** Names of the models that it trains. */
   models: string[];
   /** Whether a tenth of the steps takes long enough. */
   slow?: boolean;
 }
 
-const python = "/usr/bin/python3";
+const python = await pythonWithTorch();
 const folder = new URL("./", import.meta.url).pathname;
 
 function deno(name: string, variant: Variant, trains: string[], slow = false): Contender {
@@ -50,25 +52,12 @@ function deno(name: string, variant: Variant, trains: string[], slow = false): C
 function torch(threads: number): Contender {
   return {
     name: `torch, ${threads} thread${threads > 1 ? "s" : ""}`,
-    command: [python, `${folder}torch_worker.py`, String(threads)],
+    command: [python!, `${folder}torch_worker.py`, String(threads)],
+    threads,
     models: Object.keys(models),
   };
 }
 
-async function hasTorch(): Promise<boolean> {
-  try {
-    const { success } = await new Deno.Command(python, {
-      args: ["-c", "import torch"],
-      stderr: "null",
-    })
-      .output();
-    return success;
-  } catch {
-    return false;
-  }
-}
-
-const withTorch = await hasTorch();
 const all = Object.keys(models);
 const learner = { loop: "learner", parts: "ours" } as const;
 const contenders: Contender[] = [
@@ -76,7 +65,7 @@ const contenders: Contender[] = [
   deno("Trainchart, 2 threads", { kernels: "ours", ...learner, threads: 2 }, all),
   deno("tfjs adam and loss, our kernels", { kernels: "ours", loop: "learner", parts: "tfjs" }, all),
   deno("plain loop, our kernels", { kernels: "ours", loop: "plain", parts: "ours" }, all),
-  ...withTorch ? [torch(1), torch(2)] : [],
+  ...python ? [torch(1), torch(2)] : [],
   // Convolutions do not train on tfjs's wasm; on cpu a step takes many seconds.
   deno(
     "tfjs loop, stock wasm",
@@ -94,26 +83,13 @@ const contenders: Contender[] = [
 ];
 
 /** A worker that is running: ask it for a turn. */
-function start({ command: [program, ...args] }: Contender) {
-  const child = new Deno.Command(program, {
-    args,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  })
-    .spawn();
-  const writer = child.stdin.getWriter();
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())
-    .getReader();
+function start({ command, threads }: Contender) {
+  const { ask, stop } = startWorker(command, threads);
   return {
+    stop,
     async turn(model: string, count: number): Promise<number> {
-      await writer.write(new TextEncoder().encode(`${model} ${count}\n`));
-      const { value } = await lines.read();
-      return Number(value);
-    },
-    async stop(): Promise<void> {
-      await writer.close();
-      await child.status;
+      const [milliseconds] = await ask(`${model} ${count}`);
+      return milliseconds;
     },
   };
 }
@@ -193,7 +169,7 @@ else {
       } | ${cells.join(" | ")} |`,
     );
   }
-  if (!withTorch) {
+  if (!python) {
     console.log("\nPyTorch is not installed: apt-get install python3-torch libopenblas0");
   }
 }

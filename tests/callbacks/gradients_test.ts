@@ -1,4 +1,11 @@
-import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { adam, type CallbackLike, meanSquaredError, sgd, tf } from "../../mod.ts";
 import {
   Freeze,
@@ -257,7 +264,7 @@ Deno.test("Freeze matches layers, weights, patterns and models within the model"
   await assertRejects(
     () => learner.train(),
     RangeError,
-    "Cannot freeze hd as it must be the name of a layer or weight: " +
+    "Cannot freeze weights as hd must be the name of a layer or weight: " +
       "there are body, body/kernel, body/bias, head, head/kernel, head/bias",
   );
   dispose();
@@ -315,6 +322,36 @@ Deno.test("WeightAverage is validated and tested, and not trained on", async () 
   subject.dispose();
 });
 
+for (const updateStatistics of [false, true]) {
+  const does = updateStatistics
+    ? "lets statistics follow the data if asked to"
+    : "freezes statistics";
+  Deno.test(`Freeze ${does}, and thaws batch normalisation`, async () => {
+    const statistics: number[][] = [];
+    const subject = tinyLearner({
+      callbacks: [
+        new Freeze("norm", { until: 1, updateStatistics }),
+        {
+          afterEpoch: ({ model }) => {
+            const [, , mean, variance] = (model as tf.LayersModel).layers[0].getWeights();
+            statistics.push([mean.dataSync()[0], variance.dataSync()[0]]);
+          },
+        },
+      ],
+      layers: () => [
+        tf.layers.batchNormalization({ inputShape: [1], name: "norm" }),
+        tf.layers.dense({ units: 1 }),
+      ],
+    });
+    await subject.learner.train({ epochs: 2 });
+    const [frozen, thawed] = statistics;
+    if (updateStatistics) assertNotEquals(frozen, [0, 1]);
+    else assertEquals(frozen, [0, 1]);
+    assertNotEquals(thawed, frozen);
+    subject.dispose();
+  });
+}
+
 Deno.test("WeightAverage recomputes the statistics of batch normalisation", async () => {
   const subject = tinyLearner({
     callbacks: [new WeightAverage({ method: "swa", startEpoch: 0 })],
@@ -367,7 +404,7 @@ Deno.test("WeightAverage continues from its state, also with the average in the 
   for (const state of states as { swapped: boolean; updates: number; kept: tf.Tensor[] }[]) {
     const second = new WeightAverage({ decay: 0.9 });
     const kept = state.kept.map((tensor) => [...tensor.dataSync()]);
-    second.restore(state);
+    second.restore(state, a.learner);
     const again = second.state() as typeof state;
     assertEquals([again.swapped, again.updates], [state.swapped, 4]);
     assertEquals(again.kept.map((tensor) => [...tensor.dataSync()]), kept);

@@ -9,6 +9,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { DataLoader, type Dataset, TensorDataset, tf } from "../../mod.ts";
+import { keyedRandom } from "../../data.ts";
 
 /** Runs a test and asserts that it leaves no tensor. */
 function leavesNoTensor(test: () => void | Promise<void>): () => Promise<void> {
@@ -463,4 +464,53 @@ Deno.test("DataLoader refuses a value that is no dataset", () => {
   refuse({ dataset: null }, "current value is null");
   refuse({ dataset: { length: 3 } }, "with length 3 and batch undefined");
   refuse({ dataset: { length: -1, batch() {} } }, "with length -1");
+});
+
+Deno.test("DataLoader with lengths makes batches of similar length, in another order each epoch", () => {
+  const random = keyedRandom(5);
+  const lengths = Array.from({ length: 1003 }, () => Math.floor(random() * 100));
+  const load = (shuffle: boolean, byLength = true) =>
+    new DataLoader({
+      dataset: indices(1003),
+      batchSize: 8,
+      shuffle,
+      seed: 1,
+      ...byLength && { lengths },
+    });
+  const padding = (batches: number[][]) =>
+    batches.map((batch) => batch.map((example) => lengths[example]))
+      .map((batch) => batch.length * Math.max(...batch) - batch.reduce((a, b) => a + b))
+      .reduce((a, b) => a + b);
+  for (const shuffle of [false, true]) {
+    const epochs = [0, 1].map((epoch) => [...load(shuffle).iterate({ epoch })]);
+    const plain = padding([...load(shuffle, false).iterate()]);
+    for (const batches of epochs) {
+      assertEquals(batches.map(({ length }) => length), [...Array(125).fill(8), 3]);
+      assertEquals(batches.flat().toSorted((a, b) => a - b), [...Array(1003).keys()]);
+      assertLess(padding(batches), plain / 10);
+    }
+    assertEquals(String(epochs[0]) === String(epochs[1]), !shuffle);
+    const firsts = epochs[0].map((batch) => lengths[batch[0]]);
+    assertEquals(
+      String(firsts.slice(0, 60)) === String(firsts.slice(0, 60).toSorted((a, b) => a - b)),
+      !shuffle,
+    );
+  }
+  const whole = [...load(true).iterate({ epoch: 3 })];
+  assertEquals([...load(true).iterate({ epoch: 3, skip: 50 })], whole.slice(50));
+  const shards = [0, 1].map((
+    index,
+  ) => [...load(true).iterate({ epoch: 3, shard: { index, count: 2 } })]);
+  assertEquals(shards.flat(2).toSorted((a, b) => a - b), [...Array(1003).keys()]);
+  assertLess(padding(shards.flat()), padding([...load(true, false).iterate({ epoch: 3 })]) / 4);
+});
+
+Deno.test("DataLoader refuses lengths that do not fit the dataset", () => {
+  for (const lengths of [[1, 2], [1, 2, NaN], [1, 2, -3], null]) {
+    assertThrows(
+      () => new DataLoader({ dataset: indices(3), lengths: lengths as number[] }),
+      TypeError,
+      "lengths must have a number >= 0 for each of 3 examples",
+    );
+  }
 });

@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { ArrayDataset, type Dataset, split, subset, TensorDataset, tf } from "../../mod.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
+import { kFold } from "../../data.ts";
 
 /** Runs a test and asserts that it leaves no tensor. */
 function leavesNoTensor(test: () => void | Promise<void>): () => Promise<void> {
@@ -427,4 +428,72 @@ Deno.test("split() refuses sizes that do not add up", () => {
       `current value is [${sizes.join(", ")}]`,
     );
   }
+});
+
+const kinds = (counts: Record<string, number>) =>
+  Object.entries(counts).flatMap(([kind, count]) => Array<string>(count).fill(kind));
+
+function shares(examples: readonly number[], classes: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const example of examples) counts[classes[example]] = (counts[classes[example]] ?? 0) + 1;
+  return counts;
+}
+
+Deno.test("split() with stratify gives each part its share of each class, within one example", async () => {
+  const classes = kinds({ a: 700, b: 250, c: 45, d: 5 });
+  for (const sizes of [[0.8, 0.2], [0.7, 0.15, 0.15], [900, 100]]) {
+    const parts = await Promise.all(
+      split(numbers(1000), sizes, { stratify: classes, seed: 4 }).map(all),
+    );
+    assertEquals(parts.flat().toSorted((a, b) => a - b), [...Array(1000).keys()]);
+    for (const part of parts) {
+      const counts = shares(part, classes);
+      for (const [kind, count] of Object.entries({ a: 700, b: 250, c: 45, d: 5 })) {
+        const difference = Math.abs((counts[kind] ?? 0) - count * part.length / 1000);
+        assert(difference <= 1, `${kind} ${difference}`);
+      }
+    }
+  }
+  const [first, other] = [1, 2].map((seed) =>
+    split(numbers(1000), [1], { stratify: classes, seed })
+  );
+  assertNotEquals(await all(first[0]), await all(other[0]));
+});
+
+Deno.test("kFold() validates each example once, and trains on all others", async () => {
+  for (const [length, folds] of [[10, 2], [10, 3], [7, 7], [101, 5]]) {
+    const parts = kFold(numbers(length), folds, { seed: 1 });
+    assertEquals(parts.length, folds);
+    const validated: number[] = [];
+    for (const { train, validation } of parts) {
+      const [trained, held] = [await all(train), await all(validation)];
+      validated.push(...held);
+      assertEquals([...trained, ...held].toSorted((a, b) => a - b), [...Array(length).keys()]);
+      assert(
+        held.length === Math.floor(length / folds) || held.length === Math.ceil(length / folds),
+      );
+    }
+    assertEquals(validated.toSorted((a, b) => a - b), [...Array(length).keys()]);
+  }
+});
+
+Deno.test("kFold() with stratify gives each fold its share of each class, within one example", async () => {
+  const classes = kinds({ a: 50, b: 31, c: 4 });
+  for (const { validation } of kFold(numbers(85), 4, { stratify: classes })) {
+    const { a, b, c } = shares(await all(validation), classes);
+    assert(a >= 12 && a <= 13 && b >= 7 && b <= 8 && c === 1, `${a} ${b} ${c}`);
+  }
+});
+
+Deno.test("split() and kFold() refuse classes and folds that do not fit", () => {
+  assertThrows(
+    () => split(numbers(3), [1], { stratify: [0, 1] }),
+    TypeError,
+    "stratify must have the class of each of 3 examples: current value is an array of length 2",
+  );
+  assertThrows(() => split(numbers(3), [1], { stratify: true as never }), TypeError, "is true");
+  for (const folds of [0, 1, 4, 1.5]) {
+    assertThrows(() => kFold(numbers(3), folds), RangeError, "an integer in [2, 3]");
+  }
+  assertThrows(() => kFold(numbers(3), 2, { sead: 1 } as never), TypeError, 'mean "seed"');
 });

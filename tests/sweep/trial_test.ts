@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { sweep, type Trial, uniform } from "../../sweep.ts";
 import { fastDevRun, LearningRateFinder } from "../../callbacks.ts";
 import { sgd } from "../../mod.ts";
@@ -11,6 +11,7 @@ function testTrials(
   name: string,
   run: (
     run: (objective: (trial: Trial) => unknown, trials?: number) => ReturnType<typeof sweep>,
+    folder: string,
   ) => Promise<void>,
 ): void {
   testInFolder(name, async (folder) => {
@@ -26,20 +27,19 @@ function testTrials(
         folder: `${folder}/${sweeps++}`,
         args: [],
         write: () => {},
-      })
-    );
+      }), folder);
   }, !canRun);
 }
 
 /** A Learner whose training reports, and what it has trained. */
 function reporting(trial: Trial, epochs: string[] = [], options: TinyOptions = {}) {
   const parts = tinyLearner({
-    ...options,
     callbacks: [trial, {
       name: "Note",
       afterEpoch: ({ epoch }) => void epochs.push(`${trial.number}.${epoch}`),
     }],
     seed: trial.seed,
+    ...options,
   });
   parts.learner.learningRate = trial.parameters.rate as number;
   return parts;
@@ -97,6 +97,61 @@ testTrials(
     assertEquals(alone.reports, best!.reports);
   },
 );
+
+testTrials("a trial reports one validation for each epoch, the last", async (run) => {
+  for (const validationBatches of [undefined, 2, 3]) {
+    const measured: [number, number][] = [];
+    const { trials: [{ reports }] } = await run(async (trial) => {
+      const parts = reporting(trial, [], {
+        callbacks: [trial, {
+          name: "Note",
+          afterValidate: ({ epoch, validationLoss }) =>
+            void measured.push([epoch + 1, validationLoss]),
+        }],
+      });
+      try {
+        // There are 4 batches: with 2, the last validation of an epoch is within it.
+        return await parts.learner.train({
+          epochs: 3,
+          ...validationBatches && { validationBatches },
+        });
+      } finally {
+        parts.dispose();
+      }
+    }, 1);
+    assertEquals(measured.length, { 2: 6, 3: 6 }[validationBatches ?? 0] ?? 3);
+    assertEquals(reports, [1, 2, 3].map((epochs) => measured.findLast(([at]) => at === epochs)!));
+  }
+});
+
+testTrials("a trial whose checkpoint is damaged begins again", async (run, folder) => {
+  const trained: string[] = [];
+  const { best } = await run(async (trial) => {
+    for (const { name } of exists(`${folder}/0/checkpoints`)) {
+      const path = `${folder}/0/checkpoints/${name}`;
+      const bytes = await Deno.readFile(path);
+      await Deno.writeFile(path, bytes.fill(7, bytes.length - 8));
+    }
+    const parts = reporting(trial, trained);
+    try {
+      return await parts.learner.train({ epochs: trial.epochs });
+    } finally {
+      parts.dispose();
+    }
+  });
+  assertEquals(best!.reports.length, 9);
+  const { trial } = best!;
+  const firsts = trained.filter((epoch) => epoch === `${trial}.0`).length;
+  assert(firsts > 1, `${firsts} beginnings`);
+});
+
+function exists(folder: string): Deno.DirEntry[] {
+  try {
+    return [...Deno.readDirSync(folder)];
+  } catch {
+    return [];
+  }
+}
 
 testTrials("a trial refuses two trainings at once", async (run) => {
   const { trials: [{ error }] } = await run(async (trial) => {

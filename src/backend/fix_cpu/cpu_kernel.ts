@@ -1,8 +1,8 @@
 /**
  * Replaces kernels of tfjs's cpu backend by kernels on plain arrays.
  *
- * They compute on the backend that they are called for and on nothing else, as the WebAssembly
- * backend borrows them, too.
+ * They use no other backend than the one that they are called for, as the WebAssembly backend also
+ * calls them.
  *
  * @module
  */
@@ -37,33 +37,43 @@ export interface CpuCall {
 export function fixKernel(kernelName: string, compute: (call: CpuCall) => tf.TensorInfo): void {
   const stock = tf.getKernel(kernelName, "cpu");
   tf.unregisterKernel(kernelName, "cpu");
-  tf.registerKernel({
-    ...stock,
-    kernelFunc: ({ inputs, attrs, backend }) => {
-      const cpu = backend as unknown as CpuBackend;
-      const own = inputs as CpuCall["inputs"];
-      const made: tf.TensorInfo[] = [];
-      const keep = (tensor: tf.TensorInfo) => {
-        made.push(tensor);
-        return tensor;
-      };
-      const runWith = (kernel: typeof stock, others: CpuCall["inputs"], attributes: object) => {
-        const call = { inputs: others, attrs: attributes, backend };
-        return keep(
-          kernel.kernelFunc(call as Parameters<typeof kernel.kernelFunc>[0]) as tf.TensorInfo,
-        );
-      };
-      const y = compute({
-        inputs: own,
-        attributes: attrs,
-        valuesOf: ({ dataId }) => cpu.data.get(dataId).values,
-        result: (shape, values, dtype = "float32") =>
-          keep(cpu.makeTensorInfo(shape, dtype, values)),
-        run: (name, others, attributes) => runWith(tf.getKernel(name, "cpu"), others, attributes),
-        runStock: (others = own, attributes = attrs ?? {}) => runWith(stock, others, attributes),
-      });
-      for (const tensor of made) if (tensor !== y) cpu.disposeIntermediateTensorInfo(tensor);
-      return y;
-    },
-  });
+  tf.registerKernel({ ...stock, kernelFunc: kernelOf(compute, stock) });
+}
+
+/** Adds a kernel that tfjs does not have. */
+export function addKernel(kernelName: string, compute: (call: CpuCall) => tf.TensorInfo): void {
+  tf.registerKernel({ kernelName, backendName: "cpu", kernelFunc: kernelOf(compute) });
+}
+
+type KernelConfig = ReturnType<typeof tf.getKernel>;
+
+function kernelOf(
+  compute: (call: CpuCall) => tf.TensorInfo,
+  stock?: KernelConfig,
+): KernelConfig["kernelFunc"] {
+  return ({ inputs, attrs, backend }) => {
+    const cpu = backend as unknown as CpuBackend;
+    const own = inputs as CpuCall["inputs"];
+    const made: tf.TensorInfo[] = [];
+    const keep = (tensor: tf.TensorInfo) => {
+      made.push(tensor);
+      return tensor;
+    };
+    const runWith = (kernel: KernelConfig, others: CpuCall["inputs"], attributes: object) => {
+      const call = { inputs: others, attrs: attributes, backend };
+      return keep(
+        kernel.kernelFunc(call as Parameters<KernelConfig["kernelFunc"]>[0]) as tf.TensorInfo,
+      );
+    };
+    const y = compute({
+      inputs: own,
+      attributes: attrs,
+      valuesOf: ({ dataId }) => cpu.data.get(dataId).values,
+      result: (shape, values, dtype = "float32") => keep(cpu.makeTensorInfo(shape, dtype, values)),
+      run: (name, others, attributes) => runWith(tf.getKernel(name, "cpu"), others, attributes),
+      runStock: (others = own, attributes = attrs ?? {}) => runWith(stock!, others, attributes),
+    });
+    for (const tensor of made) if (tensor !== y) cpu.disposeIntermediateTensorInfo(tensor);
+    return y;
+  };
 }

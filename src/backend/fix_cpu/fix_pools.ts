@@ -3,9 +3,9 @@ import { fromInfo } from "../geometry.ts";
 import { fixKernel } from "./cpu_kernel.ts";
 
 /**
- * Makes the gradients of average pooling divide by what the average was taken of.
+ * Makes the gradients of average pooling divide by the number of averaged pixels.
  *
- * tfjs divides by the size of the window, also at the edges of the image.
+ * tfjs divides by the size of the window, even where the window leaves the image.
  */
 export function fixPools(): void {
   for (const kernelName of ["AvgPoolGrad", "AvgPool3DGrad"]) {

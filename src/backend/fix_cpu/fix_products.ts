@@ -2,7 +2,7 @@ import { tf } from "../../deps/tfjs.ts";
 import { type CpuCall, fixKernel } from "./cpu_kernel.ts";
 
 /**
- * Makes products and normalisations broadcast as they say they do.
+ * Repairs the broadcasting of products and normalisations, and channels that come first.
  *
  * tfjs repeats the elements of the smaller operand in their order in memory, which is right only
  * where its leading axes are those that are missing.

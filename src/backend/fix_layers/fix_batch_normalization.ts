@@ -2,14 +2,14 @@ import { tf } from "../../deps/tfjs.ts";
 import { type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
 
 /**
- * Frozen layers of batch normalisation whose moving statistics follow the data nevertheless. The
- * others are in inference mode while they are frozen, as in Keras 2.
+ * Frozen layers of batch normalisation whose moving statistics still follow the data. All others are
+ * in inference mode while they are frozen, as in Keras 2.
  */
 export const UPDATED_WHEN_FROZEN: WeakSet<object> = new WeakSet();
 
 /**
- * Makes batch normalisation work without scale or offset, along any axis, for images of any number
- * of dimensions, and in inference mode where it is frozen.
+ * Makes batch normalisation work without scale or offset, along any axis, and for inputs of any
+ * rank. While it is frozen, it is in inference mode.
  */
 export function fixBatchNormalization(): void {
   layerClass("BatchNormalization").prototype.call = function (

@@ -1,7 +1,7 @@
 import { tf } from "../../deps/tfjs.ts";
 import { afterConstruction, type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
 
-/** Repairs options that tfjs's convolutions and upsampling ignore or mistake. */
+/** Repairs the options that tfjs's convolutions and upsampling ignore. */
 export function fixConvolutions(): void {
   fixConv1D();
   fixDepthwise();
@@ -17,7 +17,7 @@ export function fixConvolutions(): void {
   });
 }
 
-/** Adds causal padding, and puts channels that come first back where they were. */
+/** Adds causal padding, and returns channels first where they came first. */
 function fixConv1D(): void {
   const { prototype } = layerClass("Conv1D");
   const { call, computeOutputShape } = prototype;
@@ -81,7 +81,7 @@ function fixDepthwise(): void {
   };
 }
 
-/** Adds the bias where the channels are, and listens to `pointwiseInitializer`. */
+/** Adds the bias to the channels, wherever they are, and uses `pointwiseInitializer`. */
 function fixSeparable(): void {
   layerClass("SeparableConv2D").prototype.call = function (
     this: AnyLayer,
@@ -99,7 +99,7 @@ function fixSeparable(): void {
       return isFirst ? result.transpose([0, 3, 1, 2]) : result;
     });
   };
-  // tfjs takes the initializer of the depthwise kernel for both.
+  // tfjs uses the initializer of the depthwise kernel for both kernels.
   afterConstruction("separableConv2d", "SeparableConv2D", (layer, { pointwiseInitializer }) => {
     layer.pointwiseInitializer = initializerOf(pointwiseInitializer ?? "glorotUniform");
   });
@@ -107,7 +107,7 @@ function fixSeparable(): void {
 
 /** An initializer by its name or configuration, as tfjs's layers accept it. */
 function initializerOf(identifier: unknown): unknown {
-  // tfjs does not export what reads them, but each layer does so.
+  // tfjs does not export the function that reads them; each layer calls it.
   const config = { units: 1, kernelInitializer: identifier, name: "initializer" };
   return (tf.layers.dense(config as never) as AnyLayer).kernelInitializer;
 }

@@ -3,7 +3,7 @@ import { type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
 
 type Shape = (number | null)[];
 
-/** Repairs the layers that prepare images and categories, for use within models. */
+/** Makes the layers that prepare images and categories work within models. */
 export function fixImageLayers(): void {
   fixCenterCrop();
   fixResizing();
@@ -16,7 +16,7 @@ export function fixImageLayers(): void {
   };
 }
 
-/** Unpacks the input of a model's layer, and does not claim a width that is drawn later. */
+/** Unpacks the list of inputs, and claims no width, as it is drawn later. */
 function fixRandomWidth(): void {
   const { prototype } = layerClass("RandomWidth");
   const { call } = prototype;
@@ -41,7 +41,7 @@ function resized(this: AnyLayer, shape: Shape | Shape[]): Shape {
   return result;
 }
 
-/** Cuts out whole pixels; tfjs reads between them, one column off where one is to go. */
+/** Cuts out whole pixels. tfjs reads between them, and is one column off if one column is cut. */
 function fixCenterCrop(): void {
   const { prototype } = layerClass("CenterCrop");
   prototype.computeOutputShape = resized;
@@ -57,7 +57,7 @@ function fixCenterCrop(): void {
   };
 }
 
-/** Cuts out the largest window with the wanted proportions if asked to, which tfjs does not. */
+/** With `cropToAspectRatio`, cuts out the largest window of the new proportions, unlike tfjs. */
 function fixResizing(): void {
   const { prototype } = layerClass("Resizing");
   prototype.computeOutputShape = resized;

@@ -2,10 +2,10 @@ import { tf } from "../../deps/tfjs.ts";
 import type { AnyLayer } from "./layer_class.ts";
 
 /**
- * Makes the dropout of recurrent cells draw again for each batch, and leave no tensors.
+ * Makes the dropout of recurrent cells draw new masks for each batch, and leave no tensors.
  *
- * tfjs keeps the masks until the layer is applied again, also behind its disposal; within stacked
- * cells it keeps those of the first batch for good, even if that was one of a prediction.
+ * tfjs keeps the masks until the layer is applied again, even after its disposal; within stacked
+ * cells it keeps those of the first batch for good, even if that was a prediction.
  */
 export function fixRecurrent(): void {
   const prototype: AnyLayer = tf.layers.RNN.prototype;

@@ -4,8 +4,7 @@ import type { AnyLayer } from "./layer_class.ts";
 /**
  * Makes a model penalise each regularized weight once.
  *
- * tfjs does so once for each time that the layer is applied, and never for the weights of recurrent
- * cells.
+ * tfjs penalises it each time that its layer is applied, but never the weights of recurrent cells.
  */
 export function fixRegularizers(): void {
   const container: AnyLayer = Object.getPrototypeOf(tf.LayersModel.prototype);

@@ -1,9 +1,9 @@
 import { tf } from "../../deps/tfjs.ts";
 import { afterConstruction, type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
 
-/** Makes the layer normalise along its axis, by default the last one as documented. */
+/** Makes the layer normalise along any axis; by default along the last one, as documented. */
 export function fixSoftmax(): void {
-  // tfjs sets 1, which is the last axis of vectors only.
+  // The default of tfjs is 1, which is the last axis of vectors only.
   afterConstruction("softmax", "Softmax", (layer, { axis }) => {
     layer.axis = axis ?? -1;
   });
@@ -18,7 +18,7 @@ export function fixSoftmax(): void {
       const axes = tf.util.parseAxisParam(this.axis, x.shape);
       if (axes.length > 1) return x.sub(x.logSumExp(axes, true)).exp();
       const order = x.shape.map((_, axis) => axis);
-      // The axis and the last one change places, and then back.
+      // Swaps the axis with the last one.
       order[axes[0]] = x.rank - 1;
       order[x.rank - 1] = axes[0];
       return axes[0] === x.rank - 1 ? x.softmax() : x.transpose(order).softmax().transpose(order);

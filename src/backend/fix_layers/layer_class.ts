@@ -1,5 +1,5 @@
 /**
- * Access to the classes of tfjs's layers, which it does not export.
+ * Access to the classes of tfjs's layers, which tfjs does not export.
  *
  * @module
  */
@@ -26,10 +26,9 @@ export function layerClass(className: string): LayerClass {
 }
 
 /**
- * Changes layers behind their constructor, both those that `tf.layers` makes and those that are
- * loaded.
+ * Changes each layer of a class after its construction, by `tf.layers` or from a file.
  *
- * A bundler for browsers may bind programs to tfjs's own functions: they stay as they are there.
+ * A bundler for browsers may bind programs to tfjs's own functions: those stay as they are.
  */
 export function afterConstruction(
   factory: string,

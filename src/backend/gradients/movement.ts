@@ -76,7 +76,9 @@ function unslice(dy: tf.Tensor, { shape }: tf.Tensor, a: StridedSliceAttributes)
     if (step > 1) places = places.pad([[0, 0], [0, step - 1], [0, 0]]);
     places = places.reshape([before, length, after]);
     if (length > room) places = places.slice([0, 0, 0], [before, room, after]);
-    slopes = places.pad([[0, 0], [first, Math.max(0, room - length)], [0, 0]]);
+    slopes = first === 0 && length >= room
+      ? places
+      : places.pad([[0, 0], [first, Math.max(0, room - length)], [0, 0]]);
   });
   return slopes.reshape(shape);
 }

@@ -4,7 +4,15 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { type Attributes, keepAxes, registerGradient, toFloat } from "./gradient.ts";
+import {
+  type Attributes,
+  hasKernel,
+  isRecorded,
+  keepAxes,
+  registerGradient,
+  run,
+  toFloat,
+} from "./gradient.ts";
 
 /** Registers the gradients. */
 export function registerReductions(): void {
@@ -37,7 +45,10 @@ export function registerReductions(): void {
     x: () => tf.cumsum(dy, axis, exclusive, !reverse),
   }));
   registerGradient("Cumprod", { inputs: ["x"] }, (dy, [x], attributes) => ({
-    x: () => cumprodSlope(dy, toFloat(x), attributes),
+    x: () =>
+      hasKernel("TrainchartCumprodGradient") && !isRecorded()
+        ? run("TrainchartCumprodGradient", { dy, x: toFloat(x) }, attributes)
+        : cumprodSlope(dy, toFloat(x), attributes),
   }));
 }
 

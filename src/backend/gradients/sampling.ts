@@ -74,7 +74,7 @@ export function transform(
   return tf.where(isFinite.reshape([...isFinite.shape, 1]), values, fillValue);
 }
 
-/** Reads the pixel, or the four around a place; `fill` where there is none. */
+/** Reads the nearest pixel, or the four around a place; outside of the image, reads `fill`. */
 function sample(image: tf.Tensor, { y, x, image: which }: Places, method: string, fill: number) {
   const [batch, height, width, channels] = image.shape;
   const pixels = image.reshape([batch * height * width, channels]);

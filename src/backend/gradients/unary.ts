@@ -15,8 +15,11 @@ export function registerUnary(): void {
   registerGradient("Sqrt", { results: [true] }, (dy, [y]) => ({
     x: () => dy.div(toFloat(y).mul(2)),
   }));
-  registerGradient("Rsqrt", { results: [true] }, (dy, [y]) => ({
-    x: () => dy.mul(toFloat(y).square().mul(y).mul(-0.5)),
+  registerGradient("Rsqrt", { inputs: ["x"], results: [true] }, (dy, [x, y]) => ({
+    x: () => dy.mul(y).div(toFloat(x).mul(-2)),
+  }));
+  registerGradient("LeakyRelu", { inputs: ["x"] }, (dy, [x], { alpha }) => ({
+    x: () => dy.mul(toFloat(x).step(alpha)),
   }));
   registerGradient("Elu", { results: [true] }, (dy, [y]) => ({
     x: () => isRecorded() ? dy.mul(y.minimum(0).add(1)) : run("EluGrad", { dy, y }),

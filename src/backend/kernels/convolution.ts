@@ -16,7 +16,14 @@ import {
 import type { KernelHeap } from "../kernel_heap.ts";
 import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
-import { isWinograd, winograd, winogradFilterGradient, winogradInputGradient } from "./winograd.ts";
+import { sumInParts } from "./reductions.ts";
+import {
+  isWinograd,
+  tilesOf,
+  winograd,
+  winogradFilterGradient,
+  winogradInputGradient,
+} from "./winograd.ts";
 
 interface Attributes extends WindowAttributes {
   inputShape: number[];
@@ -49,7 +56,7 @@ export function forward(
   const end = [bias ? heap.at(bias) : 0, activation, heap.scratch(c.channels)];
   const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
   if (isProduct(c)) {
-    const sizes = [points, columns, c.channels, 0, points, 0, columns, 0, 0];
+    const sizes = [points, columns, c.channels, 0, points, 0, columns, 0, 0, c.channels, columns];
     const split = { argument: 6, multiple: 4, work: workOf(c) };
     heap.run("gemm", [from, weights, to, ...sizes, ...end], split);
   } else {
@@ -80,6 +87,9 @@ function inputGradient(
   return result;
 }
 
+/** Number of points whose products are summed in floats. */
+const MANY_POINTS = 2 ** 17;
+
 /** The gradient of the filter, `[…filter, channels, outChannels]`. */
 function filterGradient(
   heap: KernelHeap,
@@ -88,19 +98,19 @@ function filterGradient(
   x: tf.TensorInfo,
   dy: tf.TensorInfo,
 ): tf.TensorInfo {
-  const result = heap.output(shape);
-  if (isWinograd(c)) {
-    winogradFilterGradient(heap, c, result, x, dy);
-    return result;
-  }
-  const image = heap.table(patchTable(c, heap.at(x)));
-  const elements = sizeOf(c.filter) * c.channels;
-  const sizes = [0, elements, 0, c.outChannels];
-  const [from, to] = [heap.at(dy), heap.at(result)];
-  const scratch = heap.scratch(c.channels);
-  const args = [image, pointsOf(c), from, c.outChannels, to, ...sizes, scratch];
-  heap.run("convolveFilterGradient", args, { argument: 5, multiple: 4, work: workOf(c) });
-  return result;
+  const winograd = isWinograd(c);
+  const count = winograd ? tilesOf(c) : pointsOf(c);
+  const many = winograd ? MANY_POINTS / 16 : MANY_POINTS;
+  const image = winograd ? 0 : heap.table(patchTable(c, heap.at(x)));
+  return sumInParts(heap, shape, count, many, (to, first, last) => {
+    if (winograd) return winogradFilterGradient(heap, c, to, x, dy, first, last);
+    const elements = sizeOf(c.filter) * c.channels;
+    const sizes = [0, elements, 0, c.outChannels];
+    const scratch = heap.scratch(c.channels);
+    const args = [image, first, last, heap.at(dy), c.outChannels, to, ...sizes, scratch];
+    const work = workOf(c) / count * (last - first);
+    heap.run("convolveFilterGradient", args, { argument: 6, multiple: 4, work });
+  });
 }
 
 /**
@@ -129,7 +139,7 @@ function withFitting(
   }
 }
 
-/** Whether channels come first: those cases are left to tfjs's kernels. */
+/** Whether channels come first. */
 function isFirst({ dataFormat }: WindowAttributes): boolean {
   return dataFormat === "NCHW" || dataFormat === "NCDHW";
 }
@@ -139,8 +149,32 @@ export function resultShape(c: Convolution, rank: number, channels: number): num
   return [c.batch, ...c.output.slice(5 - rank), channels];
 }
 
+/** Runs a 2D convolution, or a gradient, on images whose channels come last instead of first. */
+function runWithChannelsLast(
+  kernelName: string,
+  inputs: Inputs,
+  attributes: Attributes,
+): tf.Tensor {
+  const move = <T>([batch, channels, height, width]: T[]) => [batch, height, width, channels];
+  const { pad, inputShape } = attributes;
+  return tf.tidy(() => {
+    const moved = Object.entries(inputs).map(([name, tensor]): [string, tf.Tensor] => {
+      const image = tensor as tf.Tensor;
+      return [name, name === "filter" ? image : image.transpose([0, 2, 3, 1])];
+    });
+    const y: tf.Tensor = tf.engine().runKernel(kernelName, Object.fromEntries(moved), {
+      ...attributes,
+      dataFormat: "NHWC",
+      pad: Array.isArray(pad) ? move(pad) : pad,
+      inputShape: inputShape && move(inputShape),
+    } as never);
+    return kernelName === "Conv2DBackpropFilter" ? y : y.transpose([0, 3, 1, 2]);
+  });
+}
+
 function conv2D(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes) {
-  if (!areFloats(x, filter) || isFirst(attributes)) return;
+  if (!areFloats(x, filter)) return;
+  if (isFirst(attributes)) return runWithChannelsLast("Conv2D", { x, filter }, attributes);
   const c = convolution2D(x.shape, filter.shape, attributes);
   return forward(heap, c, resultShape(c, 4, c.outChannels), x, filter);
 }
@@ -159,13 +193,19 @@ function fusedConv2D(heap: KernelHeap, inputs: Inputs, attributes: Attributes) {
 }
 
 function conv2DBackpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Attributes) {
-  if (!areFloats(dy, filter) || isFirst(attributes)) return;
+  if (!areFloats(dy, filter)) return;
+  if (isFirst(attributes)) {
+    return runWithChannelsLast("Conv2DBackpropInput", { dy, filter }, attributes);
+  }
   const c = convolution2D(attributes.inputShape, filter.shape, attributes);
   return withFitting(dy, c, (dy) => inputGradient(heap, c, attributes.inputShape, dy, filter));
 }
 
 function conv2DBackpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: Attributes) {
-  if (!areFloats(x, dy) || isFirst(attributes)) return;
+  if (!areFloats(x, dy)) return;
+  if (isFirst(attributes)) {
+    return runWithChannelsLast("Conv2DBackpropFilter", { x, dy }, attributes);
+  }
   const c = convolution2D(x.shape, attributes.filterShape, attributes);
   return withFitting(dy, c, (dy) => filterGradient(heap, c, attributes.filterShape, x, dy));
 }

@@ -15,6 +15,7 @@ import type { KernelHeap } from "../kernel_heap.ts";
 import { resultShape } from "./convolution.ts";
 import { areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
+import { sumInParts } from "./reductions.ts";
 
 interface Attributes extends WindowAttributes {
   inputShape: number[];
@@ -26,28 +27,35 @@ interface Attributes extends WindowAttributes {
 /** Values of `operation` in `assembly/depthwise.ts`. */
 const FORWARD = 0, INPUT_GRADIENT = 1, FILTER_GRADIENT = 2;
 
+/** Number of points whose products are summed in floats. */
+const MANY_POINTS = 2 ** 8;
+
 function run(
   heap: KernelHeap,
   operation: number,
   c: Convolution,
   shape: number[],
-  tensors: (result: tf.TensorInfo) => { x: tf.TensorInfo; w: tf.TensorInfo; y: tf.TensorInfo },
+  tensors: (result: number) => { x: number; w: number; y: number },
 ): tf.TensorInfo {
-  const result = heap.output(shape);
-  const { x, w, y } = tensors(result);
-  const image = heap.table(patchTable(c, heap.at(x)));
-  heap.run("depthwise", [
-    ...[operation, image, pointsOf(c), heap.at(w), heap.at(y), c.outChannels / c.channels],
-    ...[heap.at(result), sizeOf(shape) * 4, heap.scratch()],
-  ]);
-  return result;
+  // Only the gradient of the filter is a sum over points.
+  const isSum = operation === FILTER_GRADIENT;
+  const ofAll = isSum ? heap.table(patchTable(c, tensors(0).x)) : 0;
+  const many = isSum ? MANY_POINTS : Infinity;
+  return sumInParts(heap, shape, pointsOf(c), many, (to, first, last) => {
+    const { x, w, y } = tensors(to);
+    const image = ofAll || heap.table(patchTable(c, x));
+    heap.run("depthwise", [
+      ...[operation, image, first, last, w, y, c.outChannels / c.channels],
+      ...[to, sizeOf(shape) * 4, heap.scratch()],
+    ]);
+  });
 }
 
 function depthwiseForward(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(x, filter) || attributes.dataFormat === "NCHW") return;
   const c = convolution2D(x.shape, filter.shape, attributes, true);
   const shape = resultShape(c, 4, c.outChannels);
-  return run(heap, FORWARD, c, shape, (y) => ({ x, w: filter, y }));
+  return run(heap, FORWARD, c, shape, (y) => ({ x: heap.at(x), w: heap.at(filter), y }));
 }
 
 function fusedDepthwise(heap: KernelHeap, inputs: Inputs, attributes: Attributes) {
@@ -59,13 +67,15 @@ function fusedDepthwise(heap: KernelHeap, inputs: Inputs, attributes: Attributes
 function backpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(dy, filter)) return;
   const c = convolution2D(attributes.inputShape, filter.shape, attributes, true);
-  return run(heap, INPUT_GRADIENT, c, attributes.inputShape, (x) => ({ x, w: filter, y: dy }));
+  const [w, y] = [heap.at(filter), heap.at(dy)];
+  return run(heap, INPUT_GRADIENT, c, attributes.inputShape, (x) => ({ x, w, y }));
 }
 
 function backpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: Attributes) {
   if (!areFloats(x, dy)) return;
   const c = convolution2D(x.shape, attributes.filterShape, attributes, true);
-  return run(heap, FILTER_GRADIENT, c, attributes.filterShape, (w) => ({ x, w, y: dy }));
+  const [from, y] = [heap.at(x), heap.at(dy)];
+  return run(heap, FILTER_GRADIENT, c, attributes.filterShape, (w) => ({ x: from, w, y }));
 }
 
 /** The kernels of depthwise convolutions. */

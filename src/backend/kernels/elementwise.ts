@@ -70,7 +70,7 @@ function unsortedSegmentSum(
   { numSegments }: { numSegments: number },
 ) {
   if (segmentIds.shape.length !== 1 || segmentIds.dtype !== "int32") return;
-  if (!["float32", "int32"].includes(x.dtype)) return;
+  if (!["float32", "int32"].includes(x.dtype) || segmentIds.shape[0] !== x.shape[0]) return;
   const result = heap.output([numSegments, ...x.shape.slice(1)], x.dtype);
   const rows = x.shape[0], size = sizeOf(x.shape.slice(1));
   if (areFloats(x)) {

@@ -27,12 +27,18 @@ function conv2D(
   return forward(heap, c, shape, x, filter, bias, ACTIVATIONS[attributes.activation]);
 }
 
-function einsumKernel(_: KernelHeap, inputs: Inputs, { equation }: { equation: string }) {
-  const tensors = Object.values(inputs) as tf.Tensor[];
+function einsumKernel(_: KernelHeap, inputs: Inputs, attributes: { equation: string }) {
+  return tf.tidy(() => computeEinsum(inputs, attributes));
+}
+
+function computeEinsum(inputs: Inputs, { equation }: { equation: string }): tf.Tensor {
+  const tensors = (Object.values(inputs) as tf.Tensor[]).map((tensor) =>
+    tensor.dtype === "bool" ? tensor.toInt() : tensor
+  );
   // Throws for equations that it does not know, and for those that do not fit the tensors.
   const { allDims, idDims } = tf.backend_util.decodeEinsumEquation(equation, tensors.length);
   tf.backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors);
-  return tf.tidy(() => einsum(equation, tensors));
+  return einsum(equation, tensors);
 }
 
 /** The kernels of whole layers and sums. */

@@ -37,6 +37,9 @@ export function multiply(
     a.shape.slice(0, -2),
     b.shape.slice(0, -2),
   );
+  if (depth > LONG) {
+    return multiplyInParts(a, b, transposeA, transposeB, bias, activation);
+  }
   const result = heap.output([...outer, rows, columns]);
   const pickA = picker(a.shape.slice(0, -2), outer), pickB = picker(b.shape.slice(0, -2), outer);
   const [fromA, fromB, to] = [a, b, result].map((tensor) => heap.at(tensor));
@@ -47,7 +50,7 @@ export function multiply(
       fromB + pickB(i) * depth * columns * 4,
       to + i * rows * columns * 4,
       ...[rows, columns, depth, 0, rows, 0, columns],
-      ...[Number(transposeA), Number(transposeB)],
+      ...[Number(transposeA), Number(transposeB), a.shape.at(-1)!, b.shape.at(-1)!],
       ...[bias ? heap.at(bias) : 0, activation, scratch],
     ];
     // Each thread packs the smaller operand.
@@ -55,6 +58,41 @@ export function multiply(
     heap.run("gemm", args, { ...split, work: rows * columns * depth });
   }
   return result;
+}
+
+/** Depth of a product whose sums are made in floats. */
+const LONG = 2 ** 15;
+
+/** A product whose long sums are made in parts, and the sums of those in doubles. */
+function multiplyInParts(
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+  transposeA: boolean,
+  transposeB: boolean,
+  bias?: tf.TensorInfo,
+  activation = 0,
+): tf.TensorInfo {
+  const [x, y] = [a, b] as tf.Tensor[];
+  const axisA = a.shape.length - (transposeA ? 2 : 1),
+    axisB = b.shape.length - (transposeB ? 1 : 2);
+  const depth = a.shape[axisA];
+  const name = Object.keys(ACTIVATIONS).find((name) => ACTIVATIONS[name] === activation)!;
+  return tf.tidy(() => {
+    const parts: tf.Tensor[] = [];
+    for (let k = 0; k < depth; k += LONG) {
+      const some = Math.min(LONG, depth - k);
+      const [left, right] = [[x, axisA], [y, axisB]].map(([tensor, axis]) => {
+        const { shape } = tensor as tf.Tensor;
+        return tf.slice(
+          tensor as tf.Tensor,
+          shape.map((_, i) => i === axis ? k : 0),
+          shape.map((n, i) => i === axis ? some : n),
+        );
+      });
+      parts.push(tf.matMul(left, right, transposeA, transposeB));
+    }
+    return addAndActivate(tf.sum(tf.stack(parts), 0), bias, name);
+  });
 }
 
 /** Rows and columns of a matrix after it is transposed. */
@@ -110,6 +148,23 @@ const ACTIVATION_KERNELS: Record<string, string> = {
   leakyrelu: "LeakyRelu",
 };
 
+/** Adds a bias and applies an activation, each by its own kernel. */
+function addAndActivate(
+  x: tf.Tensor,
+  bias: tf.TensorInfo | undefined,
+  activation: string,
+  alpha?: tf.TensorInfo,
+  leakyreluAlpha?: number,
+): tf.Tensor {
+  const engine = tf.engine();
+  const y: tf.Tensor = bias ? engine.runKernel("Add", { a: x, b: bias as tf.Tensor }) : x;
+  if (activation === "linear") return y;
+  const inputs: tf.NamedTensorMap = activation === "prelu"
+    ? { x: y, alpha: alpha as tf.Tensor }
+    : { x: y };
+  return engine.runKernel(ACTIVATION_KERNELS[activation], inputs, { alpha: leakyreluAlpha ?? 0.2 });
+}
+
 /** Adds a bias and applies an activation, each by its own kernel; disposes `x`. */
 export function finish(
   x: tf.TensorInfo,
@@ -118,17 +173,9 @@ export function finish(
   alpha?: tf.TensorInfo,
   leakyreluAlpha?: number,
 ): tf.Tensor {
-  const engine = tf.engine();
   return tf.tidy(() => {
-    let y = engine.makeTensorFromTensorInfo(x);
-    if (bias) y = engine.runKernel("Add", { a: y, b: bias as tf.Tensor });
-    if (activation === "linear") return y;
-    const inputs: tf.NamedTensorMap = activation === "prelu"
-      ? { x: y, alpha: alpha as tf.Tensor }
-      : { x: y };
-    return engine.runKernel(ACTIVATION_KERNELS[activation], inputs, {
-      alpha: leakyreluAlpha ?? 0.2,
-    });
+    const y = tf.engine().makeTensorFromTensorInfo(x);
+    return addAndActivate(y, bias, activation, alpha, leakyreluAlpha);
   });
 }
 

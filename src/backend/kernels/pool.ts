@@ -49,16 +49,10 @@ function run(
   y: tf.TensorInfo,
   dx = 0,
 ): void {
-  const args = [
-    heap.table(windowTable(c)),
-    operation,
-    x,
-    heap.at(y),
-    dx,
-    0,
-    c.batch,
-    heap.scratch(),
-  ];
+  // Scratch memory holds the addresses of a window's pixels.
+  const bytes = sizeOf(c.filter) * 4;
+  const scratch = heap.scratch(0, bytes > 2 ** 20 ? bytes : 0);
+  const args = [heap.table(windowTable(c)), operation, x, heap.at(y), dx, 0, c.batch, scratch];
   const work = pointsOf(c) * c.channels * sizeOf(c.filter);
   heap.run("pool", args, { argument: 5, multiple: 1, work });
 }
@@ -83,6 +77,13 @@ function backward(operation: number): Kernel {
   return function poolGradient(heap: KernelHeap, { dy, input }: Inputs, attributes: Attributes) {
     if (!areFloats(dy, input)) return;
     const c = geometry(input.shape, attributes);
+    const shape = resultShape(c, input.shape.length, c.channels);
+    if (shape.join() !== dy.shape.join()) {
+      throw new TypeError(
+        `Cannot compute the gradient of a pooling as dy must have the shape [${shape}] of its ` +
+          `results: current value is [${dy.shape}]`,
+      );
+    }
     if (isIdentity(c)) return heap.alias(dy);
     const result = heap.output(input.shape);
     run(heap, operation, c, heap.at(input), dy, heap.at(result));

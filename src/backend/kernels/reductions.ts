@@ -95,6 +95,37 @@ function accumulate(start: number, combine: (a: number, b: number) => number): K
   };
 }
 
+/**
+ * A tensor of sums over points: many points are summed in parts, and the sums of those in doubles.
+ *
+ * @param shape Shape of the result.
+ * @param count Number of points.
+ * @param many Number of points of a part.
+ * @param compute Writes the sums over points `first` to `last` to an address.
+ */
+export function sumInParts(
+  heap: KernelHeap,
+  shape: number[],
+  count: number,
+  many: number,
+  compute: (to: number, first: number, last: number) => void,
+): tf.TensorInfo {
+  const result = heap.output(shape);
+  const size = sizeOf(shape), parts = Math.max(Math.ceil(count / many), 1);
+  if (parts === 1 || size === 0) {
+    compute(heap.at(result), 0, count);
+    return result;
+  }
+  const stack = heap.output([parts, ...shape]);
+  const from = heap.at(stack), step = Math.ceil(count / parts);
+  for (let i = 0; i < parts; i++) {
+    compute(from + i * size * 4, i * step, Math.min((i + 1) * step, count));
+  }
+  heap.run("sumColumns", [from, parts, size, heap.at(result), 1, heap.shared(size * 8)]);
+  heap.backend.disposeData(stack.dataId);
+  return result;
+}
+
 /** The kernels of reductions. */
 export const REDUCTION_KERNELS: KernelTable = {
   Cumprod: accumulate(1, (a, b) => a * b),

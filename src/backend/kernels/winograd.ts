@@ -27,14 +27,20 @@ function blockOf(c: Convolution): number {
   return Math.min(Math.max(BLOCK_BYTES / (36 * 4 * (c.channels + c.outChannels)) & ~3, 4), 128);
 }
 
-function tilesOf({ output: [, height, width] }: Convolution): [number, number] {
+function tileGrid({ output: [, height, width] }: Convolution): [number, number] {
   return [Math.ceil(height / 4), Math.ceil(width / 4)];
+}
+
+/** Number of tiles of all examples. */
+export function tilesOf(c: Convolution): number {
+  const [y, x] = tileGrid(c);
+  return c.batch * y * x;
 }
 
 /** The table of `assembly/winograd_tiles.ts`. */
 function tileTable(c: Convolution, source: number, target: number): number[] {
   const [, HEIGHT, WIDTH] = c.input, [, OUT_HEIGHT, OUT_WIDTH] = c.output;
-  const [, PAD_Y, PAD_X] = c.pad, [TILES_Y, TILES_X] = tilesOf(c);
+  const [, PAD_Y, PAD_X] = c.pad, [TILES_Y, TILES_X] = tileGrid(c);
   // deno-fmt-ignore
   return layOut("tile_table", {
     SOURCE: source, HEIGHT, WIDTH, CHANNELS: c.channels,
@@ -50,8 +56,7 @@ function tileBytes(c: Convolution): number {
 
 /** Number of multiply-adds. */
 function workOf(c: Convolution): number {
-  const [y, x] = tilesOf(c);
-  return c.batch * y * x * 36 * c.channels * c.outChannels;
+  return tilesOf(c) * 36 * c.channels * c.outChannels;
 }
 
 /** Transforms the filter, for the convolution or (transposed) for the gradient of the input. */
@@ -80,11 +85,10 @@ export function winograd(
 ): void {
   const matrices = matricesOf(heap, c, filter, false);
   const geometry = heap.table(tileTable(c, heap.at(x), heap.at(result)));
-  const [y, across] = tilesOf(c);
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
   heap.run(
     "winograd",
-    [geometry, matrices, 0, c.batch * y * across, bias ? heap.at(bias) : 0, activation, scratch],
+    [geometry, matrices, 0, tilesOf(c), bias ? heap.at(bias) : 0, activation, scratch],
     { argument: 2, multiple: 4, work: workOf(c) },
   );
 }
@@ -107,21 +111,22 @@ export function winogradInputGradient(
   );
 }
 
-/** The gradient of the filter. */
+/** The gradient of the filter, at an address: the sum over tiles `first` to `last`. */
 export function winogradFilterGradient(
   heap: KernelHeap,
   c: Convolution,
-  result: tf.TensorInfo,
+  to: number,
   x: tf.TensorInfo,
   dy: tf.TensorInfo,
+  first: number,
+  last: number,
 ): void {
   const geometry = heap.table(tileTable(c, heap.at(x), heap.at(dy)));
-  const [y, across] = tilesOf(c);
   const sums = 36 * c.channels * c.outChannels * 4;
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c) + sums);
   heap.run(
     "winogradFilterGradient",
-    [geometry, c.batch * y * across, heap.at(result), 0, c.channels, scratch],
-    { argument: 3, multiple: 4, work: workOf(c) },
+    [geometry, first, last, to, 0, c.channels, scratch],
+    { argument: 4, multiple: 4, work: workOf(c) },
   );
 }

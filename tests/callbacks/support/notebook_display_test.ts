@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ProgressBar, Recorder } from "../../../mod.ts";
 import { ChartPicture } from "../../../inspect.ts";
 import "../../../plots.ts";
+import { rasterize } from "../../../src/plots/rasterize.ts";
 import { assertNoTensorsLeft } from "../../fixtures/assert_no_tensors_left.ts";
 import { tinyLearner } from "../../fixtures/tiny_learner.ts";
 
@@ -39,6 +40,9 @@ async function inNotebook(
   }
   return { messages, lines };
 }
+
+/** Whether there is a font to write into pixels with. */
+const hasFont = await rasterize("<svg xmlns='http://www.w3.org/2000/svg'/>") !== undefined;
 
 /** Batches that take so long that a bar is drawn. */
 const slow = { name: "Slow", afterBatch: () => wait(150) };
@@ -80,7 +84,7 @@ Deno.test("ProgressBar leaves the run alone when the notebook is gone", async ()
   assert(messages.length > 1);
 });
 
-Deno.test("a plot and the chart display themselves in a notebook, as SVG", async () => {
+Deno.test("a plot and the chart display themselves in a notebook, as SVG and as PNG", async () => {
   const recorder = new Recorder();
   await tinyLearner({ kind: "scalar", sizes: { train: 4 }, callbacks: [recorder] }).learner.train({
     epochs: 2,
@@ -90,7 +94,7 @@ Deno.test("a plot and the chart display themselves in a notebook, as SVG", async
       Symbol.for("Jupyter.display")
     ];
     const bundle = await display();
-    assertEquals(Object.keys(bundle), ["image/svg+xml"]);
+    assertEquals(Object.keys(bundle), ["image/svg+xml", ...hasFont ? ["image/png"] : []]);
     assert(bundle["image/svg+xml"].startsWith("<svg"));
   }
 });

@@ -1,0 +1,120 @@
+import { assert } from "@std/assert";
+import { tf } from "../../mod.ts";
+import { testOnBackends } from "../fixtures/on_backends.ts";
+
+type Compute = (...inputs: tf.Tensor[]) => tf.Tensor;
+
+/** Kernels that make another tensor of the same elements, or convert a mask. */
+const FREE = new Set(["Reshape", "Identity", "ExpandDims", "Cast"]);
+
+interface Work {
+  name: string;
+  shapes: number[][];
+  compute: Compute;
+  /** The largest number of kernels of the gradient. */
+  kernels: number;
+  /** The most elements that they read and write, for each that the operation reads and writes. */
+  ratio: number;
+}
+
+const square = [64, 64], matrix = [square];
+
+function work(
+  name: string,
+  shapes: number[][],
+  compute: Compute,
+  kernels: number,
+  ratio: number,
+): Work {
+  return { name, shapes, compute, kernels, ratio };
+}
+
+/** A kernel that ran, as `tf.profile` lists it. */
+interface Run {
+  name: string;
+  inputShapes: (number[] | null)[];
+  outputShapes: number[][];
+}
+
+/** Gradients that tfjs computes in needless passes, or with tensors made in JavaScript. */
+const WORK: Work[] = [
+  work("Tile", [[1, 32, 64]], (x) => x.tile([16, 1, 1]), 1, 1),
+  work("Tile of the middle axis", [[32, 1, 64]], (x) => x.tile([1, 16, 1]), 1, 1),
+  work("Tile of an axis in parts", [[32, 64]], (x) => x.tile([1, 4]), 1, 1),
+  work("Sum", matrix, (x) => x.sum(), 1, 1),
+  work("Sum over rows", matrix, (x) => x.sum(1), 1, 1),
+  work("Mean", matrix, (x) => x.mean(), 2, 1.1),
+  work("Mean over columns", matrix, (x) => x.mean(0), 2, 1.1),
+  work("ClipByValue", matrix, (x) => x.clipByValue(0.2, 0.8), 3, 4.5),
+  work("Cast", matrix, (x) => x.cast("float32"), 0, 0),
+  work("Slice", [[640, 64]], (x) => x.slice([8, 0], [32, 64]), 1, 1),
+  work("SplitV", matrix, (x) => tf.split(x, 4)[1], 1, 1),
+  work("Unpack", matrix, (x) => tf.unstack(x)[1], 1, 1),
+  work("Concat", [square, square], (a, b) => tf.concat([a, b], 1), 1, 1),
+  work("Pack", [square, square], (a, b) => tf.stack([a, b]), 1, 1),
+  work(
+    "StridedSlice",
+    matrix,
+    (x) => x.stridedSlice([0, 0], [64, 64], [2, 2]),
+    2,
+    2,
+  ),
+  work("GatherV2", matrix, (x) => x.gather(tf.tensor1d([1, 5], "int32")), 1, 1),
+  work(
+    "FusedBatchNorm of an image",
+    [[8, 8, 8, 64]],
+    (x) => tf.batchNorm(x, tf.zeros([64]), tf.ones([64]), tf.zeros([64]), tf.ones([64])),
+    4,
+    1.1,
+  ),
+  work(
+    "FusedBatchNorm of everything",
+    [[8, 8, 8, 64], [64], [64], [64], [64]],
+    (x, mean, variance, offset, scale) =>
+      tf.batchNorm(
+        ...[x, mean as tf.Tensor1D, variance as tf.Tensor1D, offset as tf.Tensor1D] as const,
+        scale as tf.Tensor1D,
+      ),
+    15,
+    4.6,
+  ),
+  work("Multiply", [square, square], (a, b) => tf.mul(a, b), 2, 2),
+  work("Relu", matrix, (x) => x.relu(), 2, 1.5),
+  work("LeakyRelu", matrix, (x) => tf.leakyRelu(x, 0.1), 2, 2.5),
+  work("Abs", matrix, (x) => x.abs(), 2, 2.5),
+  work("Sqrt", matrix, (x) => x.sqrt(), 2, 2.5),
+  work("Cumprod", matrix, (x) => x.cumprod(1), 1, 1.5),
+  work("Cumsum", matrix, (x) => x.cumsum(1), 1, 1),
+];
+
+/** Elements that kernels read and write. */
+function elementsOf(kernels: Run[]): number {
+  return kernels.flatMap(({ inputShapes, outputShapes }) => [...inputShapes, ...outputShapes])
+    .reduce((sum, shape) => sum + (shape ? tf.util.sizeFromShape(shape) : 0), 0);
+}
+
+for (const { name, shapes, compute, kernels, ratio } of WORK) {
+  testOnBackends(`the gradient of ${name} does little more than the operation`, async (backend) => {
+    const inputs = shapes.map((shape) => tf.randomUniform(shape, 0.1, 1, "float32", 1));
+    const dy = tf.onesLike(compute(...inputs));
+    let forward = 0;
+    const profile = await tf.profile(() => {
+      tf.tidy(() => {
+        tf.grads((...xs: tf.Tensor[]) => {
+          const y = compute(...xs);
+          forward = tf.engine().state.activeProfile.kernels.length;
+          return y;
+        })(inputs, dy);
+      });
+      return undefined as never;
+    });
+    const paid = (runs: Run[]) => runs.filter(({ name }) => !FREE.has(name));
+    const before = paid(profile.kernels.slice(0, forward));
+    const after = paid(profile.kernels.slice(forward));
+    // On cpu, and for sums over axes in the middle, tfjs transposes first.
+    const own = after.filter(({ name }) => name !== "Transpose");
+    assert(own.length <= kernels || backend === "cpu", after.map(({ name }) => name).join());
+    const actual = elementsOf(own) / Math.max(1, elementsOf(before));
+    assert(actual <= ratio + 0.05 || backend === "cpu", `${name}: ${actual.toFixed(2)}`);
+  });
+}

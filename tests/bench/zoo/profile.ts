@@ -1,0 +1,81 @@
+import { adam, Learner, selectBackend, tf } from "../../../mod.ts";
+import { ZOO } from "./models.ts";
+
+/** Number of steps whose times are compared. */
+const STEPS = 8;
+
+interface Time {
+  calls: number;
+  ms: number;
+}
+
+/**
+ * Measures a training step by kernels, each without the kernels that it calls itself. Of several
+ * steps the lower quartile is taken, which a busy machine disturbs least.
+ *
+ * @returns A table: the time of each kernel, and the time in JavaScript outside kernels.
+ */
+export async function profile(name: string): Promise<string> {
+  await selectBackend({ prefer: "wasm", quiet: true });
+  const { batch, data, labels, build, loss } = ZOO[name];
+  const [x, y] = [data(batch), labels(batch)];
+  const dataloaders = { train: [[x, y]] };
+  const learner = new Learner(
+    { model: build(), optimizer: adam(1e-3), lossFunction: loss, dataloaders } as never,
+  );
+  await learner.train({ epochs: 5 });
+
+  let times = new Map<string, Time>();
+  let inKernels = 0;
+  const nested: number[] = [];
+  for (const kernel of [...tf.getKernelsForBackend("wasm")]) {
+    tf.unregisterKernel(kernel.kernelName, "wasm");
+    tf.registerKernel({
+      ...kernel,
+      kernelFunc(call) {
+        const began = performance.now();
+        nested.push(0);
+        try {
+          return kernel.kernelFunc(call);
+        } finally {
+          const total = performance.now() - began;
+          const own = total - nested.pop()!;
+          if (nested.length > 0) nested[nested.length - 1] += total;
+          else inKernels += total;
+          const time = times.get(kernel.kernelName) ?? { calls: 0, ms: 0 };
+          times.set(kernel.kernelName, { calls: time.calls + 1, ms: time.ms + own });
+        }
+      },
+    });
+  }
+  await learner.train({ epochs: 2 });
+  const steps: { times: Map<string, Time>; wall: number; outside: number }[] = [];
+  for (let step = 0; step < STEPS; step++) {
+    times = new Map();
+    inKernels = 0;
+    const began = performance.now();
+    await learner.train();
+    const wall = performance.now() - began;
+    steps.push({ times, wall, outside: wall - inKernels });
+  }
+  const lower = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 2];
+  const wall = lower(steps.map((step) => step.wall));
+  const outside = lower(steps.map((step) => step.outside));
+  const rows = [...steps[0].times.keys()].map((kernel) => ({
+    kernel,
+    calls: steps[0].times.get(kernel)!.calls,
+    ms: lower(steps.map(({ times }) => times.get(kernel)?.ms ?? 0)),
+  })).sort((a, b) => b.ms - a.ms);
+  const line = (share: number, ms: number, calls: string, what: string) =>
+    `${share.toFixed(1).padStart(5)} % ${ms.toFixed(3).padStart(9)} ms ${
+      calls.padStart(6)
+    }  ${what}`;
+  tf.dispose([x, y]);
+  return [
+    `${name}: ${wall.toFixed(2)} ms a step`,
+    line(100 * outside / wall, outside, "", "JavaScript outside kernels"),
+    ...rows.slice(0, 20).map(({ kernel, calls, ms }) =>
+      line(100 * ms / wall, ms, `${calls} x`, kernel)
+    ),
+  ].join("\n");
+}

@@ -128,10 +128,11 @@ export { rmsprop, type RmspropOptions } from "./src/optimizers/rmsprop.ts";
 export { sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 export {
   type OptimizerOptions,
-  type ParameterGroup,
   SlotOptimizer,
   type UpdateAttributes,
 } from "./src/optimizers/slot_optimizer.ts";
+export type { ParameterGroup } from "./src/optimizers/parameter_groups.ts";
+export { groupsByDepth, type GroupsByDepthOptions } from "./src/model/groups_by_depth.ts";
 
 // Data
 export type { ArrayColumn } from "./src/data/array_gatherer.ts";

@@ -16,6 +16,8 @@ import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { isBuilt, isModel, variablesOf } from "../model/model.ts";
 import { learningRateOf } from "../optimizers/learning_rate.ts";
+import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import { optimizersOf } from "./learner_optimizers.ts";
 import { RUN_EVENTS, type RunEvent } from "./run_actor.ts";
 import type { AnyObjective } from "./learner_objective.ts";
 import { DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
@@ -160,6 +162,10 @@ export function checkStart(
 /** Checks that there is something to train, and that a checkpoint of the model would have it. */
 function checkVariables(learner: AnyFields): void {
   const { model, objectives } = learner;
+  for (const { optimizer } of optimizersOf(learner)) {
+    if (!(optimizer instanceof SlotOptimizer)) continue;
+    optimizer.checkGroups(variablesOf(model).map(({ name }) => name));
+  }
   const names = Object.keys(objectives);
   if (names.length === 0) return void variablesToTrain(learner);
   const known = new Set(variablesOf(model));

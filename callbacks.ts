@@ -49,6 +49,7 @@ export {
 export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
 export type {
   AnyCallback,
+  BatchPlace,
   CallbackOf,
   Hooks,
   Placement,
@@ -124,6 +125,7 @@ export {
   TransformBatch,
   type TransformBatchOptions,
   type TransformedBatch,
+  type TransformPhase,
 } from "./src/callbacks/transform_batch.ts";
 
 // Saving

@@ -83,6 +83,7 @@ export {
 export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
 export type {
   AnyCallback,
+  BatchPlace,
   CallbackOf,
   Hooks,
   Placement,
@@ -120,16 +121,18 @@ export {
 } from "./src/losses/binary_cross_entropy.ts";
 export { crossEntropy, type CrossEntropyOptions } from "./src/losses/cross_entropy.ts";
 export { huber, type HuberOptions } from "./src/losses/huber.ts";
+export { weighLoss } from "./src/losses/loss_weight.ts";
 export { meanSquaredError } from "./src/losses/mean_squared_error.ts";
 export { adam, type AdamOptions, adamW } from "./src/optimizers/adam.ts";
 export { rmsprop, type RmspropOptions } from "./src/optimizers/rmsprop.ts";
 export { sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 export {
   type OptimizerOptions,
-  type ParameterGroup,
   SlotOptimizer,
   type UpdateAttributes,
 } from "./src/optimizers/slot_optimizer.ts";
+export type { ParameterGroup } from "./src/optimizers/parameter_groups.ts";
+export { groupsByDepth, type GroupsByDepthOptions } from "./src/model/groups_by_depth.ts";
 
 // Data
 export type { ArrayColumn } from "./src/data/array_gatherer.ts";

@@ -1,15 +1,6 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
-import {
-  checkAlpha,
-  drawBeta,
-  type MixedLoss,
-  mixLoss,
-  partnersOf,
-} from "./support/mix_examples.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
-import { batchRandom } from "./support/batch_random.ts";
+import { type MixedData, MixExamples } from "./support/mix_examples.ts";
 
 /**
  * Options of {@linkcode CutMix}.
@@ -57,12 +48,7 @@ export interface CutMixOptions {
  *
  * @category Callbacks
  */
-export class CutMix extends Callback {
-  /** Before the callbacks that read the batch. */
-  override priority: number = PRIORITIES.data;
-  readonly #alpha: number;
-  #mixed: MixedLoss | undefined;
-
+export class CutMix extends MixExamples {
   /**
    * Checks the options.
    *
@@ -70,50 +56,38 @@ export class CutMix extends Callback {
    * @throws {RangeError} If `alpha` is out of range.
    */
   constructor(options: CutMixOptions = {}) {
-    super();
-    checkOptions(`mix batches with ${this.name}`, options, { alpha: true });
-    this.#alpha = checkAlpha(this.name, options.alpha ?? 1);
+    checkOptions("mix batches with CutMix", options, { alpha: true });
+    super("cutMix", options.alpha ?? 1);
   }
 
   /**
-   * Mixes the data.
+   * Pastes a box.
    *
    * @throws {TypeError} If the data are not images, `[batch, height, width, channels]`.
    */
-  override beforeBatch(learner: AnyLearner): void {
-    const random = batchRandom(learner, "cutMix");
-    const left = drawBeta(this.#alpha, random);
-    const { data, labels } = partnersOf(this.name, learner, random);
+  protected override mix(
+    data: tf.Tensor,
+    partners: tf.Tensor,
+    share: number,
+    random: () => number,
+  ): MixedData {
     const [, height, width] = data.shape;
     if (data.rank !== 4) {
-      tf.dispose([data, labels]);
       throw new TypeError(
         "Cannot mix batches with CutMix as data must be [batch, height, width, channels]: " +
           `current shape is [${data.shape}]`,
       );
     }
-    const size = Math.sqrt(1 - left);
+    const size = Math.sqrt(1 - share);
     const [top, bottom] = cut(height, size, random);
     const [begin, end] = cut(width, size, random);
     const mask = new Uint8Array(height * width);
     for (let y = top; y < bottom; y++) mask.fill(1, y * width + begin, y * width + end);
-    learner.data = tf.tidy(() =>
-      tf.where(tf.tensor(mask, [1, height, width, 1], "bool"), data, learner.data)
+    const pasted = tf.tidy(() =>
+      tf.where(tf.tensor(mask, [1, height, width, 1], "bool"), partners, data)
     );
-    data.dispose();
     const area = (bottom - top) * (end - begin);
-    this.#mixed = { labels, share: 1 - area / (height * width) };
-  }
-
-  /** Mixes the loss. */
-  override afterLoss(learner: AnyLearner): void {
-    if (this.#mixed) mixLoss(learner, this.#mixed);
-  }
-
-  /** Disposes the labels of the partners. */
-  override afterBatch(): void {
-    this.#mixed?.labels.dispose();
-    this.#mixed = undefined;
+    return { data: pasted, share: 1 - area / (height * width) };
   }
 }
 

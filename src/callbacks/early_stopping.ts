@@ -4,9 +4,13 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
+import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
+import { variablesOf } from "../model/model.ts";
+import { areFinite } from "./support/are_finite.ts";
+import { WeightAverage } from "./weight_average.ts";
 import { assignWeights, cloneWeights } from "../model/weights.ts";
 
 /**
@@ -35,7 +39,8 @@ interface State {
 /**
  * Ends the training when a metric no longer improves.
  *
- * The weights that `restoreBest` keeps share memory with the model until the next update.
+ * The weights that `restoreBest` keeps share memory with the model until the next update. Neither a
+ * value nor weights that are not finite are ever the best.
  *
  * Prechelt, "Early Stopping - But When?", 1998, https://doi.org/10.1007/3-540-49430-8_3.
  *
@@ -101,6 +106,26 @@ export class EarlyStopping extends Callback {
     return this.#bestEpoch;
   }
 
+  /**
+   * Checks the other callbacks.
+   *
+   * @throws {TypeError} If an average of weights is in the model at the end, too.
+   */
+  override setUp({ callbacks }: AnyLearner, kind: RunKind): void {
+    if (kind !== "train" || !this.#restoreBest) return;
+    const { name } = this.#monitor;
+    for (const other of callbacks) {
+      if (!(other instanceof WeightAverage)) continue;
+      // A moving average is validated: then the best weights are an average, too.
+      if (other.method === "ema" && name.startsWith("validation.")) continue;
+      throw new TypeError(
+        `Cannot train: ${this.name} restores the weights of the best ${name}, and ${other.name} ` +
+          `leaves its average in the model. Drop restoreBest or ${other.name}` +
+          (other.method === "ema" ? ", or monitor a metric of validation." : "."),
+      );
+    }
+  }
+
   /** Forgets the last training. */
   override beforeTrain(learner: AnyLearner): void {
     this.#monitor.begin(learner);
@@ -108,13 +133,13 @@ export class EarlyStopping extends Callback {
   }
 
   /** Reads a metric of training. */
-  override afterEpoch(learner: AnyLearner): void {
-    this.#measured(learner, this.#monitor.read(learner, "afterEpoch"));
+  override async afterEpoch(learner: AnyLearner): Promise<void> {
+    await this.#measured(learner, this.#monitor.read(learner, "afterEpoch"));
   }
 
   /** Reads a metric of validation. */
-  override afterValidate(learner: AnyLearner): void {
-    this.#measured(learner, this.#monitor.read(learner, "afterValidate"));
+  override async afterValidate(learner: AnyLearner): Promise<void> {
+    await this.#measured(learner, this.#monitor.read(learner, "afterValidate"));
   }
 
   /** Puts the best weights into the model. */
@@ -153,20 +178,26 @@ export class EarlyStopping extends Callback {
     this.#weights = weights;
   }
 
-  #measured(learner: AnyLearner, value: number | undefined): void {
+  async #measured(learner: AnyLearner, value: number | undefined): Promise<void> {
     if (value === undefined) return;
-    if (this.#monitor.improves(value)) {
+    const { model, epoch } = learner;
+    // A finite loss may have been measured before the update that spoilt the weights.
+    const spoilt = this.#restoreBest && !await areFinite(variablesOf(model));
+    if (this.#monitor.improves(spoilt ? NaN : value)) {
       this.#waited = 0;
-      this.#bestEpoch = learner.epoch;
+      this.#bestEpoch = epoch;
       if (!this.#restoreBest) return;
       this.#forget();
-      this.#weights = cloneWeights(learner.model);
+      this.#weights = cloneWeights(model);
       return;
     }
     this.#waited++;
     if (this.#waited < this.#patience) return;
     const { name, best } = this.#monitor;
-    if (Number.isNaN(best)) throw new CancelTrain(`${this.name}: ${name} is ${value}`);
+    if (Number.isNaN(best)) {
+      const state = spoilt ? "the weights are not finite" : `${name} is ${value}`;
+      throw new CancelTrain(`${this.name}: ${state}`);
+    }
     const epochs = learner.epoch - this.#bestEpoch;
     throw new CancelTrain(
       `${this.name}: ${name} has not improved on ${Number(best.toPrecision(4))} for ${epochs} ` +

@@ -2,10 +2,12 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { UPDATED_WHEN_FROZEN } from "../backend/fix_layers/fix_batch_normalization.ts";
-import type { tf } from "../deps/tfjs.ts";
+import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
+import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { normalizations } from "../model/batch_norm_statistics.ts";
+import { chooseVariables, namedVariables } from "../model/named_variables.ts";
+import { freezeVariables } from "./support/freeze_variables.ts";
 
 /**
  * Options of {@linkcode Freeze}.
@@ -54,8 +56,7 @@ export class Freeze extends Callback {
   readonly #patterns: readonly (string | RegExp)[];
   readonly #until: number;
   readonly #updateStatistics: boolean;
-  #frozen: tf.Variable[] | undefined;
-  #normalizations: object[] = [];
+  #thaw: PutBack | undefined;
 
   /**
    * Checks the options.
@@ -89,78 +90,26 @@ export class Freeze extends Callback {
   }
 
   /**
-   * Freezes the weights.
+   * Freezes the weights, unless a resumed training is past `until`.
    *
-   * @throws {RangeError} If no layer or weight has a name that matches.
+   * @throws {RangeError} If a pattern matches no layer and no weight.
    */
-  override beforeTrain(learner: AnyLearner): void {
-    this.#freeze(learner);
+  override setUp({ model, epoch }: AnyLearner, kind: RunKind): PutBack | void {
+    if (kind !== "train") return;
+    const chosen = chooseVariables("freeze weights", namedVariables(model), this.#patterns);
+    if (epoch >= this.#until) return;
+    const release = freezeVariables(chosen.map(({ variable }) => variable));
+    const layers = chosen.flatMap(({ layer }) => this.#updateStatistics && layer ? [layer] : []);
+    for (const layer of layers) UPDATED_WHEN_FROZEN.add(layer);
+    this.#thaw = () => {
+      release();
+      for (const layer of layers) UPDATED_WHEN_FROZEN.delete(layer);
+    };
+    return this.#thaw;
   }
 
   /** Thaws the weights in epoch `until`. */
-  override beforeEpoch(learner: AnyLearner): void {
-    if (learner.epoch >= this.#until) this.#thaw();
-  }
-
-  /** Freezes the weights in a resumed training, where `beforeTrain` does not run. */
-  override beforeBatch(learner: AnyLearner): void {
-    if (!this.#frozen && learner.epoch < this.#until) this.#freeze(learner);
-  }
-
-  /** Thaws the weights. */
-  override afterTrain(): void {
-    this.#thaw();
-  }
-
-  #freeze({ model }: AnyLearner): void {
-    const named = [...namedVariables(model)];
-    const all = this.#patterns.map((pattern) => {
-      const matching = named.filter(({ names }) =>
-        names.some((name) => typeof pattern === "string" ? name === pattern : name.match(pattern))
-      );
-      if (matching.length > 0) return matching;
-      const known = [...new Set(named.flatMap(({ names }) => names))].join(", ");
-      throw new RangeError(
-        `Cannot freeze ${pattern} as it must be the name of a layer or weight: there are ${known}`,
-      );
-    });
-    this.#frozen = all.flat().map(({ variable }) => variable).filter(({ trainable }) => trainable);
-    for (const variable of this.#frozen) variable.trainable = false;
-    if (!this.#updateStatistics || !("layers" in model)) return;
-    this.#normalizations = [...normalizations(model.layers)];
-    for (const layer of this.#normalizations) UPDATED_WHEN_FROZEN.add(layer);
-  }
-
-  #thaw(): void {
-    for (const variable of this.#frozen ?? []) variable.trainable = true;
-    for (const layer of this.#normalizations) UPDATED_WHEN_FROZEN.delete(layer);
-    this.#frozen = undefined;
-  }
-}
-
-interface Named {
-  variable: tf.Variable;
-  /** Its own name, and the names of the layers that contain it. */
-  names: string[];
-}
-
-function* namedVariables(model: AnyLearner["model"]): Iterable<Named> {
-  if ("trainableWeights" in model) {
-    // Building a model makes all of its weights trainable again.
-    if (!model.built) model.build(model.inputs[0].shape);
-    return yield* variablesOfLayers(model.layers, []);
-  }
-  for (const variable of model.trainableVariables) yield { variable, names: [variable.name] };
-}
-
-function* variablesOfLayers(layers: tf.layers.Layer[], outer: string[]): Iterable<Named> {
-  for (const layer of layers) {
-    const names = [...outer, layer.name];
-    if ("layers" in layer) yield* variablesOfLayers(layer.layers as tf.layers.Layer[], names);
-    else {
-      for (const weight of layer.weights) {
-        yield { variable: weight.read() as tf.Variable, names: [...names, weight.originalName] };
-      }
-    }
+  override beforeEpoch({ epoch }: AnyLearner): void {
+    if (epoch >= this.#until) this.#thaw?.();
   }
 }

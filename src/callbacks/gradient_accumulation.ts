@@ -1,26 +1,50 @@
 import { weightAt } from "./support/weight_list.ts";
 import * as field from "../checks/fields.ts";
+import { hostTensorOf } from "../io/host_tensor.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
+import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
+import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { variablesOf } from "../model/model.ts";
+import { finiteProbes } from "./support/are_finite.ts";
 
 interface State {
-  batches: number;
-  examples: number;
+  readonly batches: number;
+  /** Total weight of the gradients in `sums`. */
+  readonly weight?: tf.Tensor;
+  /** The weight in checkpoints of version 0.1. */
+  readonly examples?: number;
   /** By position among the model's variables, as names differ from one process to the next. */
-  sums: Record<number, tf.Tensor>;
+  readonly sums: Record<number, tf.Tensor>;
+}
+
+/** A weight below this is 0. */
+const TINY = 1e-30;
+
+/** The gradients of the current batch, until it is known whether the batch is cancelled. */
+interface Pending {
+  readonly learner: AnyLearner;
+  /** By position; they belong to the batch. */
+  readonly gradients: Record<number, tf.Tensor>;
+  readonly weight: tf.Scalar;
+  /** Whether this batch fills the window. */
+  readonly full: boolean;
 }
 
 /**
  * Updates the weights once for several batches, with the mean of their gradients weighted by batch
  * size: the update of one large batch, in the memory of a small one. (Batch normalisation still sees
- * small batches.)
+ * small batches.) Where a loss says what it divides by, as `crossEntropy` does of labels to ignore and
+ * of class weights, that is the weight of its batch.
  *
  * The last window of an epoch may be shorter. (If the loader does not know its length, one batch is
  * fetched ahead.) An epoch that is cut short leaves its window open for the next one. In the batches
  * before the last of a window, `gradients` is empty from `afterBackward` on, and nothing is updated.
+ *
+ * The gradients of a batch that is cancelled, in whichever hook, do not enter the window, and neither
+ * do gradients that are not finite; the others stay.
  *
  * @example
  * ```ts
@@ -48,8 +72,9 @@ export class GradientAccumulation extends Callback {
   override readonly perRank: boolean = true;
   readonly #window: number;
   #batches = 0;
-  #examples = 0;
+  #weight: tf.Tensor | undefined;
   #sums: Record<number, tf.Tensor> = {};
+  #pending: Pending | undefined;
 
   /**
    * Checks the number.
@@ -63,21 +88,36 @@ export class GradientAccumulation extends Callback {
     this.#window = checkNumber("accumulate gradients", "batches", batches, range);
   }
 
+  /** Tells the other callbacks that updates take several batches. */
+  override setUp(learner: AnyLearner, kind: RunKind): PutBack | void {
+    if (kind !== "train") return;
+    const before = learner.batchesPerUpdate;
+    learner.batchesPerUpdate *= this.#window;
+    return () => void (learner.batchesPerUpdate = before);
+  }
+
   /** Empties the window. */
   override beforeTrain(): void {
     this.#forget();
   }
 
-  /** Adds the gradients to the window; when it is full, replaces them by their mean. */
+  /** Replaces the gradients: by nothing, or by the mean of the window that they fill. */
   override async afterBackward(learner: AnyLearner): Promise<void> {
-    const { gradients, batchSize, model } = learner;
+    const { gradients, model, gradientWeight } = learner;
+    if (Object.keys(gradients).length === 0) return;
+    const own: Record<number, tf.Tensor> = {};
     variablesOf(model).forEach(({ name }, position) => {
-      if (gradients[name]) this.#add(position, gradients[name], batchSize);
+      if (gradients[name]) own[position] = gradients[name];
     });
-    this.#examples += batchSize;
-    this.#batches++;
-    const full = this.#batches === this.#window || await learner.isLastBatch();
-    learner.gradients = full ? this.#mean(model) : {};
+    const full = this.#batches + 1 === this.#window || await learner.isLastBatch();
+    const weight = usableWeight(Object.values(own), gradientWeight);
+    this.#pending = { learner, gradients: own, weight, full };
+    learner.gradients = full ? this.#mean(this.#pending) : {};
+  }
+
+  /** Adds the gradients to the window, unless the batch was cancelled. */
+  override afterBatch(): void {
+    this.#settle();
   }
 
   /** Empties the window. */
@@ -93,53 +133,88 @@ export class GradientAccumulation extends Callback {
     );
     return field.record({
       batches: field.integer({ min: 0 }),
-      examples: field.number({ min: 0 }),
+      weight: field.optional(hostTensorOf([])),
+      examples: field.optional(field.number({ min: 0 })),
       sums: field.record(Object.fromEntries(positions)),
     })(state, path);
   };
 
   /** The open window, for a checkpoint; the tensors stay the callback's. */
   override state(): unknown {
+    this.#settle();
     return {
       batches: this.#batches,
-      examples: this.#examples,
+      ...this.#weight && { weight: this.#weight },
       sums: this.#sums,
     } satisfies State;
   }
 
   /** Continues from a checkpoint; its tensors now belong to the callback. */
   override restore(state: unknown): void {
-    const { batches, examples, sums } = state as State;
+    const { batches, examples = 0, weight, sums } = state as State;
     this.#forget();
     this.#batches = batches;
-    this.#examples = examples;
+    this.#weight = weight ?? (batches > 0 ? tf.scalar(examples) : undefined);
     this.#sums = sums;
   }
 
-  #add(position: number, gradient: tf.Tensor, weight: number): void {
-    const old = this.#sums[position];
-    this.#sums[position] = tf.tidy(() => {
-      const weighted = gradient.mul(weight);
-      return old ? weighted.add(old) : weighted;
-    });
-    old?.dispose();
+  /** The mean of the window with the current batch. */
+  #mean({ learner, gradients, weight }: Pending): tf.NamedTensorMap {
+    const variables = variablesOf(learner.model);
+    const total = tf.tidy(() => this.#weight?.add(weight) ?? weight.clone());
+    learner.gradientWeight = total as tf.Scalar;
+    const positions = new Set([...Object.keys(this.#sums), ...Object.keys(gradients)].map(Number));
+    return Object.fromEntries(Array.from(positions, (position) => [
+      variables[position].name,
+      // The sum is 0 where the weight is.
+      tf.tidy(() => this.#sum(position, gradients[position], weight).div(total.maximum(TINY))),
+    ]));
   }
 
-  #mean(model: AnyLearner["model"]): tf.NamedTensorMap {
-    const variables = variablesOf(model);
-    const mean = Object.fromEntries(
-      Object.entries(this.#sums).map(([position, sum]) => [
-        variables[Number(position)].name,
-        sum.div(this.#examples),
-      ]),
-    );
-    this.#forget();
-    return mean;
+  #sum(position: number, gradient: tf.Tensor | undefined, weight: tf.Scalar): tf.Tensor {
+    const sum = this.#sums[position];
+    if (!gradient) return sum;
+    // Not by multiplication: 0 times NaN is NaN.
+    const usable = tf.where(weight.greater(0), gradient, tf.zerosLike(gradient)).mul(weight);
+    return sum ? usable.add(sum) : usable;
+  }
+
+  #settle(): void {
+    const { learner, gradients, weight, full } = this.#pending ?? {};
+    this.#pending = undefined;
+    if (!learner || !gradients || !weight) return;
+    const { cancelled, failures } = learner;
+    if (!cancelled.has("batch") && failures.length === 0) {
+      if (full) this.#forget();
+      else this.#add(gradients, weight);
+    }
+    weight.dispose();
+  }
+
+  #add(gradients: Record<number, tf.Tensor>, weight: tf.Scalar): void {
+    for (const [position, gradient] of Object.entries(gradients)) {
+      const old = this.#sums[Number(position)];
+      this.#sums[Number(position)] = tf.tidy(() => this.#sum(Number(position), gradient, weight));
+      old?.dispose();
+    }
+    const before = this.#weight;
+    this.#weight = tf.tidy(() => before?.add(weight) ?? weight.clone());
+    before?.dispose();
+    this.#batches++;
   }
 
   #forget(): void {
-    tf.dispose(this.#sums);
+    tf.dispose([this.#sums, this.#weight ?? [], this.#pending?.weight ?? []]);
     this.#sums = {};
-    this.#batches = this.#examples = 0;
+    this.#weight = this.#pending = undefined;
+    this.#batches = 0;
   }
+}
+
+/** The weight of gradients; 0 if one of them is not finite. */
+function usableWeight(gradients: readonly tf.Tensor[], weight: tf.Scalar | number): tf.Scalar {
+  return tf.tidy(() => {
+    const isUsable = tf.logicalNot(tf.isNaN(tf.addN(finiteProbes(gradients))));
+    return tf.where(isUsable, weight, 0) as tf.Scalar;
+  });
 }

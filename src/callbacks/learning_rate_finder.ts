@@ -2,8 +2,10 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { CancelTrain } from "../errors.ts";
 import { type Plot, plotters } from "../pictures/plotters.ts";
+import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { snapshotLearner } from "./support/snapshot_learner.ts";
+import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
@@ -46,14 +48,17 @@ export interface SuggestedRates {
   valley: number | undefined;
 }
 
-/** The sweep ends when the loss exceeds this many times the best. */
-const DIVERGED = 4;
+/** The sweep ends when the loss rises above the best by this many times its descent. */
+const DIVERGED = 3;
+/** Relative changes of a loss below this are rounding errors. */
+const ROUNDING = 1e-6;
 /** The part of the moving average that is kept at each step. */
 const SMOOTHING = 0.9;
 
 /**
  * Finds a learning rate: trains with a rate that grows by the same factor in every step, until the
- * loss exceeds 4 times the best. Afterwards weights and optimizer are what they were.
+ * loss has diverged: until it is above its best by 3 times its descent. Afterwards weights and
+ * optimizer are what they were.
  *
  * {@linkcode LearningRateFinder.find} does it all. As a callback, the finder turns any training into
  * a sweep of as many epochs as it takes. It reads the loss of every batch off the device.
@@ -84,14 +89,18 @@ const SMOOTHING = 0.9;
 export class LearningRateFinder extends Callback {
   /** Among the callbacks that set rates. */
   override priority: number = PRIORITIES.schedules;
+  /** Refuses other callbacks that set the rate. */
+  override readonly decides: readonly string[] = ["the learning rate"];
   /** The losses of the last sweep, in the order of rates. */
   curve: LearningRatePoint[] = [];
   readonly #from: number;
   readonly #to: number;
   readonly #steps: number;
   #mean = 0;
-  #best = Infinity;
-  #restore: (() => void) | undefined;
+  /** Sum of losses and of examples since the last update. */
+  #window = Float64Array.of(0, 0);
+  #updated = false;
+  #sweeping = false;
 
   /**
    * Checks the options.
@@ -164,19 +173,26 @@ export class LearningRateFinder extends Callback {
     });
   }
 
-  /** Takes a snapshot, removes the validation loader, and makes the training long enough. */
-  override beforeTrain(learner: AnyLearner): void {
+  /** Takes a snapshot, removes the other loaders, and makes the training long enough. */
+  override setUp(learner: AnyLearner, kind: RunKind): PutBack | void {
+    if (kind !== "train") return;
+    const { dataloaders } = learner;
+    const snapshot = snapshotLearner(learner);
+    this.#sweeping = true;
     learner.epochs = this.#steps;
+    learner.dataloaders = { ...dataloaders, validation: undefined, test: undefined };
+    return () => {
+      this.#sweeping = false;
+      learner.dataloaders = dataloaders;
+      snapshot.restore();
+    };
+  }
+
+  /** Forgets the last sweep. */
+  override beforeTrain(): void {
     this.curve = [];
     this.#mean = 0;
-    this.#best = Infinity;
-    const snapshot = snapshotLearner(learner);
-    const { dataloaders } = learner;
-    learner.dataloaders = { ...dataloaders, validation: undefined };
-    this.#restore = () => {
-      snapshot.restore();
-      learner.dataloaders = dataloaders;
-    };
+    this.#window = Float64Array.of(0, 0);
   }
 
   /** Sets the rate of the step. */
@@ -185,17 +201,33 @@ export class LearningRateFinder extends Callback {
       (this.#to / this.#from) ** (this.curve.length / (this.#steps - 1));
   }
 
+  /** Notes whether the weights were updated: accumulated gradients make one step of several batches. */
+  override afterStep({ gradients }: AnyLearner): void {
+    this.#updated = Object.keys(gradients).length > 0;
+  }
+
   /** Records the loss of the step. */
   override async afterBatch(learner: AnyLearner): Promise<void> {
+    const updated = this.#updated;
+    this.#updated = false;
     if (learner.cancelled.has("batch") || learner.failures.length > 0) return;
-    const { learningRate } = learner;
-    const loss = await meanLoss(learner);
+    const { learningRate, batchSize, peers } = learner;
+    const [own] = await learner.loss.data();
+    const window = this.#window;
+    window[0] += own * batchSize;
+    window[1] += batchSize;
+    if (!updated) return;
+    this.#window = Float64Array.of(0, 0);
+    peers?.sum(window);
+    this.#add(learningRate, window[0] / window[1]);
+  }
+
+  #add(learningRate: number, loss: number): void {
     this.#mean = SMOOTHING * this.#mean + (1 - SMOOTHING) * loss;
     const smoothed = this.#mean / (1 - SMOOTHING ** (this.curve.length + 1));
-    if (!Number.isFinite(loss) || smoothed > DIVERGED * this.#best) {
+    if (!Number.isFinite(loss) || hasDiverged(this.curve, smoothed)) {
       throw new CancelTrain(`${this.name}: the loss has diverged at a rate of ${learningRate}`);
     }
-    this.#best = Math.min(this.#best, smoothed);
     this.curve.push({ learningRate, loss, smoothed });
     if (this.curve.length < this.#steps) return;
     throw new CancelTrain(`${this.name}: all ${this.#steps} rates are done`);
@@ -207,7 +239,7 @@ export class LearningRateFinder extends Callback {
    * @throws {Error} If a sweep is in progress.
    */
   override state(): unknown {
-    if (!this.#restore) return {};
+    if (!this.#sweeping) return {};
     throw new Error(
       "Cannot take a checkpoint: a search for a learning rate is in progress. Wait for its end.",
     );
@@ -215,20 +247,26 @@ export class LearningRateFinder extends Callback {
 
   /** Nothing to restore. */
   override restore(): void {}
-
-  /** Puts weights, optimizer and loaders back. */
-  override afterTrain(): void {
-    this.#restore?.();
-    this.#restore = undefined;
-  }
 }
 
-/** Mean loss of the batch, over all ranks. */
-async function meanLoss({ loss, batchSize, peers }: AnyLearner): Promise<number> {
-  const [own] = await loss.data();
-  const totals = Float64Array.of(own * batchSize, batchSize);
-  peers?.sum(totals);
-  return totals[0] / totals[1];
+/**
+ * Whether the smoothed loss is above its best by several times its descent so far, or the change of
+ * the loss from step to step. Only differences count, so a constant that is added to the loss does not
+ * matter, and neither does its sign.
+ */
+function hasDiverged(curve: readonly LearningRatePoint[], smoothed: number): boolean {
+  const changes: number[] = [];
+  let top = -Infinity, best = Infinity, descent = 0, largest = 0;
+  curve.forEach(({ loss, smoothed }, index) => {
+    if (index > 0) changes.push(Math.abs(loss - curve[index - 1].loss));
+    largest = Math.max(largest, Math.abs(loss));
+    top = Math.max(top, smoothed);
+    best = Math.min(best, smoothed);
+    descent = Math.max(descent, top - smoothed);
+  });
+  changes.sort((a, b) => a - b);
+  const noise = 2 * (changes[changes.length >> 1] ?? Infinity);
+  return smoothed - best > DIVERGED * Math.max(descent, noise, ROUNDING * largest);
 }
 
 /** Index at which the losses fall fastest, over steps of the same factor; -1 if they never fall. */

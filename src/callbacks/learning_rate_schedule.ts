@@ -4,7 +4,9 @@ import type { Schedule } from "../schedules/schedule.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
+import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
+import type { PutBack } from "../learner/callback_protocol.ts";
 import { momentumOf, setMomentum } from "../optimizers/momentum.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
@@ -26,11 +28,16 @@ interface Before {
   momentum?: number;
 }
 
+interface State {
+  readonly before: Before | null;
+  readonly updates: number;
+}
+
 /**
  * Sets the learning rate in the course of the training, and the momentum if the schedule has one.
  *
- * The rate depends on epoch and batch only, so a resumed run continues exactly. After the training
- * the optimizer has its own rate and momentum back.
+ * Under gradient accumulation a schedule by batch counts updates, so that the rates are those of the
+ * large batches. After the training the optimizer has its own rate and momentum back.
  *
  * @example
  * ```ts
@@ -59,11 +66,15 @@ interface Before {
 export class LearningRateSchedule extends Callback {
   /** Among the callbacks that set rates. */
   override priority: number = PRIORITIES.schedules;
+  /** Refuses other callbacks that set the rate. */
+  override readonly decides: readonly string[] = ["the learning rate"];
   readonly #learningRate: Schedule;
   readonly #momentum: Schedule | undefined;
   readonly #by: "batch" | "epoch";
   readonly #batchesPerEpoch: number | undefined;
   #before: Before | undefined;
+  /** Number of updates in the current epoch. */
+  #updates = 0;
 
   /**
    * Checks the options.
@@ -101,34 +112,41 @@ export class LearningRateSchedule extends Callback {
     this.#batchesPerEpoch = batchesPerEpoch;
   }
 
-  /** Remembers the optimizer's own rate. */
-  override beforeTrain(learner: AnyLearner): void {
-    this.#before = {
+  /** Remembers the optimizer's own rate, and puts it back after the run. */
+  override setUp(learner: AnyLearner, kind: RunKind): PutBack | void {
+    if (kind !== "train") return;
+    if (this.#by === "batch") this.#batches(learner);
+    this.#before ??= {
       learningRate: learner.learningRate,
       ...this.#momentum && { momentum: momentumOf(learner.optimizer) },
     };
-    if (this.#by === "batch") this.#batches(learner);
+    return () => {
+      const { learningRate, momentum } = this.#before!;
+      learner.learningRate = learningRate;
+      if (momentum !== undefined) setMomentum(learner.optimizer, momentum);
+      this.#before = undefined;
+    };
   }
 
   /** Sets the rate of an epoch. */
   override beforeEpoch(learner: AnyLearner): void {
-    if (this.#by === "epoch") this.#set(learner, learner.epoch);
+    const { batchIndex, batchesPerUpdate, epoch } = learner;
+    this.#updates = Math.max(0, Math.floor(batchIndex / batchesPerUpdate));
+    if (this.#by === "epoch") this.#set(learner, epoch);
   }
 
   /** Sets the rate of a batch. */
   override beforeBatch(learner: AnyLearner): void {
     if (this.#by === "epoch") return;
-    const part = Math.min(learner.batchIndex / this.#batches(learner), 1);
-    this.#set(learner, learner.epoch + part);
+    const { batchIndex, batchesPerUpdate, epoch } = learner;
+    const updates = Math.ceil(this.#batches(learner) / batchesPerUpdate);
+    const done = batchesPerUpdate === 1 ? batchIndex : this.#updates;
+    this.#set(learner, epoch + Math.min(done / updates, 1));
   }
 
-  /** Puts the optimizer's own rate back. */
-  override afterTrain(learner: AnyLearner): void {
-    if (!this.#before) return;
-    const { learningRate, momentum } = this.#before;
-    learner.learningRate = learningRate;
-    if (momentum !== undefined) setMomentum(learner.optimizer, momentum);
-    this.#before = undefined;
+  /** Counts the updates of accumulated gradients. */
+  override afterStep({ gradients }: AnyLearner): void {
+    if (Object.keys(gradients).length > 0) this.#updates++;
   }
 
   /** Checks a state from a file. */
@@ -137,16 +155,19 @@ export class LearningRateSchedule extends Callback {
       learningRate: field.number({ min: 0 }),
       momentum: field.optional(field.number()),
     })),
+    updates: field.optional(field.integer({ min: 0 })),
   });
 
-  /** The optimizer's own settings, for a checkpoint. */
+  /** The optimizer's own settings and the updates of the epoch, for a checkpoint. */
   override state(): unknown {
-    return { before: this.#before ?? null };
+    return { before: this.#before ?? null, updates: this.#updates } satisfies State;
   }
 
   /** Continues from a checkpoint. */
   override restore(state: unknown): void {
-    this.#before = (state as { before: Before | null }).before ?? undefined;
+    const { before, updates = 0 } = state as Partial<State>;
+    this.#before = before ?? undefined;
+    this.#updates = updates;
   }
 
   #batches(learner: AnyLearner): number {
@@ -159,7 +180,8 @@ export class LearningRateSchedule extends Callback {
   }
 
   #set(learner: AnyLearner, epochs: number): void {
-    const progress = epochs / learner.epochs;
+    // A training that is resumed with fewer epochs may be past its end.
+    const progress = Math.min(epochs / learner.epochs, 1);
     learner.learningRate = this.#learningRate(progress);
     if (this.#momentum) setMomentum(learner.optimizer, this.#momentum(progress));
   }

@@ -1,7 +1,8 @@
-import * as field from "../checks/fields.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
+import type { RunKind } from "../chart/chart.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
@@ -16,7 +17,17 @@ export interface BatchLimits {
   validation?: number;
   /** Batches in the test. Default: all. */
   test?: number;
+  /** Batches in a prediction, an integer >= 1. Default: all. */
+  predict?: number;
 }
+
+/** The loaders that each kind of run reads. */
+const READ: Record<RunKind, readonly (keyof BatchLimits)[]> = {
+  train: ["train", "validation", "test"],
+  validate: ["validation"],
+  test: ["test"],
+  predict: ["predict"],
+};
 
 /**
  * Ends every pass after some batches, as if the loader had no more: nothing counts as cancelled.
@@ -38,7 +49,6 @@ export class LimitBatches extends Callback {
   /** Before the callbacks that ask for the number of batches. */
   override priority: number = PRIORITIES.mode;
   readonly #limits: BatchLimits;
-  #before: BatchLimits = {};
 
   /**
    * Checks the limits.
@@ -49,87 +59,47 @@ export class LimitBatches extends Callback {
    */
   constructor(limits: BatchLimits) {
     super();
-    checkOptions("limit batches", limits, { train: true, validation: true, test: true });
+    checkOptions("limit batches", limits, {
+      train: true,
+      validation: true,
+      test: true,
+      predict: true,
+    });
     for (const [name, limit] of Object.entries(limits)) {
-      if (limit === undefined || (limit > 0 && (limit < 1 || Number.isInteger(limit)))) continue;
+      const parts = name !== "predict";
+      const isPart = parts && limit > 0 && limit < 1;
+      if (limit === undefined || isPart || (limit >= 1 && Number.isInteger(limit))) continue;
       throw new RangeError(
-        `Cannot limit batches as ${name} must be an integer >= 1 or a part in (0, 1): ` +
+        `Cannot limit batches as ${name} must be an integer >= 1${
+          parts ? " or a part in (0, 1)" : ""
+        }: ` +
           `current value is ${describeValue(limit)}`,
       );
     }
     this.#limits = { ...limits };
   }
 
-  /** Limits the epochs. */
-  override beforeTrain(learner: AnyLearner): void {
-    this.#set(learner, "train");
+  /** Sets the limits. */
+  override setUp(learner: AnyLearner, kind: RunKind): PutBack {
+    const before = learner.limits;
+    learner.limits = { ...before };
+    for (const name of READ[kind]) {
+      const limit = this.#limits[name];
+      if (limit === undefined || (name !== "predict" && !learner.dataloaders[name])) continue;
+      const batches = limit < 1 ? Math.max(1, Math.floor(limit * lengthOf(learner, name))) : limit;
+      learner.limits[name] = Math.min(batches, before[name] ?? Infinity);
+    }
+    return () => void (learner.limits = before);
   }
 
-  /** Limits the epochs, if it was added during the training. */
-  override beforeBatch(learner: AnyLearner): void {
-    if (!("train" in this.#before)) this.#set(learner, "train");
-  }
-
-  /** Lifts the limit. */
-  override afterTrain(learner: AnyLearner): void {
-    this.#reset(learner, "train");
-  }
-
-  /** Limits the validation. */
-  override beforeValidate(learner: AnyLearner): void {
-    this.#set(learner, "validation");
-  }
-
-  /** Lifts the limit. */
-  override afterValidate(learner: AnyLearner): void {
-    this.#reset(learner, "validation");
-  }
-
-  /** Limits the test. */
-  override beforeTest(learner: AnyLearner): void {
-    this.#set(learner, "test");
-  }
-
-  /** Lifts the limit. */
-  override afterTest(learner: AnyLearner): void {
-    this.#reset(learner, "test");
-  }
-
-  /** Checks a state from a file. */
-  override readonly checkState: StateCheck = field.record({
-    limited: field.list(field.oneOf(["train", "validation", "test"])),
-  });
-
-  /** The loaders that are limited now, for a checkpoint. */
+  /** Nothing but the fact that the run needs this callback, for a checkpoint. */
   override state(): unknown {
-    return { limited: Object.keys(this.#before) };
-  }
-
-  /** Limits them in a resumed training, where `beforeTrain` does not run. */
-  override restore(state: unknown, learner: AnyLearner): void {
-    const { limited } = state as { limited: (keyof BatchLimits)[] };
-    this.#before = {};
-    for (const name of limited) this.#set(learner, name);
-  }
-
-  #set(learner: AnyLearner, name: keyof BatchLimits): void {
-    const limit = this.#limits[name];
-    this.#before[name] = learner.limits[name];
-    if (limit === undefined) return;
-    const batches = limit < 1 ? Math.max(1, Math.floor(limit * length(learner, name))) : limit;
-    learner.limits[name] = Math.min(batches, this.#before[name] ?? Infinity);
-  }
-
-  #reset(learner: AnyLearner, name: keyof BatchLimits): void {
-    const before = this.#before[name];
-    delete this.#before[name];
-    if (before === undefined) delete learner.limits[name];
-    else learner.limits[name] = before;
+    return {};
   }
 }
 
-function length(learner: AnyLearner, name: keyof BatchLimits): number {
-  const batches = learner.batchCount(name);
+function lengthOf(learner: AnyLearner, name: keyof BatchLimits): number {
+  const batches = name === "predict" ? undefined : learner.batchCount(name);
   if (batches !== undefined) return batches;
   throw new TypeError(
     `Cannot limit batches to a part of them as their number must be known: dataloaders.${name} ` +

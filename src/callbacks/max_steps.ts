@@ -50,10 +50,14 @@ export class MaxSteps extends Callback {
     if (Object.keys(gradients).length > 0) this.#steps++;
   }
 
-  /** Stops the training, once the batch is complete. */
-  override afterBatch(): void {
-    if (this.#steps < this.#limit) return;
-    throw new CancelTrain(`${this.name}: ${this.#limit} steps are done`);
+  /** Stops the training, once the batch is complete. An epoch that is complete, too, counts. */
+  override async afterBatch(learner: AnyLearner): Promise<void> {
+    if (this.#steps >= this.#limit && !await learner.isLastBatch()) this.#stop();
+  }
+
+  /** Stops the training at the end of an epoch. */
+  override afterEpoch(): void {
+    if (this.#steps >= this.#limit) this.#stop();
   }
 
   /** Checks a state from a file. */
@@ -67,5 +71,9 @@ export class MaxSteps extends Callback {
   /** Continues from a checkpoint. */
   override restore(state: unknown): void {
     this.#steps = (state as { steps: number }).steps;
+  }
+
+  #stop(): never {
+    throw new CancelTrain(`${this.name}: ${this.#limit} steps are done`);
   }
 }

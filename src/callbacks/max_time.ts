@@ -2,7 +2,7 @@ import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { CancelTrain } from "../errors.ts";
-import { Callback, type StateCheck } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
@@ -57,14 +57,19 @@ export class MaxTime extends Callback {
     this.#began = this.#now();
   }
 
+  /** Stops the training if its time is up. An epoch that is complete, too, counts. */
+  override async afterBatch(learner: AnyLearner): Promise<void> {
+    if (this.#isUp() && !await learner.isLastBatch()) this.#stop();
+  }
+
   /** Stops the training if its time is up. */
-  override afterBatch(): void {
-    this.#check();
+  override afterEpoch(): void {
+    if (this.#isUp()) this.#stop();
   }
 
   /** Stops the training if its time is up. */
   override afterValidationBatch(): void {
-    this.#check();
+    if (this.#isUp()) this.#stop();
   }
 
   /** Stops the clock. */
@@ -92,8 +97,11 @@ export class MaxTime extends Callback {
     return this.#began === undefined ? 0 : (this.#now() - this.#began) / 1000;
   }
 
-  #check(): void {
-    if (this.#elapsed() < this.#seconds) return;
+  #isUp(): boolean {
+    return this.#elapsed() >= this.#seconds;
+  }
+
+  #stop(): never {
     throw new CancelTrain(`${this.name}: ${this.#seconds} s have passed`);
   }
 }

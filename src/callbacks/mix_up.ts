@@ -1,15 +1,6 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { type AnyLearner, Callback } from "../learner/callback.ts";
-import {
-  checkAlpha,
-  drawBeta,
-  type MixedLoss,
-  mixLoss,
-  partnersOf,
-} from "./support/mix_examples.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
-import { batchRandom } from "./support/batch_random.ts";
+import { type MixedData, MixExamples } from "./support/mix_examples.ts";
 
 /**
  * Options of {@linkcode MixUp}.
@@ -51,12 +42,7 @@ export interface MixUpOptions {
  *
  * @category Callbacks
  */
-export class MixUp extends Callback {
-  /** Before the callbacks that read the batch. */
-  override priority: number = PRIORITIES.data;
-  readonly #alpha: number;
-  #mixed: MixedLoss | undefined;
-
+export class MixUp extends MixExamples {
   /**
    * Checks the options.
    *
@@ -64,29 +50,13 @@ export class MixUp extends Callback {
    * @throws {RangeError} If `alpha` is out of range.
    */
   constructor(options: MixUpOptions = {}) {
-    super();
-    checkOptions(`mix batches with ${this.name}`, options, { alpha: true });
-    this.#alpha = checkAlpha(this.name, options.alpha ?? 0.4);
+    checkOptions("mix batches with MixUp", options, { alpha: true });
+    super("mixUp", options.alpha ?? 0.4);
   }
 
-  /** Mixes the data. */
-  override beforeBatch(learner: AnyLearner): void {
-    const random = batchRandom(learner, "mixUp");
-    const share = drawBeta(this.#alpha, random);
-    const { data, labels } = partnersOf(this.name, learner, random);
-    learner.data = tf.tidy(() => tf.add(tf.mul(learner.data, share), tf.mul(data, 1 - share)));
-    data.dispose();
-    this.#mixed = { labels, share };
-  }
-
-  /** Mixes the loss. */
-  override afterLoss(learner: AnyLearner): void {
-    if (this.#mixed) mixLoss(learner, this.#mixed);
-  }
-
-  /** Disposes the labels of the partners. */
-  override afterBatch(): void {
-    this.#mixed?.labels.dispose();
-    this.#mixed = undefined;
+  /** Blends the data. */
+  protected override mix(data: tf.Tensor, partners: tf.Tensor, share: number): MixedData {
+    const blended = tf.tidy(() => tf.add(tf.mul(data, share), tf.mul(partners, 1 - share)));
+    return { data: blended, share };
   }
 }

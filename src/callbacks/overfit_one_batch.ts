@@ -1,7 +1,8 @@
-import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
+import type { RunKind } from "../chart/chart.ts";
+import { type AnyLearner, Callback } from "../learner/callback.ts";
+import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
@@ -41,7 +42,6 @@ export class OverfitOneBatch extends Callback {
   /** Before the callbacks that read data. */
   override priority: number = PRIORITIES.mode;
   readonly #stepsPerEpoch: number;
-  #restore: (() => Promise<unknown>) | undefined;
 
   /**
    * Checks the options.
@@ -63,13 +63,10 @@ export class OverfitOneBatch extends Callback {
    *
    * @throws {RangeError} If the training loader yields no batch.
    */
-  override async beforeTrain(learner: AnyLearner): Promise<void> {
+  override async setUp(learner: AnyLearner, kind: RunKind): Promise<PutBack | void> {
+    if (kind !== "train") return;
     const { dataloaders } = learner;
-    const batches = learner.batches("train");
-    this.#restore = () => {
-      learner.dataloaders = dataloaders;
-      return batches.return();
-    };
+    const batches = learner.batches("train", { transform: false });
     const { value: batch, done } = await batches.next();
     if (done) {
       throw new RangeError(
@@ -83,24 +80,14 @@ export class OverfitOneBatch extends Callback {
       train: Array(times * this.#stepsPerEpoch).fill(batch),
       ...dataloaders.validation && { validation: Array(times).fill(batch) },
     };
+    return async () => {
+      learner.dataloaders = dataloaders;
+      await batches.return();
+    };
   }
 
-  /** Checks a state from a file. */
-  override readonly checkState: StateCheck = field.record({ replaced: field.flag });
-
-  /** Whether the loaders are replaced, for a checkpoint. */
+  /** Nothing but the fact that the run needs this callback, for a checkpoint. */
   override state(): unknown {
-    return { replaced: this.#restore !== undefined };
-  }
-
-  /** Replaces the loaders in a resumed training, where `beforeTrain` does not run. */
-  override async restore(state: unknown, learner: AnyLearner): Promise<void> {
-    if ((state as { replaced: boolean }).replaced) await this.beforeTrain(learner);
-  }
-
-  /** Puts the loaders back. */
-  override async afterTrain(): Promise<void> {
-    await this.#restore?.();
-    this.#restore = undefined;
+    return {};
   }
 }

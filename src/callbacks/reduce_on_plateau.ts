@@ -1,8 +1,10 @@
 import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
+import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
+import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
 /**
@@ -47,6 +49,8 @@ interface State {
 export class ReduceOnPlateau extends Callback {
   /** Among the callbacks that set rates. */
   override priority: number = PRIORITIES.schedules;
+  /** Refuses other callbacks that set the rate. */
+  override readonly decides: readonly string[] = ["the learning rate"];
   readonly #monitor: Monitor;
   readonly #options: Required<Omit<ReduceOnPlateauOptions, keyof MonitorOptions>>;
   #waited = 0;
@@ -81,11 +85,20 @@ export class ReduceOnPlateau extends Callback {
     this.#options = { factor, patience, cooldown, minimum };
   }
 
+  /** Remembers the optimizer's own rate, and puts it back after the run. */
+  override setUp(learner: AnyLearner, kind: RunKind): PutBack | void {
+    if (kind !== "train") return;
+    this.#before ??= learner.learningRate;
+    return () => {
+      learner.learningRate = this.#before!;
+      this.#before = undefined;
+    };
+  }
+
   /** Forgets the last training. */
   override beforeTrain(learner: AnyLearner): void {
     this.#monitor.begin(learner);
     this.#waited = this.#cooling = 0;
-    this.#before = learner.learningRate;
   }
 
   /** Reads a metric of training. */
@@ -96,12 +109,6 @@ export class ReduceOnPlateau extends Callback {
   /** Reads a metric of validation. */
   override afterValidate(learner: AnyLearner): void {
     this.#measured(learner, this.#monitor.read(learner, "afterValidate"));
-  }
-
-  /** Puts the optimizer's own rate back. */
-  override afterTrain(learner: AnyLearner): void {
-    if (this.#before !== undefined) learner.learningRate = this.#before;
-    this.#before = undefined;
   }
 
   /** Checks a state from a file. */

@@ -3,6 +3,7 @@ import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { finiteProbes } from "./support/are_finite.ts";
 import { isTraining } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 
@@ -70,9 +71,8 @@ export class StopOnNaN extends Callback {
     const { batchIndex, epoch, loss } = learner;
     if (batchIndex % this.#every !== 0) return;
     const gradients = Object.entries(this.#gradients ? learner.gradients : {});
-    // A number that is not finite is NaN when multiplied by 0.
     const probe = tf.tidy(() =>
-      tf.stack([loss, ...gradients.map(([, gradient]) => gradient.mul(0).sum())])
+      tf.stack([loss, ...finiteProbes(gradients.map(([, gradient]) => gradient))])
     );
     const [value, ...sums] = await probe.data();
     probe.dispose();

@@ -4,6 +4,7 @@ import { tf } from "../deps/tfjs.ts";
 import { withRandom } from "../random/with_random.ts";
 import { isThenable } from "../chart/is_thenable.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
+import type { BatchPlace } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { batchRandom } from "./support/batch_random.ts";
 
@@ -38,16 +39,26 @@ export type BatchTransform = (
 ) => Partial<TransformedBatch>;
 
 /**
+ * A phase in which {@linkcode TransformBatch} acts.
+ *
+ * @category Callbacks
+ */
+export type TransformPhase = "train" | "validation" | "test" | "predict";
+
+/**
  * Options of {@linkcode TransformBatch}.
  *
  * @category Callbacks
  */
 export interface TransformBatchOptions {
-  /** The phases whose batches are changed. Default: `["train"]`. */
-  phases?: readonly ("train" | "validation" | "test")[];
+  /**
+   * The phases whose batches are changed. What is changed in `"validation"` is changed in
+   * `learner.predict()`, too; `"predict"` alone is for test-time augmentation. Default: `["train"]`.
+   */
+  phases?: readonly TransformPhase[];
 }
 
-const PHASES = ["train", "validation", "test"];
+const PHASES: readonly TransformPhase[] = ["train", "validation", "test", "predict"];
 
 /**
  * Changes batches before the model sees them: augmentation, noise, normalisation on the device.
@@ -82,7 +93,7 @@ export class TransformBatch extends Callback {
   /** Before the callbacks that read the batch. */
   override priority: number = PRIORITIES.data;
   readonly #transform: BatchTransform;
-  readonly #phases: ReadonlySet<string>;
+  readonly #phases: ReadonlySet<TransformPhase>;
 
   /**
    * Checks the options.
@@ -130,25 +141,41 @@ export class TransformBatch extends Callback {
     this.#change(learner, "test");
   }
 
-  #change(learner: AnyLearner, phase: string): void {
+  /** Changes a batch that is read apart from a run, or predicted. */
+  override changeBatch(
+    batch: TransformedBatch,
+    place: BatchPlace,
+    learner: AnyLearner,
+  ): Partial<TransformedBatch> | void {
+    const phases = this.#phases;
+    // A prediction sees what a validation sees, unless it has a transform of its own.
+    const acts = phases.has(place.pass) || (place.pass === "predict" && phases.has("validation"));
+    if (acts) return this.#transformed(batch, batchRandom(learner, this, "transformBatch", place));
+  }
+
+  #change(learner: AnyLearner, phase: TransformPhase): void {
     if (!this.#phases.has(phase)) return;
     const { data, labels } = learner;
-    const random = batchRandom(learner, "transformBatch");
-    const changed = tf.tidy(() => {
-      const result = withRandom(random, () => this.#transform({ data, labels }, random));
+    const random = batchRandom(learner, this, "transformBatch");
+    const changed = this.#transformed({ data, labels }, random);
+    if (changed.data !== undefined) learner.data = changed.data;
+    if (changed.labels !== undefined) learner.labels = changed.labels;
+  }
+
+  #transformed(batch: TransformedBatch, random: () => number): Partial<TransformedBatch> {
+    return tf.tidy(() => {
+      const result = withRandom(random, () => this.#transform(batch, random));
       if (isThenable(result)) {
         throw new TypeError(
-          "Cannot transform a batch as transform must be synchronous: it returned a promise",
+          "Cannot transform batches as transform must be synchronous: it returned a promise",
         );
       }
       if (isBatch(result)) return { ...result } as tf.NamedTensorMap;
       throw new TypeError(
-        "Cannot transform a batch as transform must return { data }, { labels } or both: " +
+        "Cannot transform batches as transform must return { data }, { labels } or both: " +
           `current value is ${describeValue(result)}`,
       );
     });
-    if (changed.data !== undefined) learner.data = changed.data;
-    if (changed.labels !== undefined) learner.labels = changed.labels;
   }
 }
 

@@ -7,8 +7,16 @@ import { tf } from "../deps/tfjs.ts";
 import { refreshStatistics } from "../model/batch_norm_statistics.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { isTraining } from "./support/monitor.ts";
+import {
+  forgetTrainedWeights,
+  putTrainedWeightsBack,
+  restoreTrainedWeights,
+  swapWeights,
+  trainedWeights,
+} from "./support/trained_weights.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { variablesOf } from "../model/model.ts";
+import { cloneWeights } from "../model/weights.ts";
 
 /**
  * Options of {@linkcode WeightAverage}.
@@ -41,17 +49,25 @@ export interface WeightAverageOptions {
 interface State {
   updates: number;
   swapped: boolean;
-  /** In the order of the model's variables, as names differ from one process to the next. */
+  /**
+   * The average, or while it is in the model the trained weights; in the order of the model's
+   * variables, as names differ from one process to the next.
+   */
   kept?: tf.Tensor[];
+  /** The average, while the model holds another one. */
+  average?: tf.Tensor[];
 }
+
+/** Of several averages that are swapped in, the last: the model holds it. */
+const INNERMOST = new WeakMap<AnyLearner["model"], WeightAverage>();
 
 /**
  * Averages the weights: the average generalises better than the last weights do.
  *
  * The average is swapped in for every validation, and stays in the model until the next epoch begins,
  * so that callbacks that monitor, save or keep the best weights see those that were validated. After
- * the training it stays in the model, and is tested. A training that fails ends with the trained
- * weights.
+ * the training it stays in the model, and is tested; of several averages, the last one. A training
+ * that fails ends with the trained weights.
  *
  * Statistics of batch normalisation are averaged with the weights, or recomputed.
  *
@@ -86,12 +102,14 @@ interface State {
 export class WeightAverage extends Callback {
   /** After the callbacks that measure, before those that save. */
   override priority: number = PRIORITIES.schedules;
+  /** The kind of average. */
+  readonly method: "ema" | "swa";
   readonly #options: WeightAverageOptions;
   readonly #swa: boolean;
   #updates = 0;
-  /** Whether the average is in the model, and the trained weights are in `#kept`. */
-  #swapped = false;
-  #kept: tf.Tensor[] | undefined;
+  #average: tf.Tensor[] | undefined;
+  /** The model, while it holds the average, or another average that was swapped in later. */
+  #swapped: AnyLearner["model"] | undefined;
 
   /**
    * Checks the options.
@@ -121,6 +139,7 @@ export class WeightAverage extends Callback {
     checkNumber(action, "startEpoch", startEpoch, { integer: true, min: 0 });
     checkNumber(action, "refreshBatches", refreshBatches, { min: 0, infinite: true });
     this.#options = { ...options };
+    this.method = method;
     this.#swa = method === "swa";
   }
 
@@ -130,8 +149,10 @@ export class WeightAverage extends Callback {
   }
 
   /** Puts the trained weights back. */
-  override beforeEpoch(learner: AnyLearner): void {
-    if (this.#swapped) this.#swap(learner);
+  override beforeEpoch({ model }: AnyLearner): void {
+    if (!this.#swapped) return;
+    putTrainedWeightsBack(model);
+    this.#swapped = undefined;
   }
 
   /** Updates the moving average. */
@@ -154,10 +175,12 @@ export class WeightAverage extends Callback {
 
   /** Leaves the average in the model. */
   override async afterTrain(learner: AnyLearner): Promise<void> {
+    const { failures, model } = learner;
     try {
-      if (learner.failures.length === 0) await this.#swapIn(learner);
-      else if (this.#swapped) this.#swap(learner);
+      if (failures.length === 0) await this.#swapIn(learner);
+      else if (this.#swapped) putTrainedWeightsBack(model);
     } finally {
+      forgetTrainedWeights(model);
       this.#forget();
     }
   }
@@ -168,27 +191,34 @@ export class WeightAverage extends Callback {
       updates: field.integer({ min: 0 }),
       swapped: field.flag,
       kept: field.optional(weightList(learner)),
+      average: field.optional(weightList(learner)),
     })(state, path);
 
-  /**
-   * The average, or, while the average is in the model, the trained weights, for a checkpoint; the
-   * tensors stay the callback's.
-   */
+  /** The average, and the trained weights while it is in the model; the tensors stay theirs. */
   override state(): unknown {
+    const swapped = this.#swapped;
+    const inModel = swapped !== undefined && INNERMOST.get(swapped) === this;
     return {
       updates: this.#updates,
-      swapped: this.#swapped,
-      ...this.#kept && { kept: this.#kept },
+      swapped: swapped !== undefined,
+      ...swapped ? { kept: trainedWeights(swapped) } : this.#average && { kept: this.#average },
+      ...swapped && !inModel && { average: this.#average },
     } satisfies State;
   }
 
   /** Continues from a checkpoint; its tensors now belong to the callback. */
-  override restore(state: unknown): void {
-    const { updates, swapped, kept } = state as State;
+  override restore(state: unknown, { model }: AnyLearner): void {
+    const { updates, swapped, kept, average } = state as State;
     this.#forget();
     this.#updates = updates;
-    this.#swapped = swapped;
-    this.#kept = kept;
+    if (!swapped) {
+      this.#average = kept;
+      return;
+    }
+    restoreTrainedWeights(model, kept!);
+    if (!average) INNERMOST.set(model, this);
+    this.#average = average ?? cloneWeights(model);
+    this.#swapped = model;
   }
 
   #begun({ epoch, epochs }: AnyLearner): boolean {
@@ -197,10 +227,10 @@ export class WeightAverage extends Callback {
 
   /** Moves the average by a part of the way to the weights. */
   #update({ model }: AnyLearner, part: number): void {
-    const kept = this.#kept ??= [];
+    const average = this.#average ??= [];
     for (const [index, variable] of variablesOf(model).entries()) {
-      const old = kept[index];
-      kept[index] = !old || variable.dtype !== "float32"
+      const old = average[index];
+      average[index] = !old || variable.dtype !== "float32"
         ? variable.clone()
         : tf.tidy(() => old.add(tf.sub(variable, old).mul(part)));
       old?.dispose();
@@ -209,30 +239,22 @@ export class WeightAverage extends Callback {
   }
 
   async #swapIn(learner: AnyLearner): Promise<void> {
-    if (this.#swapped || !this.#kept) return;
-    this.#swap(learner);
+    if (this.#swapped || !this.#average) return;
+    const { model, epoch } = learner;
+    swapWeights(model, this.#average);
+    this.#swapped = model;
+    INNERMOST.set(model, this);
     await refreshStatistics(
-      learner.model,
-      () => learner.batches("train", { epoch: learner.epoch }),
+      model,
+      () => learner.batches("train", { epoch }),
       this.#options.refreshBatches ?? (this.#swa ? Infinity : 0),
     );
   }
 
-  #swap({ model }: AnyLearner): void {
-    const kept = this.#kept!;
-    for (const [index, variable] of variablesOf(model).entries()) {
-      const old = kept[index];
-      kept[index] = variable.clone();
-      variable.assign(old);
-      old.dispose();
-    }
-    this.#swapped = !this.#swapped;
-  }
-
   #forget(): void {
-    if (this.#kept) tf.dispose(this.#kept);
-    this.#kept = undefined;
+    if (this.#average) tf.dispose(this.#average);
+    this.#average = undefined;
     this.#updates = 0;
-    this.#swapped = false;
+    this.#swapped = undefined;
   }
 }

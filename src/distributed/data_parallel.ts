@@ -81,7 +81,7 @@ export class DataParallel extends Callback implements Peers {
   readonly #world: World;
   readonly #lockstep: Lockstep;
   #learner!: AnyLearner;
-  /** Number of examples in the current window of accumulation. */
+  /** Number of examples in the open window of accumulation. */
   #examples = 0;
   /** Number of sums since the last batch was fetched, or since the end of the pass. */
   #sums = 0;
@@ -213,13 +213,15 @@ export class DataParallel extends Callback implements Peers {
   }
 
   /** Averages the gradients. */
-  override beforeStep(learner: AnyLearner): void {
+  override async beforeStep(learner: AnyLearner): Promise<void> {
     if (this.#world.size === 1) return;
-    const { gradients, batchIndex, batchSize } = learner;
-    const examples = this.#examples + batchSize;
-    const mean = this.#average(STEPS.exchange(batchIndex), gradients, examples);
+    const { gradients, gradientWeight, batchIndex, batchSize } = learner;
+    const weight = typeof gradientWeight === "number"
+      ? gradientWeight
+      : (await gradientWeight.data())[0];
+    const mean = this.#average(STEPS.exchange(batchIndex), gradients, weight);
     const exchanged = mean && Object.keys(mean).length > 0;
-    this.#examples = exchanged ? 0 : examples;
+    this.#examples = exchanged ? 0 : this.#examples + batchSize;
     if (exchanged) learner.gradients = mean;
   }
 

@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import { weightOfLoss } from "../losses/loss_weight.ts";
 import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 
 /** The names of the tensors of a batch. */
@@ -15,6 +16,9 @@ export type BatchTensorName = typeof BATCH_TENSORS[number];
 export class BatchTensors {
   readonly #values: Partial<Record<BatchTensorName, unknown>> = {};
   readonly #owned: tf.Tensor[] = [];
+  /** Computes what the loss function's own loss divides by. */
+  #lossWeight: (() => tf.Scalar) | undefined;
+  #gradientWeight: tf.Scalar | number | undefined;
 
   /** Returns the tensors of a name. */
   get(name: BatchTensorName): unknown {
@@ -23,9 +27,31 @@ export class BatchTensors {
 
   /** Sets the tensors of a name; they now belong to the batch. */
   put(name: BatchTensorName, value: unknown): void {
+    this.own(value);
+    // The first loss is that of the loss function; others are computed from it.
+    if (name === "loss" && !this.#values.loss) {
+      this.#lossWeight = weightOfLoss(value as tf.Tensor);
+      this.#gradientWeight = undefined;
+    }
+    this.#values[name] = value;
+  }
+
+  /** Weight of the gradients; `undefined` if it is the number of examples. */
+  get gradientWeight(): tf.Scalar | number | undefined {
+    if (this.#gradientWeight === undefined && this.#lossWeight) {
+      this.gradientWeight = this.#lossWeight();
+    }
+    return this.#gradientWeight;
+  }
+  set gradientWeight(weight: tf.Scalar | number) {
+    this.own(weight);
+    this.#gradientWeight = weight;
+  }
+
+  /** Disposes tensors with the batch. */
+  own(value: unknown): void {
     if (value instanceof tf.Tensor) this.#owned.push(value);
     else this.#owned.push(...tensorsIn(value));
-    this.#values[name] = value;
   }
 
   /** Keeps the tensors of a name beyond the end of the surrounding `tf.tidy`. */
@@ -54,6 +80,7 @@ export class BatchTensors {
 
   /** Disposes everything. */
   dispose(): void {
+    this.#lossWeight = this.#gradientWeight = undefined;
     const values = this.#values;
     for (const name of BATCH_TENSORS) {
       // A callback may have put tensors into a record after `put()`: they are not in the list.

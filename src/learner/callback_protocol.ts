@@ -118,6 +118,20 @@ export interface Stateful<L> {
 export type PutBack = () => void | Promise<void>;
 
 /**
+ * The place of a batch that is read apart from the hooks of a pass.
+ *
+ * @category Writing a callback
+ */
+export interface BatchPlace {
+  /** The loader, or the input of a prediction. */
+  readonly pass: "train" | "validation" | "test" | "predict";
+  /** Index of the epoch, 0-based. */
+  readonly epoch: number;
+  /** Index of the batch, 0-based. */
+  readonly index: number;
+}
+
+/**
  * The members of a callback that acts outside the hooks of a run.
  *
  * @category Writing a callback
@@ -137,6 +151,19 @@ export interface Steering<L> {
    * still change the list of callbacks.
    */
   prepare?(learner: L): void | Promise<void>;
+  /**
+   * Changes a batch that is read apart from the hooks of a pass, by `learner.batches()` or by
+   * `learner.predict()`, as the callback's hooks change it within one. Synchronous.
+   *
+   * @param batch The batch; its tensors stay the caller's. A prediction may have no labels.
+   * @returns The parts to replace, which belong to the batch; `undefined` for none.
+   */
+  changeBatch?(
+    // deno-lint-ignore no-explicit-any -- batches of tensors in any nesting
+    batch: { data: any; labels: any },
+    place: BatchPlace,
+    learner: L,
+  ): { data?: unknown; labels?: unknown } | void;
   /**
    * Called by `train()` without `from`, before all other work: the checkpoint to resume, if any.
    *
@@ -193,6 +220,11 @@ export interface Placement {
    * Default: the value of `writesFiles`.
    */
   readonly mainRankOnly?: boolean;
+  /**
+   * What this callback decides alone, such as `"the learning rate"`: a training in which another
+   * callback decides the same is refused. Default: nothing.
+   */
+  readonly decides?: readonly string[];
 }
 
 /**

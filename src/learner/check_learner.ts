@@ -11,10 +11,13 @@ import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { isLoader, type Loader, loaderLength } from "../data/loader.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkCallback } from "./check_callback.ts";
+import { checkDecisions } from "./check_decisions.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { isBuilt, isModel, variablesOf } from "../model/model.ts";
 import { learningRateOf } from "../optimizers/learning_rate.ts";
+import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import { optimizersOf } from "./learner_optimizers.ts";
 import { RUN_EVENTS, type RunEvent } from "./run_actor.ts";
 import type { AnyObjective } from "./learner_objective.ts";
 import { DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
@@ -107,6 +110,7 @@ interface StartOptions {
   readonly callbacks?: readonly AnyCallback[];
   readonly learningRate?: number;
   readonly signal?: AbortSignal;
+  readonly inspect?: unknown;
 }
 
 /** Checks that a run can begin. */
@@ -117,7 +121,7 @@ export function checkStart(
 ): void {
   const { dataloaders, model } = learner;
   const { epochs = 1, validationEpochs = 1, validationBatches = 1 } = options;
-  const { learningRate, signal } = options;
+  const { learningRate, signal, inspect } = options;
   for (const [name, value] of Object.entries({ epochs, validationEpochs, validationBatches })) {
     checkNumber("train", name, value, { integer: true, min: 1 });
   }
@@ -132,10 +136,19 @@ export function checkStart(
     signal,
     kind,
   );
+  must(
+    inspect === undefined || typeof inspect === "function" ||
+      typeof (inspect as { next?: unknown } | null)?.next === "function",
+    "inspect",
+    "be a function, or an observer with a method next",
+    inspect,
+    kind,
+  );
   const { callbacks = [] } = options;
   must(Array.isArray(callbacks), "callbacks", "be an array", callbacks, kind);
   [...learner.callbacks, ...callbacks].forEach(checkCallback);
   if (kind === "predict") return;
+  if (kind === "train") checkDecisions([...learner.callbacks, ...callbacks]);
   const needed = kind === "validate" ? "validation" : kind;
   if (dataloaders[needed] === undefined) {
     const names = ["train", "validation", "test"] as const;
@@ -158,6 +171,10 @@ export function checkStart(
 /** Checks that there is something to train, and that a checkpoint of the model would have it. */
 function checkVariables(learner: AnyFields): void {
   const { model, objectives } = learner;
+  for (const { optimizer } of optimizersOf(learner)) {
+    if (!(optimizer instanceof SlotOptimizer)) continue;
+    optimizer.checkGroups(variablesOf(model).map(({ name }) => name));
+  }
   const names = Object.keys(objectives);
   if (names.length === 0) return void variablesToTrain(learner);
   const known = new Set(variablesOf(model));

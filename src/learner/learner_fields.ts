@@ -101,8 +101,13 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   batchIndex: number = -1;
   /** Number of examples in the current batch. Set from `before…Batch` on. */
   batchSize: number = 0;
-  /** Largest number of batches that a pass reads of each loader, integers >= 1. Default: all. */
-  limits: Partial<Record<keyof Dataloaders, number>> = {};
+  /**
+   * Largest number of batches that a pass reads of each loader, and a prediction of its input;
+   * integers >= 1. Default: all.
+   */
+  limits: Partial<Record<keyof Dataloaders | "predict", number>> = {};
+  /** Number of batches whose gradients make one update, an integer >= 1. */
+  batchesPerUpdate = 1;
   /**
    * Whether an epoch continues the training loader where the epoch before stopped reading it, instead
    * of opening it again. Default: false.
@@ -215,6 +220,17 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   }
   set gradients(gradients: tf.NamedTensorMap) {
     this.#tensors.put("gradients", gradients);
+  }
+
+  /**
+   * Weight of `gradients` in a mean with those of other batches or ranks: the number of examples, or
+   * what the loss divides by. Set from `afterBackward` on.
+   */
+  get gradientWeight(): tf.Scalar | number {
+    return this.#tensors.gradientWeight ?? this.batchSize;
+  }
+  set gradientWeight(weight: tf.Scalar | number) {
+    this.#tensors.gradientWeight = weight;
   }
 
   /**

@@ -190,7 +190,7 @@ export class Pass {
 
   #isAtLimit(): boolean {
     const { limits, batchIndex } = this.#learner;
-    return batchIndex + 1 >= (limits[this.name as keyof Dataloaders] ?? Infinity);
+    return batchIndex + 1 >= (limits[this.name] ?? Infinity);
   }
 
   /** A loader that hangs does not hold up a cancel: its late batch is disposed on arrival. */

@@ -1,11 +1,21 @@
 import type { Batch } from "../data/dataset.ts";
 import { LoaderReader } from "../data/loader_reader.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
+import { changeBatch } from "./change_batch.ts";
 import type { LearnerFields } from "./learner_fields.ts";
 import type { Dataloaders } from "./options.ts";
 
+/** Options of `learner.batches()`. */
+export interface ReadOptions {
+  /** Take the order of this epoch, 0-based. Default: 0. */
+  epoch?: number;
+  /** Whether callbacks change the batches as in a run. Default: true. */
+  transform?: boolean;
+}
+
 /**
- * Reads a loader of a Learner apart from any run, in the order of an epoch and within the limits.
+ * Reads a loader of a Learner apart from any run, as a run would read it: in the order of an epoch,
+ * within the limits, and changed by the callbacks that change batches.
  *
  * @returns The batches, each disposed when the next is asked for or the loop is left.
  * @throws {TypeError} If there is no such loader.
@@ -13,18 +23,23 @@ import type { Dataloaders } from "./options.ts";
 export async function* readBatches<Data, Labels, Predictions>(
   learner: LearnerFields<Data, Labels, Predictions>,
   name: keyof Dataloaders,
-  epoch: number,
+  { epoch = 0, transform = true }: ReadOptions,
 ): AsyncGenerator<Batch<Data, Labels>, void> {
   const { loaderOrder, dataloaders, limits } = learner;
   const reader = await LoaderReader.open(name, dataloaders[name], { ...loaderOrder, epoch });
   try {
-    for (let left = limits[name] ?? Infinity; left > 0; left--) {
+    for (let index = 0; index < (limits[name] ?? Infinity); index++) {
       const batch = await reader.next();
       if (!batch) return;
+      const owned: unknown[] = [batch.data, batch.labels];
       try {
-        yield batch as unknown as Batch<Data, Labels>;
+        const place = { pass: name, epoch, index };
+        const seen = transform
+          ? changeBatch(learner, batch, place, (part) => owned.push(part))
+          : batch;
+        yield seen as Batch<Data, Labels>;
       } finally {
-        disposeTensors([batch.data, batch.labels]);
+        disposeTensors(owned);
       }
     }
   } finally {

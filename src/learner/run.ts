@@ -18,6 +18,8 @@ import { withRandom } from "../random/with_random.ts";
 import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
 import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
 import { CallbackList } from "./callback_list.ts";
+import { changeBatch } from "./change_batch.ts";
+import { checkDecisions } from "./check_decisions.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import type { Dataloaders } from "./options.ts";
@@ -184,6 +186,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
 
   /** Sets a callback up. */
   setUp(callback: AnyCallback): void | Promise<void> {
+    if (this.kind === "train") checkDecisions(this.learner.callbacks);
     return this.#setUps.setUp(callback, this.learner, this.kind);
   }
 
@@ -239,6 +242,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
         this.#pass!.computed = true;
         return;
       case "predict":
+        this.#changeInput();
         this.#seeded(predictOnly);
         // Clones, because a model may return its very input, which is disposed with the batch.
         this.outputs.push(mapTensors(this.tensors.get("predictions"), (tensor) => tensor.clone()));
@@ -253,6 +257,15 @@ export class Run implements Performer<AnyCallback>, StepOf {
         this.learner.epoch++;
         return;
     }
+  }
+
+  /** A prediction has no hooks in which callbacks could change its batches. */
+  #changeInput(): void {
+    const { epoch, batchIndex: index } = this.learner;
+    const place = { pass: "predict", epoch, index } as const;
+    const batch = { data: this.tensors.get("data"), labels: this.tensors.get("labels") };
+    const { data } = changeBatch(this.learner, batch, place, (part) => this.tensors.own(part));
+    if (data !== batch.data) this.tensors.put("data", data);
   }
 
   /** The phases that were cut short. */
@@ -317,8 +330,12 @@ export class Run implements Performer<AnyCallback>, StepOf {
     };
   }
 
-  /** Continues from a state, whose tensors now belong to the run. */
+  /**
+   * Continues from a state, whose tensors now belong to the run. Callbacks are set up first, as they
+   * may replace the loader that is opened.
+   */
   async restore(state: RunState): Promise<void> {
+    await this.#setUpAll(state);
     const { learner } = this;
     const { shards = 1, outer, outerIndex, batch } = state;
     const { count } = this.#shard;
@@ -360,6 +377,18 @@ export class Run implements Performer<AnyCallback>, StepOf {
     pass.losses.restore({ mean, objectiveMeans });
     pass.batchIndex = batchIndex;
     return pass;
+  }
+
+  async #setUpAll(state: RunState): Promise<void> {
+    for (const callback of this.newcomers()) {
+      try {
+        await this.setUp(callback);
+      } catch (error) {
+        disposeTensors(state);
+        this.failed(error, "setUp", callback);
+        throw error;
+      }
+    }
   }
 
   /** Releases everything, however the run ended. */

@@ -1,19 +1,10 @@
 import type { Server } from "../deps/node_http.ts";
-import { listenInDeno } from "./listen_in_deno.ts";
+import { type Listener, listenInDeno } from "./listen_in_deno.ts";
 
 /** Maximum number of connections that wait to be accepted. */
 const BACKLOG = 16;
 /** The ports that any program may use (RFC 6335). */
 const DYNAMIC_PORTS = { first: 49_152, count: 16_384 };
-
-/** A port on which connections arrive. */
-export interface Listener {
-  readonly port: number;
-  /** Passes connections to a server, until the listener is closed. */
-  serve(server: Server): void;
-  /** Stops listening; connections stay open. */
-  close(): void;
-}
 
 /**
  * Listens for connections.

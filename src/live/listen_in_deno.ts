@@ -1,10 +1,18 @@
 import type { Duplex, Server } from "../deps/node_http.ts";
-import type { Listener } from "./listen.ts";
 
 /** Delay before the next connection is accepted, in ms: Deno closes the previous ones meanwhile. */
 const DELAY = 10;
 /** Size of a piece of data, in bytes. */
 const CHUNK = 4096;
+
+/** A port on which connections arrive. */
+export interface Listener {
+  readonly port: number;
+  /** Passes connections to a server, until the listener is closed. */
+  serve(server: Server): void;
+  /** Stops listening; connections stay open. */
+  close(): void;
+}
 
 /**
  * Accepts connections one by one. When the process has run out of file descriptors, Deno's own

@@ -3,7 +3,8 @@ import type { WebSocketServer } from "../deps/ws.ts";
 import { IdleConnections } from "./idle_connections.ts";
 import type { LiveSeat } from "./live_feed.ts";
 import type { LiveViewer } from "./live_seats.ts";
-import { listen, type Listener } from "./listen.ts";
+import { listen } from "./listen.ts";
+import type { Listener } from "./listen_in_deno.ts";
 import { requestGuard, type RequestRefusal } from "./request_guard.ts";
 import { ViewerSocket } from "./viewer_socket.ts";
 

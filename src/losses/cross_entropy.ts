@@ -7,6 +7,7 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { isRecorded, pullBack, registerGradients } from "../backend/gradients/gradient.ts";
 import { tf } from "../deps/tfjs.ts";
+import { weighLoss } from "./loss_weight.ts";
 
 /**
  * Options of {@linkcode crossEntropy}.
@@ -58,7 +59,7 @@ export function crossEntropy(
   const { labelSmoothing = 0, classWeights } = options;
   checkLossOptions(options, classes);
   const dense = checkLabels(predictions, labels);
-  return tf.tidy(() => {
+  const loss = tf.tidy(() => {
     const flat = predictions.rank === 2;
     const logits = flat
       ? predictions as tf.Tensor2D
@@ -78,6 +79,23 @@ export function crossEntropy(
       classWeights: classWeights ?? [],
     });
     return (results as unknown as tf.Scalar[])[0];
+  });
+  return weighLoss(loss, () => totalWeight(labels, dense, classes, classWeights));
+}
+
+/** Sum of the weights of all labels that are not ignored. */
+function totalWeight(
+  labels: tf.Tensor,
+  dense: boolean,
+  classes: number,
+  classWeights?: number[],
+): tf.Scalar {
+  return tf.tidy(() => {
+    if (dense) return labels.toFloat().mul(classWeights ?? 1).sum<tf.Scalar>();
+    const counted = tf.logicalAnd(labels.greaterEqual(0), labels.less(classes)).toFloat();
+    if (!classWeights) return counted.sum<tf.Scalar>();
+    const indices = labels.toFloat().clipByValue(0, classes - 1).toInt();
+    return tf.gather(tf.tensor1d(classWeights), indices).mul(counted).sum<tf.Scalar>();
   });
 }
 

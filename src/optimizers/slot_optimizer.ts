@@ -6,23 +6,9 @@
 import { runInPlace } from "../tensors/run_in_place.ts";
 import { tf } from "../deps/tfjs.ts";
 import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { type ParameterGroup, ParameterGroups } from "./parameter_groups.ts";
 
 const ACTION = "build an optimizer";
-
-/**
- * Variables with settings of their own, chosen by name.
- *
- * @category Optimizers
- */
-export interface ParameterGroup {
-  /** A pattern of the names, or a part of the names. The first group that matches applies. */
-  match: RegExp | string;
-  /** Multiplies the learning rate, >= 0. Default: 1. */
-  learningRateFactor?: number;
-  /** Replaces the optimizer's weight decay, >= 0. */
-  weightDecay?: number;
-}
 
 /**
  * Options that all optimizers of this package have.
@@ -73,6 +59,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   protected abstract readonly kernelName: string;
   readonly #memories = new Map<string, Memory>();
   readonly #options: OptimizerOptions;
+  readonly #groups: ParameterGroups;
   #learningRate = 0;
 
   /**
@@ -88,12 +75,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     this.#learningRate = checkNumber(ACTION, "learningRate", learningRate, { min: 0 });
     this.#options = options;
     checkNumber(ACTION, "weightDecay", options.weightDecay ?? 0, { min: 0 });
-    for (const group of options.groups ?? []) {
-      checkOptions(ACTION, group, { match: true, learningRateFactor: true, weightDecay: true });
-      const { learningRateFactor = 1, weightDecay = 0 } = group;
-      checkNumber(ACTION, "learningRateFactor", learningRateFactor, { min: 0 });
-      checkNumber(ACTION, "weightDecay", weightDecay, { min: 0 });
-    }
+    this.#groups = new ParameterGroups(ACTION, options.groups ?? []);
   }
 
   /** The learning rate, per step. May be changed at any time. */
@@ -110,6 +92,17 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     return this.slotNames.length;
   }
 
+  /**
+   * Checks that each group matches a variable. The Learner does so before a training; otherwise the
+   * first update does so, among all variables that exist.
+   *
+   * @param variables The names of the variables of the model.
+   * @throws {RangeError} If a group matches none.
+   */
+  checkGroups(variables: readonly string[]): void {
+    this.#groups.check(() => variables);
+  }
+
   /** The numbers for an update of a variable; `step` counts its updates from 1. */
   protected abstract attributes(step: number, learningRate: number): UpdateAttributes;
 
@@ -121,13 +114,19 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     attributes: UpdateAttributes,
   ): tf.Tensor[];
 
-  /** Updates the variables that have a gradient; the others, and their slots, stay as they are. */
+  /**
+   * Updates the variables that have a gradient; the others, and their slots, stay as they are.
+   *
+   * @throws {TypeError} If a gradient has no variable.
+   * @throws {RangeError} If a group of the optimizer matches no variable.
+   */
   override applyGradients(
     gradients: tf.NamedTensorMap | { name: string; tensor: tf.Tensor }[],
   ): void {
     const entries: [string, tf.Tensor | null][] = Array.isArray(gradients)
       ? gradients.map(({ name, tensor }) => [name, tensor])
       : Object.entries(gradients);
+    this.#groups.check(() => Object.keys(tf.engine().registeredVariables));
     for (const [name, gradient] of entries) {
       if (gradient) this.#update(name, gradient);
     }
@@ -142,9 +141,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
       );
     }
     const memory = this.#memory(name, value);
-    const group = this.#options.groups?.find(({ match }) =>
-      typeof match === "string" ? name.includes(match) : match.test(name)
-    );
+    const group = this.#groups.of(name);
     const rate = this.#learningRate * (group?.learningRateFactor ?? 1);
     const attributes = {
       ...this.attributes(++memory.step, rate),

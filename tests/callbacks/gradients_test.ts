@@ -264,7 +264,7 @@ Deno.test("Freeze matches layers, weights, patterns and models within the model"
   await assertRejects(
     () => learner.train(),
     RangeError,
-    "Cannot freeze hd as it must be the name of a layer or weight: " +
+    "Cannot freeze weights as hd must be the name of a layer or weight: " +
       "there are body, body/kernel, body/bias, head, head/kernel, head/bias",
   );
   dispose();
@@ -404,7 +404,7 @@ Deno.test("WeightAverage continues from its state, also with the average in the 
   for (const state of states as { swapped: boolean; updates: number; kept: tf.Tensor[] }[]) {
     const second = new WeightAverage({ decay: 0.9 });
     const kept = state.kept.map((tensor) => [...tensor.dataSync()]);
-    second.restore(state);
+    second.restore(state, a.learner);
     const again = second.state() as typeof state;
     assertEquals([again.swapped, again.updates], [state.swapped, 4]);
     assertEquals(again.kept.map((tensor) => [...tensor.dataSync()]), kept);

@@ -167,7 +167,7 @@ Deno.test("TransformBatch refuses an unknown phase", () => {
   assertThrows(
     () => new TransformBatch(() => ({}), { phases: ["valid"] as never }),
     TypeError,
-    'each phase must be one of train, validation, test: current value is "valid"',
+    'each phase must be one of train, validation, test, predict: current value is "valid"',
   );
 });
 

@@ -184,7 +184,7 @@ Deno.test("MaxTime stops after the batch in which its time is up", async () => {
   dispose();
 });
 
-Deno.test("MaxTime.restore() continues with the elapsed time", async () => {
+Deno.test("MaxTime.restore() continues with the elapsed time", () => {
   let now = 0;
   const first = new MaxTime(6, { now: () => now });
   first.beforeTrain();
@@ -192,9 +192,9 @@ Deno.test("MaxTime.restore() continues with the elapsed time", async () => {
   const second = new MaxTime(6, { now: () => now });
   second.restore(JSON.parse(JSON.stringify(first.state())));
   now = 5999;
-  second.afterBatch();
+  second.afterEpoch();
   now = 6000;
-  await assertRejects(async () => await second.afterBatch(), Error, "MaxTime: 6 s have passed");
+  assertThrows(() => second.afterEpoch(), Error, "MaxTime: 6 s have passed");
 });
 
 Deno.test("MaxSteps counts updates, not batches that were cancelled", async () => {
@@ -257,7 +257,7 @@ Deno.test("LimitBatches to a part must know the number of batches", async () => 
   assertThrows(
     () => new LimitBatches({ valid: 1 } as never),
     TypeError,
-    'must be one of train, validation, test: there is no "valid"',
+    'must be one of train, validation, test, predict: there is no "valid"',
   );
   assertThrows(() => new LimitBatches({ test: 0 }), RangeError, "current value is 0");
   dispose();

@@ -334,7 +334,8 @@ testTensors("new Learner() refuses parts of the wrong kind", () => {
   const bad: [Record<string, unknown>, string][] = [
     [{ model: undefined }, "model must be a tf.LayersModel or { apply, trainableVariables }"],
     [{ model: { apply() {} } }, "current value is an object with the keys apply"],
-    [{ optimizer: "adam" }, 'optimizer must be a tf.Optimizer: current value is "adam"'],
+    [{ optimizer: "adam1" }, 'there is no "adam1", did you mean "adam"?'],
+    [{ optimizer: 3 }, "optimizer must be a tf.Optimizer: current value is 3"],
     [{ optimizer: sgd }, "optimizer must be a tf.Optimizer: current value is the function sgd"],
     [{ callbacks: [Misspelt] }, "an object with hooks: current value is the class Misspelt"],
     [{ metrics: [] }, 'callbacks, seed: there is no "metrics"'],
@@ -349,7 +350,8 @@ testTensors("new Learner() refuses parts of the wrong kind", () => {
       },
       "or a DataLoader around a dataset: current value is an instance of TensorDataset",
     ],
-    [{ lossFunction: "mse" }, 'lossFunction must be a function: current value is "mse"'],
+    [{ lossFunction: "crossentropy" }, 'there is no "crossentropy", did you mean "crossEntropy"?'],
+    [{ lossFunction: 3 }, "lossFunction must be a function: current value is 3"],
     [
       { dataloaders: { valid: [] } },
       'keys train, validation and test only: current value is "valid"',

@@ -1,12 +1,26 @@
+import type { AnyLearner, CallbackLike } from "../../learner/callback.ts";
 import { keyedRandom } from "../../random/keyed_random.ts";
+import { mixKey } from "../../random/mix_key.ts";
 import { type Stream, streamKey } from "../../random/streams.ts";
-import type { AnyLearner } from "../../learner/callback.ts";
 
-/** Random numbers for the current batch; with a seed, they depend on seed, epoch and batch only. */
+/**
+ * Random numbers for a batch; with a seed, they depend on seed, epoch and batch only.
+ *
+ * @param learner The Learner.
+ * @param callback The callback that draws: two of the same class draw different numbers.
+ * @param stream The stream of its class.
+ * @param place The place of the batch. Default: that of the current batch.
+ * @returns Draws uniformly from [0, 1).
+ */
 export function batchRandom(
-  { trainingSeed: seed, epoch, batchIndex, peers }: AnyLearner,
+  { trainingSeed: seed, epoch, batchIndex, callbacks, peers }: AnyLearner,
+  callback: CallbackLike,
   stream: Stream,
+  place: { readonly epoch: number; readonly index: number } = { epoch, index: batchIndex },
 ): () => number {
   if (seed === undefined) return Math.random;
-  return keyedRandom(seed, epoch, batchIndex, streamKey(stream, peers?.shard.index));
+  const alike = callbacks.filter((other) => other.constructor === callback.constructor);
+  const index = alike.indexOf(callback);
+  const own = index > 0 ? mixKey(seed, index) : seed;
+  return keyedRandom(own, place.epoch, place.index, streamKey(stream, peers?.shard.index));
 }

@@ -1,52 +1,147 @@
-/**
- * The common parts of {@linkcode MixUp} and {@linkcode CutMix}: each example is mixed with another one
- * of its batch, and so is its loss.
- *
- * @module
- */
 import { checkNumber } from "../../checks/check_number.ts";
 import { describeValue } from "../../checks/describe_value.ts";
 import { tf } from "../../deps/tfjs.ts";
+import { type AnyLearner, Callback } from "../../learner/callback.ts";
+import type { BatchPlace } from "../../learner/callback_protocol.ts";
+import { PRIORITIES } from "../../learner/priorities.ts";
 import { permutation } from "../../random/permutation.ts";
-import type { AnyLearner } from "../../learner/callback.ts";
+import type { Stream } from "../../random/streams.ts";
+import { batchRandom } from "./batch_random.ts";
 
-/** The batch in another order. */
-export interface Partners {
-  /** `[batch, ...]`. */
-  data: tf.Tensor;
-  /** `[batch, ...]`. */
-  labels: tf.Tensor;
+/** A part of a mixed loss: the loss with these labels, times its share. */
+interface LossPart {
+  readonly labels: tf.Tensor;
+  readonly share: number;
 }
 
-/** The second half of a mixed loss. */
-export interface MixedLoss {
-  /** Labels of the partners, `[batch, ...]`. */
-  labels: tf.Tensor;
+/** The loss of a batch whose examples are mixed, maybe more than once. */
+interface Mixture {
+  /** The callback that mixed first: it mixes the loss. */
+  readonly owner: MixExamples;
+  /** The examples' own labels first. */
+  parts: LossPart[];
+}
+
+const MIXTURES = new WeakMap<AnyLearner, Mixture>();
+
+/** A batch after it was mixed. */
+export interface MixedData {
+  /** The new data, `[batch, ...]`. */
+  readonly data: tf.Tensor;
   /** The part of each example that is its own, in [0, 1]. */
-  share: number;
+  readonly share: number;
 }
 
-/** A partner for each example; the caller disposes them. */
-export function partnersOf(name: string, learner: AnyLearner, random: () => number): Partners {
-  const { data, labels, batchSize } = learner;
-  for (const [part, value] of Object.entries({ data, labels })) {
-    if (value instanceof tf.Tensor) continue;
+/**
+ * The common part of `MixUp` and `CutMix`: each example is mixed with another one of its batch, and so
+ * is its loss. Several of them mix one after another.
+ */
+export abstract class MixExamples extends Callback {
+  /** Before the callbacks that read the batch, after the transforms of labels. */
+  override priority: number = PRIORITIES.data + 1;
+  readonly #stream: Stream;
+  readonly #alpha: number;
+
+  /**
+   * Checks the parameter of the distribution.
+   *
+   * @param stream The stream of random numbers.
+   * @param alpha Shares are drawn from Beta(alpha, alpha), > 0.
+   * @throws {RangeError} If `alpha` is out of range.
+   */
+  constructor(stream: Stream, alpha: number) {
+    super();
+    this.#stream = stream;
+    this.#alpha = checkNumber(`mix batches with ${this.name}`, "alpha", alpha, { above: 0 });
+  }
+
+  /**
+   * Mixes data.
+   *
+   * @param data The data, `[batch, ...]`.
+   * @param partners The same examples in another order.
+   * @param share A draw from the distribution.
+   * @param random Draws uniformly from [0, 1).
+   */
+  protected abstract mix(
+    data: tf.Tensor,
+    partners: tf.Tensor,
+    share: number,
+    random: () => number,
+  ): MixedData;
+
+  /** Mixes a batch of training. */
+  override beforeBatch(learner: AnyLearner): void {
+    const { data, labels } = learner;
+    this.#checkTensor("data", data);
+    this.#checkTensor("labels", labels);
+    const random = batchRandom(learner, this, this.#stream);
+    const { share, order, ...mixed } = this.#mixed(data, random);
+    learner.data = mixed.data;
+    const mixture = MIXTURES.get(learner) ?? { owner: this, parts: [{ labels, share: 1 }] };
+    const others = mixture.parts.map((part) => ({
+      labels: tf.gather(part.labels, order),
+      share: part.share * (1 - share),
+    }));
+    const own = mixture.parts.map((part) => ({ ...part, share: part.share * share }));
+    MIXTURES.set(learner, { ...mixture, parts: [...own, ...others] });
+    order.dispose();
+  }
+
+  /** Mixes a batch of training that is read apart from the run; there it has no loss. */
+  override changeBatch(
+    { data }: { data: tf.Tensor },
+    place: BatchPlace,
+    learner: AnyLearner,
+  ): { data: tf.Tensor } | void {
+    if (place.pass !== "train") return;
+    this.#checkTensor("data", data);
+    const mixed = this.#mixed(data, batchRandom(learner, this, this.#stream, place));
+    mixed.order.dispose();
+    return { data: mixed.data };
+  }
+
+  /** Mixes the loss. */
+  override afterLoss(learner: AnyLearner): void {
+    const mixture = MIXTURES.get(learner);
+    if (mixture?.owner !== this) return;
+    const { lossFunction, predictions, loss } = learner;
+    const [own, ...others] = mixture.parts;
+    learner.loss = others.reduce(
+      (sum, { labels, share }) => tf.add(sum, tf.mul(lossFunction(predictions, labels), share)),
+      tf.mul(loss, own.share),
+    );
+  }
+
+  /** Disposes the labels of the partners. */
+  override afterBatch(learner: AnyLearner): void {
+    const [, ...others] = MIXTURES.get(learner)?.parts ?? [];
+    for (const { labels } of others) labels.dispose();
+    MIXTURES.delete(learner);
+  }
+
+  #mixed(data: tf.Tensor, random: () => number): MixedData & { order: tf.Tensor1D } {
+    const drawn = drawBeta(this.#alpha, random);
+    const order = tf.tensor1d(permutation(data.shape[0], random), "int32");
+    const partners = tf.gather(data, order);
+    try {
+      return { ...this.mix(data, partners, drawn, random), order };
+    } catch (error) {
+      order.dispose();
+      throw error;
+    } finally {
+      partners.dispose();
+    }
+  }
+
+  #checkTensor(part: string, value: unknown): void {
+    if (value instanceof tf.Tensor) return;
     throw new TypeError(
-      `Cannot mix batches with ${name} as ${part} must be one tensor: current value is ${
+      `Cannot mix batches with ${this.name} as ${part} must be one tensor: current value is ${
         describeValue(value)
       }`,
     );
   }
-  return tf.tidy(() => {
-    const order = tf.tensor1d(permutation(batchSize, random), "int32");
-    return { data: tf.gather(data, order), labels: tf.gather(labels, order) };
-  });
-}
-
-/** Mixes the loss with the loss of the partners' labels, for `afterLoss`. */
-export function mixLoss(learner: AnyLearner, { labels, share }: MixedLoss): void {
-  const other = learner.lossFunction(learner.predictions, labels);
-  learner.loss = tf.add(tf.mul(learner.loss, share), tf.mul(other, 1 - share));
 }
 
 /**
@@ -74,9 +169,4 @@ function drawLogGamma(alpha: number, random: () => number): number {
 
 function drawNormal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-}
-
-/** Checks the parameter of the distribution. */
-export function checkAlpha(name: string, alpha: number): number {
-  return checkNumber(`mix batches with ${name}`, "alpha", alpha, { above: 0 });
 }

@@ -124,11 +124,11 @@ export class Monitor {
     );
   }
 
-  /** Whether a value is the best so far; if so, it is remembered. NaN never is. */
+  /** Whether a value is the best so far; if so, it is remembered. Only finite values can be. */
   improves(value: number): boolean {
     const { best, mode } = this;
     const gain = mode === "min" ? best - value : value - best;
-    const better = Number.isNaN(best) ? !Number.isNaN(value) : gain > this.#minDelta;
+    const better = Number.isFinite(value) && (Number.isNaN(best) || gain > this.#minDelta);
     if (better) this.best = value;
     return better;
   }

@@ -110,6 +110,7 @@ interface StartOptions {
   readonly callbacks?: readonly AnyCallback[];
   readonly learningRate?: number;
   readonly signal?: AbortSignal;
+  readonly inspect?: unknown;
 }
 
 /** Checks that a run can begin. */
@@ -120,7 +121,7 @@ export function checkStart(
 ): void {
   const { dataloaders, model } = learner;
   const { epochs = 1, validationEpochs = 1, validationBatches = 1 } = options;
-  const { learningRate, signal } = options;
+  const { learningRate, signal, inspect } = options;
   for (const [name, value] of Object.entries({ epochs, validationEpochs, validationBatches })) {
     checkNumber("train", name, value, { integer: true, min: 1 });
   }
@@ -133,6 +134,14 @@ export function checkStart(
     "signal",
     "be an AbortSignal",
     signal,
+    kind,
+  );
+  must(
+    inspect === undefined || typeof inspect === "function" ||
+      typeof (inspect as { next?: unknown } | null)?.next === "function",
+    "inspect",
+    "be a function, or an observer with a method next",
+    inspect,
     kind,
   );
   const { callbacks = [] } = options;

@@ -2,6 +2,7 @@ import type { tf } from "../deps/tfjs.ts";
 import type { Cancellable } from "../chart/hooks.ts";
 import type { RunKind } from "../chart/chart.ts";
 import type { RunOutcome } from "../chart/pump.ts";
+import { reopenTraining } from "../chart/pump_state.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { Batch } from "../data/dataset.ts";
 import type { Loader } from "../data/loader.ts";
@@ -22,7 +23,7 @@ import { LearnerFields, type LearnerParts } from "./learner_fields.ts";
 import type { LearnerObjective } from "./learner_objective.ts";
 import { completeParts } from "./learner_parts.ts";
 import type { Dataloaders, RunOptions } from "./options.ts";
-import { readBatches, type ReadOptions } from "./read_batches.ts";
+import { readBatches, type ReadBatchesOptions } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import { RunControl } from "./run_control.ts";
@@ -225,7 +226,9 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
       if (preparing) await preparing;
       const finding = options.from ?? control.find();
       const found = finding instanceof Promise ? await finding : finding;
-      const from = found === undefined ? undefined : await control.restore(found);
+      const restored = found === undefined ? undefined : await control.restore(found);
+      const isLonger = restored && epochs !== undefined && epochs > this.epoch;
+      const from = isLonger ? { ...restored, pump: reopenTraining(restored.pump) } : restored;
       if (!from) {
         this.trainings++;
         this.epochs = 1;
@@ -445,7 +448,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   batches(
     name: keyof Dataloaders,
-    options: ReadOptions = {},
+    options: ReadBatchesOptions = {},
   ): AsyncGenerator<Batch<Data, Labels>, void> {
     checkOptions("read batches", options, { epoch: true, transform: true });
     return readBatches(this, name, options);

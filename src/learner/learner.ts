@@ -23,7 +23,7 @@ import { LearnerFields, type LearnerParts } from "./learner_fields.ts";
 import type { LearnerObjective } from "./learner_objective.ts";
 import { completeParts } from "./learner_parts.ts";
 import type { Dataloaders, RunOptions } from "./options.ts";
-import { readBatches, type ReadOptions } from "./read_batches.ts";
+import { readBatches, type ReadBatchesOptions } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import { RunControl } from "./run_control.ts";
@@ -448,7 +448,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   batches(
     name: keyof Dataloaders,
-    options: ReadOptions = {},
+    options: ReadBatchesOptions = {},
   ): AsyncGenerator<Batch<Data, Labels>, void> {
     checkOptions("read batches", options, { epoch: true, transform: true });
     return readBatches(this, name, options);

@@ -105,7 +105,11 @@ export * as schedules from "./schedules.ts";
 // Stopping and limits
 export { EarlyStopping, type EarlyStoppingOptions } from "./src/callbacks/early_stopping.ts";
 export { fastDevRun, type FastDevRunOptions } from "./src/callbacks/fast_dev_run.ts";
-export { type BatchLimits, LimitBatches } from "./src/callbacks/limit_batches.ts";
+export {
+  type BatchLimits,
+  LimitBatches,
+  type LimitBatchesOptions,
+} from "./src/callbacks/limit_batches.ts";
 export { MaxSteps } from "./src/callbacks/max_steps.ts";
 export { MaxTime, type MaxTimeOptions } from "./src/callbacks/max_time.ts";
 export { OverfitOneBatch, type OverfitOneBatchOptions } from "./src/callbacks/overfit_one_batch.ts";

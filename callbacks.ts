@@ -62,6 +62,8 @@ export { type MeasuredPhase, PassCallback } from "./src/learner/pass_callback.ts
 export { PRIORITIES } from "./src/learner/priorities.ts";
 export { Monitor, type MonitorOptions } from "./src/callbacks/support/monitor.ts";
 export { EpochLogger } from "./src/callbacks/support/epoch_logger.ts";
+export { FileLogger, type FileLoggerOptions } from "./src/callbacks/support/file_logger.ts";
+export { type MixedData, MixExamples } from "./src/callbacks/support/mix_examples.ts";
 export { LayerStats, type LayerStatsOptions } from "./src/callbacks/support/layer_stats.ts";
 export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";
 
@@ -73,7 +75,6 @@ export type { BatchRecord, EpochRecord, History } from "./src/pictures/history.t
 export type { Plot } from "./src/pictures/plotters.ts";
 
 // Showing and logging
-export type { FileLoggerOptions } from "./src/callbacks/support/file_logger.ts";
 export { CsvLogger, type CsvLoggerOptions } from "./src/callbacks/csv_logger.ts";
 export { JsonLinesLogger, type JsonLinesLoggerOptions } from "./src/callbacks/json_lines_logger.ts";
 export { type Notice, Notify, type NotifyOptions } from "./src/callbacks/notify.ts";
@@ -104,7 +105,11 @@ export * as schedules from "./schedules.ts";
 // Stopping and limits
 export { EarlyStopping, type EarlyStoppingOptions } from "./src/callbacks/early_stopping.ts";
 export { fastDevRun, type FastDevRunOptions } from "./src/callbacks/fast_dev_run.ts";
-export { type BatchLimits, LimitBatches } from "./src/callbacks/limit_batches.ts";
+export {
+  type BatchLimits,
+  LimitBatches,
+  type LimitBatchesOptions,
+} from "./src/callbacks/limit_batches.ts";
 export { MaxSteps } from "./src/callbacks/max_steps.ts";
 export { MaxTime, type MaxTimeOptions } from "./src/callbacks/max_time.ts";
 export { OverfitOneBatch, type OverfitOneBatchOptions } from "./src/callbacks/overfit_one_batch.ts";
@@ -137,6 +142,11 @@ export { GradientStats } from "./src/callbacks/gradient_stats.ts";
 export type { LayerRecord } from "./src/pictures/layer_record.ts";
 export type { Histogram, TensorStats, TensorStatsOptions } from "./src/tensors/tensor_stats.ts";
 export { type Leak, LeakGuard, type LeakGuardOptions } from "./src/callbacks/leak_guard.ts";
+export {
+  type EpochThroughput,
+  Throughput,
+  type ThroughputOptions,
+} from "./src/callbacks/throughput.ts";
 export { type PhaseTime, Timer, type WorkTime } from "./src/callbacks/timer.ts";
 export { Trace, type TraceOptions } from "./src/callbacks/trace.ts";
 export type { ChromeTrace, ChromeTraceEvent } from "./src/callbacks/support/chrome_trace.ts";

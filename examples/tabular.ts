@@ -37,7 +37,7 @@ import {
 import { exportModel, fileHandler } from "../io.ts";
 import { f1, precision, recall, rocAuc } from "../metrics.ts";
 
-/** How each column becomes numbers; the costs of a strike are no part of it, and are left out. */
+/** The kind of each column; the costs of a strike are left out, as they are no part of it. */
 const COLUMNS = {
   "Wildlife Size": ordinal(["Small", "Medium", "Large"]),
   "Speed IAS in knots": numeric(),

@@ -58,7 +58,9 @@ export async function decodeImage(
   checkNumber("decode an image", "maxPixels", maxPixels, { integer: true, min: 1 });
   const header = readImageHeader(bytes);
   if (!header?.size) {
-    throw new TypeError(`Cannot decode ${name} as it must be a PNG, JPEG or WebP file: it is none`);
+    throw new TypeError(
+      `Cannot decode ${name} as it must be a PNG, JPEG or WebP file: it is no such file`,
+    );
   }
   const [width, height] = header.size;
   if (width * height > maxPixels) {
@@ -70,7 +72,7 @@ export async function decodeImage(
     const decode = await DECODERS[header.format]();
     return await decode(bytes.slice().buffer) as Pixels;
   } catch (cause) {
-    throw new TypeError(`Cannot decode ${name} as its ${header.format} data must be whole`, {
+    throw new TypeError(`Cannot decode ${name}: its ${header.format} data are damaged`, {
       cause,
     });
   }

@@ -1,6 +1,6 @@
 import type { Pixels } from "./decode_image.ts";
 
-/** How an image is brought to a size, and how many channels are kept. */
+/** The way to bring an image to a size, and the number of channels to keep. */
 export interface ResizeOptions {
   /** Height and width of the result, integers >= 1. */
   readonly size: readonly [height: number, width: number];

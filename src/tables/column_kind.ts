@@ -27,7 +27,7 @@ export interface ColumnKind<Fitted> {
 }
 
 /**
- * How a column of a table becomes numbers: {@linkcode numeric}, {@linkcode oneHot},
+ * The conversion of a column of a table to numbers: {@linkcode numeric}, {@linkcode oneHot},
  * {@linkcode ordinal} or {@linkcode dateParts}.
  *
  * @category Tables

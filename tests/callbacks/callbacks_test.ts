@@ -51,6 +51,7 @@ import {
   schedules,
   StopOnNaN,
   TensorBoard,
+  Throughput,
   Timer,
   Trace,
   TransformBatch,
@@ -212,6 +213,13 @@ const TABLE: Record<string, Row> = {
     reads: true,
     make: () => new GradientStats({ every: 3, layers: /kernel/ }),
     shows: ({ records }) => records.map((record) => ({ ...record, layer: "" })),
+  }),
+  "Throughput": row({
+    make: () => new Throughput({ tokens: ({ labels }) => labels.size }),
+    shows: ({ epochs }) =>
+      epochs.map(({ epoch, examples, seconds }) => [
+        ...[epoch, Math.round(examples * seconds)],
+      ]),
   }),
   "Timer": row({
     make: () => new Timer(),
@@ -481,7 +489,8 @@ for (const entry of Object.entries(TABLE)) {
 
 /** The names of all callbacks that can be made. */
 function callbackNames(): string[] {
-  const bases: unknown[] = [EpochLogger, LayerStats, PassCallback];
+  const { FileLogger, MixExamples } = callbacks;
+  const bases: unknown[] = [EpochLogger, FileLogger, LayerStats, MixExamples, PassCallback];
   const exported = Object.entries<unknown>({ ...callbacks, ...live }).filter(([, value]) =>
     typeof value === "function" && value.prototype instanceof Callback && !bases.includes(value)
   );

@@ -18,7 +18,7 @@ const EXPECTED = [
   "url undefined",
 ];
 
-/** What a command prints, line by line. */
+/** The lines that a command prints. */
 async function linesOf(command: string, args: readonly string[]): Promise<string[]> {
   const process = new Deno.Command(command, { args: [...args], env: { NO_COLOR: "1" } }).output();
   const { stdout, stderr } = await within(180_000, args.join(" "), process);

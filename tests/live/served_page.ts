@@ -13,7 +13,7 @@ const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, 
 /** Waits until a condition holds. */
 async function until(condition: () => unknown): Promise<void> {
   for (let round = 0; !condition(); round++) {
-    if (round > 500) throw new Error(`Cannot go on: ${condition} does not hold`);
+    if (round > 500) throw new Error(`Cannot continue: ${condition} does not hold`);
     await wait(10);
   }
 }

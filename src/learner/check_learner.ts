@@ -10,6 +10,7 @@ import type { RunKind } from "../chart/chart.ts";
 import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { isLoader, type Loader, loaderLength } from "../data/loader.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
+import { assignGroups } from "./assign_groups.ts";
 import { checkCallback } from "./check_callback.ts";
 import { checkDecisions } from "./check_decisions.ts";
 import { checkOptions } from "../checks/check_options.ts";
@@ -154,7 +155,9 @@ export function checkStart(
       );
     }
   }
-  if (kind === "train" && isBuilt(model)) checkVariables(learner);
+  if (kind !== "train") return;
+  assignGroups(learner);
+  if (isBuilt(model)) checkVariables(learner);
 }
 
 /** Checks that there is something to train, and that a checkpoint of the model would have it. */

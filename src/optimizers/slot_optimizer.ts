@@ -7,6 +7,7 @@ import { runInPlace } from "../tensors/run_in_place.ts";
 import { tf } from "../deps/tfjs.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
+import { matchesName } from "../text/matches_name.ts";
 
 const ACTION = "build an optimizer";
 
@@ -16,7 +17,10 @@ const ACTION = "build an optimizer";
  * @category Optimizers
  */
 export interface ParameterGroup {
-  /** A pattern of the names, or a part of the names. The first group that matches applies. */
+  /**
+   * The name of a layer, of a model within the model or of a weight, or an expression that matches a
+   * part of such a name. The first group that matches applies.
+   */
   match: RegExp | string;
   /** Multiplies the learning rate, >= 0. Default: 1. */
   learningRateFactor?: number;
@@ -42,6 +46,14 @@ export interface OptimizerOptions {
  * @category Optimizers
  */
 export type UpdateAttributes = Record<string, number>;
+
+/** A variable that can be in a group. */
+export interface NamedWeight {
+  /** The name of the variable. */
+  readonly name: string;
+  /** The names under which it can be chosen. */
+  readonly names: readonly string[];
+}
 
 /** The state of one variable. */
 interface Memory {
@@ -72,6 +84,8 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   /** The name of the fused kernel. */
   protected abstract readonly kernelName: string;
   readonly #memories = new Map<string, Memory>();
+  /** The group of each variable. */
+  readonly #groups = new Map<string, ParameterGroup | undefined>();
   readonly #options: OptimizerOptions;
   #learningRate = 0;
 
@@ -134,6 +148,33 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     this.incrementIterations();
   }
 
+  /**
+   * Assigns the groups to the variables of a model, by all names under which these are known. An
+   * optimizer that is used by itself knows only the names of the variables, and of their layers.
+   *
+   * @param named The variables that will be updated, with their names.
+   * @throws {RangeError} If a group matches none of them.
+   */
+  assignGroups(named: readonly NamedWeight[]): void {
+    const { groups = [] } = this.#options;
+    for (const { match } of groups) {
+      if (named.some(({ names }) => matchesName(match, names))) continue;
+      const known = [...new Set(named.flatMap(({ names }) => names))].join(", ");
+      throw new RangeError(
+        `Cannot train as ${match}, a group of the optimizer, must be the name of a layer or weight: ` +
+          `there are ${known}`,
+      );
+    }
+    for (const { name, names } of named) this.#groups.set(name, firstGroup(groups, names));
+  }
+
+  #groupOf(name: string): ParameterGroup | undefined {
+    const { groups } = this.#options;
+    if (!groups) return;
+    if (!this.#groups.has(name)) this.#groups.set(name, firstGroup(groups, pathsOf(name)));
+    return this.#groups.get(name);
+  }
+
   #update(name: string, gradient: tf.Tensor): void {
     const value = tf.engine().registeredVariables[name];
     if (!value) {
@@ -142,9 +183,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
       );
     }
     const memory = this.#memory(name, value);
-    const group = this.#options.groups?.find(({ match }) =>
-      typeof match === "string" ? name.includes(match) : match.test(name)
-    );
+    const group = this.#groupOf(name);
     const rate = this.#learningRate * (group?.learningRateFactor ?? 1);
     const attributes = {
       ...this.attributes(++memory.step, rate),
@@ -250,4 +289,20 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     for (const { slots } of this.#memories.values()) tf.dispose(slots);
     this.#memories.clear();
   }
+}
+
+function firstGroup(
+  groups: readonly ParameterGroup[],
+  names: readonly string[],
+): ParameterGroup | undefined {
+  return groups.find(({ match }) => matchesName(match, names));
+}
+
+/** The names in the path of a variable: `"a/b/kernel_1"` is in `"a"` and `"a/b"`. */
+function pathsOf(name: string): string[] {
+  const parts = name.split("/");
+  const outer = parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
+  // TensorFlow.js numbers the weights of layers of the same name.
+  const original = outer.length > 0 ? name.replace(/_\d+$/, "") : name;
+  return [...outer, original, name];
 }

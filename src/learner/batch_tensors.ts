@@ -16,8 +16,6 @@ export type BatchTensorName = typeof BATCH_TENSORS[number];
 export class BatchTensors {
   readonly #values: Partial<Record<BatchTensorName, unknown>> = {};
   readonly #owned: tf.Tensor[] = [];
-  /** Computes what the loss function's own loss divides by. */
-  #lossWeight: (() => tf.Scalar) | undefined;
   #gradientWeight: tf.Scalar | number | undefined;
 
   /** Returns the tensors of a name. */
@@ -30,17 +28,13 @@ export class BatchTensors {
     this.own(value);
     // The first loss is that of the loss function; others are computed from it.
     if (name === "loss" && !this.#values.loss) {
-      this.#lossWeight = weightOfLoss(value as tf.Tensor);
-      this.#gradientWeight = undefined;
+      this.#gradientWeight = weightOfLoss(value as tf.Tensor);
     }
     this.#values[name] = value;
   }
 
   /** Weight of the gradients; `undefined` if it is the number of examples. */
   get gradientWeight(): tf.Scalar | number | undefined {
-    if (this.#gradientWeight === undefined && this.#lossWeight) {
-      this.gradientWeight = this.#lossWeight();
-    }
     return this.#gradientWeight;
   }
   set gradientWeight(weight: tf.Scalar | number) {
@@ -80,7 +74,7 @@ export class BatchTensors {
 
   /** Disposes everything. */
   dispose(): void {
-    this.#lossWeight = this.#gradientWeight = undefined;
+    this.#gradientWeight = undefined;
     const values = this.#values;
     for (const name of BATCH_TENSORS) {
       // A callback may have put tensors into a record after `put()`: they are not in the list.

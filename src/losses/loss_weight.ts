@@ -1,6 +1,9 @@
-import type { tf } from "../deps/tfjs.ts";
+import { tf } from "../deps/tfjs.ts";
 
-const WEIGHTS = new WeakMap<tf.Tensor, () => tf.Scalar>();
+const WEIGHTS = new WeakMap<tf.Tensor, tf.Scalar>();
+
+/** Takes the weights of losses while they are collected. */
+let collect: ((weight: tf.Scalar) => void) | undefined;
 
 /**
  * Says what a mean loss divides by, where that is not the number of examples: the number of labels
@@ -8,7 +11,7 @@ const WEIGHTS = new WeakMap<tf.Tensor, () => tf.Scalar>();
  * ranks, are averaged with these weights: then they are those of one large batch.
  *
  * @param loss The loss of a batch, a scalar.
- * @param weight Computes the weight, from tensors that live as long as the batch.
+ * @param weight Computes the weight: at once if it is needed, or never.
  * @returns The loss.
  *
  * @example
@@ -30,11 +33,30 @@ const WEIGHTS = new WeakMap<tf.Tensor, () => tf.Scalar>();
  * @category Losses
  */
 export function weighLoss<L extends tf.Tensor>(loss: L, weight: () => tf.Scalar): L {
-  WEIGHTS.set(loss, weight);
+  if (!collect) return loss;
+  const computed = tf.keep(weight());
+  WEIGHTS.set(loss, computed);
+  collect(computed);
   return loss;
 }
 
-/** Computes what a loss divides by; `undefined` if it is the number of examples. */
-export function weightOfLoss(loss: tf.Tensor): (() => tf.Scalar) | undefined {
+/**
+ * Computes a loss, and the weights of all losses in it.
+ *
+ * @param compute Computes the loss.
+ * @param own Called with each weight, which is then the caller's.
+ * @returns The loss.
+ */
+export function collectWeights<T>(compute: () => T, own: (weight: tf.Scalar) => void): T {
+  collect = own;
+  try {
+    return compute();
+  } finally {
+    collect = undefined;
+  }
+}
+
+/** The weight of a loss that was computed by {@linkcode collectWeights}, if the loss has told it. */
+export function weightOfLoss(loss: tf.Tensor): tf.Scalar | undefined {
   return WEIGHTS.get(loss);
 }

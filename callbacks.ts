@@ -62,6 +62,8 @@ export { type MeasuredPhase, PassCallback } from "./src/learner/pass_callback.ts
 export { PRIORITIES } from "./src/learner/priorities.ts";
 export { Monitor, type MonitorOptions } from "./src/callbacks/support/monitor.ts";
 export { EpochLogger } from "./src/callbacks/support/epoch_logger.ts";
+export { FileLogger, type FileLoggerOptions } from "./src/callbacks/support/file_logger.ts";
+export { type MixedData, MixExamples } from "./src/callbacks/support/mix_examples.ts";
 export { LayerStats, type LayerStatsOptions } from "./src/callbacks/support/layer_stats.ts";
 export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";
 
@@ -73,7 +75,6 @@ export type { BatchRecord, EpochRecord, History } from "./src/pictures/history.t
 export type { Plot } from "./src/pictures/plotters.ts";
 
 // Showing and logging
-export type { FileLoggerOptions } from "./src/callbacks/support/file_logger.ts";
 export { CsvLogger, type CsvLoggerOptions } from "./src/callbacks/csv_logger.ts";
 export { JsonLinesLogger, type JsonLinesLoggerOptions } from "./src/callbacks/json_lines_logger.ts";
 export { type Notice, Notify, type NotifyOptions } from "./src/callbacks/notify.ts";

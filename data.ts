@@ -53,12 +53,26 @@ export type { Peers, Shard } from "./src/data/shard.ts";
 export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
 
 // Files
-export { csvDataset } from "./src/data/csv_dataset.ts";
+export { csvDataset, type CsvDatasetOptions, type LabelOptions } from "./src/data/csv_dataset.ts";
 export { type CsvTable, parseCsv } from "./src/data/parse_csv.ts";
 export { parseIdx } from "./src/data/parse_idx.ts";
 export type { ReadOptions } from "./src/data/read_bytes.ts";
 export { readCsv } from "./src/data/read_csv.ts";
 export { readIdx } from "./src/data/read_idx.ts";
+
+// Tables of mixed columns
+export type { TableColumn } from "./src/tables/column_kind.ts";
+export { type DatePart, dateParts, type DatePartsOptions } from "./src/tables/date_parts.ts";
+export { numeric, type NumericOptions } from "./src/tables/numeric.ts";
+export { oneHot, type OneHotOptions } from "./src/tables/one_hot.ts";
+export { ordinal, type OrdinalOptions } from "./src/tables/ordinal.ts";
+export { splitTable, type SplitTableOptions } from "./src/tables/split_table.ts";
+export { tableDataset } from "./src/tables/table_dataset.ts";
+export {
+  TableEncoder,
+  type TableEncoderOptions,
+  type TableRow,
+} from "./src/tables/table_encoder.ts";
 
 // Random numbers without hidden state
 export { keyedRandom } from "./src/random/keyed_random.ts";

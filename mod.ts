@@ -66,6 +66,7 @@ export type { Stages } from "./src/learner/stages.ts";
 export { type AnyStages, LearnerFields, type LearnerParts } from "./src/learner/learner_fields.ts";
 export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
+export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
 export type { Failure } from "./src/learner/run.ts";
 export { withSeed } from "./src/learner/with_seed.ts";
@@ -128,10 +129,11 @@ export { rmsprop, type RmspropOptions } from "./src/optimizers/rmsprop.ts";
 export { sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 export {
   type OptimizerOptions,
-  type ParameterGroup,
   SlotOptimizer,
   type UpdateAttributes,
 } from "./src/optimizers/slot_optimizer.ts";
+export type { ParameterGroup } from "./src/optimizers/parameter_groups.ts";
+export { groupsByDepth, type GroupsByDepthOptions } from "./src/model/groups_by_depth.ts";
 
 // Data
 export type { ArrayColumn } from "./src/data/array_gatherer.ts";

@@ -46,7 +46,16 @@ export async function buildPage(entry: URL, title: string): Promise<BuiltPage> {
 /** Bundles a module and all its imports into one script. */
 export async function bundle(entry: URL): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--platform", "browser", "--minify", "--keep-names", entry.href],
+    args: [
+      "bundle",
+      "--quiet",
+      "--no-lock",
+      "--platform",
+      "browser",
+      "--minify",
+      "--keep-names",
+      entry.href,
+    ],
     env: { NO_COLOR: "1" },
   }).output();
   const decoder = new TextDecoder();

@@ -125,7 +125,9 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
 /** Prints a choice that is not the last one printed, and returns it. */
 function print(choice: BackendChoice, { quiet }: BackendOptions): BackendChoice {
   const line = `Trainchart computes on ${choice.name}: ${choice.reason}`;
-  if (!quiet && line !== lastLine) console.error(lastLine = line);
+  // Standard error, so that a program's output stays its own; a browser would show it in red.
+  const write = "document" in globalThis ? console.info : console.error;
+  if (!quiet && line !== lastLine) write(lastLine = line);
   return choice;
 }
 

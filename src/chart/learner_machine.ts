@@ -1,13 +1,10 @@
 import type { Machine } from "../deps/xstate_machine.ts";
-import { type ChartContext, type ChartEvent, learnerMachine as machine } from "./chart.ts";
+import { learnerMachine as machine } from "./chart.ts";
 
 /**
- * The machine that every run of a Learner follows. Its type names the context and the events; the
- * types of its states and actions would fill pages.
+ * The machine that every run of a Learner follows. Its events are those of `ChartEvent`, its context
+ * is a `ChartContext`; types of all its states and actions would fill pages.
  *
  * @category Statechart
  */
-export const learnerMachine: Machine<ChartContext, ChartEvent> = machine as unknown as Machine<
-  ChartContext,
-  ChartEvent
->;
+export const learnerMachine: Machine = machine as unknown as Machine;

@@ -1,5 +1,6 @@
 import { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "../errors.ts";
 import type { HookName, WorkName } from "./hooks.ts";
+import { stateName } from "./state_name.ts";
 
 /** The place that a run has reached, in plain JSON: the state of the machine, and the work left. */
 export interface PumpState {
@@ -46,4 +47,16 @@ export function restoreThrown({ cancels, message }: ThrownState): Error {
 export function releasedSnapshot(snapshot: unknown): never {
   const { context, ...rest } = snapshot as { context: object };
   return { ...rest, context: { ...context, hold: false } } as never;
+}
+
+/**
+ * Returns the state of a training that has ended as one from which more epochs can be trained: before
+ * its next epoch. A training that was cancelled, or has not ended, stays as it is.
+ */
+export function reopenTraining(state: PumpState): PumpState {
+  const snapshot = state.snapshot as { value: unknown; context: { cancelled: readonly string[] } };
+  const { value, context } = snapshot;
+  const isOver = /^(train\.done|trainEnd|test|testEnd)\b/.test(stateName(value));
+  if (!isOver || context.cancelled.includes("train")) return state;
+  return { snapshot: { ...snapshot, value: { train: "next" } }, queue: [] };
 }

@@ -5,16 +5,45 @@ import type { CsvTable } from "./parse_csv.ts";
 import { TensorDataset } from "./tensor_dataset.ts";
 
 /**
- * Makes a dataset of columns of numbers in a table.
+ * The labels of a dataset that is made of a table.
+ *
+ * @category Files of data
+ */
+export interface LabelOptions {
+  /** Column of the labels, `[examples]`; or several, `[examples, columns]`. */
+  readonly labels: string | readonly string[];
+  /**
+   * Names of classes, for labels that are such names. Each becomes its index in this array: `int32`.
+   * Default: labels are numbers.
+   */
+  readonly classes?: readonly string[];
+  /**
+   * Type of labels that are numbers; `int32` for indices of classes. Default: `"float32"`.
+   */
+  readonly labelType?: "float32" | "int32";
+}
+
+/**
+ * Options of {@linkcode csvDataset}.
+ *
+ * @category Files of data
+ */
+export interface CsvDatasetOptions extends LabelOptions {
+  /** Names of the columns of the data, in this order: `[examples, columns] float32`. */
+  readonly data: readonly string[];
+}
+
+const LABEL_OPTIONS: Record<keyof LabelOptions, true> = {
+  labels: true,
+  classes: true,
+  labelType: true,
+};
+
+/**
+ * Makes a dataset of columns of numbers in a table. Other columns need a {@linkcode TableEncoder}.
  *
  * @param table The table, from {@linkcode parseCsv} or {@linkcode readCsv}.
  * @param options Which columns to use.
- * @param options.data Names of the columns of the data, in this order: `[examples, columns] float32`.
- * @param options.labels Column of the labels, `[examples]`; or several, `[examples, columns]`.
- * @param options.classes Names of classes, for labels that are such names. Each becomes its index
- *   in this array: `int32`. Default: labels are numbers.
- * @param options.labelType Type of labels that are numbers; `int32` for indices of classes.
- *   Default: `"float32"`.
  * @returns The dataset, in plain memory: it need not be disposed.
  * @throws {RangeError} If a column does not exist.
  * @throws {TypeError} If a cell is not a finite number, not an integer for `int32`, or not a class.
@@ -37,34 +66,42 @@ import { TensorDataset } from "./tensor_dataset.ts";
  *
  * @category Files of data
  */
-export function csvDataset(table: CsvTable, options: {
-  data: readonly string[];
-  labels: string | readonly string[];
-  classes?: readonly string[];
-  labelType?: "float32" | "int32";
-}): TensorDataset<ArrayColumn, ArrayColumn> {
-  const known = { data: true, labels: true, classes: true, labelType: true };
-  checkOptions("build a dataset", options, known);
-  const { data, labels, classes, labelType = "float32" } = options;
+export function csvDataset(
+  table: CsvTable,
+  options: CsvDatasetOptions,
+): TensorDataset<ArrayColumn, ArrayColumn> {
+  checkOptions("build a dataset", options, { data: true, ...LABEL_OPTIONS });
+  const { data, ...labels } = options;
   checkNames("data", data);
-  checkNames("labels", typeof labels === "string" ? [labels] : labels);
+  const values = Float32Array.from(cells(table, data, toNumber));
+  return new TensorDataset<ArrayColumn, ArrayColumn>({
+    data: { values, shape: [table.rows.length, data.length] },
+    labels: labelColumn(table, labels),
+  });
+}
+
+/**
+ * Reads the labels of a dataset from a table.
+ *
+ * @throws {RangeError} If a column does not exist.
+ * @throws {TypeError} If a cell is not a label, or an option is unknown or of the wrong kind.
+ */
+export function labelColumn(table: CsvTable, options: LabelOptions): ArrayColumn {
+  checkOptions("build a dataset", options, LABEL_OPTIONS);
+  const { labels, classes, labelType = "float32" } = options;
+  const names = typeof labels === "string" ? [labels] : labels;
+  checkNames("labels", names);
   if (labelType !== "float32" && labelType !== "int32") {
     throw new TypeError(
       'Cannot build a dataset as labelType must be "float32" or "int32": current value is ' +
         describeValue(labelType),
     );
   }
-  const examples = table.rows.length;
-  const values = Float32Array.from(cells(table, data, toNumber));
-  const names = typeof labels === "string" ? [labels] : labels;
   const integers = classes !== undefined || labelType === "int32";
   const convert = classes ? toClass(classes) : integers ? toInteger : toNumber;
-  const labelValues = (integers ? Int32Array : Float32Array).from(cells(table, names, convert));
-  const labelShape = typeof labels === "string" ? [examples] : [examples, labels.length];
-  return new TensorDataset<ArrayColumn, ArrayColumn>({
-    data: { values, shape: [examples, data.length] },
-    labels: { values: labelValues, shape: labelShape },
-  });
+  const values = (integers ? Int32Array : Float32Array).from(cells(table, names, convert));
+  const examples = table.rows.length;
+  return { values, shape: typeof labels === "string" ? [examples] : [examples, labels.length] };
 }
 
 function checkNames(option: string, names: unknown): void {

@@ -4,28 +4,11 @@
  *
  * @module
  */
-// deno-lint-ignore verbatim-module-syntax -- `import type` would make `deno doc --lint` ask for every type of XState
-import * as xstate from "npm:xstate@5.33.3";
+import type * as xstate from "npm:xstate@5.33.3";
 
 /**
  * A machine of XState 5, for `createActor()` and `@xstate/graph`.
  *
  * @category Statechart
  */
-export type Machine<Context extends xstate.MachineContext, Event extends xstate.AnyEventObject> =
-  xstate.StateMachine<
-    Context,
-    Event,
-    Record<string, xstate.AnyActorRef | undefined>,
-    xstate.ProvidedActor,
-    xstate.ParameterizedObject,
-    xstate.ParameterizedObject,
-    string,
-    xstate.StateValue,
-    string,
-    xstate.NonReducibleUnknown,
-    xstate.NonReducibleUnknown,
-    xstate.EventObject,
-    xstate.MetaObject,
-    xstate.StateSchema
-  >;
+export type Machine = ReturnType<(typeof xstate)["createMachine"]>;

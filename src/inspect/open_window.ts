@@ -1,15 +1,6 @@
 import { createBrowserInspector } from "../deps/stately_inspect.ts";
 import type { ChannelEvents, EventChannel } from "./event_channel.ts";
 
-/** Calls a function when the page is idle; calls keep their order. */
-const whenIdle = (work: () => void): void => {
-  const { requestIdleCallback, requestAnimationFrame } = globalThis as unknown as Record<
-    string,
-    ((work: () => void) => void) | undefined
-  >;
-  (requestIdleCallback ?? requestAnimationFrame)!(work);
-};
-
 /**
  * Sends events to the inspector in a window of its own, or in a frame.
  *
@@ -26,4 +17,13 @@ export function openWindow(
     // The package converts events when the page is idle: those that wait are sent first.
     close: () => new Promise((resolve) => whenIdle(() => resolve(inspector.stop()))),
   };
+}
+
+/** Calls a function when the page is idle; calls keep their order. */
+function whenIdle(work: () => void): void {
+  const { requestIdleCallback, requestAnimationFrame } = globalThis as unknown as Record<
+    string,
+    ((work: () => void) => void) | undefined
+  >;
+  (requestIdleCallback ?? requestAnimationFrame)!(work);
 }

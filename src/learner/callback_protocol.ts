@@ -221,7 +221,7 @@ export interface Placement {
    */
   readonly mainRankOnly?: boolean;
   /**
-   * What this callback decides alone, such as `"the learning rate"`: a training in which another
+   * The setting that this callback decides alone, such as `"the learning rate"`: a training in which another
    * callback decides the same is refused. Default: nothing.
    */
   readonly decides?: readonly string[];

@@ -10,13 +10,14 @@ import type { RunKind } from "../chart/chart.ts";
 import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { isLoader, type Loader, loaderLength } from "../data/loader.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
-import { assignGroups } from "./assign_groups.ts";
 import { checkCallback } from "./check_callback.ts";
 import { checkDecisions } from "./check_decisions.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { isBuilt, isModel, variablesOf } from "../model/model.ts";
 import { learningRateOf } from "../optimizers/learning_rate.ts";
+import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import { optimizersOf } from "./learner_optimizers.ts";
 import { RUN_EVENTS, type RunEvent } from "./run_actor.ts";
 import type { AnyObjective } from "./learner_objective.ts";
 import { DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
@@ -109,6 +110,7 @@ interface StartOptions {
   readonly callbacks?: readonly AnyCallback[];
   readonly learningRate?: number;
   readonly signal?: AbortSignal;
+  readonly inspect?: unknown;
 }
 
 /** Checks that a run can begin. */
@@ -119,7 +121,7 @@ export function checkStart(
 ): void {
   const { dataloaders, model } = learner;
   const { epochs = 1, validationEpochs = 1, validationBatches = 1 } = options;
-  const { learningRate, signal } = options;
+  const { learningRate, signal, inspect } = options;
   for (const [name, value] of Object.entries({ epochs, validationEpochs, validationBatches })) {
     checkNumber("train", name, value, { integer: true, min: 1 });
   }
@@ -132,6 +134,14 @@ export function checkStart(
     "signal",
     "be an AbortSignal",
     signal,
+    kind,
+  );
+  must(
+    inspect === undefined || typeof inspect === "function" ||
+      typeof (inspect as { next?: unknown } | null)?.next === "function",
+    "inspect",
+    "be a function, or an observer with a method next",
+    inspect,
     kind,
   );
   const { callbacks = [] } = options;
@@ -155,14 +165,16 @@ export function checkStart(
       );
     }
   }
-  if (kind !== "train") return;
-  assignGroups(learner);
-  if (isBuilt(model)) checkVariables(learner);
+  if (kind === "train" && isBuilt(model)) checkVariables(learner);
 }
 
 /** Checks that there is something to train, and that a checkpoint of the model would have it. */
 function checkVariables(learner: AnyFields): void {
   const { model, objectives } = learner;
+  for (const { optimizer } of optimizersOf(learner)) {
+    if (!(optimizer instanceof SlotOptimizer)) continue;
+    optimizer.checkGroups(variablesOf(model).map(({ name }) => name));
+  }
   const names = Object.keys(objectives);
   if (names.length === 0) return void variablesToTrain(learner);
   const known = new Set(variablesOf(model));

@@ -2,24 +2,28 @@ import type { tf } from "../deps/tfjs.ts";
 import type { Cancellable } from "../chart/hooks.ts";
 import type { RunKind } from "../chart/chart.ts";
 import type { RunOutcome } from "../chart/pump.ts";
+import { reopenTraining } from "../chart/pump_state.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { Batch } from "../data/dataset.ts";
 import type { Loader } from "../data/loader.ts";
+import type { CsvTable } from "../data/parse_csv.ts";
 import type { Unlabelled } from "../data/to_batch.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { Model } from "../model/model.ts";
 import { type ModelSummary, summarize } from "../model/summarize.ts";
+import type { TableRow } from "../tables/table_encoder.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import type { CallbackOf } from "./callback_protocol.ts";
 import { checkParts, checkStart, eventOf, loaderOf } from "./check_learner.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./describe_callbacks.ts";
+import { encodeRows, isRows } from "./encode_rows.ts";
 import { joinPredictions } from "./join_predictions.ts";
 import { LearnerFields, type LearnerParts } from "./learner_fields.ts";
 import type { LearnerObjective } from "./learner_objective.ts";
 import { completeParts } from "./learner_parts.ts";
 import type { Dataloaders, RunOptions } from "./options.ts";
-import { readBatches, type ReadOptions } from "./read_batches.ts";
+import { readBatches, type ReadBatchesOptions } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import { RunControl } from "./run_control.ts";
@@ -222,7 +226,9 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
       if (preparing) await preparing;
       const finding = options.from ?? control.find();
       const found = finding instanceof Promise ? await finding : finding;
-      const from = found === undefined ? undefined : await control.restore(found);
+      const restored = found === undefined ? undefined : await control.restore(found);
+      const isLonger = restored && epochs !== undefined && epochs > this.epoch;
+      const from = isLonger ? { ...restored, pump: reopenTraining(restored.pump) } : restored;
       if (!from) {
         this.trainings++;
         this.epochs = 1;
@@ -283,16 +289,24 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   /**
    * Predicts, with the model in inference mode.
    *
-   * @param input One batch of data, which stays yours; or a loader, whose batches may lack labels or
-   *   be tensors.
+   * @param input One batch of data, which stays yours; a loader, whose batches may lack labels or be
+   *   tensors; or rows of a table, for a model with a {@linkcode TableEncoder}.
    * @returns The predictions of all batches, joined along the first axis; they are yours.
    * @throws {DOMException} If it is cancelled, an `AbortError`: some predictions would be missing.
    */
   async predict(
-    input: tf.Tensor | Loader<Data, Labels, Unlabelled<Data>>,
+    input: tf.Tensor | Loader<Data, Labels, Unlabelled<Data>> | CsvTable | readonly TableRow[],
     options: RunOptions = {},
   ): Promise<Predictions> {
     this.#check("predict", options);
+    if (isRows(input)) {
+      const encoded = await encodeRows(this.model, input);
+      try {
+        return await this.predict(encoded, options);
+      } finally {
+        encoded.dispose();
+      }
+    }
     const outputs: unknown[] = [];
     try {
       const control = this.#control;
@@ -434,7 +448,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    */
   batches(
     name: keyof Dataloaders,
-    options: ReadOptions = {},
+    options: ReadBatchesOptions = {},
   ): AsyncGenerator<Batch<Data, Labels>, void> {
     checkOptions("read batches", options, { epoch: true, transform: true });
     return readBatches(this, name, options);

@@ -5,8 +5,12 @@ import { changeBatch } from "./change_batch.ts";
 import type { LearnerFields } from "./learner_fields.ts";
 import type { Dataloaders } from "./options.ts";
 
-/** Options of `learner.batches()`. */
-export interface ReadOptions {
+/**
+ * Options of `learner.batches()`.
+ *
+ * @category Learner
+ */
+export interface ReadBatchesOptions {
   /** Take the order of this epoch, 0-based. Default: 0. */
   epoch?: number;
   /** Whether callbacks change the batches as in a run. Default: true. */
@@ -23,7 +27,7 @@ export interface ReadOptions {
 export async function* readBatches<Data, Labels, Predictions>(
   learner: LearnerFields<Data, Labels, Predictions>,
   name: keyof Dataloaders,
-  { epoch = 0, transform = true }: ReadOptions,
+  { epoch = 0, transform = true }: ReadBatchesOptions,
 ): AsyncGenerator<Batch<Data, Labels>, void> {
   const { loaderOrder, dataloaders, limits } = learner;
   const reader = await LoaderReader.open(name, dataloaders[name], { ...loaderOrder, epoch });

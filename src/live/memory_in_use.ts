@@ -8,7 +8,8 @@ export function memoryInUse(): LiveMemory {
 }
 
 function heapUsed(): number | null {
-  if (typeof Deno !== "undefined") return Deno.memoryUsage().heapUsed;
-  const { memory } = performance as { memory?: { usedJSHeapSize: number } };
+  const { process } = globalThis as { process?: { memoryUsage?(): { heapUsed: number } } };
+  if (process?.memoryUsage) return process.memoryUsage().heapUsed;
+  const { memory } = performance as { memory?: { usedJSHeapSize: number } }; // Chromium only
   return memory?.usedJSHeapSize ?? null;
 }

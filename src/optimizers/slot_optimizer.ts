@@ -6,27 +6,9 @@
 import { runInPlace } from "../tensors/run_in_place.ts";
 import { tf } from "../deps/tfjs.ts";
 import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { matchesName } from "../text/matches_name.ts";
+import { type ParameterGroup, ParameterGroups } from "./parameter_groups.ts";
 
 const ACTION = "build an optimizer";
-
-/**
- * Variables with settings of their own, chosen by name.
- *
- * @category Optimizers
- */
-export interface ParameterGroup {
-  /**
-   * The name of a layer, of a model within the model or of a weight, or an expression that matches a
-   * part of such a name. The first group that matches applies.
-   */
-  match: RegExp | string;
-  /** Multiplies the learning rate, >= 0. Default: 1. */
-  learningRateFactor?: number;
-  /** Replaces the optimizer's weight decay, >= 0. */
-  weightDecay?: number;
-}
 
 /**
  * Options that all optimizers of this package have.
@@ -46,14 +28,6 @@ export interface OptimizerOptions {
  * @category Optimizers
  */
 export type UpdateAttributes = Record<string, number>;
-
-/** A variable that can be in a group. */
-export interface NamedWeight {
-  /** The name of the variable. */
-  readonly name: string;
-  /** The names under which it can be chosen. */
-  readonly names: readonly string[];
-}
 
 /** The state of one variable. */
 interface Memory {
@@ -84,9 +58,8 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   /** The name of the fused kernel. */
   protected abstract readonly kernelName: string;
   readonly #memories = new Map<string, Memory>();
-  /** The group of each variable. */
-  readonly #groups = new Map<string, ParameterGroup | undefined>();
   readonly #options: OptimizerOptions;
+  readonly #groups: ParameterGroups;
   #learningRate = 0;
 
   /**
@@ -102,12 +75,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     this.#learningRate = checkNumber(ACTION, "learningRate", learningRate, { min: 0 });
     this.#options = options;
     checkNumber(ACTION, "weightDecay", options.weightDecay ?? 0, { min: 0 });
-    for (const group of options.groups ?? []) {
-      checkOptions(ACTION, group, { match: true, learningRateFactor: true, weightDecay: true });
-      const { learningRateFactor = 1, weightDecay = 0 } = group;
-      checkNumber(ACTION, "learningRateFactor", learningRateFactor, { min: 0 });
-      checkNumber(ACTION, "weightDecay", weightDecay, { min: 0 });
-    }
+    this.#groups = new ParameterGroups(ACTION, options.groups ?? []);
   }
 
   /** The learning rate, per step. May be changed at any time. */
@@ -124,6 +92,17 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     return this.slotNames.length;
   }
 
+  /**
+   * Checks that each group matches a variable. The Learner does so before a training; otherwise the
+   * first update does so, among all variables that exist.
+   *
+   * @param variables The names of the variables of the model.
+   * @throws {RangeError} If a group matches none.
+   */
+  checkGroups(variables: readonly string[]): void {
+    this.#groups.check(() => variables);
+  }
+
   /** The numbers for an update of a variable; `step` counts its updates from 1. */
   protected abstract attributes(step: number, learningRate: number): UpdateAttributes;
 
@@ -135,44 +114,23 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     attributes: UpdateAttributes,
   ): tf.Tensor[];
 
-  /** Updates the variables that have a gradient; the others, and their slots, stay as they are. */
+  /**
+   * Updates the variables that have a gradient; the others, and their slots, stay as they are.
+   *
+   * @throws {TypeError} If a gradient has no variable.
+   * @throws {RangeError} If a group of the optimizer matches no variable.
+   */
   override applyGradients(
     gradients: tf.NamedTensorMap | { name: string; tensor: tf.Tensor }[],
   ): void {
     const entries: [string, tf.Tensor | null][] = Array.isArray(gradients)
       ? gradients.map(({ name, tensor }) => [name, tensor])
       : Object.entries(gradients);
+    this.#groups.check(() => Object.keys(tf.engine().registeredVariables));
     for (const [name, gradient] of entries) {
       if (gradient) this.#update(name, gradient);
     }
     this.incrementIterations();
-  }
-
-  /**
-   * Assigns the groups to the variables of a model, by all names under which these are known. An
-   * optimizer that is used by itself knows only the names of the variables, and of their layers.
-   *
-   * @param named The variables that will be updated, with their names.
-   * @throws {RangeError} If a group matches none of them.
-   */
-  assignGroups(named: readonly NamedWeight[]): void {
-    const { groups = [] } = this.#options;
-    for (const { match } of groups) {
-      if (named.some(({ names }) => matchesName(match, names))) continue;
-      const known = [...new Set(named.flatMap(({ names }) => names))].join(", ");
-      throw new RangeError(
-        `Cannot train as ${match}, a group of the optimizer, must be the name of a layer or weight: ` +
-          `there are ${known}`,
-      );
-    }
-    for (const { name, names } of named) this.#groups.set(name, firstGroup(groups, names));
-  }
-
-  #groupOf(name: string): ParameterGroup | undefined {
-    const { groups } = this.#options;
-    if (!groups) return;
-    if (!this.#groups.has(name)) this.#groups.set(name, firstGroup(groups, pathsOf(name)));
-    return this.#groups.get(name);
   }
 
   #update(name: string, gradient: tf.Tensor): void {
@@ -183,7 +141,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
       );
     }
     const memory = this.#memory(name, value);
-    const group = this.#groupOf(name);
+    const group = this.#groups.of(name);
     const rate = this.#learningRate * (group?.learningRateFactor ?? 1);
     const attributes = {
       ...this.attributes(++memory.step, rate),
@@ -289,20 +247,4 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     for (const { slots } of this.#memories.values()) tf.dispose(slots);
     this.#memories.clear();
   }
-}
-
-function firstGroup(
-  groups: readonly ParameterGroup[],
-  names: readonly string[],
-): ParameterGroup | undefined {
-  return groups.find(({ match }) => matchesName(match, names));
-}
-
-/** The names in the path of a variable: `"a/b/kernel_1"` is in `"a"` and `"a/b"`. */
-function pathsOf(name: string): string[] {
-  const parts = name.split("/");
-  const outer = parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
-  // TensorFlow.js numbers the weights of layers of the same name.
-  const original = outer.length > 0 ? name.replace(/_\d+$/, "") : name;
-  return [...outer, original, name];
 }

@@ -654,6 +654,27 @@ const IMAGES: GradientCase[] = [
   })),
 ];
 
+/** Complex numbers between floats. */
+const COMPLEX: GradientCase[] = Object.entries<(re: tf.Tensor, im: tf.Tensor) => tf.Tensor>({
+  Complex: (re, im) => tf.real(tf.complex(re, im)).mul(re),
+  ComplexAbs: (re, im) => tf.abs(tf.complex(re, im)),
+  FFT: (re, im) => tf.abs(tf.fft(tf.complex(re, im))),
+  IFFT: (re, im) => tf.abs(tf.ifft(tf.complex(re, im))),
+  Imag: (re, im) => tf.imag(tf.fft(tf.complex(re, im))),
+  Real: (re, im) => tf.real(tf.fft(tf.complex(re, im))),
+  // A number that is used several times, and products of complex numbers.
+  Multiply: (re, im) => {
+    const z = tf.complex(re, im), y = tf.fft(z);
+    return tf.real(tf.mul(tf.add(y, z), tf.sub(z, tf.mul(y, tf.complex(0.5, 0.2)))));
+  },
+  Reshape: (re, im) => tf.real(tf.fft(tf.reshape(tf.complex(re, im), [1, 6]))),
+}).map(([kernel, compute]) => ({
+  kernel,
+  name: "of complex numbers",
+  shapes: [[2, 3], [2, 3]],
+  compute,
+}));
+
 /** Functions of tfjs with a gradient of their own, or whose slope is not that of their parts. */
 const FUNCTIONS: GradientCase[] = Object.entries<(x: tf.Tensor) => tf.Tensor>({
   logSigmoid: tf.logSigmoid,
@@ -666,10 +687,13 @@ const FUNCTIONS: GradientCase[] = Object.entries<(x: tf.Tensor) => tf.Tensor>({
   sigmoidCrossEntropy: (x) => tf.losses.sigmoidCrossEntropy(tf.oneHot(int([0, 2]), 3), x),
   swish: (x) => x.mul(x.sigmoid()),
   matMul: (x) => tf.matMul(x, x, true),
+  rfft: (x) => tf.abs(tf.spectral.rfft(x)),
+  irfft: (x) => tf.spectral.irfft(tf.complex(x, x.square())),
+  stft: (x) => tf.abs(tf.signal.stft(x.flatten() as tf.Tensor1D, 4, 2)),
 }).map(([name, compute]) => ({ kernel: "", name, shapes: x23, compute }));
 
 /** Every differentiable kernel of tfjs, at least once. */
 export const GRADIENT_CASES: GradientCase[] = [
   ...[UNARY, CONDITIONS, BINARY, REDUCTIONS, SCANS, MOVEMENT, INDEXED, PRODUCTS].flat(),
-  ...[CONVOLUTIONS, POOLS, NORMALIZATION, IMAGES, FUNCTIONS].flat(),
+  ...[CONVOLUTIONS, POOLS, NORMALIZATION, IMAGES, COMPLEX, FUNCTIONS].flat(),
 ];

@@ -7,14 +7,6 @@ const { state } = await Deno.permissions.query({ name: "read" });
 
 /** Why a kernel of tfjs needs no gradient, or cannot have one. */
 const WITHOUT: Record<string, string[]> = {
-  "tfjs refuses slopes of complex numbers": [
-    "Complex",
-    "ComplexAbs",
-    "FFT",
-    "IFFT",
-    "Imag",
-    "Real",
-  ],
   "it makes no floats of floats": [
     ...["BroadcastArgs", "Draw", "Fill", "FromPixels", "LinSpace", "LowerBound", "Multinomial"],
     ...["NonMaxSuppressionV3", "NonMaxSuppressionV4", "RaggedRange", "Range", "SparseReshape"],

@@ -73,7 +73,7 @@ const reductions = ["Sum", "Mean", "Max", "Min", "Prod", "All", "Any"].flatMap((
 );
 
 const alongAxis = ["ArgMax", "ArgMin", "Cumsum", "Cumprod"].flatMap((kernel) =>
-  [[[1], 0], [[7], 0], [[2, 3, 5], 0], [[2, 3, 5], 2]].flatMap(([shape, axis]) =>
+  [[[1], 0], [[7], 0], [[2, 3, 5], 0], [[2, 3, 5], 2], [[0, 5, 3], 1]].flatMap(([shape, axis]) =>
     [[false, false], [true, false], [false, true]].map(([exclusive, reverse]): KernelCase => [
       kernel,
       `[${shape}] along ${axis}, ${exclusive} ${reverse}`,
@@ -116,6 +116,7 @@ const moves: KernelCase[] = [
     [[4, 5], strided([0, 4], [4, 0], [2, -1])],
     [[3, 4, 5], strided([0, 0, 0], [3, 4, 5], [2, 3, 2])],
     [[4, 5], { ...strided([1, 0], [2, 5], [1, 2]), shrinkAxisMask: 1 }],
+    [[4, 5], strided([3, 0], [1, 5], [1, 2])],
   ]),
   ...calls("SplitV", "x", [
     [[6], { numOrSizeSplits: 2, axis: 0 }],
@@ -133,6 +134,7 @@ const moves: KernelCase[] = [
     [[2, 3, 4, 5], { perm: [0, 3, 1, 2] }],
     [[2, 2, 3, 2, 2], { perm: [4, 2, 0, 1, 3] }],
     [[0, 3], { perm: [1, 0] }],
+    [[0, 1, 3, 1, 4], { perm: [1, 0, 4, 3, 2] }],
   ]),
   ...calls("Reverse", "x", [
     [[7], { dims: [0] }],
@@ -168,7 +170,11 @@ const moves: KernelCase[] = [
     [[1, 4, 5, 2], { blockShape: [2, 2], paddings: [[0, 0], [1, 0]] }],
   ]),
   ...calls("FlipLeftRight", "image", [[[2, 1, 5, 3], {}]]),
-  ...calls("TopK", "x", [[[7], { k: 2, sorted: true }], [[3, 33], { k: 5, sorted: true }]]),
+  ...calls("TopK", "x", [
+    [[7, 0], { k: 0, sorted: true }],
+    [[7], { k: 2, sorted: true }],
+    [[3, 33], { k: 5, sorted: true }],
+  ]),
   ["Concat", "two axes", (make) => [[make([2, 3]), make([2, 4], 1)], { axis: 1 }]],
   ["Concat", "with nothing", (make) => [[make([2]), make([0]), make([3], 2)], { axis: 0 }]],
   ["Pack", "along 1", (make) => [[make([2]), make([2], 1), make([2], 2)], { axis: 1 }]],

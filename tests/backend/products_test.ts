@@ -1,4 +1,6 @@
+import { assertEquals, assertThrows } from "@std/assert";
 import { tf } from "../../mod.ts";
+import { testOnBackends } from "../fixtures/on_backends.ts";
 import { type Case, sweep } from "./sweep.ts";
 
 /** Ones, primes, and sizes beyond a tile (4 x 8) and beyond a block (128 x 512 x 512). */
@@ -93,3 +95,39 @@ sweep("einsum", [
   { name: "einsum ij->ji", shapes: [[3, 4]], compute: (x) => tf.einsum("ij->ji", x) },
   { name: "einsum ijk->k", shapes: [[3, 4, 5]], compute: (x) => tf.einsum("ijk->k", x) },
 ]);
+
+type Unfit = [a: number[], b: number[], transposeA?: boolean, transposeB?: boolean];
+
+testOnBackends("products of matrices that do not fit throw", () => {
+  const unfit: Unfit[] = [
+    [[2, 3], [3, 2], false, true],
+    [[2, 3], [3, 2], true, false],
+    [[3, 2], [3, 2], true, true],
+    [[2, 3], [4, 2]],
+    [[2, 3, 2], [4, 2]],
+    [[2, 2], [2]],
+  ];
+  for (const [a, b, transposeA, transposeB] of unfit) {
+    assertThrows(() => tf.matMul(tf.ones(a), tf.ones(b), transposeA, transposeB));
+  }
+});
+
+testOnBackends("fused convolutions make the same checks in training", () => {
+  type Options = Partial<Parameters<typeof tf.fused.conv2d>[0]>;
+  const unfit: Options[] = [
+    { filter: tf.ones([3, 3, 2, 5]) as tf.Tensor4D },
+    { strides: 2, dilations: 2 },
+    { pad: 0.5, dimRoundingMode: "floor" },
+  ];
+  const fitting = {
+    filter: tf.ones([3, 3, 3, 5]) as tf.Tensor4D,
+    strides: 1,
+    pad: "same",
+  } as const;
+  const gradient = (options: Options) =>
+    tf.grad((x) =>
+      tf.fused.conv2d({ x: x as tf.Tensor4D, ...fitting, bias: tf.ones([5]), ...options })
+    )(tf.ones([1, 4, 4, 3]));
+  for (const options of unfit) assertThrows(() => gradient(options));
+  assertEquals(gradient({}).shape, [1, 4, 4, 3]);
+});

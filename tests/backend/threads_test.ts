@@ -69,6 +69,30 @@ Deno.test("several threads compute the same bits as one, and let the process end
   assert(one.ended && two.ended && three.ended, "a process hung");
 });
 
+Deno.test(
+  "after a reset of the engine, threads work on the new heap",
+  { ignore: !granted },
+  async () => {
+    const { out, ended } = await run(`
+    for (let i = 0; i < 2; i++) {
+      ${select(2)}
+      const x = tf.ones([256, 256]);
+      console.log(tf.matMul(x, x).sub(256).abs().max().dataSync()[0], tf.memory().numTensors);
+      tf.engine().reset();
+    }
+    // The backend that tfjs starts by itself has our kernels, too.
+    await tf.setBackend("wasm");
+    const x = tf.tensor2d([[1, 2], [3, 4]]);
+    console.log(tf.grad((x) => tf.matMul(x, x).sum())(x).dataSync().join());
+  `);
+    const [first, second, gradient] = out.trim().split("\n");
+    assertMatch(first, /^0 /);
+    assertEquals(second, first);
+    assertEquals(gradient, "7,11,9,13");
+    assert(ended);
+  },
+);
+
 Deno.test("a thread that fails is an error, not a hang", { ignore: !granted }, async () => {
   const { out, err, ended } = await run(`
     ${select(2)}

@@ -481,7 +481,8 @@ for (const entry of Object.entries(TABLE)) {
 
 /** The names of all callbacks that can be made. */
 function callbackNames(): string[] {
-  const bases: unknown[] = [EpochLogger, LayerStats, PassCallback];
+  const { FileLogger, MixExamples } = callbacks;
+  const bases: unknown[] = [EpochLogger, FileLogger, LayerStats, MixExamples, PassCallback];
   const exported = Object.entries<unknown>({ ...callbacks, ...live }).filter(([, value]) =>
     typeof value === "function" && value.prototype instanceof Callback && !bases.includes(value)
   );

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { inspector } from "../../inspect.ts";
 import type { RunOptions } from "../../mod.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
@@ -55,6 +55,18 @@ for (const [name, make] of Object.entries(failing)) {
     }
   });
 }
+
+Deno.test("train() refuses an inspect that can take no event", async () => {
+  const { learner, dispose } = tinyLearner({ sizes: { train: 1 } });
+  for (const inspect of [5, null, {}, { next: 1 }, "http://localhost"]) {
+    await assertRejects(
+      () => learner.train({ inspect: inspect as never }),
+      TypeError,
+      "Cannot train as inspect must be a function, or an observer with a method next",
+    );
+  }
+  dispose();
+});
 
 Deno.test("inspector() at an address that cannot be one warns, and the run continues", async () => {
   const warnings = await warningsOf(async () => {

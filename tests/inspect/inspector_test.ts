@@ -38,7 +38,7 @@ async function inspected(mode: string) {
 /** Runs a process until it ends by itself. */
 async function run(url: string, mode: string): Promise<string[]> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", "tests/inspect/inspected_run.ts", url, mode],
+    args: ["run", "--quiet", "-A", "--no-lock", "tests/inspect/inspected_run.ts", url, mode],
     cwd: new URL("../../", import.meta.url),
     env: { NO_COLOR: "1" },
     stdin: "null",
@@ -167,7 +167,16 @@ Deno.test("examples/inspect.ts serves the inspector, shows a training, and ends"
   const { port } = listener.addr;
   listener.close();
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", "examples/inspect.ts", "--port", String(port), "--no-open"],
+    args: [
+      "run",
+      "--quiet",
+      "-A",
+      "--no-lock",
+      "examples/inspect.ts",
+      "--port",
+      String(port),
+      "--no-open",
+    ],
     cwd: new URL("../../", import.meta.url),
     env: { NO_COLOR: "1" },
     stdin: "null",

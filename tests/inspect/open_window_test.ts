@@ -22,7 +22,14 @@ async function output(command: string, ...args: string[]): Promise<string> {
 Deno.test("inspector() shows a machine in a frame of a page, to the end", { ignore }, async () => {
   const script = await output(
     Deno.execPath(),
-    ...["bundle", "--quiet", "--platform", "browser", "tests/inspect/inspected_page.ts"],
+    ...[
+      "bundle",
+      "--quiet",
+      "--no-lock",
+      "--platform",
+      "browser",
+      "tests/inspect/inspected_page.ts",
+    ],
   );
   const files: Record<string, [string, string]> = {
     "/": ["text/html", `<iframe></iframe><script type="module" src="/page.js"></script>`],

@@ -10,7 +10,7 @@ export function startRelay(): RelayProcess {
   const { port } = listener.addr;
   listener.close();
   const relay = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", "tests/deps/stately_relay.ts", String(port)],
+    args: ["run", "--quiet", "-A", "--no-lock", "tests/deps/stately_relay.ts", String(port)],
     cwd: new URL("../../", import.meta.url),
     stdin: "null",
     stdout: "null",

@@ -29,6 +29,19 @@ export function fixProducts(): void {
     );
     return call.runStock({ x, ...Object.fromEntries(whole) });
   });
+  for (const kernelName of ["Add", "Sub", "Multiply"]) {
+    fixKernel(kernelName, (call) => {
+      const { a, b } = call.inputs;
+      const rank = Math.max(a.shape.length, b.shape.length);
+      const isEven = a.shape.length === b.shape.length;
+      if (isEven || (a.dtype !== "complex64" && b.dtype !== "complex64")) return call.runStock();
+      // tfjs broadcasts complex numbers along axes of size one only.
+      const [wideA, wideB] = [a, b].map((x) =>
+        call.run("Reshape", { x }, { shape: [...Array(rank - x.shape.length).fill(1), ...x.shape] })
+      );
+      return call.runStock({ a: wideA, b: wideB });
+    });
+  }
   fixKernel("DepthwiseConv2dNative", (call) => {
     const { inputs: { x, filter }, attributes } = call;
     if (attributes.dataFormat !== "NCHW") return call.runStock();

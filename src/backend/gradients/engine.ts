@@ -43,6 +43,7 @@ export interface Engine {
     saved: tf.Tensor[],
     attributes: Attributes,
   ): void;
+  runKernel(name: string, inputs: tf.NamedTensorMap, attributes?: Attributes): unknown;
   customGrad(f: CustomFunction): (...inputs: tf.Tensor[]) => tf.Tensor;
   saveTensorsForBackwardMode(tensors: (tf.Tensor | null | undefined)[]): tf.Tensor[];
   gradients(
@@ -50,7 +51,7 @@ export interface Engine {
     xs: tf.Tensor[],
     dy?: tf.Tensor,
     allowNoGradients?: boolean,
-  ): unknown;
+  ): { value: tf.Tensor; grads: tf.Tensor[] };
 }
 
 /** The only engine. */

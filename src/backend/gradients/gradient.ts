@@ -97,9 +97,28 @@ export function keepAxes(x: tf.Tensor, axes: number[], shape: number[]): tf.Tens
 }
 
 /** A scope of tfjs: the tensors that it disposes when it ends. */
-interface Scope {
+export interface Scope {
+  /** Its number. */
   id: number;
+  /** The tensors made in it. */
   track: tf.Tensor[];
+}
+
+/** The current scope. */
+export function scopeOf(): Scope {
+  return (tf.engine().state as unknown as { activeScope: Scope }).activeScope;
+}
+
+/** Lets a tensor of the current scope live as long as another scope, around this one. */
+export function keepOutside(outer: Scope, tensor: tf.Tensor): tf.Tensor {
+  const inner = scopeOf();
+  const at = inner.track.lastIndexOf(tensor);
+  if (inner !== outer && at >= 0) {
+    inner.track.splice(at, 1);
+    outer.track.push(tensor);
+    (tensor as unknown as { scopeId: number }).scopeId = outer.id;
+  }
+  return tensor;
 }
 
 /**
@@ -107,21 +126,9 @@ interface Scope {
  * several inputs share. Call it in the body of a gradient; the tensor lives as long as its slopes.
  */
 export function once(compute: () => tf.Tensor): () => tf.Tensor {
-  const state = tf.engine().state as unknown as { activeScope: Scope };
-  const outer = state.activeScope;
+  const outer = scopeOf();
   let value: tf.Tensor | undefined;
-  return () => {
-    if (value) return value;
-    value = tf.tidy(compute);
-    const inner = state.activeScope;
-    const at = inner.track.lastIndexOf(value);
-    if (inner !== outer && at >= 0) {
-      inner.track.splice(at, 1);
-      outer.track.push(value);
-      (value as unknown as { scopeId: number }).scopeId = outer.id;
-    }
-    return value;
-  };
+  return () => value ??= keepOutside(outer, tf.tidy(compute));
 }
 
 /**

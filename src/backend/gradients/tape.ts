@@ -11,6 +11,7 @@ import {
   type GradientFunction,
   type TapeNode,
 } from "./engine.ts";
+import { complexGradient, isComplex, sumComplexSlopes, withComplexSlopes } from "./complex.ts";
 import type { Attributes } from "./gradient.ts";
 import { currentLayer, locateError, locateErrors } from "./locate_errors.ts";
 import { connectSteps, isStep, noteStep } from "./steps.ts";
@@ -35,6 +36,7 @@ export function fixTape(): void {
   if (isFixed) return;
   isFixed = true;
   locateErrors();
+  sumComplexSlopes();
   const engine = engineOf();
   const { customGrad, gradients, saveTensorsForBackwardMode } = engine;
   engine.addTapeNode = record;
@@ -54,7 +56,10 @@ export function fixTape(): void {
     const outer = current;
     current = undefined;
     try {
-      return gradients.call(engine, connected, xs, dy, allowNoGradients);
+      const compute = () => gradients.call(engine, connected, xs, dy, allowNoGradients);
+      return xs.some(({ dtype }) => dtype === "complex64")
+        ? withComplexSlopes(xs, compute)
+        : compute();
     } catch (error) {
       const failed = current as Operation | undefined;
       if (failed) locateError(error, `differentiate ${failed.kernelName} in`, failed.layer);
@@ -103,9 +108,11 @@ function record(
     return;
   }
   const operation = { kernelName, layer: currentLayer() };
-  const compute = gradientWithin(kernelName, present) ??
-    tf.getGradient(kernelName)?.gradFunc as GradientFunction | undefined ?? gradientFunction ??
-    refuse;
+  const compute =
+    (isComplex(tensors, outputs)
+      ? complexGradient(kernelName, present, outputs[0])
+      : gradientWithin(kernelName, present) ?? tf.getGradient(kernelName)?.gradFunc ??
+        gradientFunction) as GradientFunction | undefined ?? refuse;
   const { copies, others } = takeCopies(state.activeTape, outputs, saved);
   // Only a function with a gradient of its own saves tensors that are neither inputs nor results.
   const isBlind = gradientFunction !== null && state.gradientDepth < 2 &&

@@ -6,61 +6,7 @@
 import { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
-
-/** Elements of any dtype but strings, as units to copy. */
-type Units = Uint8Array | Uint32Array | Float64Array;
-
-/** The elements of a tensor, for copying. */
-function unitsOf(heap: KernelHeap, tensor: tf.TensorInfo): Units {
-  const { buffer } = heap.elements(tensor), at = heap.at(tensor), size = sizeOf(tensor.shape);
-  if (tensor.dtype === "bool") return new Uint8Array(buffer, at, size);
-  if (tensor.dtype === "complex64") return new Float64Array(buffer, at, size);
-  return new Uint32Array(buffer, at, size);
-}
-
-/** Elements at `offset`, and the distances between neighbours along each axis. */
-interface Layout {
-  units: Units;
-  offset: number;
-  strides: number[];
-}
-
-/** The distances between neighbours of a tensor whose elements are in row-major order. */
-function stridesOf(shape: number[]): number[] {
-  return shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-}
-
-/** The elements of a tensor in row-major order, from a place on. */
-function layoutOf(heap: KernelHeap, tensor: tf.TensorInfo, place?: number[]): Layout {
-  const strides = stridesOf(tensor.shape);
-  const offset = strides.reduce((sum, stride, axis) => sum + stride * (place?.[axis] ?? 0), 0);
-  return { units: unitsOf(heap, tensor), offset, strides };
-}
-
-/** Copies a box of elements between two layouts. */
-function copy(shape: number[], from: Layout, to: Layout): void {
-  if (sizeOf(shape) === 0) return;
-  // Trailing axes whose elements are adjacent in both layouts are one run.
-  let axis = shape.length, run = 1;
-  while (axis > 0 && from.strides[axis - 1] === run && to.strides[axis - 1] === run) {
-    run *= shape[--axis];
-  }
-  const source = from.units, target = to.units;
-  const visit = (level: number, at: number, put: number): void => {
-    if (level === axis) {
-      if (run === 1) target[put] = source[at];
-      else target.set(source.subarray(at, at + run), put);
-      return;
-    }
-    const n = shape[level], step = from.strides[level], stride = to.strides[level];
-    if (level === axis - 1 && run === 1) {
-      for (let i = 0; i < n; i++, at += step, put += stride) target[put] = source[at];
-    } else {
-      for (let i = 0; i < n; i++, at += step, put += stride) visit(level + 1, at, put);
-    }
-  };
-  visit(0, from.offset, to.offset);
-}
+import { copy, layoutOf, unitsOf } from "./layout.ts";
 
 /** A new tensor of a box of elements. */
 function copyBox(heap: KernelHeap, x: tf.TensorInfo, begin: number[], size: number[]) {
@@ -206,7 +152,11 @@ function stridedSlice(heap: KernelHeap, { x }: Inputs, attributes: StridedSliceA
   const masks = [a.beginMask, a.endMask, a.ellipsisMask, a.newAxisMask, a.shrinkAxisMask] as const;
   const info = tf.slice_util.sliceInfo(x.shape, a.begin, a.end, a.strides, ...masks);
   const { begin, end, strides, finalShape } = info;
-  const size = tf.slice_util.computeOutShape(begin, end, strides).map((n) => Math.max(n, 0));
+  if (sizeOf(finalShape) === 0) return heap.output(finalShape, x.dtype);
+  const size = tf.slice_util.computeOutShape(begin, end, strides);
+  if (sizeOf(size) !== sizeOf(finalShape)) {
+    throw new TypeError(`Cannot slice [${x.shape}] as the masks contradict the begin and the end`);
+  }
   const result = heap.output(size, x.dtype);
   const from = layoutOf(heap, x, begin);
   const steps = from.strides.map((stride, axis) => stride * strides[axis]);

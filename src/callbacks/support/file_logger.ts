@@ -14,7 +14,11 @@ export interface FileLoggerOptions {
   warn?: (message: string) => void;
 }
 
-/** An epoch logger with a file: a log that cannot be written does not end the run. */
+/**
+ * An epoch logger with a file: a log that cannot be written does not end the run.
+ *
+ * @category Callbacks
+ */
 export abstract class FileLogger extends EpochLogger {
   /** Trial runs leave it out. */
   override readonly writesFiles: boolean = true;

@@ -24,7 +24,11 @@ interface Mixture {
 
 const MIXTURES = new WeakMap<AnyLearner, Mixture>();
 
-/** A batch after it was mixed. */
+/**
+ * A batch after it was mixed.
+ *
+ * @category Callbacks
+ */
 export interface MixedData {
   /** The new data, `[batch, ...]`. */
   readonly data: tf.Tensor;
@@ -35,6 +39,8 @@ export interface MixedData {
 /**
  * The common part of `MixUp` and `CutMix`: each example is mixed with another one of its batch, and so
  * is its loss. Several of them mix one after another.
+ *
+ * @category Callbacks
  */
 export abstract class MixExamples extends Callback {
   /** Before the callbacks that read the batch, after the transforms of labels. */

@@ -1,0 +1,150 @@
+/**
+ * Gradients through complex numbers, as in a loss on spectra.
+ *
+ * The slope by a complex number z is `dL/dRe(z) + i dL/dIm(z)`, as in PyTorch. tfjs accepts float32
+ * slopes only. So between two operations a complex slope travels as its real part, and the imaginary
+ * part stands beside it.
+ *
+ * @module
+ */
+import { tf } from "../../deps/tfjs.ts";
+import { engineOf, type GradientFunction } from "./engine.ts";
+import { type Gradients, keepOutside, type Scope, scopeOf } from "./gradient.ts";
+
+type ComplexGradient = (dy: tf.Tensor, saved: tf.Tensor[], inputs: tf.NamedTensorMap) => Gradients;
+
+/** The imaginary parts of complex slopes, by their real parts. */
+const imaginaryParts = new WeakMap<tf.Tensor, tf.Tensor>();
+
+/** The scope in which imaginary parts live; by default the one in which gradients are computed. */
+let scopeOfSlopes: Scope | undefined;
+
+/** Gradients of operations with complex inputs or results. */
+const GRADIENTS: Record<string, ComplexGradient> = {
+  Complex: (dy) => ({ real: () => tf.real(dy), imag: () => tf.imag(dy) }),
+  Real: (dy) => ({ input: () => tf.complex(dy, tf.zerosLike(dy)) }),
+  Imag: (dy) => ({ input: () => tf.complex(tf.zerosLike(dy), dy) }),
+  FFT: (dy) => ({ input: () => times(tf.ifft(dy), dy.shape.at(-1)!) }),
+  IFFT: (dy) => ({ input: () => times(tf.fft(dy), 1 / dy.shape.at(-1)!) }),
+  ComplexAbs: (dy, [x]) => ({
+    x: () => {
+      const real = tf.real(x), imaginary = tf.imag(x);
+      // At 0 the slope is 0, as in PyTorch.
+      const share = tf.divNoNan(dy, real.square().add(imaginary.square()).sqrt());
+      return tf.complex(real.mul(share), imaginary.mul(share));
+    },
+  }),
+  Identity: (dy) => ({ x: () => dy.clone() }),
+  Reshape: (dy, _, { x }) => ({ x: () => tf.reshape(dy, x.shape) }),
+  ExpandDims: (dy, _, { input }) => ({ input: () => tf.reshape(dy, input.shape) }),
+  Cast: (dy, _, { x }) => ({
+    x: () => {
+      if (x.dtype !== "complex64") return tf.real(dy);
+      return dy.dtype === "complex64" ? dy.clone() : tf.complex(dy, tf.zerosLike(dy));
+    },
+  }),
+  Add: (dy, _, { a, b }) => ({ a: () => sumTo(dy, a), b: () => sumTo(dy, b) }),
+  Sub: (dy, _, { a, b }) => ({ a: () => sumTo(dy, a), b: () => times(sumTo(dy, b), -1) }),
+  Multiply: (dy, [a, b]) => ({
+    a: () => sumTo(timesConjugate(dy, b), a),
+    b: () => sumTo(timesConjugate(dy, a), b),
+  }),
+};
+
+/** Whether an operation has complex inputs or results. */
+export function isComplex(inputs: tf.Tensor[], outputs: tf.Tensor[]): boolean {
+  return [...inputs, ...outputs].some(({ dtype }) => dtype === "complex64");
+}
+
+/**
+ * The gradient of an operation with complex numbers, in the form that tfjs calls.
+ *
+ * @param kernelName Name of the operation's kernel.
+ * @param inputs Its inputs.
+ * @param output Its result.
+ * @returns `undefined` if the operation has no such gradient.
+ */
+export function complexGradient(
+  kernelName: string,
+  inputs: tf.NamedTensorMap,
+  output: tf.Tensor,
+): GradientFunction | undefined {
+  // Copies are recorded under the name of the function around them.
+  const isCopy = inputs.x?.dataId === output.dataId &&
+    inputs.x.shape.join() === output.shape.join();
+  const gradient = GRADIENTS[kernelName] ?? (isCopy ? GRADIENTS.Identity : undefined);
+  if (!gradient) return;
+  return (dy, saved) => {
+    const scope = scopeOfSlopes ?? scopeOf();
+    const slope = output.dtype === "complex64" ? join(dy as tf.Tensor) : dy as tf.Tensor;
+    const slopes = Object.entries(gradient(slope, saved, inputs)).map(([name, compute]) => [
+      name,
+      () => {
+        const dx = compute();
+        if (dx.dtype !== "complex64") return dx;
+        const real = tf.real(dx);
+        imaginaryParts.set(real, keepOutside(scope, tf.imag(dx)));
+        return real;
+      },
+    ]);
+    return Object.fromEntries(slopes);
+  };
+}
+
+/** Computes gradients by inputs some of which are complex: those gradients are complex, too. */
+export function withComplexSlopes(
+  xs: tf.Tensor[],
+  compute: () => { value: tf.Tensor; grads: tf.Tensor[] },
+): { value: tf.Tensor; grads: tf.Tensor[] } {
+  const outer = scopeOfSlopes;
+  try {
+    return tf.tidy(() => {
+      scopeOfSlopes = scopeOf();
+      const { value, grads } = compute();
+      const slopes = grads.map((slope, i) =>
+        slope && xs[i].dtype === "complex64" ? join(slope) : slope
+      );
+      return { value, grads: slopes };
+    });
+  } finally {
+    scopeOfSlopes = outer;
+  }
+}
+
+/** The complex slope whose real part tfjs knows. */
+function join(slope: tf.Tensor): tf.Tensor {
+  return tf.complex(slope, imaginaryParts.get(slope) ?? tf.zerosLike(slope));
+}
+
+/** Makes sums of slopes, which tfjs computes where a tensor was used several times, complex. */
+export function sumComplexSlopes(): void {
+  const engine = engineOf();
+  const { runKernel } = engine;
+  engine.runKernel = function (name, inputs, attributes) {
+    const result = runKernel.call(engine, name, inputs, attributes);
+    if (name !== "Add") return result;
+    const parts = [inputs.a, inputs.b].flatMap((slope) => imaginaryParts.get(slope) ?? []);
+    if (parts.length > 0) {
+      const sum = parts.length === 2 ? tf.add(parts[0], parts[1]) : parts[0].clone();
+      imaginaryParts.set(result as tf.Tensor, sum);
+    }
+    return result;
+  };
+}
+
+function times(x: tf.Tensor, factor: number): tf.Tensor {
+  return tf.complex(tf.real(x).mul(factor), tf.imag(x).mul(factor));
+}
+
+/** `x` times the conjugate of `y`. */
+function timesConjugate(x: tf.Tensor, y: tf.Tensor): tf.Tensor {
+  const [a, b] = [tf.real(x), tf.imag(x)], [c, d] = [tf.real(y), tf.imag(y)];
+  return tf.complex(a.mul(c).add(b.mul(d)), b.mul(c).sub(a.mul(d)));
+}
+
+/** The sum over the axes along which an operand was broadcast. */
+function sumTo(x: tf.Tensor, { shape }: tf.Tensor): tf.Tensor {
+  const axes = tf.broadcast_util.getReductionAxes(shape, x.shape);
+  const sum = (part: tf.Tensor) => (axes.length > 0 ? part.sum(axes) : part).reshape(shape);
+  return tf.complex(sum(tf.real(x)), sum(tf.imag(x)));
+}

@@ -1,0 +1,94 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
+import { closest } from "../deps/levenshtein.ts";
+import { matchesName } from "../text/matches_name.ts";
+
+/**
+ * Variables with settings of their own, chosen by name.
+ *
+ * @category Optimizers
+ */
+export interface ParameterGroup {
+  /**
+   * The name of a layer or of a weight, as a whole, or a pattern that matches a part of such a name.
+   * The first group that matches a variable applies to it.
+   */
+  match: RegExp | string;
+  /** Multiplies the learning rate, >= 0. Default: 1. */
+  learningRateFactor?: number;
+  /** Replaces the optimizer's weight decay, >= 0. */
+  weightDecay?: number;
+}
+
+/** The groups of an optimizer. */
+export class ParameterGroups {
+  readonly #groups: readonly ParameterGroup[];
+  readonly #found = new Map<string, ParameterGroup | undefined>();
+  #checked = false;
+
+  /**
+   * Checks the groups.
+   *
+   * @param action Completes "Cannot …".
+   * @param groups The groups.
+   * @throws {TypeError} If an option is unknown, or `match` is neither a text nor a pattern.
+   * @throws {RangeError} If a number is out of range.
+   */
+  constructor(action: string, groups: readonly ParameterGroup[]) {
+    for (const group of groups) {
+      checkOptions(action, group, { match: true, learningRateFactor: true, weightDecay: true });
+      const { match, learningRateFactor = 1, weightDecay = 0 } = group;
+      if (typeof match !== "string" && !(match instanceof RegExp)) {
+        throw new TypeError(
+          `Cannot ${action} as match must be a name or a pattern: current value is ${
+            describeValue(match)
+          }`,
+        );
+      }
+      checkNumber(action, "learningRateFactor", learningRateFactor, { min: 0 });
+      checkNumber(action, "weightDecay", weightDecay, { min: 0 });
+    }
+    this.#groups = groups;
+  }
+
+  /** The group of a variable; `undefined` if it has none. */
+  of(variable: string): ParameterGroup | undefined {
+    if (this.#groups.length === 0) return;
+    if (!this.#found.has(variable)) {
+      const names = namesOf(variable);
+      this.#found.set(variable, this.#groups.find(({ match }) => matchesName(match, names)));
+    }
+    return this.#found.get(variable);
+  }
+
+  /**
+   * Checks once that each group matches a variable.
+   *
+   * @param variables Returns the names of all variables.
+   * @throws {RangeError} If a group matches none.
+   */
+  check(variables: () => readonly string[]): void {
+    if (this.#checked || this.#groups.length === 0) return;
+    const names = [...new Set(variables().flatMap(namesOf))];
+    for (const { match } of this.#groups) {
+      if (matchesName(match, names)) continue;
+      const hint = typeof match === "string" && names.length > 0
+        ? `, did you mean "${closest(match, names)}"?`
+        : `; the names are ${names.slice(0, 20).join(", ")}`;
+      throw new RangeError(
+        `Cannot train as each group of the optimizer must match a layer or weight: ` +
+          `there is no ${typeof match === "string" ? JSON.stringify(match) : match}${hint}`,
+      );
+    }
+    this.#checked = true;
+  }
+}
+
+/** The names of a variable and its layer: TensorFlow.js numbers a name that is taken already. */
+function namesOf(variable: string): string[] {
+  const parts = variable.split("/");
+  const layers = parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
+  const own = parts.length > 1 ? variable.replace(/_\d+$/, "") : variable;
+  return [...new Set([...layers, own, variable])];
+}

@@ -1,0 +1,107 @@
+import { checkOptions } from "../checks/check_options.ts";
+import { describeValue } from "../checks/describe_value.ts";
+import * as field from "../checks/fields.ts";
+import { type Cell, type ColumnKind, type TableColumn, wrongCell } from "./column_kind.ts";
+
+/**
+ * Options of {@linkcode numeric}.
+ *
+ * @category Tables
+ */
+export interface NumericOptions {
+  /**
+   * Value of missing cells: a number, or that of the training part. If any cell of the training part
+   * is missing, a second number says whether the cell was; `"refuse"` makes a missing cell an error.
+   * Default: `"median"`.
+   */
+  readonly missing?: "median" | "mean" | "refuse" | number;
+  /**
+   * Whether numbers are shifted and scaled to mean 0 and standard deviation 1, as in the training
+   * part. Default: `true`.
+   */
+  readonly standardize?: boolean;
+}
+
+interface Fitted {
+  readonly mean: number;
+  readonly deviation: number;
+  readonly fill: number | null;
+  readonly marksMissing: boolean;
+}
+
+/**
+ * A column of numbers, standardised, with missing values filled.
+ *
+ * As `StandardScaler` and `SimpleImputer` of scikit-learn, `Normalization` of Keras, and `Normalize`
+ * and `FillMissing` of fast.ai.
+ *
+ * @param options Missing values, and scale.
+ * @throws {TypeError} If an option is unknown or of the wrong kind.
+ *
+ * @category Tables
+ */
+export function numeric(options: NumericOptions = {}): TableColumn {
+  checkOptions("encode a column of numbers", options, { missing: true, standardize: true });
+  const { missing = "median", standardize = true } = options;
+  const isKnown = ["median", "mean", "refuse"].includes(missing as string);
+  if (!isKnown && !Number.isFinite(missing)) {
+    throw new TypeError(
+      'Cannot encode a column of numbers as missing must be a number, "median", "mean" or ' +
+        `"refuse": current value is ${describeValue(missing)}`,
+    );
+  }
+  return { kind: "numeric", options: { missing, standardize } };
+}
+
+/** Fits and encodes columns of numbers. */
+export function numericKind({ missing, standardize }: NumericOptions): ColumnKind<Fitted> {
+  return {
+    fit(cells) {
+      const numbers = cells.filter(({ text }) => text !== "").map(toNumber);
+      const marksMissing = numbers.length < cells.length && missing !== "refuse";
+      const [mean, deviation] = standardize ? statisticsOf(numbers) : [0, 1];
+      const fill = missing === "refuse"
+        ? null
+        : missing === "median"
+        ? medianOf(numbers)
+        : missing === "mean"
+        ? statisticsOf(numbers)[0]
+        : missing as number;
+      return { mean, deviation, fill, marksMissing };
+    },
+    names: (column, { marksMissing }) => marksMissing ? [column, `${column} is missing`] : [column],
+    encode(cell, { mean, deviation, fill, marksMissing }) {
+      const isMissing = cell.text === "";
+      if (isMissing && fill === null) throw wrongCell(cell, "a finite number");
+      const number = ((isMissing ? fill! : toNumber(cell)) - mean) / deviation;
+      return marksMissing ? [number, Number(isMissing)] : [number];
+    },
+    check: field.record({
+      mean: field.number(),
+      deviation: field.number({ above: 0 }),
+      fill: field.nullable(field.number()),
+      marksMissing: field.flag,
+    }),
+  };
+}
+
+function toNumber(cell: Cell): number {
+  const number = Number(cell.text);
+  if (Number.isFinite(number)) return number;
+  throw wrongCell(cell, "a finite number");
+}
+
+/** Mean and standard deviation; 1 where all numbers are the same, so that none is divided by 0. */
+function statisticsOf(numbers: readonly number[]): [mean: number, deviation: number] {
+  if (numbers.length === 0) return [0, 1];
+  const mean = numbers.reduce((a, b) => a + b) / numbers.length;
+  const variance = numbers.reduce((sum, number) => sum + (number - mean) ** 2, 0) / numbers.length;
+  return [mean, Math.sqrt(variance) || 1];
+}
+
+function medianOf(numbers: readonly number[]): number {
+  if (numbers.length === 0) return 0;
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const half = Math.floor(sorted.length / 2);
+  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}

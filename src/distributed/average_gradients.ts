@@ -11,8 +11,8 @@ export function elementsIn(gradients: tf.NamedTensorMap): number {
 }
 
 /**
- * Averages the gradients of all ranks, weighted by examples. The moving statistics of batch
- * normalisation travel with them and are averaged in the model itself.
+ * Averages the gradients of all ranks by their weights. The moving statistics of batch normalisation
+ * are averaged by examples, in the model itself.
  *
  * @param world The ranks.
  * @param model The model that has the gradients.
@@ -37,13 +37,18 @@ export function averageGradients(
   }
   const names = Object.keys(gradients);
   if (names.length === 0) return {};
-  const total = reports.reduce((sum, { examples }) => sum + examples, 0);
-  const statistics = statisticsOf(model);
+  const share = shareOf(world, reports.map(({ weight }) => weight));
+  // Without a label that counts, a mean loss is 0 / 0.
+  const isEmpty = share === 0;
+  const tensors = names.map((name) => isEmpty ? tf.zerosLike(gradients[name]) : gradients[name]);
+  const joint = reports.every(({ weight, examples }) => weight === examples);
+  const statistics = joint ? statisticsOf(model) : [];
   const clones = statistics.map((variable) => variable.clone());
-  const tensors = names.map((name) => gradients[name]);
-  const means = average(world, [...tensors, ...clones], own.examples / total);
+  const means = average(world, [...tensors, ...clones], share);
   statistics.forEach((variable, index) => variable.assign(means[names.length + index]));
   tf.dispose([clones, means.slice(names.length)]);
+  if (isEmpty) tf.dispose(tensors.filter((tensor, index) => tensor !== means[index]));
+  if (!joint) averageStatistics(world, model, reports);
   return Object.fromEntries(names.map((name, index) => [name, means[index]]));
 }
 
@@ -60,11 +65,16 @@ export function averageStatistics(
   model: AnyLearner["model"],
   reports: readonly RankReport[],
 ): void {
-  const total = reports.reduce((sum, { examples }) => sum + examples, 0);
-  if (total === 0) return;
   const statistics = statisticsOf(model);
+  if (statistics.length === 0 || reports.every(({ examples }) => examples === 0)) return;
   const clones = statistics.map((variable) => variable.clone());
-  const means = average(world, clones, reports[world.rank].examples / total);
+  const means = average(world, clones, shareOf(world, reports.map(({ examples }) => examples)));
   statistics.forEach((variable, index) => variable.assign(means[index]));
   tf.dispose([clones, means]);
+}
+
+/** The share of this rank in the sum of some weights; the same for all ranks if the sum is 0. */
+function shareOf({ rank, size }: World, weights: readonly number[]): number {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return total === 0 ? 1 / size : weights[rank] / total;
 }

@@ -40,8 +40,8 @@ interface State {
  * times the batch size, up to rounding. Rank 0 sends all others its weights, optimizer state,
  * learning rate and seed. Each rank takes its share of an epoch's permutation, which repeats and
  * omits no example; batches of other loaders are dealt out in turn, without an incomplete last turn.
- * Gradients are averaged in `beforeStep`, before all other callbacks, weighted by examples; where
- * they are accumulated, once per window. Losses and metrics are those of all examples. Moving
+ * Gradients are averaged in `beforeStep`, before all other callbacks, weighted by examples or by the
+ * labels that count; where they are accumulated, once per window. Losses and metrics are those of all examples. Moving
  * statistics of batch normalisation are averaged at every step. Random draws inside a step differ
  * from rank to rank.
  *
@@ -219,9 +219,10 @@ export class DataParallel extends Callback implements Peers {
     const weight = typeof gradientWeight === "number"
       ? gradientWeight
       : (await gradientWeight.data())[0];
+    this.#examples += batchSize;
     const mean = this.#average(STEPS.exchange(batchIndex), gradients, weight);
     const exchanged = mean && Object.keys(mean).length > 0;
-    this.#examples = exchanged ? 0 : this.#examples + batchSize;
+    if (exchanged) this.#examples = 0;
     if (exchanged) learner.gradients = mean;
   }
 
@@ -273,10 +274,10 @@ export class DataParallel extends Callback implements Peers {
   #average(
     step: number,
     gradients: tf.NamedTensorMap,
-    examples: number,
+    weight: number,
   ): tf.NamedTensorMap | undefined {
     const learner = this.#learner;
-    const report = { examples, elements: elementsIn(gradients) };
+    const report = { weight, examples: this.#examples, elements: elementsIn(gradients) };
     const meet = step < STEPS.end() ? "agree" : "meet";
     const reports = this.#lockstep[meet](learner, step, report);
     return reports && averageGradients(this.#world, learner.model, gradients, reports);

@@ -110,7 +110,7 @@ export class Lockstep {
       const cancel = cancelOf(learner);
       const request = this.#request?.code ?? 0;
       const phase = PHASES.indexOf(learner.phase);
-      const none = { examples: 0, elements: 0 };
+      const none = { weight: 0, examples: 0, elements: 0 };
       const own = { pass: this.#pass, step, phase, cancel, request, ...none, ...more };
       const reports = decodeReports(this.#world.gather(encodeReport(own)));
       if (reports.some(({ step }) => step === STEPS.collect())) {

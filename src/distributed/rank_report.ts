@@ -20,7 +20,9 @@ export interface RankReport {
   readonly cancel: number;
   /** The strongest request from outside: pause, step, resume or cancel. */
   readonly request: number;
-  /** Number of examples of which the gradients are the mean. */
+  /** Weight of the gradients in a mean: examples, or what their loss divides by. */
+  readonly weight: number;
+  /** Number of examples since gradients were averaged. */
   readonly examples: number;
   /** Number of elements of the gradients. */
   readonly elements: number;
@@ -28,9 +30,9 @@ export interface RankReport {
 
 /** Encodes a report in numbers, in order to send it. */
 export function encodeReport(
-  { pass, step, phase, cancel, request, examples, elements }: RankReport,
+  { pass, step, phase, cancel, request, weight, examples, elements }: RankReport,
 ) {
-  return Float64Array.of(pass, step, phase, cancel, request, examples, elements);
+  return Float64Array.of(pass, step, phase, cancel, request, weight, examples, elements);
 }
 
 /** Decodes the reports of all ranks. Field by field, since a batch has several meetings. */
@@ -43,6 +45,7 @@ export function decodeReports(values: Float64Array): RankReport[] {
       phase: values[at++],
       cancel: values[at++],
       request: values[at++],
+      weight: values[at++],
       examples: values[at++],
       elements: values[at++],
     });

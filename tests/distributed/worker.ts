@@ -59,6 +59,8 @@ export interface Order {
   /** The folder of checkpoints, and the number of batches between them. */
   folder?: string;
   every?: number;
+  /** Part of the training labels that is ignored. */
+  ignored?: number;
   /** Validate after every this many batches. */
   validationBatches?: number;
   /** The checkpoint to resume. */
@@ -84,7 +86,7 @@ export interface Answer {
 const FEATURES = 16, CLASSES = 4;
 
 /** The same examples everywhere. */
-function dataset(examples: number, shape: number[]): TensorDataset {
+function dataset(examples: number, shape: number[], ignored = 0): TensorDataset {
   const random = keyedRandom(7);
   const data = Float32Array.from({ length: examples * FEATURES }, () => 2 * random() - 1);
   const labels = Int32Array.from({ length: examples }, (_, row) => {
@@ -95,7 +97,7 @@ function dataset(examples: number, shape: number[]): TensorDataset {
           a + b
         ),
     );
-    return sums.indexOf(Math.max(...sums));
+    return random() < ignored ? -1 : sums.indexOf(Math.max(...sums));
   });
   return new TensorDataset({
     data: { values: data, shape: [examples, ...shape] },
@@ -264,7 +266,11 @@ async function answerTo(order: Order): Promise<Answer> {
   const before = tf.memory().numTensors;
   const { examples = 320, batchSize = 16, epochs = 2, limits } = order;
   const shape = order.model === "cnn" ? [4, 4, 1] : [FEATURES];
-  const data = dataset(order.event === "uneven" ? examples - 64 * rank : examples, shape);
+  const data = dataset(
+    order.event === "uneven" ? examples - 64 * rank : examples,
+    shape,
+    order.ignored,
+  );
   const validationData = dataset(50, shape);
   const batches: string[] = [];
   const losses: number[] = [];

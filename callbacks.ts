@@ -105,7 +105,11 @@ export * as schedules from "./schedules.ts";
 // Stopping and limits
 export { EarlyStopping, type EarlyStoppingOptions } from "./src/callbacks/early_stopping.ts";
 export { fastDevRun, type FastDevRunOptions } from "./src/callbacks/fast_dev_run.ts";
-export { type BatchLimits, LimitBatches } from "./src/callbacks/limit_batches.ts";
+export {
+  type BatchLimits,
+  LimitBatches,
+  type LimitBatchesOptions,
+} from "./src/callbacks/limit_batches.ts";
 export { MaxSteps } from "./src/callbacks/max_steps.ts";
 export { MaxTime, type MaxTimeOptions } from "./src/callbacks/max_time.ts";
 export { OverfitOneBatch, type OverfitOneBatchOptions } from "./src/callbacks/overfit_one_batch.ts";
@@ -138,6 +142,11 @@ export { GradientStats } from "./src/callbacks/gradient_stats.ts";
 export type { LayerRecord } from "./src/pictures/layer_record.ts";
 export type { Histogram, TensorStats, TensorStatsOptions } from "./src/tensors/tensor_stats.ts";
 export { type Leak, LeakGuard, type LeakGuardOptions } from "./src/callbacks/leak_guard.ts";
+export {
+  type EpochThroughput,
+  Throughput,
+  type ThroughputOptions,
+} from "./src/callbacks/throughput.ts";
 export { type PhaseTime, Timer, type WorkTime } from "./src/callbacks/timer.ts";
 export { Trace, type TraceOptions } from "./src/callbacks/trace.ts";
 export type { ChromeTrace, ChromeTraceEvent } from "./src/callbacks/support/chrome_trace.ts";

@@ -145,7 +145,8 @@ export class ConfusionMatrix extends PassCallback {
   /** Checks a state from a file. */
   override readonly checkState: StateCheck = field.record({
     counts: field.list(field.list(field.measurement)),
-    total: confusionTotal,
+    totals: field.optional(field.recordOf(confusionTotal)),
+    total: field.optional(confusionTotal),
   });
 
   /** The counts, for a checkpoint; the tensor stays the callback's. */
@@ -164,7 +165,7 @@ export class ConfusionMatrix extends PassCallback {
     };
     this.counts = counts;
     const open = phase === "validate" ? "validation" : phase === "test" ? "test" : "train";
-    for (const [pass, saved] of Object.entries(totals ?? { [open]: total })) {
+    for (const [pass, saved] of Object.entries(totals ?? (total ? { [open]: total } : {}))) {
       this.#totals[pass as MeasuredPhase].restore(saved);
     }
   }

@@ -21,6 +21,19 @@ export interface BatchLimits {
   predict?: number;
 }
 
+/**
+ * Options of {@linkcode LimitBatches}: the limits, and how epochs follow one another.
+ *
+ * @category Callbacks
+ */
+export interface LimitBatchesOptions extends BatchLimits {
+  /**
+   * Whether an epoch continues the training loader where the epoch before stopped reading it: an
+   * endless loader is cut into epochs. Default: each epoch opens the loader again.
+   */
+  continueLoader?: boolean;
+}
+
 /** The loaders that each kind of run reads. */
 const READ: Record<RunKind, readonly (keyof BatchLimits)[]> = {
   train: ["train", "validation", "test"],
@@ -32,7 +45,8 @@ const READ: Record<RunKind, readonly (keyof BatchLimits)[]> = {
 /**
  * Ends every pass after some batches, as if the loader had no more: nothing counts as cancelled.
  *
- * A part is rounded down to whole batches, at least one.
+ * A part is rounded down to whole batches, at least one. `new LimitBatches({ train: 1000,
+ * continueLoader: true })` cuts an endless loader into epochs of 1000 batches.
  *
  * @example
  * ```ts
@@ -49,22 +63,32 @@ export class LimitBatches extends Callback {
   /** Before the callbacks that ask for the number of batches. */
   override priority: number = PRIORITIES.mode;
   readonly #limits: BatchLimits;
+  readonly #continueLoader: boolean;
 
   /**
    * Checks the limits.
    *
-   * @param limits The limit of each loader.
-   * @throws {TypeError} If a loader is unknown.
+   * @param options The limit of each loader, and whether epochs continue the training loader.
+   * @throws {TypeError} If a loader is unknown, or `continueLoader` is no boolean.
    * @throws {RangeError} If a limit is neither an integer >= 1 nor in (0, 1).
    */
-  constructor(limits: BatchLimits) {
+  constructor(options: LimitBatchesOptions) {
     super();
-    checkOptions("limit batches", limits, {
+    checkOptions("limit batches", options, {
       train: true,
       validation: true,
       test: true,
       predict: true,
+      continueLoader: true,
     });
+    const { continueLoader = false, ...limits } = options;
+    if (typeof continueLoader !== "boolean") {
+      throw new TypeError(
+        `Cannot limit batches as continueLoader must be a boolean: current value is ${
+          describeValue(continueLoader)
+        }`,
+      );
+    }
     for (const [name, limit] of Object.entries(limits)) {
       const parts = name !== "predict";
       const isPart = parts && limit > 0 && limit < 1;
@@ -77,11 +101,13 @@ export class LimitBatches extends Callback {
       );
     }
     this.#limits = { ...limits };
+    this.#continueLoader = continueLoader;
   }
 
   /** Sets the limits. */
   override setUp(learner: AnyLearner, kind: RunKind): PutBack {
-    const before = learner.limits;
+    const { limits: before, continueLoader } = learner;
+    if (this.#continueLoader) learner.continueLoader = true;
     learner.limits = { ...before };
     for (const name of READ[kind]) {
       const limit = this.#limits[name];
@@ -89,7 +115,7 @@ export class LimitBatches extends Callback {
       const batches = limit < 1 ? Math.max(1, Math.floor(limit * lengthOf(learner, name))) : limit;
       learner.limits[name] = Math.min(batches, before[name] ?? Infinity);
     }
-    return () => void (learner.limits = before);
+    return () => void Object.assign(learner, { limits: before, continueLoader });
   }
 
   /** Nothing but the fact that the run needs this callback, for a checkpoint. */

@@ -1,9 +1,16 @@
 import { tf } from "../deps/tfjs.ts";
-import { weightOfLoss } from "../losses/loss_weight.ts";
+import { type LossWeight, weightOfLoss } from "../losses/loss_weight.ts";
 import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 
 /** The names of the tensors of a batch. */
-export const BATCH_TENSORS = ["data", "labels", "predictions", "loss", "gradients"] as const;
+export const BATCH_TENSORS = [
+  "data",
+  "labels",
+  "weights",
+  "predictions",
+  "loss",
+  "gradients",
+] as const;
 
 /** The name of a tensor of a batch. */
 export type BatchTensorName = typeof BATCH_TENSORS[number];
@@ -16,6 +23,8 @@ export type BatchTensorName = typeof BATCH_TENSORS[number];
 export class BatchTensors {
   readonly #values: Partial<Record<BatchTensorName, unknown>> = {};
   readonly #owned: tf.Tensor[] = [];
+  /** What the loss function's own loss divides by. */
+  #lossWeight: LossWeight | undefined;
   #gradientWeight: tf.Scalar | number | undefined;
 
   /** Returns the tensors of a name. */
@@ -28,18 +37,37 @@ export class BatchTensors {
     this.own(value);
     // The first loss is that of the loss function; others are computed from it.
     if (name === "loss" && !this.#values.loss) {
-      this.#gradientWeight = weightOfLoss(value as tf.Tensor);
+      this.#lossWeight = weightOfLoss(value as tf.Tensor);
+      this.#gradientWeight = undefined;
     }
     this.#values[name] = value;
   }
 
   /** Weight of the gradients; `undefined` if it is the number of examples. */
   get gradientWeight(): tf.Scalar | number | undefined {
+    const { lossWeight } = this;
+    if (this.#gradientWeight === undefined && lossWeight !== undefined) {
+      this.gradientWeight = lossWeight as tf.Scalar | number;
+    }
     return this.#gradientWeight;
   }
   set gradientWeight(weight: tf.Scalar | number) {
     this.own(weight);
     this.#gradientWeight = weight;
+  }
+
+  /**
+   * Weight of the loss in a mean over batches; `undefined` if it is the number of examples. A tensor
+   * is the caller's.
+   */
+  get lossWeight(): tf.Tensor | number | undefined {
+    const weight = this.#lossWeight;
+    return typeof weight === "function" ? tf.tidy(weight) : weight;
+  }
+  /** Puts the weight of a loss of a checkpoint back; a tensor now belongs to the batch. */
+  set lossWeight(weight: tf.Tensor | number | undefined) {
+    this.own(weight);
+    this.#lossWeight = weight instanceof tf.Tensor ? () => weight.clone() : weight;
   }
 
   /** Disposes tensors with the batch. */
@@ -74,7 +102,7 @@ export class BatchTensors {
 
   /** Disposes everything. */
   dispose(): void {
-    this.#gradientWeight = undefined;
+    this.#lossWeight = this.#gradientWeight = undefined;
     const values = this.#values;
     for (const name of BATCH_TENSORS) {
       // A callback may have put tensors into a record after `put()`: they are not in the list.

@@ -5,7 +5,6 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import { applyModel } from "../model/apply_model.ts";
-import { collectWeights } from "../losses/loss_weight.ts";
 import { isBuilt, penaltiesOf } from "../model/model.ts";
 import type { BatchTensors } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
@@ -76,11 +75,7 @@ function predict(step: StepOf, training: boolean): void {
 function predictAndLose(step: StepOf, training: boolean): tf.Tensor {
   const { learner, tensors } = step;
   predict(step, training);
-  const compute = () => learner.stages.loss(learner);
-  // Only a mean with other batches or ranks needs the weight of the loss.
-  const isWeighed = training && (learner.batchesPerUpdate > 1 || learner.peers !== undefined);
-  const own = (weight: tf.Scalar) => tensors.own(weight);
-  tensors.put("loss", isWeighed ? collectWeights(compute, own) : compute());
+  tensors.put("loss", learner.stages.loss(learner));
   tensors.keep("loss");
   step.hook("afterLoss");
   tensors.keep("loss");

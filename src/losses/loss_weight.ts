@@ -1,17 +1,23 @@
-import { tf } from "../deps/tfjs.ts";
+import type { tf } from "../deps/tfjs.ts";
 
-const WEIGHTS = new WeakMap<tf.Tensor, tf.Scalar>();
+/**
+ * The weight of a mean in a mean of means: a number, or a function that computes it on a backend
+ * whose memory cannot be read at once.
+ *
+ * @category Losses
+ */
+export type LossWeight = number | (() => tf.Tensor);
 
-/** Takes the weights of losses while they are collected. */
-let collect: ((weight: tf.Scalar) => void) | undefined;
+const WEIGHTS = new WeakMap<tf.Tensor, LossWeight>();
 
 /**
  * Says what a mean loss divides by, where that is not the number of examples: the number of labels
- * that are not ignored, or the sum of their weights. Accumulated gradients, and gradients of several
- * ranks, are averaged with these weights: then they are those of one large batch.
+ * that are not left out, or the sum of their weights. Means over batches, accumulated gradients, and
+ * gradients of several ranks are averaged with these weights: then they are those of one large batch.
  *
- * @param loss The loss of a batch, a scalar.
- * @param weight Computes the weight: at once if it is needed, or never.
+ * @param loss The loss of a batch, a scalar; or a number for each example, with a weight for each.
+ * @param weight The weight, or a function that computes it from tensors that live as long as the
+ *   batch.
  * @returns The loss.
  *
  * @example
@@ -32,31 +38,12 @@ let collect: ((weight: tf.Scalar) => void) | undefined;
  *
  * @category Losses
  */
-export function weighLoss<L extends tf.Tensor>(loss: L, weight: () => tf.Scalar): L {
-  if (!collect) return loss;
-  const computed = tf.keep(weight());
-  WEIGHTS.set(loss, computed);
-  collect(computed);
+export function weighLoss<T extends tf.Tensor>(loss: T, weight: LossWeight): T {
+  WEIGHTS.set(loss, weight);
   return loss;
 }
 
-/**
- * Computes a loss, and the weights of all losses in it.
- *
- * @param compute Computes the loss.
- * @param own Called with each weight, which is then the caller's.
- * @returns The loss.
- */
-export function collectWeights<T>(compute: () => T, own: (weight: tf.Scalar) => void): T {
-  collect = own;
-  try {
-    return compute();
-  } finally {
-    collect = undefined;
-  }
-}
-
-/** The weight of a loss that was computed by {@linkcode collectWeights}, if the loss has told it. */
-export function weightOfLoss(loss: tf.Tensor): tf.Scalar | undefined {
+/** What a loss or a metric weighs; `undefined` if it does not say it: the number of examples. */
+export function weightOfLoss(loss: tf.Tensor): LossWeight | undefined {
   return WEIGHTS.get(loss);
 }

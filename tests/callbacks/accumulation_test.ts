@@ -244,7 +244,7 @@ testTensors("GradientAccumulation accumulates for each objective by itself", asy
       variables: [variable],
       optimizer,
       predict: ({ data }: AnyLearner) => tf.matMul(data, variable),
-      loss: meanSquaredError,
+      loss: (predictions: tf.Tensor, labels: tf.Tensor) => meanSquaredError(predictions, labels),
     });
     const { learner } = tinyLearner({
       model: { apply: (x: tf.Tensor) => tf.matMul(x, a), trainableVariables: [a, b] },

@@ -83,7 +83,7 @@ testTensors("a run that was cancelled stays cancelled when it is resumed", async
 
 testTensors("schedules and early stopping continue in a run that is made longer", async () => {
   const options = { kind: "classes", sizes: { train: 3, validation: 1 } } as const;
-  const rate = new LearningRateSchedule(() => 0.05);
+  const rate = new LearningRateSchedule(() => 0.05, { by: "epoch" });
   const callbacks = () => [rate, new EarlyStopping({ patience: 9 })];
   const whole = await trained(5, options, callbacks());
   const { ends } = await trained(2, options, callbacks());

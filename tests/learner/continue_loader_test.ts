@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { CancelEpoch, DataLoader, type Learner, type RunCheckpoint, tf } from "../../mod.ts";
+import { LimitBatches } from "../../callbacks.ts";
 import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { Line, tinyLearner } from "../fixtures/tiny_learner.ts";
 
@@ -47,6 +48,22 @@ testTensors("continueLoader cuts an endless loader into epochs, and opens it onc
   assertEquals(seen, [[0, 1, 2], [3, 4, 5], [6, 7, 8]]);
   assertEquals([opened(), open()], [1, 0]);
 });
+
+testTensors(
+  "LimitBatches cuts an endless loader into epochs, and puts everything back",
+  async () => {
+    using model = new Line();
+    const { loader, opened, open } = counting();
+    const limit = new LimitBatches({ train: 2, continueLoader: true });
+    const { learner, seen } = learnerOf(model, loader, [limit]);
+    learner.continueLoader = false;
+    await learner.train({ epochs: 2 });
+    assertEquals(seen, [[0, 1], [2, 3]]);
+    assertEquals([opened(), open()], [1, 0]);
+    assertEquals([learner.limits, learner.continueLoader], [{ train: 3 }, false]);
+    assertThrows(() => new LimitBatches({ continueLoader: 1 as never }), TypeError, "a boolean");
+  },
+);
 
 testTensors("continueLoader opens a loader again that has ended", async () => {
   using model = new Line();

@@ -8,6 +8,8 @@ import { within } from "../fixtures/within.ts";
 import type { Order, Report } from "./watched_worker.ts";
 
 const LIMIT = 20_000;
+/** The first worker checks the types of all that it imports. */
+const START_LIMIT = 120_000;
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -29,7 +31,10 @@ class WatchedRun {
   }
 
   /** Waits for the next report of a type. */
-  async next<Type extends Report["type"]>(type: Type): Promise<Report & { type: Type }> {
+  async next<Type extends Report["type"]>(
+    type: Type,
+    limit = LIMIT,
+  ): Promise<Report & { type: Type }> {
     const waiting = async () => {
       for (;;) {
         const at = this.reports.findIndex((report) => report.type === type);
@@ -37,7 +42,7 @@ class WatchedRun {
         await new Promise<void>((resolve) => this.#onReport = resolve);
       }
     };
-    return await within(LIMIT, `the report "${type}"`, waiting());
+    return await within(limit, `the report "${type}"`, waiting());
   }
 
   /** The hooks since the last call. */
@@ -62,7 +67,7 @@ async function watched(
     const run = new WatchedRun();
     const complaints: string[][] = [];
     try {
-      const { url } = await run.next("open");
+      const { url } = await run.next("open", START_LIMIT);
       await work(run, async () => {
         const page = await browser.newPage();
         page.setDefaultTimeout(LIMIT);

@@ -145,7 +145,12 @@ export class ConfusionMatrix extends PassCallback {
   /** Checks a state from a file. */
   override readonly checkState: StateCheck = field.record({
     counts: field.list(field.list(field.measurement)),
-    total: confusionTotal,
+    totals: field.optional(field.record({
+      train: confusionTotal,
+      validation: confusionTotal,
+      test: confusionTotal,
+    })),
+    total: field.optional(confusionTotal),
   });
 
   /** The counts, for a checkpoint; the tensor stays the callback's. */

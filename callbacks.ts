@@ -147,6 +147,11 @@ export { GradientStats } from "./src/callbacks/gradient_stats.ts";
 export type { LayerRecord } from "./src/pictures/layer_record.ts";
 export type { Histogram, TensorStats, TensorStatsOptions } from "./src/tensors/tensor_stats.ts";
 export { type Leak, LeakGuard, type LeakGuardOptions } from "./src/callbacks/leak_guard.ts";
+export {
+  type EpochThroughput,
+  Throughput,
+  type ThroughputOptions,
+} from "./src/callbacks/throughput.ts";
 export { type PhaseTime, Timer, type WorkTime } from "./src/callbacks/timer.ts";
 export { Trace, type TraceOptions } from "./src/callbacks/trace.ts";
 export type { ChromeTrace, ChromeTraceEvent } from "./src/callbacks/support/chrome_trace.ts";

@@ -28,11 +28,15 @@
  * @module
  */
 export { accuracy } from "./src/metrics/accuracy.ts";
+export type { AccuracyOptions, ClassMetricOptions } from "./src/metrics/classes.ts";
 export type { AveragingOptions } from "./src/metrics/averaged_metric.ts";
 export { confusion } from "./src/metrics/confusion.ts";
 export { f1 } from "./src/metrics/f1.ts";
 export { meanAbsoluteError } from "./src/metrics/mean_absolute_error.ts";
-export type { Metric, StatefulMetric } from "./src/metrics/metric.ts";
+export type { Metric, MetricInputs, StatefulMetric } from "./src/metrics/metric.ts";
+export { metricOfOutput } from "./src/metrics/metric_of_output.ts";
+export { perplexity } from "./src/metrics/perplexity.ts";
+export type { ExampleWeights } from "./src/losses/example_weights.ts";
 export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
 export { precision } from "./src/metrics/precision.ts";
 export { recall } from "./src/metrics/recall.ts";

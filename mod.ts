@@ -63,7 +63,12 @@ export { tf } from "./src/deps/tfjs.ts";
 export { Learner, type LearnerOptions, type TrainOptions } from "./src/learner/learner.ts";
 export type { AnyObjective, LearnerObjective } from "./src/learner/learner_objective.ts";
 export type { Stages } from "./src/learner/stages.ts";
-export { type AnyStages, LearnerFields, type LearnerParts } from "./src/learner/learner_fields.ts";
+export {
+  type AnyStages,
+  LearnerFields,
+  type LearnerParts,
+  type LossOf,
+} from "./src/learner/learner_fields.ts";
 export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
 export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
@@ -113,7 +118,8 @@ export type { Schedule } from "./src/schedules/schedule.ts";
 
 // Metrics
 export { accuracy } from "./src/metrics/accuracy.ts";
-export type { Metric, StatefulMetric } from "./src/metrics/metric.ts";
+export type { AccuracyOptions, ClassMetricOptions } from "./src/metrics/classes.ts";
+export type { Metric, MetricInputs, StatefulMetric } from "./src/metrics/metric.ts";
 
 // Losses and optimizers
 export {
@@ -121,8 +127,12 @@ export {
   type BinaryCrossEntropyOptions,
 } from "./src/losses/binary_cross_entropy.ts";
 export { crossEntropy, type CrossEntropyOptions } from "./src/losses/cross_entropy.ts";
+export type { ClassLossOptions } from "./src/losses/class_targets.ts";
+export type { ExampleWeights } from "./src/losses/example_weights.ts";
+export { focalLoss, type FocalLossOptions } from "./src/losses/focal_loss.ts";
 export { huber, type HuberOptions } from "./src/losses/huber.ts";
-export { weighLoss } from "./src/losses/loss_weight.ts";
+export { type Loss, lossPerOutput } from "./src/losses/loss_per_output.ts";
+export { type LossWeight, weighLoss } from "./src/losses/loss_weight.ts";
 export { meanSquaredError } from "./src/losses/mean_squared_error.ts";
 export { adam, type AdamOptions, adamW } from "./src/optimizers/adam.ts";
 export { rmsprop, type RmspropOptions } from "./src/optimizers/rmsprop.ts";
@@ -154,6 +164,7 @@ export type { Classes } from "./src/data/strata.ts";
 export { subset } from "./src/data/subset.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
+export type { Tensors } from "./src/tensors/nested_tensors.ts";
 
 // Files
 export { loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "./src/io/checkpoint_file.ts";

@@ -3,9 +3,14 @@ import * as field from "../checks/fields.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import type { Peers } from "../data/shard.ts";
-import type { Metric } from "../metrics/metric.ts";
+import { trackWeights } from "../losses/example_weights.ts";
 import { MeanMetric } from "../metrics/mean_metric.ts";
-import { isStateful, type StatefulMetric } from "../metrics/metric.ts";
+import {
+  isStateful,
+  type Metric,
+  type MetricInputs,
+  type StatefulMetric,
+} from "../metrics/metric.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
@@ -98,10 +103,13 @@ export class Metrics extends PassCallback {
   /** Measures the batch. */
   protected override afterPassBatch(learner: AnyLearner, pass: MeasuredPhase): void {
     if (!this.#phases.has(pass) || !learner.loss || learner.cancelled.has("batch")) return;
-    const { predictions, labels, batchSize } = learner;
+    const { predictions, labels, weights, batchSize: size } = learner;
     this.#open = true;
-    for (const [, metric] of this.#metrics) metric.update(predictions, labels, batchSize);
-    this.#examples += batchSize;
+    for (const [name, metric] of this.#metrics) {
+      if (metric instanceof MeanMetric) metric.update(predictions, labels, { size, weights });
+      else updateStateful(name, metric, learner);
+    }
+    this.#examples += size;
   }
 
   /** Publishes the values. */
@@ -180,6 +188,19 @@ export class Metrics extends PassCallback {
     peers.sum(totals);
     return totals[0] / totals[1];
   }
+}
+
+function updateStateful(name: string, metric: StatefulMetric, learner: AnyLearner): void {
+  const { predictions, labels, weights, batchSize: size } = learner;
+  if (weights === undefined) return metric.update(predictions, labels, { size });
+  const { options, isRead } = trackWeights(weights);
+  const inputs = Object.defineProperty(options, "size", { value: size, enumerable: true });
+  metric.update(predictions, labels, inputs as MetricInputs);
+  if (isRead()) return;
+  throw new TypeError(
+    `Cannot measure ${name} as a metric of a batch with weights must read them: ` +
+      "update(predictions, labels, { weights })",
+  );
 }
 
 function checked(name: string, metric: Metric | StatefulMetric): StatefulMetric | MeanMetric {

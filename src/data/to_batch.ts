@@ -1,18 +1,20 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Batch } from "./dataset.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
+import { mapTensors, type Tensors, tensorsIn } from "../tensors/nested_tensors.ts";
 
 /**
- * A batch in any of the forms that a loader may yield.
+ * A batch in any of the forms that a loader may yield. Weights of the examples, `[batch]`, are passed
+ * on to the loss and the metrics.
  *
  * @category Data
  */
 export type BatchLike<Data, Labels> =
   | readonly [data: Data, labels: Labels]
-  | { readonly data: Data; readonly labels: Labels }
-  | { readonly x: Data; readonly y: Labels }
-  | { readonly xs: Data; readonly ys: Labels };
+  | readonly [data: Data, labels: Labels, weights: Tensors]
+  | { readonly data: Data; readonly labels: Labels; readonly weights?: Tensors }
+  | { readonly x: Data; readonly y: Labels; readonly w?: Tensors }
+  | { readonly xs: Data; readonly ys: Labels; readonly ws?: Tensors };
 
 /**
  * A batch to predict: its labels are ignored, and may be missing. A tensor alone is data.
@@ -22,12 +24,15 @@ export type BatchLike<Data, Labels> =
 export type Unlabelled<Data> =
   | tf.Tensor
   | readonly [data: Data, labels: unknown]
+  | readonly [data: Data, labels: unknown, weights: unknown]
   | { readonly data: Data }
   | { readonly x: Data }
   | { readonly xs: Data };
 
 /** A batch in the form that the Learner uses. */
 export interface SizedBatch extends Batch<unknown, unknown> {
+  /** Weights of the examples, if there are any. */
+  readonly weights?: unknown;
   /** Number of examples. */
   readonly size: number;
 }
@@ -40,8 +45,8 @@ export interface BatchOrigin {
   index: number;
 }
 
-/** The names of data and labels in the records that a loader may yield. */
-const NAMES = [["data", "labels"], ["x", "y"], ["xs", "ys"]] as const;
+/** The names of data, labels and weights in the records that a loader may yield. */
+const NAMES = [["data", "labels", "weights"], ["x", "y", "w"], ["xs", "ys", "ws"]] as const;
 
 /**
  * Converts a batch as a loader yields it to the form that the Learner uses.
@@ -57,7 +62,8 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
   if (!parts) {
     throw new TypeError(
       `${action} as it must be ${origin.loader === "predict" ? "a tensor, " : ""}[data, labels], ` +
-        `{ data, labels }, { x, y } or { xs, ys }: current value is ${describeValue(value)}`,
+        "[data, labels, weights], { data, labels }, { x, y } or { xs, ys }: current value is " +
+        describeValue(value),
     );
   }
   if (tensorsIn(parts).some(({ isDisposed }) => isDisposed)) {
@@ -66,7 +72,7 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
         "after use, except batches in an array: yield new tensors or clones",
     );
   }
-  const [data, labels] = parts;
+  const [data, labels, weights] = parts;
   const size = lengthOf(data);
   const labelled = lengthOf(labels);
   if (size === undefined) {
@@ -81,7 +87,14 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
         `current lengths are ${size} and ${labelled}`,
     );
   }
-  return { data, labels, size };
+  const weighted = lengthOf(weights);
+  if (weights !== undefined && weights !== null && weighted !== size) {
+    throw new TypeError(
+      `${action} as its weights must be tensors with one number for each of ${size} examples: ` +
+        `current value is ${describeValue(weights)}`,
+    );
+  }
+  return { data, labels, size, ...weighted !== undefined && { weights } };
 }
 
 /**
@@ -92,14 +105,21 @@ export function cloneBatch(value: unknown): unknown {
   return mapTensors(value, (tensor) => tensor.isDisposed ? tensor : tensor.clone());
 }
 
-function split(value: unknown, { loader }: BatchOrigin): [unknown, unknown] | undefined {
+function split(
+  value: unknown,
+  { loader }: BatchOrigin,
+): [data: unknown, labels: unknown, weights?: unknown] | undefined {
   const unlabelled = loader === "predict";
   if (unlabelled && value instanceof tf.Tensor) return [value, undefined];
   if (typeof value !== "object" || value === null || value instanceof tf.Tensor) return;
-  if (Array.isArray(value)) return value.length === 2 ? [value[0], value[1]] : undefined;
+  if (Array.isArray(value)) {
+    return value.length === 2 || value.length === 3 ? [value[0], value[1], value[2]] : undefined;
+  }
   const batch = value as Record<string, unknown>;
-  for (const [data, labels] of NAMES) {
-    if (data in batch && (unlabelled || labels in batch)) return [batch[data], batch[labels]];
+  for (const [data, labels, weights] of NAMES) {
+    if (data in batch && (unlabelled || labels in batch)) {
+      return [batch[data], batch[labels], batch[weights]];
+    }
   }
 }
 

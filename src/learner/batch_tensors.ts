@@ -1,9 +1,16 @@
 import { tf } from "../deps/tfjs.ts";
-import { weightOfLoss } from "../losses/loss_weight.ts";
+import { type LossWeight, weightOfLoss } from "../losses/loss_weight.ts";
 import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 
 /** The names of the tensors of a batch. */
-export const BATCH_TENSORS = ["data", "labels", "predictions", "loss", "gradients"] as const;
+export const BATCH_TENSORS = [
+  "data",
+  "labels",
+  "weights",
+  "predictions",
+  "loss",
+  "gradients",
+] as const;
 
 /** The name of a tensor of a batch. */
 export type BatchTensorName = typeof BATCH_TENSORS[number];
@@ -16,8 +23,8 @@ export type BatchTensorName = typeof BATCH_TENSORS[number];
 export class BatchTensors {
   readonly #values: Partial<Record<BatchTensorName, unknown>> = {};
   readonly #owned: tf.Tensor[] = [];
-  /** Computes what the loss function's own loss divides by. */
-  #lossWeight: (() => tf.Scalar) | undefined;
+  /** What the loss function's own loss divides by. */
+  #lossWeight: LossWeight | undefined;
   #gradientWeight: tf.Scalar | number | undefined;
 
   /** Returns the tensors of a name. */
@@ -38,14 +45,29 @@ export class BatchTensors {
 
   /** Weight of the gradients; `undefined` if it is the number of examples. */
   get gradientWeight(): tf.Scalar | number | undefined {
-    if (this.#gradientWeight === undefined && this.#lossWeight) {
-      this.gradientWeight = this.#lossWeight();
+    const { lossWeight } = this;
+    if (this.#gradientWeight === undefined && lossWeight !== undefined) {
+      this.gradientWeight = lossWeight as tf.Scalar | number;
     }
     return this.#gradientWeight;
   }
   set gradientWeight(weight: tf.Scalar | number) {
     this.own(weight);
     this.#gradientWeight = weight;
+  }
+
+  /**
+   * Weight of the loss in a mean over batches; `undefined` if it is the number of examples. A tensor
+   * is the caller's.
+   */
+  get lossWeight(): tf.Tensor | number | undefined {
+    const weight = this.#lossWeight;
+    return typeof weight === "function" ? tf.tidy(weight) : weight;
+  }
+  /** Puts the weight of a loss of a checkpoint back; a tensor now belongs to the batch. */
+  set lossWeight(weight: tf.Tensor | number | undefined) {
+    this.own(weight);
+    this.#lossWeight = weight instanceof tf.Tensor ? () => weight.clone() : weight;
   }
 
   /** Disposes tensors with the batch. */

@@ -67,6 +67,11 @@ const tensors: field.FieldCheck = (value, path) =>
     ? field.list(tensors)(value, path)
     : hostTensor(value, path) && field.recordOf(tensors)(value, path);
 
+const someTensors = field.all(
+  tensors,
+  field.that("must have a tensor", (value) => tensorsOf(value).length > 0),
+);
+
 const slots = Object.fromEntries(BATCH_TENSORS.map((name) => [name, field.optional(tensors)]));
 
 const callbacks = field.list(field.record({
@@ -119,12 +124,13 @@ const shape = field.record({
       size: count,
       computed: field.flag,
       objective: field.optional(field.text),
+      lossWeight: field.optional((value, path) =>
+        typeof value === "number" ? field.number({ min: 0 })(value, path) : scalar(value, path)
+      ),
       slots: field.record({
         ...slots,
-        predictions: field.optional(field.all(
-          tensors,
-          field.that("must have a tensor", (value) => tensorsOf(value).length > 0),
-        )),
+        weights: field.optional(someTensors),
+        predictions: field.optional(someTensors),
         loss: field.optional(scalar),
         gradients: field.optional(field.recordOf(hostTensor)),
       }),

@@ -19,7 +19,7 @@ import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./describe_callbacks.ts";
 import { encodeRows, isRows } from "./encode_rows.ts";
 import { joinPredictions } from "./join_predictions.ts";
-import { LearnerFields, type LearnerParts } from "./learner_fields.ts";
+import { LearnerFields, type LearnerParts, type LossOf } from "./learner_fields.ts";
 import type { LearnerObjective } from "./learner_objective.ts";
 import { completeParts } from "./learner_parts.ts";
 import type { Dataloaders, RunOptions } from "./options.ts";
@@ -60,7 +60,7 @@ export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Prediction
    * Trainchart or of TensorFlow.js: `"sparseCategoricalCrossentropy"`. Default: the one with which
    * the model was compiled.
    */
-  lossFunction?: ((predictions: Predictions, labels: Labels) => tf.Tensor) | string;
+  lossFunction?: LossOf<Predictions, Labels> | string;
   /**
    * Several losses by name, each with variables and an optimizer of its own, instead of `optimizer`
    * and `lossFunction`. Each batch is computed and updated once per objective, in this order.

@@ -35,7 +35,7 @@ export interface LearnerParts<Data, Labels, Predictions> {
   /** The optimizer that updates the weights. */
   readonly optimizer?: tf.Optimizer;
   /** The loss to minimise. */
-  readonly lossFunction?: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  readonly lossFunction?: LossOf<Predictions, Labels>;
   /** Several losses, each with an optimizer, instead of one. */
   readonly objectives?: Readonly<Record<string, AnyObjective>>;
   /** Replacements of the stages of a step. */
@@ -47,6 +47,19 @@ export interface LearnerParts<Data, Labels, Predictions> {
   /** The seed. */
   readonly seed?: number;
 }
+
+/**
+ * A loss function: returns a scalar to minimise, computed by TensorFlow.js operations. Of a batch with
+ * weights it is given a third argument, `{ weights }`.
+ *
+ * @category Learner
+ */
+export type LossOf<Predictions, Labels> = (
+  predictions: Predictions,
+  labels: Labels,
+  // deno-lint-ignore no-explicit-any -- losses of TensorFlow.js have other options
+  options?: any,
+) => tf.Tensor;
 
 /** Returns the tensors of a Learner's current batch, for the run that fills them. */
 export let batchTensorsOf: (learner: AnyFields) => BatchTensors;
@@ -130,7 +143,7 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
 
   readonly #tensors = new BatchTensors();
   #optimizer: tf.Optimizer;
-  #lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor;
+  #lossFunction: LossOf<Predictions, Labels>;
 
   static {
     batchTensorsOf = (learner) => learner.#tensors;
@@ -167,13 +180,13 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   }
 
   /** The loss to minimise: that of the current objective if there are objectives. */
-  get lossFunction(): (predictions: Predictions, labels: Labels) => tf.Tensor {
+  get lossFunction(): LossOf<Predictions, Labels> {
     const objective = this.#currentObjective;
     return objective
       ? (predictions, labels) => objective.loss(predictions, labels, this)
       : this.#lossFunction;
   }
-  set lossFunction(lossFunction: (predictions: Predictions, labels: Labels) => tf.Tensor) {
+  set lossFunction(lossFunction: LossOf<Predictions, Labels>) {
     const objective = this.#currentObjective;
     if (objective) objective.loss = lossFunction;
     else this.#lossFunction = lossFunction;
@@ -198,6 +211,19 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   }
   set labels(labels: Labels) {
     this.#tensors.put("labels", labels);
+  }
+
+  /**
+   * Weights of the examples of the current batch, for the loss and the metrics, if the loader yields
+   * `[data, labels, weights]`. Set from `before…Batch` on.
+   */
+  // deno-lint-ignore no-explicit-any -- a tensor, or one for each output
+  get weights(): any {
+    return this.#tensors.get("weights");
+  }
+  // deno-lint-ignore no-explicit-any -- a tensor, or one for each output
+  set weights(weights: any) {
+    this.#tensors.put("weights", weights);
   }
 
   /** Output of the model for the current batch. Set from `afterPredict` on. */

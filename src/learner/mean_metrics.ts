@@ -22,8 +22,8 @@ export function meanMetrics(metrics: Readonly<Record<string, Metric>>): AnyCallb
   const reset = (pass: Pass) => () => means[pass].forEach((mean) => mean.reset());
   const update = (pass: Pass) => (learner: AnyFields & { cancelled: ReadonlySet<string> }) => {
     if (learner.cancelled.has("batch")) return;
-    const { predictions, labels, batchSize } = learner;
-    for (const mean of means[pass]) mean.update(predictions, labels, batchSize);
+    const { predictions, labels, weights, batchSize: size } = learner;
+    for (const mean of means[pass]) mean.update(predictions, labels, { size, weights });
   };
   const publish = (pass: Pass) => async (learner: AnyFields) => {
     for (const [index, mean] of means[pass].entries()) {

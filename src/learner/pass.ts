@@ -170,7 +170,8 @@ export class Pass {
 
   #countLoss(): void {
     const loss = this.computed ? this.#tensors.takeLoss() : undefined;
-    if (loss) this.losses.add(this.#learner.objective, loss, this.#learner.batchSize);
+    const weight = loss && this.#tensors.lossWeight;
+    if (loss) this.losses.add(this.#learner.objective, loss, weight ?? this.#learner.batchSize);
     this.computed = false;
   }
 
@@ -219,6 +220,7 @@ export class Pass {
       this.#objective = 0;
       this.#tensors.put("data", batch.data);
       this.#tensors.put("labels", batch.labels);
+      this.#tensors.put("weights", batch.weights);
     } else if (learner.batchIndex === -1) {
       const { count } = this.#shard;
       const [each, found] = count === 1 ? ["", "none"] : [` for each of ${count} ranks`, "fewer"];

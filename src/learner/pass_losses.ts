@@ -23,9 +23,9 @@ export class PassLosses {
   readonly #mean = new RunningMean();
   readonly #objectives = new Map<string, RunningMean>();
 
-  /** Adds the loss of a batch, which this now owns. */
-  add(objective: string | undefined, loss: tf.Tensor, examples: number): void {
-    this.#of(objective).add(loss, examples);
+  /** Adds the loss of a batch, with its weight; tensors now belong to this object. */
+  add(objective: string | undefined, loss: tf.Tensor, weight: number | tf.Tensor): void {
+    this.#of(objective).add(loss, weight);
   }
 
   /** Reads the means off the device. */

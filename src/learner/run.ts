@@ -1,3 +1,4 @@
+import type { tf } from "../deps/tfjs.ts";
 import type { Facts, RunKind } from "../chart/chart.ts";
 import {
   type Cancellable,
@@ -81,6 +82,8 @@ export interface RunState extends PassState {
     readonly size: number;
     readonly computed: boolean;
     readonly objective?: string;
+    /** Weight of the loss in the mean of the pass. Default: the number of examples. */
+    readonly lossWeight?: number | tf.Tensor;
     readonly slots: Partial<Record<BatchTensorName, unknown>>;
   };
 }
@@ -300,6 +303,8 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const shards = this.#shard.count;
     const { batchIndex, trainedBatches, objective } = this.learner;
     const outer = this.#outer;
+    const lossWeight = batch && this.tensors.lossWeight;
+    this.tensors.own(lossWeight);
     return {
       pump,
       shards,
@@ -323,6 +328,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
         size: batch.size,
         computed: pass!.computed,
         objective,
+        ...lossWeight !== undefined && { lossWeight },
         slots: Object.fromEntries(names.map((name) => [name, this.tensors.get(name)])),
       },
     };
@@ -357,8 +363,10 @@ export class Run implements Performer<AnyCallback>, StepOf {
     for (const name of BATCH_TENSORS) {
       if (batch.slots[name] !== undefined) this.tensors.put(name, batch.slots[name]);
     }
-    const { data, labels } = batch.slots;
-    this.#pass.restoreBatch({ data, labels, size: batch.size } as SizedBatch, batch.computed);
+    if (batch.lossWeight !== undefined) this.tensors.lossWeight = batch.lossWeight;
+    const { data, labels, weights } = batch.slots;
+    const whole = { data, labels, weights, size: batch.size } as SizedBatch;
+    this.#pass.restoreBatch(whole, batch.computed);
   }
 
   async #reopen(

@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import { trackWeights } from "../losses/example_weights.ts";
 import { applyModel } from "../model/apply_model.ts";
 import { constrain, type Model, trainableVariables } from "../model/model.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
@@ -40,7 +41,8 @@ interface StageFields {
   readonly predictions: unknown;
   readonly labels: unknown;
   // deno-lint-ignore no-explicit-any -- typed where the Learner is made
-  readonly lossFunction: (predictions: any, labels: any) => tf.Tensor;
+  readonly lossFunction: (predictions: any, labels: any, options?: any) => tf.Tensor;
+  readonly weights: unknown;
   readonly optimizer: tf.Optimizer;
   readonly gradients: tf.NamedTensorMap;
   readonly objectives: Readonly<Record<string, AnyObjective>>;
@@ -56,8 +58,18 @@ export const DEFAULT_STAGES: Readonly<Stages<StageFields>> = {
       : applyModel(learner.model, learner.data, options);
   },
 
-  loss({ lossFunction, predictions, labels }) {
-    return lossFunction(predictions, labels);
+  loss(learner) {
+    const { lossFunction, predictions, labels, weights } = learner;
+    if (weights === undefined || currentObjective(learner)) {
+      return lossFunction(predictions, labels);
+    }
+    const tracked = trackWeights(weights);
+    const loss = lossFunction(predictions, labels, tracked.options);
+    if (tracked.isRead()) return loss;
+    throw new TypeError(
+      "Cannot compute the loss as the loss function must take the weights of the examples: the " +
+        "loader yields [data, labels, weights]. Write (predictions, labels, { weights } = {}) => …",
+    );
   },
 
   gradients(learner, forward) {

@@ -3,10 +3,16 @@
  *
  * @module
  */
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
 import { isRecorded, pullBack, registerGradients } from "../backend/gradients/gradient.ts";
 import { tf } from "../deps/tfjs.ts";
+import { checkHead } from "./check_head.ts";
+import {
+  checkLossOptions,
+  type ClassLossOptions,
+  classTargets,
+  logProbabilities,
+  weightOnDevice,
+} from "./class_targets.ts";
 import { weighLoss } from "./loss_weight.ts";
 
 /**
@@ -14,29 +20,29 @@ import { weighLoss } from "./loss_weight.ts";
  *
  * @category Losses
  */
-export interface CrossEntropyOptions {
-  /** Part of each label that is spread evenly over all classes, in [0, 1]. Default: 0. */
-  labelSmoothing?: number;
-  /** A weight > 0 for each class, `[classes]`. Default: all 1. */
-  classWeights?: number[];
-}
+export interface CrossEntropyOptions extends ClassLossOptions {}
 
 /**
  * The mean cross-entropy of logits and class labels; the softmax is part of the loss.
  *
- * With weights it is the weighted mean: the sum of the weighted losses over the sum of the labels'
- * weights, as in PyTorch. Both sums leave out a label outside `0 … classes - 1`, so `-1` marks an
- * example to ignore.
+ * With weights of classes or of examples it is the weighted mean: the sum of the weighted losses over
+ * the sum of the weights, as in PyTorch. Labels equal to `ignoreIndex`, -1 by default, are left out
+ * of both sums; if all are left out, the loss is 0. Any other label outside `0 … classes - 1` is an
+ * error, on a backend whose memory can be read at once (wasm and cpu).
+ *
+ * Keras: `categoricalCrossentropy` and `sparseCategoricalCrossentropy`, which take probabilities.
+ * PyTorch: `CrossEntropyLoss`.
  *
  * Label smoothing: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision",
  * 2016, https://arxiv.org/abs/1512.00567.
  *
  * @param predictions Logits, `[…, classes] float32`.
  * @param labels Class numbers `[…] int32`, or probabilities (one-hot) `[…, classes]`.
- * @param options Label smoothing, class weights.
+ * @param options Smoothing, weights, labels to leave out, form of the predictions.
  * @returns The mean, `[]`.
- * @throws {TypeError} If the shapes do not match, or an option is unknown.
- * @throws {RangeError} If an option is out of range.
+ * @throws {TypeError} If the shapes do not match, an option is unknown, or the model ends in another
+ *   activation than the loss is for.
+ * @throws {RangeError} If an option is out of range, or a label is no class number.
  *
  * @example
  * ```ts
@@ -56,23 +62,25 @@ export function crossEntropy(
   options: CrossEntropyOptions = {},
 ): tf.Scalar {
   const classes = predictions.shape.at(-1) ?? 0;
-  const { labelSmoothing = 0, classWeights } = options;
-  checkLossOptions(options, classes);
-  const dense = checkLabels(predictions, labels);
+  checkLossOptions("crossEntropy", options, classes);
+  const { labelSmoothing = 0, classWeights, probabilities = false } = options;
+  checkHead("crossEntropy", predictions, probabilities);
+  let total: number | undefined;
   const loss = tf.tidy(() => {
-    const flat = predictions.rank === 2;
-    const logits = flat
+    const targets = classTargets("crossEntropy", predictions, labels, options);
+    total = targets.total;
+    const rows = predictions.rank === 2
       ? predictions as tf.Tensor2D
       : predictions.reshape<tf.Tensor2D>([-1, classes]);
-    const numbers = labels.dtype === (dense ? "float32" : "int32")
-      ? labels
-      : labels.cast(dense ? "float32" : "int32");
-    const targets = flat ? numbers : numbers.reshape(dense ? logits.shape : [-1]);
+    if (total === 0) return rows.sum().mul<tf.Scalar>(0);
     const weights = classWeights && tf.tensor1d(classWeights);
-    if (logits.dtype !== "float32" || !tf.getKernel(KERNEL, tf.getBackend())) {
-      return compose(logits, targets, weights, labelSmoothing);
+    const fused = !probabilities && rows.dtype === "float32" &&
+      tf.getKernel(KERNEL, tf.getBackend());
+    if (!fused) {
+      const logs = logProbabilities(rows, probabilities);
+      return compose(logs, targets.labels, weights, labelSmoothing);
     }
-    const inputs: tf.NamedTensorMap = { logits, labels: targets };
+    const inputs: tf.NamedTensorMap = { logits: rows, labels: targets.labels };
     if (weights) inputs.weights = weights;
     const results = tf.engine().runKernel(KERNEL, inputs, {
       labelSmoothing,
@@ -80,46 +88,32 @@ export function crossEntropy(
     });
     return (results as unknown as tf.Scalar[])[0];
   });
-  return weighLoss(loss, () => totalWeight(labels, dense, classes, classWeights));
+  return weighLoss(loss, total ?? (() => weightOnDevice(predictions, labels, options)));
 }
 
-/** Sum of the weights of all labels that are not ignored. */
-function totalWeight(
-  labels: tf.Tensor,
-  dense: boolean,
-  classes: number,
-  classWeights?: number[],
-): tf.Scalar {
-  return tf.tidy(() => {
-    if (dense) return labels.toFloat().mul(classWeights ?? 1).sum<tf.Scalar>();
-    const counted = tf.logicalAnd(labels.greaterEqual(0), labels.less(classes)).toFloat();
-    if (!classWeights) return counted.sum<tf.Scalar>();
-    const indices = labels.toFloat().clipByValue(0, classes - 1).toInt();
-    return tf.gather(tf.tensor1d(classWeights), indices).mul(counted).sum<tf.Scalar>();
-  });
-}
+/** Less than any sum of weights: if all labels are left out, 0 / 0 would be NaN. */
+const TINY = 1e-30;
 
 /** The fused kernel, which some backends have: computes the loss and its slopes. */
 const KERNEL = "TrainchartCrossEntropy";
 
-/** The loss, composed of tfjs operations: logits `[batch, classes]`, labels `[batch]` or dense. */
+/** The loss, composed of tfjs operations: logarithms `[rows, classes]`, labels `[rows]` or dense. */
 function compose(
-  logits: tf.Tensor2D,
+  logs: tf.Tensor2D,
   labels: tf.Tensor,
   weights: tf.Tensor1D | undefined,
   labelSmoothing: number,
 ): tf.Scalar {
-  const classes = logits.shape[1];
+  const classes = logs.shape[1];
   const onehot = labels.rank === 2 ? labels : tf.oneHot(labels as tf.Tensor1D, classes).toFloat();
   const weighted = weights ? onehot.mul(weights) : onehot;
   const spread = onehot.sum(-1, true).mul(labelSmoothing / classes);
   const smooth = onehot.mul(1 - labelSmoothing).add(spread);
   const targets = weights ? smooth.mul(weights) : smooth;
-  const log = tf.logSoftmax(logits);
   // A masked class has the logit -Infinity, and adds nothing where its label is 0.
-  const isMasked = log.equal(-Infinity).logicalAnd(targets.equal(0));
-  const finite = tf.where(isMasked, tf.zerosLike(log), log);
-  return finite.mul(targets).sum().div(weighted.sum()).neg().asScalar();
+  const isMasked = logs.equal(-Infinity).logicalAnd(targets.equal(0));
+  const finite = tf.where(isMasked, tf.zerosLike(logs), logs);
+  return finite.mul(targets).sum().div(weighted.sum().maximum(TINY)).neg().asScalar();
 }
 
 registerGradients(
@@ -131,7 +125,7 @@ registerGradients(
     const composed = (input: tf.Tensor) => {
       const compute = (x: tf.Tensor) =>
         compose(
-          (input === logits ? x : logits) as tf.Tensor2D,
+          logProbabilities((input === logits ? x : logits) as tf.Tensor2D, false),
           input === labels ? x : labels,
           classWeights.length > 0 ? tf.tensor1d(classWeights) : undefined,
           labelSmoothing,
@@ -159,30 +153,4 @@ function labelSlopes(
   const spread = surprise.sum(-1, true).mul(labelSmoothing / classes);
   const total = surprise.mul(1 - labelSmoothing).add(spread);
   return total.sub(weights.mul(loss)).div(labels.mul(weights).sum());
-}
-
-/** Checks the shapes; returns whether labels are probabilities, rather than class numbers. */
-function checkLabels(predictions: tf.Tensor, labels: tf.Tensor): boolean {
-  const { shape } = predictions;
-  if (shape.length > 0 && labels.shape.join() === shape.join()) return true;
-  if (shape.length > 0 && labels.shape.join() === shape.slice(0, -1).join()) return false;
-  throw new TypeError(
-    `Cannot compute crossEntropy as labels for predictions [${shape}] must be ` +
-      `[${shape.slice(0, -1)}] or [${shape}]: current value is [${labels.shape}]`,
-  );
-}
-
-function checkLossOptions(options: CrossEntropyOptions, classes: number): void {
-  const action = "compute crossEntropy";
-  checkOptions(action, options, { labelSmoothing: true, classWeights: true });
-  const { labelSmoothing = 0, classWeights } = options;
-  checkNumber(action, "labelSmoothing", labelSmoothing, { min: 0, max: 1 });
-  if (!classWeights) return;
-  if (classWeights.length !== classes) {
-    throw new RangeError(
-      `Cannot ${action} as classWeights must have ${classes} elements: current value has ` +
-        classWeights.length,
-    );
-  }
-  for (const weight of classWeights) checkNumber(action, "each class weight", weight, { above: 0 });
 }

@@ -5,15 +5,17 @@
  */
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import { tf } from "../deps/tfjs.ts";
-import { assertSameShape } from "./same_shape.ts";
+import type { tf } from "../deps/tfjs.ts";
+import { alignLabels } from "./align_labels.ts";
+import { elementwiseMean } from "./elementwise_mean.ts";
+import type { ExampleWeights } from "./example_weights.ts";
 
 /**
  * Options of {@linkcode huber}.
  *
  * @category Losses
  */
-export interface HuberOptions {
+export interface HuberOptions extends ExampleWeights {
   /** The error from which the loss is linear, > 0. Default: 1. */
   delta?: number;
 }
@@ -25,9 +27,9 @@ export interface HuberOptions {
  * Huber, "Robust Estimation of a Location Parameter", 1964, https://doi.org/10.1214/aoms/1177703732.
  *
  * @param predictions `[batch, …] float32`.
- * @param labels The same shape, any numeric dtype.
- * @param options The point from which the loss is linear.
- * @returns The mean over all elements, `[]`.
+ * @param labels The same shape, any numeric dtype; `[batch]` for `[batch, 1]`.
+ * @param options The point from which the loss is linear, and weights.
+ * @returns The mean over all elements, weighted if there are weights, `[]`.
  * @throws {TypeError} If the shapes differ, or an option is unknown.
  * @throws {RangeError} If `delta` is not finite and > 0.
  *
@@ -47,14 +49,13 @@ export function huber(
   labels: tf.Tensor,
   options: HuberOptions = {},
 ): tf.Scalar {
-  checkOptions("compute huber", options, { delta: true });
-  const { delta = 1 } = options;
-  assertSameShape("huber", predictions, labels);
+  checkOptions("compute huber", options, { delta: true, weights: true });
+  const { delta = 1, weights } = options;
   checkNumber("compute huber", "delta", delta, { above: 0 });
-  return tf.tidy(() => {
-    const error = predictions.sub(labels.toFloat()).abs();
+  return elementwiseMean("huber", predictions, weights, () => {
+    const error = predictions.sub(alignLabels("huber", predictions, labels).toFloat()).abs();
     const quadratic = error.minimum(delta);
     const linear = error.sub(quadratic);
-    return quadratic.square().mul(0.5).add(linear.mul(delta)).mean<tf.Scalar>();
+    return { losses: quadratic.square().mul(0.5).add(linear.mul(delta)) };
   });
 }

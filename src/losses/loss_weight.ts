@@ -1,14 +1,23 @@
 import type { tf } from "../deps/tfjs.ts";
 
-const WEIGHTS = new WeakMap<tf.Tensor, () => tf.Scalar>();
+/**
+ * The weight of a mean in a mean of means: a number, or a function that computes it on a backend
+ * whose memory cannot be read at once.
+ *
+ * @category Losses
+ */
+export type LossWeight = number | (() => tf.Tensor);
+
+const WEIGHTS = new WeakMap<tf.Tensor, LossWeight>();
 
 /**
  * Says what a mean loss divides by, where that is not the number of examples: the number of labels
- * that are not ignored, or the sum of their weights. Accumulated gradients, and gradients of several
- * ranks, are averaged with these weights: then they are those of one large batch.
+ * that are not left out, or the sum of their weights. Means over batches, accumulated gradients, and
+ * gradients of several ranks are averaged with these weights: then they are those of one large batch.
  *
- * @param loss The loss of a batch, a scalar.
- * @param weight Computes the weight, from tensors that live as long as the batch.
+ * @param loss The loss of a batch, a scalar; or a number for each example, with a weight for each.
+ * @param weight The weight, or a function that computes it from tensors that live as long as the
+ *   batch.
  * @returns The loss.
  *
  * @example
@@ -29,12 +38,12 @@ const WEIGHTS = new WeakMap<tf.Tensor, () => tf.Scalar>();
  *
  * @category Losses
  */
-export function weighLoss<L extends tf.Tensor>(loss: L, weight: () => tf.Scalar): L {
+export function weighLoss<T extends tf.Tensor>(loss: T, weight: LossWeight): T {
   WEIGHTS.set(loss, weight);
   return loss;
 }
 
-/** Computes what a loss divides by; `undefined` if it is the number of examples. */
-export function weightOfLoss(loss: tf.Tensor): (() => tf.Scalar) | undefined {
+/** What a loss or a metric weighs; `undefined` if it does not say it: the number of examples. */
+export function weightOfLoss(loss: tf.Tensor): LossWeight | undefined {
   return WEIGHTS.get(loss);
 }

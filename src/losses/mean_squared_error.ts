@@ -3,16 +3,20 @@
  *
  * @module
  */
-import { tf } from "../deps/tfjs.ts";
-import { assertSameShape } from "./same_shape.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import type { tf } from "../deps/tfjs.ts";
+import { alignLabels } from "./align_labels.ts";
+import { elementwiseMean } from "./elementwise_mean.ts";
+import type { ExampleWeights } from "./example_weights.ts";
 
 /**
  * The mean of the squared differences, for regression.
  *
  * @param predictions `[batch, …] float32`.
- * @param labels The same shape, any numeric dtype.
- * @returns The mean over all elements, `[]`.
- * @throws {TypeError} If the shapes differ.
+ * @param labels The same shape, any numeric dtype; `[batch]` for `[batch, 1]`.
+ * @param options Weights of the examples.
+ * @returns The mean over all elements, weighted if there are weights, `[]`.
+ * @throws {TypeError} If the shapes differ, or an option is unknown.
  *
  * @example
  * ```ts
@@ -25,7 +29,14 @@ import { assertSameShape } from "./same_shape.ts";
  *
  * @category Losses
  */
-export function meanSquaredError(predictions: tf.Tensor, labels: tf.Tensor): tf.Scalar {
-  assertSameShape("meanSquaredError", predictions, labels);
-  return tf.tidy(() => predictions.sub(labels.toFloat()).square().mean<tf.Scalar>());
+export function meanSquaredError(
+  predictions: tf.Tensor,
+  labels: tf.Tensor,
+  options: ExampleWeights = {},
+): tf.Scalar {
+  checkOptions("compute meanSquaredError", options, { weights: true });
+  return elementwiseMean("meanSquaredError", predictions, options.weights, () => {
+    const aligned = alignLabels("meanSquaredError", predictions, labels);
+    return { losses: predictions.sub(aligned.toFloat()).square() };
+  });
 }

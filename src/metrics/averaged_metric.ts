@@ -2,17 +2,18 @@ import type { FieldCheck } from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import type { tf } from "../deps/tfjs.ts";
+import type { ClassMetricOptions } from "./classes.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";
 import { ConfusionTotal, confusionTotal } from "./confusion_total.ts";
 import type { Peers } from "../data/shard.ts";
-import type { StatefulMetric } from "./metric.ts";
+import type { MetricInputs, StatefulMetric } from "./metric.ts";
 
 /**
  * Options of {@linkcode precision}, {@linkcode recall} and {@linkcode f1}.
  *
  * @category Metrics
  */
-export interface AveragingOptions {
+export interface AveragingOptions extends ClassMetricOptions {
   /**
    * `"binary"` measures the class `positive` alone; `"macro"` is the mean over the classes that
    * occur, in labels or predictions; `"weighted"` the same, weighted by how often each is the label;
@@ -43,6 +44,7 @@ export class AveragedMetric implements StatefulMetric {
   readonly #ratio: (counts: Counts) => [numerator: number, denominator: number];
   readonly #average: AveragingOptions["average"];
   readonly #positive: number;
+  readonly #options: ClassMetricOptions;
   readonly #total = new ConfusionTotal();
   readonly addsPeers = true;
   readonly checkState: FieldCheck = confusionTotal;
@@ -62,7 +64,12 @@ export class AveragedMetric implements StatefulMetric {
     options: AveragingOptions,
   ) {
     const action = `measure ${name}`;
-    checkMetricOptions(name, options, { average: true, positive: true });
+    checkMetricOptions(name, options, {
+      average: true,
+      positive: true,
+      probabilities: true,
+      ignoreIndex: true,
+    });
     const { average, positive = 1 } = options;
     if (average !== undefined && !AVERAGES.includes(average)) {
       throw new TypeError(
@@ -73,6 +80,7 @@ export class AveragedMetric implements StatefulMetric {
     }
     this.#ratio = ratio;
     this.#average = average;
+    this.#options = { probabilities: options.probabilities, ignoreIndex: options.ignoreIndex };
     this.#positive = checkNumber(action, "positive", positive, { integer: true, min: 0 });
   }
 
@@ -80,8 +88,8 @@ export class AveragedMetric implements StatefulMetric {
     this.#total.reset();
   }
 
-  update(predictions: tf.Tensor, labels: tf.Tensor): void {
-    this.#total.add(predictions, labels);
+  update(predictions: tf.Tensor, labels: tf.Tensor, inputs?: MetricInputs): void {
+    this.#total.add(predictions, labels, { ...this.#options, weights: inputs?.weights });
   }
 
   state(): unknown {

@@ -4,6 +4,41 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
+import { checkClassLabels, IGNORED } from "../losses/class_targets.ts";
+import type { ExampleWeights } from "../losses/example_weights.ts";
+import { outputMark } from "../tensors/output_mark.ts";
+
+/**
+ * Options of the metrics of classes.
+ *
+ * @category Metrics
+ */
+export interface ClassMetricOptions {
+  /**
+   * Whether predictions are probabilities, and not logits. Default: known from the last layer of a
+   * `tf.LayersModel`, else false.
+   */
+  probabilities?: boolean;
+  /** The class number of examples that are left out, an integer. Default: -1. */
+  ignoreIndex?: number;
+}
+
+/**
+ * Options of {@linkcode accuracy}.
+ *
+ * @category Metrics
+ */
+export interface AccuracyOptions extends ClassMetricOptions, ExampleWeights {}
+
+/** Whether predictions are probabilities. */
+export function areProbabilities(
+  predictions: tf.Tensor,
+  { probabilities }: ClassMetricOptions,
+): boolean {
+  if (probabilities !== undefined) return probabilities;
+  const activation = outputMark(predictions)?.activation;
+  return activation === "softmax" || activation === "sigmoid";
+}
 
 /** Whether predictions are one logit for each example, `[batch]` or `[batch, 1]`: yes or no. */
 export function isBinary(predictions: tf.Tensor): boolean {
@@ -26,40 +61,74 @@ export function isKnown(predictions: tf.Tensor): tf.Tensor1D {
 }
 
 /**
- * The class that is predicted for each example: the largest logit, or yes if the only one is > 0.
+ * The class that is predicted for each example: the largest prediction, or yes if the only one is
+ * > 0, of a probability > 0.5.
  *
  * @param predictions The predictions.
  * @param unknown The number of an example whose predictions say nothing.
+ * @param options The form of the predictions.
  * @returns `[examples] int32`.
  */
-export function predictedClasses(predictions: tf.Tensor, unknown: number): tf.Tensor1D {
+export function predictedClasses(
+  predictions: tf.Tensor,
+  unknown: number,
+  options: ClassMetricOptions = {},
+): tf.Tensor1D {
   const binary = isBinary(predictions);
   const rows = predictions.reshape([-1, binary ? 1 : predictions.shape.at(-1)!]);
-  const predicted = binary ? rows.greater(0).toInt().flatten() : rows.argMax<tf.Tensor1D>(-1);
+  const threshold = binary && areProbabilities(predictions, options) ? 0.5 : 0;
+  const predicted = binary
+    ? rows.greater(threshold).toInt().flatten()
+    : rows.argMax<tf.Tensor1D>(-1);
   const other: tf.Tensor = tf.scalar(unknown, "int32");
   return tf.where(isKnown(rows), predicted as tf.Tensor, other) as tf.Tensor1D;
+}
+
+/** The labels of a batch, as class numbers. */
+export interface ActualClasses {
+  /** `[examples] int32`; the number of an example that is left out is negative. */
+  readonly numbers: tf.Tensor1D;
+  /** Whether examples may have to be left out. */
+  readonly ignoring: boolean;
 }
 
 /**
  * The class of each example, from class numbers or from one-hot rows.
  *
- * @returns `[examples] int32`.
+ * @param metric The name of the metric, for messages.
+ * @param predictions The predictions.
+ * @param labels The labels.
+ * @param options The class number that is left out.
+ * @returns The classes.
  * @throws {TypeError} If there are more or fewer labels than predictions.
+ * @throws {RangeError} If a label is no class number.
  */
 export function actualClasses(
   metric: string,
   predictions: tf.Tensor,
   labels: tf.Tensor,
-): tf.Tensor1D {
+  { ignoreIndex = IGNORED }: ClassMetricOptions = {},
+): ActualClasses {
   const binary = isBinary(predictions);
-  const oneHot = !binary && labels.rank === predictions.rank;
-  const actual = oneHot ? labels.argMax(-1) : labels;
   const examples = binary ? predictions.size : predictions.size / predictions.shape.at(-1)!;
-  if (actual.size !== examples) {
+  const oneHot = !binary && labels.rank === predictions.rank && labels.size === predictions.size;
+  if ((oneHot ? labels.size / labels.shape.at(-1)! : labels.size) !== examples) {
     throw new TypeError(
       `Cannot measure ${metric} as predictions [batch, classes] must go with labels [batch] or ` +
         `[batch, classes]: current shapes are [${predictions.shape}] and [${labels.shape}]`,
     );
   }
-  return actual.flatten().toInt() as tf.Tensor1D;
+  if (oneHot) return { numbers: labels.argMax(-1).flatten().toInt(), ignoring: false };
+  const classes = classCount(predictions);
+  const { numbers, values } = checkClassLabels(metric, labels, classes, ignoreIndex);
+  const ignoring = values?.some((label) => label < 0 || label >= classes) ?? true;
+  if (!ignoring || ignoreIndex < classes) return { numbers, ignoring };
+  const other: tf.Tensor = tf.scalar(IGNORED, "int32");
+  const masked = tf.where(numbers.less(classes), numbers as tf.Tensor, other) as tf.Tensor1D;
+  return { numbers: masked, ignoring };
+}
+
+/** The weight of each example: 0 for those that are left out, `[examples] float32`. */
+export function countedExamples({ numbers }: ActualClasses): tf.Tensor1D {
+  return numbers.greaterEqual(0).toFloat() as tf.Tensor1D;
 }

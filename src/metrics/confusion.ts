@@ -1,14 +1,18 @@
 import { tf } from "../deps/tfjs.ts";
-import { actualClasses, classCount, predictedClasses } from "./classes.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import { spreadWeights } from "../losses/example_weights.ts";
+import { type AccuracyOptions, actualClasses, classCount, predictedClasses } from "./classes.ts";
 
 /**
  * Counts which class was taken for which. An example whose predictions are NaN or +Infinity is in no
- * column.
+ * column; one whose label is `ignoreIndex`, -1 by default, is in no row.
  *
  * @param predictions `[batch, classes]`, logits or probabilities; or one logit, `[batch]` or
  *   `[batch, 1]`, which makes two classes: no and yes.
  * @param labels `[batch]` class numbers, or one-hot `[batch, classes]`.
- * @returns `[classes, classes] int32`: a row for each actual class, a column for each predicted one.
+ * @param options Form of the predictions, labels to leave out, weights of the examples.
+ * @returns `[classes, classes] int32`: a row for each actual class, a column for each predicted one;
+ *   sums of weights, `float32`, if there are weights.
  * @throws {TypeError} If the shapes do not fit.
  *
  * @example
@@ -24,19 +28,38 @@ import { actualClasses, classCount, predictedClasses } from "./classes.ts";
  *
  * @category Metrics
  */
-export function confusion(predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor2D {
+export function confusion(
+  predictions: tf.Tensor,
+  labels: tf.Tensor,
+  options: AccuracyOptions = {},
+): tf.Tensor2D {
+  checkOptions("count confusions", options, {
+    probabilities: true,
+    ignoreIndex: true,
+    weights: true,
+  });
   return tf.tidy(() => {
     const classes = classCount(predictions);
-    return countConfusions(predictions, labels).slice([0, 0], [classes, classes]);
+    return countConfusions(predictions, labels, options).slice([0, 0], [classes, classes]);
   });
 }
 
 /** The same, with a last column for the examples whose predictions say nothing. */
-export function countConfusions(predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor2D {
+export function countConfusions(
+  predictions: tf.Tensor,
+  labels: tf.Tensor,
+  options: AccuracyOptions = {},
+): tf.Tensor2D {
   return tf.tidy(() => {
     const classes = classCount(predictions);
-    const actual = tf.oneHot(actualClasses("confusion", predictions, labels), classes);
-    const predicted = tf.oneHot(predictedClasses(predictions, classes), classes + 1);
-    return tf.matMul<tf.Tensor2D>(actual.toFloat(), predicted.toFloat(), true).toInt();
+    const { numbers } = actualClasses("confusion", predictions, labels, options);
+    const actual = tf.oneHot(numbers, classes).toFloat();
+    const predicted = tf.oneHot(predictedClasses(predictions, classes, options), classes + 1);
+    const { weights } = options;
+    const weighted = weights
+      ? actual.mul(spreadWeights("confusion", weights, numbers.shape).expandDims(1))
+      : actual;
+    const counts = tf.matMul(weighted as tf.Tensor2D, predicted.toFloat() as tf.Tensor2D, true);
+    return (weights ? counts : counts.toInt()) as tf.Tensor2D;
   });
 }

@@ -2,6 +2,7 @@ import * as field from "../checks/fields.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 import { type HostTensor, hostTensor } from "../io/host_tensor.ts";
+import type { AccuracyOptions } from "./classes.ts";
 import { countConfusions } from "./confusion.ts";
 
 /** Accepts the state of a {@linkcode ConfusionTotal} in a checkpoint. */
@@ -12,15 +13,15 @@ export const confusionTotal: field.FieldCheck = field.record({
   )),
 });
 
-/** A confusion matrix of many batches, kept on the device as exact integers. */
+/** A confusion matrix of many batches, kept on the device: exact integers, or sums of weights. */
 export class ConfusionTotal {
   #total: tf.Tensor2D | undefined;
 
   /** Adds a batch. */
-  add(predictions: tf.Tensor, labels: tf.Tensor): void {
+  add(predictions: tf.Tensor, labels: tf.Tensor, options: AccuracyOptions = {}): void {
     const before = this.#total;
     this.#total = tf.keep(tf.tidy(() => {
-      const counts = countConfusions(predictions, labels);
+      const counts = countConfusions(predictions, labels, options);
       return before ? counts.add<tf.Tensor2D>(before) : counts;
     }));
     before?.dispose();

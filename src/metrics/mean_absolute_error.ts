@@ -1,14 +1,18 @@
-import { tf } from "../deps/tfjs.ts";
-import { assertSameShape } from "../losses/same_shape.ts";
+import { checkOptions } from "../checks/check_options.ts";
+import type { tf } from "../deps/tfjs.ts";
+import { alignLabels } from "../losses/align_labels.ts";
+import { elementwiseMean } from "../losses/elementwise_mean.ts";
+import type { ExampleWeights } from "../losses/example_weights.ts";
 
 /**
  * The mean of the absolute differences. The mean of their squares is the loss `meanSquaredError`,
  * which can be used as a metric.
  *
  * @param predictions `[batch, …] float32`.
- * @param labels The same shape, any numeric dtype.
- * @returns The mean over all elements, `[]`.
- * @throws {TypeError} If the shapes differ.
+ * @param labels The same shape, any numeric dtype; `[batch]` for `[batch, 1]`.
+ * @param options Weights of the examples.
+ * @returns The mean over all elements, weighted if there are weights, `[]`.
+ * @throws {TypeError} If the shapes differ, or an option is unknown.
  *
  * @example
  * ```ts
@@ -23,7 +27,14 @@ import { assertSameShape } from "../losses/same_shape.ts";
  *
  * @category Metrics
  */
-export function meanAbsoluteError(predictions: tf.Tensor, labels: tf.Tensor): tf.Scalar {
-  assertSameShape("meanAbsoluteError", predictions, labels);
-  return tf.tidy(() => predictions.sub(labels.toFloat()).abs().mean<tf.Scalar>());
+export function meanAbsoluteError(
+  predictions: tf.Tensor,
+  labels: tf.Tensor,
+  options: ExampleWeights = {},
+): tf.Scalar {
+  checkOptions("measure meanAbsoluteError", options, { weights: true });
+  return elementwiseMean("meanAbsoluteError", predictions, options.weights, () => {
+    const aligned = alignLabels("meanAbsoluteError", predictions, labels);
+    return { losses: predictions.sub(aligned.toFloat()).abs() };
+  });
 }

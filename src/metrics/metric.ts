@@ -3,15 +3,29 @@ import type { Peers } from "../data/shard.ts";
 import type { tf } from "../deps/tfjs.ts";
 
 /**
+ * What a metric is given besides predictions and labels.
+ *
+ * @category Metrics
+ */
+export interface MetricInputs {
+  /** Weights of the examples, `[batch]`, if the batch has them: `[data, labels, weights]`. */
+  readonly weights?: tf.Tensor;
+  /** Number of examples. */
+  readonly size: number;
+}
+
+/**
  * Measures a batch by TensorFlow.js operations: nothing is read back.
  *
  * @param predictions The predictions of the batch, as the model returned them.
  * @param labels The labels of the batch.
+ * @param options With the `weights` of the examples, if the batch has them. They need not be read by
+ *   a metric that returns one number for each example.
  * @returns One number for each example `[batch]`, or a scalar `[]` that is their mean.
  * @category Metrics
  */
 // deno-lint-ignore no-explicit-any -- a metric is written for the predictions of its own model
-export type Metric = (predictions: any, labels: any) => tf.Tensor;
+export type Metric = (predictions: any, labels: any, options?: any) => tf.Tensor;
 
 /**
  * A metric that is not the mean of the values of its batches: it gathers data on the device, and
@@ -56,9 +70,11 @@ export interface StatefulMetric {
    * @param predictions The predictions of the batch, as the model returned them; they stay the
    *   caller's.
    * @param labels The labels of the batch; they stay the caller's.
+   * @param inputs The number of examples, and their weights if the batch has them: they must be
+   *   read.
    */
   // deno-lint-ignore no-explicit-any -- a metric is written for the predictions of its own model
-  update(predictions: any, labels: any): void;
+  update(predictions: any, labels: any, inputs?: MetricInputs): void;
   /**
    * The value of all batches since the last reset; NaN where it is not defined.
    *

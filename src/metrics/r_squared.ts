@@ -2,9 +2,10 @@ import * as field from "../checks/fields.ts";
 import { hostTensor } from "../io/host_tensor.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
-import { assertSameShape } from "../losses/same_shape.ts";
+import { alignLabels } from "../losses/align_labels.ts";
+import { spreadWeights } from "../losses/example_weights.ts";
 import { gather } from "./gather.ts";
-import type { StatefulMetric } from "./metric.ts";
+import type { MetricInputs, StatefulMetric } from "./metric.ts";
 
 /**
  * The coefficient of determination, R²: the share of the variance of the labels that is explained.
@@ -33,56 +34,66 @@ export function rSquared(): StatefulMetric {
   return new RSquared();
 }
 
+interface State {
+  pivot?: tf.Tensor;
+  sums?: tf.Tensor2D;
+  /** Number of examples, in checkpoints of version 0.1, whose sums lack the weights. */
+  examples?: number;
+}
+
 class RSquared implements StatefulMetric {
   readonly addsPeers = true;
   readonly checkState: field.FieldCheck = field.record({
-    examples: field.number({ min: 0 }),
+    examples: field.optional(field.number({ min: 0 })),
     pivot: field.optional(hostTensor),
     sums: field.optional(hostTensor),
   });
-  #examples = 0;
   /** About the mean of the labels, `[outputs]`: sums of squares around it keep their digits. */
   #pivot: tf.Tensor | undefined;
-  /** Sums of squared errors, of labels and of their squares around the pivot: `[3, outputs]`. */
+  /** Sums of weights, squared errors, labels and their squares around the pivot: `[4, outputs]`. */
   #sums: tf.Tensor2D | undefined;
 
   reset(): void {
     tf.dispose([this.#pivot, this.#sums].filter((tensor) => tensor !== undefined));
     this.#pivot = this.#sums = undefined;
-    this.#examples = 0;
   }
 
-  update(predictions: tf.Tensor, labels: tf.Tensor): void {
-    assertSameShape("rSquared", predictions, labels);
+  update(predictions: tf.Tensor, labels: tf.Tensor, inputs?: MetricInputs): void {
     const before = this.#sums;
     const examples = predictions.shape[0] ?? 1;
+    const weights = inputs?.weights;
     this.#sums = tf.keep(tf.tidy(() => {
-      const actual = labels.toFloat().reshape([examples, -1]);
+      const aligned = alignLabels("rSquared", predictions, labels);
+      const actual = aligned.toFloat().reshape([examples, -1]);
       this.#pivot ??= tf.keep(actual.mean(0));
       const around = actual.sub(this.#pivot);
       const errors = predictions.reshape([examples, -1]).sub(actual);
+      const weight = weights
+        ? spreadWeights("rSquared", weights, [examples]).expandDims(1)
+        : tf.ones([examples, 1]);
+      const sum = (values: tf.Tensor) => weights ? values.mul(weight).sum(0) : values.sum(0);
       const sums = tf.stack<tf.Tensor>([
-        errors.square().sum(0),
-        around.sum(0),
-        around.square().sum(0),
+        weight.sum().mul(tf.onesLike(this.#pivot)),
+        sum(errors.square()),
+        sum(around),
+        sum(around.square()),
       ]) as tf.Tensor2D;
       return before ? sums.add<tf.Tensor2D>(before) : sums;
     }));
     before?.dispose();
-    this.#examples += examples;
   }
 
   state(): unknown {
-    return { examples: this.#examples, pivot: this.#pivot, sums: this.#sums };
+    return { pivot: this.#pivot, sums: this.#sums } satisfies State;
   }
 
-  restore(
-    { examples, pivot, sums }: { examples: number; pivot?: tf.Tensor; sums?: tf.Tensor2D },
-  ): void {
+  restore({ pivot, sums, examples }: State): void {
     this.reset();
-    this.#examples = examples;
     this.#pivot = pivot;
     this.#sums = sums;
+    if (!sums || examples === undefined) return;
+    this.#sums = tf.tidy(() => tf.concat([tf.fill([1, sums.shape[1]], examples), sums], 0));
+    sums.dispose();
   }
 
   async compute(peers?: Peers): Promise<number> {
@@ -105,9 +116,9 @@ class RSquared implements StatefulMetric {
   async #parts(): Promise<Part[]> {
     if (!this.#sums) return [];
     const pivots = await this.#pivot!.data();
-    const [errors, sums, squares] = await this.#sums.array();
+    const [weights, errors, sums, squares] = await this.#sums.array();
     return errors.map((error, output) => [
-      this.#examples,
+      weights[output],
       pivots[output],
       error,
       sums[output],
@@ -116,22 +127,22 @@ class RSquared implements StatefulMetric {
   }
 }
 
-/** Number of examples, their pivot, and the sums of squared errors and around the pivot. */
-type Part = [examples: number, pivot: number, error: number, sum: number, squares: number];
+/** Weight of the examples, their pivot, and the sums of squared errors and around the pivot. */
+type Part = [weight: number, pivot: number, error: number, sum: number, squares: number];
 
 const WIDTH = 5;
 
 /** The share of the variance that is explained, from parts with pivots of their own. */
 function explained(parts: Part[]): number {
-  let examples = 0, total = 0, error = 0, variance = 0;
-  for (const [n, pivot, squaredError, sum] of parts) {
-    examples += n;
-    total += n * pivot + sum;
+  let weights = 0, total = 0, error = 0, variance = 0;
+  for (const [weight, pivot, squaredError, sum] of parts) {
+    weights += weight;
+    total += weight * pivot + sum;
     error += squaredError;
   }
-  for (const [n, pivot, , sum, squares] of parts) {
-    const shift = total / examples - pivot;
-    variance += squares - 2 * shift * sum + n * shift ** 2;
+  for (const [weight, pivot, , sum, squares] of parts) {
+    const shift = total / weights - pivot;
+    variance += squares - 2 * shift * sum + weight * shift ** 2;
   }
   if (Number.isNaN(error + variance)) return NaN;
   if (variance > 0) return 1 - error / variance;

@@ -3,22 +3,26 @@ import { type HostTensor, hostTensor } from "../io/host_tensor.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";
-import { actualClasses, isBinary } from "./classes.ts";
+import { spreadWeights } from "../losses/example_weights.ts";
+import {
+  actualClasses,
+  areProbabilities,
+  type ClassMetricOptions,
+  countedExamples,
+  isBinary,
+} from "./classes.ts";
 import { gather } from "./gather.ts";
-import type { StatefulMetric } from "./metric.ts";
+import type { MetricInputs, StatefulMetric } from "./metric.ts";
 
 /** Number of batches that are joined at once, so that a long pass does not hold a tensor for each. */
-const FOLD = 64;
+const FOLD = 42;
 
 /**
  * Options of {@linkcode rocAuc}.
  *
  * @category Metrics
  */
-export interface RocAucOptions {
-  /** Whether predictions are probabilities, and not logits. Default: false. */
-  probabilities?: boolean;
-}
+export interface RocAucOptions extends ClassMetricOptions {}
 
 /**
  * The area under the receiver operating characteristic: how likely a random positive example is
@@ -51,68 +55,92 @@ export interface RocAucOptions {
  * @category Metrics
  */
 export function rocAuc(options: RocAucOptions = {}): StatefulMetric {
-  checkMetricOptions("ROC AUC", options, { probabilities: true });
-  return new RocAuc(options.probabilities ?? false);
+  checkMetricOptions("ROC AUC", options, { probabilities: true, ignoreIndex: true });
+  return new RocAuc(options);
+}
+
+interface RocAucState {
+  scores: tf.Tensor2D[];
+  labels: tf.Tensor1D[];
+  /** Missing in checkpoints of version 0.1. */
+  weights?: tf.Tensor1D[];
 }
 
 class RocAuc implements StatefulMetric {
   readonly addsPeers = true;
   readonly checkState: field.FieldCheck = field.all(
-    field.record({ scores: field.list(hostTensor), labels: field.list(hostTensor) }),
-    field.that("must have labels for all scores", (value) => {
-      const { scores, labels } = value as { scores: HostTensor[]; labels: HostTensor[] };
-      return scores.length === labels.length &&
-        scores.every(({ shape }, index) => shape[0] === labels[index].shape[0]);
+    field.record({
+      scores: field.list(hostTensor),
+      labels: field.list(hostTensor),
+      weights: field.optional(field.list(hostTensor)),
+    }),
+    field.that("must have labels and weights for all scores", (value) => {
+      const { scores, labels, weights = labels } = value as Record<string, HostTensor[]>;
+      return [labels, weights].every((others) =>
+        scores.length === others.length &&
+        scores.every(({ shape }, index) => shape[0] === others[index].shape[0])
+      );
     }),
   );
-  readonly #probabilities: boolean;
+  readonly #options: RocAucOptions;
   #scores: tf.Tensor2D[] = [];
   #labels: tf.Tensor1D[] = [];
+  /** The weight of each example: 0 for those that are left out. */
+  #weights: tf.Tensor1D[] = [];
 
-  constructor(probabilities: boolean) {
-    this.#probabilities = probabilities;
+  constructor(options: RocAucOptions) {
+    this.#options = options;
   }
 
   reset(): void {
-    tf.dispose([this.#scores, this.#labels]);
+    tf.dispose([this.#scores, this.#labels, this.#weights]);
     this.#scores = [];
     this.#labels = [];
+    this.#weights = [];
   }
 
-  update(predictions: tf.Tensor, labels: tf.Tensor): void {
+  update(predictions: tf.Tensor, labels: tf.Tensor, inputs?: MetricInputs): void {
     if (this.#scores.length === FOLD) this.#fold();
-    const [scores, actual] = tf.tidy(() => [
-      this.#score(predictions),
-      actualClasses("ROC AUC", predictions, labels),
-    ]);
+    const [scores, numbers, weights] = tf.tidy(() => {
+      const actual = actualClasses("ROC AUC", predictions, labels, this.#options);
+      const counted = countedExamples(actual);
+      const given = inputs?.weights &&
+        spreadWeights("ROC AUC", inputs.weights, actual.numbers.shape);
+      const weights = given ? given.mul(counted) : counted;
+      return [this.#score(predictions), actual.numbers.clone(), weights];
+    });
     this.#scores.push(tf.keep(scores as tf.Tensor2D));
-    this.#labels.push(tf.keep(actual as tf.Tensor1D));
+    this.#labels.push(tf.keep(numbers as tf.Tensor1D));
+    this.#weights.push(tf.keep(weights as tf.Tensor1D));
   }
 
   state(): unknown {
-    return { scores: [...this.#scores], labels: [...this.#labels] };
+    return { scores: [...this.#scores], labels: [...this.#labels], weights: [...this.#weights] };
   }
 
-  restore({ scores, labels }: { scores: tf.Tensor2D[]; labels: tf.Tensor1D[] }): void {
+  restore({ scores, labels, weights }: RocAucState): void {
     this.reset();
     this.#scores = scores;
     this.#labels = labels;
+    this.#weights = weights ?? labels.map(({ size }) => tf.ones([size]));
   }
 
   async compute(peers?: Peers): Promise<number> {
     if (this.#scores.length > 0) this.#fold();
     const labels = gather(await this.#labels[0]?.data() ?? [], peers);
     const scores = gather(await this.#scores[0]?.data() ?? [], peers);
+    const weights = gather(await this.#weights[0]?.data() ?? [], peers);
     if (labels.length === 0) return NaN;
-    if (scores.some(Number.isNaN)) return NaN;
+    const counted = Array.from(labels.keys()).filter((row) => weights[row] > 0);
     const columns = scores.length / labels.length;
     const areas = Array.from({ length: columns }, (_, column) => {
       const positive = columns === 1 ? 1 : column;
-      return area(
-        Array.from(labels, (_, row) => scores[row * columns + column]),
-        Array.from(labels, (label) => label === positive),
-      );
-    }).filter((area) => !Number.isNaN(area));
+      return area(counted.map((row) => ({
+        score: scores[row * columns + column],
+        positive: labels[row] === positive,
+        weight: weights[row],
+      })));
+    }).filter((area) => area !== undefined);
     return areas.reduce((sum, area) => sum + area, 0) / areas.length;
   }
 
@@ -122,34 +150,48 @@ class RocAuc implements StatefulMetric {
     const classes = predictions.shape.at(-1)!;
     const rows = predictions.reshape([-1, classes]) as tf.Tensor2D;
     if (classes === 2) return rows.slice([0, 1], [-1, 1]).sub(rows.slice([0, 0], [-1, 1]));
-    return this.#probabilities ? rows : rows.softmax();
+    return areProbabilities(predictions, this.#options) ? rows : rows.softmax();
   }
 
   #fold(): void {
     if (this.#scores.length === 1) return;
     const scores = tf.keep(tf.concat(this.#scores, 0));
     const labels = tf.keep(tf.concat(this.#labels, 0));
+    const weights = tf.keep(tf.concat(this.#weights, 0));
     this.reset();
     this.#scores = [scores];
     this.#labels = [labels];
+    this.#weights = [weights];
   }
 }
 
-/** The area by ranks (Mann and Whitney), ties counting half; NaN if all or none are positive. */
-function area(scores: number[], positive: boolean[]): number {
-  const order = scores.map((_, index) => index).sort((a, b) => scores[a] - scores[b]);
-  let ranks = 0;
+interface Scored {
+  readonly score: number;
+  readonly positive: boolean;
+  readonly weight: number;
+}
+
+/**
+ * The share of the pairs of a positive and a negative example in which the positive one has the
+ * higher score (Mann and Whitney), ties counting half; `undefined` if there is no such pair.
+ */
+function area(examples: Scored[]): number | undefined {
+  const order = examples.sort((a, b) => a.score - b.score);
+  let pairs = 0;
   let positives = 0;
+  let negatives = 0;
   for (let start = 0; start < order.length;) {
     let end = start;
-    let hits = 0;
-    for (; end < order.length && scores[order[end]] === scores[order[start]]; end++) {
-      if (positive[order[end]]) hits++;
+    let [hits, misses] = [0, 0];
+    for (; end < order.length && order[end].score === order[start].score; end++) {
+      if (order[end].positive) hits += order[end].weight;
+      else misses += order[end].weight;
     }
-    ranks += hits * (start + 1 + end) / 2;
+    if (end === start) return NaN; // a score is NaN
+    pairs += hits * (negatives + misses / 2);
     positives += hits;
+    negatives += misses;
     start = end;
   }
-  const negatives = scores.length - positives;
-  return (ranks - positives * (positives + 1) / 2) / (positives * negatives);
+  return positives * negatives > 0 ? pairs / (positives * negatives) : undefined;
 }

@@ -10,8 +10,10 @@ const FOLD = 64;
 export interface RunningMeanState {
   /** The weight of each pending value. */
   readonly weight: number;
-  /** The weight of all values. */
+  /** The weight of all values whose weights are numbers. */
   readonly total: number;
+  /** The weight of all values whose weights are tensors. */
+  readonly totalOnDevice?: tf.Tensor;
   /** The weighted sum of the values that are folded. */
   readonly sum?: tf.Tensor;
   /** Values that are not folded yet. */
@@ -25,6 +27,7 @@ export const runningMean: field.FieldCheck = field.all(
   field.record({
     weight: field.number({ min: 0 }),
     total: field.number({ min: 0 }),
+    totalOnDevice: field.optional(scalar),
     sum: field.optional(scalar),
     pending: field.list(scalar),
   }),
@@ -43,9 +46,16 @@ export class RunningMean {
   #weight = 0;
   #sum: tf.Tensor | undefined;
   #total = 0;
+  #totalOnDevice: tf.Tensor | undefined;
 
-  /** Adds a scalar, which this object now owns, with a weight such as the size of its batch. */
-  add(value: tf.Tensor, weight: number): void {
+  /**
+   * Adds a value.
+   *
+   * @param value A scalar, which this object now owns.
+   * @param weight Its weight, such as the size of its batch; a tensor is now this object's.
+   */
+  add(value: tf.Tensor, weight: number | tf.Tensor): void {
+    if (typeof weight !== "number") return this.#addOnDevice(value, weight);
     if (weight !== this.#weight || this.#pending.length === FOLD) this.#fold();
     this.#weight = weight;
     this.#pending.push(value);
@@ -59,18 +69,32 @@ export class RunningMean {
    * @param peers Other ranks, whose values count as well. Default: none.
    */
   async read(peers?: Peers): Promise<number> {
-    const totals = Float64Array.of(0, this.#total);
-    totals[0] = await this.#read();
+    const [sum, onDevice] = await Promise.all([
+      this.#read(),
+      this.#totalOnDevice?.data().then(([total]) => total) ?? 0,
+    ]);
+    const totals = Float64Array.of(sum, this.#total + onDevice);
     peers?.sum(totals);
     return totals[0] / totals[1];
   }
 
   async #read(): Promise<number> {
-    if (this.#total === 0) return 0;
+    if (this.#total === 0 && !this.#totalOnDevice) return 0;
     const sum = this.#pending.length > 0 ? this.#folded() : this.#sum!.clone();
     const [value] = await sum.data();
     sum.dispose();
     return value;
+  }
+
+  #addOnDevice(value: tf.Tensor, weight: tf.Tensor): void {
+    this.#fold();
+    const before = [this.#sum, this.#totalOnDevice];
+    [this.#sum, this.#totalOnDevice] = tf.tidy(() => {
+      const weighted = value.mul(weight);
+      const [sum, total] = before;
+      return [sum ? weighted.add(sum) : weighted, total ? weight.add(total) : weight.clone()];
+    });
+    tf.dispose([value, weight, ...before.filter((tensor) => tensor !== undefined)]);
   }
 
   /** The values so far, for a checkpoint; the tensors stay with this object. */
@@ -78,14 +102,16 @@ export class RunningMean {
     return {
       weight: this.#weight,
       total: this.#total,
+      ...this.#totalOnDevice && { totalOnDevice: this.#totalOnDevice },
       sum: this.#sum,
       pending: [...this.#pending],
     };
   }
 
   /** Continues from a state, whose tensors this object now owns. */
-  restore({ weight, total, sum, pending }: RunningMeanState): void {
+  restore({ weight, total, totalOnDevice, sum, pending }: RunningMeanState): void {
     this.reset();
+    this.#totalOnDevice = totalOnDevice;
     this.#weight = weight;
     this.#total = total;
     this.#sum = sum;
@@ -96,8 +122,9 @@ export class RunningMean {
   reset(): void {
     tf.dispose(this.#pending);
     this.#sum?.dispose();
+    this.#totalOnDevice?.dispose();
     this.#pending = [];
-    this.#sum = undefined;
+    this.#sum = this.#totalOnDevice = undefined;
     this.#total = 0;
   }
 

@@ -1,6 +1,8 @@
 import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { actualClasses, isKnown } from "./classes.ts";
+import { weighLoss } from "../losses/loss_weight.ts";
+import { actualClasses, type ClassMetricOptions, countedExamples, isKnown } from "./classes.ts";
 import type { Metric } from "./metric.ts";
 
 /**
@@ -11,6 +13,7 @@ import type { Metric } from "./metric.ts";
  * are wrong, as is a class at -Infinity.
  *
  * @param k Number of guesses, an integer >= 1.
+ * @param options The class number of examples that do not count, -1 by default.
  * @returns A metric of predictions `[batch, classes]` with labels `[batch]` of class numbers or
  *   one-hot `[batch, classes]`.
  * @throws {RangeError} If `k` is not an integer >= 1.
@@ -28,12 +31,16 @@ import type { Metric } from "./metric.ts";
  *
  * @category Metrics
  */
-export function topK(k: number): Metric {
+export function topK(k: number, options: Pick<ClassMetricOptions, "ignoreIndex"> = {}): Metric {
+  checkOptions("measure top-k", options, { ignoreIndex: true });
   checkNumber("measure top-k", "k", k, { integer: true, min: 1 });
-  const metric = (predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor1D =>
-    tf.tidy(() => {
+  const metric = (predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor1D => {
+    let ignoring = false;
+    const hits = tf.tidy(() => {
       const classes = predictions.shape.at(-1)!;
-      const actual = actualClasses("top-k", predictions, labels).expandDims(1);
+      const found = actualClasses("top-k", predictions, labels, options);
+      ignoring = found.ignoring;
+      const actual = found.numbers.expandDims(1);
       const scores = predictions.reshape([-1, classes]);
       const own = tf.range(0, classes, 1, "int32").expandDims(0);
       const score = tf.where(own.equal(actual), scores, 0).sum(1, true);
@@ -42,6 +49,12 @@ export function topK(k: number): Metric {
       const known = isKnown(scores).logicalAnd(score.squeeze([1]).greater(-Infinity));
       return stronger.toInt().sum(1).less(k).logicalAnd(known).toFloat() as tf.Tensor1D;
     });
+    if (!ignoring) return hits;
+    return weighLoss(
+      hits,
+      () => countedExamples(actualClasses("top-k", predictions, labels, options)),
+    );
+  };
   Object.defineProperty(metric, "name", { value: `top${k}` });
   return metric;
 }

@@ -1,5 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { describeValue } from "../checks/describe_value.ts";
+import { markOutputs } from "./mark_outputs.ts";
 import type { Model } from "./model.ts";
 
 /**
@@ -13,7 +14,9 @@ export function applyModel(
   data: unknown,
   options: { training: boolean },
 ): unknown {
-  return (model as Model).apply(isRecord(data) ? inOrder(model, data) : data, options);
+  const outputs = (model as Model).apply(isRecord(data) ? inOrder(model, data) : data, options);
+  markOutputs(model, outputs);
+  return outputs;
 }
 
 function isRecord(data: unknown): data is Record<string, unknown> {

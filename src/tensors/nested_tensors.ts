@@ -1,6 +1,10 @@
 import { tf } from "../deps/tfjs.ts";
 
-/** A tensor, or nested arrays and records of tensors. */
+/**
+ * A tensor, or nested arrays and records of tensors.
+ *
+ * @category Data
+ */
 export type Tensors = tf.Tensor | readonly Tensors[] | { readonly [name: string]: Tensors };
 
 /** Returns all tensors in nested arrays, records, maps and sets, and ignores everything else. */

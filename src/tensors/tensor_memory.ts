@@ -57,7 +57,16 @@ export function writeTensor(
 }
 
 function viewOf(tensor: tf.Tensor): Elements | undefined {
-  if (tf.getBackend() === "cpu") return tensor.dataSync<"float32">();
+  if (tf.getBackend() === "cpu") return valuesOf(tensor);
   if (tf.getBackend() !== "wasm") return;
   return (tf.backend() as unknown as BackendWasm).typedArrayFromHeap(tensor) as Elements;
+}
+
+/** The elements on the cpu backend: they are in the memory of the program, and need not be read. */
+function valuesOf(tensor: tf.Tensor): Elements {
+  const { data } = tf.backend() as unknown as {
+    data: { get(id: tf.Tensor["dataId"]): { values?: unknown } };
+  };
+  const { values } = data.get(tensor.dataId);
+  return ArrayBuffer.isView(values) ? values as Elements : tensor.dataSync<"float32">();
 }

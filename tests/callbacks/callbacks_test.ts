@@ -51,6 +51,7 @@ import {
   schedules,
   StopOnNaN,
   TensorBoard,
+  Throughput,
   Timer,
   Trace,
   TransformBatch,
@@ -212,6 +213,13 @@ const TABLE: Record<string, Row> = {
     reads: true,
     make: () => new GradientStats({ every: 3, layers: /kernel/ }),
     shows: ({ records }) => records.map((record) => ({ ...record, layer: "" })),
+  }),
+  "Throughput": row({
+    make: () => new Throughput({ tokens: ({ labels }) => labels.size }),
+    shows: ({ epochs }) =>
+      epochs.map(({ epoch, examples, seconds }) => [
+        ...[epoch, Math.round(examples * seconds)],
+      ]),
   }),
   "Timer": row({
     make: () => new Timer(),

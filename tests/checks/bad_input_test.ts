@@ -194,10 +194,17 @@ const badRuns: BadRun[] = [
     early: false,
   },
   {
-    name: "a batch of three parts",
-    learner: () => batchOf(() => [tf.zeros([1]), tf.zeros([1]), tf.zeros([1])]),
+    name: "a batch of four parts",
+    learner: () => batchOf(() => Array.from({ length: 4 }, () => tf.zeros([1]))),
     error: TypeError,
-    message: ["Cannot use batch 0 of the train loader", "{ xs, ys }", "an array of length 3"],
+    message: ["Cannot use batch 0 of the train loader", "{ xs, ys }", "an array of length 4"],
+    early: false,
+  },
+  {
+    name: "weights that are not one for each example",
+    learner: () => batchOf(() => [tf.zeros([2]), tf.zeros([2]), tf.zeros([3])]),
+    error: TypeError,
+    message: ["its weights must be tensors with one number for each of 2 examples", "shape [3]"],
     early: false,
   },
   {

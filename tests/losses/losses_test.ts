@@ -155,10 +155,10 @@ testOnBackends("binaryCrossEntropy has the right slope at 0", () => {
 });
 
 Deno.test("losses refuse shapes that would broadcast, and options out of range", () => {
-  const x = tf.zeros([4, 1]), y = tf.zeros([4]);
-  assertThrows(() => meanSquaredError(x, y), TypeError, "[4,1]: current value is [4]");
-  assertThrows(() => huber(x, y), TypeError, "Cannot compute huber");
-  assertThrows(() => binaryCrossEntropy(x, y), TypeError, "Cannot compute binaryCrossEntropy");
+  const x = tf.zeros([4, 1]), y = tf.zeros([4]), wide = tf.zeros([4, 4]);
+  assertThrows(() => meanSquaredError(wide, y), TypeError, "[4,4]: current value is [4]");
+  assertThrows(() => huber(wide, y), TypeError, "Cannot compute huber");
+  assertThrows(() => binaryCrossEntropy(wide, y), TypeError, "Cannot compute binaryCrossEntropy");
   assertThrows(
     () => crossEntropy(x, tf.zeros([3])),
     TypeError,
@@ -177,5 +177,5 @@ Deno.test("losses refuse shapes that would broadcast, and options out of range",
   );
   assertThrows(() => huber(x, x, { delta: 0 }), RangeError, "delta must be finite and > 0");
   assertThrows(() => binaryCrossEntropy(x, x, { positiveWeight: 0 }), RangeError, "positiveWeight");
-  tf.dispose([x, y]);
+  tf.dispose([x, y, wide]);
 });

@@ -15,9 +15,9 @@ export interface FileLoggerOptions {
 }
 
 /**
- * An epoch logger with a file: a log that cannot be written does not end the run.
+ * The base class of loggers that write files: a log that cannot be written does not end the run.
  *
- * @category Callbacks
+ * @category Writing a callback
  */
 export abstract class FileLogger extends EpochLogger {
   /** Trial runs leave it out. */

@@ -1,0 +1,72 @@
+import { checkNumber } from "../checks/check_number.ts";
+import { describeValue } from "../checks/describe_value.ts";
+import { tf } from "../deps/tfjs.ts";
+import { memoryOf } from "../tensors/tensor_memory.ts";
+
+/**
+ * The option of losses and metrics that weighs examples.
+ *
+ * @category Losses
+ */
+export interface ExampleWeights {
+  /**
+   * A weight >= 0 for each example `[batch]`, or for each label. The Learner passes those of a batch
+   * `[data, labels, weights]`. Default: all 1.
+   */
+  weights?: tf.Tensor;
+}
+
+/** Options with the weights of a batch, for a function that may or may not look at them. */
+export interface TrackedWeights {
+  /** The options. */
+  readonly options: { readonly weights: tf.Tensor };
+  /** Whether the function has read the weights: otherwise they would be ignored in silence. */
+  isRead(): boolean;
+}
+
+/** Offers the weights of a batch to a function. */
+export function trackWeights(weights: unknown): TrackedWeights {
+  let isRead = false;
+  return {
+    options: {
+      get weights(): tf.Tensor {
+        isRead = true;
+        return weights as tf.Tensor;
+      },
+    },
+    isRead: () => isRead,
+  };
+}
+
+/**
+ * Checks the weights of examples, and gives each of the `rows` labels one.
+ *
+ * @param name The loss or metric, for messages.
+ * @param weights The weights.
+ * @param shape The shape of the labels, `[batch, …]`.
+ * @returns The weights, `[rows] float32`, for use inside `tf.tidy`.
+ * @throws {TypeError} If they are no tensor of a shape that fits.
+ * @throws {RangeError} If a weight is negative or not finite.
+ */
+export function spreadWeights(
+  name: string,
+  weights: unknown,
+  shape: readonly number[],
+): tf.Tensor1D {
+  const rows = tf.util.sizeFromShape([...shape]);
+  const [batch] = shape;
+  if (!(weights instanceof tf.Tensor) || (weights.size !== rows && weights.size !== batch)) {
+    throw new TypeError(
+      `Cannot compute ${name} as weights must be a tensor [${batch}] or [${shape}]: current value ` +
+        `is ${describeValue(weights)}`,
+    );
+  }
+  for (const weight of memoryOf(weights) ?? []) {
+    if (!(weight >= 0 && weight < Infinity)) {
+      checkNumber(`compute ${name}`, "each weight", weight, { min: 0 });
+    }
+  }
+  const flat = weights.toFloat().flatten();
+  if (weights.size === rows) return flat;
+  return flat.expandDims(1).tile([1, rows / batch]).flatten();
+}

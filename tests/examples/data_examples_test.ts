@@ -1,6 +1,11 @@
-import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
+import { trainGpt } from "../../examples/gpt.ts";
+import { readMail } from "../../examples/imbalanced.ts";
 import { predictStrike, readStrikes, trainOnStrikes } from "../../examples/tabular.ts";
-import { selectBackend, tf } from "../../mod.ts";
+import { trainReader } from "../../examples/text.ts";
+import { type AnyLearner, selectBackend, tf } from "../../mod.ts";
+import { Checkpoint } from "../../callbacks.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { testInFolder } from "../fixtures/in_folder.ts";
 
 await selectBackend({ prefer: "cpu", quiet: true });
@@ -36,5 +41,43 @@ testInFolder(
       new RegExp(`damage: ${Math.round(100 * large)} %`),
     );
     assertEquals(tf.getBackend(), "cpu");
+  },
+);
+
+testTensors("the text example finds spam by reading", async () => {
+  await selectBackend({ prefer: "wasm", quiet: true });
+  const metrics = await trainReader(readMail(500), { epochs: 3, length: 30 });
+  assertGreater(metrics["test.accuracy"], 0.894); // the share of honest mail
+  assertGreater(metrics["test.recall"], 0);
+});
+
+testInFolder(
+  "the GPT example learns a text, shows samples, and resumes where it was cut",
+  async (folder) => {
+    await selectBackend({ prefer: "wasm", quiet: true });
+    const text = "the sea and the whale and the ship and the sail. ".repeat(30);
+    const train = async (callbacks: NonNullable<Parameters<typeof trainGpt>[1]>["callbacks"]) => {
+      const samples: string[] = [];
+      const show = (sample: string) => samples.push(sample.slice(0, 30));
+      const loss = await trainGpt(text, { epochs: 12, context: 16, callbacks, show });
+      return { loss, samples };
+    };
+    const whole = await train([]);
+    assertEquals(whole.samples.length, 12);
+    assertLess(whole.loss, 2.2); // 2.32 nats, if letters are guessed by their frequencies
+    const cut = {
+      afterBatch(learner: AnyLearner) {
+        if (learner.epoch === 5 && learner.batchIndex === 1) throw new Error("power");
+      },
+    };
+    const options = { every: { batches: 1 }, resume: "auto", log: () => {} } as const;
+    const first = await train([new Checkpoint(folder, options), cut]).catch((error) =>
+      error.message
+    );
+    assertEquals(first, "power");
+    const rest = await train([new Checkpoint(folder, options)]);
+    assertEquals(rest.loss, whole.loss);
+    assertEquals(rest.samples, whole.samples.slice(-rest.samples.length));
+    assert(rest.samples.length >= 6, String(rest.samples.length));
   },
 );

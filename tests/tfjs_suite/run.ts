@@ -113,7 +113,7 @@ if (import.meta.main) {
   const modes = [["--plain"], ["--shared", "--strict"]];
   const children = modes.map((mode) =>
     new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-check", "--quiet", "-A", import.meta.filename!, ...mode],
+      args: ["run", "--no-check", "--no-lock", "--quiet", "-A", import.meta.filename!, ...mode],
     }).output()
   );
   const outputs = await Promise.all(children);

@@ -71,7 +71,12 @@ export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/error
 export { ConfusionMatrix, type ConfusionMatrixOptions } from "./src/callbacks/confusion_matrix.ts";
 export { Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { Recorder, type RecorderOptions } from "./src/callbacks/recorder.ts";
-export type { BatchRecord, EpochRecord, History } from "./src/pictures/history.ts";
+export type {
+  BatchRecord,
+  EpochRecord,
+  History,
+  ValidationRecord,
+} from "./src/pictures/history.ts";
 export type { Plot } from "./src/pictures/plotters.ts";
 
 // Showing and logging

@@ -145,7 +145,11 @@ export class ConfusionMatrix extends PassCallback {
   /** Checks a state from a file. */
   override readonly checkState: StateCheck = field.record({
     counts: field.list(field.list(field.measurement)),
-    totals: field.optional(field.recordOf(confusionTotal)),
+    totals: field.optional(field.record({
+      train: confusionTotal,
+      validation: confusionTotal,
+      test: confusionTotal,
+    })),
     total: field.optional(confusionTotal),
   });
 
@@ -165,7 +169,7 @@ export class ConfusionMatrix extends PassCallback {
     };
     this.counts = counts;
     const open = phase === "validate" ? "validation" : phase === "test" ? "test" : "train";
-    for (const [pass, saved] of Object.entries(totals ?? (total ? { [open]: total } : {}))) {
+    for (const [pass, saved] of Object.entries(totals ?? { [open]: total })) {
       this.#totals[pass as MeasuredPhase].restore(saved);
     }
   }

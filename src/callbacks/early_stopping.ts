@@ -91,7 +91,7 @@ export class EarlyStopping extends Callback {
       restoreBest: true,
     });
     const { patience = 3, restoreBest = false } = options;
-    this.#monitor = new Monitor(this.name, options);
+    this.#monitor = new Monitor(this.name, Monitor.optionsOf(options));
     this.#patience = checkNumber("stop early", "patience", patience, { integer: true, min: 1 });
     this.#restoreBest = restoreBest;
   }

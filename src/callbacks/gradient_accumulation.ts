@@ -1,36 +1,40 @@
-import { weightAt } from "./support/weight_list.ts";
-import * as field from "../checks/fields.ts";
-import { hostTensorOf } from "../io/host_tensor.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { tf } from "../deps/tfjs.ts";
 import type { RunKind } from "../chart/chart.ts";
+import * as field from "../checks/fields.ts";
+import { checkNumber } from "../checks/check_number.ts";
+import type { tf } from "../deps/tfjs.ts";
+import { hostTensorOf } from "../io/host_tensor.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { variablesOf } from "../model/model.ts";
-import { finiteProbes } from "./support/are_finite.ts";
+import {
+  type Gradients,
+  GradientWindow,
+  usableWeight,
+  type WindowState,
+} from "./support/gradient_window.ts";
+import { weightAt } from "./support/weight_list.ts";
 
-interface State {
-  readonly batches: number;
-  /** Total weight of the gradients in `sums`. */
-  readonly weight?: tf.Tensor;
-  /** The weight in checkpoints of version 0.1. */
-  readonly examples?: number;
-  /** By position among the model's variables, as names differ from one process to the next. */
-  readonly sums: Record<number, tf.Tensor>;
+interface State extends Partial<WindowState> {
+  /** The windows of objectives. Default: the Learner has none. */
+  readonly objectives?: Readonly<Record<string, WindowState>>;
 }
 
-/** A weight below this is 0. */
-const TINY = 1e-30;
+/** The key of the window of a Learner without objectives. */
+const ONLY = "";
 
 /** The gradients of the current batch, until it is known whether the batch is cancelled. */
 interface Pending {
   readonly learner: AnyLearner;
-  /** By position; they belong to the batch. */
-  readonly gradients: Record<number, tf.Tensor>;
+  readonly window: GradientWindow;
+  /** They belong to the batch. */
+  readonly gradients: Gradients;
   readonly weight: tf.Scalar;
   /** Whether this batch fills the window. */
   readonly full: boolean;
+  /** The optimizer, and its number of updates before that of the window. */
+  readonly optimizer: tf.Optimizer;
+  readonly updates: number;
 }
 
 /**
@@ -70,11 +74,10 @@ export class GradientAccumulation extends Callback {
   override priority: number = PRIORITIES.data;
   /** Ranks exchange gradients only when the window is full: until then, sums differ. */
   override readonly perRank: boolean = true;
-  readonly #window: number;
-  #batches = 0;
-  #weight: tf.Tensor | undefined;
-  #sums: Record<number, tf.Tensor> = {};
-  #pending: Pending | undefined;
+  readonly #size: number;
+  /** The window of each objective. */
+  readonly #windows = new Map<string, GradientWindow>();
+  #pending: Pending[] = [];
 
   /**
    * Checks the number.
@@ -85,34 +88,46 @@ export class GradientAccumulation extends Callback {
   constructor(batches: number) {
     super();
     const range = { integer: true, min: 1 };
-    this.#window = checkNumber("accumulate gradients", "batches", batches, range);
+    this.#size = checkNumber("accumulate gradients", "batches", batches, range);
   }
 
   /** Tells the other callbacks that updates take several batches. */
   override setUp(learner: AnyLearner, kind: RunKind): PutBack | void {
     if (kind !== "train") return;
     const before = learner.batchesPerUpdate;
-    learner.batchesPerUpdate *= this.#window;
+    learner.batchesPerUpdate *= this.#size;
     return () => void (learner.batchesPerUpdate = before);
   }
 
   /** Empties the window. */
   override beforeTrain(): void {
-    this.#forget();
+    this.#clear();
   }
 
   /** Replaces the gradients: by nothing, or by the mean of the window that they fill. */
   override async afterBackward(learner: AnyLearner): Promise<void> {
-    const { gradients, model, gradientWeight } = learner;
+    const { gradients, model, gradientWeight, objective = ONLY, optimizer } = learner;
     if (Object.keys(gradients).length === 0) return;
-    const own: Record<number, tf.Tensor> = {};
-    variablesOf(model).forEach(({ name }, position) => {
-      if (gradients[name]) own[position] = gradients[name];
-    });
-    const full = this.#batches + 1 === this.#window || await learner.isLastBatch();
-    const weight = usableWeight(Object.values(own), gradientWeight);
-    this.#pending = { learner, gradients: own, weight, full };
-    learner.gradients = full ? this.#mean(this.#pending) : {};
+    // A cancel in a later objective of the batch does not concern those before.
+    this.#settle();
+    const variables = variablesOf(model);
+    const own = Object.fromEntries(
+      variables.flatMap(({ name }, position) =>
+        gradients[name] ? [[position, gradients[name]]] : []
+      ),
+    );
+    const window = this.#windowOf(objective);
+    const full = window.batches + 1 === this.#size || await learner.isLastBatch();
+    const weight = usableWeight(own, gradientWeight);
+    const updates = optimizer.iterations;
+    this.#pending.push({ learner, window, gradients: own, weight, full, optimizer, updates });
+    learner.gradients = {};
+    if (!full) return;
+    const { mean, weight: total } = window.meanWith(own, weight);
+    learner.gradients = Object.fromEntries(
+      Object.entries(mean).map(([position, value]) => [variables[Number(position)].name, value]),
+    );
+    learner.gradientWeight = total;
   }
 
   /** Adds the gradients to the window, unless the batch was cancelled. */
@@ -122,99 +137,69 @@ export class GradientAccumulation extends Callback {
 
   /** Empties the window. */
   override afterTrain(): void {
-    this.#forget();
+    this.#clear();
   }
 
   /** Checks a state from a file. */
   override readonly checkState: StateCheck = (state, path, learner) => {
-    const sums = Object(state).sums ?? {};
-    const positions = Object.keys(sums).map((position) =>
-      [position, weightAt(learner, Number(position))] as const
-    );
-    return field.record({
-      batches: field.integer({ min: 0 }),
-      weight: field.optional(hostTensorOf([])),
-      examples: field.optional(field.number({ min: 0 })),
-      sums: field.record(Object.fromEntries(positions)),
-    })(state, path);
+    const window: field.FieldCheck = (state, path) => {
+      const positions = Object.keys(Object(state).sums ?? {}).map((position) =>
+        [position, weightAt(learner, Number(position))] as const
+      );
+      return field.record({
+        batches: field.integer({ min: 0 }),
+        weight: field.optional(hostTensorOf([])),
+        examples: field.optional(field.number({ min: 0 })),
+        sums: field.record(Object.fromEntries(positions)),
+      })(state, path);
+    };
+    const several = Object(state).objectives !== undefined;
+    return several
+      ? field.record({ objectives: field.recordOf(window) })(state, path)
+      : window(state, path);
   };
 
   /** The open window, for a checkpoint; the tensors stay the callback's. */
   override state(): unknown {
     this.#settle();
-    return {
-      batches: this.#batches,
-      ...this.#weight && { weight: this.#weight },
-      sums: this.#sums,
-    } satisfies State;
+    const windows = [...this.#windows].filter(([objective]) => objective !== ONLY);
+    if (windows.length === 0) return this.#windowOf(ONLY).state() satisfies State;
+    const objectives = Object.fromEntries(windows.map(([name, window]) => [name, window.state()]));
+    return { objectives } satisfies State;
   }
 
   /** Continues from a checkpoint; its tensors now belong to the callback. */
   override restore(state: unknown): void {
-    const { batches, examples = 0, weight, sums } = state as State;
-    this.#forget();
-    this.#batches = batches;
-    this.#weight = weight ?? (batches > 0 ? tf.scalar(examples) : undefined);
-    this.#sums = sums;
+    const { objectives, ...only } = state as State;
+    this.#clear();
+    for (const [name, window] of Object.entries(objectives ?? { [ONLY]: only as WindowState })) {
+      this.#windowOf(name).restore(window);
+    }
   }
 
-  /** The mean of the window with the current batch. */
-  #mean({ learner, gradients, weight }: Pending): tf.NamedTensorMap {
-    const variables = variablesOf(learner.model);
-    const total = tf.tidy(() => this.#weight?.add(weight) ?? weight.clone());
-    learner.gradientWeight = total as tf.Scalar;
-    const positions = new Set([...Object.keys(this.#sums), ...Object.keys(gradients)].map(Number));
-    return Object.fromEntries(Array.from(positions, (position) => [
-      variables[position].name,
-      // The sum is 0 where the weight is.
-      tf.tidy(() => this.#sum(position, gradients[position], weight).div(total.maximum(TINY))),
-    ]));
-  }
-
-  #sum(position: number, gradient: tf.Tensor | undefined, weight: tf.Scalar): tf.Tensor {
-    const sum = this.#sums[position];
-    if (!gradient) return sum;
-    // Not by multiplication: 0 times NaN is NaN.
-    const usable = tf.where(weight.greater(0), gradient, tf.zerosLike(gradient)).mul(weight);
-    return sum ? usable.add(sum) : usable;
+  #windowOf(objective: string): GradientWindow {
+    let window = this.#windows.get(objective);
+    if (!window) this.#windows.set(objective, window = new GradientWindow());
+    return window;
   }
 
   #settle(): void {
-    const { learner, gradients, weight, full } = this.#pending ?? {};
-    this.#pending = undefined;
-    if (!learner || !gradients || !weight) return;
-    const { cancelled, failures } = learner;
-    if (!cancelled.has("batch") && failures.length === 0) {
-      if (full) this.#forget();
-      else this.#add(gradients, weight);
+    for (const pending of this.#pending.splice(0)) {
+      const { learner: { cancelled, failures }, window, gradients, weight, full } = pending;
+      // A batch may be cancelled after the update that it completes.
+      const isUpdated = full && pending.optimizer.iterations !== pending.updates;
+      if (isUpdated) window.clear();
+      else if (!cancelled.has("batch") && failures.length === 0) {
+        if (full) window.clear();
+        else window.add(gradients, weight);
+      }
+      weight.dispose();
     }
-    weight.dispose();
   }
 
-  #add(gradients: Record<number, tf.Tensor>, weight: tf.Scalar): void {
-    for (const [position, gradient] of Object.entries(gradients)) {
-      const old = this.#sums[Number(position)];
-      this.#sums[Number(position)] = tf.tidy(() => this.#sum(Number(position), gradient, weight));
-      old?.dispose();
-    }
-    const before = this.#weight;
-    this.#weight = tf.tidy(() => before?.add(weight) ?? weight.clone());
-    before?.dispose();
-    this.#batches++;
+  #clear(): void {
+    for (const { weight } of this.#pending.splice(0)) weight.dispose();
+    for (const window of this.#windows.values()) window.clear();
+    this.#windows.clear();
   }
-
-  #forget(): void {
-    tf.dispose([this.#sums, this.#weight ?? [], this.#pending?.weight ?? []]);
-    this.#sums = {};
-    this.#weight = this.#pending = undefined;
-    this.#batches = 0;
-  }
-}
-
-/** The weight of gradients; 0 if one of them is not finite. */
-function usableWeight(gradients: readonly tf.Tensor[], weight: tf.Scalar | number): tf.Scalar {
-  return tf.tidy(() => {
-    const isUsable = tf.logicalNot(tf.isNaN(tf.addN(finiteProbes(gradients))));
-    return tf.where(isUsable, weight, 0) as tf.Scalar;
-  });
 }

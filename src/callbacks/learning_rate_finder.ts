@@ -127,16 +127,14 @@ export class LearningRateFinder extends Callback {
    * @throws {unknown} If the training fails: the error of the training.
    */
   async find(learner: AnyLearner): Promise<SuggestedRates> {
-    const { callbacks, dataloaders } = learner;
-    const { test: _, ...others } = dataloaders;
+    const { callbacks, trainings } = learner;
     const kept = callbacks.filter(({ priority = 0 }) => priority < PRIORITIES.metrics);
     learner.callbacks = [...kept.filter((callback) => callback !== this), this];
-    learner.dataloaders = others;
     try {
       await learner.train();
     } finally {
       learner.callbacks = callbacks;
-      learner.dataloaders = dataloaders;
+      learner.trainings = trainings;
     }
     return this.suggest();
   }

@@ -7,8 +7,14 @@ import { describeValue } from "../checks/describe_value.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
-import { momentumOf, setMomentum } from "../optimizers/momentum.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
+import {
+  type OptimizerSettings,
+  readSettings,
+  settingsField,
+  writeMomentum,
+  writeSettings,
+} from "./support/optimizer_settings.ts";
 
 /**
  * Options of {@linkcode LearningRateSchedule}.
@@ -22,14 +28,8 @@ export interface LearningRateScheduleOptions {
   batchesPerEpoch?: number;
 }
 
-/** The optimizer's own settings, from before the training. */
-interface Before {
-  learningRate: number;
-  momentum?: number;
-}
-
 interface State {
-  readonly before: Before | null;
+  readonly before: OptimizerSettings | null;
   readonly updates: number;
 }
 
@@ -72,9 +72,11 @@ export class LearningRateSchedule extends Callback {
   readonly #momentum: Schedule | undefined;
   readonly #by: "batch" | "epoch";
   readonly #batchesPerEpoch: number | undefined;
-  #before: Before | undefined;
+  #before: OptimizerSettings | undefined;
   /** Number of updates in the current epoch. */
   #updates = 0;
+  /** Whether the current batch made an update. */
+  #updated = false;
 
   /**
    * Checks the options.
@@ -116,14 +118,9 @@ export class LearningRateSchedule extends Callback {
   override setUp(learner: AnyLearner, kind: RunKind): PutBack | void {
     if (kind !== "train") return;
     if (this.#by === "batch") this.#batches(learner);
-    this.#before ??= {
-      learningRate: learner.learningRate,
-      ...this.#momentum && { momentum: momentumOf(learner.optimizer) },
-    };
+    this.#before ??= readSettings(learner, { momentum: this.#momentum !== undefined });
     return () => {
-      const { learningRate, momentum } = this.#before!;
-      learner.learningRate = learningRate;
-      if (momentum !== undefined) setMomentum(learner.optimizer, momentum);
+      writeSettings(learner, this.#before!);
       this.#before = undefined;
     };
   }
@@ -144,17 +141,20 @@ export class LearningRateSchedule extends Callback {
     this.#set(learner, epoch + Math.min(done / updates, 1));
   }
 
-  /** Counts the updates of accumulated gradients. */
+  /** Notes an update: accumulated gradients make one of several batches. */
   override afterStep({ gradients }: AnyLearner): void {
-    if (Object.keys(gradients).length > 0) this.#updates++;
+    if (Object.keys(gradients).length > 0) this.#updated = true;
+  }
+
+  /** Counts the update. */
+  override afterBatch(): void {
+    if (this.#updated) this.#updates++;
+    this.#updated = false;
   }
 
   /** Checks a state from a file. */
   override readonly checkState: StateCheck = field.record({
-    before: field.nullable(field.record({
-      learningRate: field.number({ min: 0 }),
-      momentum: field.optional(field.number()),
-    })),
+    before: field.nullable(settingsField),
     updates: field.optional(field.integer({ min: 0 })),
   });
 
@@ -183,6 +183,6 @@ export class LearningRateSchedule extends Callback {
     // A training that is resumed with fewer epochs may be past its end.
     const progress = Math.min(epochs / learner.epochs, 1);
     learner.learningRate = this.#learningRate(progress);
-    if (this.#momentum) setMomentum(learner.optimizer, this.#momentum(progress));
+    if (this.#momentum) writeMomentum(learner, this.#momentum(progress));
   }
 }

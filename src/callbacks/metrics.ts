@@ -128,13 +128,15 @@ export class Metrics extends PassCallback {
   }
 
   /** Checks a state from a file. */
-  override readonly checkState: StateCheck = (state, path) =>
-    field.record({
+  override readonly checkState: StateCheck = (state, path) => {
+    const pass = {
       metrics: field.optional(field.record(Object.fromEntries(
         this.#metrics.map(([name, { checkState = field.anything }]) => [name, checkState]),
       ))),
       examples: field.optional(field.integer({ min: 0 })),
-    })(state, path);
+    };
+    return field.record({ ...pass, outer: field.optional(field.record(pass)) })(state, path);
+  };
 
   /**
    * The state of the metrics in the current pass, for a checkpoint; the tensors stay the metrics'.

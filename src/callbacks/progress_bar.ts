@@ -101,7 +101,7 @@ export class ProgressBar extends PassCallback {
   /** Removes the bar, and writes the row or the results if they are complete. */
   protected override afterPass(learner: AnyLearner, pass: MeasuredPhase): void {
     this.#terminal.clear();
-    const { cancelled, dataloaders, epoch, validationEpochs } = learner;
+    const { cancelled } = learner;
     if (pass === "test") return this.#writeTest(learner);
     if (pass === "validation") {
       const half = cancelled.has("train") && cancelled.has("validate");
@@ -109,8 +109,7 @@ export class ProgressBar extends PassCallback {
     }
     // Half an epoch of a cancelled training has no row: its numbers compare with no other.
     this.#rowPending = !(cancelled.has("train") && cancelled.has("epoch"));
-    const due = dataloaders.validation !== undefined && (epoch + 1) % validationEpochs === 0;
-    if (!due) this.#flushRow(learner);
+    if (!learner.isValidationDue) this.#flushRow(learner, { validated: learner.isValidated });
   }
 
   /** Writes a row that is still due. */

@@ -9,7 +9,7 @@ import { type Plot, plotters } from "../pictures/plotters.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { metricsOfPhase } from "./support/metrics_of_phase.ts";
+import { metricsOfEpoch, metricsOfPhase } from "./support/metrics_of_phase.ts";
 
 /**
  * Options of {@linkcode Recorder}.
@@ -115,17 +115,24 @@ export class Recorder extends Callback {
     await Promise.all(Array.from(this.#reading.values(), ({ done }) => done));
     this.history.epochs.push({
       epoch: learner.epoch,
-      metrics: metricsOfPhase(learner, "train"),
+      metrics: metricsOfEpoch(learner),
       learningRate: learner.learningRate,
       seconds: (performance.now() - this.#epochBegan) / 1000,
     });
   }
 
-  /** Adds the metrics of validation. */
+  /** Adds the metrics of a validation to its epoch, or records a validation within an epoch. */
   override afterValidate(learner: AnyLearner): void {
+    if (!this.#training) return;
+    const metrics = metricsOfPhase(learner, "validation");
     const record = this.history.epochs.at(-1);
-    if (record?.epoch !== learner.epoch || !this.#training) return;
-    Object.assign(record.metrics, metricsOfPhase(learner, "validation"));
+    if (record?.epoch !== learner.epoch) {
+      const seconds = (performance.now() - this.#began) / 1000;
+      const { epoch } = learner;
+      (this.history.validations ??= []).push({ step: this.#step, epoch, metrics, seconds });
+      return;
+    }
+    Object.assign(record.metrics, metrics);
     record.seconds = (performance.now() - this.#epochBegan) / 1000;
   }
 
@@ -145,6 +152,12 @@ export class Recorder extends Callback {
         seconds: field.measurement,
       })),
       epochs: field.list(epochRecord),
+      validations: field.optional(field.list(field.record({
+        step: field.integer({ min: 0 }),
+        epoch: field.integer({ min: 0 }),
+        metrics: field.recordOf(field.measurement),
+        seconds: field.measurement,
+      }))),
       test: field.recordOf(field.measurement),
     }),
     stride: field.integer({ min: 1 }),

@@ -6,6 +6,12 @@ import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
+import {
+  type OptimizerSettings,
+  readSettings,
+  settingsField,
+  writeSettings,
+} from "./support/optimizer_settings.ts";
 
 /**
  * Options of {@linkcode ReduceOnPlateau}.
@@ -28,7 +34,8 @@ interface State {
   best: number | null;
   waited: number;
   cooling: number;
-  before: number | null;
+  /** Settings of the optimizers; the learning rate alone in checkpoints of version 0.1. */
+  before: OptimizerSettings | number | null;
 }
 
 /**
@@ -55,7 +62,7 @@ export class ReduceOnPlateau extends Callback {
   readonly #options: Required<Omit<ReduceOnPlateauOptions, keyof MonitorOptions>>;
   #waited = 0;
   #cooling = 0;
-  #before: number | undefined;
+  #before: OptimizerSettings | undefined;
 
   /**
    * Checks the options.
@@ -76,7 +83,7 @@ export class ReduceOnPlateau extends Callback {
       cooldown: true,
       minimum: true,
     });
-    this.#monitor = new Monitor(this.name, options);
+    this.#monitor = new Monitor(this.name, Monitor.optionsOf(options));
     const { factor = 0.1, patience = 10, cooldown = 0, minimum = 0 } = options;
     checkNumber(action, "factor", factor, { above: 0, below: 1 });
     checkNumber(action, "patience", patience, { integer: true, min: 1 });
@@ -88,9 +95,9 @@ export class ReduceOnPlateau extends Callback {
   /** Remembers the optimizer's own rate, and puts it back after the run. */
   override setUp(learner: AnyLearner, kind: RunKind): PutBack | void {
     if (kind !== "train") return;
-    this.#before ??= learner.learningRate;
+    this.#before ??= readSettings(learner);
     return () => {
-      learner.learningRate = this.#before!;
+      writeSettings(learner, this.#before!);
       this.#before = undefined;
     };
   }
@@ -116,7 +123,9 @@ export class ReduceOnPlateau extends Callback {
     best: field.nullable(field.measurement),
     waited: field.integer({ min: 0 }),
     cooling: field.integer({ min: 0 }),
-    before: field.nullable(field.number({ min: 0 })),
+    before: field.nullable((value, path) =>
+      typeof value === "number" ? field.number({ min: 0 })(value, path) : settingsField(value, path)
+    ),
   });
 
   /** The state between measurements, for a checkpoint. */
@@ -136,7 +145,7 @@ export class ReduceOnPlateau extends Callback {
     this.#monitor.best = best ?? NaN;
     this.#waited = waited;
     this.#cooling = cooling;
-    this.#before = before ?? undefined;
+    this.#before = typeof before === "number" ? { learningRate: before } : before ?? undefined;
   }
 
   #measured(learner: AnyLearner, value: number | undefined): void {

@@ -235,6 +235,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
         this.validationEpochs = 1;
         this.validationBatches = undefined;
         this.trainedBatches = 0;
+        this.validatedAt = undefined;
         this.epoch = 0;
         this.metrics = {};
         this.trainLoss = this.validationLoss = this.testLoss = NaN;

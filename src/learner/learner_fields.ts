@@ -108,6 +108,8 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   validationBatches: number | undefined;
   /** Number of batches begun in this training. Set from `beforeBatch` on. */
   trainedBatches = 0;
+  /** Number of batches begun in this training before its last validation within an epoch. */
+  validatedAt: number | undefined;
   /** Name of the current objective, from the step on to `afterBatch`; `undefined` elsewhere. */
   objective: string | undefined;
   /** Index of the current batch in its pass, 0-based; -1 before the first. */
@@ -285,6 +287,18 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   get loaderOrder(): { epoch: number; seed: number; training: number } {
     const { epoch, seed = this.loaderSeed, trainings } = this;
     return { epoch, seed: ofTraining(seed, trainings), training: Math.max(0, trainings - 1) };
+  }
+
+  /** Whether a validation within the epoch has measured the current weights. */
+  get isValidated(): boolean {
+    return this.validatedAt !== undefined && this.validatedAt === this.trainedBatches;
+  }
+
+  /** Whether a validation follows the current epoch: it is due, and the weights are not validated. */
+  get isValidationDue(): boolean {
+    const { dataloaders, epoch, validationEpochs } = this;
+    return dataloaders.validation !== undefined && (epoch + 1) % validationEpochs === 0 &&
+      !this.isValidated;
   }
 
   /** Number of batches that a pass over a loader has, where it is known. */

@@ -112,8 +112,6 @@ export class Run implements Performer<AnyCallback>, StepOf {
   #outerIndex: number | undefined;
   /** The training loader that stays open between two epochs. */
   #open: OpenLoader | undefined;
-  /** Number of training batches begun before the last validation within an epoch. */
-  #validatedAt: number | undefined;
 
   /**
    * @param learner The fields to work on.
@@ -149,7 +147,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
       validateBatch: validation && validationBatches !== undefined &&
         trainedBatches % validationBatches === 0,
       validate: validation && (epoch + 1) % validationEpochs === 0 &&
-        trainedBatches !== this.#validatedAt,
+        !this.learner.isValidated,
       test: this.#isGiven("test"),
     };
   }
@@ -325,7 +323,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
       outerIndex: this.#outerIndex,
       open: this.#open && { taken: this.#open.taken, epoch: this.#open.epoch },
       trainedBatches: trainedBatches - (pass?.name === "train" ? again : 0),
-      validatedAt: this.#validatedAt,
+      validatedAt: this.learner.validatedAt,
       batch: batch && {
         size: batch.size,
         computed: pass!.computed,
@@ -353,7 +351,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const { trainedBatches = state.batchIndex + 1 } = state;
     learner.trainedBatches = indexOf(trainedBatches - 1) + 1;
     this.#outerIndex = outerIndex === undefined ? undefined : indexOf(outerIndex);
-    this.#validatedAt = state.validatedAt;
+    learner.validatedAt = state.validatedAt;
     if (state.open) {
       const { epoch, taken: skip } = state.open;
       const options = { shard: this.#shard, skip, epoch };
@@ -427,7 +425,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const { learner } = this;
     if (this.#pass) {
       this.#outer = this.#pass;
-      this.#validatedAt = learner.trainedBatches;
+      learner.validatedAt = learner.trainedBatches;
       this.#pass = undefined;
     }
     learner.batchIndex = -1;

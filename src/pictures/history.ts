@@ -33,6 +33,22 @@ export interface EpochRecord {
 }
 
 /**
+ * The record of a validation within an epoch.
+ *
+ * @category Plots
+ */
+export interface ValidationRecord {
+  /** Number of training batches before it, since the training began. */
+  step: number;
+  /** Index of the epoch, 0-based. */
+  epoch: number;
+  /** The metrics of the validation, by full name: `"validation.accuracy"`. */
+  metrics: Record<string, number>;
+  /** Time since the training began, in s. */
+  seconds: number;
+}
+
+/**
  * A run, as plain JSON.
  *
  * @category Plots
@@ -42,6 +58,8 @@ export interface History {
   batches: BatchRecord[];
   /** All epochs. */
   epochs: EpochRecord[];
+  /** Validations within epochs, if there are any. */
+  validations?: ValidationRecord[];
   /** Metrics of the test, by name. */
   test: Record<string, number>;
 }

@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { adam, PRIORITIES, sgd, tf } from "../../mod.ts";
 import { LearningRateFinder } from "../../callbacks.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 Deno.test("LearningRateFinder.find() sweeps, and puts weights and optimizer back", async () => {
@@ -55,8 +56,8 @@ Deno.test("LearningRateFinder as a callback trains until all its rates are tried
   dispose();
 });
 
-Deno.test("LearningRateFinder stops when the loss exceeds 4 times the best", async () => {
-  const losses = [8, 8, 8, 4, 4, 2, 2, 3, 3, 86]; // The mean goes from 4.13 to 16.7.
+Deno.test("LearningRateFinder stops when the loss is above its best by 3 times its descent", async () => {
+  const losses = [8, 8, 8, 4, 4, 2, 2, 3, 3, 86]; // The mean falls from 8 to 4.13, then rises to 16.7.
   const { learner, dispose } = tinyLearner({
     callbacks: [{
       afterLoss(learner) {
@@ -103,6 +104,64 @@ Deno.test("LearningRateFinder finds rates below the one at which the training di
   tf.dispose(learner.dataloaders.train as never);
   dispose();
 });
+
+/** The rates of a sweep in which the loss is changed by a constant. */
+async function ratesOf(
+  shift: number,
+  options: { from?: number; to?: number; steps?: number } = {},
+) {
+  const { learner, dispose } = tinyLearner({
+    sizes: { train: 4 },
+    callbacks: [{ afterLoss: (learner) => void (learner.loss = learner.loss.add(shift)) }],
+    optimizer: sgd(0.1),
+  });
+  const finder = new LearningRateFinder({ from: 1e-4, to: 1e3, steps: 60, ...options });
+  const { valley } = await finder.find(learner);
+  dispose();
+  return { points: finder.curve.length, valley };
+}
+
+for (const shift of [-5, -1, -0.1, 3]) {
+  testTensors(
+    `LearningRateFinder passes the same rates for the loss and the loss + (${shift})`,
+    async () => {
+      const plain = await ratesOf(0);
+      assert(plain.points > 20 && plain.points < 55, `it stops after ${plain.points} points`);
+      const shifted = await ratesOf(shift);
+      assertEquals(shifted.points, plain.points);
+      assertEquals(shifted.valley, plain.valley);
+    },
+  );
+}
+
+testTensors("LearningRateFinder stops at once if the loss rises from the start", async () => {
+  const { points } = await ratesOf(-2, { from: 100, to: 1000, steps: 100 });
+  assert(points < 12, `it stops after ${points} points`);
+});
+
+for (
+  const [name, losses] of [
+    ["0", () => 0],
+    ["a negative constant", () => -3],
+    ["noise around 0", (step: number) => Math.sin(step * step)],
+    ["noise far below 0", (step: number) => -100 + Math.sin(step * step)],
+  ] as const
+) {
+  testTensors(`LearningRateFinder tries all rates if the loss is ${name}`, async () => {
+    const finder = new LearningRateFinder({ steps: 60 });
+    const { learner, dispose } = tinyLearner({
+      callbacks: [{
+        afterLoss(learner) {
+          learner.loss = learner.loss.mul(0).add(losses(finder.curve.length));
+        },
+      }],
+      optimizer: sgd(0.1),
+    });
+    await finder.find(learner);
+    assertEquals(finder.curve.length, 60);
+    dispose();
+  });
+}
 
 Deno.test("LearningRateFinder refuses rates and steps out of range", () => {
   assertThrows(() => new LearningRateFinder({ from: 0 }), RangeError, "from must be");

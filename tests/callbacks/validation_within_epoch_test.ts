@@ -2,9 +2,13 @@ import { assertEquals } from "@std/assert";
 import {
   accuracy,
   type CallbackLike,
+  EarlyStopping,
   type Learner,
   Metrics,
+  ProgressBar,
+  Recorder,
   type RunCheckpoint,
+  type tf,
 } from "../../mod.ts";
 import { ConfusionMatrix } from "../../callbacks.ts";
 import { f1 } from "../../metrics.ts";
@@ -63,4 +67,41 @@ testTensors("what measures resumes bit for bit within a validation within an epo
   for (const [from, done] of taken) {
     assertEquals(await measured({ from }), expected.slice(done));
   }
+});
+
+testTensors("the recorder and the table keep validations within epochs apart", async () => {
+  const recorder = new Recorder();
+  const lines: string[] = [];
+  const bar = new ProgressBar({ write: (text: string) => void lines.push(text) });
+  const { learner, dispose } = tinyLearner({
+    kind: "classes",
+    sizes: { train: 4, validation: 1 },
+    callbacks: [recorder, bar],
+  });
+  await learner.train({ epochs: 2, validationBatches: 2 });
+  const { epochs, validations } = recorder.history;
+  assertEquals(validations!.map(({ step, epoch }) => [step, epoch]), [[2, 0], [4, 0], [6, 1], [
+    8,
+    1,
+  ]]);
+  for (const [index, { metrics }] of epochs.entries()) {
+    // The validation after the last batch is that of the epoch: it is not repeated.
+    const { metrics: last } = validations![2 * index + 1];
+    assertEquals(metrics["validation.loss"], last["validation.loss"]);
+  }
+  const rows = lines.join("").split("\n").filter((line) => /^ +\d/.test(line));
+  assertEquals(rows.map((row) => row.trim().split(/ +/)[0]), ["1", "2"]);
+  assertEquals(rows.some((row) => / - /.test(row)), false, rows.join());
+  dispose();
+});
+
+testTensors("EarlyStopping counts validations within epochs", async () => {
+  const { learner } = tinyLearner({
+    kind: "scalar",
+    sizes: { train: 9, validation: 1 },
+    lossFunction: (predictions: tf.Tensor) => predictions.mul(0).mean(),
+    callbacks: [new EarlyStopping({ monitor: "validation.loss", patience: 2 })],
+  });
+  const { status } = await learner.train({ epochs: 3, validationBatches: 2 });
+  assertEquals([status, learner.epoch, learner.trainedBatches], ["cancelled", 0, 6]);
 });

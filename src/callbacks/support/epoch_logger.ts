@@ -4,7 +4,7 @@ import * as field from "../../checks/fields.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
 import type { EpochRecord } from "../../pictures/history.ts";
-import { metricsOfPhase } from "./metrics_of_phase.ts";
+import { metricsOfEpoch, metricsOfPhase } from "./metrics_of_phase.ts";
 
 /**
  * The base class of callbacks that write something for each epoch. It calls `logEpoch` when the
@@ -75,7 +75,7 @@ export abstract class EpochLogger extends Callback {
   /** Takes the metrics of training. */
   override afterEpoch(learner: AnyLearner): void {
     const { epoch, learningRate } = learner;
-    const metrics = metricsOfPhase(learner, "train");
+    const metrics = metricsOfEpoch(learner);
     this.#pending = { epoch, metrics, learningRate, seconds: this.#seconds() };
   }
 

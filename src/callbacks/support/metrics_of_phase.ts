@@ -10,3 +10,14 @@ export function metricsOfPhase(
     Object.entries(metrics).filter(([name]) => name.startsWith(`${phase}.`)),
   );
 }
+
+/**
+ * The metrics of an epoch that has ended: those of training, and those of a validation within the
+ * epoch if no batch has come since.
+ */
+export function metricsOfEpoch(learner: AnyLearner): Record<string, number> {
+  return {
+    ...metricsOfPhase(learner, "train"),
+    ...learner.isValidated && metricsOfPhase(learner, "validation"),
+  };
+}

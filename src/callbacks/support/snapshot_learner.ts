@@ -1,36 +1,68 @@
 import { tf } from "../../deps/tfjs.ts";
-import { SlotOptimizer } from "../../optimizers/slot_optimizer.ts";
 import type { AnyLearner } from "../../learner/callback.ts";
+import { optimizersOf } from "../../learner/learner_optimizers.ts";
 import { assignWeights, cloneWeights } from "../../model/weights.ts";
+import { SlotOptimizer } from "../../optimizers/slot_optimizer.ts";
 
-/** The weights and the optimizer of a Learner at one moment. */
+/** The weights and the optimizers of a Learner at one moment. */
 export interface LearnerSnapshot {
-  /** Puts weights and optimizer back; to be called once. */
+  /** Puts weights and optimizers back; to be called once. */
   restore(): void;
 }
 
 /**
- * Copies weights and optimizer, for trial runs.
+ * Copies weights and optimizers, for trial runs.
  *
  * An optimizer of TensorFlow.js cannot be reset to an earlier state: until `restore()`, a new one
  * with the same settings takes its place.
+ *
+ * @throws {TypeError} If the parts of a model have optimizers of TensorFlow.js.
  */
 export function snapshotLearner(learner: AnyLearner): LearnerSnapshot {
-  const { model, optimizer, learningRate, trainings } = learner;
+  const { model, trainings } = learner;
+  const restores = optimizersOf(learner).map(({ objective, optimizer }) =>
+    optimizer instanceof SlotOptimizer
+      ? snapshotOptimizer(optimizer)
+      : replaceOptimizer(learner, objective, optimizer)
+  );
   const weights = cloneWeights(model);
-  const state = optimizer instanceof SlotOptimizer ? optimizer.state() : undefined;
-  const substitute = state ? undefined : copyOf(optimizer);
-  learner.optimizer = substitute ?? optimizer;
   return {
     restore() {
       assignWeights(model, weights);
-      if (state) (optimizer as SlotOptimizer).restore(state);
-      if (substitute) disposeOptimizer(substitute);
-      tf.dispose([weights, state ?? {}]);
-      learner.optimizer = optimizer;
+      tf.dispose(weights);
+      for (const restore of restores) restore();
       learner.trainings = trainings;
-      if (state) learner.learningRate = learningRate;
     },
+  };
+}
+
+function snapshotOptimizer(optimizer: SlotOptimizer): () => void {
+  const { learningRate } = optimizer;
+  const state = optimizer.state();
+  return () => {
+    optimizer.restore(state);
+    optimizer.learningRate = learningRate;
+    tf.dispose(state);
+  };
+}
+
+function replaceOptimizer(
+  learner: AnyLearner,
+  objective: string | undefined,
+  optimizer: tf.Optimizer,
+): () => void {
+  const owner = objective === undefined ? learner : learner.objectives[objective];
+  if (!owner) {
+    throw new TypeError(
+      `Cannot make a trial run as the optimizer of ${objective} must be one of Trainchart: ` +
+        `current value is ${optimizer.getClassName()}`,
+    );
+  }
+  const substitute = copyOf(optimizer);
+  owner.optimizer = substitute;
+  return () => {
+    owner.optimizer = optimizer;
+    disposeOptimizer(substitute);
   };
 }
 

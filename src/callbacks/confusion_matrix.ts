@@ -169,7 +169,7 @@ export class ConfusionMatrix extends PassCallback {
     };
     this.counts = counts;
     const open = phase === "validate" ? "validation" : phase === "test" ? "test" : "train";
-    for (const [pass, saved] of Object.entries(totals ?? { [open]: total })) {
+    for (const [pass, saved] of Object.entries(totals ?? (total ? { [open]: total } : {}))) {
       this.#totals[pass as MeasuredPhase].restore(saved);
     }
   }

@@ -129,7 +129,7 @@ export class Checkpoint extends PassCallback {
     check("every.batches", batches, { integer: true, min: 1 });
     check("every.epochs", epochs, { integer: true, min: 1 });
     check("every.minutes", minutes, { above: 0, infinite: true });
-    if (best > 0) this.#monitor = new Monitor(this.name, options);
+    if (best > 0) this.#monitor = new Monitor(this.name, Monitor.optionsOf(options));
     this.#folder = new CheckpointFolder(folder, { last, best, mode: this.#monitor?.mode ?? "min" });
   }
 

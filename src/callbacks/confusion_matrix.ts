@@ -143,15 +143,21 @@ export class ConfusionMatrix extends PassCallback {
   }
 
   /** Checks a state from a file. */
-  override readonly checkState: StateCheck = field.record({
-    counts: field.list(field.list(field.measurement)),
-    totals: field.optional(field.record({
-      train: confusionTotal,
-      validation: confusionTotal,
-      test: confusionTotal,
-    })),
-    total: field.optional(confusionTotal),
-  });
+  override readonly checkState: StateCheck = field.all(
+    field.record({
+      counts: field.list(field.list(field.measurement)),
+      totals: field.optional(field.record({
+        train: confusionTotal,
+        validation: confusionTotal,
+        test: confusionTotal,
+      })),
+      total: field.optional(confusionTotal),
+    }),
+    field.that("must have totals", (state) => {
+      const { totals, total } = state as { totals?: unknown; total?: unknown };
+      return totals !== undefined || total !== undefined;
+    }),
+  );
 
   /** The counts, for a checkpoint; the tensor stays the callback's. */
   override state(): unknown {
@@ -169,8 +175,9 @@ export class ConfusionMatrix extends PassCallback {
     };
     this.counts = counts;
     const open = phase === "validate" ? "validation" : phase === "test" ? "test" : "train";
-    for (const [pass, saved] of Object.entries(totals ?? { [open]: total })) {
-      this.#totals[pass as MeasuredPhase].restore(saved);
+    const saved: Partial<Record<MeasuredPhase, unknown>> = totals ?? { [open]: total };
+    for (const pass of ["train", "validation", "test"] as const) {
+      if (saved[pass] !== undefined) this.#totals[pass].restore(saved[pass]);
     }
   }
 }

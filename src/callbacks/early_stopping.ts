@@ -23,12 +23,21 @@ export interface EarlyStoppingOptions extends MonitorOptions {
   patience?: number;
   /**
    * Whether the model gets the weights of the best measurement back at the end, however the training
-   * ended. Default: false.
+   * ended; the result then has the metrics of these weights. Default: false.
    */
   restoreBest?: boolean;
 }
 
+/** What was measured of some weights. */
+interface Measurements {
+  readonly trainLoss: number;
+  readonly validationLoss: number;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
 interface State {
+  /** Missing in checkpoints of version 0.1. */
+  measurements?: Measurements;
   best: number | null;
   bestEpoch: number;
   waited: number;
@@ -73,6 +82,8 @@ export class EarlyStopping extends Callback {
   #waited = 0;
   #bestEpoch = 0;
   #weights: tf.Tensor[] | undefined;
+  /** The measurements of those weights. */
+  #measurements: Measurements | undefined;
 
   /**
    * Checks the options.
@@ -91,7 +102,7 @@ export class EarlyStopping extends Callback {
       restoreBest: true,
     });
     const { patience = 3, restoreBest = false } = options;
-    this.#monitor = new Monitor(this.name, options);
+    this.#monitor = new Monitor(this.name, Monitor.optionsOf(options));
     this.#patience = checkNumber("stop early", "patience", patience, { integer: true, min: 1 });
     this.#restoreBest = restoreBest;
   }
@@ -140,11 +151,20 @@ export class EarlyStopping extends Callback {
   /** Reads a metric of validation. */
   override async afterValidate(learner: AnyLearner): Promise<void> {
     await this.#measured(learner, this.#monitor.read(learner, "afterValidate"));
+    // The weights of a best training metric are validated after it.
+    if (this.#measurements && this.#bestEpoch === learner.epoch) {
+      this.#measurements = measurementsOf(learner);
+    }
   }
 
-  /** Puts the best weights into the model. */
+  /** Puts the best weights into the model, and their measurements into the result. */
   override afterTrain(learner: AnyLearner): void {
-    if (this.#weights) assignWeights(learner.model, this.#weights);
+    if (this.#weights) {
+      assignWeights(learner.model, this.#weights);
+      const { metrics, ...losses } = this.#measurements ?? { metrics: {} };
+      Object.assign(learner, losses);
+      Object.assign(learner.metrics, metrics);
+    }
     this.#forget();
   }
 
@@ -155,6 +175,11 @@ export class EarlyStopping extends Callback {
       bestEpoch: field.integer({ min: -1 }),
       waited: field.integer({ min: 0 }),
       weights: field.optional(weightList(learner)),
+      measurements: field.optional(field.record({
+        trainLoss: field.measurement,
+        validationLoss: field.measurement,
+        metrics: field.recordOf(field.measurement),
+      })),
     })(state, path);
 
   /** The best value and its weights, for a checkpoint; the tensors stay the callback's. */
@@ -165,13 +190,15 @@ export class EarlyStopping extends Callback {
       bestEpoch: this.#bestEpoch,
       waited: this.#waited,
       ...this.#weights && { weights: this.#weights },
+      ...this.#measurements && { measurements: this.#measurements },
     } satisfies State;
   }
 
   /** Continues from a checkpoint; its tensors now belong to the callback. */
   override restore(state: unknown): void {
-    const { best, bestEpoch, waited, weights } = state as State;
+    const { best, bestEpoch, waited, weights, measurements } = state as State;
     this.#forget();
+    this.#measurements = measurements;
     this.#monitor.best = best ?? NaN;
     this.#bestEpoch = bestEpoch;
     this.#waited = waited;
@@ -189,6 +216,7 @@ export class EarlyStopping extends Callback {
       if (!this.#restoreBest) return;
       this.#forget();
       this.#weights = cloneWeights(model);
+      this.#measurements = measurementsOf(learner);
       return;
     }
     this.#waited++;
@@ -207,6 +235,10 @@ export class EarlyStopping extends Callback {
 
   #forget(): void {
     if (this.#weights) tf.dispose(this.#weights);
-    this.#weights = undefined;
+    this.#weights = this.#measurements = undefined;
   }
+}
+
+function measurementsOf({ trainLoss, validationLoss, metrics }: AnyLearner): Measurements {
+  return { trainLoss, validationLoss, metrics: { ...metrics } };
 }

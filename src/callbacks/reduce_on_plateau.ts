@@ -83,7 +83,7 @@ export class ReduceOnPlateau extends Callback {
       cooldown: true,
       minimum: true,
     });
-    this.#monitor = new Monitor(this.name, options);
+    this.#monitor = new Monitor(this.name, Monitor.optionsOf(options));
     const { factor = 0.1, patience = 10, cooldown = 0, minimum = 0 } = options;
     checkNumber(action, "factor", factor, { above: 0, below: 1 });
     checkNumber(action, "patience", patience, { integer: true, min: 1 });

@@ -23,7 +23,7 @@ export type BatchTensorName = typeof BATCH_TENSORS[number];
 export class BatchTensors {
   readonly #values: Partial<Record<BatchTensorName, unknown>> = {};
   readonly #owned: tf.Tensor[] = [];
-  /** What the loss function's own loss divides by. */
+  /** The divisor of the loss function's own loss. */
   #lossWeight: LossWeight | undefined;
   #gradientWeight: tf.Scalar | number | undefined;
 

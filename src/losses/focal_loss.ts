@@ -16,7 +16,7 @@ import { weighLoss } from "./loss_weight.ts";
  * @category Losses
  */
 export interface FocalLossOptions extends ClassLossOptions {
-  /** How much less an example counts the better it is predicted, >= 0; 0: not at all. Default: 2. */
+  /** Exponent by which well predicted examples count less, >= 0; 0: not at all. Default: 2. */
   gamma?: number;
 }
 

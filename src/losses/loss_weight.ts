@@ -43,7 +43,7 @@ export function weighLoss<T extends tf.Tensor>(loss: T, weight: LossWeight): T {
   return loss;
 }
 
-/** What a loss or a metric weighs; `undefined` if it does not say it: the number of examples. */
+/** The weight of a loss or a metric; `undefined` if it does not say it: the number of examples. */
 export function weightOfLoss(loss: tf.Tensor): LossWeight | undefined {
   return WEIGHTS.get(loss);
 }

@@ -3,7 +3,7 @@ import type { Peers } from "../data/shard.ts";
 import type { tf } from "../deps/tfjs.ts";
 
 /**
- * What a metric is given besides predictions and labels.
+ * The arguments of a metric besides predictions and labels.
  *
  * @category Metrics
  */

@@ -257,7 +257,7 @@ Deno.test("LimitBatches to a part must know the number of batches", async () => 
   assertThrows(
     () => new LimitBatches({ valid: 1 } as never),
     TypeError,
-    'must be one of train, validation, test, predict: there is no "valid"',
+    'must be one of train, validation, test, predict, continueLoader: there is no "valid"',
   );
   assertThrows(() => new LimitBatches({ test: 0 }), RangeError, "current value is 0");
   dispose();
@@ -356,3 +356,24 @@ Deno.test("SanityCheck does not read a loader that can be read only once", async
   assertNotEquals(learner.validationLoss, NaN);
   dispose();
 });
+
+for (const monitor of ["validation.loss", "train.loss"]) {
+  Deno.test(`EarlyStopping by ${monitor} reports the metrics of the weights it restored`, async () => {
+    const seen: Record<string, number>[] = [];
+    const stopping = new EarlyStopping({ monitor, mode: "max", patience: 3, restoreBest: true });
+    const { learner, dispose } = tinyLearner({
+      callbacks: [stopping, {
+        priority: 1000,
+        afterValidate: ({ metrics }) => void seen.push({ ...metrics }),
+      }],
+    });
+    const { metrics, trainLoss, validationLoss } = await learner.train({ epochs: 4 });
+    const best = seen[stopping.bestEpoch];
+    assertEquals(stopping.bestEpoch, 0);
+    assertEquals(seen.length, 4);
+    for (const [name, value] of Object.entries(best)) assertEquals(metrics[name], value, name);
+    assertEquals([trainLoss, validationLoss], [best["train.loss"], best["validation.loss"]]);
+    assertEquals((await learner.validate()).validationLoss, validationLoss);
+    dispose();
+  });
+}

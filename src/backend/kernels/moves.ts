@@ -155,7 +155,9 @@ function stridedSlice(heap: KernelHeap, { x }: Inputs, attributes: StridedSliceA
   if (sizeOf(finalShape) === 0) return heap.output(finalShape, x.dtype);
   const size = tf.slice_util.computeOutShape(begin, end, strides);
   if (sizeOf(size) !== sizeOf(finalShape)) {
-    throw new TypeError(`Cannot slice [${x.shape}] as the masks contradict the begin and the end`);
+    throw new TypeError(
+      `Cannot slice [${x.shape}] as the masks must agree with begin and end: they contradict them`,
+    );
   }
   const result = heap.output(size, x.dtype);
   const from = layoutOf(heap, x, begin);

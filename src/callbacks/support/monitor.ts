@@ -1,4 +1,5 @@
 import { checkNumber } from "../../checks/check_number.ts";
+import { checkOptions } from "../../checks/check_options.ts";
 import { describeValue } from "../../checks/describe_value.ts";
 import { closest } from "../../deps/levenshtein.ts";
 import type { AnyLearner } from "../../learner/callback.ts";
@@ -61,11 +62,13 @@ export class Monitor {
    *
    * @param owner The name of the callback, for messages.
    * @param options The metric.
-   * @throws {TypeError} If the metric is not one of training or validation, or `mode` is neither
-   *   given nor known.
+   * @throws {TypeError} If the metric is not one of training or validation, `mode` is neither given
+   *   nor known, or an option is unknown.
    * @throws {RangeError} If `minDelta` is not finite and >= 0.
    */
   constructor(owner: string, options: MonitorOptions = {}) {
+    const known = { monitor: true, mode: true, minDelta: true };
+    checkOptions(`monitor with ${owner}`, options, known);
     const { monitor = "validation.loss", mode = modeOf(monitor), minDelta = 0 } = options;
     if (!/^(train|validation)\../.test(monitor)) {
       throw new TypeError(
@@ -84,6 +87,11 @@ export class Monitor {
     this.mode = mode;
     this.#owner = owner;
     this.#minDelta = minDelta;
+  }
+
+  /** The options of a Monitor among those of a callback. */
+  static optionsOf({ monitor, mode, minDelta }: MonitorOptions): MonitorOptions {
+    return { monitor, mode, minDelta };
   }
 
   /**

@@ -41,6 +41,8 @@ export interface OverfitOneBatchOptions {
 export class OverfitOneBatch extends Callback {
   /** Before the callbacks that read data. */
   override priority: number = PRIORITIES.mode;
+  /** The loaders of the run are made of one batch. */
+  override readonly replacesLoaders: boolean = true;
   readonly #stepsPerEpoch: number;
 
   /**

@@ -24,6 +24,13 @@ const LOADERS: Readonly<Record<string, "train" | "validation" | "test">> = {
   test: "test",
 };
 
+/** The loader that is still open where a cancelled training has left its pass. */
+const LEFT: Readonly<Record<string, "train" | "validation" | "test">> = {
+  "train.epochEnd": "train",
+  "train.validated": "validation",
+  testEnd: "test",
+};
+
 const count = field.integer({ min: 0 });
 
 const context: Record<keyof ChartContext, field.FieldCheck> = {
@@ -93,7 +100,11 @@ export function loaderOfState(
   state: PumpState,
 ): { name?: "train" | "validation" | "test"; outer?: "train"; isOpen: boolean } {
   const place = stateName((state.snapshot as { value: unknown }).value);
-  const [, name] = Object.entries(LOADERS).find(([pass]) => place.startsWith(`${pass}.`)) ?? [];
+  if (state.queue.includes("closeInner")) {
+    return { name: "validation", outer: "train", isOpen: false };
+  }
+  const [, inPass] = Object.entries(LOADERS).find(([pass]) => place.startsWith(`${pass}.`)) ?? [];
+  const name = inPass ?? (state.queue.includes("closeLoader") ? LEFT[place] : undefined);
   const isOpen = /\.(held|batch\.)/.test(place) || state.queue.includes("fetch");
   const outer = place.startsWith("train.epoch.validate.") ? "train" : undefined;
   return { name, outer, isOpen };

@@ -221,6 +221,11 @@ export interface Placement {
    */
   readonly mainRankOnly?: boolean;
   /**
+   * Whether `setUp` replaces loaders, so that their lengths say nothing about those of the run.
+   * Default: false.
+   */
+  readonly replacesLoaders?: boolean;
+  /**
    * The setting that this callback decides alone, such as `"the learning rate"`: a training in which another
    * callback decides the same is refused. Default: nothing.
    */

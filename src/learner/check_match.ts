@@ -115,13 +115,14 @@ function missingLoaders(
 }
 
 function missingLoader(
-  { dataloaders }: AnyFields,
+  { dataloaders, callbacks }: AnyFields,
   loader: NonNullable<State["run"]["loader"]>,
   shards: number,
 ): string[] {
   const { name, taken } = loader;
   const source = dataloaders[name as keyof AnyFields["dataloaders"]];
   if (source === undefined) return [`dataloaders.${name} was being read, and is missing`];
+  if (callbacks.some(({ replacesLoaders }) => replacesLoaders)) return [];
   const length = loaderLength(source) ?? Infinity;
   // In the last turn, some ranks share a batch that a single process reads as one.
   return taken <= Math.ceil(length / shards) * shards

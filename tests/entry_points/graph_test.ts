@@ -16,7 +16,7 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 /** Everything that an entry point imports, types and dynamic imports included: paths and packages. */
 async function graphOf(entry: string): Promise<{ local: string[]; packages: string[] }> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", entry],
+    args: ["info", "--json", "--no-lock", entry],
     cwd: root,
     env: { NO_COLOR: "1" },
   }).output();

@@ -28,7 +28,7 @@ export interface EarlyStoppingOptions extends MonitorOptions {
   restoreBest?: boolean;
 }
 
-/** What was measured of some weights. */
+/** The metrics of some weights. */
 interface Measurements {
   readonly trainLoss: number;
   readonly validationLoss: number;

@@ -61,6 +61,8 @@ export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunC
       tensors.set(`weights/${variable.name}`, variable);
     }
     reading = readTensors(tensors);
+    // It is awaited below, after other work: a rejection until then is not unhandled.
+    reading.catch(() => {});
   } finally {
     disposeSlots(optimizers);
     disposeTensors(own);

@@ -181,10 +181,7 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
 
   /** The loss to minimise: that of the current objective if there are objectives. */
   get lossFunction(): LossOf<Predictions, Labels> {
-    const objective = this.#currentObjective;
-    return objective
-      ? (predictions, labels) => objective.loss(predictions, labels, this)
-      : this.#lossFunction;
+    return this.#currentObjective?.loss ?? this.#lossFunction;
   }
   set lossFunction(lossFunction: LossOf<Predictions, Labels>) {
     const objective = this.#currentObjective;

@@ -19,10 +19,9 @@ export interface LearnerObjective<L> {
    *
    * @param predictions The result of `predict`.
    * @param labels The labels of the batch.
-   * @param learner The Learner: `learner.data`, `learner.model`.
    */
   // deno-lint-ignore no-explicit-any -- batches of any kind
-  loss: (predictions: any, labels: any, learner: L) => tf.Tensor;
+  loss: (predictions: any, labels: any) => tf.Tensor;
   /** Returns predictions for the loss. Default: `learner.model` applied to `learner.data`. */
   predict?: (learner: L, options: { training: boolean }) => unknown;
   /** Train it in every this many training batches, an integer >= 1. Default: 1. */

@@ -266,3 +266,25 @@ testTensors("Learner.predict() asks for a model where there are only objectives"
   });
   dispose();
 });
+
+testTensors("objectives take losses of Trainchart as they are", async () => {
+  const a = weight(0);
+  const learner = new Learner({
+    objectives: {
+      only: {
+        variables: [a],
+        optimizer: sgd(0.5),
+        predict: ({ data }) => data.mul(a),
+        loss: meanSquaredError,
+      },
+    },
+    dataloaders: {
+      *train() {
+        yield [tf.ones([2]), tf.fill([2], 3)] as const;
+      },
+    },
+  } as LearnerOptions);
+  await learner.train({ epochs: 1 });
+  assertAlmostEquals(a.dataSync()[0], 3, 1e-6);
+  a.dispose();
+});

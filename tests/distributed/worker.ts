@@ -147,8 +147,8 @@ function objectives([generator, discriminator]: tf.Sequential[], optimizers: tf.
     discriminator: {
       variables: discriminator,
       optimizer: optimizers[1],
-      predict,
-      loss: (fake: tf.Tensor, _: unknown, { data }: AnyLearner) =>
+      predict: ({ data }: AnyLearner) => [generator.apply(data) as tf.Tensor, data],
+      loss: ([fake, data]: tf.Tensor[]) =>
         judge(fake).square().add(judge(data).sub(1).square()).mean(),
     },
     generator: {

@@ -31,6 +31,8 @@ export interface LearningRateScheduleOptions {
 interface State {
   readonly before: OptimizerSettings | null;
   readonly updates: number;
+  /** Whether an update of the current batch is still to be counted. Default: no. */
+  readonly updated?: boolean;
 }
 
 /**
@@ -156,18 +158,21 @@ export class LearningRateSchedule extends Callback {
   override readonly checkState: StateCheck = field.record({
     before: field.nullable(settingsField),
     updates: field.optional(field.integer({ min: 0 })),
+    updated: field.optional(field.flag),
   });
 
   /** The optimizer's own settings and the updates of the epoch, for a checkpoint. */
   override state(): unknown {
-    return { before: this.#before ?? null, updates: this.#updates } satisfies State;
+    const [before, updates, updated] = [this.#before ?? null, this.#updates, this.#updated];
+    return { before, updates, updated } satisfies State;
   }
 
   /** Continues from a checkpoint. */
   override restore(state: unknown): void {
-    const { before, updates = 0 } = state as Partial<State>;
+    const { before, updates = 0, updated = false } = state as Partial<State>;
     this.#before = before ?? undefined;
     this.#updates = updates;
+    this.#updated = updated;
   }
 
   #batches(learner: AnyLearner): number {

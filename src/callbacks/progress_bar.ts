@@ -71,6 +71,7 @@ export class ProgressBar extends PassCallback {
     this.#terminal.begin();
     this.#table = undefined;
     this.#rowPending = false;
+    this.#drawn = performance.now();
   }
 
   /** Begins a new bar. */
@@ -79,7 +80,7 @@ export class ProgressBar extends PassCallback {
       this.#flushRow(learner);
       this.#epochBegan = performance.now();
     }
-    this.#passBegan = this.#drawn = performance.now();
+    this.#passBegan = performance.now();
     this.#batches = 0;
     this.#examples = 0;
   }

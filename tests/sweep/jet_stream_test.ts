@@ -76,7 +76,10 @@ test("a killed worker, a killed driver and a server restart lose and repeat no t
   assertEquals(failed.status, "failed");
   assertMatch(failed.error!, /these parameters cannot work\n +at .*waiting_sweep\.ts/);
   assertEquals(Object.keys(failed.parameters), ["x", "kind"]);
-  for (const worker of [left, next]) assertEquals((await worker.result()).code, 0);
+  for (const worker of [left, next]) {
+    const { code, errors } = await worker.result();
+    assertEquals(code, 0, errors);
+  }
 });
 
 test("a worker that is busy for longer than the silence keeps its trial", async () => {

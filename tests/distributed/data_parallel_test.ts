@@ -110,7 +110,7 @@ const TOGETHER: Order[] = [
   { optimizer: "stockAdam", backend: "cpu" },
   { with: ["finder"], epochs: 3 },
   { model: "gan", optimizer: "adam" },
-  { model: "gan", optimizer: "momentum", with: ["clip", "average"] },
+  { model: "gan", optimizer: "momentum", with: ["accumulate", "clip", "average"], examples: 330 },
   { validationBatches: 3, optimizer: "adam", with: ["metrics"] },
   { validationBatches: 2, with: ["accumulate"], examples: 330 },
 ];

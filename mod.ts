@@ -100,7 +100,9 @@ export type {
 } from "./src/learner/callback_protocol.ts";
 export { PRIORITIES } from "./src/learner/priorities.ts";
 export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";
+export type { RunKind } from "./src/chart/chart.ts";
 export type { Cancellable, HookName, Phase, TaskName } from "./src/chart/hooks.ts";
+export type { MeasuredPhase, PassCallback } from "./src/learner/pass_callback.ts";
 
 // Callbacks
 export { Checkpoint, type CheckpointOptions } from "./src/callbacks/checkpoint.ts";
@@ -112,6 +114,15 @@ export {
 export { Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { ProgressBar } from "./src/callbacks/progress_bar.ts";
 export { Recorder, type RecorderOptions } from "./src/callbacks/recorder.ts";
+export type { MonitorOptions } from "./src/callbacks/support/monitor.ts";
+export type { TerminalOptions } from "./src/callbacks/support/terminal.ts";
+export type {
+  BatchRecord,
+  EpochRecord,
+  History,
+  ValidationRecord,
+} from "./src/pictures/history.ts";
+export type { PictureOptions, Plot } from "./src/pictures/plotters.ts";
 export { cosine } from "./src/schedules/cosine.ts";
 export { oneCycle, type OneCycleOptions, type RateAndMomentum } from "./src/schedules/one_cycle.ts";
 export type { Schedule } from "./src/schedules/schedule.ts";
@@ -148,6 +159,7 @@ export { groupsByDepth, type GroupsByDepthOptions } from "./src/model/groups_by_
 // Data
 export type { ArrayColumn } from "./src/data/array_gatherer.ts";
 export { ArrayDataset } from "./src/data/array_dataset.ts";
+export type { BatchIterator } from "./src/data/batch_iterator.ts";
 export { DataLoader, type DataLoaderOptions } from "./src/data/data_loader.ts";
 export type { Batch, Dataset } from "./src/data/dataset.ts";
 export type {
@@ -158,16 +170,19 @@ export type {
   TensorFlowDataset,
 } from "./src/data/loader.ts";
 export type { NdArray, TypedArray } from "./src/data/nd_array.ts";
+export type { CsvTable } from "./src/data/parse_csv.ts";
 export type { Peers, Shard } from "./src/data/shard.ts";
 export { split, type SplitOptions } from "./src/data/split.ts";
 export type { Classes } from "./src/data/strata.ts";
 export { subset } from "./src/data/subset.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
+export type { TableRow } from "./src/tables/table_encoder.ts";
 export type { Tensors } from "./src/tensors/nested_tensors.ts";
 
 // Files
 export { loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "./src/io/checkpoint_file.ts";
+export type { Dtype, HostTensor, HostValues } from "./src/io/host_tensor.ts";
 export { StorageError, type StorageProblem } from "./src/io/storage_error.ts";
 
 // Backends

@@ -73,7 +73,7 @@ export function adam(
   memory.copy(newV + last, b, rest);
 }
 
-/** Gradient descent; `momentum` and `newMomentum` are 0 where there is none. */
+/** Gradient descent; `momentum` and `newMomentum` are 0 without momentum. */
 export function sgd(
   value: usize,
   gradient: usize,
@@ -113,7 +113,7 @@ export function sgd(
   if (momentum) memory.copy(newMomentum + last, moved, rest);
 }
 
-/** RMSProp; `momentum` and `newMomentum` are 0 where there is none. */
+/** RMSProp; `momentum` and `newMomentum` are 0 without momentum. */
 export function rmsprop(
   value: usize,
   gradient: usize,

@@ -99,7 +99,7 @@ export function listPoints(image: usize, first: i32, count: i32, points: usize):
   }
 }
 
-/** The address of the pixel that a tap meets at a listed point; `outside` if there is none. */
+/** The address of the pixel that a tap meets at a listed point; `outside` in the padding. */
 @inline
 export function pixelAt(image: usize, tap: i32, point: usize, outside: usize): usize {
   const t = image + FIRST_TAP + (<usize> tap << 4);

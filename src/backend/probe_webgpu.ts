@@ -15,7 +15,7 @@ export interface Adapter {
 /** Names of software rasterizers, for platforms that do not set the flag. */
 const RASTERIZERS = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
 
-/** Returns the adapter that WebGPU would use, or `undefined` if there is none. */
+/** Returns the adapter that WebGPU would use, or `undefined` without one. */
 export async function probeWebGPU(): Promise<Adapter | undefined> {
   const { gpu } = navigator as { gpu?: GPU };
   if (!gpu) return undefined;

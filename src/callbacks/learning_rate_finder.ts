@@ -155,7 +155,7 @@ export class LearningRateFinder extends Callback {
   plot(): Plot {
     if (this.curve.length === 0) {
       throw new Error(
-        "Cannot draw the search for a learning rate: there is none yet. Call find() first.",
+        "Cannot draw the search for a learning rate: no search was made. Call find() first.",
       );
     }
     const marks = Object.entries(this.suggest())
@@ -277,7 +277,10 @@ function steepestDescent(losses: number[]): number {
   return at;
 }
 
-/** Index two thirds of the way down the longest series of ever smaller losses; -1 if there is none. */
+/**
+ * Index two thirds of the way down the longest series of ever smaller losses; -1 if the losses never
+ * fall.
+ */
 function longestDescent(losses: number[]): number {
   // For each loss, the longest series that ends there: its length and its first index.
   const series: { length: number; begin: number }[] = [];

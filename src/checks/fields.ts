@@ -37,7 +37,7 @@ export interface FieldProblem {
 }
 
 /**
- * Checks a value, and returns its first problem; `undefined` if there is none.
+ * Checks a value, and returns its first problem; `undefined` if the value is right.
  *
  * @category Writing a callback
  */

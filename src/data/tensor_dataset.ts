@@ -99,7 +99,7 @@ export class TensorDataset<
     };
     if (this.#length === undefined) {
       throw new TypeError(
-        "Cannot build a dataset as data or labels must have a column: there is none",
+        "Cannot build a dataset as data or labels must have a column: neither has one",
       );
     }
     this.length = this.#length;

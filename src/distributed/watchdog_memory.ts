@@ -2,7 +2,7 @@
 export const WORDS = {
   /** Counts every begin and end of work. */
   beats: 0,
-  /** Number of the current work; 0 while there is none. */
+  /** Number of the current work; 0 while nothing is worked on. */
   work: 1,
 } as const;
 

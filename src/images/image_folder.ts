@@ -123,6 +123,6 @@ async function listImages(folder: string): Promise<{ name: string; path: string 
   if (images.length > 0) return images.sort((a, b) => a.path < b.path ? -1 : 1);
   throw new RangeError(
     `Cannot read a folder of images as ${folder} must have folders with PNG, JPEG or WebP files: ` +
-      "there is none",
+      "it has no such folder",
   );
 }

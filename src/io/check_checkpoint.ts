@@ -63,7 +63,7 @@ export async function checkCheckpoint(checkpoint: unknown, name: string): Promis
 /**
  * Throws if there is a problem.
  *
- * @param problem The problem of a field of a checkpoint; `undefined` if there is none.
+ * @param problem The problem of a field of a checkpoint; `undefined` if the field is right.
  * @param name Name of the checkpoint, for errors.
  * @throws {StorageError} If there is a problem.
  */

@@ -2,6 +2,26 @@ import { all, type FieldCheck, integer, list, oneOf, record, that } from "../che
 import type { tf } from "../deps/tfjs.ts";
 
 /**
+ * Name of an element type of the safetensors format.
+ *
+ * @category Files
+ */
+export type Dtype =
+  | "F64"
+  | "I64"
+  | "U64"
+  | "F32"
+  | "I32"
+  | "U32"
+  | "F16"
+  | "BF16"
+  | "I16"
+  | "U16"
+  | "I8"
+  | "U8"
+  | "BOOL";
+
+/**
  * Element types of the safetensors format, and the typed array that holds each.
  *
  * @category Files
@@ -20,14 +40,7 @@ export const DTYPES = {
   I8: Int8Array,
   U8: Uint8Array,
   BOOL: Uint8Array,
-} as const;
-
-/**
- * Name of an element type.
- *
- * @category Files
- */
-export type Dtype = keyof typeof DTYPES;
+} as const satisfies Record<Dtype, unknown>;
 
 /**
  * Values of a tensor in plain memory, independent of any backend.

@@ -35,7 +35,7 @@ export async function removePartials(folder: string): Promise<void> {
  * @param warn Called with a message for each damaged file, which is skipped.
  * @param check Rejects with a {@linkcode StorageError} if a checkpoint is damaged. Default: accepts
  *   every checkpoint that can be loaded.
- * @returns The checkpoint and its path; `undefined` if there is none.
+ * @returns The checkpoint and its path; `undefined` if the folder has no checkpoint.
  * @throws {StorageError} If the newest intact checkpoint is of a newer version of this package.
  */
 export async function newestCheckpoint(

@@ -1,6 +1,6 @@
 import { toPath } from "./to_path.ts";
 
-/** The size of a file in bytes; 0 if there is none. */
+/** The size of a file in bytes; 0 if the file does not exist. */
 export async function sizeOfFile(path: string | URL): Promise<number> {
   try {
     return (await Deno.stat(toPath(path))).size;

@@ -98,7 +98,7 @@ export interface Stateful<L> {
    * @param state The state.
    * @param path Path of the state in the checkpoint.
    * @param learner The Learner, on which nothing has changed yet.
-   * @returns The first problem; `undefined` if there is none. Default: every state is accepted.
+   * @returns The first problem; `undefined` if the state is right. Default: every state is accepted.
    */
   readonly checkState?: (state: unknown, path: string, learner: L) => FieldProblem | undefined;
   /**

@@ -369,7 +369,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * @param phase A `"batch"`; an `"epoch"`, validation or test; or the whole `"train"`ing.
    * @param reason The reason that the result of the training gives.
    * @returns `false` if no such phase is open.
-   * @throws {TypeError} If the phase is none of these.
+   * @throws {TypeError} If the phase is not one of these.
    */
   cancel(phase: "batch" | "epoch" | "train", reason?: string): boolean {
     return this.#control.request(eventOf(`cancel.${phase}`), reason);

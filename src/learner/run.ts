@@ -279,7 +279,10 @@ export class Run implements Performer<AnyCallback>, StepOf {
     return (this.#pass?.losses ?? new PassLosses()).state();
   }
 
-  /** The mean loss of the open pass so far; NaN where there is none. This reads the device. */
+  /**
+   * The mean loss of the open pass so far; NaN outside of a pass and before its first batch. This
+   * reads the device.
+   */
   async lossSoFar(): Promise<number> {
     return (await this.#pass?.losses.read())?.loss ?? NaN;
   }

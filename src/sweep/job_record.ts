@@ -63,7 +63,7 @@ export function isTrialJob(value: unknown): value is TrialJob {
   return CHECK_JOB(value, "") === undefined;
 }
 
-/** Returns the first problem of a value that is meant to be a record; `undefined` if there is none. */
+/** Returns the first problem of a value that is meant to be a record; `undefined` if it is one. */
 export function problemOfRecord(value: unknown): string | undefined {
   const problem = CHECK_RECORD(value, "it");
   return problem &&

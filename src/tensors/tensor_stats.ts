@@ -7,9 +7,9 @@ import { checkOptions } from "../checks/check_options.ts";
  * @category Statistics
  */
 export interface Histogram {
-  /** The smallest finite value; NaN if there is none. */
+  /** The smallest finite value; NaN if no value is finite. */
   min: number;
-  /** The largest finite value; NaN if there is none. */
+  /** The largest finite value; NaN if no value is finite. */
   max: number;
   /** Number of values in each bin; the bins are equally wide and cover `min` to `max`. */
   counts: number[];
@@ -23,9 +23,9 @@ export interface Histogram {
 export interface TensorStats {
   /** Number of values. */
   size: number;
-  /** Mean of the finite values; NaN if there is none. */
+  /** Mean of the finite values; NaN if no value is finite. */
   mean: number;
-  /** Standard deviation of the finite values; NaN if there is none. */
+  /** Standard deviation of the finite values; NaN if no value is finite. */
   deviation: number;
   /** Share of values whose absolute value is at most `threshold`, in [0, 1]. */
   nearZero: number;

@@ -7,6 +7,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { runDeno } from "../fixtures/run_deno.ts";
 
 const states = await Promise.all(
   (["run", "read", "write", "env"] as const).map((name) => Deno.permissions.query({ name })),
@@ -27,18 +28,6 @@ async function readGuides(): Promise<Map<string, string>> {
     if (program !== "") guides.set(name.replace(/\.md$/, ""), program);
   }
   return guides;
-}
-
-/** Runs Deno in a folder; returns what it printed. */
-async function deno(cwd: string, ...args: string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args,
-    cwd,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, lines: text(stdout).split("\n"), errors: text(stderr) };
 }
 
 /** Whether a line is what a guide says. */
@@ -67,15 +56,16 @@ Deno.test("the programs of all guides have the right types", { ignore }, async (
   assert(guides.size >= 12, `${guides.size} guides`);
   await prepare();
   const files = [...guides.keys()].map((name) => `${name}.ts`);
-  const { code, errors } = await deno(folder, "check", "--quiet", ...files);
+  const { code, errors } = await runDeno(folder, "check", "--quiet", ...files);
   assertEquals(code, 0, errors);
 });
 
 for (const [name, program] of guides) {
   Deno.test(`docs/guides/${name}.md runs, and prints what it says`, { ignore }, async () => {
     await prepare();
-    const { code, lines, errors } = await deno(folder, "run", "--no-check", "-A", `${name}.ts`);
+    const { code, output, errors } = await runDeno(folder, "run", "--no-check", "-A", `${name}.ts`);
     assertEquals(code, 0, errors);
+    const lines = output.split("\n");
     let at = 0;
     for (const [, said] of program.matchAll(/\/\/ prints: (.*)$/gm)) {
       const found = lines.findIndex((line, index) => index >= at && isSaid(line, said));

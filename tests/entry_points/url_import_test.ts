@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { runDeno } from "../fixtures/run_deno.ts";
 
 /** Permissions to serve the checkout, write a project of its own and start a process. */
 const states = await Promise.all(
@@ -26,17 +27,6 @@ console.log(status, epochs.join());
 learner.epochs = "many";
 `;
 
-async function deno(cwd: string, ...args: string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args,
-    cwd,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-  }).output();
-  const [printed, complaints] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  return { code, printed, complaints };
-}
-
 Deno.test(
   "mod.ts is imported by URL, checked and run, in an empty project",
   { ignore },
@@ -61,21 +51,21 @@ Deno.test(
     try {
       await Deno.writeTextFile(`${project}/main.ts`, script(`http://${origin}/mod.ts`));
       const allow = ["--no-prompt", "--allow-env", `--allow-import=${origin}`];
-      const { code, printed, complaints } = await deno(
+      const { code, output, errors } = await runDeno(
         project,
         "run",
         "--check",
         ...allow,
         "main.ts",
       );
-      assertEquals(code, 0, complaints);
-      assertStringIncludes(printed, "completed 0,1,2");
+      assertEquals(code, 0, errors);
+      assertStringIncludes(output, "completed 0,1,2");
       const others = [...served].filter((path) => !/^\/(mod\.ts$|src\/)/.test(path));
       assertEquals(others, [], "only the module and its sources are asked for");
     } finally {
       await server.shutdown();
       // The port is another one each time: what is cached of it is of no use to anyone.
-      const { modulesCache } = JSON.parse((await deno(project, "info", "--json")).printed);
+      const { modulesCache } = JSON.parse((await runDeno(project, "info", "--json")).output);
       const cached = `${modulesCache}/http/${origin.replace(":", "_PORT")}`;
       await Deno.remove(cached, { recursive: true }).catch(() => {});
       await Deno.remove(project, { recursive: true });

@@ -134,7 +134,7 @@ testInFolder("imageFolder() reads a folder of classes, batch by batch", async (f
   await assertRejects(
     () => imageFolder(`${folder}/none`, { size: 2 }),
     RangeError,
-    "there is none",
+    "it has no such folder",
   );
   await assertRejects(
     () => imageFolder(folder, { size: 0 }),

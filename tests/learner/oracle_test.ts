@@ -133,7 +133,7 @@ async function perform(plan: Plan, draw: Draw): Promise<Told> {
   return { heard, status: end.status, failures, epochs: learner.epoch };
 }
 
-/** The differences of oracle and Learner, in words; `undefined` if there are none. */
+/** The differences of oracle and Learner, in words; `undefined` without differences. */
 async function differenceOf(seed: number): Promise<string | undefined> {
   const plan = planOf(seed);
   const expected = oracle(plan);

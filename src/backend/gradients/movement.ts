@@ -5,6 +5,7 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import { registerGradient, run } from "./gradient.ts";
+import type { StridedSliceAttributes } from "../kernels/moves.ts";
 
 /** Registers the gradients. */
 export function registerMovement(): void {
@@ -41,17 +42,6 @@ function sumOfCopies(dy: tf.Tensor, shape: number[], reps: number[]): tf.Tensor 
     isApart = false;
   });
   return (axes.length > 0 ? dy.reshape(split).sum(axes) : dy).reshape(shape);
-}
-
-interface StridedSliceAttributes {
-  begin: number[];
-  end: number[];
-  strides: number[];
-  beginMask: number;
-  endMask: number;
-  ellipsisMask: number;
-  newAxisMask: number;
-  shrinkAxisMask: number;
 }
 
 /** Puts the slopes of a slice with strides back in their places, among zeros. */

@@ -135,7 +135,8 @@ function reverse(heap: KernelHeap, { x }: Inputs, { dims }: { dims: number | num
   return result;
 }
 
-interface StridedSliceAttributes {
+/** Attributes of a slice with strides, as tfjs passes them. */
+export interface StridedSliceAttributes {
   begin: number[];
   end: number[];
   strides: number[];

@@ -74,7 +74,7 @@ export class CheckpointFolder {
    *
    * @param warn Called with a message for each damaged file.
    * @param check Rejects with a `StorageError` if a checkpoint is damaged.
-   * @returns The checkpoint and its file; `undefined` if there is none.
+   * @returns The checkpoint and its file; `undefined` if no checkpoint is found.
    * @throws {Error} If another run saves in the folder.
    */
   async newest(

@@ -133,7 +133,7 @@ export abstract class LayerStats extends Callback {
   }
 
   /**
-   * Reads tensors off the device, all at once, and records their statistics. If there are none, as
+   * Reads tensors off the device, all at once, and records their statistics. Without tensors, as
    * while gradients are accumulated, the next batch is looked at.
    */
   protected async record(

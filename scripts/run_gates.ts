@@ -1,6 +1,6 @@
 /**
  * Every gate that a change must pass: `deno task ok`. Continues after a failure, so that all
- * failures are seen at once.
+ * failures are seen at once, and repeats the end of what the failed gates printed.
  *
  * @module
  */
@@ -35,35 +35,49 @@ const GATES: string[][] = [
 /** Downloads about 800 MB. */
 const DOWNLOAD = ["task", "check:download"];
 
-/** Runs a gate; returns its exit code. */
-async function run(args: string[]): Promise<number> {
-  const { code } = await new Deno.Command(Deno.execPath(), {
+/** Size of the end of a gate's output that is repeated after a failure, in characters. */
+const REPEATED = 6000;
+
+/** Prints a stream while it comes; returns its end. */
+async function show(stream: ReadableStream<Uint8Array>): Promise<string> {
+  let end = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    await Deno.stdout.write(new TextEncoder().encode(text));
+    end = (end + text).slice(-REPEATED);
+  }
+  return end;
+}
+
+/** Runs a gate; returns its exit code, and the end of what it printed. */
+async function run(args: string[]): Promise<{ code: number; end: string }> {
+  const process = new Deno.Command(Deno.execPath(), {
     args,
     cwd: ROOT,
     env: { NO_COLOR: "1" },
     stdin: "null",
-    stdout: "inherit",
-    stderr: "inherit",
-  }).spawn().status;
-  return code;
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const ends = await Promise.all([show(process.stdout), show(process.stderr)]);
+  return { code: (await process.status).code, end: ends.join("") };
 }
 
-const failed: string[] = [];
+const failed: { name: string; end: string }[] = [];
 const gates = Deno.args.includes("--download") ? [...GATES, DOWNLOAD] : GATES;
 for (const args of gates) {
   const name = `deno ${args.join(" ")}`;
   console.log(`--- ${name}`);
   const began = performance.now();
-  let code = await run(args);
+  let { code, end } = await run(args);
   // A software Vulkan driver can bring a process down as it exits, after its last test.
   if (code >= 128) {
     console.log(`ended by a signal (${code}): once more`);
-    code = await run(args);
+    ({ code, end } = await run(args));
   }
-  if (code !== 0) failed.push(name);
+  if (code !== 0) failed.push({ name, end });
   const seconds = Math.round((performance.now() - began) / 1000);
   console.log(`    (${code === 0 ? "passed" : "FAILED"}, ${seconds} s)`);
 }
 console.log(`${gates.length - failed.length} passed, ${failed.length} failed`);
-for (const name of failed) console.log(`FAILED: ${name}`);
+for (const { name, end } of failed) console.log(`FAILED: ${name}, which ended with\n${end}`);
 if (failed.length > 0) Deno.exit(1);

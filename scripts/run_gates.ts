@@ -40,10 +40,11 @@ const REPEATED = 6000;
 
 /** Prints a stream while it comes; returns its end. */
 async function show(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
   let end = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    await Deno.stdout.write(new TextEncoder().encode(text));
-    end = (end + text).slice(-REPEATED);
+  for await (const bytes of stream) {
+    await Deno.stdout.write(bytes);
+    end = (end + decoder.decode(bytes, { stream: true })).slice(-REPEATED);
   }
   return end;
 }

@@ -40,11 +40,12 @@ const REPEATED = 6000;
 
 /** Prints a stream while it comes; returns its end. */
 async function show(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
   let end = "";
+  const decoder = new TextDecoder();
   for await (const bytes of stream) {
+    const text = decoder.decode(bytes, { stream: true });
     await Deno.stdout.write(bytes);
-    end = (end + decoder.decode(bytes, { stream: true })).slice(-REPEATED);
+    end = (end + text).slice(-REPEATED);
   }
   return end;
 }

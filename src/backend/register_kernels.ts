@@ -18,7 +18,9 @@ import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { MATMUL_KERNELS } from "./kernels/matmul.ts";
 import { MOVE_KERNELS } from "./kernels/moves.ts";
 import { NORMALIZATION_KERNELS } from "./kernels/normalization.ts";
+import { PADDING_KERNELS } from "./kernels/paddings.ts";
 import { POOL_KERNELS } from "./kernels/pool.ts";
+import { REARRANGEMENT_KERNELS } from "./kernels/rearrangements.ts";
 import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
 import { RESIZE_KERNELS } from "./kernels/resize.ts";
 import { SCATTER_KERNELS } from "./kernels/scatter.ts";
@@ -37,6 +39,8 @@ const KERNELS: KernelTable = {
   ...POOL_KERNELS,
   ...ELEMENTWISE_KERNELS,
   ...MOVE_KERNELS,
+  ...PADDING_KERNELS,
+  ...REARRANGEMENT_KERNELS,
   ...REDUCTION_KERNELS,
   ...RESIZE_KERNELS,
   ...SCATTER_KERNELS,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { tf } from "../../deps/tfjs.ts";
+import type { tf } from "../../deps/tfjs.ts";
 import { hasKernel, isRecorded, pullBack, registerGradient, run } from "./gradient.ts";
 
 /** Registers the gradients. */

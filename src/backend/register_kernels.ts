@@ -13,15 +13,18 @@ import { DEPTHWISE_KERNELS } from "./kernels/depthwise.ts";
 import { DILATION_KERNELS } from "./kernels/dilation.ts";
 import { ELEMENTWISE_KERNELS } from "./kernels/elementwise.ts";
 import { FUSED_KERNELS } from "./kernels/fused.ts";
+import { GELU_KERNELS } from "./kernels/gelu.ts";
 import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { MATMUL_KERNELS } from "./kernels/matmul.ts";
 import { MOVE_KERNELS } from "./kernels/moves.ts";
+import { NORMALIZATION_KERNELS } from "./kernels/normalization.ts";
 import { PADDING_KERNELS } from "./kernels/paddings.ts";
 import { POOL_KERNELS } from "./kernels/pool.ts";
 import { REARRANGEMENT_KERNELS } from "./kernels/rearrangements.ts";
 import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
 import { RESIZE_KERNELS } from "./kernels/resize.ts";
 import { SCATTER_KERNELS } from "./kernels/scatter.ts";
+import { SOFTMAX_KERNELS } from "./kernels/softmax.ts";
 import { TRAINING_KERNELS } from "./kernels/training.ts";
 import { runOnCpu } from "./run_on_cpu.ts";
 import { TRUSTED_KERNELS } from "./trusted_kernels.ts";
@@ -42,6 +45,9 @@ const KERNELS: KernelTable = {
   ...RESIZE_KERNELS,
   ...SCATTER_KERNELS,
   ...FUSED_KERNELS,
+  ...GELU_KERNELS,
+  ...NORMALIZATION_KERNELS,
+  ...SOFTMAX_KERNELS,
   ...TRAINING_KERNELS,
 };
 

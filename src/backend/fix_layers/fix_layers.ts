@@ -1,6 +1,8 @@
 import { fixBatchNormalization } from "./fix_batch_normalization.ts";
 import { fixConvolutions } from "./fix_convolutions.ts";
+import { fixGelu } from "./fix_gelu.ts";
 import { fixImageLayers } from "./fix_image_layers.ts";
+import { fixLayerNormalization } from "./fix_layer_normalization.ts";
 import { fixRecurrent } from "./fix_recurrent.ts";
 import { fixRegularizers } from "./fix_regularizers.ts";
 import { fixSoftmax } from "./fix_softmax.ts";
@@ -9,7 +11,9 @@ import { fixSoftmax } from "./fix_softmax.ts";
 export function fixLayers(): void {
   fixBatchNormalization();
   fixConvolutions();
+  fixGelu();
   fixImageLayers();
+  fixLayerNormalization();
   fixRecurrent();
   fixRegularizers();
   fixSoftmax();

@@ -3,6 +3,7 @@ import { fixConvolutions } from "./fix_convolutions.ts";
 import { fixGelu } from "./fix_gelu.ts";
 import { fixImageLayers } from "./fix_image_layers.ts";
 import { fixLayerNormalization } from "./fix_layer_normalization.ts";
+import { fixMerges } from "./fix_merges.ts";
 import { fixRecurrent } from "./fix_recurrent.ts";
 import { fixRegularizers } from "./fix_regularizers.ts";
 import { fixSoftmax } from "./fix_softmax.ts";
@@ -14,6 +15,7 @@ export function fixLayers(): void {
   fixGelu();
   fixImageLayers();
   fixLayerNormalization();
+  fixMerges();
   fixRecurrent();
   fixRegularizers();
   fixSoftmax();

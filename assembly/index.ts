@@ -26,3 +26,4 @@ export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
 export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
 export { softmax, softmaxGradient } from "./softmax";
 export { gelu, geluGradient } from "./gelu";
+export { dropoutMask } from "./dropout";

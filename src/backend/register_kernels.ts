@@ -11,6 +11,7 @@ import { loadKernels } from "./load_kernels.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";
 import { DEPTHWISE_KERNELS } from "./kernels/depthwise.ts";
 import { DILATION_KERNELS } from "./kernels/dilation.ts";
+import { DROPOUT_KERNELS } from "./kernels/dropout.ts";
 import { ELEMENTWISE_KERNELS } from "./kernels/elementwise.ts";
 import { FUSED_KERNELS } from "./kernels/fused.ts";
 import { GELU_KERNELS } from "./kernels/gelu.ts";
@@ -44,6 +45,7 @@ const KERNELS: KernelTable = {
   ...REDUCTION_KERNELS,
   ...RESIZE_KERNELS,
   ...SCATTER_KERNELS,
+  ...DROPOUT_KERNELS,
   ...FUSED_KERNELS,
   ...GELU_KERNELS,
   ...NORMALIZATION_KERNELS,

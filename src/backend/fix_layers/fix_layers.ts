@@ -1,5 +1,6 @@
 import { fixBatchNormalization } from "./fix_batch_normalization.ts";
 import { fixConvolutions } from "./fix_convolutions.ts";
+import { fixDropout } from "./fix_dropout.ts";
 import { fixGelu } from "./fix_gelu.ts";
 import { fixImageLayers } from "./fix_image_layers.ts";
 import { fixLayerNormalization } from "./fix_layer_normalization.ts";
@@ -12,6 +13,7 @@ import { fixSoftmax } from "./fix_softmax.ts";
 export function fixLayers(): void {
   fixBatchNormalization();
   fixConvolutions();
+  fixDropout();
   fixGelu();
   fixImageLayers();
   fixLayerNormalization();

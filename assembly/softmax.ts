@@ -14,14 +14,17 @@ export function power(x: v128): v128 {
   return v128.andnot(exp(x), f32x4.lt(x, f32x4.splat(-87.3)));
 }
 
-/** The largest of `size` elements; NaN if one is. */
+/** The largest of `size` elements. It may be any of them if one is NaN: then all results are NaN. */
 function top(x: usize, size: i32): f32 {
   let best = load<f32>(x);
   let i: i32 = 0;
-  if (size >= 4) {
-    let all = v128.load(x);
-    for (i = 4, x += 16; i + 4 <= size; i += 4, x += 16) all = f32x4.max(all, v128.load(x));
-    best = largest(all);
+  if (size >= 8) {
+    let a = v128.load(x), b = v128.load(x, 16);
+    for (i = 8, x += 32; i + 8 <= size; i += 8, x += 32) {
+      a = f32x4.pmax(a, v128.load(x));
+      b = f32x4.pmax(b, v128.load(x, 16));
+    }
+    best = largest(f32x4.pmax(a, b));
   }
   for (; i < size; i++, x += 4) best = max(best, load<f32>(x));
   return best;

@@ -152,7 +152,7 @@ function uniform(random: () => number, shape: number[]): tf.Tensor {
   return tf.tensor(Array.from({ length: size }, () => random() * 2 - 1), shape);
 }
 
-/** What the model's results are compared with. */
+/** The last layer, the loss and the labels of one result of the model. */
 function headOf(draw: Draw): Head {
   const units = draw.one([1, 3]);
   const numbers = (random: () => number, batch: number) => uniform(random, [batch, units]);
@@ -304,7 +304,7 @@ function keptClones(): CallbackLike & { sums: number[] } {
 
 /** The training of a seed. */
 export interface RandomTraining {
-  /** What it is made of, in words. */
+  /** Its layers, batches, losses and callbacks, in words. */
   description: string;
   /** Trains, validates and predicts; returns all numbers that come out. */
   run(options?: Record<string, unknown>): Promise<Record<string, unknown>>;

@@ -2,8 +2,8 @@ import { tf } from "../../deps/tfjs.ts";
 import { layerClass } from "./layer_class.ts";
 
 /**
- * Makes the sum, product, mean and extremes of masked inputs pass on the mask that is true where all
- * of theirs are, as in Keras. tfjs passes on one of them, with an axis too many.
+ * Makes the sum, product, mean and extremes of masked inputs pass on the mask that is true where
+ * those of all inputs are, as in Keras. tfjs passes on one of them, with an axis too many.
  */
 export function fixMerges(): void {
   Object.getPrototypeOf(layerClass("Add").prototype).computeMask = (

@@ -151,6 +151,42 @@ Deno.test("GradualUnfreeze refuses groups that cannot be", async () => {
   }
 });
 
+for (const scaled of [true, false]) {
+  const kind = scaled ? "batch normalisation" : "batch normalisation without scale and offset";
+  testTensors(`callbacks that freeze the same ${kind} overlap`, async () => {
+    const moved: boolean[] = [];
+    let before = "";
+    const subject = tinyLearner({
+      layers: () => [
+        tf.layers.batchNormalization({
+          name: "norm",
+          inputShape: [1],
+          scale: scaled,
+          center: scaled,
+        }),
+        tf.layers.dense({ name: "head", units: 1 }),
+      ],
+      sizes: { train: 1 },
+      callbacks: [
+        new Freeze("norm", { until: 1, updateStatistics: true }),
+        new Freeze(/norm/, { until: 2, updateStatistics: true }),
+        new Freeze("norm", { until: 3 }),
+        {
+          afterEpoch: ({ model }: AnyLearner) => {
+            const layer = (model as tf.LayersModel).getLayer("norm");
+            const after = String(layer.getWeights().slice(-2).map((value) => value.dataSync()));
+            moved.push(after !== before);
+            before = after;
+          },
+        },
+      ],
+    });
+    await subject.learner.train({ epochs: 4 });
+    assertEquals(moved, [true, true, false, true]);
+    subject.dispose();
+  });
+}
+
 testTensors("Freeze passes over layers without weights in a list of names", async () => {
   const trained: string[] = [];
   const subject = tinyLearner({ layers, sizes: { train: 1 } });
@@ -227,6 +263,25 @@ testTensors("fineTune() trains the head, then all, in a cycle each and by depth"
   assertAlmostEquals(speeds.at(-3)!.b, 0.2, 0.01);
   assertEquals([subject.learner.learningRate, optimizer.groups.length], [0.7, 0]);
   assertEquals(subject.learner.callbacks.length, 2);
+  subject.dispose();
+});
+
+testTensors("fineTune() gives a head of several layers the full rate, and its epochs", async () => {
+  const trained: string[] = [];
+  const optimizer = sgd(0.1);
+  let groups: unknown;
+  const subject = tinyLearner({
+    layers,
+    optimizer,
+    sizes: { train: 1 },
+    callbacks: [noteTrained(trained), { beforeStep: () => void (groups = optimizer.groups) }],
+  });
+  await fineTune(subject.learner, { head: ["b", /^c$/], frozenEpochs: 2, lowest: 0.25 });
+  assertEquals(trained, [
+    ...Array(2).fill("b/kernel c/kernel"),
+    "a/kernel norm/gamma norm/beta b/kernel c/kernel",
+  ]);
+  assertEquals((groups as { match: unknown }[]).slice(0, 2), [{ match: "b" }, { match: /^c$/ }]);
   subject.dispose();
 });
 

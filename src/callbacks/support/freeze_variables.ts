@@ -1,5 +1,5 @@
 import type { tf } from "../../deps/tfjs.ts";
-import { UPDATED_WHEN_FROZEN } from "../../backend/fix_layers/fix_batch_normalization.ts";
+import { holdLayer } from "../../backend/fix_layers/fix_batch_normalization.ts";
 import type { NamedVariable } from "../../model/named_variables.ts";
 
 /** The number of holds on each frozen variable that was trainable before. */
@@ -23,8 +23,8 @@ export function freezeVariables(
     HOLDS.set(variable, (HOLDS.get(variable) ?? 0) + 1);
     variable.trainable = false;
   }
-  const layers = chosen.flatMap(({ layer }) => updateStatistics && layer ? [layer] : []);
-  for (const layer of layers) UPDATED_WHEN_FROZEN.add(layer);
+  const layers = new Set(chosen.flatMap(({ layer }) => layer ?? []));
+  const releases = [...layers].map((layer) => holdLayer(layer, updateStatistics));
   return () => {
     for (const variable of held.splice(0)) {
       const holds = HOLDS.get(variable)! - 1;
@@ -34,6 +34,6 @@ export function freezeVariables(
         variable.trainable = true;
       }
     }
-    for (const layer of layers.splice(0)) UPDATED_WHEN_FROZEN.delete(layer);
+    for (const release of releases) release();
   };
 }

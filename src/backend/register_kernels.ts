@@ -17,6 +17,7 @@ import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { MATMUL_KERNELS } from "./kernels/matmul.ts";
 import { MOVE_KERNELS } from "./kernels/moves.ts";
 import { POOL_KERNELS } from "./kernels/pool.ts";
+import { RECURRENT_KERNELS } from "./kernels/recurrent.ts";
 import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
 import { RESIZE_KERNELS } from "./kernels/resize.ts";
 import { SCATTER_KERNELS } from "./kernels/scatter.ts";
@@ -34,6 +35,7 @@ const KERNELS: KernelTable = {
   ...POOL_KERNELS,
   ...ELEMENTWISE_KERNELS,
   ...MOVE_KERNELS,
+  ...RECURRENT_KERNELS,
   ...REDUCTION_KERNELS,
   ...RESIZE_KERNELS,
   ...SCATTER_KERNELS,

@@ -5,6 +5,7 @@ export { convolve } from "./convolution";
 export { convolveFilterGradient, convolveInputGradient } from "./convolution_gradients";
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
+export { copyBox, fill } from "./boxes";
 export { depthwise } from "./depthwise";
 export { pool } from "./pool";
 export {
@@ -25,3 +26,8 @@ export { packStates } from "./recurrent";
 export { lstm, lstmGradient } from "./lstm";
 export { gru, gruGradient } from "./gru";
 export { simpleRnn, simpleRnnGradient } from "./simple_rnn";
+export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
+export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
+export { softmax, softmaxGradient } from "./softmax";
+export { gelu, geluGradient } from "./gelu";
+export { dropoutMask } from "./dropout";

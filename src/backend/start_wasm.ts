@@ -7,7 +7,8 @@ import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fuseLayers } from "./fuse_layers.ts";
 import { fuseAdam } from "./fuse_adam.ts";
-import { fuseRecurrent } from "./fuse_recurrent/fuse_recurrent.ts";
+import { fuseLogSoftmax } from "./fuse_log_softmax.ts";
+import { fuseRecurrent } from "./fuse_recurrent.ts";
 import { missingInternals } from "./emscripten.ts";
 import { fixBackend } from "./fix_backend.ts";
 import { KernelHeap } from "./kernel_heap.ts";
@@ -113,6 +114,7 @@ async function registerOurs(
   fuseLayers();
   fuseRecurrent();
   fuseAdam();
+  fuseLogSoftmax();
   const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";
   return {
     started: true,

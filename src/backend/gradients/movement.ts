@@ -12,13 +12,6 @@ export function registerMovement(): void {
   registerGradient("Tile", { inputs: ["x"] }, (dy, [x], { reps }) => ({
     x: () => sumOfCopies(dy, x.shape, reps),
   }));
-  // Of one part, tfjs passes the slope itself, not a list.
-  registerGradient("Unpack", {}, (dy, _, { axis }) => ({
-    value: () => tf.stack([dy].flat(), axis),
-  }));
-  registerGradient("SplitV", {}, (dy, _, { axis }) => ({
-    x: () => tf.concat([dy].flat(), axis),
-  }));
   registerGradient("StridedSlice", { inputs: ["x"] }, (dy, [x], attributes) => ({
     x: () => unslice(dy, x, attributes),
   }));

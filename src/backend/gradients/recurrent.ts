@@ -4,6 +4,7 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
+import type { RecurrentActivation, RecurrentAttributes } from "../kernels/recurrent.ts";
 import {
   type Gradients,
   isRecorded,
@@ -11,10 +12,27 @@ import {
   registerGradients,
   run,
   runAll,
-} from "../gradients/gradient.ts";
-import type { RecurrentAttributes } from "../kernels/recurrent.ts";
-import type { CellKind } from "./stock_cells.ts";
-import { type RecurrentInputs, unrollByOperations } from "./unroll_by_operations.ts";
+} from "./gradient.ts";
+
+/** The tensors of a recurrent layer, by name. */
+interface RecurrentInputs {
+  /** `[batch, steps, inputs]`. */
+  x: tf.Tensor;
+  /** `[inputs, gates * units]`. */
+  kernel: tf.Tensor;
+  /** `[units, gates * units]`. */
+  recurrentKernel: tf.Tensor;
+  /** `[gates * units]`. */
+  bias?: tf.Tensor;
+  /** The first states, `[batch, units]`. Default: zeros. */
+  h?: tf.Tensor;
+  /** The first cells of an LSTM, `[batch, units]`. Default: zeros. */
+  c?: tf.Tensor;
+  /** `[batch, steps]`: 0 for steps that are left out, else 1. */
+  mask?: tf.Tensor;
+  /** Factors of the states, `[batch, units]`. */
+  dropout?: tf.Tensor;
+}
 
 const INPUTS = ["x", "kernel", "recurrentKernel", "bias", "h", "c", "mask", "dropout"] as const;
 /** The inputs that have a slope. */
@@ -24,14 +42,14 @@ const SMOOTH = INPUTS.slice(0, 6) as (keyof RecurrentInputs)[];
 const LONG = 2 ** 15;
 
 /** What each kernel saves behind the last states, in order. */
-const SAVED: Record<CellKind["kernelName"], string[]> = {
+const SAVED: Record<string, string[]> = {
   TrainchartLstm: ["gates", "previous", "cells", "activated"],
   TrainchartGru: ["gates", "previous", "reset"],
   TrainchartSimpleRnn: ["gates", "previous"],
 };
 
 /** Registers the gradients. */
-export function registerRecurrentGradients(): void {
+export function registerRecurrent(): void {
   for (const [kernelName, names] of Object.entries(SAVED)) {
     const states = kernelName === "TrainchartLstm" ? ["dh", "dc"] : ["dh"];
     const results = [...states.map(() => false), ...names.map(() => true)];
@@ -101,4 +119,72 @@ function pullBackSequence(
   const tensors = names.map((name) => inputs[name]!);
   const gradients = pullBack(compute, tensors, join(Object.values(slopes)));
   return Object.fromEntries(names.map((name, i) => [name, () => gradients[i]]));
+}
+
+/** Computes the states after a step of the state before, with and without dropout. */
+type Step = (
+  projected: tf.Tensor,
+  states: tf.Tensor[],
+  dropped: tf.Tensor,
+  weights: tf.Tensor,
+  attributes: RecurrentAttributes,
+) => tf.Tensor[];
+
+const ACTIVATIONS: Record<RecurrentActivation, (x: tf.Tensor) => tf.Tensor> = {
+  linear: (x) => x,
+  relu: (x) => tf.relu(x),
+  relu6: (x) => tf.minimum(6, tf.relu(x)),
+  sigmoid: (x) => tf.sigmoid(x),
+  hardSigmoid: (x) => tf.clipByValue(tf.add(0.5, tf.mul(0.2, x)), 0, 1),
+  tanh: (x) => tf.tanh(x),
+};
+
+const STEPS: Record<string, Step> = {
+  TrainchartLstm: (projected, [, c], dropped, weights, { activation, recurrentActivation }) => {
+    const [act, gate] = [ACTIVATIONS[activation], ACTIVATIONS[recurrentActivation]];
+    const [i, f, g, o] = tf.split(projected.add(tf.matMul(dropped, weights)), 4, 1);
+    const cell = gate(f).mul(c).add(gate(i).mul(act(g)));
+    return [gate(o).mul(act(cell)), cell];
+  },
+  TrainchartGru: (projected, _, dropped, weights, { activation, recurrentActivation }) => {
+    const [act, gate] = [ACTIVATIONS[activation], ACTIVATIONS[recurrentActivation]];
+    const units = weights.shape[0];
+    const [both, fresh] = tf.split(weights, [2 * units, units], 1);
+    const [projectedGates, projectedNew] = tf.split(projected, [2 * units, units], 1);
+    const [z, r] = tf.split(gate(projectedGates.add(tf.matMul(dropped, both))), 2, 1);
+    const n = act(projectedNew.add(tf.matMul(r.mul(dropped), fresh)));
+    return [z.mul(dropped).add(tf.sub(1, z).mul(n))];
+  },
+  TrainchartSimpleRnn: (projected, _, dropped, weights, { activation }) => [
+    ACTIVATIONS[activation](projected.add(tf.matMul(dropped, weights))),
+  ],
+};
+
+/**
+ * The last states, and the sequence of states if it is a result: step by step, by operations that
+ * have gradients.
+ */
+function unrollByOperations(
+  kernelName: string,
+  { x, kernel, recurrentKernel, bias, h, c, mask, dropout }: RecurrentInputs,
+  attributes: RecurrentAttributes,
+): tf.Tensor[] {
+  const [batch, steps, inputs] = x.shape, units = recurrentKernel.shape[0];
+  const product = tf.matMul(x.reshape([batch * steps, inputs]), kernel);
+  const projected = (bias ? product.add(bias) : product).reshape([batch, steps, -1]);
+  const zeros = () => tf.zeros([batch, units]);
+  let states = kernelName === "TrainchartLstm" ? [h ?? zeros(), c ?? zeros()] : [h ?? zeros()];
+  const all: tf.Tensor[] = [];
+  for (let s = 0; s < steps; s++) {
+    const t = attributes.backwards ? steps - 1 - s : s;
+    const input = projected.slice([0, t, 0], [batch, 1, -1]).reshape([batch, -1]);
+    const dropped = dropout ? states[0].mul(dropout) : states[0];
+    const next = STEPS[kernelName](input, states, dropped, recurrentKernel, attributes);
+    const share = mask?.slice([0, t], [batch, 1]);
+    states = share
+      ? next.map((state, i) => state.mul(share).add(states[i].mul(tf.sub(1, share))))
+      : next;
+    all.push(states[0]);
+  }
+  return attributes.sequence ? [...states, tf.stack(all, 1)] : states;
 }

@@ -6,7 +6,7 @@ export { convolveFilterGradient, convolveInputGradient } from "./convolution_gra
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
 export { copyBox, fill } from "./boxes";
-export { depthwise } from "./depthwise";
+export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
 export { pool } from "./pool";
 export {
   activationAndBiasGradient,

@@ -12,14 +12,14 @@ import { element } from "../../../src/live/page/element.ts";
 import { ToyRun, type Work } from "./toy_run.ts";
 
 const KINDS: RunKind[] = ["train", "validate", "test", "predict"];
-/** What a hook can throw. */
+/** Everything that the reader can throw in a hook. */
 const THROWN: Record<string, () => Error> = {
   CancelBatch: () => new CancelBatch(),
   CancelEpoch: () => new CancelEpoch(),
   CancelTrain: () => new CancelTrain("thrown in a hook"),
   Error: () => new Error("a bug"),
 };
-/** What a run can be sent from outside. */
+/** Calls from outside, with their events. */
 const EVENTS: Record<string, ChartEvent> = {
   "pause()": { type: "pause" },
   "resume()": { type: "resume" },

@@ -23,6 +23,10 @@ export {
 export { sumColumns, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";
+export { packStates } from "./recurrent";
+export { lstm, lstmGradient } from "./lstm";
+export { gru, gruGradient } from "./gru";
+export { simpleRnn, simpleRnnGradient } from "./simple_rnn";
 export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
 export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
 export { softmax, softmaxGradient } from "./softmax";

@@ -2,7 +2,6 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { closest } from "../deps/levenshtein.ts";
-import { matchesName } from "../text/matches_name.ts";
 
 /**
  * Variables with settings of their own, chosen by name.
@@ -91,4 +90,18 @@ function namesOf(variable: string): string[] {
   const layers = parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
   const own = parts.length > 1 ? variable.replace(/_\d+$/, "") : variable;
   return [...new Set([...layers, own, variable])];
+}
+
+/**
+ * Whether a pattern matches one of the names of a thing.
+ *
+ * @param pattern A whole name, or an expression that matches a part of a name; its flags `g` and `y`
+ *   do not matter.
+ * @param names The names.
+ * @returns Whether one of them matches.
+ */
+export function matchesName(pattern: string | RegExp, names: readonly string[]): boolean {
+  if (typeof pattern === "string") return names.includes(pattern);
+  // Unlike test(), search() does not start where the last match of a global expression ended.
+  return names.some((name) => name.search(pattern) >= 0);
 }

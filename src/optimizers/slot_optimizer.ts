@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { runInPlace } from "../tensors/run_in_place.ts";
+import { runInPlace } from "../tensors/tensor_memory.ts";
 import { tf } from "../deps/tfjs.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { type ParameterGroup, ParameterGroups } from "./parameter_groups.ts";

@@ -37,7 +37,7 @@ import {
   TransformBatch,
   WeightAverage,
 } from "../../callbacks.ts";
-import { keyedRandom } from "../../src/random/keyed_random.ts";
+import { keyedRandom } from "../../src/random/random_numbers.ts";
 import { type AnyLearner, numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 type Draw = <T>(choices: readonly T[]) => T;

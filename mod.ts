@@ -70,6 +70,7 @@ export {
   type LossOf,
 } from "./src/learner/learner_fields.ts";
 export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
+export type { PredictOptions } from "./src/learner/predictions.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
 export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";

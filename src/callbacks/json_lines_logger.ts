@@ -1,3 +1,5 @@
+import { isMissing } from "../host/file_errors.ts";
+import { fileSystem } from "../host/file_system.ts";
 import { bytes } from "../io/host_tensor.ts";
 import * as field from "../checks/fields.ts";
 import { cutFile } from "../io/cut_file.ts";
@@ -154,8 +156,8 @@ export class JsonLinesLogger extends FileLogger {
 
   /** The positions at which the lines of the file end. */
   async #ends(): Promise<number[]> {
-    const bytes = await Deno.readFile(this.path).catch((error) => {
-      if (error instanceof Deno.errors.NotFound) return new Uint8Array();
+    const bytes = await fileSystem.readFile(this.path).catch((error) => {
+      if (isMissing(error)) return new Uint8Array();
       throw error;
     });
     const NEWLINE = 10;

@@ -1,9 +1,10 @@
 /**
- * SHA-256 piece by piece, which `crypto.subtle` cannot do. Loaded when first needed, so that a
- * page without files needs none of it.
+ * SHA-256 piece by piece, which `crypto.subtle` cannot do.
  *
  * @module
  */
+import { builtinModule } from "../host/builtin_module.ts";
+import { NO_FILES } from "../host/file_errors.ts";
 
 /** Takes bytes, gives their digest. */
 export interface Hash {
@@ -14,7 +15,8 @@ export interface Hash {
 }
 
 /** Begins a digest. */
-export async function sha256(): Promise<Hash> {
-  const { createHash } = await import("node:crypto");
-  return createHash("sha256") as unknown as Hash;
+export function sha256(): Hash {
+  const crypto = builtinModule<{ createHash(algorithm: "sha256"): Hash }>("node:crypto");
+  if (!crypto) throw new Error(NO_FILES);
+  return crypto.createHash("sha256");
 }

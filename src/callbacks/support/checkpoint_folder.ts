@@ -1,3 +1,5 @@
+import { isMissing } from "../../host/file_errors.ts";
+import { fileSystem } from "../../host/file_system.ts";
 import {
   checkpointFile,
   checkpointName,
@@ -102,7 +104,7 @@ export class CheckpointFolder {
     at: Pick<RunCheckpoint, "phase" | "epoch" | "batch" | "error">,
     value: number,
   ): Promise<string> {
-    await Deno.mkdir(this.path, { recursive: true });
+    await fileSystem.mkdir(this.path, { recursive: true });
     this.#lock ??= await FolderLock.acquire(this.path);
     if (this.#number === undefined) {
       const newest = (await listCheckpoints(this.path)).at(-1) ?? "";
@@ -121,8 +123,8 @@ export class CheckpointFolder {
     const newest = this.#own.slice(-this.#kept.last);
     const kept = new Set([...newest, ...this.#best.map(({ name }) => name), name]);
     for (const old of this.#own.filter((name) => !kept.has(name))) {
-      await Deno.remove(`${this.path}/${old}`).catch((error) => {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      await fileSystem.unlink(`${this.path}/${old}`).catch((error) => {
+        if (!isMissing(error)) throw error;
       });
     }
     this.#own = this.#own.filter((name) => kept.has(name));

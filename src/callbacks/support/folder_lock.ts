@@ -1,12 +1,15 @@
+import { isMissing } from "../../host/file_errors.ts";
+import { lockFolder } from "../../host/lock_folder.ts";
+
 /**
- * Keeps two runs from saving in one folder, where the file system has locks. The system releases
- * the lock of a process that was killed, so that nothing is left behind.
+ * Keeps two runs from saving in one folder, where the file system has locks. The lock of a process
+ * that was killed does not hold, so that nothing is left behind.
  */
 export class FolderLock {
-  readonly #file: Deno.FsFile | undefined;
+  readonly #unlock: () => void;
 
-  private constructor(file: Deno.FsFile | undefined) {
-    this.#file = file;
+  private constructor(unlock: () => void) {
+    this.#unlock = unlock;
   }
 
   /**
@@ -17,15 +20,14 @@ export class FolderLock {
    * @throws {Error} If another run holds the lock, in this process or in another.
    */
   static async acquire(folder: string): Promise<FolderLock | undefined> {
-    let file: Deno.FsFile;
+    let unlock: (() => void) | undefined;
     try {
-      file = await open(folder);
+      unlock = await lockFolder(folder);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return;
+      if (isMissing(error)) return;
       throw error;
     }
-    if (await tryLock(file)) return new FolderLock(file);
-    file.close();
+    if (unlock) return new FolderLock(unlock);
     throw new Error(
       `Cannot use ${folder}: another run saves its checkpoints there. Give each run a folder of ` +
         "its own",
@@ -34,22 +36,6 @@ export class FolderLock {
 
   /** Unlocks the folder. */
   release(): void {
-    this.#file?.close();
-  }
-}
-
-/** Windows locks files only. */
-async function open(folder: string): Promise<Deno.FsFile> {
-  if (Deno.build.os !== "windows") return await Deno.open(folder);
-  await Deno.stat(folder);
-  return await Deno.open(`${folder}/.lock`, { write: true, create: true });
-}
-
-/** Some network file systems have no locks: there, every run must know for itself. */
-async function tryLock(file: Deno.FsFile): Promise<boolean> {
-  try {
-    return await file.tryLock(true);
-  } catch {
-    return true;
+    this.#unlock();
   }
 }

@@ -1,5 +1,7 @@
 import { checkOptions } from "../../checks/check_options.ts";
 import { escapeMarkup } from "../../text/escape_markup.ts";
+import { hostProcess } from "../../host/host_process.ts";
+import { isTerminal, terminalColumns, writeToTerminal } from "../../host/terminal.ts";
 import { addLiveLine, removeLiveLine } from "./live_lines.ts";
 import { inNotebook, NotebookDisplay } from "./notebook_display.ts";
 
@@ -58,7 +60,7 @@ export class Terminal {
 
   /** The width in characters; without a terminal, 80. */
   get columns(): number {
-    return this.#notebook ? Infinity : columns();
+    return this.#notebook ? Infinity : terminalColumns();
   }
 
   /** Draws the line over the one before. */
@@ -101,26 +103,9 @@ const encoder = new TextEncoder();
 
 /** A display never ends a run: a pipe that was closed at its other end is left alone. */
 function writeToStandardOutput(text: string): void {
-  if (typeof Deno === "undefined" || inNotebook()) {
+  if (!hostProcess || inNotebook()) {
     if (text.endsWith("\n")) console.log(text.slice(0, -1));
     return;
   }
-  let bytes = encoder.encode(text);
-  try {
-    while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-  }
-}
-
-function isTerminal(): boolean {
-  return typeof Deno !== "undefined" && !Deno.noColor && Deno.stdout.isTerminal();
-}
-
-function columns(): number {
-  try {
-    return Deno.consoleSize().columns;
-  } catch {
-    return 80;
-  }
+  writeToTerminal(encoder.encode(text));
 }

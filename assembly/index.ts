@@ -5,6 +5,7 @@ export { convolve } from "./convolution";
 export { convolveFilterGradient, convolveInputGradient } from "./convolution_gradients";
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
+export { copyBox, fill } from "./boxes";
 export { depthwise } from "./depthwise";
 export { pool } from "./pool";
 export {
@@ -21,3 +22,8 @@ export {
 export { sumColumns, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";
+export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
+export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
+export { softmax, softmaxGradient } from "./softmax";
+export { gelu, geluGradient } from "./gelu";
+export { dropoutMask } from "./dropout";

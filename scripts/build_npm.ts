@@ -102,7 +102,7 @@ function specifiersOf(text: string): Specifier[] {
   }));
   const named = /\b(?:new URL|import\.meta\.resolve)\(\s*"(\.[^"]*\.ts|npm:[^"]*)"/dg;
   const resolved = [...text.matchAll(named)].map((match) => {
-    const [begin, end] = match.indices![1];
+    const [begin, end] = match.indices![1]!;
     return { text: match[1], begin, end, loaded: false };
   });
   return [...imported, ...resolved].filter(({ begin }) => !inComment(begin));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { decodeBase64 } from "../text/decode_base64.ts";
+import { decodeBase64 } from "../text/encodings.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { emscriptenOf } from "./emscripten.ts";
 import { shareMemory } from "./share_memory.ts";

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { hostProcess } from "../host/host_process.ts";
-import { isGranted } from "../host/is_granted.ts";
+import { hostProcess, isGranted } from "../host/host_process.ts";
 
 /** A WebGPU adapter, as far as the choice of a backend depends on it. */
 export interface Adapter {

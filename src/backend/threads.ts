@@ -31,7 +31,7 @@ const TIMEOUT = 20_000;
  * Answers calls for ever. The source of this function is sent to the worker, so it uses nothing
  * from outside.
  */
-async function serve(): Promise<void> {
+function serve(): void {
   const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
   const { module, memory, control, call, spins } = workerData as WorkerData;
   const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });

@@ -1,5 +1,4 @@
-import { isMissing } from "../host/file_errors.ts";
-import { fileSystem } from "../host/file_system.ts";
+import { fileSystem, isMissing } from "../host/files.ts";
 import { bytes } from "../io/host_tensor.ts";
 import * as field from "../checks/fields.ts";
 import { cutFile } from "../io/cut_file.ts";

@@ -1,4 +1,4 @@
-import { fileSystem } from "../host/file_system.ts";
+import { fileSystem } from "../host/files.ts";
 import { checkNumber } from "../checks/check_number.ts";
 
 /** Limit of {@linkcode readBytes} if none is given: 1 GiB. */

@@ -6,7 +6,7 @@
  */
 import type * as http from "node:http";
 import type * as stream from "node:stream";
-import { builtinModule } from "../host/builtin_module.ts";
+import { builtinModule } from "../host/host_process.ts";
 
 export type { IncomingMessage, Server, ServerResponse } from "node:http";
 

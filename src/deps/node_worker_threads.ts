@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { builtinModule } from "../host/builtin_module.ts";
+import { builtinModule } from "../host/host_process.ts";
 
 /** A thread. */
 export interface Worker {

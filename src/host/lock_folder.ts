@@ -1,7 +1,5 @@
-import { builtinModule } from "./builtin_module.ts";
-import { fileSystem } from "./file_system.ts";
-import { hostProcess } from "./host_process.ts";
-import { isMissing } from "./file_errors.ts";
+import { fileSystem, isMissing } from "./files.ts";
+import { builtinModule, hostProcess } from "./host_process.ts";
 
 /** Name of the file of a lock, where folders cannot be locked. */
 const LOCK = ".lock";
@@ -45,7 +43,7 @@ async function tryLock(file: Deno.FsFile): Promise<boolean> {
 }
 
 /** The folders that this process has locked by a file. */
-const held = new Set<string>();
+const HELD = new Set<string>();
 
 /** A file names the process that holds the lock. */
 async function lockByFile(folder: string): Promise<(() => void) | undefined> {
@@ -54,7 +52,7 @@ async function lockByFile(folder: string): Promise<(() => void) | undefined> {
   const path = `${await fileSystem.realpath(folder)}/${LOCK}`;
   const own = `${hostname()} ${hostProcess!.pid}`;
   while (true) {
-    if (held.has(path)) return;
+    if (HELD.has(path)) return;
     try {
       await fileSystem.writeFile(path, own, { flag: "wx" });
       break;
@@ -64,9 +62,9 @@ async function lockByFile(folder: string): Promise<(() => void) | undefined> {
     if (isAlive(await holderOf(path), own)) return;
     await fileSystem.unlink(path).catch(ignoreMissing);
   }
-  held.add(path);
+  HELD.add(path);
   return () => {
-    held.delete(path);
+    HELD.delete(path);
     try {
       unlinkSync(path);
     } catch {

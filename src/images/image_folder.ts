@@ -1,4 +1,4 @@
-import { fileSystem } from "../host/file_system.ts";
+import { fileSystem } from "../host/files.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { ArrayDataset } from "../data/array_dataset.ts";

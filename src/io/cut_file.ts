@@ -1,5 +1,4 @@
-import { isMissing } from "../host/file_errors.ts";
-import { fileSystem } from "../host/file_system.ts";
+import { fileSystem, isMissing } from "../host/files.ts";
 import { toPath } from "./to_path.ts";
 
 /**

@@ -1,5 +1,4 @@
-import { isMissing } from "../host/file_errors.ts";
-import { OpenFile } from "../host/open_file.ts";
+import { isMissing, OpenFile } from "../host/files.ts";
 import { toPath } from "./to_path.ts";
 
 const NEWLINE = 10;

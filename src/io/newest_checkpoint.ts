@@ -1,5 +1,4 @@
-import { isMissing } from "../host/file_errors.ts";
-import { fileSystem } from "../host/file_system.ts";
+import { fileSystem, isMissing } from "../host/files.ts";
 import { loadCheckpoint, parseCheckpointName, type RunCheckpoint } from "./checkpoint_file.ts";
 import { StorageError } from "./storage_error.ts";
 import { isPartial } from "./write_atomically.ts";

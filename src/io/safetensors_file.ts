@@ -1,4 +1,4 @@
-import { sha256 } from "../deps/node_crypto.ts";
+import { OpenFile, sha256 } from "../host/files.ts";
 import { DTYPES, type HostTensor } from "./host_tensor.ts";
 import {
   damaged,
@@ -7,7 +7,6 @@ import {
   type HeaderEntry,
   LARGEST_HEADER,
 } from "./safetensors_header.ts";
-import { OpenFile } from "../host/open_file.ts";
 import { toPath } from "./to_path.ts";
 import { CHECKSUM_AT, CHECKSUM_LENGTH } from "./write_safetensors.ts";
 

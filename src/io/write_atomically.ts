@@ -1,6 +1,5 @@
-import { fileSystem } from "../host/file_system.ts";
+import { fileSystem, OpenFile } from "../host/files.ts";
 import { hostProcess } from "../host/host_process.ts";
-import { OpenFile } from "../host/open_file.ts";
 
 /**
  * Writes a file in a single step: its path never shows an incomplete file.

@@ -1,4 +1,4 @@
-import { fileSystem } from "../host/file_system.ts";
+import { fileSystem } from "../host/files.ts";
 import { toPath } from "./to_path.ts";
 import { splitPath } from "./write_atomically.ts";
 

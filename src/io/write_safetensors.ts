@@ -1,4 +1,4 @@
-import { sha256 } from "../deps/node_crypto.ts";
+import { sha256 } from "../host/files.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { encodeHeader } from "./safetensors_header.ts";
 import { toPath } from "./to_path.ts";

@@ -1,4 +1,4 @@
-import { encodeHex } from "../text/encode_hex.ts";
+import { encodeHex } from "../text/encodings.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { isLoopback } from "./is_loopback.ts";

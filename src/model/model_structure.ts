@@ -1,4 +1,4 @@
-import { encodeHex } from "../text/encode_hex.ts";
+import { encodeHex } from "../text/encodings.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { type Model, variablesOf } from "./model.ts";
 

@@ -1,4 +1,4 @@
-import { encodeBase64 } from "../text/encode_base64.ts";
+import { encodeBase64 } from "../text/encodings.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { PictureOptions, Plot } from "../pictures/plotters.ts";
 import { rasterize } from "./rasterize.ts";

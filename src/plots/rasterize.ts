@@ -1,6 +1,5 @@
-import { fileSystem } from "../host/file_system.ts";
-import { hostProcess } from "../host/host_process.ts";
-import { isGranted } from "../host/is_granted.ts";
+import { fileSystem } from "../host/files.ts";
+import { hostProcess, isGranted } from "../host/host_process.ts";
 
 /** Folders of fonts, by operating system, and the files of a sans serif and a monospaced font. */
 const FONTS: readonly (readonly [folder: string, ...files: string[]])[] = [

@@ -1,4 +1,4 @@
-import { encodeBase64 } from "../text/encode_base64.ts";
+import { encodeBase64 } from "../text/encodings.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { Plot } from "../pictures/plotters.ts";

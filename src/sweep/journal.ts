@@ -1,5 +1,4 @@
-import { isMissing } from "../host/file_errors.ts";
-import { fileSystem } from "../host/file_system.ts";
+import { fileSystem, isMissing } from "../host/files.ts";
 import { writeFile } from "../io/write_file.ts";
 import { cut } from "./fit_record.ts";
 import { type JobRecord, problemOfRecord } from "./job_record.ts";

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { fileSystem } from "../host/file_system.ts";
+import { fileSystem } from "../host/files.ts";
 import type { MonitorOptions } from "../callbacks/support/monitor.ts";
 import { loadCheckpoint, saveCheckpoint } from "../io/checkpoint_file.ts";
 import type { JobRecord, TrialJob, Verdict } from "./job_record.ts";

@@ -1,4 +1,4 @@
-import { fileSystem } from "../host/file_system.ts";
+import { fileSystem } from "../host/files.ts";
 import type { JetStreamClient, JetStreamManager, NatsConnection } from "../deps/nats.ts";
 import { ignoreSocketErrors } from "./ignore_socket_errors.ts";
 import { connectOptions, type NatsOptions } from "./nats_options.ts";

@@ -1,4 +1,4 @@
-import { mainScript, scriptCommand } from "../host/script_command.ts";
+import { mainScript, scriptCommand } from "../host/host_process.ts";
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { writeFile } from "../io/write_file.ts";

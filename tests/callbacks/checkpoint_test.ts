@@ -12,7 +12,7 @@ import {
   tf,
   withSeed,
 } from "../../mod.ts";
-import { OpenFile } from "../../src/host/open_file.ts";
+import { OpenFile } from "../../src/host/files.ts";
 import { testInFolder } from "../fixtures/in_folder.ts";
 
 const { state: run } = await Deno.permissions.query({ name: "run" });

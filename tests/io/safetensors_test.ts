@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import fs from "node:fs/promises";
 import { StorageError } from "../../mod.ts";
 import { type HostTensor, SafetensorsFile, writeSafetensors } from "../../io.ts";
-import { OpenFile } from "../../src/host/open_file.ts";
+import { OpenFile } from "../../src/host/files.ts";
 
 /** Made by the reference implementation: Python's safetensors 0.8.0, with `safetensors.numpy.save`. */
 const REFERENCE = `

@@ -1,5 +1,5 @@
-import { isMissing } from "../../host/file_errors.ts";
-import { fileSystem } from "../../host/file_system.ts";
+import { fileSystem, isMissing } from "../../host/files.ts";
+import { lockFolder } from "../../host/lock_folder.ts";
 import {
   checkpointFile,
   checkpointName,
@@ -9,7 +9,6 @@ import {
 import { listCheckpoints, newestCheckpoint, removePartials } from "../../io/newest_checkpoint.ts";
 import { toPath } from "../../io/to_path.ts";
 import { writeInBackground } from "../../io/write_in_background.ts";
-import { FolderLock } from "./folder_lock.ts";
 
 /** The files that a run keeps. */
 export interface KeptCheckpoints {
@@ -44,7 +43,7 @@ export class CheckpointFolder {
   #own: readonly string[] = [];
   /** Number of the newest file, once it is known. */
   #number: number | undefined;
-  #lock: FolderLock | undefined;
+  #unlock: (() => void) | undefined;
 
   constructor(folder: string | URL, kept: KeptCheckpoints) {
     this.path = toPath(folder).replace(/(?<=.)\/$/, "");
@@ -83,12 +82,12 @@ export class CheckpointFolder {
     warn: (message: string) => void,
     check: (checkpoint: RunCheckpoint) => Promise<void>,
   ): Promise<{ file: string; checkpoint: RunCheckpoint } | undefined> {
-    const lock = this.#lock ?? await FolderLock.acquire(this.path);
+    const unlock = this.#unlock ?? await this.#lockIfAny();
     try {
       await removePartials(this.path);
       return await newestCheckpoint(this.path, warn, check);
     } finally {
-      if (lock !== this.#lock) lock?.release();
+      if (unlock !== this.#unlock) unlock?.();
     }
   }
 
@@ -105,7 +104,7 @@ export class CheckpointFolder {
     value: number,
   ): Promise<string> {
     await fileSystem.mkdir(this.path, { recursive: true });
-    this.#lock ??= await FolderLock.acquire(this.path);
+    this.#unlock ??= await this.#lock();
     if (this.#number === undefined) {
       const newest = (await listCheckpoints(this.path)).at(-1) ?? "";
       this.#number = parseCheckpointName(newest)?.number ?? 0;
@@ -132,8 +131,29 @@ export class CheckpointFolder {
 
   /** Lets other runs save in the folder. */
   release(): void {
-    this.#lock?.release();
-    this.#lock = undefined;
+    this.#unlock?.();
+    this.#unlock = undefined;
+  }
+
+  /**
+   * Keeps other runs from saving in the folder, where the file system has locks. The lock of a
+   * process that was killed does not hold, so that nothing is left behind.
+   */
+  async #lock(): Promise<() => void> {
+    const unlock = await lockFolder(this.path);
+    if (unlock) return unlock;
+    throw new Error(
+      `Cannot use ${this.path}: another run saves its checkpoints there. Give each run a folder ` +
+        "of its own",
+    );
+  }
+
+  async #lockIfAny(): Promise<(() => void) | undefined> {
+    try {
+      return await this.#lock();
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
   }
 
   #rank(file: Ranked): void {

@@ -1,7 +1,6 @@
 import { checkOptions } from "../../checks/check_options.ts";
 import { escapeMarkup } from "../../text/escape_markup.ts";
-import { hostProcess } from "../../host/host_process.ts";
-import { isTerminal, terminalColumns, writeToTerminal } from "../../host/terminal.ts";
+import { builtinModule, hostProcess, noColor } from "../../host/host_process.ts";
 import { addLiveLine, removeLiveLine } from "./live_lines.ts";
 import { inNotebook, NotebookDisplay } from "./notebook_display.ts";
 
@@ -99,13 +98,39 @@ export class Terminal {
   }
 }
 
+/** Number of the file of standard output. */
+const STANDARD_OUTPUT = 1;
+
+/** Pause before the next attempt to write to a pipe that is full, in ms. */
+const FULL = 2;
+
 const encoder = new TextEncoder();
 
 /** A display never ends a run: a pipe that was closed at its other end is left alone. */
 function writeToStandardOutput(text: string): void {
-  if (!hostProcess || inNotebook()) {
+  const fs = builtinModule<{ writeSync(file: number, bytes: Uint8Array): number }>("node:fs");
+  if (!fs || inNotebook()) {
     if (text.endsWith("\n")) console.log(text.slice(0, -1));
     return;
   }
-  writeToTerminal(encoder.encode(text));
+  let rest = encoder.encode(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(fs.writeSync(STANDARD_OUTPUT, rest));
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === "EPIPE") return;
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL);
+    }
+  }
+}
+
+function isTerminal(): boolean {
+  const tty = builtinModule<{ isatty(file: number): boolean }>("node:tty");
+  return tty !== undefined && !noColor() && tty.isatty(STANDARD_OUTPUT);
+}
+
+function terminalColumns(): number {
+  return hostProcess?.stdout.columns ?? 80;
 }

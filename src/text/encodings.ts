@@ -1,3 +1,9 @@
+/**
+ * Bytes as text, where the runtime cannot do it itself.
+ *
+ * @module
+ */
+
 /** Number of bytes that are converted at once: arguments of a function are limited. */
 const CHUNK = 8192;
 
@@ -17,4 +23,9 @@ export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
   return bytes;
+}
+
+/** Bytes as hexadecimal digits. Node 24 has no `Uint8Array.prototype.toHex()`. */
+export function encodeHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

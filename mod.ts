@@ -123,8 +123,12 @@ export type {
   ValidationRecord,
 } from "./src/pictures/history.ts";
 export type { PictureOptions, Plot } from "./src/pictures/plotters.ts";
-export { cosine } from "./src/schedules/cosine.ts";
-export { oneCycle, type OneCycleOptions, type RateAndMomentum } from "./src/schedules/one_cycle.ts";
+export {
+  cosine,
+  oneCycle,
+  type OneCycleOptions,
+  type RateAndMomentum,
+} from "./src/schedules/cosine.ts";
 export type { Schedule } from "./src/schedules/schedule.ts";
 
 // Metrics
@@ -139,12 +143,10 @@ export {
 } from "./src/losses/binary_cross_entropy.ts";
 export { crossEntropy, type CrossEntropyOptions } from "./src/losses/cross_entropy.ts";
 export type { ClassLossOptions } from "./src/losses/class_targets.ts";
-export type { ExampleWeights } from "./src/losses/example_weights.ts";
+export { type ExampleWeights, type LossWeight, weighLoss } from "./src/losses/weights.ts";
 export { focalLoss, type FocalLossOptions } from "./src/losses/focal_loss.ts";
-export { huber, type HuberOptions } from "./src/losses/huber.ts";
+export { huber, type HuberOptions, meanSquaredError } from "./src/losses/regression_losses.ts";
 export { type Loss, lossPerOutput } from "./src/losses/loss_per_output.ts";
-export { type LossWeight, weighLoss } from "./src/losses/loss_weight.ts";
-export { meanSquaredError } from "./src/losses/mean_squared_error.ts";
 export { adam, type AdamOptions, adamW } from "./src/optimizers/adam.ts";
 export { rmsprop, type RmspropOptions } from "./src/optimizers/rmsprop.ts";
 export { sgd, type SgdOptions } from "./src/optimizers/sgd.ts";

@@ -15,7 +15,7 @@ import { checkDecisions } from "./check_decisions.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { isBuilt, isModel, variablesOf } from "../model/model.ts";
-import { learningRateOf } from "../optimizers/learning_rate.ts";
+import { learningRateOf } from "../optimizers/optimizer_state.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import { optimizersOf } from "./learner_optimizers.ts";
 import { RUN_EVENTS, type RunEvent } from "./run_actor.ts";

@@ -1,3 +1,19 @@
+/**
+ * Promises, and turns of the event loop.
+ *
+ * @module
+ */
+
+/**
+ * Whether a value is a promise, or anything else that can be awaited.
+ *
+ * @param value Any value.
+ * @returns Whether the value has a method `then`.
+ */
+export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as PromiseLike<T> | null | undefined)?.then === "function";
+}
+
 /** Idle time after which the work continues, in ms. */
 const QUIET = 0.15;
 

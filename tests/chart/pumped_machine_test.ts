@@ -2,8 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { createActor, createMachine } from "../../src/deps/xstate.ts";
 import { type ChartEvent, type Facts, learnerMachine } from "../../src/chart/chart.ts";
 import { isFinally, type WorkName } from "../../src/chart/hooks.ts";
-import { memoizeTransitions } from "../../src/chart/memoize_transitions.ts";
-import { queueWork, workQueues } from "../../src/chart/queue_work.ts";
+import { memoizeTransitions, queueWork, workQueues } from "../../src/chart/pumped_machine.ts";
 import { keyedRandom } from "../../src/random/random_numbers.ts";
 
 /** An actor, and what it has queued. */

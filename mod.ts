@@ -74,7 +74,7 @@ export type { TrainResult } from "./src/learner/train_result.ts";
 export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
 export type { Failure } from "./src/learner/run.ts";
-export { withSeed } from "./src/learner/with_seed.ts";
+export { withSeed } from "./src/random/with_random.ts";
 export type { Model } from "./src/model/model.ts";
 export type { ModelStructure } from "./src/model/model_structure.ts";
 export type { LayerSummary, ModelSummary } from "./src/model/summarize.ts";
@@ -154,7 +154,7 @@ export {
   type UpdateAttributes,
 } from "./src/optimizers/slot_optimizer.ts";
 export type { ParameterGroup } from "./src/optimizers/parameter_groups.ts";
-export { groupsByDepth, type GroupsByDepthOptions } from "./src/model/groups_by_depth.ts";
+export { groupsByDepth, type GroupsByDepthOptions } from "./src/model/named_variables.ts";
 
 // Data
 export type { ArrayColumn } from "./src/data/array_gatherer.ts";
@@ -169,8 +169,7 @@ export type {
   SeekableLoader,
   TensorFlowDataset,
 } from "./src/data/loader.ts";
-export type { NdArray, TypedArray } from "./src/data/nd_array.ts";
-export type { CsvTable } from "./src/data/parse_csv.ts";
+export type { CsvTable, NdArray, TypedArray } from "./src/data/plain_data.ts";
 export type { Peers, Shard } from "./src/data/shard.ts";
 export { split, type SplitOptions } from "./src/data/split.ts";
 export type { Classes } from "./src/data/strata.ts";

@@ -8,6 +8,7 @@ export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradie
 export { copyBox, fill } from "./boxes";
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
 export { pool } from "./pool";
+export { resize } from "./resize";
 export {
   activationAndBiasGradient,
   activationGradient,

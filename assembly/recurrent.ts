@@ -1,5 +1,5 @@
 /**
- * What the kernels of recurrent layers share.
+ * Shared by the kernels of recurrent layers.
  *
  * Every kernel computes a whole sequence, for some examples of the batch. Sequences are
  * `[batch, steps, units]`; the weights of the states are packed once.
@@ -56,7 +56,7 @@ export function multiplyStates(
   }
 }
 
-/** Sets rows to those of `from`, or to zeros if there are none. */
+/** Sets rows to those of `from`, or to zeros without it. */
 export function setRows(from: usize, to: usize, row: i32, rows: i32, size: i32): void {
   const start = <usize> row * <usize> size << 2, bytes = <usize> rows * <usize> size << 2;
   if (from) memory.copy(to + start, from + start, bytes);

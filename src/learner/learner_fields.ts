@@ -4,7 +4,7 @@ import { loaderLength } from "../data/loader.ts";
 import type { Peers } from "../data/shard.ts";
 import type { Model } from "../model/model.ts";
 import { learningRateOf, setLearningRate } from "../optimizers/learning_rate.ts";
-import { mixKey } from "../random/mix_key.ts";
+import { mixKey } from "../random/random_numbers.ts";
 import { BatchTensors } from "./batch_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkNumber } from "../checks/check_number.ts";

@@ -1,5 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
-import { outputMark } from "../tensors/output_mark.ts";
+import { outputMark } from "../tensors/outputs.ts";
 
 /**
  * Checks that a loss for logits is not given probabilities, or the reverse: the loss would silently

@@ -8,6 +8,12 @@ interface WithMomentum {
   m?: tf.Scalar;
 }
 
+/** Whether an optimizer has a momentum; for Adam, `beta1`. */
+export function hasMomentum(optimizer: tf.Optimizer): boolean {
+  const { momentum, beta1 } = optimizer as unknown as WithMomentum;
+  return typeof (momentum ?? beta1) === "number";
+}
+
 /**
  * The momentum of an optimizer; for Adam, `beta1`.
  *

@@ -15,6 +15,7 @@ const training = `
     tf.layers.conv2d({ filters: 24, kernelSize: 3, padding: "same", activation: "relu" }),
     tf.layers.depthwiseConv2d({ kernelSize: 3, padding: "same" }),
     tf.layers.maxPooling2d({ poolSize: 2 }),
+    tf.layers.upSampling2d({ size: [2, 2], interpolation: "bilinear" }),
     tf.layers.conv2d({ filters: 19, kernelSize: 2, strides: 2, activation: "relu" }),
     tf.layers.batchNormalization(),
     tf.layers.flatten(),

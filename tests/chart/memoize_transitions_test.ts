@@ -4,7 +4,7 @@ import { type ChartEvent, type Facts, learnerMachine } from "../../src/chart/cha
 import { isFinally, type WorkName } from "../../src/chart/hooks.ts";
 import { memoizeTransitions } from "../../src/chart/memoize_transitions.ts";
 import { queueWork, workQueues } from "../../src/chart/queue_work.ts";
-import { keyedRandom } from "../../src/random/keyed_random.ts";
+import { keyedRandom } from "../../src/random/random_numbers.ts";
 
 /** An actor, and what it has queued. */
 function actorOf(machine: typeof learnerMachine) {

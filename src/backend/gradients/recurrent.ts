@@ -45,7 +45,7 @@ const SMOOTH = INPUTS.slice(0, 6) as (keyof RecurrentInputs)[];
 /** Number of rows whose products are summed in floats. */
 const LONG = 2 ** 15;
 
-/** What each kernel saves behind the last states, in order. */
+/** Tensors that each kernel saves behind the last states, in order. */
 const SAVED: Record<string, string[]> = {
   TrainchartLstm: ["gates", "previous", "cells", "activated"],
   TrainchartGru: ["gates", "previous", "reset"],

@@ -1,6 +1,13 @@
+/**
+ * Weights that callbacks keep beside those of the model: an average, or the best so far.
+ *
+ * @module
+ */
 import { tf } from "../../deps/tfjs.ts";
-import type { Model } from "../../model/model.ts";
-import { assignWeights, cloneWeights } from "../../model/weights.ts";
+import { assignWeights, cloneWeights, type Model, variablesOf } from "../../model/model.ts";
+import * as field from "../../checks/fields.ts";
+import { hostTensorOf } from "../../io/host_tensor.ts";
+import type { AnyLearner } from "../../learner/callback.ts";
 
 type AnyModel = tf.LayersModel | Model;
 
@@ -38,4 +45,16 @@ export function trainedWeights(model: AnyModel): tf.Tensor[] | undefined {
 export function restoreTrainedWeights(model: AnyModel, weights: tf.Tensor[]): void {
   forgetTrainedWeights(model);
   TRAINED.set(model, weights);
+}
+
+/** Accepts a tensor in a checkpoint that has the shape of the weight at a position of the model. */
+export function weightAt({ model }: AnyLearner, position: number): field.FieldCheck {
+  const shape = variablesOf(model)[position]?.shape;
+  if (shape) return hostTensorOf(shape);
+  return field.that("must be the position of a weight", () => false);
+}
+
+/** Accepts a list in a checkpoint of one tensor for each weight of the model. */
+export function weightList(learner: AnyLearner): field.FieldCheck {
+  return field.tuple(...variablesOf(learner.model).map((_, index) => weightAt(learner, index)));
 }

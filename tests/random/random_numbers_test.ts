@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertNotEquals, assertThrows } from "@std/assert";
 import { keyedRandom, mixKey, permutation } from "../../data.ts";
-import { philox } from "../../src/random/philox.ts";
+import { philox } from "../../src/random/random_numbers.ts";
 
 function isPermutation(order: Int32Array): boolean {
   return order.toSorted().every((value, index) => value === index);

@@ -1,6 +1,30 @@
-import { describeValue } from "../checks/describe_value.ts";
+/**
+ * The outputs of a model with several: the name and the activation of each, and the choice of one.
+ *
+ * @module
+ */
 import { tf } from "../deps/tfjs.ts";
-import { outputMark } from "./output_mark.ts";
+import { describeValue } from "../checks/describe_value.ts";
+
+/** The output of a model that a tensor of predictions is. */
+export interface OutputMark {
+  /** The name of the output. */
+  readonly name: string;
+  /** The last activation before it; `undefined` if it is not known. */
+  readonly activation?: "softmax" | "sigmoid" | "linear";
+}
+
+const MARKS = new WeakMap<tf.Tensor, OutputMark>();
+
+/** Remembers the output that a tensor is, for the losses and metrics that are given it. */
+export function markOutput(tensor: tf.Tensor, mark: OutputMark): void {
+  MARKS.set(tensor, mark);
+}
+
+/** The output that a tensor is; `undefined` if it was computed in another way. */
+export function outputMark(tensor: tf.Tensor): OutputMark | undefined {
+  return MARKS.get(tensor);
+}
 
 /** The outputs of a model, and what belongs to them, in the same order or by the same names. */
 export interface Outputs {

@@ -24,7 +24,7 @@ export { sumColumns, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";
 export { packStates } from "./recurrent";
-export { lstm, lstmGradient } from "./lstm";
+export { lstm, lstmCell, lstmCellGradient, lstmGradient } from "./lstm";
 export { gru, gruGradient } from "./gru";
 export { simpleRnn, simpleRnnGradient } from "./simple_rnn";
 export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";

@@ -1,3 +1,8 @@
+/**
+ * The folder in which a run keeps its checkpoints.
+ *
+ * @module
+ */
 import { fileSystem, isMissing } from "../../host/files.ts";
 import { lockFolder } from "../../host/lock_folder.ts";
 import {

@@ -35,7 +35,7 @@ export type { Batch, Dataset } from "./src/data/dataset.ts";
 export type { NdArray, TypedArray } from "./src/data/plain_data.ts";
 export { type Fold, kFold } from "./src/data/k_fold.ts";
 export { split, type SplitOptions } from "./src/data/split.ts";
-export type { Classes } from "./src/data/strata.ts";
+export type { Classes } from "./src/data/example_order.ts";
 export { subset } from "./src/data/subset.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 

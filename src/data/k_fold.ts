@@ -2,7 +2,7 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { Dataset } from "./dataset.ts";
 import type { SplitOptions } from "./split.ts";
-import { exampleOrder, strata } from "./strata.ts";
+import { exampleOrder, strata } from "./example_order.ts";
 import { subset } from "./subset.ts";
 
 /**

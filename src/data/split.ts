@@ -1,6 +1,6 @@
 import { checkOptions } from "../checks/check_options.ts";
 import type { Dataset } from "./dataset.ts";
-import { type Classes, exampleOrder, strata } from "./strata.ts";
+import { type Classes, exampleOrder, strata } from "./example_order.ts";
 import { subset } from "./subset.ts";
 
 /**

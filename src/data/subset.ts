@@ -1,7 +1,6 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import { checkIndices } from "./check_indices.ts";
-import type { Dataset } from "./dataset.ts";
+import { checkIndices, type Dataset } from "./dataset.ts";
 
 /**
  * Returns a part of a dataset, as a dataset.

@@ -1,7 +1,7 @@
 import type { ModelStructure } from "../model/model_structure.ts";
 import { type JsonLimits, parseJson } from "../text/parse_json.ts";
 import { checkCheckpoint } from "./check_checkpoint.ts";
-import { MAX_STATE_DEPTH } from "./encode_state.ts";
+import { MAX_STATE_DEPTH } from "./state_codec.ts";
 import { DTYPES, type HostTensor } from "./host_tensor.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { damaged } from "./safetensors_header.ts";

@@ -1,8 +1,8 @@
 import { tf } from "../deps/tfjs.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
-import { decodeState } from "../io/decode_state.ts";
-import { toTensor } from "../io/to_tensor.ts";
+import { decodeState } from "../io/state_codec.ts";
+import { toTensor } from "../io/transfer_tensors.ts";
 import { variablesOf } from "../model/model.ts";
 import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";

@@ -3,7 +3,7 @@ import type { AnyLearner } from "../learner/callback.ts";
 import { decodeState, encodeState } from "../io/state_codec.ts";
 import type { HostTensor } from "../io/host_tensor.ts";
 import { readTensors, toTensor } from "../io/transfer_tensors.ts";
-import { renaming } from "../learner/renaming.ts";
+import { renaming } from "../learner/check_match.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import {
   disposeSlots,

@@ -1,6 +1,12 @@
-import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
-import type { AnyCallback } from "./callback_protocol.ts";
+/**
+ * The callbacks of a Learner in the order of each hook, and those that watch the others.
+ *
+ * @module
+ */
+import { HOOK_NAMES, type HookName, type TaskName } from "../chart/hooks.ts";
+import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { checkCallback } from "./check_callback.ts";
+import { isThenable } from "../chart/event_loop.ts";
 
 /**
  * The callbacks of a Learner, sorted once.
@@ -58,4 +64,44 @@ export class CallbackList {
     }
     if (errors.length > 0) throw errors[0];
   }
+}
+
+/**
+ * Lists the callbacks of each hook.
+ *
+ * @returns One line for each hook that has callbacks, in the order in which hooks run; in it the
+ *   callbacks in the order in which they are called, each with its priority.
+ */
+export function describeCallbacks(callbacks: readonly AnyCallback[]): string {
+  const list = new CallbackList();
+  const used = HOOK_NAMES.map((hook) => [hook, list.listeners(hook, callbacks)] as const)
+    .filter(([, listeners]) => listeners.length > 0);
+  const width = Math.max(0, ...used.map(([hook]) => hook.length));
+  return used.map(([hook, listeners]) => {
+    const names = listeners.map((callback) => `${nameOf(callback)} (${callback.priority ?? 0})`);
+    return `${hook.padEnd(width)}  ${names.join(", ")}`;
+  }).join("\n");
+}
+
+/** Does a piece of work while all watchers look on; the first to begin is the last to end. */
+export function watched<T>(
+  watchers: readonly AnyCallback[],
+  work: HookName | TaskName,
+  callback: AnyCallback | undefined,
+  run: () => T,
+): T {
+  const ends = watchers.map((watcher) => watcher.watch!(work, callback)).reverse();
+  const end = () => ends.forEach((end) => end?.());
+  let result: T;
+  try {
+    result = run();
+  } catch (error) {
+    end();
+    throw error;
+  }
+  if (!isThenable(result)) {
+    end();
+    return result;
+  }
+  return Promise.resolve(result).finally(end) as T;
 }

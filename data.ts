@@ -32,7 +32,7 @@
 export type { ArrayColumn } from "./src/data/array_gatherer.ts";
 export { ArrayDataset } from "./src/data/array_dataset.ts";
 export type { Batch, Dataset } from "./src/data/dataset.ts";
-export type { NdArray, TypedArray } from "./src/data/nd_array.ts";
+export type { NdArray, TypedArray } from "./src/data/plain_data.ts";
 export { type Fold, kFold } from "./src/data/k_fold.ts";
 export { split, type SplitOptions } from "./src/data/split.ts";
 export type { Classes } from "./src/data/strata.ts";
@@ -54,7 +54,8 @@ export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
 
 // Files
 export { csvDataset, type CsvDatasetOptions, type LabelOptions } from "./src/data/csv_dataset.ts";
-export { type CsvTable, parseCsv } from "./src/data/parse_csv.ts";
+export type { CsvTable } from "./src/data/plain_data.ts";
+export { parseCsv } from "./src/data/parse_csv.ts";
 export { parseIdx } from "./src/data/parse_idx.ts";
 export type { ReadOptions } from "./src/data/read_bytes.ts";
 export { readCsv } from "./src/data/read_csv.ts";
@@ -75,7 +76,5 @@ export {
 } from "./src/tables/table_encoder.ts";
 
 // Random numbers without hidden state
-export { keyedRandom } from "./src/random/keyed_random.ts";
-export { mixKey } from "./src/random/mix_key.ts";
-export { permutation } from "./src/random/permutation.ts";
-export { withSeed } from "./src/learner/with_seed.ts";
+export { keyedRandom, mixKey, permutation } from "./src/random/random_numbers.ts";
+export { withSeed } from "./src/random/with_random.ts";

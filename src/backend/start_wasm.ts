@@ -8,6 +8,7 @@ import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fuseLayers } from "./fuse_layers.ts";
 import { fuseAdam } from "./fuse_adam.ts";
 import { fuseLogSoftmax } from "./fuse_log_softmax.ts";
+import { fuseRecurrent } from "./fuse_recurrent.ts";
 import { emscriptenOf, missingInternals } from "./emscripten.ts";
 import { fixBackend } from "./fix_backend.ts";
 import { KernelHeap } from "./kernel_heap.ts";
@@ -132,6 +133,7 @@ async function registerOurs(
   registerKernels(heap);
   noteLibrary(backend, library, wanted);
   fuseLayers();
+  fuseRecurrent();
   fuseAdam();
   fuseLogSoftmax();
   const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";

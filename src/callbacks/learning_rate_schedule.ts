@@ -1,5 +1,5 @@
 import * as field from "../checks/fields.ts";
-import type { RateAndMomentum } from "../schedules/one_cycle.ts";
+import type { RateAndMomentum } from "../schedules/cosine.ts";
 import type { Schedule } from "../schedules/schedule.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";

@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Batch, Dataset } from "./dataset.ts";
-import { isThenable } from "../chart/is_thenable.ts";
+import { isThenable } from "../chart/event_loop.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { collateBatch } from "./collate_batch.ts";

@@ -1,4 +1,4 @@
-import { permutation } from "../random/permutation.ts";
+import { permutation } from "../random/random_numbers.ts";
 
 /** Number of batches within which examples are sorted: more leave less padding, and less chance. */
 const WINDOW = 64;

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { isThenable } from "../chart/is_thenable.ts";
+import { isThenable } from "../chart/event_loop.ts";
 import { tensorsIn } from "../tensors/nested_tensors.ts";
 
 /**

@@ -3,7 +3,7 @@ import { cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
 import { WHOLE } from "./shard.ts";
 import { shardBatches } from "./shard_batches.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
-import { isThenable } from "../chart/is_thenable.ts";
+import { isThenable } from "../chart/event_loop.ts";
 
 /** One pass over a loader, batch by batch. */
 export class LoaderReader {

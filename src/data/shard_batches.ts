@@ -1,5 +1,5 @@
 import type { Shard } from "./shard.ts";
-import { isThenable } from "../chart/is_thenable.ts";
+import { isThenable } from "../chart/event_loop.ts";
 import type { BatchSource } from "./loader.ts";
 
 /**

@@ -1,6 +1,5 @@
 import { describeValue } from "../checks/describe_value.ts";
-import { keyedRandom } from "../random/keyed_random.ts";
-import { permutation } from "../random/permutation.ts";
+import { keyedRandom, permutation } from "../random/random_numbers.ts";
 
 /**
  * Class of each example, by index: numbers or names.

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import type { CsvTable } from "../data/parse_csv.ts";
+import type { CsvTable } from "../data/plain_data.ts";
 import type { TableRow } from "../tables/table_encoder.ts";
 import { tensorsIn } from "../tensors/nested_tensors.ts";
 

@@ -1,4 +1,4 @@
-import { isThenable } from "../chart/is_thenable.ts";
+import { isThenable } from "../chart/event_loop.ts";
 import type { RunOptions } from "./options.ts";
 
 /**

@@ -6,7 +6,7 @@ import { reopenTraining } from "../chart/pump_state.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { Batch } from "../data/dataset.ts";
 import type { Loader } from "../data/loader.ts";
-import type { CsvTable } from "../data/parse_csv.ts";
+import type { CsvTable } from "../data/plain_data.ts";
 import type { Unlabelled } from "../data/to_batch.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { Model } from "../model/model.ts";

@@ -4,11 +4,11 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { setLearningRate } from "../optimizers/learning_rate.ts";
 import {
   type OptimizerState,
   readOptimizer,
   restoreOptimizer,
+  setLearningRate,
 } from "../optimizers/optimizer_state.ts";
 import type { PartedOptimizer } from "../optimizers/parted_optimizer.ts";
 import type { AnyFields } from "./learner_fields.ts";

@@ -1,8 +1,6 @@
 import type { tf } from "../deps/tfjs.ts";
-import { namedLoss } from "../losses/named_loss.ts";
-import { compiledModel } from "../model/compiled_model.ts";
+import { compiledModel, namedLoss, namedOptimizer } from "../model/compile_settings.ts";
 import { isModel, type Model, variablesOf } from "../model/model.ts";
-import { namedOptimizer } from "../optimizers/named_optimizer.ts";
 import { PartedOptimizer } from "../optimizers/parted_optimizer.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import type { LearnerParts } from "./learner_fields.ts";

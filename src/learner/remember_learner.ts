@@ -1,7 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { variablesOf } from "../model/model.ts";
-import { setLearningRate } from "../optimizers/learning_rate.ts";
-import { readOptimizer, restoreOptimizer } from "../optimizers/optimizer_state.ts";
+import { readOptimizer, restoreOptimizer, setLearningRate } from "../optimizers/optimizer_state.ts";
 import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { FIELDS } from "./check_state.ts";

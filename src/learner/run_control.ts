@@ -1,8 +1,7 @@
 import type { RunKind } from "../chart/chart.ts";
 import type { RunOutcome } from "../chart/pump.ts";
 import type { Loader } from "../data/loader.ts";
-import { loadCheckpoint } from "../io/checkpoint_file.ts";
-import type { RunCheckpoint } from "../io/checkpoint_file.ts";
+import { loadCheckpoint, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkMatch } from "./check_match.ts";
 import { rankState } from "./checkpoint.ts";

@@ -1,4 +1,4 @@
-import { isThenable } from "../chart/is_thenable.ts";
+import { isThenable } from "../chart/event_loop.ts";
 import type { RunKind } from "../chart/chart.ts";
 import type { AnyCallback, PutBack } from "./callback_protocol.ts";
 import type { AnyFields } from "./learner_fields.ts";

@@ -1,7 +1,7 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { Plot } from "../pictures/plotters.ts";
-import { escapeMarkup } from "../text/escape_markup.ts";
+import { escapeMarkup } from "../text/format.ts";
 
 /**
  * The parts of a report; a part that is missing is left out.

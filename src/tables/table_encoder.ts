@@ -1,8 +1,7 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import * as field from "../checks/fields.ts";
-import type { NdArray } from "../data/nd_array.ts";
-import type { CsvTable } from "../data/parse_csv.ts";
+import type { CsvTable, NdArray } from "../data/plain_data.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { refuse } from "../io/check_checkpoint.ts";
 import type { Cell, ColumnKind, TableColumn } from "./column_kind.ts";

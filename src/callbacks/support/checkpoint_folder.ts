@@ -1,3 +1,8 @@
+/**
+ * The folder in which a run keeps its checkpoints, and the lock of the folder.
+ *
+ * @module
+ */
 import {
   checkpointFile,
   checkpointName,
@@ -7,7 +12,6 @@ import {
 import { listCheckpoints, newestCheckpoint, removePartials } from "../../io/newest_checkpoint.ts";
 import { toPath } from "../../io/to_path.ts";
 import { writeInBackground } from "../../io/write_in_background.ts";
-import { FolderLock } from "./folder_lock.ts";
 
 /** The files that a run keeps. */
 export interface KeptCheckpoints {
@@ -138,5 +142,61 @@ export class CheckpointFolder {
     const sign = this.#kept.mode === "max" ? -1 : 1;
     this.#best = [...this.#best, file]
       .sort((a, b) => sign * (a.value - b.value)).slice(0, this.#kept.best);
+  }
+}
+
+/**
+ * Keeps two runs from saving in one folder, where the file system has locks. The system releases
+ * the lock of a process that was killed, so that nothing is left behind.
+ */
+export class FolderLock {
+  readonly #file: Deno.FsFile | undefined;
+
+  private constructor(file: Deno.FsFile | undefined) {
+    this.#file = file;
+  }
+
+  /**
+   * Locks a folder.
+   *
+   * @param folder The folder.
+   * @returns The lock; `undefined` if there is no such folder.
+   * @throws {Error} If another run holds the lock, in this process or in another.
+   */
+  static async acquire(folder: string): Promise<FolderLock | undefined> {
+    let file: Deno.FsFile;
+    try {
+      file = await open(folder);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+      throw error;
+    }
+    if (await tryLock(file)) return new FolderLock(file);
+    file.close();
+    throw new Error(
+      `Cannot use ${folder}: another run saves its checkpoints there. Give each run a folder of ` +
+        "its own",
+    );
+  }
+
+  /** Unlocks the folder. */
+  release(): void {
+    this.#file?.close();
+  }
+}
+
+/** Windows locks files only. */
+async function open(folder: string): Promise<Deno.FsFile> {
+  if (Deno.build.os !== "windows") return await Deno.open(folder);
+  await Deno.stat(folder);
+  return await Deno.open(`${folder}/.lock`, { write: true, create: true });
+}
+
+/** Some network file systems have no locks: there, every run must know for itself. */
+async function tryLock(file: Deno.FsFile): Promise<boolean> {
+  try {
+    return await file.tryLock(true);
+  } catch {
+    return true;
   }
 }

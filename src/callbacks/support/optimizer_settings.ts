@@ -1,8 +1,12 @@
 import * as field from "../../checks/fields.ts";
 import type { AnyLearner } from "../../learner/callback.ts";
 import { optimizersOf } from "../../learner/learner_optimizers.ts";
-import { learningRateOf, setLearningRate } from "../../optimizers/learning_rate.ts";
-import { momentumOf, setMomentum } from "../../optimizers/momentum.ts";
+import {
+  learningRateOf,
+  momentumOf,
+  setLearningRate,
+  setMomentum,
+} from "../../optimizers/optimizer_state.ts";
 
 /** The settings of an optimizer that schedules change. */
 export interface OptimizerSettings {

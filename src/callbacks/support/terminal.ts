@@ -1,7 +1,10 @@
+/**
+ * The terminal, or the output of a notebook's cell, as a place that shows a run.
+ *
+ * @module
+ */
 import { checkOptions } from "../../checks/check_options.ts";
-import { escapeMarkup } from "../../text/escape_markup.ts";
-import { addLiveLine, removeLiveLine } from "./live_lines.ts";
-import { inNotebook, NotebookDisplay } from "./notebook_display.ts";
+import { escapeMarkup } from "../../text/format.ts";
 
 /**
  * Options of callbacks that show a run in the terminal.
@@ -122,5 +125,106 @@ function columns(): number {
     return Deno.consoleSize().columns;
   } catch {
     return 80;
+  }
+}
+
+/** A line that is drawn over and over. */
+export interface LiveLine {
+  /** Removes the line, so that other text can take its place. */
+  hide(): void;
+  /** Draws it again. */
+  show(): void;
+}
+
+const METHODS = ["log", "info", "debug", "warn", "error"] as const;
+
+type Write = (...values: unknown[]) => void;
+
+const drawn = new Set<LiveLine>();
+const originals = new Map<typeof METHODS[number], { original: Write; ours: Write }>();
+
+/**
+ * A live line is on the screen now: until {@linkcode removeLiveLine}, text of the console is
+ * written above it. Otherwise the text would end up behind the line, and be wiped out with it.
+ */
+export function addLiveLine(line: LiveLine): void {
+  if (drawn.size === 0) METHODS.forEach(wrap);
+  drawn.add(line);
+}
+
+/** A live line is no longer on the screen. */
+export function removeLiveLine(line: LiveLine): void {
+  if (drawn.delete(line) && drawn.size === 0) METHODS.forEach(unwrap);
+}
+
+function wrap(method: typeof METHODS[number]): void {
+  if (originals.get(method)?.ours === console[method]) return;
+  const original: Write = console[method];
+  const ours: Write = (...values) => {
+    for (const line of drawn) line.hide();
+    original.apply(console, values);
+    for (const line of drawn) line.show();
+  };
+  originals.set(method, { original, ours });
+  console[method] = ours;
+}
+
+/** Where another program has wrapped the method meanwhile, ours stays: it only passes on. */
+function unwrap(method: typeof METHODS[number]): void {
+  const { original, ours } = originals.get(method)!;
+  if (console[method] !== ours) return;
+  console[method] = original;
+  originals.delete(method);
+}
+
+/** One output of a notebook, in one form or more, by media type. */
+export type MediaBundle = Record<string, string>;
+
+/** The part of Deno's kernel for Jupyter that is used here. */
+interface Kernel {
+  broadcast(type: string, content: Record<string, unknown>): Promise<void>;
+}
+
+/** Whether the program runs in a notebook. */
+export function inNotebook(): boolean {
+  return kernelOf() !== undefined;
+}
+
+/** A place in the output of the running cell, whose content can be replaced. */
+export class NotebookDisplay {
+  readonly #id: string = crypto.randomUUID();
+  #sent: Promise<void> = Promise.resolve();
+  #shown = false;
+  #next: MediaBundle | undefined;
+
+  /** Replaces the content. Content that was replaced before it could be sent is left out. */
+  show(data: MediaBundle): void {
+    if (!this.#next) this.#sent = this.#sent.then(() => this.#send());
+    this.#next = data;
+  }
+
+  async #send(): Promise<void> {
+    const data = this.#next!;
+    this.#next = undefined;
+    const type = this.#shown ? "update_display_data" : "display_data";
+    this.#shown = true;
+    try {
+      await kernelOf()?.broadcast(type, {
+        data,
+        metadata: {},
+        transient: { display_id: this.#id },
+      });
+    } catch {
+      // A display never ends a run: the notebook was closed.
+    }
+  }
+}
+
+/** Outside of a notebook, Deno throws where it is asked for its kernel. */
+function kernelOf(): Kernel | undefined {
+  try {
+    return (globalThis as { Deno?: { jupyter?: Kernel } }).Deno?.jupyter;
+  } catch {
+    return undefined;
   }
 }

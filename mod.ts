@@ -192,4 +192,5 @@ export {
   type BackendOptions,
   selectBackend,
 } from "./src/backend/select_backend.ts";
+export type { NativeName } from "./src/backend/native/native_library.ts";
 export type { WasmOptions } from "./src/backend/start_wasm.ts";

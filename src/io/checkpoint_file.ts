@@ -21,7 +21,10 @@ export interface RunCheckpoint {
   readonly format: number;
   /** Time of the checkpoint, as ISO 8601. */
   readonly time: string;
-  /** Versions of this package and of TensorFlow.js, and the name of the backend. */
+  /**
+   * Versions of this package (`trainchart`) and of TensorFlow.js (`tfjs`), the name of the backend
+   * (`backend`), and its native library with the number of threads (`native`), where it had one.
+   */
   readonly versions: Readonly<Record<string, string>>;
   /** Index of the current epoch, 0-based. */
   readonly epoch: number;

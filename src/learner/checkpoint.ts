@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { currentComputer } from "../backend/native/native_library.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CHECKPOINT_FORMAT } from "../io/check_checkpoint.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
@@ -72,7 +73,7 @@ export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunC
   return {
     format: CHECKPOINT_FORMAT,
     time: new Date().toISOString(),
-    versions: { trainchart: VERSION, tfjs: tf.version.tfjs, backend: tf.getBackend() },
+    versions: { trainchart: VERSION, tfjs: tf.version.tfjs, ...currentComputer() },
     epoch,
     batch: context.batch,
     phase,

@@ -1,3 +1,4 @@
+import { type Computer, currentComputer } from "../backend/native/native_library.ts";
 import { tf } from "../deps/tfjs.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
@@ -46,12 +47,25 @@ export async function restoreCheckpoint(
       else disposeTensors(mine);
     }
     before.forget();
+    if (shard.index === 0) warnOfOther(checkpoint);
     return runOf(state, own, shard);
   } catch (error) {
     await before.undo();
     tf.dispose(tensors.filter(({ isDisposed }) => !isDisposed));
     throw error;
   }
+}
+
+/** Warns if the run was computed by another backend or library, whose last digits differ. */
+function warnOfOther({ versions }: RunCheckpoint): void {
+  const now = currentComputer(), { backend, native } = versions;
+  if (backend === undefined) return;
+  if (backend === now.backend && native === now.native) return;
+  const text = ({ backend, native }: Computer) => backend + (native ? ` with ${native}` : "");
+  console.warn(
+    `Trainchart resumes on ${text(now)} a run that was computed on ${text({ backend, native })}: ` +
+      "the last digits of its results will differ",
+  );
 }
 
 function restoreWeights(learner: AnyFields, { model, tensors }: RunCheckpoint): void {

@@ -69,8 +69,7 @@ export {
   type LearnerParts,
   type LossOf,
 } from "./src/learner/learner_fields.ts";
-export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
-export type { TrainResult } from "./src/learner/train_result.ts";
+export type { Dataloaders, RunOptions, TrainResult } from "./src/learner/options.ts";
 export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
 export type { Failure } from "./src/learner/run.ts";
@@ -173,9 +172,8 @@ export type {
 } from "./src/data/loader.ts";
 export type { CsvTable, NdArray, TypedArray } from "./src/data/plain_data.ts";
 export type { Peers, Shard } from "./src/data/shard.ts";
-export { split, type SplitOptions } from "./src/data/split.ts";
-export type { Classes } from "./src/data/strata.ts";
-export { subset } from "./src/data/subset.ts";
+export { split, type SplitOptions, subset } from "./src/data/split.ts";
+export type { Classes } from "./src/data/example_order.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
 export type { TableRow } from "./src/tables/table_encoder.ts";
@@ -193,4 +191,5 @@ export {
   type BackendOptions,
   selectBackend,
 } from "./src/backend/select_backend.ts";
+export type { NativeName } from "./src/backend/native/native_library.ts";
 export type { WasmOptions } from "./src/backend/start_wasm.ts";

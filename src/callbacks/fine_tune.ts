@@ -6,7 +6,7 @@ import type { AnyCallback } from "../learner/callback_protocol.ts";
 import type { TrainOptions } from "../learner/learner.ts";
 import { optimizersOf } from "../learner/learner_optimizers.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import type { TrainResult } from "../learner/train_result.ts";
+import type { TrainResult } from "../learner/options.ts";
 import { chooseVariables, groupsByDepth, namedVariables } from "../model/named_variables.ts";
 import { hasMomentum } from "../optimizers/optimizer_state.ts";
 import type { ParameterGroup } from "../optimizers/parameter_groups.ts";

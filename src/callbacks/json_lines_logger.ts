@@ -9,7 +9,7 @@ import type { AnyLearner } from "../learner/callback.ts";
 import type { EpochRecord } from "../pictures/history.ts";
 import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";
 import { GrowingFile } from "./support/growing_file.ts";
-import { metricsOfPhase } from "./support/metrics_of_phase.ts";
+import { metricsOfPhase } from "../learner/pass_callback.ts";
 
 /**
  * Options of {@linkcode JsonLinesLogger}.

@@ -1,7 +1,12 @@
+/**
+ * The inputs and the outputs of `learner.predict()`: rows of a table, and the predictions of batches.
+ *
+ * @module
+ */
 import { tf } from "../deps/tfjs.ts";
 import type { CsvTable } from "../data/plain_data.ts";
 import type { TableRow } from "../tables/table_encoder.ts";
-import { tensorsIn } from "../tensors/nested_tensors.ts";
+import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 
 /** Returns whether an input is rows of a table: records without tensors, or a table of a CSV file. */
 export function isRows(input: unknown): input is CsvTable | readonly TableRow[] {
@@ -36,4 +41,33 @@ export async function encodeRows(
   }
   const { values, shape } = encoder.encode(rows);
   return tf.tensor(values, [...shape], "float32");
+}
+
+/** Joins the predictions of all batches along the first axis, and disposes them. */
+export function joinPredictions<Predictions>(outputs: unknown[]): Predictions {
+  if (outputs.length === 0) {
+    throw new RangeError(
+      "Cannot predict: every batch was cancelled, so that no prediction is left.",
+    );
+  }
+  if (outputs.length === 1) return outputs[0] as Predictions;
+  try {
+    return tf.tidy(() => join(outputs) as tf.TensorContainer) as Predictions;
+  } finally {
+    disposeTensors(outputs);
+  }
+}
+
+function join(parts: unknown[]): unknown {
+  const [first] = parts;
+  if (first instanceof tf.Tensor) return tf.concat(parts as tf.Tensor[], 0);
+  if (Array.isArray(first)) {
+    return first.map((_, index) => join(parts.map((part) => (part as unknown[])[index])));
+  }
+  return Object.fromEntries(
+    Object.keys(first as object).map((name) => [
+      name,
+      join(parts.map((part) => (part as Record<string, unknown>)[name])),
+    ]),
+  );
 }

@@ -1,6 +1,7 @@
 /** The kernels that the compiled module exports. */
 export { scratchBytes } from "./panel";
 export { gemm } from "./gemm";
+export { addBiasInPlace } from "./bias";
 export { convolve } from "./convolution";
 export { convolveFilterGradient, convolveInputGradient } from "./convolution_gradients";
 export { winograd, winogradFilter } from "./winograd";
@@ -25,7 +26,7 @@ export { sumColumns, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";
 export { packStates } from "./recurrent";
-export { lstm, lstmGradient } from "./lstm";
+export { lstm, lstmCell, lstmCellGradient, lstmGradient } from "./lstm";
 export { gru, gruGradient } from "./gru";
 export { simpleRnn, simpleRnnGradient } from "./simple_rnn";
 export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";

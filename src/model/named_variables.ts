@@ -31,25 +31,27 @@ export function namedVariables(model: tf.LayersModel | Model): NamedVariable[] {
 }
 
 /**
- * Chooses variables by name.
+ * Chooses variables of a model by name.
  *
  * @param action Completes "Cannot …".
- * @param named The variables to choose from.
+ * @param model The model.
  * @param patterns The name of a layer, of a model within the model or of a weight; an expression that
  *   matches a part of such a name.
  * @returns The variables that match a pattern, each once.
- * @throws {RangeError} If a pattern matches none.
+ * @throws {RangeError} If a pattern matches no variable and no layer.
  */
 export function chooseVariables(
   action: string,
-  named: readonly NamedVariable[],
+  model: tf.LayersModel | Model,
   patterns: readonly (string | RegExp)[],
 ): NamedVariable[] {
+  const named = namedVariables(model);
   const chosen = new Set<NamedVariable>();
   for (const pattern of patterns) {
     const matching = named.filter(({ names }) => matchesName(pattern, names));
     for (const one of matching) chosen.add(one);
-    if (matching.length > 0) continue;
+    // A list of all layers but the head has layers without weights, too.
+    if (matching.length > 0 || matchesName(pattern, layerNames(model))) continue;
     const known = [...new Set(named.flatMap(({ names }) => names))].join(", ");
     throw new RangeError(
       `Cannot ${action} as ${pattern} must be the name of a layer or weight: there are ${known}`,
@@ -72,6 +74,12 @@ function* variablesOfLayers(
       }
     }
   }
+}
+
+/** The names of all layers, those without weights and those of models within the model included. */
+function layerNames(model: object): string[] {
+  const layers = "layers" in model ? model.layers as tf.layers.Layer[] : [];
+  return layers.flatMap((layer) => [layer.name, ...layerNames(layer)]);
 }
 
 /**

@@ -22,7 +22,8 @@ export interface ParameterGroup {
 
 /** The groups of an optimizer. */
 export class ParameterGroups {
-  readonly #groups: readonly ParameterGroup[];
+  /** The groups, as they were given. */
+  readonly list: readonly ParameterGroup[];
   readonly #found = new Map<string, ParameterGroup | undefined>();
   #checked = false;
 
@@ -48,15 +49,15 @@ export class ParameterGroups {
       checkNumber(action, "learningRateFactor", learningRateFactor, { min: 0 });
       checkNumber(action, "weightDecay", weightDecay, { min: 0 });
     }
-    this.#groups = groups;
+    this.list = groups;
   }
 
   /** The group of a variable; `undefined` if it has none. */
   of(variable: string): ParameterGroup | undefined {
-    if (this.#groups.length === 0) return;
+    if (this.list.length === 0) return;
     if (!this.#found.has(variable)) {
       const names = namesOf(variable);
-      this.#found.set(variable, this.#groups.find(({ match }) => matchesName(match, names)));
+      this.#found.set(variable, this.list.find(({ match }) => matchesName(match, names)));
     }
     return this.#found.get(variable);
   }
@@ -68,9 +69,9 @@ export class ParameterGroups {
    * @throws {RangeError} If a group matches none.
    */
   check(variables: () => readonly string[]): void {
-    if (this.#checked || this.#groups.length === 0) return;
+    if (this.#checked || this.list.length === 0) return;
     const names = [...new Set(variables().flatMap(namesOf))];
-    for (const { match } of this.#groups) {
+    for (const { match } of this.list) {
       if (matchesName(match, names)) continue;
       const hint = typeof match === "string" && names.length > 0
         ? `, did you mean "${closest(match, names)}"?`

@@ -20,6 +20,7 @@ import {
   GradientAccumulation,
   GradientClip,
   GradientStats,
+  GradualUnfreeze,
   LearningRateFinder,
   LearningRateSchedule,
   LimitBatches,
@@ -57,6 +58,7 @@ const TABLE: readonly ((draw: Draw) => CallbackLike)[] = [
   (draw) => new GradientAccumulation(draw([1, 2, 3])),
   (draw) => new GradientClip(draw([{ norm: 0.1 }, { value: 0.01 }])),
   () => new GradientStats({ every: 2 }),
+  (draw) => new GradualUnfreeze({ groups: [/bias$/], every: draw([1, 2]) }),
   () => new LearningRateFinder({ steps: 10, from: 1e-5, to: 1e-3 }),
   (draw) =>
     new LearningRateSchedule(schedules.polynomial(0.1, 0.01), { by: draw(["batch", "epoch"]) }),

@@ -1,6 +1,6 @@
 /** The kernels that the compiled module exports. */
 export { scratchBytes } from "./panel";
-export { gemm } from "./gemm";
+export { gemm, gemmBatch } from "./gemm";
 export { convolve } from "./convolution";
 export { convolveFilterGradient, convolveInputGradient } from "./convolution_gradients";
 export { winograd, winogradFilter } from "./winograd";

@@ -1,6 +1,8 @@
 /** The kernels that the compiled module exports. */
 export { scratchBytes } from "./panel";
 export { gemm, gemmBatch } from "./gemm";
+export { gemm } from "./gemm";
+export { addBiasInPlace } from "./bias";
 export { convolve } from "./convolution";
 export { convolveFilterGradient, convolveInputGradient } from "./convolution_gradients";
 export { winograd, winogradFilter } from "./winograd";

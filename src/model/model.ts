@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { compiledVariables } from "./compiled_model.ts";
+import { compiledVariables } from "./compile_settings.ts";
 
 /**
  * The least that a model has: a function of its inputs, and the weights to train.

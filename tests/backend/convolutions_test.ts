@@ -235,13 +235,13 @@ const pools3d: Case[] = (["max", "avg"] as const).flatMap((kind) =>
   )
 );
 
-sweep("2D convolutions", conv2d);
-sweep("transposed convolutions", transposed);
+sweep("2D convolutions", conv2d, { native: true });
+sweep("transposed convolutions", transposed, { native: true });
 sweep("depthwise convolutions", depthwise);
 sweep("fused depthwise convolutions", fusedDepthwise);
-sweep("fused convolutions", fused);
-sweep("convolutions by Winograd's algorithm", winograd);
-sweep("other convolutions", others);
-sweep("3D convolutions", conv3d);
+sweep("fused convolutions", fused, { native: true });
+sweep("convolutions by Winograd's algorithm", winograd, { native: true });
+sweep("other convolutions", others, { native: true });
+sweep("3D convolutions", conv3d, { native: true });
 sweep("2D pooling", pools);
 sweep("3D pooling", pools3d);

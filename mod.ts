@@ -172,9 +172,8 @@ export type {
 } from "./src/data/loader.ts";
 export type { CsvTable, NdArray, TypedArray } from "./src/data/plain_data.ts";
 export type { Peers, Shard } from "./src/data/shard.ts";
-export { split, type SplitOptions } from "./src/data/split.ts";
+export { split, type SplitOptions, subset } from "./src/data/split.ts";
 export type { Classes } from "./src/data/example_order.ts";
-export { subset } from "./src/data/subset.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
 export type { TableRow } from "./src/tables/table_encoder.ts";

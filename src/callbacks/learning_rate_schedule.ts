@@ -14,7 +14,7 @@ import {
   settingsField,
   writeMomentum,
   writeSettings,
-} from "./support/optimizer_settings.ts";
+} from "../learner/learner_optimizers.ts";
 
 /**
  * Options of {@linkcode LearningRateSchedule}.

@@ -16,7 +16,7 @@ import { keyedRandom, mixKey, streamKey } from "../random/random_numbers.ts";
 import { withRandom } from "../random/with_random.ts";
 import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
 import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
-import { CallbackList, watched } from "./callback_list.ts";
+import { CallbackList, SetUps, watched } from "./callback_list.ts";
 import { changeBatch } from "./read_batches.ts";
 import { checkDecisions } from "./check_callback.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
@@ -26,7 +26,6 @@ import type { Pass } from "./pass.ts";
 import type { PassLossesState } from "./pass_losses.ts";
 import { type PassesState, RunPasses } from "./run_passes.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
-import { SetUps } from "./set_ups.ts";
 
 /**
  * An error, and the work in which it was thrown.

@@ -36,7 +36,8 @@ const training = `
   const y = tf.range(0, 32, 1, "int32").mod(tf.scalar(10, "int32"));
   const optimizer = adam(1e-3);
   for (let i = 0; i < 5; i++) optimizer.minimize(() => crossEntropy(model.apply(x, { training: true }), y));
-  const sums = model.getWeights().map((weight) =>
+  const [a, b] = [[50, 33, 17], [50, 17, 29]].map((shape) => tf.range(0, 50 * shape[1] * shape[2]).sin().reshape(shape));
+  const sums = [...model.getWeights(), tf.matMul(a, b), tf.matMul(a, b.slice(0, 1))].map((weight) =>
     new Int32Array(weight.dataSync().buffer).reduce((sum, bits) => (sum * 31 + bits) | 0, 0));
   console.log(sums.join());
 `;

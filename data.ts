@@ -34,9 +34,8 @@ export { ArrayDataset } from "./src/data/array_dataset.ts";
 export type { Batch, Dataset } from "./src/data/dataset.ts";
 export type { NdArray, TypedArray } from "./src/data/plain_data.ts";
 export { type Fold, kFold } from "./src/data/k_fold.ts";
-export { split, type SplitOptions } from "./src/data/split.ts";
-export type { Classes } from "./src/data/strata.ts";
-export { subset } from "./src/data/subset.ts";
+export { split, type SplitOptions, subset } from "./src/data/split.ts";
+export type { Classes } from "./src/data/example_order.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 
 // Loaders
@@ -65,8 +64,12 @@ export { readIdx } from "./src/data/read_idx.ts";
 export type { TableColumn } from "./src/tables/column_kind.ts";
 export { type DatePart, dateParts, type DatePartsOptions } from "./src/tables/date_parts.ts";
 export { numeric, type NumericOptions } from "./src/tables/numeric.ts";
-export { oneHot, type OneHotOptions } from "./src/tables/one_hot.ts";
-export { ordinal, type OrdinalOptions } from "./src/tables/ordinal.ts";
+export {
+  oneHot,
+  type OneHotOptions,
+  ordinal,
+  type OrdinalOptions,
+} from "./src/tables/categories.ts";
 export { splitTable, type SplitTableOptions } from "./src/tables/split_table.ts";
 export { tableDataset } from "./src/tables/table_dataset.ts";
 export {

@@ -16,6 +16,27 @@ function remember(gates: usize, c: usize, y: usize, units: i32): void {
   }
 }
 
+/** Replaces the sums of one example's gates by the gates; its cell, activated cell, and state. */
+@inline
+function step(
+  gates: usize,
+  c: usize,
+  newC: usize,
+  activated: usize,
+  newH: usize,
+  units: i32,
+  activation: i32,
+  recurrentActivation: i32,
+): void {
+  const gate = <usize> units << 2;
+  activateRow(gates, gates, 2 * units, recurrentActivation);
+  activateRow(gates + 2 * gate, gates + 2 * gate, units, activation);
+  activateRow(gates + 3 * gate, gates + 3 * gate, units, recurrentActivation);
+  remember(gates, c, newC, units);
+  activateRow(newC, activated, units, activation);
+  multiplyRows(gates + 3 * gate, activated, newH, units);
+}
+
 /**
  * The states of examples `m0` to `m1`.
  *
@@ -80,15 +101,10 @@ export function lstm(
       for (let i = 0; i < rows; i++) {
         const row = firstGates + <usize> i * strideGates, at = <usize> (m + i) * unit;
         const example = <usize> (m + i) * stride, place = example + <usize> t * unit;
-        activateRow(row, row, 2 * units, recurrentActivation);
-        activateRow(row + 2 * unit, row + 2 * unit, units, activation);
-        activateRow(row + 3 * unit, row + 3 * unit, units, recurrentActivation);
         const activatedC = saves ? activated + place : newH;
         if (saves) memory.copy(cells + place, c + at, unit);
         const toC = mask ? newC : c + at, toH = mask ? newH : h + at;
-        remember(row, c + at, toC, units);
-        activateRow(toC, activatedC, units, activation);
-        multiplyRows(row + 3 * unit, activatedC, toH, units);
+        step(row, c + at, toC, activatedC, toH, units, activation, recurrentActivation);
         if (mask) {
           const share = load<f32>(mask + (<usize> ((m + i) * steps + t) << 2));
           blendRow(share, toC, c + at, units);
@@ -131,6 +147,33 @@ function forget(
     dActivated += 4;
     dc += 4;
   }
+}
+
+/**
+ * The gradient of {@linkcode step}: the slopes of the sums, and in place of those of the new cell
+ * those of the old one.
+ */
+@inline
+function stepGradient(
+  gates: usize,
+  cells: usize,
+  activated: usize,
+  dh: usize,
+  dc: usize,
+  dActivated: usize,
+  dz: usize,
+  units: i32,
+  activation: i32,
+  recurrentActivation: i32,
+): void {
+  const gate = <usize> units << 2;
+  multiplyRows(dh, activated, dz + 3 * gate, units);
+  multiplyRows(dh, gates + 3 * gate, dActivated, units);
+  scaleBySlopes(dActivated, activated, units, activation);
+  forget(gates, cells, dActivated, dc, dz, units);
+  scaleBySlopes(dz, gates, 2 * units, recurrentActivation);
+  scaleBySlopes(dz + 2 * gate, gates + 2 * gate, units, activation);
+  scaleBySlopes(dz + 3 * gate, gates + 3 * gate, units, recurrentActivation);
 }
 
 /**
@@ -191,13 +234,10 @@ export function lstmGradient(
           scaleRow(share, dh + at, dh + at, units);
           scaleRow(share, dc + at, dc + at, units);
         }
-        multiplyRows(dh + at, activated + place, to + 3 * unit, units);
-        multiplyRows(dh + at, row + 3 * unit, dActivated, units);
-        scaleBySlopes(dActivated, activated + place, units, activation);
-        forget(row, cells + place, dActivated, dc + at, to, units);
-        scaleBySlopes(to, row, 2 * units, recurrentActivation);
-        scaleBySlopes(to + 2 * unit, row + 2 * unit, units, activation);
-        scaleBySlopes(to + 3 * unit, row + 3 * unit, units, recurrentActivation);
+        stepGradient(
+          row, cells + place, activated + place, dh + at, dc + at, dActivated, to, units, activation,
+          recurrentActivation,
+        );
         if (mask) addRow(restC, dc + at, units);
       }
       const firstH = dh + <usize> m * unit;
@@ -210,5 +250,74 @@ export function lstmGradient(
         if (mask) addRow(rest + at, dh + at, units);
       }
     }
+  }
+}
+
+/**
+ * One step, for rows `r0` to `r1`: of a convolutional layer, whose rows are points of images.
+ *
+ * @param x Sums of the gates, `[rows, 4 units]`, by the inputs.
+ * @param product Sums of the gates by the states.
+ * @param c The cells before the step, `[rows, units]`.
+ * @param gates The gates i, f, c and o.
+ * @param h The states after the step.
+ * @param newC The cells after the step.
+ * @param activated The activated cells after the step.
+ */
+export function lstmCell(
+  x: usize,
+  product: usize,
+  c: usize,
+  gates: usize,
+  h: usize,
+  newC: usize,
+  activated: usize,
+  units: i32,
+  activation: i32,
+  recurrentActivation: i32,
+  r0: i32,
+  r1: i32,
+  _scratch: usize,
+): void {
+  const unit = <usize> units << 2;
+  for (let r = r0; r < r1; r++) {
+    const at = <usize> r * unit, row = gates + 4 * at;
+    memory.copy(row, x + 4 * at, 4 * unit);
+    addRow(product + 4 * at, row, 4 * units);
+    step(row, c + at, newC + at, activated + at, h + at, units, activation, recurrentActivation);
+  }
+}
+
+/**
+ * The gradient of {@linkcode lstmCell}, for rows `r0` to `r1`.
+ *
+ * @param dh The slopes of the states after the step.
+ * @param dNewC The slopes of the cells after the step.
+ * @param dz The slopes of the sums of the gates.
+ * @param dc The slopes of the cells before the step.
+ */
+export function lstmCellGradient(
+  dh: usize,
+  dNewC: usize,
+  gates: usize,
+  c: usize,
+  activated: usize,
+  dz: usize,
+  dc: usize,
+  units: i32,
+  activation: i32,
+  recurrentActivation: i32,
+  r0: i32,
+  r1: i32,
+  scratch: usize,
+): void {
+  const unit = <usize> units << 2;
+  for (let r = r0; r < r1; r++) {
+    const at = <usize> r * unit;
+    memory.copy(dc + at, dNewC + at, unit);
+    stepGradient(
+      gates + 4 * at, c + at, activated + at, dh + at, dc + at, scratch + RESULTS, dz + 4 * at, units,
+      activation, recurrentActivation,
+    );
   }
 }

@@ -1,12 +1,15 @@
 import { tf } from "../deps/tfjs.ts";
-import { type AnyLayer, layerClass } from "./fix_layers/layer_class.ts";
+import type { AnyLayer } from "./fix_layers/layer_class.ts";
 import { hasKernel, isRecorded, runAll } from "./gradients/gradient.ts";
 import { registerRecurrent } from "./gradients/recurrent.ts";
+import type { RecurrentAttributes } from "./kernels/recurrent.ts";
 import {
-  RECURRENT_ACTIVATIONS,
-  type RecurrentActivation,
-  type RecurrentAttributes,
-} from "./kernels/recurrent.ts";
+  type ConvolutionalCell,
+  convolutionalCell,
+  noteStockCells,
+  type StockCell,
+  stockCells,
+} from "./stock_cells.ts";
 
 /** The options with which tfjs calls a recurrent layer. */
 interface CallOptions {
@@ -48,6 +51,9 @@ function plan(
 ): (() => tf.Tensor | tf.Tensor[]) | undefined {
   if (!hasKernel("TrainchartLstm")) return;
   const x = Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : inputs;
+  if (isFloat(x, 5) && x.size > 0 && !mask) {
+    return planConvolutions(layer, x, initialState, training ?? false);
+  }
   if (!isFloat(x, 3) || x.size === 0) return;
   const [batch, steps, width] = x.shape as number[];
   if (mask && !(mask instanceof tf.Tensor && mask.shape.join() === `${batch},${steps}`)) return;
@@ -160,83 +166,46 @@ function drawMask(
   return Array.from({ length: count }, () => tf.dropout(tf.ones(shape), rate))[0];
 }
 
-/** A kind of cell. */
-interface CellKind {
-  /** The kernel that computes a sequence; that of its gradient ends in `Gradient`. */
-  kernelName: "TrainchartLstm" | "TrainchartGru" | "TrainchartSimpleRnn";
-  /** Number of states. */
-  states: number;
-  /** Number of gates, the new state included; the cell draws as many masks for its dropout. */
-  gates: number;
+/** A function that computes a convolutional layer, or `undefined` if our kernels do not. */
+function planConvolutions(
+  layer: AnyLayer,
+  x: tf.Tensor,
+  initialState: tf.Tensor[] | null | undefined,
+  training: boolean,
+): (() => tf.Tensor | tf.Tensor[]) | undefined {
+  const cell = convolutionalCell(layer.cell, training);
+  if (!cell) return;
+  const first = initialState ?? (layer.stateful ? layer.states_ : layer.getInitialState(x));
+  const [batch, , ...image] = layer.computeSingleOutputShape(x.shape);
+  const isState = (state: unknown) =>
+    isFloat(state, 4) && state.shape.join() === [batch, ...image].join();
+  if (!Array.isArray(first) || first.length !== 2 || !first.every(isState)) return;
+  return () => computeConvolutions(layer, x, cell, first, training);
 }
 
-/** A cell of tfjs, as it is. */
-interface StockCell {
-  kind: CellKind;
-  units: number;
-  activation: RecurrentActivation;
-  recurrentActivation: RecurrentActivation;
-  /** The cell itself. */
-  cell: AnyLayer;
-}
-
-const KINDS: Record<string, CellKind> = {
-  LSTMCell: { kernelName: "TrainchartLstm", states: 2, gates: 4 },
-  GRUCell: { kernelName: "TrainchartGru", states: 1, gates: 3 },
-  SimpleRNNCell: { kernelName: "TrainchartSimpleRnn", states: 1, gates: 1 },
-};
-
-/** A class of tfjs and the method that the kernels stand for. */
-interface Method {
-  owner: AnyLayer;
-  name: string;
-  original: unknown;
-}
-
-const kinds = new Map<unknown, CellKind>();
-const activations = new Map<unknown, RecurrentActivation>();
-const methods = new Map<unknown, Method>();
-
-/** Notes the classes of tfjs before a program can register others of the same names. */
-function noteStockCells(): void {
-  for (const name in KINDS) kinds.set(noteMethod(name, "call"), KINDS[name]);
-  noteMethod("StackedRNNCells", "call");
-  for (const name of Object.keys(RECURRENT_ACTIVATIONS) as RecurrentActivation[]) {
-    activations.set(noteMethod(name, "apply"), name);
-  }
-}
-
-function noteMethod(className: string, name: string): unknown {
-  const owner = layerClass(className);
-  methods.set(owner, { owner, name, original: owner.prototype[name] });
-  return owner;
-}
-
-/** The cells of a layer, first one first; or `undefined` if our kernels do not compute one of them. */
-function stockCells(cell: AnyLayer): StockCell[] | undefined {
-  const cells: AnyLayer[] = Array.isArray(cell.cells) && isOriginal(cell) ? cell.cells : [cell];
-  const known = cells.map(stockCell).filter((cell) => cell !== undefined);
-  return known.length === cells.length && known.length > 0 ? known : undefined;
-}
-
-/** Whether an object is of a class of tfjs itself, and its method is tfjs's. */
-function isOriginal(object: AnyLayer): boolean {
-  const method = methods.get(object?.constructor);
-  return method !== undefined && object[method.name] === method.original;
-}
-
-function stockCell(cell: AnyLayer): StockCell | undefined {
-  const kind = kinds.get(cell?.constructor);
-  if (!kind || !isOriginal(cell) || cell.dropoutFunc) return;
-  const activation = activationOf(cell.activation);
-  const recurrentActivation = kind.gates > 1 ? activationOf(cell.recurrentActivation) : "linear";
-  if (!activation || !recurrentActivation) return;
-  // A program that set masks by itself wants them.
-  if (cell.dropoutMask != null || cell.recurrentDropoutMask != null) return;
-  return { kind, units: cell.units, activation, recurrentActivation, cell };
-}
-
-function activationOf(activation: AnyLayer): RecurrentActivation | undefined {
-  if (activation == null) return "linear";
-  return isOriginal(activation) ? activations.get(activation.constructor) : undefined;
+/** One convolution for the inputs of all steps; one for the states of each step. */
+function computeConvolutions(
+  layer: AnyLayer,
+  x: tf.Tensor,
+  { cell, activation, recurrentActivation }: ConvolutionalCell,
+  [h, c]: tf.Tensor[],
+  training: boolean,
+): tf.Tensor | tf.Tensor[] {
+  const [batch, steps, ...image] = x.shape;
+  const { kernel, recurrentKernel, bias, strides, padding, dilationRate: dilations } = cell;
+  const all = tf.fused.conv2d({
+    ...{ x: x.reshape([batch * steps, ...image]) as tf.Tensor4D, filter: kernel.read() },
+    ...{ strides, pad: padding, dilations, bias: bias?.read() },
+  });
+  const inputs = tf.unstack(all.reshape([batch, steps, ...all.shape.slice(1)]), 1);
+  const weights = recurrentKernel.read();
+  const states = (layer.goBackwards ? inputs.toReversed() : inputs).map((input) => {
+    const product = tf.conv2d(h as tf.Tensor4D, weights, 1, "same");
+    const tensors = { x: input, product, c };
+    [h, c] = runAll("TrainchartLstmCell", tensors, { activation, recurrentActivation });
+    return h;
+  });
+  if (layer.stateful) layer.resetStates([h, c], training);
+  const output = layer.returnSequences ? tf.stack(states, 1) : h;
+  return layer.returnState ? [output, h, c] : output;
 }

@@ -16,19 +16,24 @@ import { disposeTensors } from "../tensors/nested_tensors.ts";
 import type { CallbackOf } from "./callback_protocol.ts";
 import { checkParts, checkStart, eventOf, refuseHalfPrecision } from "./check_learner.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
-import { describeCallbacks } from "./describe_callbacks.ts";
-import { encodeRows, isRows } from "./encode_rows.ts";
+import { describeCallbacks } from "./callback_list.ts";
 import { LearnerFields, type LearnerParts, type LossOf } from "./learner_fields.ts";
 import type { LearnerObjective } from "./learner_objective.ts";
 import { completeParts } from "./learner_parts.ts";
-import type { Dataloaders, RunOptions } from "./options.ts";
-import { checkForm, inputLoader, joinPredictions, type PredictOptions } from "./predictions.ts";
+import type { Dataloaders, RunOptions, TrainResult } from "./options.ts";
+import {
+  checkForm,
+  encodeRows,
+  inputLoader,
+  isRows,
+  joinPredictions,
+  type PredictOptions,
+} from "./predict.ts";
 import { readBatches, type ReadBatchesOptions } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import { RunControl } from "./run_control.ts";
 import type { Stages } from "./stages.ts";
-import type { TrainResult } from "./train_result.ts";
 
 /**
  * A Learner of batches of any kind: a callback serves them all.

@@ -3,7 +3,7 @@ import type { Phase } from "../chart/hooks.ts";
 import { loaderLength } from "../data/loader.ts";
 import type { Peers } from "../data/shard.ts";
 import type { Model } from "../model/model.ts";
-import { learningRateOf, setLearningRate } from "../optimizers/learning_rate.ts";
+import { learningRateOf, setLearningRate } from "../optimizers/optimizer_state.ts";
 import { mixKey } from "../random/random_numbers.ts";
 import { BatchTensors } from "./batch_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";

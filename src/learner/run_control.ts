@@ -7,11 +7,10 @@ import { checkMatch } from "./check_match.ts";
 import { rankState } from "./checkpoint.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { RunOptions } from "./options.ts";
-import type { PredictOptions } from "./predictions.ts";
-import { isolateInspector } from "./isolate_inspector.ts";
+import type { PredictOptions } from "./predict.ts";
+import { isolateInspector, type RunEvent } from "./run_actor.ts";
 import { restoreCheckpoint } from "./restore_checkpoint.ts";
 import { Run, type RunState } from "./run.ts";
-import type { RunEvent } from "./run_actor.ts";
 
 /** The input of a run, beside its options. */
 export interface RunInput {

@@ -7,8 +7,7 @@ import { refuse } from "../io/check_checkpoint.ts";
 import type { Cell, ColumnKind, TableColumn } from "./column_kind.ts";
 import { type DatePart, dateParts, datePartsKind } from "./date_parts.ts";
 import { numeric, numericKind } from "./numeric.ts";
-import { oneHot, oneHotKind } from "./one_hot.ts";
-import { ordinal, ordinalKind } from "./ordinal.ts";
+import { oneHot, oneHotKind, ordinal, ordinalKind } from "./categories.ts";
 
 /**
  * A row of a table by the names of its columns. A missing value is `null`, `undefined` or NaN.

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { type BackendName, selectBackend, tf } from "../../mod.ts";
+import { selectBackend, tf } from "../../mod.ts";
+import { NATIVES, withNative } from "../fixtures/native.ts";
 import { relativeError, testOnBackends } from "../fixtures/on_backends.ts";
 
 const { state } = await Deno.permissions.query({ name: "read" });
@@ -44,9 +45,16 @@ function randomOf(seed: number): () => number {
   return () => (seed = (seed * 16807) % 2147483647) / 2147483647;
 }
 
+/** The backend of a run; `native` is wasm with the library that is in use. */
+type Prefer = "cpu" | "wasm" | "native";
+
+async function select(prefer: Prefer): Promise<void> {
+  if (prefer !== "native") await selectBackend({ prefer, quiet: true });
+}
+
 /** Runs a layer and its gradient; returns all results and slopes by name. */
-async function run(prefer: BackendName, name: string, test: Case): Promise<Map<string, number[]>> {
-  await selectBackend({ prefer, quiet: true });
+async function run(prefer: Prefer, name: string, test: Case): Promise<Map<string, number[]>> {
+  await select(prefer);
   const before = tf.memory().numTensors;
   const { shape = [3, 4, 5], options = {}, masked, started, training = true, calls = 1 } = test;
   const { make = (name, options) => L[name](options) } = test;
@@ -196,6 +204,10 @@ for (const name of ["lstm", "gru", "simpleRNN"]) {
         const actual = await run("wasm", name, test);
         compare(actual, expected, what);
         assertEquals(await run("wasm", name, test), actual, `${what}, again`);
+        for (const native of NATIVES) {
+          const natively = await withNative(native, () => run("native", name, test));
+          compare(natively, expected, `${what}, by ${native}`);
+        }
       } finally {
         console.warn = warn;
       }
@@ -232,6 +244,107 @@ for (const name of ["lstm", "gru", "simpleRNN"]) {
   });
 }
 
+/** The kernels that a function runs, in order. */
+async function kernelsOf(compute: () => tf.Tensor): Promise<string[]> {
+  const { kernels } = await tf.profile(compute);
+  return kernels.map(({ name }) => name);
+}
+
+/** Every option of convolutional LSTMs; the shape of the inputs is [batch, steps, height, width, channels]. */
+const convolutional: Record<string, { shape?: number[]; started?: boolean; options?: Options }> = {
+  "no options": {},
+  "one example": { shape: [1, 3, 5, 6, 2] },
+  "one step": { shape: [2, 1, 5, 6, 2] },
+  "one channel": { shape: [2, 3, 5, 6, 1], options: { filters: 1 } },
+  "one point": { shape: [2, 3, 1, 1, 3], options: { kernelSize: 1 } },
+  "odd filters, sequences": { options: { filters: 7, returnSequences: true } },
+  "states": { options: { returnState: true, returnSequences: true } },
+  "first states": { started: true, options: { returnState: true } },
+  "backwards": { options: { goBackwards: true, returnSequences: true } },
+  "no bias": { options: { useBias: false } },
+  "no padding": { options: { padding: "valid" } },
+  "strides": { options: { strides: 2 } },
+  "dilation": { options: { dilationRate: 2 } },
+  "channels first": { options: { dataFormat: "channelsFirst" } },
+  "dropout": { options: { dropout: 0.3 } },
+  "dropout of states": { options: { recurrentDropout: 0.3 } },
+  "dropout of everything": { options: { dropout: 1 } },
+  "stateful": { options: { stateful: true } },
+  "relu": { options: { activation: "relu", recurrentActivation: "linear" } },
+  "elu": { options: { activation: "elu" } },
+};
+
+/** Runs a convolutional LSTM twice, and its gradient. */
+async function runConvolutional(
+  prefer: Prefer,
+  { shape = [2, 3, 5, 6, 2], started, options }: typeof convolutional[string],
+): Promise<Map<string, number[]>> {
+  await select(prefer);
+  const before = tf.memory().numTensors;
+  const results = new Map<string, number[]>();
+  const { random } = Math;
+  Math.random = randomOf(7);
+  tf.engine().startScope();
+  try {
+    const layer = L.convLstm2d({ filters: 4, kernelSize: 3, padding: "same", ...options });
+    const x = wave(shape, 1).variable(true);
+    layer.apply(tf.input({ batchShape: shape }));
+    layer.setWeights(
+      layer.getWeights().map(({ shape }: tf.Tensor, i: number) => wave(shape, i, 0.5)),
+    );
+    const [batch, , ...image] = layer.computeSingleOutputShape(shape);
+    const first = [2, 3].map((seed) => wave([batch, ...image], seed).variable(true));
+    const loss = () => {
+      const calls = [0, 1].flatMap(() =>
+        layer.call([x], { training: true, initialState: started ? first : null })
+      );
+      calls.forEach((y, i) => results.set(`result ${i}`, [...y.dataSync()]));
+      return tf.addN(calls.map((y, i) => y.mul(wave(y.shape, i)).sum())).asScalar();
+    };
+    const weights = layer.weights.map((weight: Any) => weight.read());
+    const variables = [x, ...weights, ...started ? first : []];
+    const { grads } = tf.variableGrads(loss, variables);
+    variables.forEach(({ name }, i) => results.set(`slope ${i}`, [...grads[name].dataSync()]));
+    tf.dispose([x, ...first, ...weights]);
+    if (layer.stateful) layer.resetStates();
+    tf.dispose(layer.states_);
+  } finally {
+    Math.random = random;
+    tf.engine().endScope();
+  }
+  assertEquals(tf.memory().numTensors, before, `tensors are left on ${prefer}`);
+  return results;
+}
+
+Deno.test("convLstm2d computes results and slopes as on the cpu backend", { ignore }, async () => {
+  for (const [what, test] of Object.entries(convolutional)) {
+    const expected = await runConvolutional("cpu", test);
+    compare(await runConvolutional("wasm", test), expected, what);
+    for (const native of NATIVES) {
+      const natively = await withNative(native, () => runConvolutional("native", test));
+      compare(natively, expected, `${what}, by ${native}`);
+    }
+  }
+});
+
+Deno.test("convLstm2d runs one convolution of the states a step", { ignore }, async () => {
+  await selectBackend({ prefer: "wasm", quiet: true });
+  tf.engine().startScope();
+  const layer = L.convLstm2d({ filters: 4, kernelSize: 3 });
+  const x = wave([2, 5, 6, 6, 2]);
+  layer.apply(x);
+  const names = await kernelsOf(() => layer.apply(x));
+  const count = (wanted: string) => names.filter((name) => name === wanted).length;
+  assertEquals([count("FusedConv2D"), count("Conv2D"), count("TrainchartLstmCell")], [1, 5, 5]);
+  const dropping = L.convLstm2d({ filters: 4, kernelSize: 3, dropout: 0.5 });
+  dropping.apply(x);
+  const stock = await kernelsOf(() => dropping.apply(x, { training: true }));
+  assert(!stock.includes("TrainchartLstmCell"));
+  assert((await kernelsOf(() => dropping.apply(x))).includes("TrainchartLstmCell"));
+  tf.dispose([...layer.weights, ...dropping.weights].map((weight: Any) => weight.read()));
+  tf.engine().endScope();
+});
+
 testOnBackends("recurrent layers leave a batch without examples to tfjs", () => {
   for (const name of ["lstm", "gru", "simpleRNN"]) {
     const layer = L[name]({ units: 3, returnSequences: true });
@@ -241,15 +354,18 @@ testOnBackends("recurrent layers leave a batch without examples to tfjs", () => 
 });
 
 testOnBackends("a gradient within a gradient follows recurrent layers", () => {
-  for (const name of ["lstm", "gru", "simpleRNN"]) {
-    const layer = L[name]({ units: 3, recurrentActivation: "sigmoid" });
-    layer.apply(wave([2, 3, 4]));
+  for (const name of ["lstm", "gru", "simpleRNN", "convLstm2d"]) {
+    const isImage = name === "convLstm2d";
+    const shape = isImage ? [1, 2, 3, 3, 2] : [2, 3, 4];
+    const sizes = isImage ? { filters: 2, kernelSize: 2 } : { units: 3 };
+    const layer = L[name]({ ...sizes, recurrentActivation: "sigmoid" });
+    layer.apply(wave(shape));
     layer.setWeights(
       layer.getWeights().map((weight: tf.Tensor, i: number) => wave(weight.shape, i, 0.8)),
     );
     const weight = layer.weights[1].read() as tf.Variable, start = weight.clone();
     const penalty = () =>
-      tf.grad((x) => layer.apply(x).square().sum())(wave([2, 3, 4], 1)).square().sum().asScalar();
+      tf.grad((x) => layer.apply(x).square().sum())(wave(shape, 1)).square().sum().asScalar();
     const direction = wave(weight.shape, 4);
     const at = (by: number) => {
       weight.assign(start.add(direction.mul(by)));
@@ -264,12 +380,6 @@ testOnBackends("a gradient within a gradient follows recurrent layers", () => {
     layer.dispose();
   }
 });
-
-/** The kernels that a function runs. */
-async function kernelsOf(compute: () => tf.Tensor): Promise<string[]> {
-  const { kernelNames } = await tf.profile(compute);
-  return kernelNames;
-}
 
 Deno.test("recurrent layers run one kernel for all steps", { ignore }, async () => {
   await selectBackend({ prefer: "wasm", quiet: true });

@@ -4,7 +4,11 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import type { RecurrentActivation, RecurrentAttributes } from "../kernels/recurrent.ts";
+import type {
+  CellAttributes,
+  RecurrentActivation,
+  RecurrentAttributes,
+} from "../kernels/recurrent.ts";
 import {
   type Gradients,
   isRecorded,
@@ -62,6 +66,25 @@ export function registerRecurrent(): void {
       return slopesOf(kernelName, inputs, kept, slopes, attributes);
     });
   }
+  const saved = { inputs: ["x", "product", "c"], results: [false, false, true, true] };
+  registerGradients("TrainchartLstmCell", saved, slopesOfCell);
+}
+
+function slopesOfCell(
+  [dh, dc]: tf.Tensor[],
+  [x, product, c, gates, activated]: tf.Tensor[],
+  attributes: CellAttributes,
+): Gradients {
+  let dz: tf.Tensor, dPrevious: tf.Tensor;
+  if (isRecorded()) {
+    const compute = (sums: tf.Tensor, c: tf.Tensor) =>
+      tf.stack(computeLstmCell(sums, c, attributes));
+    [dz, dPrevious] = pullBack(compute, [x.add(product), c], tf.stack([dh, dc]));
+  } else {
+    const tensors = { dh, dc, gates, c, activated };
+    [dz, dPrevious] = runAll("TrainchartLstmCellGradient", tensors, attributes);
+  }
+  return { x: () => dz, product: () => dz.clone(), c: () => dPrevious };
 }
 
 /** The tensors that are not missing, by name. */
@@ -139,13 +162,21 @@ const ACTIVATIONS: Record<RecurrentActivation, (x: tf.Tensor) => tf.Tensor> = {
   tanh: (x) => tf.tanh(x),
 };
 
+/** The state and the cell after a step, of the sums of the gates and the cell before. */
+function computeLstmCell(
+  sums: tf.Tensor,
+  c: tf.Tensor,
+  { activation, recurrentActivation }: CellAttributes,
+): tf.Tensor[] {
+  const [act, gate] = [ACTIVATIONS[activation], ACTIVATIONS[recurrentActivation]];
+  const [i, f, g, o] = tf.split(sums, 4, -1);
+  const cell = gate(f).mul(c).add(gate(i).mul(act(g)));
+  return [gate(o).mul(act(cell)), cell];
+}
+
 const STEPS: Record<string, Step> = {
-  TrainchartLstm: (projected, [, c], dropped, weights, { activation, recurrentActivation }) => {
-    const [act, gate] = [ACTIVATIONS[activation], ACTIVATIONS[recurrentActivation]];
-    const [i, f, g, o] = tf.split(projected.add(tf.matMul(dropped, weights)), 4, 1);
-    const cell = gate(f).mul(c).add(gate(i).mul(act(g)));
-    return [gate(o).mul(act(cell)), cell];
-  },
+  TrainchartLstm: (projected, [, c], dropped, weights, attributes) =>
+    computeLstmCell(projected.add(tf.matMul(dropped, weights)), c, attributes),
   TrainchartGru: (projected, _, dropped, weights, { activation, recurrentActivation }) => {
     const [act, gate] = [ACTIVATIONS[activation], ACTIVATIONS[recurrentActivation]];
     const units = weights.shape[0];

@@ -14,6 +14,8 @@ import {
   type WindowAttributes,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
+import { directFilterGradient, directForward, directInputGradient } from "./direct.ts";
+import { addBias, convolveNatively, filterGradientNatively } from "../native/native_kernels.ts";
 import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
 import { sumInParts } from "./reductions.ts";
@@ -49,10 +51,15 @@ export function forward(
 ): tf.TensorInfo {
   const result = heap.output(shape);
   const points = pointsOf(c), columns = c.outChannels;
+  if (convolveNatively(heap, "forward", c, x, filter, result)) {
+    addBias(heap, c, result, bias, activation);
+    return result;
+  }
   if (isWinograd(c)) {
     winograd(heap, c, result, x, filter, bias, activation);
     return result;
   }
+  if (directForward(heap, c, result, x, filter, bias, activation)) return result;
   const end = [bias ? heap.at(bias) : 0, activation, heap.scratch(c.channels)];
   const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
   if (isProduct(c)) {
@@ -76,11 +83,13 @@ function inputGradient(
   filter: tf.TensorInfo,
 ): tf.TensorInfo {
   const result = heap.output(shape);
+  if (convolveNatively(heap, "input", c, result, filter, dy)) return result;
   const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
   if (isWinograd(c)) {
     winogradInputGradient(heap, c, result, dy, filter);
     return result;
   }
+  if (directInputGradient(heap, c, result, dy, filter)) return result;
   const image = heap.table(patchTable(c, to));
   const args = [image, from, c.outChannels, weights, 0, c.batch, heap.scratch()];
   heap.run("convolveInputGradient", args, { argument: 4, multiple: 1, work: workOf(c) });
@@ -98,7 +107,14 @@ function filterGradient(
   x: tf.TensorInfo,
   dy: tf.TensorInfo,
 ): tf.TensorInfo {
+  const native = filterGradientNatively(heap, c, shape, x, dy);
+  if (native) return native;
   const winograd = isWinograd(c);
+  if (!winograd) {
+    const result = heap.output(shape);
+    if (directFilterGradient(heap, c, result, x, dy)) return result;
+    heap.backend.disposeData(result.dataId);
+  }
   const count = winograd ? tilesOf(c) : pointsOf(c);
   const many = winograd ? MANY_POINTS / 16 : MANY_POINTS;
   const image = winograd ? 0 : heap.table(patchTable(c, heap.at(x)));

@@ -5,7 +5,7 @@
  */
 import type { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap, Split } from "../kernel_heap.ts";
-import type { Inputs, KernelTable } from "./kernel.ts";
+import { type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { multiply } from "./matmul.ts";
 
 /** Numbers of the activations of `assembly/recurrent_rows.ts`. */
@@ -21,12 +21,16 @@ export const RECURRENT_ACTIVATIONS = {
 /** The name of an activation that the kernels of recurrent layers compute. */
 export type RecurrentActivation = keyof typeof RECURRENT_ACTIVATIONS;
 
-/** The attributes of a recurrent layer. */
-export interface RecurrentAttributes {
+/** The attributes of a recurrent cell. */
+export interface CellAttributes {
   /** The activation of the new state. */
   activation: RecurrentActivation;
   /** The activation of the gates. */
   recurrentActivation: RecurrentActivation;
+}
+
+/** The attributes of a recurrent layer. */
+export interface RecurrentAttributes extends CellAttributes {
   /** Whether the last input comes first. */
   backwards: boolean;
   /** Whether the states after all steps are a result. */
@@ -110,7 +114,7 @@ function project(heap: KernelHeap, { x, kernel, bias }: Inputs): tf.TensorInfo {
   return { ...result, shape: [batch, steps, kernel.shape[1]] };
 }
 
-const codes = ({ activation, recurrentActivation }: RecurrentAttributes) => [
+const codes = ({ activation, recurrentActivation }: CellAttributes) => [
   RECURRENT_ACTIVATIONS[activation],
   RECURRENT_ACTIVATIONS[recurrentActivation],
 ];
@@ -166,6 +170,35 @@ function lstmGradient(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAtt
   ];
   runSequence(heap, "lstmGradient", args, sizes, 4);
   return [dz, dFirstH, dFirstC];
+}
+
+/** Runs a kernel of one step on all rows. */
+function runRows(
+  heap: KernelHeap,
+  name: string,
+  tensors: tf.TensorInfo[],
+  attributes: CellAttributes,
+) {
+  const { shape } = tensors.at(-1)!, units = shape.at(-1)!, rows = sizeOf(shape) / units;
+  const addresses = addressesOf(heap, ...tensors);
+  const args = [...addresses, units, ...codes(attributes), 0, rows, heap.scratch()];
+  heap.run(name, args, { argument: args.length - 3, multiple: 1, work: 40 * rows * units });
+}
+
+/** One step of rows. Results: h and c; gates and activated cells. */
+function lstmCell(heap: KernelHeap, { x, product, c }: Inputs, attributes: CellAttributes) {
+  const gates = heap.output(x.shape);
+  const [h, newC, activated] = [0, 1, 2].map(() => heap.output(c.shape));
+  runRows(heap, "lstmCell", [x, product, c, gates, h, newC, activated], attributes);
+  return [h, newC, gates, activated];
+}
+
+/** Results: slopes of the gates before their activations, and of the cells before the step. */
+function lstmCellGradient(heap: KernelHeap, inputs: Inputs, attributes: CellAttributes) {
+  const { dh, dc, gates, c, activated } = inputs;
+  const dz = heap.output(gates.shape), dPrevious = heap.output(c.shape);
+  runRows(heap, "lstmCellGradient", [dh, dc, gates, c, activated, dz, dPrevious], attributes);
+  return [dz, dPrevious];
 }
 
 /** The weights for both gates, and those for the new state. */
@@ -279,6 +312,8 @@ function simpleRnnGradient(heap: KernelHeap, inputs: Inputs, attributes: Recurre
 export const RECURRENT_KERNELS: KernelTable = {
   TrainchartLstm: lstm,
   TrainchartLstmGradient: lstmGradient,
+  TrainchartLstmCell: lstmCell,
+  TrainchartLstmCellGradient: lstmCellGradient,
   TrainchartGru: gru,
   TrainchartGruGradient: gruGradient,
   TrainchartGruWeightGradient: gruWeightGradient,

@@ -4,6 +4,7 @@
  * @module
  */
 import { checkOptions } from "../../checks/check_options.ts";
+import { builtinModule, hostProcess, noColor } from "../../host/host_process.ts";
 import { escapeMarkup } from "../../text/format.ts";
 
 /**
@@ -61,7 +62,7 @@ export class Terminal {
 
   /** The width in characters; without a terminal, 80. */
   get columns(): number {
-    return this.#notebook ? Infinity : columns();
+    return this.#notebook ? Infinity : terminalColumns();
   }
 
   /** Draws the line over the one before. */
@@ -100,32 +101,41 @@ export class Terminal {
   }
 }
 
+/** Number of the file of standard output. */
+const STANDARD_OUTPUT = 1;
+
+/** Pause before the next attempt to write to a pipe that is full, in ms. */
+const FULL = 2;
+
 const encoder = new TextEncoder();
 
 /** A display never ends a run: a pipe that was closed at its other end is left alone. */
 function writeToStandardOutput(text: string): void {
-  if (typeof Deno === "undefined" || inNotebook()) {
+  const fs = builtinModule<{ writeSync(file: number, bytes: Uint8Array): number }>("node:fs");
+  if (!fs || inNotebook()) {
     if (text.endsWith("\n")) console.log(text.slice(0, -1));
     return;
   }
-  let bytes = encoder.encode(text);
-  try {
-    while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  let rest = encoder.encode(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(fs.writeSync(STANDARD_OUTPUT, rest));
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === "EPIPE") return;
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL);
+    }
   }
 }
 
 function isTerminal(): boolean {
-  return typeof Deno !== "undefined" && !Deno.noColor && Deno.stdout.isTerminal();
+  const tty = builtinModule<{ isatty(file: number): boolean }>("node:tty");
+  return tty !== undefined && !noColor() && tty.isatty(STANDARD_OUTPUT);
 }
 
-function columns(): number {
-  try {
-    return Deno.consoleSize().columns;
-  } catch {
-    return 80;
-  }
+function terminalColumns(): number {
+  return hostProcess?.stdout.columns ?? 80;
 }
 
 /** A line that is drawn over and over. */

@@ -106,6 +106,36 @@ function runSequence(heap: KernelHeap, name: string, args: number[], sizes: Size
   heap.run(name, all, split);
 }
 
+/** A matrix in memory: its address, and the number of elements between two rows. */
+interface Matrix {
+  at: number;
+  width: number;
+}
+
+/** Computes `c = a b` of matrices, or of `b` transposed; the rows of `c` are adjacent. */
+function multiplyInto(
+  heap: KernelHeap,
+  a: Matrix,
+  b: Matrix,
+  c: number,
+  [rows, columns, depth]: [number, number, number],
+  transposeB: boolean,
+): void {
+  const args = [
+    ...[a.at, b.at, c, rows, columns, depth, 0, rows, 0, columns],
+    ...[0, Number(transposeB), a.width, b.width, 0, 0, heap.scratch()],
+  ];
+  heap.run("gemm", args, { argument: 6, multiple: 4, work: rows * columns * depth });
+}
+
+/**
+ * Whether the products of each step are calls of their own, as a native library computes them; else
+ * one call computes all steps. Masks and dropout of states change them in between.
+ */
+function isByStep(heap: KernelHeap, { recurrentKernel, mask, dropout }: Inputs): boolean {
+  return true && !mask && !dropout;
+}
+
 /** The inputs of all steps times their weights, plus bias: `[batch, steps, gates * units]`. */
 function project(heap: KernelHeap, { x, kernel, bias }: Inputs): tf.TensorInfo {
   const [batch, steps, inputs] = x.shape;
@@ -143,13 +173,30 @@ function lstm(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttributes)
     saves ? heap.output(all) : i === 0 ? heap.output([batch, units]) : undefined
   );
   const states = sequence ? heap.output(all) : undefined;
-  const [weights] = packWeights(heap, recurrentKernel, [{ from: 0, columns: 4 * units }], false, 0);
-  const args = [
-    ...[heap.at(gates), weights, ...addressesOf(heap, h, c, lastH, lastC, previous)],
-    ...addressesOf(heap, cells, activated, states, mask, dropout),
-    ...[steps, units, Number(backwards), Number(saves), ...codes(attributes)],
-  ];
-  runSequence(heap, "lstm", args, sizes, 4);
+  const run = (weights: number, product: number, first: number, end: number) => {
+    const args = [
+      ...[heap.at(gates), weights, ...addressesOf(heap, h, c, lastH, lastC, previous)],
+      ...addressesOf(heap, cells, activated, states, mask, dropout),
+      ...[product, steps, units, Number(backwards), Number(saves), ...codes(attributes)],
+      ...[first, end],
+    ];
+    runSequence(heap, "lstm", args, sizes, 4);
+  };
+  if (isByStep(heap, inputs)) {
+    const product = heap.output([batch, 4 * units]), to = heap.at(product);
+    for (let step = 0; step < steps; step++) {
+      const before = step > 0 ? lastH : h;
+      const weights = { at: heap.at(recurrentKernel), width: 4 * units };
+      const matrix = before && { at: heap.at(before), width: units };
+      if (matrix) multiplyInto(heap, matrix, weights, to, [batch, 4 * units, units], false);
+      else heap.elements(product).fill(0);
+      run(0, to, step, step + 1);
+    }
+    heap.backend.disposeData(product.dataId);
+  } else {
+    const block = { from: 0, columns: 4 * units };
+    run(packWeights(heap, recurrentKernel, [block], false, 0)[0], 0, 0, steps);
+  }
   const saved = [gates, previous, cells, activated].filter((tensor) => tensor !== undefined);
   return keepSaved(heap, [lastH, lastC], saved, states, attributes);
 }
@@ -160,15 +207,29 @@ function lstmGradient(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAtt
   const sizes = sizesOf(gates, recurrentKernel), { batch, steps, units } = sizes;
   const dz = heap.output(gates.shape);
   const [dFirstH, dFirstC] = [0, 1].map(() => heap.output([batch, units]));
-  const block = { from: 0, columns: 4 * units };
-  const [weights, rest] = packWeights(heap, recurrentKernel, [block], true, batch * units);
-  const args = [
-    ...addressesOf(heap, dSequence, dh, dc, gates, cells, activated),
-    ...[weights, ...addressesOf(heap, mask, dropout), rest],
-    ...addressesOf(heap, dz, dFirstH, dFirstC),
-    ...[steps, units, Number(attributes.backwards), ...codes(attributes)],
-  ];
-  runSequence(heap, "lstmGradient", args, sizes, 4);
+  const run = (weights: number, rest: number, first: number, end: number) => {
+    const args = [
+      ...addressesOf(heap, dSequence, dh, dc, gates, cells, activated),
+      ...[weights, ...addressesOf(heap, mask, dropout), rest],
+      ...addressesOf(heap, dz, dFirstH, dFirstC),
+      ...[steps, units, Number(attributes.backwards), ...codes(attributes), first, end],
+    ];
+    runSequence(heap, "lstmGradient", args, sizes, 4);
+  };
+  const width = 4 * units;
+  if (isByStep(heap, inputs)) {
+    const [from, weights, to] = addressesOf(heap, dz, recurrentKernel, dFirstH);
+    for (let step = steps - 1; step >= 0; step--) {
+      run(0, 0, step, step + 1);
+      const place = attributes.backwards ? steps - 1 - step : step;
+      const slopes = { at: from + 4 * place * width, width: steps * width };
+      multiplyInto(heap, slopes, { at: weights, width }, to, [batch, units, width], true);
+    }
+  } else {
+    const block = { from: 0, columns: width };
+    const [weights, rest] = packWeights(heap, recurrentKernel, [block], true, batch * units);
+    run(weights, rest, 0, steps);
+  }
   return [dz, dFirstH, dFirstC];
 }
 

@@ -128,12 +128,73 @@ function multiplyInto(
   heap.run("gemm", args, { argument: 6, multiple: 4, work: rows * columns * depth });
 }
 
-/**
- * Whether the products of each step are calls of their own, as a native library computes them; else
- * one call computes all steps. Masks and dropout of states change them in between.
- */
-function isByStep(heap: KernelHeap, { recurrentKernel, mask, dropout }: Inputs): boolean {
-  return true && !mask && !dropout;
+/** Runs a kernel from a step to another: with packed weights, or with the products of one step. */
+type Run = (weights: number, more: number, first: number, end: number) => void;
+
+/** Whether a native library computes the products of each step: then each step is a call. */
+function isByStep(
+  heap: KernelHeap,
+  { batch, units }: Sizes,
+  gates: number,
+  inputs: Inputs,
+): boolean {
+  // Masks and dropout change states between the products.
+  return !inputs.mask && !inputs.dropout &&
+    (heap.native?.canMultiply(batch * units * units * gates) ?? false);
+}
+
+/** Runs all steps of a kernel with one product a step. */
+function runForward(
+  heap: KernelHeap,
+  inputs: Inputs,
+  sizes: Sizes,
+  gates: number,
+  lastH: tf.TensorInfo,
+  run: Run,
+): void {
+  const { recurrentKernel, h } = inputs, { batch, steps, units } = sizes;
+  const width = gates * units;
+  if (!isByStep(heap, sizes, gates, inputs)) {
+    const block = { from: 0, columns: width };
+    return run(packWeights(heap, recurrentKernel, [block], false, 0)[0], 0, 0, steps);
+  }
+  const product = heap.output([batch, width]);
+  const weights = { at: heap.at(recurrentKernel), width };
+  for (let step = 0; step < steps; step++) {
+    const before = step > 0 ? lastH : h;
+    if (before) {
+      const states = { at: heap.at(before), width: units };
+      multiplyInto(heap, states, weights, heap.at(product), [batch, width, units], false);
+    } else heap.elements(product).fill(0);
+    run(0, heap.at(product), step, step + 1);
+  }
+  heap.backend.disposeData(product.dataId);
+}
+
+/** Runs all steps of a gradient with one product a step, the last one first. */
+function runBackward(
+  heap: KernelHeap,
+  inputs: Inputs,
+  sizes: Sizes,
+  backwards: boolean,
+  dz: tf.TensorInfo,
+  dh: tf.TensorInfo,
+  run: Run,
+): void {
+  const { recurrentKernel } = inputs, { batch, steps, units } = sizes;
+  const width = recurrentKernel.shape[1];
+  if (!isByStep(heap, sizes, width / units, inputs)) {
+    const block = { from: 0, columns: width };
+    const [weights, rest] = packWeights(heap, recurrentKernel, [block], true, batch * units);
+    return run(weights, rest, 0, steps);
+  }
+  const weights = { at: heap.at(recurrentKernel), width };
+  for (let step = steps - 1; step >= 0; step--) {
+    run(0, 0, step, step + 1);
+    const place = backwards ? steps - 1 - step : step;
+    const slopes = { at: heap.at(dz) + 4 * place * width, width: steps * width };
+    multiplyInto(heap, slopes, weights, heap.at(dh), [batch, units, width], true);
+  }
 }
 
 /** The inputs of all steps times their weights, plus bias: `[batch, steps, gates * units]`. */
@@ -173,7 +234,7 @@ function lstm(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttributes)
     saves ? heap.output(all) : i === 0 ? heap.output([batch, units]) : undefined
   );
   const states = sequence ? heap.output(all) : undefined;
-  const run = (weights: number, product: number, first: number, end: number) => {
+  runForward(heap, inputs, sizes, 4, lastH, (weights, product, first, end) => {
     const args = [
       ...[heap.at(gates), weights, ...addressesOf(heap, h, c, lastH, lastC, previous)],
       ...addressesOf(heap, cells, activated, states, mask, dropout),
@@ -181,22 +242,7 @@ function lstm(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttributes)
       ...[first, end],
     ];
     runSequence(heap, "lstm", args, sizes, 4);
-  };
-  if (isByStep(heap, inputs)) {
-    const product = heap.output([batch, 4 * units]), to = heap.at(product);
-    for (let step = 0; step < steps; step++) {
-      const before = step > 0 ? lastH : h;
-      const weights = { at: heap.at(recurrentKernel), width: 4 * units };
-      const matrix = before && { at: heap.at(before), width: units };
-      if (matrix) multiplyInto(heap, matrix, weights, to, [batch, 4 * units, units], false);
-      else heap.elements(product).fill(0);
-      run(0, to, step, step + 1);
-    }
-    heap.backend.disposeData(product.dataId);
-  } else {
-    const block = { from: 0, columns: 4 * units };
-    run(packWeights(heap, recurrentKernel, [block], false, 0)[0], 0, 0, steps);
-  }
+  });
   const saved = [gates, previous, cells, activated].filter((tensor) => tensor !== undefined);
   return keepSaved(heap, [lastH, lastC], saved, states, attributes);
 }
@@ -207,29 +253,16 @@ function lstmGradient(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAtt
   const sizes = sizesOf(gates, recurrentKernel), { batch, steps, units } = sizes;
   const dz = heap.output(gates.shape);
   const [dFirstH, dFirstC] = [0, 1].map(() => heap.output([batch, units]));
-  const run = (weights: number, rest: number, first: number, end: number) => {
+  const { backwards } = attributes;
+  runBackward(heap, inputs, sizes, backwards, dz, dFirstH, (weights, rest, first, end) => {
     const args = [
       ...addressesOf(heap, dSequence, dh, dc, gates, cells, activated),
       ...[weights, ...addressesOf(heap, mask, dropout), rest],
       ...addressesOf(heap, dz, dFirstH, dFirstC),
-      ...[steps, units, Number(attributes.backwards), ...codes(attributes), first, end],
+      ...[steps, units, Number(backwards), ...codes(attributes), first, end],
     ];
     runSequence(heap, "lstmGradient", args, sizes, 4);
-  };
-  const width = 4 * units;
-  if (isByStep(heap, inputs)) {
-    const [from, weights, to] = addressesOf(heap, dz, recurrentKernel, dFirstH);
-    for (let step = steps - 1; step >= 0; step--) {
-      run(0, 0, step, step + 1);
-      const place = attributes.backwards ? steps - 1 - step : step;
-      const slopes = { at: from + 4 * place * width, width: steps * width };
-      multiplyInto(heap, slopes, { at: weights, width }, to, [batch, units, width], true);
-    }
-  } else {
-    const block = { from: 0, columns: width };
-    const [weights, rest] = packWeights(heap, recurrentKernel, [block], true, batch * units);
-    run(weights, rest, 0, steps);
-  }
+  });
   return [dz, dFirstH, dFirstC];
 }
 
@@ -343,13 +376,15 @@ function simpleRnn(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttrib
   const all = [batch, steps, units];
   const previous = heap.output(saves ? all : [batch, units]);
   const states = sequence ? heap.output(all) : undefined;
-  const [weights] = packWeights(heap, recurrentKernel, [{ from: 0, columns: units }], false, 0);
-  const args = [
-    ...[heap.at(gates), weights],
-    ...addressesOf(heap, h, lastH, previous, states, mask, dropout),
-    ...[steps, units, Number(backwards), Number(saves), codes(attributes)[0]],
-  ];
-  runSequence(heap, "simpleRnn", args, sizes, 1);
+  runForward(heap, inputs, sizes, 1, lastH, (weights, product, first, end) => {
+    const args = [
+      ...[heap.at(gates), weights],
+      ...addressesOf(heap, h, lastH, previous, states, mask, dropout),
+      ...[product, steps, units, Number(backwards), Number(saves), codes(attributes)[0]],
+      ...[first, end],
+    ];
+    runSequence(heap, "simpleRnn", args, sizes, 1);
+  });
   return keepSaved(heap, [lastH], [gates, previous], states, attributes);
 }
 
@@ -358,14 +393,15 @@ function simpleRnnGradient(heap: KernelHeap, inputs: Inputs, attributes: Recurre
   const { dSequence, dh, gates, recurrentKernel, mask, dropout } = inputs;
   const sizes = sizesOf(gates, recurrentKernel), { batch, steps, units } = sizes;
   const dz = heap.output(gates.shape), dFirstH = heap.output([batch, units]);
-  const block = { from: 0, columns: units };
-  const [weights, rest] = packWeights(heap, recurrentKernel, [block], true, batch * units);
-  const args = [
-    ...[...addressesOf(heap, dSequence, dh, gates), weights],
-    ...[...addressesOf(heap, mask, dropout), rest, ...addressesOf(heap, dz, dFirstH)],
-    ...[steps, units, Number(attributes.backwards), codes(attributes)[0]],
-  ];
-  runSequence(heap, "simpleRnnGradient", args, sizes, 1);
+  const { backwards } = attributes;
+  runBackward(heap, inputs, sizes, backwards, dz, dFirstH, (weights, rest, first, end) => {
+    const args = [
+      ...[...addressesOf(heap, dSequence, dh, gates), weights],
+      ...[...addressesOf(heap, mask, dropout), rest, ...addressesOf(heap, dz, dFirstH)],
+      ...[steps, units, Number(backwards), codes(attributes)[0], first, end],
+    ];
+    runSequence(heap, "simpleRnnGradient", args, sizes, 1);
+  });
   return [dz, dFirstH];
 }
 

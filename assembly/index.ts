@@ -11,13 +11,13 @@ export {
   activationAndBiasGradient,
   activationGradient,
   addSegments,
-  clip,
-  extreme,
-  keepZeros,
-  relu,
   scale,
-  squareRoot,
 } from "./elementwise";
+export { binary } from "./binary";
+export { binarySlope } from "./binary_slope";
+export { compare, connect, select } from "./comparison";
+export { powers, powerSlope } from "./power";
+export { unary, unarySlope } from "./unary";
 export { sumColumns, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";

@@ -8,6 +8,7 @@ import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fixBackend } from "./fix_backend.ts";
 import { KernelHeap } from "./kernel_heap.ts";
 import { loadKernels } from "./load_kernels.ts";
+import { BINARY_KERNELS } from "./kernels/binary.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";
 import { DEPTHWISE_KERNELS } from "./kernels/depthwise.ts";
 import { DILATION_KERNELS } from "./kernels/dilation.ts";
@@ -21,6 +22,7 @@ import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
 import { RESIZE_KERNELS } from "./kernels/resize.ts";
 import { SCATTER_KERNELS } from "./kernels/scatter.ts";
 import { TRAINING_KERNELS } from "./kernels/training.ts";
+import { UNARY_KERNELS } from "./kernels/unary.ts";
 import { runOnCpu } from "./run_on_cpu.ts";
 import { TRUSTED_KERNELS } from "./trusted_kernels.ts";
 
@@ -32,6 +34,8 @@ const KERNELS: KernelTable = {
   ...DEPTHWISE_KERNELS,
   ...DILATION_KERNELS,
   ...POOL_KERNELS,
+  ...UNARY_KERNELS,
+  ...BINARY_KERNELS,
   ...ELEMENTWISE_KERNELS,
   ...MOVE_KERNELS,
   ...REDUCTION_KERNELS,

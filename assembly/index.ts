@@ -5,6 +5,7 @@ export { convolve } from "./convolution";
 export { convolveFilterGradient, convolveInputGradient } from "./convolution_gradients";
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
+export { copyBox, fill } from "./boxes";
 export { depthwise } from "./depthwise";
 export { pool } from "./pool";
 export {

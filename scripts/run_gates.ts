@@ -41,8 +41,10 @@ const REPEATED = 6000;
 /** Prints a stream while it comes; returns its end. */
 async function show(stream: ReadableStream<Uint8Array>): Promise<string> {
   let end = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    await Deno.stdout.write(new TextEncoder().encode(text));
+  const decoder = new TextDecoder();
+  for await (const bytes of stream) {
+    const text = decoder.decode(bytes, { stream: true });
+    await Deno.stdout.write(bytes);
     end = (end + text).slice(-REPEATED);
   }
   return end;

@@ -17,7 +17,9 @@ import { FUSED_KERNELS } from "./kernels/fused.ts";
 import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { MATMUL_KERNELS } from "./kernels/matmul.ts";
 import { MOVE_KERNELS } from "./kernels/moves.ts";
+import { PADDING_KERNELS } from "./kernels/paddings.ts";
 import { POOL_KERNELS } from "./kernels/pool.ts";
+import { REARRANGEMENT_KERNELS } from "./kernels/rearrangements.ts";
 import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
 import { RESIZE_KERNELS } from "./kernels/resize.ts";
 import { SCATTER_KERNELS } from "./kernels/scatter.ts";
@@ -38,6 +40,8 @@ const KERNELS: KernelTable = {
   ...BINARY_KERNELS,
   ...ELEMENTWISE_KERNELS,
   ...MOVE_KERNELS,
+  ...PADDING_KERNELS,
+  ...REARRANGEMENT_KERNELS,
   ...REDUCTION_KERNELS,
   ...RESIZE_KERNELS,
   ...SCATTER_KERNELS,

@@ -26,6 +26,16 @@ export type GradientFunction = (
 /** A function with a gradient of its own, as `tf.customGrad` takes it. */
 export type CustomFunction = (...inputs: unknown[]) => { value: tf.Tensor; gradFunc: unknown };
 
+/** A scope: the tensors that it disposes when it ends. */
+export interface Scope {
+  /** Its number. */
+  id: number;
+  /** The function that it surrounds. */
+  name: string;
+  /** The tensors made in it. */
+  track: tf.Tensor[];
+}
+
 /** The engine. */
 export interface Engine {
   state: {
@@ -33,8 +43,15 @@ export interface Engine {
     gradientDepth: number;
     kernelDepth: number;
     nextTapeNodeId: number;
-    scopeStack: { name: string }[];
+    scopeStack: Scope[];
+    activeScope: Scope;
   };
+  tidy<T>(name: string, work: () => T): T;
+  tidy<T>(work: () => T): T;
+  endScope(result?: unknown): void;
+  track(tensor: tf.Tensor): void;
+  startTape(): void;
+  endTape(): void;
   addTapeNode(
     kernelName: string,
     inputs: Record<string, tf.Tensor | null | undefined>,

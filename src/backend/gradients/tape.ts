@@ -11,10 +11,11 @@ import {
   type GradientFunction,
   type TapeNode,
 } from "./engine.ts";
+import { disposeTape, endScope, gradients } from "./backpropagate.ts";
 import { complexGradient, isComplex, sumComplexSlopes, withComplexSlopes } from "./complex.ts";
 import type { Attributes } from "./gradient.ts";
 import { currentLayer, locateError, locateErrors } from "./locate_errors.ts";
-import { connectSteps, isStep, noteStep } from "./steps.ts";
+import { isStep, noteStep } from "./steps.ts";
 import { gradientWithin } from "./within_functions.ts";
 
 /** The inputs and results that should have been saved, for those of which some are missing. */
@@ -38,8 +39,9 @@ export function fixTape(): void {
   locateErrors();
   sumComplexSlopes();
   const engine = engineOf();
-  const { customGrad, gradients, saveTensorsForBackwardMode } = engine;
+  const { customGrad, saveTensorsForBackwardMode } = engine;
   engine.addTapeNode = record;
+  engine.endScope = endScope;
   engine.customGrad = (f) => customGrad.call(engine, (...inputs) => runCustom(engine, f, inputs));
   engine.saveTensorsForBackwardMode = function (tensors) {
     const present = tensors.filter((tensor) => tensor != null);
@@ -48,15 +50,10 @@ export function fixTape(): void {
     return saved;
   };
   engine.gradients = function (f, xs, dy, allowNoGradients) {
-    const connected = () => {
-      const y = f();
-      if (y instanceof tf.Tensor) connectSteps(xs, y);
-      return y;
-    };
     const outer = current;
     current = undefined;
     try {
-      const compute = () => gradients.call(engine, connected, xs, dy, allowNoGradients);
+      const compute = () => gradients.call(engine, f, xs, dy, allowNoGradients);
       return xs.some(({ dtype }) => dtype === "complex64")
         ? withComplexSlopes(xs, compute)
         : compute();
@@ -69,14 +66,6 @@ export function fixTape(): void {
       current = outer;
     }
   };
-}
-
-/** Disposes the tensors that a tape keeps, which tfjs does not do after an error. */
-function disposeTape({ state }: Engine): void {
-  for (const { saved } of state.activeTape ?? []) {
-    for (const tensor of saved) if (!tensor.isDisposed) tensor.dispose();
-  }
-  state.activeTape = null as never;
 }
 
 /**

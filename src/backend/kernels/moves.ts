@@ -11,7 +11,7 @@ import { copy, layoutOf, unitsOf } from "./layout.ts";
 /** A new tensor of a box of elements. */
 function copyBox(heap: KernelHeap, x: tf.TensorInfo, begin: number[], size: number[]) {
   const result = heap.output(size, x.dtype);
-  copy(size, layoutOf(heap, x, begin), layoutOf(heap, result));
+  copy(heap, size, layoutOf(heap, x, begin), layoutOf(heap, result), x.dtype);
   return result;
 }
 
@@ -66,15 +66,10 @@ function concat(heap: KernelHeap, inputs: Inputs, attributes: { axis: number }) 
   const shapes = tensors.map((tensor) => tensor.shape);
   tf.backend_util.assertParamsConsistent(shapes, axis);
   const result = heap.output(tf.backend_util.computeOutShape(shapes, axis), dtype);
-  const to = unitsOf(heap, result), outer = sizeOf(shape.slice(0, axis));
-  let target = 0;
-  const whole = sizeOf(result.shape.slice(axis));
+  const place = shape.map(() => 0);
   for (const tensor of tensors) {
-    const from = unitsOf(heap, tensor), run = sizeOf(tensor.shape.slice(axis));
-    for (let i = 0; i < outer; i++) {
-      to.set(from.subarray(i * run, (i + 1) * run), i * whole + target);
-    }
-    target += run;
+    copy(heap, tensor.shape, layoutOf(heap, tensor), layoutOf(heap, result, place), dtype);
+    place[axis] += tensor.shape[axis];
   }
   return result;
 }
@@ -131,7 +126,7 @@ function reverse(heap: KernelHeap, { x }: Inputs, { dims }: { dims: number | num
   const result = heap.output(x.shape, x.dtype);
   const from = layoutOf(heap, x, x.shape.map((n, axis) => axes.includes(axis) ? n - 1 : 0));
   const strides = from.strides.map((stride, axis) => axes.includes(axis) ? -stride : stride);
-  copy(x.shape, { ...from, strides }, layoutOf(heap, result));
+  copy(heap, x.shape, { ...from, strides }, layoutOf(heap, result), x.dtype);
   return result;
 }
 
@@ -163,31 +158,8 @@ function stridedSlice(heap: KernelHeap, { x }: Inputs, attributes: StridedSliceA
   const result = heap.output(size, x.dtype);
   const from = layoutOf(heap, x, begin);
   const steps = from.strides.map((stride, axis) => stride * strides[axis]);
-  copy(size, { ...from, strides: steps }, layoutOf(heap, result));
+  copy(heap, size, { ...from, strides: steps }, layoutOf(heap, result), x.dtype);
   return { ...result, shape: finalShape };
-}
-
-/** Negative paddings cut. */
-function pad(
-  heap: KernelHeap,
-  { x }: Inputs,
-  { paddings, constantValue }: { paddings: [number, number][]; constantValue: number },
-) {
-  if (!["float32", "int32", "bool"].includes(x.dtype)) return;
-  const shape = x.shape.map((n, axis) => paddings[axis][0] + n + paddings[axis][1]);
-  if (shape.some((n) => n < 0)) {
-    throw new RangeError(
-      `Cannot pad as no size of the result may be negative: the shape is [${shape}]`,
-    );
-  }
-  const result = heap.output(shape, x.dtype);
-  heap.elements(result).fill(constantValue);
-  const begin = paddings.map(([before]) => Math.max(-before, 0));
-  const place = paddings.map(([before]) => Math.max(before, 0));
-  const size = x.shape.map((n, axis) => n - begin[axis] - Math.max(-paddings[axis][1], 0));
-  if (size.some((n) => n < 0)) return result;
-  copy(size, layoutOf(heap, x, begin), layoutOf(heap, result, place));
-  return result;
 }
 
 function oneHot(
@@ -212,7 +184,6 @@ export const MOVE_KERNELS: KernelTable = {
   Concat: concat,
   GatherV2: gather,
   OneHot: oneHot,
-  PadV2: pad,
   Reverse: reverse,
   Slice: slice,
   SplitV: splitV,

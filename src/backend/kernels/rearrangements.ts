@@ -1,0 +1,152 @@
+/**
+ * Kernels that put elements into another order, or repeat them.
+ *
+ * @module
+ */
+import { tf } from "../../deps/tfjs.ts";
+import type { KernelHeap } from "../kernel_heap.ts";
+import { areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import { copy, layoutOf, stridesOf } from "./layout.ts";
+import { pad } from "./paddings.ts";
+
+/** The elements of `x` as if it had this shape, in another order of its axes, as a new tensor. */
+function permute(
+  heap: KernelHeap,
+  x: tf.TensorInfo,
+  shape: number[],
+  order: number[],
+  result: number[],
+): tf.TensorInfo {
+  const isKept = order.every((axis, i) => axis === i);
+  if (isKept) return heap.alias(x, result);
+  const y = heap.output(result, x.dtype);
+  const strides = stridesOf(shape), size = order.map((axis) => shape[axis]);
+  const from = { address: heap.at(x), strides: order.map((axis) => strides[axis]) };
+  copy(heap, size, from, { address: heap.at(y), strides: stridesOf(size) }, x.dtype);
+  return y;
+}
+
+function transpose(heap: KernelHeap, { x }: Inputs, { perm }: { perm: number[] }) {
+  if (x.dtype === "string") return;
+  return permute(heap, x, x.shape, perm, perm.map((axis) => x.shape[axis]));
+}
+
+function tile(heap: KernelHeap, { x }: Inputs, { reps }: { reps: number[] }) {
+  if (x.dtype === "string" || reps.length !== x.shape.length) return;
+  const result = heap.output(x.shape.map((n, axis) => n * reps[axis]), x.dtype);
+  const strides = stridesOf(x.shape);
+  const size = x.shape.flatMap((n, axis) => [reps[axis], n]);
+  const from = { address: heap.at(x), strides: strides.flatMap((stride) => [0, stride]) };
+  copy(heap, size, from, { address: heap.at(result), strides: stridesOf(size) }, x.dtype);
+  return result;
+}
+
+function flip(heap: KernelHeap, { image }: Inputs) {
+  if (image.dtype === "string") return;
+  const result = heap.output(image.shape, image.dtype);
+  const from = layoutOf(heap, image, [0, 0, Math.max(image.shape[2] - 1, 0), 0]);
+  from.strides[2] *= -1;
+  copy(heap, image.shape, from, layoutOf(heap, result), image.dtype);
+  return result;
+}
+
+function pack(heap: KernelHeap, inputs: Inputs, { axis }: { axis: number }) {
+  const tensors = Object.values(inputs);
+  const [{ dtype, shape }] = tensors;
+  if (dtype === "string" || tensors.some((tensor) => tensor.dtype !== dtype)) return;
+  for (const tensor of tensors) {
+    tf.util.assertShapesMatch(shape, tensor.shape, "All tensors must have matching shapes: ");
+  }
+  const at = axis < 0 ? axis + shape.length + 1 : axis;
+  const result = heap.output(shape.toSpliced(at, 0, tensors.length), dtype);
+  const place = result.shape.map(() => 0);
+  for (const tensor of tensors) {
+    const { address, strides } = layoutOf(heap, result, place);
+    const to = { address, strides: strides.toSpliced(at, 1) };
+    copy(heap, shape, layoutOf(heap, tensor), to, dtype);
+    place[at]++;
+  }
+  return result;
+}
+
+function depthToSpace(
+  heap: KernelHeap,
+  { x }: Inputs,
+  { blockSize: block, dataFormat }: { blockSize: number; dataFormat: string },
+) {
+  if (!areFloats(x)) return;
+  if (dataFormat === "NCHW") {
+    const [batch, channels, height, width] = x.shape, depth = channels / block ** 2;
+    const shape = [batch, block, block, depth, height, width];
+    const result = [batch, depth, height * block, width * block];
+    return permute(heap, x, shape, [0, 3, 4, 1, 5, 2], result);
+  }
+  const [batch, height, width, channels] = x.shape, depth = channels / block ** 2;
+  const shape = [batch, height, width, block, block, depth];
+  const result = [batch, height * block, width * block, depth];
+  return permute(heap, x, shape, [0, 1, 3, 2, 4, 5], result);
+}
+
+/** The axes of blocks that `order` puts elsewhere: `[block, batch, (size, block), rest]`. */
+function axesOfBlocks(count: number): { toBatch: number[]; toSpace: number[] } {
+  const counted = [...Array(count).keys()];
+  // The shape in space is [batch, size0, block0, size1, block1, ..., rest].
+  const rest = 1 + 2 * count;
+  return {
+    toBatch: [...counted.map((i) => 2 + 2 * i), 0, ...counted.map((i) => 1 + 2 * i), rest],
+    // The shape in the batch is [block0, block1, ..., batch, size0, size1, ..., rest].
+    toSpace: [count, ...counted.flatMap((i) => [count + 1 + i, i]), rest],
+  };
+}
+
+type Pairs = [number, number][];
+
+function spaceToBatch(
+  heap: KernelHeap,
+  { x }: Inputs,
+  { blockShape, paddings }: { blockShape: number[]; paddings: Pairs },
+) {
+  if (!["float32", "int32", "bool"].includes(x.dtype)) return;
+  const count = blockShape.length, [batch] = x.shape;
+  const around = x.shape.map((_, axis): [number, number] => paddings[axis - 1] ?? [0, 0]);
+  const isPadded = paddings.flat().some((n) => n !== 0);
+  const padded = isPadded ? pad(heap, { x }, { paddings: around, constantValue: 0 })! : x;
+  const sizes = blockShape.map((block, i) => padded.shape[i + 1] / block);
+  const rest = x.shape.slice(1 + count);
+  const shape = [batch, ...sizes.flatMap((n, i) => [n, blockShape[i]]), sizeOf(rest)];
+  const result = [batch * sizeOf(blockShape), ...sizes, ...rest];
+  const y = permute(heap, padded, shape, axesOfBlocks(count).toBatch, result);
+  if (isPadded) heap.backend.disposeData(padded.dataId);
+  return y;
+}
+
+function batchToSpace(
+  heap: KernelHeap,
+  { x }: Inputs,
+  { blockShape, crops }: { blockShape: number[]; crops: Pairs },
+) {
+  if (x.dtype === "string") return;
+  const count = blockShape.length, blocks = sizeOf(blockShape);
+  const sizes = x.shape.slice(1, 1 + count), rest = x.shape.slice(1 + count);
+  const shape = [...blockShape, x.shape[0] / blocks, ...sizes, sizeOf(rest)];
+  const whole = [x.shape[0] / blocks, ...sizes.map((n, i) => n * blockShape[i]), ...rest];
+  const y = permute(heap, x, shape, axesOfBlocks(count).toSpace, whole);
+  if (crops.flat().every((n) => n === 0)) return y;
+  const begin = whole.map((_, axis) => crops[axis - 1]?.[0] ?? 0);
+  const size = whole.map((n, axis) => n - begin[axis] - (crops[axis - 1]?.[1] ?? 0));
+  const result = heap.output(size, x.dtype);
+  copy(heap, size, layoutOf(heap, y, begin), layoutOf(heap, result), x.dtype);
+  heap.backend.disposeData(y.dataId);
+  return result;
+}
+
+/** The kernels that put elements into another order. */
+export const REARRANGEMENT_KERNELS: KernelTable = {
+  BatchToSpaceND: batchToSpace,
+  DepthToSpace: depthToSpace,
+  FlipLeftRight: flip,
+  Pack: pack,
+  SpaceToBatchND: spaceToBatch,
+  Tile: tile,
+  Transpose: transpose,
+};

@@ -12,17 +12,21 @@ import { BINARY_KERNELS } from "./kernels/binary.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";
 import { DEPTHWISE_KERNELS } from "./kernels/depthwise.ts";
 import { DILATION_KERNELS } from "./kernels/dilation.ts";
+import { DROPOUT_KERNELS } from "./kernels/dropout.ts";
 import { ELEMENTWISE_KERNELS } from "./kernels/elementwise.ts";
 import { FUSED_KERNELS } from "./kernels/fused.ts";
+import { GELU_KERNELS } from "./kernels/gelu.ts";
 import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { MATMUL_KERNELS } from "./kernels/matmul.ts";
 import { MOVE_KERNELS } from "./kernels/moves.ts";
+import { NORMALIZATION_KERNELS } from "./kernels/normalization.ts";
 import { PADDING_KERNELS } from "./kernels/paddings.ts";
 import { POOL_KERNELS } from "./kernels/pool.ts";
 import { REARRANGEMENT_KERNELS } from "./kernels/rearrangements.ts";
 import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
 import { RESIZE_KERNELS } from "./kernels/resize.ts";
 import { SCATTER_KERNELS } from "./kernels/scatter.ts";
+import { SOFTMAX_KERNELS } from "./kernels/softmax.ts";
 import { TRAINING_KERNELS } from "./kernels/training.ts";
 import { UNARY_KERNELS } from "./kernels/unary.ts";
 import { runOnCpu } from "./run_on_cpu.ts";
@@ -45,7 +49,11 @@ const KERNELS: KernelTable = {
   ...REDUCTION_KERNELS,
   ...RESIZE_KERNELS,
   ...SCATTER_KERNELS,
+  ...DROPOUT_KERNELS,
   ...FUSED_KERNELS,
+  ...GELU_KERNELS,
+  ...NORMALIZATION_KERNELS,
+  ...SOFTMAX_KERNELS,
   ...TRAINING_KERNELS,
 };
 
@@ -101,6 +109,10 @@ function adopt(backend: BackendWasm): KernelHeap {
 }
 
 function hasEmpty(inputs: Inputs): boolean {
-  for (const name in inputs) if (inputs[name]?.shape.includes(0)) return true;
+  for (const name in inputs) {
+    const shape = inputs[name]?.shape ?? [];
+    // Not by `includes()`, which costs as much as a small kernel.
+    for (let axis = 0; axis < shape.length; axis++) if (shape[axis] === 0) return true;
+  }
   return false;
 }

@@ -78,8 +78,8 @@ export function gradients(
   const paths = pathsBetween(state.activeTape, xs, value);
   if (!allowNoGradients && paths.length === 0) {
     throw new Error(
-      "Cannot compute gradient of y=f(x) with respect to x. Make sure that the f you passed " +
-        "encloses all operations that lead from x to y.",
+      "Cannot differentiate: no operation leads from the inputs to the result. Make sure that the " +
+        "function encloses all operations between them.",
     );
   }
   const [, ...grads] = this.tidy("backward", () => {
@@ -170,15 +170,17 @@ function slopeOf(
 }
 
 function checkSlope({ kernelName, inputs }: TapeNode, name: string, slope: tf.Tensor): void {
-  const place = `Error in gradient for op ${kernelName}. The gradient of input`;
   if (slope.dtype !== "float32") {
-    throw new Error(`${place} ${name} must have 'float32' dtype, but has '${slope.dtype}'`);
+    throw new Error(
+      `Cannot differentiate ${kernelName} as the slope of ${name} must be float32: ` +
+        `current dtype is ${slope.dtype}`,
+    );
   }
   const { shape } = inputs[name];
   if (!tf.util.arraysEqual(slope.shape, shape)) {
     throw new Error(
-      `${place} '${name}' has shape '${slope.shape}', ` +
-        `which does not match the shape of the input '${shape}'`,
+      `Cannot differentiate ${kernelName} as the slope of ${name} must have its shape [${shape}]: ` +
+        `current shape is [${slope.shape}]`,
     );
   }
 }

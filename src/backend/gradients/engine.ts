@@ -4,7 +4,13 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import type { Attributes, Gradients } from "./gradient.ts";
+
+/** The slope of each input, by its name. */
+export type Gradients = Record<string, () => tf.Tensor>;
+
+/** The arguments of a kernel beside its tensors. */
+// deno-lint-ignore no-explicit-any
+export type Attributes = any;
 
 /** One operation on the tape. */
 export interface TapeNode {

@@ -8,14 +8,9 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { engineOf, type Scope } from "./engine.ts";
+import { type Attributes, engineOf, type Gradients, type Scope } from "./engine.ts";
 
-/** The slope of each input, by its name. */
-export type Gradients = Record<string, () => tf.Tensor>;
-
-/** The arguments of a kernel beside its tensors. */
-// deno-lint-ignore no-explicit-any
-export type Attributes = any;
+export type { Attributes, Gradients } from "./engine.ts";
 
 /** The tensors that an operation keeps for its gradient: inputs by name, then results by position. */
 export interface Saved {

@@ -21,6 +21,9 @@ import { gradientWithin } from "./within_functions.ts";
 /** The inputs and results that should have been saved, for those of which some are missing. */
 const wantedOf = new WeakMap<tf.Tensor[], (tf.Tensor | null | undefined)[]>();
 
+/** Operations whose results are a list, also if it has one tensor: so are the slopes. */
+const LISTS = ["SplitV", "Unpack"];
+
 /** An operation and the layer that it is a part of. */
 interface Operation {
   kernelName: string;
@@ -76,6 +79,7 @@ export function fixTape(): void {
  *   `y * (1 - y)`, depends on `y`;
  * - it leaves out missing inputs, such as the scale of a batch normalisation;
  * - it leaves out steps: integers and booleans made of floats have no slope;
+ * - it gives the gradient of a list of one result a list of one slope;
  * - it gives an operation without a gradient one that throws, and says where.
  */
 function record(
@@ -119,7 +123,8 @@ function record(
           "its gradient has none, as the function was called outside of the inner gradient",
         );
       }
-      const slopes = outputs.length > 1 ? withZeros(dys, outputs) : dys[0]!;
+      const isList = outputs.length > 1 || LISTS.includes(kernelName);
+      const slopes = isList ? withZeros(dys, outputs) : dys[0]!;
       return compute(slopes, withGaps(saved), attributes);
     },
   };

@@ -1,5 +1,6 @@
 /** Normalisation of the columns of a matrix, and its gradients. */
-import { addToDoubles, roundDoubles } from "./reductions";
+import { roundDoubles } from "./reductions";
+import { slopeSums } from "./slope_sums";
 import { activate, madd } from "./vector";
 
 /** Rows whose sums are made in floats: they stay in the cache until they have been read twice. */
@@ -164,49 +165,7 @@ export function batchNormSums(
   moment: usize,
   scratch: usize,
 ): void {
-  const width = c1 - c0;
-  const stride = <usize> columns << 2, bytes = <usize> width << 2;
-  const totals = scratch, parts = scratch + 4 * bytes;
-  memory.fill(totals, 0, 4 * bytes);
-  const middles = mean + (<usize> c0 << 2);
-  for (let row = 0; row < rows; row += ROWS) {
-    const some = min(ROWS, rows - row);
-    const start = <usize> row * stride + (<usize> c0 << 2);
-    let c: i32 = 0;
-    for (; c + 8 <= width; c += 8) {
-      const m0 = v128.load(middles + (<usize> c << 2)), m1 = v128.load(middles + (<usize> c << 2), 16);
-      let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
-      let o = start + (<usize> c << 2);
-      for (let i = 0; i < some; i++, o += stride) {
-        const d0 = v128.load(dy + o), d1 = v128.load(dy + o, 16);
-        a0 = f32x4.add(a0, d0);
-        a1 = f32x4.add(a1, d1);
-        b0 = madd(d0, f32x4.sub(v128.load(x + o), m0), b0);
-        b1 = madd(d1, f32x4.sub(v128.load(x + o, 16), m1), b1);
-      }
-      const to = parts + (<usize> c << 2);
-      v128.store(to, a0);
-      v128.store(to, a1, 16);
-      v128.store(to + bytes, b0);
-      v128.store(to + bytes, b1, 16);
-    }
-    for (; c < width; c++) {
-      const m = load<f32>(middles + (<usize> c << 2));
-      let a: f32 = 0, b: f32 = 0;
-      let o = start + (<usize> c << 2);
-      for (let i = 0; i < some; i++, o += stride) {
-        const d = load<f32>(dy + o);
-        a += d;
-        b += d * (load<f32>(x + o) - m);
-      }
-      const to = parts + (<usize> c << 2);
-      store<f32>(to, a);
-      store<f32>(to + bytes, b);
-    }
-    addToDoubles(parts, 1, 2 * width, totals);
-  }
-  roundDoubles(totals, width, 1, sum + (<usize> c0 << 2));
-  roundDoubles(totals + 2 * bytes, width, 1, moment + (<usize> c0 << 2));
+  slopeSums(dy, x, mean, false, rows, columns, c0, c1, sum, moment, scratch);
 }
 
 /**

@@ -1,11 +1,9 @@
 /** Normalisation of the rows of a matrix, and its gradients. */
-import { addToDoubles, roundDoubles } from "./reductions";
+import { slopeSums } from "./slope_sums";
 import { madd, sum } from "./vector";
 
 /** Elements whose sum is made in floats: longer sums lose precision. */
 const PART: i32 = 256;
-/** Rows whose sums are made in floats. */
-const ROWS: i32 = 64;
 
 /** The sum of `size` elements. */
 function total(x: usize, size: i32): f64 {
@@ -193,47 +191,5 @@ export function layerNormSums(
   offset: usize,
   scratch: usize,
 ): void {
-  const width = c1 - c0;
-  const stride = <usize> size << 2, bytes = <usize> width << 2;
-  const totals = scratch, parts = scratch + 4 * bytes;
-  memory.fill(totals, 0, 4 * bytes);
-  for (let row = 0; row < rows; row += ROWS) {
-    const some = min(ROWS, rows - row);
-    const start = <usize> row * stride + (<usize> c0 << 2);
-    let c: i32 = 0;
-    for (; c + 8 <= width; c += 8) {
-      let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
-      let o = start + (<usize> c << 2), s = statistics + (<usize> row << 3);
-      for (let i = 0; i < some; i++, o += stride, s += 8) {
-        const middle = v128.load32_splat(s), inverses = v128.load32_splat(s, 4);
-        const d0 = v128.load(dy + o), d1 = v128.load(dy + o, 16);
-        const u0 = f32x4.mul(f32x4.sub(v128.load(x + o), middle), inverses);
-        const u1 = f32x4.mul(f32x4.sub(v128.load(x + o, 16), middle), inverses);
-        a0 = madd(d0, u0, a0);
-        a1 = madd(d1, u1, a1);
-        b0 = f32x4.add(b0, d0);
-        b1 = f32x4.add(b1, d1);
-      }
-      const to = parts + (<usize> c << 2);
-      v128.store(to, a0);
-      v128.store(to, a1, 16);
-      v128.store(to + bytes, b0);
-      v128.store(to + bytes, b1, 16);
-    }
-    for (; c < width; c++) {
-      let a: f32 = 0, b: f32 = 0;
-      let o = start + (<usize> c << 2), s = statistics + (<usize> row << 3);
-      for (let i = 0; i < some; i++, o += stride, s += 8) {
-        const d = load<f32>(dy + o);
-        a += d * ((load<f32>(x + o) - load<f32>(s)) * load<f32>(s, 4));
-        b += d;
-      }
-      const to = parts + (<usize> c << 2);
-      store<f32>(to, a);
-      store<f32>(to + bytes, b);
-    }
-    addToDoubles(parts, 1, 2 * width, totals);
-  }
-  roundDoubles(totals, width, 1, scale + (<usize> c0 << 2));
-  roundDoubles(totals + 2 * bytes, width, 1, offset + (<usize> c0 << 2));
+  slopeSums(dy, x, statistics, true, rows, size, c0, c1, offset, scale, scratch);
 }

@@ -9,13 +9,13 @@ import { fixBackend } from "./fix_backend.ts";
 import { KernelHeap } from "./kernel_heap.ts";
 import { loadKernels } from "./load_kernels.ts";
 import { BINARY_KERNELS } from "./kernels/binary.ts";
+import { ACTIVATION_KERNELS } from "./kernels/activations.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";
 import { DEPTHWISE_KERNELS } from "./kernels/depthwise.ts";
 import { DILATION_KERNELS } from "./kernels/dilation.ts";
 import { DROPOUT_KERNELS } from "./kernels/dropout.ts";
 import { ELEMENTWISE_KERNELS } from "./kernels/elementwise.ts";
 import { FUSED_KERNELS } from "./kernels/fused.ts";
-import { GELU_KERNELS } from "./kernels/gelu.ts";
 import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { MATMUL_KERNELS } from "./kernels/matmul.ts";
 import { MOVE_KERNELS } from "./kernels/moves.ts";
@@ -26,7 +26,6 @@ import { REARRANGEMENT_KERNELS } from "./kernels/rearrangements.ts";
 import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
 import { RESIZE_KERNELS } from "./kernels/resize.ts";
 import { SCATTER_KERNELS } from "./kernels/scatter.ts";
-import { SOFTMAX_KERNELS } from "./kernels/softmax.ts";
 import { TRAINING_KERNELS } from "./kernels/training.ts";
 import { UNARY_KERNELS } from "./kernels/unary.ts";
 import { runOnCpu } from "./run_on_cpu.ts";
@@ -42,6 +41,7 @@ const KERNELS: KernelTable = {
   ...POOL_KERNELS,
   ...UNARY_KERNELS,
   ...BINARY_KERNELS,
+  ...ACTIVATION_KERNELS,
   ...ELEMENTWISE_KERNELS,
   ...MOVE_KERNELS,
   ...PADDING_KERNELS,
@@ -51,9 +51,7 @@ const KERNELS: KernelTable = {
   ...SCATTER_KERNELS,
   ...DROPOUT_KERNELS,
   ...FUSED_KERNELS,
-  ...GELU_KERNELS,
   ...NORMALIZATION_KERNELS,
-  ...SOFTMAX_KERNELS,
   ...TRAINING_KERNELS,
 };
 

@@ -68,7 +68,7 @@ const MAX_SIZE = 300;
  * The width of a random crop differs from call to call, and with it all shapes behind it; the others
  * often do not fit, which shows in a step only.
  */
-const LEFT_OUT = ["randomWidth", "categoryEncoding", "reshape"];
+const LEFT_OUT = ["randomWidth", "reshape"];
 const ROWS = LAYER_OPTIONS.filter(({ name, shapes, takesCategories }) =>
   shapes.length === 1 && !takesCategories && !LEFT_OUT.includes(name)
 );
@@ -331,9 +331,23 @@ export function randomTraining(seed: number): RandomTraining {
   const rows = Array.from({ length: draw.one([0, 0, 1, 2]) }, () => draw.one(CALLBACKS));
   const trainingSeed = draw.number(1e6);
 
-  async function run(options: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
+  function make(): { model: tf.LayersModel; dispose(): void } {
     const known = new Set(Object.keys(tf.engine().registeredVariables));
     const model = withSeed(seed, () => build(new Draw(seed, 1), { shapes, hasTokens }, heads));
+    return {
+      model,
+      dispose() {
+        model.dispose();
+        // Layers that did not fit have left their weights.
+        for (const [name, variable] of Object.entries(tf.engine().registeredVariables)) {
+          if (!known.has(name)) variable.dispose();
+        }
+      },
+    };
+  }
+
+  async function run(options: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
+    const { model, dispose } = make();
     const random = keyedRandom(seed, 2);
     const batchOf = (size: number) => {
       const data = shapes.map((shape) => {
@@ -389,18 +403,14 @@ export function randomTraining(seed: number): RandomTraining {
       optimizer.dispose();
       // That of momentum forgets its rate.
       (optimizer as unknown as { c?: tf.Tensor }).c?.dispose();
-      model.dispose();
-      // Layers that did not fit have left their weights.
-      for (const [name, variable] of Object.entries(tf.engine().registeredVariables)) {
-        if (!known.has(name)) variable.dispose();
-      }
+      dispose();
     }
   }
 
   const parts = () => {
-    const model = withSeed(seed, () => build(new Draw(seed, 1), { shapes, hasTokens }, heads));
+    const { model, dispose } = make();
     const layers = model.layers.map((layer) => layer.getClassName()).join(" ");
-    model.dispose();
+    dispose();
     return layers;
   };
   return {

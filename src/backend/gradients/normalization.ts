@@ -156,11 +156,14 @@ function layerNormSlopes(
   const { axes, size, epsilon } = attributes;
   if (isRecorded()) return composedSlopes(dy, [x, scale, offset], axes, epsilon);
   const inputs = { dy, x, scale };
-  const [dx, dscale, doffset] = runAll("TrainchartLayerNormGradient", inputs, { size, epsilon });
+  const [dx, scaleSlope, offsetSlope] = runAll("TrainchartLayerNormGradient", inputs, {
+    size,
+    epsilon,
+  });
   return {
     x: () => dx,
-    scale: () => dscale.reshape(scale.shape),
-    offset: () => doffset.reshape(offset.shape),
+    scale: () => scaleSlope.reshape(scale.shape),
+    offset: () => offsetSlope.reshape(offset.shape),
   };
 }
 

@@ -165,7 +165,9 @@ function layerNormGradient(
   { size, epsilon }: LayerNormAttributes,
 ) {
   const elements = sizeOf(x.shape), rows = elements / size;
-  const dx = heap.output(x.shape), dscale = heap.output([size]), doffset = heap.output([size]);
+  const dx = heap.output(x.shape),
+    scaleSlope = heap.output([size]),
+    offsetSlope = heap.output([size]);
   // The statistics of each row, then memory for the sums of the widest rows.
   const fits = size * 24 <= SCRATCH;
   const statistics = heap.shared(rows * 8 + (fits ? 0 : size * 24));
@@ -177,12 +179,12 @@ function layerNormGradient(
     { argument: 5, multiple: 1, work: elements * 8 },
   );
   const sums = [
-    ...[from, input, statistics, rows, size, 0, size, heap.at(dscale), heap.at(doffset)],
+    ...[from, input, statistics, rows, size, 0, size, heap.at(scaleSlope), heap.at(offsetSlope)],
     fits ? scratch : statistics + rows * 8,
   ];
   const split = { argument: 5, multiple: 8, work: elements * 4 };
   heap.run("layerNormSums", sums, fits ? split : undefined);
-  return [dx, dscale, doffset];
+  return [dx, scaleSlope, offsetSlope];
 }
 
 /** The kernels of normalisations. */

@@ -7,7 +7,7 @@ import type { tf } from "../../deps/tfjs.ts";
 import { hasKernel, isRecorded, pullBack, registerGradient, run } from "./gradient.ts";
 
 /** Registers the gradients. */
-export function registerSoftmax(): void {
+export function registerActivations(): void {
   registerGradient("Softmax", { results: [true] }, (dy, [y], { dim }) => ({
     logits: () => {
       if (!isRecorded() && hasKernel("TrainchartSoftmaxGradient")) {

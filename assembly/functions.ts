@@ -5,7 +5,8 @@
  * Polynomials from Moshier, Cephes Mathematical Library (1989), https://www.netlib.org/cephes/, and
  * that of `erf` from Eigen, https://eigen.tuxfamily.org.
  */
-import { madd } from "./vector";
+import { power } from "./softmax";
+import { exp, madd } from "./vector";
 
 /** Added to a float and subtracted, this number rounds it to an integer. */
 // deno-fmt-ignore
@@ -153,11 +154,10 @@ export function softplus(x: v128): v128 {
   return madd(p, s, f32x4.pmax(x, splat(0)));
 }
 
-/** The error function. */
+/** The error function, for numbers between -4 and 4. */
 @inline
-export function errorFunction(x: v128): v128 {
-  const c = clamp(x, splat(-4), splat(4));
-  const s = f32x4.mul(c, c);
+function quotientOfErf(x: v128): v128 {
+  const s = f32x4.mul(x, x);
   let p = splat(-2.72614225801306e-10);
   p = madd(p, s, splat(2.77068142495902e-8));
   p = madd(p, s, splat(-2.10102402082508e-6));
@@ -170,7 +170,60 @@ export function errorFunction(x: v128): v128 {
   q = madd(q, s, splat(-1.68282697438203e-3));
   q = madd(q, s, splat(-7.37332916720468e-3));
   q = madd(q, s, splat(-1.42647390514189e-2));
-  return keepZero(x, f32x4.div(f32x4.mul(c, p), q));
+  return f32x4.div(f32x4.mul(x, p), q);
+}
+
+/** The error function. */
+@inline
+export function errorFunction(x: v128): v128 {
+  return keepZero(x, quotientOfErf(clamp(x, splat(-4), splat(4))));
+}
+
+/** The normal distribution up to `x`: 0 or 1 where floats do not tell it from that. */
+@inline
+function normal(x: v128): v128 {
+  const z = f32x4.mul(x, splat(0.70710678118));
+  const y = madd(quotientOfErf(z), splat(0.5), splat(0.5));
+  const limit = v128.and(f32x4.gt(x, splat(0)), splat(1));
+  return v128.bitselect(limit, y, f32x4.gt(f32x4.abs(z), splat(3.9)));
+}
+
+/** `x` times the normal distribution up to `x` (Hendrycks and Gimpel, 2016). */
+@inline
+export function gelu(x: v128): v128 {
+  return f32x4.mul(x, normal(x));
+}
+
+@inline
+export function geluSlope(x: v128): v128 {
+  const half = f32x4.mul(f32x4.mul(x, x), splat(-0.5));
+  return madd(x, f32x4.mul(power(half), splat(0.3989422804)), normal(x));
+}
+
+const GELU_ROOT: f32 = 1.5957691216; // 2 * sqrt(2 / pi)
+const GELU_CUBE: f32 = 0.044715;
+
+/** `(1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))) / 2`; 0 for the most negative numbers. */
+@inline
+function normalByTanh(x: v128): v128 {
+  const factor = madd(f32x4.mul(x, x), splat(GELU_CUBE), splat(1));
+  const inner = f32x4.mul(f32x4.mul(x, splat(GELU_ROOT)), factor);
+  const y = f32x4.div(splat(1), f32x4.add(splat(1), exp(f32x4.neg(inner))));
+  return v128.andnot(y, f32x4.lt(inner, splat(-87.3)));
+}
+
+/** The form of `gelu` by the hyperbolic tangent. */
+@inline
+export function geluTanh(x: v128): v128 {
+  return f32x4.mul(x, normalByTanh(x));
+}
+
+@inline
+export function geluTanhSlope(x: v128): v128 {
+  const y = normalByTanh(x);
+  const factor = madd(f32x4.mul(x, x), splat(3 * GELU_CUBE), splat(1));
+  const inner = f32x4.mul(factor, splat(GELU_ROOT));
+  return madd(f32x4.mul(x, inner), f32x4.mul(y, f32x4.sub(splat(1), y)), y);
 }
 
 /** -1, 0 or 1, as `x` is; 0 for NaN. */

@@ -25,5 +25,4 @@ export { adam, rmsprop, sgd } from "./optimizers";
 export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
 export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
 export { softmax, softmaxGradient } from "./softmax";
-export { gelu, geluGradient } from "./gelu";
 export { dropoutMask } from "./dropout";

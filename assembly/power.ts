@@ -1,4 +1,6 @@
 /** Powers, computed in doubles: a product with a logarithm loses digits in floats. */
+import { unary, unarySlope } from "./unary";
+import { RECIPROCAL, SQUARE } from "./unary_functions";
 
 /** Added to a double and subtracted, this number rounds it to an integer. */
 // deno-fmt-ignore
@@ -53,7 +55,6 @@ function exponential(x: v128): v128 {
 }
 
 /** `a ** b` of two lanes, for positive and finite `a`, and finite `b`. */
-@inline
 function powerOfPositive(a: v128, b: v128): v128 {
   const product = f64x2.mul(f64x2.promote_low_f32x4(b), logarithm(f64x2.promote_low_f32x4(a)));
   return f32x4.demote_f64x2_zero(exponential(product));
@@ -76,7 +77,6 @@ function powerOfOne(a: f32, b: f32): f32 {
 }
 
 /** `a ** b`. */
-@inline
 function power(a: v128, b: v128): v128 {
   const isPositive = v128.and(f32x4.gt(a, f32x4.splat(0)), f32x4.lt(a, f32x4.splat(Infinity)));
   if (i32x4.all_true(v128.and(isPositive, f32x4.lt(f32x4.abs(b), f32x4.splat(Infinity))))) {
@@ -90,7 +90,6 @@ function power(a: v128, b: v128): v128 {
 }
 
 /** `a ** b` with one exponent for all numbers, which is short for some exponents. */
-@inline
 function constantPower(a: v128, b: f32): v128 {
   if (b == 2) return f32x4.mul(a, a);
   if (b == 1) return a;
@@ -115,8 +114,13 @@ export function powers(
   end: i32,
   stepA: i32,
   stepB: i32,
-  _scratch: usize,
+  scratch: usize,
 ): void {
+  if (stepB == 0) {
+    const exponent = load<f32>(b);
+    if (exponent == 2) return unary(SQUARE, a, y, begin, end, 0, 0, scratch);
+    if (exponent == -1) return unary(RECIPROCAL, a, y, begin, end, 0, 0, scratch);
+  }
   const skip = <usize> begin << 2;
   a += stepA ? skip : 0;
   b += stepB ? skip : 0;
@@ -149,13 +153,15 @@ export function powerSlope(
   dx: usize,
   begin: i32,
   end: i32,
-  _scratch: usize,
+  scratch: usize,
 ): void {
+  const exponent = load<f32>(b);
+  if (exponent == 2) return unarySlope(SQUARE, dy, a, dx, begin, end, 0, 0, scratch);
   const skip = <usize> begin << 2;
   dy += skip;
   a += skip;
   dx += skip;
-  const exponent = load<f32>(b), factor = f32x4.splat(exponent);
+  const factor = f32x4.splat(exponent);
   const lower: f32 = exponent == 0 ? 0 : exponent - 1;
   let i = begin;
   for (; i + 4 <= end; i += 4, dy += 16, a += 16, dx += 16) {

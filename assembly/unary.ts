@@ -4,6 +4,10 @@ import {
   errorFunction,
   exponential,
   exponentialLessOne,
+  gelu,
+  geluSlope,
+  geluTanh,
+  geluTanhSlope,
   logarithm,
   logarithmOfMore,
   sigmoid,
@@ -18,6 +22,8 @@ import {
   Erf,
   Exp,
   Expm1,
+  Gelu,
+  GeluTanh,
   HardSigmoid,
   LeakyRelu,
   Log,
@@ -27,10 +33,10 @@ import {
   Reciprocal,
   Relu,
   Rsqrt,
-  Selu,
   Sigmoid,
   Sign,
   Softplus,
+  Softsign,
   Sqrt,
   Square,
   Step,
@@ -42,6 +48,8 @@ import {
   ERF,
   EXP,
   EXPM1,
+  GELU,
+  GELU_TANH,
   HARD_SIGMOID,
   LEAKY_RELU,
   LOG,
@@ -51,10 +59,10 @@ import {
   RECIPROCAL,
   RELU,
   RSQRT,
-  SELU,
   SIGMOID,
   SIGN,
   SOFTPLUS,
+  SOFTSIGN,
   SQRT,
   SQUARE,
   STEP,
@@ -62,12 +70,6 @@ import {
   TANH,
 } from "./unary_functions";
 import { madd } from "./vector";
-
-/** The factors of selu, from Klambauer et al., Self-Normalizing Neural Networks, 2017. */
-// deno-fmt-ignore
-@inline const SELU_SCALE: f32 = 1.0507009873554805;
-// deno-fmt-ignore
-@inline const SELU_SCALE_ALPHA: f32 = 1.7580993408473769;
 
 @inline
 function one(): v128 {
@@ -117,13 +119,14 @@ function compute<F>(x: v128, p: v128, q: v128): v128 {
   // The sum makes -0 zero.
   if (idof<F>() == idof<Relu>()) return f32x4.add(clamp(x, zero(), p), zero());
   if (idof<F>() == idof<LeakyRelu>()) return ifNegative(x, f32x4.mul(x, p), x);
-  if (idof<F>() == idof<Elu>()) return ifNegative(x, exponentialLessOne(x), x);
-  if (idof<F>() == idof<Selu>()) {
-    const scale = f32x4.splat(SELU_SCALE), scaleAlpha = f32x4.splat(SELU_SCALE_ALPHA);
-    return ifNegative(x, f32x4.mul(scaleAlpha, exponentialLessOne(x)), f32x4.mul(scale, x));
+  if (idof<F>() == idof<Elu>()) {
+    return ifNegative(x, f32x4.mul(q, exponentialLessOne(x)), f32x4.mul(p, x));
   }
   if (idof<F>() == idof<Swish>()) return f32x4.mul(x, sigmoid(f32x4.mul(p, x)));
-  if (idof<F>() == idof<HardSigmoid>()) return clamp(madd(x, p, q), zero(), one());
+  if (idof<F>() == idof<HardSigmoid>()) return clamp(f32x4.add(f32x4.mul(x, p), q), zero(), one());
+  if (idof<F>() == idof<Softsign>()) return f32x4.div(x, f32x4.add(f32x4.abs(x), one()));
+  if (idof<F>() == idof<Gelu>()) return gelu(x);
+  if (idof<F>() == idof<GeluTanh>()) return geluTanh(x);
   return f32x4.mul(x, tangent(softplus(x)));
 }
 
@@ -148,35 +151,40 @@ function slope<F>(dy: v128, s: v128, p: v128, q: v128): v128 {
   }
   if (idof<F>() == idof<Clip>()) return v128.and(dy, v128.and(f32x4.ge(s, p), f32x4.le(s, q)));
   if (idof<F>() == idof<LeakyRelu>()) return ifPositive(s, dy, f32x4.mul(dy, p));
-  if (idof<F>() == idof<Elu>()) return ifPositive(s, dy, f32x4.mul(dy, f32x4.add(s, one())));
-  if (idof<F>() == idof<Selu>()) {
-    const below = f32x4.add(s, f32x4.splat(SELU_SCALE_ALPHA));
-    return f32x4.mul(dy, ifPositive(s, f32x4.splat(SELU_SCALE), below));
-  }
+  if (idof<F>() == idof<Elu>()) return f32x4.mul(dy, ifPositive(s, p, f32x4.add(s, q)));
   if (idof<F>() == idof<Swish>()) {
     const y = sigmoid(f32x4.mul(p, s));
     const rest = f32x4.mul(f32x4.mul(f32x4.mul(p, s), y), f32x4.sub(one(), y));
     return f32x4.mul(dy, f32x4.add(y, rest));
   }
   if (idof<F>() == idof<HardSigmoid>()) {
-    const z = madd(s, p, q);
+    const z = f32x4.add(f32x4.mul(s, p), q);
     const isOpen = v128.and(f32x4.ge(z, zero()), f32x4.le(z, one()));
     return v128.and(f32x4.mul(dy, p), isOpen);
   }
+  if (idof<F>() == idof<Softsign>()) {
+    const z = f32x4.add(f32x4.abs(s), one());
+    return f32x4.div(dy, f32x4.mul(z, z));
+  }
+  if (idof<F>() == idof<Gelu>()) return f32x4.mul(dy, geluSlope(s));
+  if (idof<F>() == idof<GeluTanh>()) return f32x4.mul(dy, geluTanhSlope(s));
   const t = tangent(softplus(s));
   const inner = f32x4.mul(f32x4.sub(one(), f32x4.mul(t, t)), sigmoid(s));
   return f32x4.mul(dy, madd(s, inner, t));
 }
 
+/** Copies fewer than four floats. */
+export function copyRest(from: usize, to: usize, count: i32): void {
+  for (const end = from + (<usize> count << 2); from < end; from += 4, to += 4) {
+    store<i32>(to, load<i32>(from));
+  }
+}
+
 @inline
-function each<F>(x: usize, y: usize, begin: i32, end: i32, p: f32, q: f32): void {
+function each<F>(x: usize, y: usize, size: i32, p: f32, q: f32): void {
   const a = f32x4.splat(p), b = f32x4.splat(q);
-  x += <usize> begin << 2;
-  y += <usize> begin << 2;
-  let i = begin;
-  for (; i + 4 <= end; i += 4, x += 16, y += 16) v128.store(y, compute<F>(v128.load(x), a, b));
-  for (; i < end; i++, x += 4, y += 4) {
-    store<f32>(y, f32x4.extract_lane(compute<F>(v128.load32_splat(x), a, b), 0));
+  for (let i = 0; i < size; i += 4, x += 16, y += 16) {
+    v128.store(y, compute<F>(v128.load(x), a, b));
   }
 }
 
@@ -195,98 +203,107 @@ export function unary(
   end: i32,
   p: f32,
   q: f32,
-  _scratch: usize,
+  scratch: usize,
 ): void {
+  const whole = (end - begin) & ~3, rest = end - begin - whole;
+  const skip = <usize> begin << 2, more = skip + (<usize> whole << 2);
+  computeAll(f, x + skip, y + skip, whole, p, q);
+  if (rest == 0) return;
+  // One loop for each function is half of the code.
+  copyRest(x + more, scratch, rest);
+  computeAll(f, scratch, scratch, 4, p, q);
+  copyRest(scratch, y + more, rest);
+}
+
+/** A function of whole vectors. */
+function computeAll(f: i32, x: usize, y: usize, size: i32, p: f32, q: f32): void {
   switch (f) {
     case NEG:
-      each<Neg>(x, y, begin, end, p, q);
+      each<Neg>(x, y, size, p, q);
       break;
     case ABS:
-      each<Abs>(x, y, begin, end, p, q);
+      each<Abs>(x, y, size, p, q);
       break;
     case SQUARE:
-      each<Square>(x, y, begin, end, p, q);
+      each<Square>(x, y, size, p, q);
       break;
     case RECIPROCAL:
-      each<Reciprocal>(x, y, begin, end, p, q);
+      each<Reciprocal>(x, y, size, p, q);
       break;
     case SQRT:
-      each<Sqrt>(x, y, begin, end, p, q);
+      each<Sqrt>(x, y, size, p, q);
       break;
     case RSQRT:
-      each<Rsqrt>(x, y, begin, end, p, q);
+      each<Rsqrt>(x, y, size, p, q);
       break;
     case EXP:
-      each<Exp>(x, y, begin, end, p, q);
+      each<Exp>(x, y, size, p, q);
       break;
     case EXPM1:
-      each<Expm1>(x, y, begin, end, p, q);
+      each<Expm1>(x, y, size, p, q);
       break;
     case LOG:
-      each<Log>(x, y, begin, end, p, q);
+      each<Log>(x, y, size, p, q);
       break;
     case LOG1P:
-      each<Log1p>(x, y, begin, end, p, q);
+      each<Log1p>(x, y, size, p, q);
       break;
     case SIGMOID:
-      each<Sigmoid>(x, y, begin, end, p, q);
+      each<Sigmoid>(x, y, size, p, q);
       break;
     case TANH:
-      each<Tanh>(x, y, begin, end, p, q);
+      each<Tanh>(x, y, size, p, q);
       break;
     case SOFTPLUS:
-      each<Softplus>(x, y, begin, end, p, q);
+      each<Softplus>(x, y, size, p, q);
       break;
     case ERF:
-      each<Erf>(x, y, begin, end, p, q);
+      each<Erf>(x, y, size, p, q);
       break;
     case SIGN:
-      each<Sign>(x, y, begin, end, p, q);
+      each<Sign>(x, y, size, p, q);
       break;
     case STEP:
-      each<Step>(x, y, begin, end, p, q);
+      each<Step>(x, y, size, p, q);
       break;
     case CLIP:
-      each<Clip>(x, y, begin, end, p, q);
+      each<Clip>(x, y, size, p, q);
       break;
     case RELU:
-      each<Relu>(x, y, begin, end, p, q);
+      each<Relu>(x, y, size, p, q);
       break;
     case LEAKY_RELU:
-      each<LeakyRelu>(x, y, begin, end, p, q);
+      each<LeakyRelu>(x, y, size, p, q);
       break;
     case ELU:
-      each<Elu>(x, y, begin, end, p, q);
-      break;
-    case SELU:
-      each<Selu>(x, y, begin, end, p, q);
+      each<Elu>(x, y, size, p, q);
       break;
     case SWISH:
-      each<Swish>(x, y, begin, end, p, q);
+      each<Swish>(x, y, size, p, q);
       break;
     case HARD_SIGMOID:
-      each<HardSigmoid>(x, y, begin, end, p, q);
+      each<HardSigmoid>(x, y, size, p, q);
       break;
     case MISH:
-      each<Mish>(x, y, begin, end, p, q);
+      each<Mish>(x, y, size, p, q);
+      break;
+    case SOFTSIGN:
+      each<Softsign>(x, y, size, p, q);
+      break;
+    case GELU:
+      each<Gelu>(x, y, size, p, q);
+      break;
+    case GELU_TANH:
+      each<GeluTanh>(x, y, size, p, q);
       break;
   }
 }
 
 @inline
-function eachSlope<F>(dy: usize, s: usize, dx: usize, begin: i32, end: i32, p: f32, q: f32): void {
+function eachSlope<F>(dy: usize, s: usize, dx: usize, size: i32, p: f32, q: f32): void {
   const a = f32x4.splat(p), b = f32x4.splat(q);
-  const skip = <usize> begin << 2;
-  dy += skip;
-  s += skip;
-  dx += skip;
-  let i = begin;
-  for (; i + 4 <= end; i += 4, dy += 16, s += 16, dx += 16) {
+  for (let i = 0; i < size; i += 4, dy += 16, s += 16, dx += 16) {
     v128.store(dx, slope<F>(v128.load(dy), v128.load(s), a, b));
-  }
-  for (; i < end; i++, dy += 4, s += 4, dx += 4) {
-    const result = slope<F>(v128.load32_splat(dy), v128.load32_splat(s), a, b);
-    store<f32>(dx, f32x4.extract_lane(result, 0));
   }
 }
 
@@ -306,62 +323,80 @@ export function unarySlope(
   end: i32,
   p: f32,
   q: f32,
-  _scratch: usize,
+  scratch: usize,
 ): void {
+  const whole = (end - begin) & ~3, rest = end - begin - whole;
+  const skip = <usize> begin << 2, more = skip + (<usize> whole << 2);
+  computeSlopes(f, dy + skip, s + skip, dx + skip, whole, p, q);
+  if (rest == 0) return;
+  copyRest(dy + more, scratch, rest);
+  copyRest(s + more, scratch + 16, rest);
+  computeSlopes(f, scratch, scratch + 16, scratch, 4, p, q);
+  copyRest(scratch, dx + more, rest);
+}
+
+/** The gradients of whole vectors. */
+function computeSlopes(f: i32, dy: usize, s: usize, dx: usize, size: i32, p: f32, q: f32): void {
   switch (f) {
     case ABS:
-      eachSlope<Abs>(dy, s, dx, begin, end, p, q);
+      eachSlope<Abs>(dy, s, dx, size, p, q);
       break;
     case SQUARE:
-      eachSlope<Square>(dy, s, dx, begin, end, p, q);
+      eachSlope<Square>(dy, s, dx, size, p, q);
       break;
     case RECIPROCAL:
-      eachSlope<Reciprocal>(dy, s, dx, begin, end, p, q);
+      eachSlope<Reciprocal>(dy, s, dx, size, p, q);
       break;
     case SQRT:
-      eachSlope<Sqrt>(dy, s, dx, begin, end, p, q);
+      eachSlope<Sqrt>(dy, s, dx, size, p, q);
       break;
     case RSQRT:
-      eachSlope<Rsqrt>(dy, s, dx, begin, end, p, q);
+      eachSlope<Rsqrt>(dy, s, dx, size, p, q);
       break;
     case EXPM1:
-      eachSlope<Expm1>(dy, s, dx, begin, end, p, q);
+      eachSlope<Expm1>(dy, s, dx, size, p, q);
       break;
     case LOG1P:
-      eachSlope<Log1p>(dy, s, dx, begin, end, p, q);
+      eachSlope<Log1p>(dy, s, dx, size, p, q);
       break;
     case SIGMOID:
-      eachSlope<Sigmoid>(dy, s, dx, begin, end, p, q);
+      eachSlope<Sigmoid>(dy, s, dx, size, p, q);
       break;
     case TANH:
-      eachSlope<Tanh>(dy, s, dx, begin, end, p, q);
+      eachSlope<Tanh>(dy, s, dx, size, p, q);
       break;
     case SOFTPLUS:
-      eachSlope<Softplus>(dy, s, dx, begin, end, p, q);
+      eachSlope<Softplus>(dy, s, dx, size, p, q);
       break;
     case ERF:
-      eachSlope<Erf>(dy, s, dx, begin, end, p, q);
+      eachSlope<Erf>(dy, s, dx, size, p, q);
       break;
     case CLIP:
-      eachSlope<Clip>(dy, s, dx, begin, end, p, q);
+      eachSlope<Clip>(dy, s, dx, size, p, q);
       break;
     case LEAKY_RELU:
-      eachSlope<LeakyRelu>(dy, s, dx, begin, end, p, q);
+      eachSlope<LeakyRelu>(dy, s, dx, size, p, q);
       break;
     case ELU:
-      eachSlope<Elu>(dy, s, dx, begin, end, p, q);
-      break;
-    case SELU:
-      eachSlope<Selu>(dy, s, dx, begin, end, p, q);
+      eachSlope<Elu>(dy, s, dx, size, p, q);
       break;
     case SWISH:
-      eachSlope<Swish>(dy, s, dx, begin, end, p, q);
+      eachSlope<Swish>(dy, s, dx, size, p, q);
       break;
     case HARD_SIGMOID:
-      eachSlope<HardSigmoid>(dy, s, dx, begin, end, p, q);
+      eachSlope<HardSigmoid>(dy, s, dx, size, p, q);
       break;
     case MISH:
-      eachSlope<Mish>(dy, s, dx, begin, end, p, q);
+      eachSlope<Mish>(dy, s, dx, size, p, q);
+      break;
+    case SOFTSIGN:
+      eachSlope<Softsign>(dy, s, dx, size, p, q);
+      break;
+    case GELU:
+      eachSlope<Gelu>(dy, s, dx, size, p, q);
+      break;
+    case GELU_TANH:
+      eachSlope<GeluTanh>(dy, s, dx, size, p, q);
       break;
   }
 }

@@ -13,8 +13,8 @@ export const FUNCTION_NAMES = {
   // deno-fmt-ignore
   unary_functions: [
     "NEG", "ABS", "SQUARE", "RECIPROCAL", "SQRT", "RSQRT", "EXP", "EXPM1", "LOG", "LOG1P", "SIGMOID",
-    "TANH", "SOFTPLUS", "ERF", "SIGN", "STEP", "CLIP", "RELU", "LEAKY_RELU", "ELU", "SELU", "SWISH",
-    "HARD_SIGMOID", "MISH",
+    "TANH", "SOFTPLUS", "ERF", "SIGN", "STEP", "CLIP", "RELU", "LEAKY_RELU", "ELU", "SWISH",
+    "HARD_SIGMOID", "MISH", "SOFTSIGN", "GELU", "GELU_TANH",
   ],
   /** Functions of two numbers. */
   // deno-fmt-ignore

@@ -7,13 +7,17 @@ import { type FunctionName, numberOf } from "../function_names.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
-type Unary = FunctionName<"unary_functions">;
+/** The name of a function. */
+export type Unary = FunctionName<"unary_functions">;
 
 /** Functions that take longer than to read and write a number, in multiply-adds. */
 const WORK: Partial<Record<Unary, number>> = {
   ...{ EXP: 12, EXPM1: 16, LOG: 16, LOG1P: 20, SIGMOID: 16, TANH: 20, SOFTPLUS: 30, ERF: 20 },
-  ...{ ELU: 16, SELU: 16, SWISH: 20, MISH: 50 },
+  ...{ ELU: 16, SWISH: 20, MISH: 50, GELU: 32, GELU_TANH: 32 },
 };
+
+/** The factor of `selu`, and that of its exponential (Klambauer et al., 2017). */
+export const SELU = { p: 1.0507009873554805, q: 1.7580993408473769 };
 
 /** Parameters of a function. */
 export interface Parameters {
@@ -35,13 +39,17 @@ function unary(name: Unary, parametersOf: (attributes: any) => Parameters = () =
   };
 }
 
-/** Attributes of the kernel of slopes. */
-export interface SlopeAttributes extends Parameters {
+/** Attributes of the kernels that compute any function, or its slope. */
+export interface UnaryAttributes extends Parameters {
   f: Unary;
 }
 
-/** The slope of a function times `dy`, from `s`: its result or its input. */
-function unarySlope(heap: KernelHeap, { dy, s }: Inputs, { f, p = 0, q = 0 }: SlopeAttributes) {
+/** A function that tfjs has no kernel for. */
+const activation: Kernel = (heap, inputs, attributes: UnaryAttributes, stock) =>
+  unary(attributes.f, () => attributes)(heap, inputs, attributes, stock);
+
+/** The slope of a function times `dy`, from `s`: its result or, for some functions, its input. */
+function unarySlope(heap: KernelHeap, { dy, s }: Inputs, { f, p = 0, q = 0 }: UnaryAttributes) {
   const dx = heap.output(s.shape), size = sizeOf(s.shape);
   const number = numberOf("unary_functions", f);
   const args = [number, heap.at(dy), heap.at(s), heap.at(dx), 0, size, p, q, heap.scratch()];
@@ -55,7 +63,7 @@ const clipBelow = (limit: number) => unary("RELU", () => ({ p: limit }));
 export const UNARY_KERNELS: KernelTable = {
   Abs: unary("ABS"),
   ClipByValue: unary("CLIP", (a) => ({ p: a.clipValueMin, q: a.clipValueMax })),
-  Elu: unary("ELU"),
+  Elu: unary("ELU", () => ({ p: 1, q: 1 })),
   Erf: unary("ERF"),
   Exp: unary("EXP"),
   Expm1: unary("EXPM1"),
@@ -68,7 +76,7 @@ export const UNARY_KERNELS: KernelTable = {
   Relu: clipBelow(Infinity),
   Relu6: clipBelow(6),
   Rsqrt: unary("RSQRT"),
-  Selu: unary("SELU"),
+  Selu: unary("ELU", () => SELU),
   Sigmoid: unary("SIGMOID"),
   Sign: unary("SIGN"),
   Softplus: unary("SOFTPLUS"),
@@ -76,8 +84,6 @@ export const UNARY_KERNELS: KernelTable = {
   Square: unary("SQUARE"),
   Step: unary("STEP", ({ alpha }) => ({ p: alpha })),
   Tanh: unary("TANH"),
-  TrainchartHardSigmoid: unary("HARD_SIGMOID", () => ({ p: 0.2, q: 0.5 })),
-  TrainchartMish: unary("MISH"),
-  TrainchartSwish: unary("SWISH", ({ alpha }) => ({ p: alpha })),
+  TrainchartActivation: activation,
   TrainchartUnarySlope: unarySlope,
 };

@@ -170,7 +170,8 @@ function quotientOfErf(x: v128): v128 {
   q = madd(q, s, splat(-1.68282697438203e-3));
   q = madd(q, s, splat(-7.37332916720468e-3));
   q = madd(q, s, splat(-1.42647390514189e-2));
-  return f32x4.div(f32x4.mul(x, p), q);
+  // The product last: with tiny numbers, the first one would not be normal.
+  return f32x4.mul(x, f32x4.div(p, q));
 }
 
 /** The error function. */

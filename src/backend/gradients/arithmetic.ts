@@ -110,7 +110,7 @@ function registerPrelu(): void {
   registerGradient("Prelu", { inputs: ["x", "alpha"] }, (dy, [x, alpha]) => ({
     x: () => {
       const slope = runSlope("PRELU_X", dy, x, alpha);
-      return slope ?? tf.where(x.greater(0), dy, dy.mul(alpha));
+      return unbroadcast(slope ?? tf.where(x.greater(0), dy, dy.mul(alpha)), x.shape);
     },
     alpha: () => {
       const slope = runSlope("PRELU_ALPHA", dy, x, alpha);

@@ -109,7 +109,8 @@ export function registerUnary(): void {
 
 /** `dy` where a condition has a value, else 0. */
 function selectSlope(condition: tf.Tensor, dy: tf.Tensor, value: boolean): tf.Tensor {
-  if (!isRecorded() && condition.rank === dy.rank && hasKernel("TrainchartSelectSlope")) {
+  const isSame = tf.util.arraysEqual(condition.shape, dy.shape);
+  if (!isRecorded() && isSame && hasKernel("TrainchartSelectSlope")) {
     return run("TrainchartSelectSlope", { condition, [value ? "t" : "e"]: dy });
   }
   const zeros = tf.zerosLike(dy);

@@ -185,8 +185,8 @@ testOnBackends(
     for (const [name, compute] of Object.entries(sloped)) {
       for (const [left, right] of pairs.flatMap(([a, b]) => [[a, b], [b, a]])) {
         // tfjs does not broadcast to empty tensors there.
-      if (name.startsWith("where") && [...left, ...right].includes(0)) continue;
-      // Ties, but neither quotients by zero nor what is not finite.
+        if (name.startsWith("where") && [...left, ...right].includes(0)) continue;
+        // Ties, but neither quotients by zero nor what is not finite.
         const inputs = [left, right].map((shape, salt) =>
           tf.tensor(valuesOf(shape, salt).map((x) => Math.abs(x) < 4 ? x || 2 : -1), shape)
         );

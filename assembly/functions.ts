@@ -6,7 +6,7 @@
  * that of `erf` from Eigen, https://eigen.tuxfamily.org.
  */
 import { power } from "./softmax";
-import { exp, madd } from "./vector";
+import { madd } from "./vector";
 
 /** Added to a float and subtracted, this number rounds it to an integer. */
 // deno-fmt-ignore
@@ -121,20 +121,41 @@ export function logarithmOfMore(x: v128): v128 {
   return keepZero(x, f32x4.add(logarithm(u), v128.and(lost, isUsual)));
 }
 
-/** `1 / (1 + e ** -x)`. */
+/** `e ** y - 1` of a fraction `r` of `y`, of which the other part is a power of two. */
 @inline
-export function sigmoid(x: v128): v128 {
-  const one = splat(1);
-  return f32x4.div(one, f32x4.add(one, exponential(f32x4.neg(x))));
+function fraction(r: v128): v128 {
+  return madd(f32x4.mul(r, r), tailOfExp(r), r);
 }
 
-/** The hyperbolic tangent. */
+/** `2 ** n`, of the result of `wholePowers`, where that is a normal number. */
 @inline
-export function tangent(x: v128): v128 {
+function normalPower(z: v128): v128 {
+  return i32x4.add(i32x4.shl(z, 23), i32x4.splat(0x3f800000));
+}
+
+/** `1 / (1 + e ** -x)`; a result below the smallest normal number is 0. */
+@inline
+export function sigmoid(x: v128): v128 {
   const size = f32x4.abs(x);
-  const e = exponentialLessOne(f32x4.pmin(f32x4.add(size, size), splat(30)));
-  const y = f32x4.div(e, f32x4.add(e, splat(2)));
-  return v128.or(y, v128.and(x, i32x4.splat(0x80000000)));
+  // In this order of operands NaN stays NaN.
+  const y = f32x4.neg(f32x4.pmin(size, splat(87.3365)));
+  const z = wholePowers(y), scale = normalPower(z);
+  const small = madd(scale, fraction(lessPowers(y, f32x4.sub(z, splat(ROUND)))), scale);
+  const e = v128.andnot(small, f32x4.gt(size, splat(87.3365)));
+  const numerator = v128.bitselect(e, splat(1), f32x4.lt(x, splat(0)));
+  return f32x4.div(numerator, f32x4.add(splat(1), e));
+}
+
+/** The hyperbolic tangent, `(e ** 2x - 1) / (e ** 2x + 1)`; zeros keep their sign. */
+@inline
+export function tanh(x: v128): v128 {
+  const size = f32x4.pmin(f32x4.abs(x), splat(10));
+  const y = f32x4.add(size, size);
+  const z = wholePowers(y), scale = normalPower(z);
+  const rest = fraction(lessPowers(y, f32x4.sub(z, splat(ROUND))));
+  const e = madd(scale, rest, f32x4.sub(scale, splat(1)));
+  const t = f32x4.div(e, f32x4.add(e, splat(2)));
+  return v128.bitselect(t, x, i32x4.splat(0x7fffffff));
 }
 
 /** `ln(1 + e ** x)`. */
@@ -204,13 +225,11 @@ export function geluSlope(x: v128): v128 {
 const GELU_ROOT: f32 = 1.5957691216; // 2 * sqrt(2 / pi)
 const GELU_CUBE: f32 = 0.044715;
 
-/** `(1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))) / 2`; 0 for the most negative numbers. */
+/** `(1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))) / 2`. */
 @inline
 function normalByTanh(x: v128): v128 {
   const factor = madd(f32x4.mul(x, x), splat(GELU_CUBE), splat(1));
-  const inner = f32x4.mul(f32x4.mul(x, splat(GELU_ROOT)), factor);
-  const y = f32x4.div(splat(1), f32x4.add(splat(1), exp(f32x4.neg(inner))));
-  return v128.andnot(y, f32x4.lt(inner, splat(-87.3)));
+  return sigmoid(f32x4.mul(f32x4.mul(x, splat(GELU_ROOT)), factor));
 }
 
 /** The form of `gelu` by the hyperbolic tangent. */

@@ -13,7 +13,7 @@ import {
   sigmoid,
   sign,
   softplus,
-  tangent,
+  tanh,
 } from "./functions";
 import {
   Abs,
@@ -107,7 +107,7 @@ function compute<F>(x: v128, p: v128, q: v128): v128 {
   if (idof<F>() == idof<Log>()) return logarithm(x);
   if (idof<F>() == idof<Log1p>()) return logarithmOfMore(x);
   if (idof<F>() == idof<Sigmoid>()) return sigmoid(x);
-  if (idof<F>() == idof<Tanh>()) return tangent(x);
+  if (idof<F>() == idof<Tanh>()) return tanh(x);
   if (idof<F>() == idof<Softplus>()) return softplus(x);
   if (idof<F>() == idof<Erf>()) return errorFunction(x);
   if (idof<F>() == idof<Sign>()) return sign(x);
@@ -127,7 +127,7 @@ function compute<F>(x: v128, p: v128, q: v128): v128 {
   if (idof<F>() == idof<Softsign>()) return f32x4.div(x, f32x4.add(f32x4.abs(x), one()));
   if (idof<F>() == idof<Gelu>()) return gelu(x);
   if (idof<F>() == idof<GeluTanh>()) return geluTanh(x);
-  return f32x4.mul(x, tangent(softplus(x)));
+  return f32x4.mul(x, tanh(softplus(x)));
 }
 
 /** The slope of a function times `dy`, from `s`: its result or, for some functions, its input. */
@@ -168,7 +168,7 @@ function slope<F>(dy: v128, s: v128, p: v128, q: v128): v128 {
   }
   if (idof<F>() == idof<Gelu>()) return f32x4.mul(dy, geluSlope(s));
   if (idof<F>() == idof<GeluTanh>()) return f32x4.mul(dy, geluTanhSlope(s));
-  const t = tangent(softplus(s));
+  const t = tanh(softplus(s));
   const inner = f32x4.mul(f32x4.sub(one(), f32x4.mul(t, t)), sigmoid(s));
   return f32x4.mul(dy, madd(s, inner, t));
 }

@@ -7,6 +7,7 @@ import type { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { emscriptenOf } from "./emscripten.ts";
 import type { Kernels } from "./load_kernels.ts";
+import type { LibraryOnHeap } from "./native/native_library.ts";
 import type { Threads } from "./threads.ts";
 
 /** The split of one call of a kernel between threads; each result is made by one thread. */
@@ -36,6 +37,8 @@ export class KernelHeap {
   #bytes = 0;
   #zeros = 0;
   readonly #fixed: number;
+  /** Kernels of the native library, which are not split. */
+  readonly #native: Kernels;
 
   /**
    * Adopts a backend.
@@ -43,12 +46,16 @@ export class KernelHeap {
    * @param backend The owner of the heap.
    * @param kernels The module, instantiated on that heap.
    * @param threads Other threads on that heap.
+   * @param native A native library that computes some of the kernels, with threads of its own.
    */
   constructor(
     readonly backend: BackendWasm,
     readonly kernels: Kernels,
     readonly threads?: Threads,
+    readonly native?: LibraryOnHeap,
   ) {
+    this.#native = native?.kernelsOver(kernels) ?? {};
+    this.kernels = { ...kernels, ...this.#native };
     this.#fixed = kernels.scratchBytes();
     const count = 1 + (threads?.count ?? 0);
     this.#scratches = Array.from({ length: count }, () => new Region(backend));
@@ -147,7 +154,7 @@ export class KernelHeap {
    */
   run(name: string, args: number[], split?: Split): void {
     const threads = this.threads;
-    if (!threads || !split || split.work < WORTHWHILE) {
+    if (!threads || !split || split.work < WORTHWHILE || Object.hasOwn(this.#native, name)) {
       this.kernels[name](...args);
       return;
     }

@@ -12,11 +12,9 @@ import { createActor, type InspectionEvent, type Observer } from "../deps/xstate
 import { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "../errors.ts";
 import { type ChartEvent, type Facts, learnerMachine, type RunKind } from "./chart.ts";
 import { type HookName, isFinally, isTask, type TaskName, type WorkName } from "./hooks.ts";
-import { isThenable } from "./is_thenable.ts";
+import { isThenable, yieldToEventLoop } from "./event_loop.ts";
 import { type PumpState, releasedSnapshot, restoreThrown, storeThrown } from "./pump_state.ts";
-import { memoizeTransitions } from "./memoize_transitions.ts";
-import { queueWork, workQueues } from "./queue_work.ts";
-import { yieldToEventLoop } from "./yield_to_event_loop.ts";
+import { memoizeTransitions, queueWork, workQueues } from "./pumped_machine.ts";
 import { type Level, passLevel, Signals } from "./signals.ts";
 
 /** Does the work that the machine names. */

@@ -1,6 +1,6 @@
 import { describeValue } from "../checks/describe_value.ts";
 import type { ChromeTrace } from "../callbacks/support/chrome_trace.ts";
-import { stateName } from "../chart/state_name.ts";
+import { stateName } from "../chart/hooks.ts";
 import type { Trace } from "../callbacks/trace.ts";
 import type { TracedStep } from "../callbacks/support/trace_record.ts";
 import { type ChartEvent, learnerMachine } from "../chart/chart.ts";

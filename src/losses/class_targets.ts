@@ -7,7 +7,7 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { memoryOf } from "../tensors/tensor_memory.ts";
-import { type ExampleWeights, spreadWeights } from "./example_weights.ts";
+import { type ExampleWeights, spreadWeights } from "./weights.ts";
 
 /**
  * Options of all losses of classes.

@@ -11,11 +11,12 @@ const root = new URL("../../", import.meta.url).href;
 /** Trains a small network of many kinds of layers for some steps; prints checksums of its weights. */
 const training = `
   const layers = [
-    tf.layers.conv2d({ inputShape: [17, 17, 3], filters: 20, kernelSize: 3, activation: "relu" }),
+    tf.layers.conv2d({ inputShape: [17, 17, 3], filters: 24, kernelSize: 3, activation: "relu" }),
     tf.layers.conv2d({ filters: 24, kernelSize: 3, padding: "same", activation: "relu" }),
     tf.layers.depthwiseConv2d({ kernelSize: 3, padding: "same" }),
     tf.layers.maxPooling2d({ poolSize: 2 }),
     tf.layers.upSampling2d({ size: [2, 2], interpolation: "bilinear" }),
+    tf.layers.conv2d({ filters: 2, kernelSize: 3, padding: "same" }),
     tf.layers.conv2d({ filters: 19, kernelSize: 2, strides: 2, activation: "relu" }),
     tf.layers.batchNormalization(),
     tf.layers.flatten(),

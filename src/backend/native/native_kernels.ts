@@ -48,6 +48,11 @@ function decode([batch, channels, outChannels, ...extents]: number[]): Convoluti
   return { batch, channels, outChannels, input, output, filter, stride, dilation, pad };
 }
 
+/** Number of elements from the first one of a matrix to the last one. */
+function sizeOf(rows: number, columns: number, width: number, transposed: boolean): number {
+  return transposed ? (columns - 1) * width + rows : (rows - 1) * width + columns;
+}
+
 /** A native library on a heap: addresses are those on the heap, in bytes. */
 export class NativeKernels implements LibraryOnHeap {
   #bytes: Uint8Array | undefined;
@@ -58,19 +63,25 @@ export class NativeKernels implements LibraryOnHeap {
   kernelsOver({ gemm, addBiasInPlace }: Kernels): Kernels {
     return {
       gemm: (...args) => {
-        const [a, b, c, rows, columns, depth, , , , , tA, tB, widthA, widthB, bias, act, scratch] =
-          args;
-        const work = rows * columns * depth;
-        if (work === 0 || work < WORTHWHILE.product) return gemm(...args);
+        const [a, b, c, , widthC, depth, m0, m1, n0, n1, tA, tB, widthA, widthB] = args;
+        const [bias, activation, scratch] = args.slice(14);
+        const rows = m1 - m0, columns = n1 - n0, work = rows * columns * depth;
+        // Bias and activation are added to whole rows.
+        const isPart = columns < widthC && (bias || activation);
+        if (work === 0 || work < WORTHWHILE.product || isPart) return gemm(...args);
         const transposeA = tA === 1, transposeB = tB === 1;
+        const first = c + 4 * (m0 * widthC + n0);
         const at = this.#addresses(
-          [a, (transposeA ? depth : rows) * widthA],
-          [b, (transposeB ? columns : depth) * widthB],
-          [c, rows * columns],
+          [a + 4 * (transposeA ? m0 : m0 * widthA), sizeOf(rows, depth, widthA, transposeA)],
+          [b + 4 * (transposeB ? n0 * widthB : n0), sizeOf(depth, columns, widthB, transposeB)],
+          [first, sizeOf(rows, columns, widthC, false)],
         );
-        const product = { rows, columns, depth, transposeA, transposeB, widthA, widthB };
+        const widths = { widthA, widthB, widthC };
+        const product = { rows, columns, depth, transposeA, transposeB, ...widths };
         this.library.multiply(product, at[0], at[1], at[2]);
-        if (bias || act) addBiasInPlace(c, 0, rows, columns, bias, act, scratch);
+        if (bias || activation) {
+          addBiasInPlace(first, 0, rows, columns, bias, activation, scratch);
+        }
         return 0;
       },
       nativeConvolve: (source, filter, result, pass, ...geometry) => {

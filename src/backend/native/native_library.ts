@@ -28,6 +28,8 @@ export interface Product {
   widthA: number;
   /** Number of elements between two rows of `b` in memory. */
   widthB: number;
+  /** Number of elements between two rows of `c` in memory. */
+  widthC: number;
 }
 
 /** The results of a convolution, the gradient of its input, or the gradient of its filter. */

@@ -98,12 +98,11 @@ class OneDnn implements NativeLibrary {
   }
 
   multiply(p: Product, a: bigint, b: bigint, c: bigint): void {
-    const columns = BigInt(p.columns);
     const status = this.symbols.dnnl_sgemm(
       p.transposeA ? TRANSPOSED : PLAIN,
       p.transposeB ? TRANSPOSED : PLAIN,
-      ...[BigInt(p.rows), columns, BigInt(p.depth), 1] as const,
-      ...[a, BigInt(p.widthA), b, BigInt(p.widthB), 0, c, columns] as const,
+      ...[BigInt(p.rows), BigInt(p.columns), BigInt(p.depth), 1] as const,
+      ...[a, BigInt(p.widthA), b, BigInt(p.widthB), 0, c, BigInt(p.widthC)] as const,
     );
     check(status, "product");
   }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { selectBackend, tf } from "../../mod.ts";
+import { tf } from "../../mod.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 import { withoutKernel } from "./without_kernel.ts";
 

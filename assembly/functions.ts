@@ -115,7 +115,7 @@ export function logarithm(x: v128): v128 {
 @inline
 export function logarithmOfMore(x: v128): v128 {
   const u = f32x4.add(x, splat(1));
-  // What the sum lost, to the first order.
+  // The rounding error of the sum, to the first order.
   const lost = f32x4.div(f32x4.sub(x, f32x4.sub(u, splat(1))), u);
   const isUsual = v128.and(f32x4.gt(u, splat(0)), f32x4.lt(u, splat(Infinity)));
   return keepZero(x, f32x4.add(logarithm(u), v128.and(lost, isUsual)));

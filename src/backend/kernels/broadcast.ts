@@ -32,7 +32,7 @@ export function broadcastShape(a: number[], b: number[]): number[] {
   return isSameShape(a, b) ? a : tf.broadcast_util.assertAndGetBroadcastShape(a, b);
 }
 
-/** The axes of a result, the last one first; neighbours along which both operands go on are one. */
+/** The axes of a result, the last one first; neighbours along which both operands advance are one. */
 function axesOf(a: number[], b: number[], shape: number[]): Axis[] {
   if (isSameShape(a, b)) return [{ size: sizeOf(shape), a: 1, b: 1 }];
   const axes: Axis[] = [];

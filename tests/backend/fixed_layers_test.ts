@@ -141,7 +141,8 @@ testOnBackends(
         const layer = L.batchNormalization({ inputShape: [1], scale, center: scale });
         const inner = tf.sequential({ layers: [layer, L.dense({ units: 1 })] });
         const before = isFirst ? [] : [L.dense({ units: 1, inputShape: [1] })];
-        const model = tf.sequential({ layers: [...before, inner as never, L.dense({ units: 1 })] });
+        const head = L.dense({ units: 1 });
+        const model = tf.sequential({ layers: [...before, inner as never, head] });
         inner.trainable = false;
         const train = async () => {
           const optimizer = sgd(0.01);

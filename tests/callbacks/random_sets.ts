@@ -198,7 +198,7 @@ class Observer {
   }
 }
 
-/** What a set of callbacks did. */
+/** The result of a run, and the weights it leaves. */
 interface Outcome {
   status: string;
   reason?: string;

@@ -91,7 +91,7 @@ async function registerOurs(
   if (!loaded) {
     return { started: true, reason: "WebAssembly with tfjs's kernels, as there is no SIMD" };
   }
-  const { kernels, module, memory, build } = loaded;
+  const { kernels, addresses, module, memory, build } = loaded;
   if (wanted > 1 && !isShared(memory)) {
     return {
       started: false,
@@ -106,7 +106,7 @@ async function registerOurs(
     const threads = wanted > 1
       ? await Threads.start(wanted - 1, kernels, module, memory)
       : undefined;
-    ofBackend.set(key, heap = new KernelHeap(backend, kernels, threads));
+    ofBackend.set(key, heap = new KernelHeap(backend, kernels, addresses, threads));
   }
   registerKernels(heap);
   fuseLayers();

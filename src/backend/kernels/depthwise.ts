@@ -7,6 +7,7 @@ import type { tf } from "../../deps/tfjs.ts";
 import {
   type Convolution,
   convolution2D,
+  PATCH_ADDRESSES,
   patchTable,
   pointsOf,
   type WindowAttributes,
@@ -39,11 +40,11 @@ function run(
 ): tf.TensorInfo {
   // Only the gradient of the filter is a sum over points.
   const isSum = operation === FILTER_GRADIENT;
-  const ofAll = isSum ? heap.table(patchTable(c, tensors(0).x)) : 0;
+  const ofAll = isSum ? heap.table(patchTable(c, tensors(0).x), PATCH_ADDRESSES) : 0;
   const many = isSum ? MANY_POINTS : Infinity;
   return sumInParts(heap, shape, pointsOf(c), many, (to, first, last) => {
     const { x, w, y } = tensors(to);
-    const image = ofAll || heap.table(patchTable(c, x));
+    const image = ofAll || heap.table(patchTable(c, x), PATCH_ADDRESSES);
     heap.run("depthwise", [
       ...[operation, image, first, last, w, y, c.outChannels / c.channels],
       ...[to, sizeOf(shape) * 4, heap.scratch()],

@@ -62,12 +62,12 @@ export function depthwise(
   y: usize,
   multiplier: i32,
   written: usize,
-  size: usize,
+  size: i32,
   point: usize,
 ): void {
   const channels = channelsOf(image), taps = tapsOf(image);
   const out = <usize> (channels * multiplier) << 2;
-  memory.fill(written, 0, size);
+  memory.fill(written, 0, <usize> size);
   y += <usize> first * out;
   for (let p = first; p < last; p++, y += out) {
     listPoints(image, p, 1, point);

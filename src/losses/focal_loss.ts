@@ -69,7 +69,7 @@ export function focalLoss(
   const numbers = () => binary ? labels.flatten() : labels;
   const loss = tf.tidy(() => {
     const scores = pairs();
-    const targets = classTargets("focalLoss", scores, numbers(), options);
+    const targets = classTargets("focalLoss", scores, numbers(), options, (total) => total);
     total = targets.total;
     const rows = scores.reshape<tf.Tensor2D>([-1, classes]);
     if (total === 0) return rows.sum().mul<tf.Scalar>(0);

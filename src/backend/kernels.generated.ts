@@ -13,7 +13,7 @@ export const addresses: Record<string, number[]> = {
   winogradFilterGradient: [0, 3, 6],
   copyBox: [0, 1, 2, 6],
   fill: [0],
-  depthwise: [1, 4, 5, 7, 8, 9],
+  depthwise: [1, 4, 5, 7, 9],
   pool: [0, 2, 3, 4, 7],
   activationGradient: [0, 1, 2],
   activationAndBiasGradient: [0, 1, 2, 8, 9],

@@ -11,6 +11,7 @@ import { alignLabels } from "./align_labels.ts";
 import { checkHead } from "./check_head.ts";
 import { elementwiseMean } from "./elementwise_mean.ts";
 import type { ExampleWeights } from "./example_weights.ts";
+import { pure } from "./pure_losses.ts";
 
 /**
  * Options of {@linkcode binaryCrossEntropy}.
@@ -115,3 +116,5 @@ function checkLabels(labels: tf.Tensor, ignoreIndex: number): boolean {
   });
   return facts?.decision ?? true;
 }
+
+pure(binaryCrossEntropy);

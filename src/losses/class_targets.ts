@@ -132,7 +132,8 @@ export function classTargets(
   const total = inspectElements(weights ? [labels, weights] : [labels], ([values, weights]) => {
     if (!dense) checkNumbers(name, values, classes, ignoreIndex);
     // Each weight is of one row, or of all rows of an example.
-    const weightOf = weights && ((row: number) => weights[Math.floor(row * weights.length / count)]);
+    const weightOf = weights &&
+      ((row: number) => weights[Math.floor(row * weights.length / count)]);
     const weight = dense
       ? denseTotal(values, weightOf, classes, classWeights)
       : numbersTotal(values, weightOf, classes, ignoreIndex, classWeights);

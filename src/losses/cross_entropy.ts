@@ -14,6 +14,7 @@ import {
   weightOnDevice,
 } from "./class_targets.ts";
 import { weighLoss } from "./loss_weight.ts";
+import { pure } from "./pure_losses.ts";
 
 /**
  * Options of {@linkcode crossEntropy}.
@@ -154,3 +155,5 @@ function labelSlopes(
   const total = surprise.mul(1 - labelSmoothing).add(spread);
   return total.sub(weights.mul(loss)).div(labels.mul(weights).sum());
 }
+
+pure(crossEntropy);

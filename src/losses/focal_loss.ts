@@ -9,6 +9,7 @@ import {
   weightOnDevice,
 } from "./class_targets.ts";
 import { weighLoss } from "./loss_weight.ts";
+import { pure } from "./pure_losses.ts";
 
 /**
  * Options of {@linkcode focalLoss}.
@@ -92,3 +93,5 @@ function pairsOf(predictions: tf.Tensor, probabilities: boolean): tf.Tensor2D {
   const yes = predictions.reshape<tf.Tensor2D>([-1, 1]);
   return tf.concat([probabilities ? tf.sub(1, yes) : tf.zerosLike(yes), yes], 1) as tf.Tensor2D;
 }
+
+pure(focalLoss);

@@ -9,6 +9,7 @@ import type { tf } from "../deps/tfjs.ts";
 import { alignLabels } from "./align_labels.ts";
 import { elementwiseMean } from "./elementwise_mean.ts";
 import type { ExampleWeights } from "./example_weights.ts";
+import { pure } from "./pure_losses.ts";
 
 /**
  * Options of {@linkcode huber}.
@@ -59,3 +60,5 @@ export function huber(
     return { losses: quadratic.square().mul(0.5).add(linear.mul(delta)) };
   });
 }
+
+pure(huber);

@@ -8,6 +8,7 @@ import type { tf } from "../deps/tfjs.ts";
 import { alignLabels } from "./align_labels.ts";
 import { elementwiseMean } from "./elementwise_mean.ts";
 import type { ExampleWeights } from "./example_weights.ts";
+import { pure } from "./pure_losses.ts";
 
 /**
  * The mean of the squared differences, for regression.
@@ -40,3 +41,5 @@ export function meanSquaredError(
     return { losses: predictions.sub(aligned.toFloat()).square() };
   });
 }
+
+pure(meanSquaredError);

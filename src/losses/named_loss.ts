@@ -4,6 +4,7 @@ import { binaryCrossEntropy } from "./binary_cross_entropy.ts";
 import { crossEntropy } from "./cross_entropy.ts";
 import { huber } from "./huber.ts";
 import { meanSquaredError } from "./mean_squared_error.ts";
+import { pure } from "./pure_losses.ts";
 
 /** A loss of predictions and labels, or of arrays of them, where a model has several outputs. */
 // deno-lint-ignore no-explicit-any -- predictions and labels of any kind
@@ -45,7 +46,7 @@ const STOCK = [
  */
 export function namedLoss(name: string): LossFunction {
   if (Object.hasOwn(OWN, name)) return OWN[name];
-  if (STOCK.includes(name)) return meanOfStock([stockLoss(name)]);
+  if (STOCK.includes(name)) return pure(meanOfStock([stockLoss(name)]));
   const names = [...Object.keys(OWN), ...STOCK];
   throw new TypeError(
     `Cannot make a loss as its name must be one of ${names.join(", ")}: ` +

@@ -1,5 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { type LossFunction, meanOf, meanOfStock, type StockLoss } from "../losses/named_loss.ts";
+import { pure } from "../losses/pure_losses.ts";
 
 /** The settings of a model that was compiled. */
 export interface CompiledModel {
@@ -15,6 +16,7 @@ export interface CompiledModel {
 /** Members of `tf.LayersModel` that `compile()` sets. */
 interface Compiled {
   readonly optimizer?: tf.Optimizer;
+  readonly loss?: unknown;
   readonly lossFunctions?: StockLoss[];
   readonly metricsNames?: string[];
   readonly metricsTensors?: [metric: StockLoss, output: number][];
@@ -23,7 +25,8 @@ interface Compiled {
 
 /** Returns the settings with which a model was compiled; `undefined` if it was not. */
 export function compiledModel(model: unknown): CompiledModel | undefined {
-  const { optimizer, lossFunctions = [], metricsNames = [], metricsTensors = [] } = innerOf(model);
+  const inner = innerOf(model);
+  const { optimizer, loss, lossFunctions = [], metricsNames = [], metricsTensors = [] } = inner;
   if (!optimizer || lossFunctions.length === 0) return;
   const metrics = metricsTensors.map(([metric, output], index) => {
     const name = metricsNames[index + 1]; // the first name is that of the loss
@@ -35,7 +38,7 @@ export function compiledModel(model: unknown): CompiledModel | undefined {
   });
   return {
     optimizer,
-    lossFunction: meanOfStock(lossFunctions),
+    lossFunction: hasNames(loss) ? pure(meanOfStock(lossFunctions)) : meanOfStock(lossFunctions),
     metrics: Object.fromEntries(metrics),
   };
 }
@@ -43,6 +46,12 @@ export function compiledModel(model: unknown): CompiledModel | undefined {
 /** Returns the weights that were trainable when a model was compiled; `undefined` if it was not. */
 export function compiledVariables(model: tf.LayersModel): tf.Variable[] | undefined {
   return innerOf(model).collectedTrainableWeights?.map((weight) => weight.read());
+}
+
+/** Whether losses are given by their names, in a list or by output. */
+function hasNames(loss: unknown): boolean {
+  if (typeof loss !== "object" || loss === null) return typeof loss === "string";
+  return Object.values(loss).every(hasNames);
 }
 
 /** The model that `compile()` sets members on: a sequential model wraps another one. */

@@ -27,11 +27,20 @@ export interface StepListener extends HeapObserver {
 /** The parts of the backend that are watched. */
 interface WatchedBackend {
   wasm: Emscripten & { cwrap: Wrap };
-  makeOutput(shape: number[], dtype: tf.DataType, address?: number, values?: unknown): tf.TensorInfo;
+  makeOutput(
+    shape: number[],
+    dtype: tf.DataType,
+    address?: number,
+    values?: unknown,
+  ): tf.TensorInfo;
   move(dataId: object, values: unknown, shape: number[], dtype: tf.DataType, refs: number): void;
 }
 
-type Wrap = (name: string, result: string | null, types: string[]) => (...args: unknown[]) => unknown;
+type Wrap = (
+  name: string,
+  result: string | null,
+  types: string[],
+) => (...args: unknown[]) => unknown;
 
 let listener: StepListener | undefined;
 const wrapped = new WeakSet<object>();
@@ -50,7 +59,10 @@ export function listen<T>(heap: KernelHeap, to: StepListener, work: () => T): T 
   const functions = kernels.map(({ kernelFunc }) => kernelFunc);
   const { random } = Math;
   const { move, makeOutput } = backend;
-  const own = { move: Object.hasOwn(backend, "move"), makeOutput: Object.hasOwn(backend, "makeOutput") };
+  const own = {
+    move: Object.hasOwn(backend, "move"),
+    makeOutput: Object.hasOwn(backend, "makeOutput"),
+  };
   const original = { value: wasm };
   const HEAPU8 = { get: () => (to.touched(), wasm.HEAPU8) };
   backend.wasm = Object.create(wasm, { HEAPU8, original });

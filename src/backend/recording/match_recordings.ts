@@ -63,11 +63,12 @@ export function matchRecordings(first: Recording, second: Recording): MatchResul
 }
 
 function differenceOfEnds(first: Recording, second: Recording): string | undefined {
-  const ends = ({ inspections, outputs, assigned }: Recording) => [
-    inspections.map(({ inputs, decision }) => `inspection of ${usesText(inputs)}: ${decision}`),
-    outputs.map((output) => `${output.name} is ${usesText(output)}`),
-    assigned.map(({ variable, value }) => `${variable.name} becomes ${value.name}`),
-  ].flat();
+  const ends = ({ inspections, outputs, assigned }: Recording) =>
+    [
+      inspections.map(({ inputs, decision }) => `inspection of ${usesText(inputs)}: ${decision}`),
+      outputs.map((output) => `${output.name} is ${usesText(output)}`),
+      assigned.map(({ variable, value }) => `${variable.name} becomes ${value.name}`),
+    ].flat();
   const [a, b] = [ends(first), ends(second)];
   const at = a.length === b.length ? a.findIndex((text, i) => text !== b[i]) : 0;
   return at < 0 || a.length === 0 && b.length === 0

@@ -171,7 +171,9 @@ export class Playback {
       case "kernel": {
         const { name, split } = call;
         call.args.forEach((argument, at) => args[at] = this.#addressOf(argument, args, at));
-        return heap.threads && split ? (...args) => heap.run(name, args, split) : heap.kernels[name];
+        return heap.threads && split
+          ? (...args) => heap.run(name, args, split)
+          : heap.kernels[name];
       }
       case "linkedStock":
         call.args.forEach((argument, at) => args[at] = this.#linkOf(argument, args, at));
@@ -275,7 +277,7 @@ export class Playback {
   /** Moves a piece of memory to the memory of a tensor, and changes all that refers to it. */
   #link(place: Place, dataId: object): void {
     const { memoryOffset, id } = this.#backend.dataIdMap.get(dataId);
-    if (place.dataId !== dataId) for (const info of place.infos) info.dataId = dataId;
+    if (place.dataId !== dataId) { for (const info of place.infos) info.dataId = dataId; }
     place.dataId = dataId;
     if (place.id === id && place.address === memoryOffset) return;
     place.id = id;
@@ -416,7 +418,9 @@ function bytesOfConstants(calls: readonly LinkedCall[]): number {
   for (const call of calls) {
     if (call.type === "kernel") {
       for (const argument of call.args) {
-        if (typeof argument === "object" && "table" in argument) sizes.push(argument.table.length * 4);
+        if (typeof argument === "object" && "table" in argument) {
+          sizes.push(argument.table.length * 4);
+        }
       }
     } else if (call.type === "linkedStock") {
       for (const argument of call.args) {

@@ -6,7 +6,9 @@ export function memoriesOf(call: LinkedCall): Memory[] {
   switch (call.type) {
     case "kernel":
       return call.args.flatMap((argument) =>
-        typeof argument === "number" ? [] : "table" in argument
+        typeof argument === "number"
+          ? []
+          : "table" in argument
           ? argument.table.flatMap((field) => typeof field === "number" ? [] : [field.memory])
           : [argument.memory]
       );

@@ -287,7 +287,9 @@ export class Recorder implements StepListener, InspectionObserver {
 
   /** A kernel of TensorFlow.js is called. */
   stock(name: string, types: readonly string[], args: readonly unknown[]): void {
-    if (CACHING.has(name)) return this.#refuse(`TensorFlow.js's ${name} keeps a copy of its weights`);
+    if (CACHING.has(name)) {
+      return this.#refuse(`TensorFlow.js's ${name} keeps a copy of its weights`);
+    }
     const frame = this.#frames.at(-1);
     if (!frame) return this.#refuse(`TensorFlow.js's ${name} is called outside of a kernel`);
     const { dataIdMap } = this.#heap.backend;
@@ -384,7 +386,9 @@ export class Recorder implements StepListener, InspectionObserver {
 
   #assign(variable: tf.Variable, value: tf.Tensor): void {
     const memory = this.#useOf(value).memory;
-    if (memory.kind !== "result") this.#refuse("a variable is assigned what the step does not compute");
+    if (memory.kind !== "result") {
+      this.#refuse("a variable is assigned what the step does not compute");
+    }
     const again = this.#assigned.findIndex((other) => other.variable === variable);
     if (again >= 0) this.#assigned.splice(again, 1);
     this.#assigned.push({ variable, value: memory });
@@ -408,7 +412,9 @@ export class Recorder implements StepListener, InspectionObserver {
     let memory = this.#memories.get(dataId);
     if (!memory) {
       const variable = this.#variables.get(dataId);
-      if (!variable) this.#refuse("it computes with a tensor that is neither of the batch nor a weight");
+      if (!variable) {
+        this.#refuse("it computes with a tensor that is neither of the batch nor a weight");
+      }
       const name = variable ? `weight ${variable.name}` : "an unknown tensor";
       memory = memoryOf("variable", name, shape, dtype, { variable });
       this.#memories.set(dataId, memory);

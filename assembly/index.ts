@@ -22,3 +22,8 @@ export {
 export { sumColumns, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";
+export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
+export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
+export { softmax, softmaxGradient } from "./softmax";
+export { gelu, geluGradient } from "./gelu";
+export { dropoutMask } from "./dropout";

@@ -191,6 +191,11 @@ export function fillIn(page: string, figures: Record<string, Figure>): string {
   });
 }
 
+/** The names of the figures that pages show. */
+export function namesIn(pages: Iterable<string>): Set<string> {
+  return new Set([...pages].flatMap((page) => [...page.matchAll(MARK)].map(([, , name]) => name)));
+}
+
 /** The processor, and its cores. */
 async function machine(): Promise<string> {
   const information = await Deno.readTextFile("/proc/cpuinfo").catch(() => "");
@@ -233,11 +238,17 @@ if (import.meta.main) {
     Object.assign(figures, found);
     for (const [name, { value }] of Object.entries(found)) console.log(name, value);
   }
-  const sorted = Object.fromEntries(Object.entries(figures).sort(([a], [b]) => a < b ? -1 : 1));
-  await Deno.writeTextFile(FILE, JSON.stringify(sorted, null, 2) + "\n");
+  const pages = new Map<URL, string>();
   for await (const path of figurePages()) {
     const url = new URL(path, ROOT);
-    const page = await Deno.readTextFile(url);
+    pages.set(url, await Deno.readTextFile(url));
+  }
+  const used = namesIn(pages.values());
+  const sorted = Object.fromEntries(
+    Object.entries(figures).filter(([name]) => used.has(name)).sort(([a], [b]) => a < b ? -1 : 1),
+  );
+  await Deno.writeTextFile(FILE, JSON.stringify(sorted, null, 2) + "\n");
+  for (const [url, page] of pages) {
     const filled = fillIn(page, sorted);
     if (filled !== page) await Deno.writeTextFile(url, filled);
   }

@@ -44,7 +44,7 @@ async function show(stream: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   for await (const bytes of stream) {
     const text = decoder.decode(bytes, { stream: true });
-    await Deno.stdout.write(bytes);
+    for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
     end = (end + text).slice(-REPEATED);
   }
   return end;

@@ -8,14 +8,17 @@ import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fixBackend } from "./fix_backend.ts";
 import { heapOf, KernelHeap, useHeap } from "./kernel_heap.ts";
 import { loadKernels } from "./load_kernels.ts";
+import { ACTIVATION_KERNELS } from "./kernels/activations.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";
 import { DEPTHWISE_KERNELS } from "./kernels/depthwise.ts";
 import { DILATION_KERNELS } from "./kernels/dilation.ts";
+import { DROPOUT_KERNELS } from "./kernels/dropout.ts";
 import { ELEMENTWISE_KERNELS } from "./kernels/elementwise.ts";
 import { FUSED_KERNELS } from "./kernels/fused.ts";
 import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { MATMUL_KERNELS } from "./kernels/matmul.ts";
 import { MOVE_KERNELS } from "./kernels/moves.ts";
+import { NORMALIZATION_KERNELS } from "./kernels/normalization.ts";
 import { PADDING_KERNELS } from "./kernels/paddings.ts";
 import { POOL_KERNELS } from "./kernels/pool.ts";
 import { REARRANGEMENT_KERNELS } from "./kernels/rearrangements.ts";
@@ -34,6 +37,7 @@ const KERNELS: KernelTable = {
   ...DEPTHWISE_KERNELS,
   ...DILATION_KERNELS,
   ...POOL_KERNELS,
+  ...ACTIVATION_KERNELS,
   ...ELEMENTWISE_KERNELS,
   ...MOVE_KERNELS,
   ...PADDING_KERNELS,
@@ -41,7 +45,9 @@ const KERNELS: KernelTable = {
   ...REDUCTION_KERNELS,
   ...RESIZE_KERNELS,
   ...SCATTER_KERNELS,
+  ...DROPOUT_KERNELS,
   ...FUSED_KERNELS,
+  ...NORMALIZATION_KERNELS,
   ...TRAINING_KERNELS,
 };
 
@@ -96,6 +102,10 @@ function adopt(backend: BackendWasm): KernelHeap {
 }
 
 function hasEmpty(inputs: Inputs): boolean {
-  for (const name in inputs) if (inputs[name]?.shape.includes(0)) return true;
+  for (const name in inputs) {
+    const shape = inputs[name]?.shape ?? [];
+    // Not by `includes()`, which costs as much as a small kernel.
+    for (let axis = 0; axis < shape.length; axis++) if (shape[axis] === 0) return true;
+  }
   return false;
 }

@@ -7,6 +7,7 @@ import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fuseLayers } from "./fuse_layers.ts";
 import { fuseAdam } from "./fuse_adam.ts";
+import { fuseLogSoftmax } from "./fuse_log_softmax.ts";
 import { missingInternals } from "./emscripten.ts";
 import { fixBackend } from "./fix_backend.ts";
 import { KernelHeap } from "./kernel_heap.ts";
@@ -111,6 +112,7 @@ async function registerOurs(
   registerKernels(heap);
   fuseLayers();
   fuseAdam();
+  fuseLogSoftmax();
   const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";
   return {
     started: true,

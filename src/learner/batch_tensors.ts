@@ -77,7 +77,7 @@ export class BatchTensors {
   }
 
   /** Keeps the tensors of a name beyond the end of the surrounding `tf.tidy`. */
-  keep(name: "predictions" | "loss"): void {
+  keep(name: "predictions" | "loss" | "gradients"): void {
     const value = this.#values[name];
     if (value instanceof tf.Tensor) tf.keep(value);
     else tensorsIn(value).forEach(tf.keep);

@@ -24,8 +24,9 @@ import { checkDecisions } from "./check_decisions.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import type { Dataloaders } from "./options.ts";
-import { type LoaderName, type OpenLoader, Pass } from "./pass.ts";
-import { PassLosses, type PassLossesState } from "./pass_losses.ts";
+import type { Pass } from "./pass.ts";
+import type { PassLossesState } from "./pass_losses.ts";
+import { type PassesState, RunPasses } from "./run_passes.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 import { SetUps } from "./set_ups.ts";
 import { watched } from "./watched.ts";
@@ -48,35 +49,10 @@ export interface Failure {
   readonly batch: number;
 }
 
-/** The place that a pass has reached, with the means of its losses. */
-interface PassState extends PassLossesState {
-  /** The open pass, and the number of batches taken in it by all processes. */
-  readonly loader?: {
-    readonly name: LoaderName;
-    readonly taken: number;
-    /** Index of the epoch in which the loader was opened. Default: the current epoch. */
-    readonly epoch?: number;
-  };
-  /** Index of the current batch. A paused run has fetched its next batch: it will fetch it again. */
-  readonly batchIndex: number;
-}
-
 /** The place that a run has reached, so that another run can continue from there. */
-export interface RunState extends PassState {
+export interface RunState extends PassesState {
   /** The state of the pump and of the machine. */
   readonly pump: PumpState;
-  /** Number of processes that share an epoch. Default: 1. */
-  readonly shards?: number;
-  /** The epoch around an open validation. */
-  readonly outer?: PassState;
-  /** Index of the last batch of the epoch, after a validation in it and before its next batch. */
-  readonly outerIndex?: number;
-  /** The training loader that stays open between two epochs. */
-  readonly open?: { readonly taken: number; readonly epoch: number };
-  /** Number of training batches begun. */
-  readonly trainedBatches?: number;
-  /** Number of training batches begun before the last validation within an epoch. */
-  readonly validatedAt?: number;
   /** The batch whose after hooks are running. */
   readonly batch?: {
     readonly size: number;
@@ -105,13 +81,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
   readonly #input: Loader | undefined;
   readonly #callbacks = new CallbackList();
   readonly #setUps = new SetUps();
-  #pass: Pass | undefined;
-  /** The epoch around an open validation. */
-  #outer: Pass | undefined;
-  /** Index of the last batch of the epoch, after a validation in it and before its next batch. */
-  #outerIndex: number | undefined;
-  /** The training loader that stays open between two epochs. */
-  #open: OpenLoader | undefined;
+  readonly #passes: RunPasses;
 
   /**
    * @param learner The fields to work on.
@@ -126,7 +96,13 @@ export class Run implements Performer<AnyCallback>, StepOf {
     this.kind = options.kind;
     this.#input = options.input;
     this.outputs = options.outputs ?? [];
+    this.#passes = new RunPasses(learner, () => this.#shard, () => this.#disposeBatch());
     this.pump = new Pump(this, options);
+  }
+
+  /** The open pass. */
+  get #pass(): Pass | undefined {
+    return this.#passes.current;
   }
 
   /** Runs a synchronous hook in the middle of a step. */
@@ -141,7 +117,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
     return {
       epoch,
       epochs,
-      batch: (this.#outerIndex ?? this.learner.batchIndex) + 1,
+      batch: this.#passes.batchIndex + 1,
       loaded: this.#pass?.batch !== undefined,
       nextObjective: this.#pass?.hasNextObjective ?? false,
       validateBatch: validation && validationBatches !== undefined &&
@@ -217,17 +193,17 @@ export class Run implements Performer<AnyCallback>, StepOf {
   #perform(task: TaskName): void | Promise<void> {
     switch (task) {
       case "openTrain":
-        return this.#openTrain();
+        return this.#passes.openTrain();
       case "openValidation":
         this.learner.phase = "validate";
-        return this.#openPass("validation", this.learner.dataloaders?.validation);
+        return this.#passes.open("validation", this.learner.dataloaders?.validation);
       case "openTest":
-        return this.#openPass("test", this.learner.dataloaders?.test);
+        return this.#passes.open("test", this.learner.dataloaders?.test);
       case "openPredict":
         this.learner.phase = "predict";
-        return this.#openPass("predict", this.#input);
+        return this.#passes.open("predict", this.#input);
       case "fetch":
-        this.#returnToEpoch();
+        this.#passes.returnToEpoch();
         // The signal first, because the loader may itself cancel the phase of this signal.
         return this.#pass!.fetch(this.pump.signal);
       case "compute":
@@ -251,9 +227,9 @@ export class Run implements Performer<AnyCallback>, StepOf {
       case "disposeBatch":
         return this.#disposeBatch();
       case "closeInner":
-        return this.#closeInner();
+        return this.#passes.closeInner();
       case "closeLoader":
-        return this.#close();
+        return this.#passes.close();
       case "advance":
         this.learner.epoch++;
         return;
@@ -276,7 +252,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
 
   /** The state of the mean losses of the open pass; its tensors stay the run's. */
   lossesState(): PassLossesState {
-    return (this.#pass?.losses ?? new PassLosses()).state();
+    return this.#passes.lossesState();
   }
 
   /**
@@ -303,34 +279,15 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const batch = pump.hook ? pass?.batch : undefined;
     const again = pass?.batch && !pump.hook ? 1 : 0; // a paused run has fetched one already
     const names = pump.hook?.left ? BATCH_TENSORS : ["loss"] as const;
-    const shards = this.#shard.count;
-    const { batchIndex, trainedBatches, objective } = this.learner;
-    const outer = this.#outer;
     const lossWeight = batch && this.tensors.lossWeight;
     this.tensors.own(lossWeight);
     return {
       pump,
-      shards,
-      batchIndex: batchIndex - again,
-      loader: pass && {
-        name: pass.name,
-        taken: pass.taken - again * shards,
-        epoch: pass.openedIn,
-      },
-      ...this.lossesState(),
-      outer: outer && {
-        batchIndex: outer.batchIndex,
-        loader: { name: outer.name, taken: outer.taken, epoch: outer.openedIn },
-        ...outer.losses.state(),
-      },
-      outerIndex: this.#outerIndex,
-      open: this.#open && { taken: this.#open.taken, epoch: this.#open.epoch },
-      trainedBatches: trainedBatches - (pass?.name === "train" ? again : 0),
-      validatedAt: this.learner.validatedAt,
+      ...this.#passes.state(again),
       batch: batch && {
         size: batch.size,
         computed: pass!.computed,
-        objective,
+        objective: this.learner.objective,
         ...lossWeight !== undefined && { lossWeight },
         slots: Object.fromEntries(names.map((name) => [name, this.tensors.get(name)])),
       },
@@ -343,26 +300,10 @@ export class Run implements Performer<AnyCallback>, StepOf {
    */
   async restore(state: RunState): Promise<void> {
     await this.#setUpAll(state);
-    const { learner } = this;
-    const { shards = 1, outer, outerIndex, batch } = state;
-    const { count } = this.#shard;
-    const indexOf = (index: number) =>
-      shards === count ? index : Math.floor((index + 1) * shards / count) - 1;
-    this.#outer = outer && await this.#reopen(outer, indexOf(outer.batchIndex));
-    learner.batchIndex = indexOf(state.batchIndex);
-    this.#pass = await this.#reopen(state, indexOf(outerIndex ?? state.batchIndex));
-    const { trainedBatches = state.batchIndex + 1 } = state;
-    learner.trainedBatches = indexOf(trainedBatches - 1) + 1;
-    this.#outerIndex = outerIndex === undefined ? undefined : indexOf(outerIndex);
-    learner.validatedAt = state.validatedAt;
-    if (state.open) {
-      const { epoch, taken: skip } = state.open;
-      const options = { shard: this.#shard, skip, epoch };
-      const pass = await Pass.open(learner, "train", learner.dataloaders.train, options);
-      this.#open = pass.release();
-    }
+    await this.#passes.restore(state);
+    const { batch } = state;
     if (!batch || !this.#pass) return;
-    learner.objective = batch.objective;
+    this.learner.objective = batch.objective;
     for (const name of BATCH_TENSORS) {
       if (batch.slots[name] !== undefined) this.tensors.put(name, batch.slots[name]);
     }
@@ -370,22 +311,6 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const { data, labels, weights } = batch.slots;
     const whole = { data, labels, weights, size: batch.size } as SizedBatch;
     this.#pass.restoreBatch(whole, batch.computed);
-  }
-
-  async #reopen(
-    { loader, mean, objectiveMeans }: PassState,
-    batchIndex: number,
-  ): Promise<Pass | undefined> {
-    if (!loader) {
-      disposeTensors([mean, objectiveMeans]);
-      return;
-    }
-    const source = this.learner.dataloaders[loader.name as keyof Dataloaders];
-    const options = { shard: this.#shard, skip: loader.taken, epoch: loader.epoch };
-    const pass = await Pass.open(this.learner, loader.name, source, options);
-    pass.losses.restore({ mean, objectiveMeans });
-    pass.batchIndex = batchIndex;
-    return pass;
   }
 
   async #setUpAll(state: RunState): Promise<void> {
@@ -402,45 +327,15 @@ export class Run implements Performer<AnyCallback>, StepOf {
 
   /** Releases everything, however the run ended. */
   async dispose(): Promise<void> {
-    const passes = [this.#pass, this.#outer];
-    this.#pass = this.#outer = undefined;
     this.learner.objective = undefined;
     this.tensors.dispose();
     const failures = this.failures.length;
     try {
-      for (const pass of passes) await pass?.close();
-      await this.#open?.reader.close();
+      await this.#passes.dispose();
     } finally {
       await this.#setUps.putBack((error, callback) => this.failed(error, "putBack", callback));
     }
     if (failures === 0 && this.failures.length > 0) throw this.failures[0].error;
-  }
-
-  #openTrain(): void | Promise<void> {
-    const { learner } = this;
-    if (!this.#open) return this.#openPass("train", learner.dataloaders?.train);
-    learner.batchIndex = -1;
-    this.#pass = Pass.continue(learner, "train", this.#shard, this.#open);
-    this.#open = undefined;
-  }
-
-  async #openPass(name: LoaderName, loader: Loader | undefined): Promise<void> {
-    const { learner } = this;
-    if (this.#pass) {
-      this.#outer = this.#pass;
-      learner.validatedAt = learner.trainedBatches;
-      this.#pass = undefined;
-    }
-    learner.batchIndex = -1;
-    this.#pass = await Pass.open(learner, name, loader, { shard: this.#shard });
-  }
-
-  /** After a validation within an epoch, the fields say again where the epoch is. */
-  #returnToEpoch(): void {
-    if (this.#outerIndex === undefined) return;
-    this.learner.phase = "train";
-    this.learner.batchIndex = this.#outerIndex;
-    this.#outerIndex = undefined;
   }
 
   /** The part of each epoch that this process takes; a prediction takes the whole. */
@@ -462,47 +357,5 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const pass = this.#pass;
     if (pass) pass.disposeBatch(this.cancelled.includes("batch"));
     else this.tensors.dispose();
-  }
-
-  async #close(): Promise<void> {
-    this.#returnToEpoch();
-    await this.#closePass();
-  }
-
-  /** Closes a validation within an epoch, if it was opened, and returns to the epoch's pass. */
-  async #closeInner(): Promise<void> {
-    const outer = this.#outer ?? this.#pass!;
-    this.#outerIndex = outer.batchIndex;
-    if (this.#outer) await this.#closePass();
-    this.#pass = outer;
-    this.#outer = undefined;
-  }
-
-  async #closePass(): Promise<void> {
-    const pass = this.#pass;
-    if (!pass) return;
-    if (pass.batch) this.#disposeBatch();
-    this.#pass = undefined;
-    try {
-      if (pass.name !== "predict") await this.#keepLosses(pass.name, pass.losses);
-    } finally {
-      const isContinued = pass.name === "train" && this.learner.continueLoader;
-      const open = isContinued ? pass.release() : undefined;
-      if (open) this.#open = open;
-      else await pass.close();
-    }
-  }
-
-  async #keepLosses(name: keyof Dataloaders, losses: PassLosses): Promise<void> {
-    const { learner } = this;
-    const { loss, objectives } = await losses.read(learner.peers);
-    const { metrics } = learner;
-    for (const [objective, mean] of Object.entries(objectives)) {
-      metrics[`${name}.${objective}.loss`] = mean;
-    }
-    metrics[`${name}.loss`] = loss;
-    if (name === "train") learner.trainLoss = loss;
-    else if (name === "validation") learner.validationLoss = loss;
-    else learner.testLoss = loss;
   }
 }

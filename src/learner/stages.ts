@@ -100,7 +100,7 @@ export function modelInTraining(learner: StageFields): tf.LayersModel | Model | 
 /**
  * The weights that are trained now.
  *
- * @throws {RangeError} If there are no stages.
+ * @throws {RangeError} If no weight is trained.
  */
 export function variablesToTrain(
   learner: Pick<StageFields, "model" | "objective" | "objectives">,

@@ -29,7 +29,10 @@ export function compute(step: StepOf): void {
       tf.tidy(() => void applyModel(model, learner.data, { training: false }));
     }
     const forward = () => predictAndLose(step, true) as tf.Scalar;
-    tensors.put("gradients", checkGradients(tf.tidy(() => stages.gradients(learner, forward))));
+    tf.tidy(() => {
+      tensors.put("gradients", checkGradients(stages.gradients(learner, forward)));
+      tensors.keep("gradients");
+    });
   } catch (error) {
     disposeTape();
     if (!(error instanceof Error) || !error.message.startsWith("Cannot find a connection")) {

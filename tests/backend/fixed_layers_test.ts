@@ -2,6 +2,7 @@ import {
   assert,
   assertAlmostEquals,
   assertEquals,
+  assertLess,
   assertNotEquals,
   assertThrows,
 } from "@std/assert";
@@ -284,6 +285,38 @@ testOnBackends("stacked recurrent cells drop out other elements in each batch", 
   assertNotEquals(second, first);
   assertEquals(run(false), prediction);
   layer.dispose();
+});
+
+testOnBackends("a sum of masked inputs is masked where one of them is", () => {
+  for (const name of ["add", "multiply", "average", "maximum", "minimum"] as const) {
+    const inputs = [
+      tf.input({ shape: [3] }),
+      tf.input({ shape: [3] }),
+      tf.input({ shape: [3, 4] }),
+    ];
+    const options = { inputDim: 9, outputDim: 4, maskZero: true };
+    const parts = inputs.slice(0, 2).map((x) => L.embedding(options).apply(x) as tf.SymbolicTensor);
+    const sum = L[name]().apply([inputs[2], ...parts]) as tf.SymbolicTensor;
+    const last = L.simpleRNN({ units: 2 }).apply(sum) as tf.SymbolicTensor;
+    const model = tf.model({ inputs, outputs: last });
+    const shorter = tf.model({ inputs, outputs: sum });
+    const words = [tf.tensor2d([[1, 2, 3], [4, 0, 5]]), tf.tensor2d([[1, 2, 0], [3, 4, 5]])];
+    const data = [...words, wave([2, 3, 4])];
+    const cell = model.layers.at(-1)!;
+    // The last step that counts is the second of the one example, and the third of the other.
+    const [kernel, recurrent, bias] = cell.getWeights();
+    const x = shorter.predict(data) as tf.Tensor;
+    const steps: [number, number][][] = [[[0, 0], [0, 1]], [[1, 0], [1, 2]]];
+    const expected = steps.map((places) =>
+      places.reduce<tf.Tensor>((state, [example, step]) => {
+        const now = x.slice([example, step, 0], [1, 1, 4]).reshape([1, 4]);
+        return now.matMul(kernel).add(state.matMul(recurrent)).add(bias).tanh();
+      }, tf.zeros([1, 2]))
+    );
+    const actual = model.predict(data) as tf.Tensor;
+    assertLess(relativeError(actual, tf.concat(expected)), 1e-5, name);
+    model.dispose();
+  }
 });
 
 testOnBackends("an operation without a gradient is an error that names its layer", async () => {

@@ -207,6 +207,8 @@ const MOVEMENT: GradientCase[] = [
     compute: (x) => tf.spaceToBatchND(x, [2, 2], [[0, 1], [1, 0]]),
   },
   { kernel: "SplitV", shapes: [[2, 5]], compute: (x) => tf.split(x, [3, 2], 1)[1] },
+  { kernel: "SplitV", name: "into one", shapes: [[2, 3]], compute: (x) => tf.split(x, 1, 1)[0] },
+  { kernel: "Unpack", name: "of one", shapes: [[1, 3]], compute: (x) => tf.unstack(x)[0] },
   {
     kernel: "SplitV",
     name: "of which all parts are used",

@@ -43,6 +43,21 @@ const batched: Case[] = [
     shapes: [[2, 3, 5, 7], [2, 3, 7, 2]],
     compute: (a, b) => tf.matMul(a, b),
   },
+  ...[false, true].flatMap((transposeB) =>
+    [[3, 5, 7], [2, 3, 5, 7], [2, 1, 1, 7]].map((
+      shape,
+    ): Case => ({
+      name: `[${shape}] by one matrix${transposeB ? ", transposed" : ""}`,
+      shapes: [shape, transposeB ? [1, 2, 7] : [1, 7, 2]],
+      compute: (a, b) => tf.matMul(a, b, false, transposeB),
+      cpuIsWrong: shape.length > 3 ? "it loses axes of the batch" : undefined,
+    }))
+  ),
+  {
+    name: "batch T by one matrix",
+    shapes: [[3, 7, 5], [7, 2]],
+    compute: (a, b) => tf.matMul(a, b, true),
+  },
   {
     name: "broadcast both ways",
     shapes: [[2, 1, 5, 7], [1, 3, 7, 2]],

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { figurePages, fillIn, readFigures } from "../../scripts/figures.ts";
+import { figurePages, fillIn, namesIn, readFigures } from "../../scripts/figures.ts";
 
 const { state } = await Deno.permissions.query({ name: "read" });
 const ignore = state !== "granted";
@@ -18,11 +18,11 @@ Deno.test(
   { ignore },
   async () => {
     const figures = await readFigures();
-    const used = new Set<string>();
-    for (const [path, page] of await readPages()) {
+    const pages = await readPages();
+    for (const [path, page] of pages) {
       assertEquals(fillIn(page, figures), page, `${path} is stale: run \`deno task figures\``);
-      for (const [, name] of page.matchAll(/<!--([\w.]+)-->/g)) used.add(name);
     }
+    const used = namesIn(pages.values());
     assertEquals(Object.keys(figures).filter((name) => !used.has(name)).sort(), []);
     for (const { value, date, machine, command } of Object.values(figures)) {
       assertMatch(value, /^-?\d[\d.,]*( (µs|ms|s|%|MB|GB))?$/);

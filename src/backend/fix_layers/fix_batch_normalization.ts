@@ -1,4 +1,5 @@
 import { tf } from "../../deps/tfjs.ts";
+import { hasKernel, runAll } from "../gradients/gradient.ts";
 import { type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
 
 /**
@@ -24,6 +25,9 @@ export function fixBatchNormalization(): void {
       if (!isMoving) {
         return normalize(this, x, axis, this.movingMean.read(), this.movingVariance.read());
       }
+      if (axis === x.rank - 1 && x.dtype === "float32" && x.size > 0) {
+        if (hasKernel("TrainchartBatchNorm")) return normalizeAndMove(this, x);
+      }
       const { mean, variance } = tf.moments(x, x.shape.map((_, i) => i).filter((i) => i !== axis));
       const y = normalize(this, x, axis, mean, variance);
       move(this.movingMean, mean, this.momentum);
@@ -37,6 +41,22 @@ export function fixBatchNormalization(): void {
 function isFrozen({ trainable, gamma, beta }: AnyLayer): boolean {
   const weights = [gamma, beta].filter((weight) => weight != null);
   return !trainable || (weights.length > 0 && weights.every((weight) => !weight.read().trainable));
+}
+
+/** Normalises by the moments of the batch and moves the moving ones, as one operation. */
+function normalizeAndMove(layer: AnyLayer, x: tf.Tensor): tf.Tensor {
+  const { epsilon, momentum, gamma, beta } = layer;
+  const inputs = {
+    x,
+    scale: gamma?.read(),
+    offset: beta?.read(),
+    movingMean: layer.movingMean.read(),
+    movingVariance: layer.movingVariance.read(),
+  };
+  const results = runAll("TrainchartBatchNorm", inputs, { epsilon, momentum });
+  layer.movingMean.write(results[3]);
+  layer.movingVariance.write(results[4]);
+  return results[0];
 }
 
 function normalize(

@@ -8,8 +8,8 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { engineOf, type GradientFunction } from "./engine.ts";
-import { type Gradients, keepOutside, type Scope, scopeOf } from "./gradient.ts";
+import { engineOf, type GradientFunction, type Scope } from "./engine.ts";
+import { type Gradients, keepOutside, scopeOf } from "./gradient.ts";
 
 type ComplexGradient = (dy: tf.Tensor, saved: tf.Tensor[], inputs: tf.NamedTensorMap) => Gradients;
 
@@ -53,7 +53,11 @@ const GRADIENTS: Record<string, ComplexGradient> = {
 
 /** Whether an operation has complex inputs or results. */
 export function isComplex(inputs: tf.Tensor[], outputs: tf.Tensor[]): boolean {
-  return [...inputs, ...outputs].some(({ dtype }) => dtype === "complex64");
+  return hasComplex(inputs) || hasComplex(outputs);
+}
+
+function hasComplex(tensors: tf.Tensor[]): boolean {
+  return tensors.some(({ dtype }) => dtype === "complex64");
 }
 
 /**

@@ -4,7 +4,13 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import type { Attributes, Gradients } from "./gradient.ts";
+
+/** The slope of each input, by its name. */
+export type Gradients = Record<string, () => tf.Tensor>;
+
+/** The arguments of a kernel beside its tensors. */
+// deno-lint-ignore no-explicit-any
+export type Attributes = any;
 
 /** One operation on the tape. */
 export interface TapeNode {
@@ -26,6 +32,16 @@ export type GradientFunction = (
 /** A function with a gradient of its own, as `tf.customGrad` takes it. */
 export type CustomFunction = (...inputs: unknown[]) => { value: tf.Tensor; gradFunc: unknown };
 
+/** A scope: the tensors that it disposes when it ends. */
+export interface Scope {
+  /** Its number. */
+  id: number;
+  /** The function that it surrounds. */
+  name: string;
+  /** The tensors made in it. */
+  track: tf.Tensor[];
+}
+
 /** The engine. */
 export interface Engine {
   state: {
@@ -33,8 +49,15 @@ export interface Engine {
     gradientDepth: number;
     kernelDepth: number;
     nextTapeNodeId: number;
-    scopeStack: { name: string }[];
+    scopeStack: Scope[];
+    activeScope: Scope;
   };
+  tidy<T>(name: string, work: () => T): T;
+  tidy<T>(work: () => T): T;
+  endScope(result?: unknown): void;
+  track(tensor: tf.Tensor): void;
+  startTape(): void;
+  endTape(): void;
   addTapeNode(
     kernelName: string,
     inputs: Record<string, tf.Tensor | null | undefined>,

@@ -8,13 +8,9 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
+import { type Attributes, engineOf, type Gradients, type Scope } from "./engine.ts";
 
-/** The slope of each input, by its name. */
-export type Gradients = Record<string, () => tf.Tensor>;
-
-/** The arguments of a kernel beside its tensors. */
-// deno-lint-ignore no-explicit-any
-export type Attributes = any;
+export type { Attributes, Gradients } from "./engine.ts";
 
 /** The tensors that an operation keeps for its gradient: inputs by name, then results by position. */
 export interface Saved {
@@ -96,17 +92,9 @@ export function keepAxes(x: tf.Tensor, axes: number[], shape: number[]): tf.Tens
   return x.reshape(shape.map((size, axis) => axes.includes(axis) ? 1 : size));
 }
 
-/** A scope of tfjs: the tensors that it disposes when it ends. */
-export interface Scope {
-  /** Its number. */
-  id: number;
-  /** The tensors made in it. */
-  track: tf.Tensor[];
-}
-
 /** The current scope. */
 export function scopeOf(): Scope {
-  return (tf.engine().state as unknown as { activeScope: Scope }).activeScope;
+  return engineOf().state.activeScope;
 }
 
 /** Lets a tensor of the current scope live as long as another scope, around this one. */

@@ -7,6 +7,7 @@ import { registerNormalization } from "./normalization.ts";
 import { registerPools } from "./pools.ts";
 import { registerProducts } from "./products.ts";
 import { registerReductions } from "./reductions.ts";
+import { registerActivations } from "./activations.ts";
 import { fixTape } from "./tape.ts";
 import { registerUnary } from "./unary.ts";
 
@@ -25,5 +26,6 @@ export function registerGradients(): void {
   registerConvolutions();
   registerPools();
   registerNormalization();
+  registerActivations();
   registerImages();
 }

@@ -11,14 +11,18 @@ import {
   type GradientFunction,
   type TapeNode,
 } from "./engine.ts";
+import { disposeTape, endScope, gradients } from "./backpropagate.ts";
 import { complexGradient, isComplex, sumComplexSlopes, withComplexSlopes } from "./complex.ts";
 import type { Attributes } from "./gradient.ts";
 import { currentLayer, locateError, locateErrors } from "./locate_errors.ts";
-import { connectSteps, isStep, noteStep } from "./steps.ts";
+import { isStep, noteStep } from "./steps.ts";
 import { gradientWithin } from "./within_functions.ts";
 
 /** The inputs and results that should have been saved, for those of which some are missing. */
 const wantedOf = new WeakMap<tf.Tensor[], (tf.Tensor | null | undefined)[]>();
+
+/** Operations whose results are a list, also if it has one tensor: so are the slopes. */
+const LISTS = ["SplitV", "Unpack"];
 
 /** An operation and the layer that it is a part of. */
 interface Operation {
@@ -38,8 +42,9 @@ export function fixTape(): void {
   locateErrors();
   sumComplexSlopes();
   const engine = engineOf();
-  const { customGrad, gradients, saveTensorsForBackwardMode } = engine;
+  const { customGrad, saveTensorsForBackwardMode } = engine;
   engine.addTapeNode = record;
+  engine.endScope = endScope;
   engine.customGrad = (f) => customGrad.call(engine, (...inputs) => runCustom(engine, f, inputs));
   engine.saveTensorsForBackwardMode = function (tensors) {
     const present = tensors.filter((tensor) => tensor != null);
@@ -48,15 +53,10 @@ export function fixTape(): void {
     return saved;
   };
   engine.gradients = function (f, xs, dy, allowNoGradients) {
-    const connected = () => {
-      const y = f();
-      if (y instanceof tf.Tensor) connectSteps(xs, y);
-      return y;
-    };
     const outer = current;
     current = undefined;
     try {
-      const compute = () => gradients.call(engine, connected, xs, dy, allowNoGradients);
+      const compute = () => gradients.call(engine, f, xs, dy, allowNoGradients);
       return xs.some(({ dtype }) => dtype === "complex64")
         ? withComplexSlopes(xs, compute)
         : compute();
@@ -71,14 +71,6 @@ export function fixTape(): void {
   };
 }
 
-/** Disposes the tensors that a tape keeps, which tfjs does not do after an error. */
-function disposeTape({ state }: Engine): void {
-  for (const { saved } of state.activeTape ?? []) {
-    for (const tensor of saved) if (!tensor.isDisposed) tensor.dispose();
-  }
-  state.activeTape = null as never;
-}
-
 /**
  * Puts an operation on the tape. Unlike tfjs,
  *
@@ -87,6 +79,7 @@ function disposeTape({ state }: Engine): void {
  *   `y * (1 - y)`, depends on `y`;
  * - it leaves out missing inputs, such as the scale of a batch normalisation;
  * - it leaves out steps: integers and booleans made of floats have no slope;
+ * - it gives the gradient of a list of one result a list of one slope;
  * - it gives an operation without a gradient one that throws, and says where.
  */
 function record(
@@ -130,7 +123,8 @@ function record(
           "its gradient has none, as the function was called outside of the inner gradient",
         );
       }
-      const slopes = outputs.length > 1 ? withZeros(dys, outputs) : dys[0]!;
+      const isList = outputs.length > 1 || LISTS.includes(kernelName);
+      const slopes = isList ? withZeros(dys, outputs) : dys[0]!;
       return compute(slopes, withGaps(saved), attributes);
     },
   };

@@ -8,7 +8,7 @@ import { engineOf, type GradientFunction } from "./engine.ts";
 import { unbroadcast } from "./gradient.ts";
 
 /** Gradients by the operation, and by the scope of the function around it. */
-const GRADIENTS: Record<string, Record<string, GradientFunction>> = {
+const GRADIENTS: Record<"Sqrt" | "RealDiv", Record<string, GradientFunction>> = {
   Sqrt: {
     // At 0 the slope of a norm is 0, as in PyTorch; that of the root in it is infinite.
     norm__op: (dy, [y]) => ({ x: () => tf.divNoNan(dy as tf.Tensor, y.mul(2)) }),
@@ -31,8 +31,9 @@ export function gradientWithin(
   inputs: tf.NamedTensorMap,
 ): GradientFunction | undefined {
   if (kernelName === "Abs") return besideRelu(inputs.x);
+  if (kernelName !== "Sqrt" && kernelName !== "RealDiv") return;
   const gradients = GRADIENTS[kernelName];
-  const scope = gradients && engineOf().state.scopeStack.findLast(({ name }) => name in gradients);
+  const scope = engineOf().state.scopeStack.findLast(({ name }) => name in gradients);
   return scope && gradients[scope.name];
 }
 

@@ -41,21 +41,25 @@ export function multiply(
     return multiplyInParts(a, b, transposeA, transposeB, bias, activation);
   }
   const result = heap.output([...outer, rows, columns]);
-  const pickA = picker(a.shape.slice(0, -2), outer), pickB = picker(b.shape.slice(0, -2), outer);
+  const outerA = a.shape.slice(0, -2), outerB = b.shape.slice(0, -2);
+  // The rows of a batch of matrices are those of one, if the other operand is the same for all.
+  const isJoint = !transposeA && sizeOf(outerB) === 1 && sizeOf(outerA) === sizeOf(outer);
+  const count = isJoint ? 1 : sizeOf(outer), height = isJoint ? rows * sizeOf(outer) : rows;
+  const pickA = picker(outerA, outer), pickB = picker(outerB, outer);
   const [fromA, fromB, to] = [a, b, result].map((tensor) => heap.at(tensor));
   const scratch = heap.scratch();
-  for (let i = 0, count = sizeOf(outer); i < count; i++) {
+  for (let i = 0; i < count; i++) {
     const args = [
       fromA + pickA(i) * rows * depth * 4,
       fromB + pickB(i) * depth * columns * 4,
       to + i * rows * columns * 4,
-      ...[rows, columns, depth, 0, rows, 0, columns],
+      ...[height, columns, depth, 0, height, 0, columns],
       ...[Number(transposeA), Number(transposeB), a.shape.at(-1)!, b.shape.at(-1)!],
       ...[bias ? heap.at(bias) : 0, activation, scratch],
     ];
     // Each thread packs the smaller operand.
-    const split = rows >= columns ? { argument: 6, multiple: 4 } : { argument: 8, multiple: 8 };
-    heap.run("gemm", args, { ...split, work: rows * columns * depth });
+    const split = height >= columns ? { argument: 6, multiple: 4 } : { argument: 8, multiple: 8 };
+    heap.run("gemm", args, { ...split, work: height * columns * depth });
   }
   return result;
 }

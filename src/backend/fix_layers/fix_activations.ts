@@ -1,8 +1,15 @@
 import { tf } from "../../deps/tfjs.ts";
+import { hasKernel, run } from "../gradients/gradient.ts";
 import { afterConstruction, type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
 
+/** Repairs softmax, and makes GELU one operation. */
+export function fixActivations(): void {
+  fixSoftmax();
+  fixGelu();
+}
+
 /** Makes the layer normalise along any axis; by default along the last one, as documented. */
-export function fixSoftmax(): void {
+function fixSoftmax(): void {
   // The default of tfjs is 1, which is the last axis of vectors only.
   afterConstruction("softmax", "Softmax", (layer, { axis }) => {
     layer.axis = axis ?? -1;
@@ -24,4 +31,16 @@ export function fixSoftmax(): void {
       return axes[0] === x.rank - 1 ? x.softmax() : x.transpose(order).softmax().transpose(order);
     });
   };
+}
+
+/** Makes the activations "gelu" and "gelu_new" one operation where the backend has our kernels. */
+function fixGelu(): void {
+  for (const [name, tanh] of [["gelu", false], ["gelu_new", true]] as const) {
+    const { prototype } = layerClass(name);
+    const { apply } = prototype;
+    prototype.apply = function (this: AnyLayer, x: tf.Tensor): tf.Tensor {
+      const ours = x.dtype === "float32" && hasKernel("TrainchartGelu");
+      return ours ? run("TrainchartGelu", { x }, { tanh }) : apply.call(this, x);
+    };
+  }
 }

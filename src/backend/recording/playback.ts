@@ -63,6 +63,7 @@ export class Playback {
   readonly #args: number[][] = [];
   readonly #inputs: Place[] = [];
   readonly #variables: Place[] = [];
+  readonly #held: Place[] = [];
   readonly #results: Place[];
   readonly #leftBehind: ReadonlySet<Memory>;
   readonly #scratch: Place;
@@ -82,7 +83,12 @@ export class Playback {
     const calls = pruneCalls(program);
     const { offsets, bytes: arena } = this.#layOut(calls);
     this.bytes = arena + bytesOfConstants(calls) + SPARE;
-    const block = this.#module._malloc(this.bytes + SPARE);
+    const block = this.#module._malloc(this.bytes + SPARE) >>> 0;
+    if (block === 0) {
+      throw new RangeError(
+        `Cannot compile a step as the heap must have room for ${this.bytes} bytes: it has not`,
+      );
+    }
     this.#base = block;
     const start = Math.ceil(block / SPARE) * SPARE;
     this.#next = start + arena;
@@ -98,6 +104,7 @@ export class Playback {
     for (const place of this.#places.values()) {
       if (place.memory.kind === "input") this.#inputs.push(place);
       else if (place.memory.kind === "variable") this.#variables.push(place);
+      else if (place.memory.kind === "held") this.#held.push(place);
     }
   }
 
@@ -194,6 +201,9 @@ export class Playback {
         return () => {
           [call.run(inputs)].flat().forEach((info, i) => {
             const to = results[i];
+            if (to && tf.util.sizeFromShape((info as tf.TensorInfo).shape) !== sizeOf(to.memory)) {
+              throw new Error(`${call.name} returned another shape than when it was recorded`);
+            }
             if (to) this.#take(info as tf.TensorInfo, to);
             this.#backend.disposeData((info as tf.TensorInfo).dataId);
           });
@@ -204,7 +214,7 @@ export class Playback {
 
   /** Copies the elements of a tensor to a place. */
   #take({ dataId }: tf.TensorInfo, { address, memory }: Place): void {
-    const from = this.#backend.dataIdMap.get(dataId).memoryOffset;
+    const from = this.#backend.dataIdMap.get(dataId).memoryOffset >>> 0;
     this.#module.HEAPU8.copyWithin(address, from, from + memory.bytes);
   }
 
@@ -276,7 +286,8 @@ export class Playback {
 
   /** Moves a piece of memory to the memory of a tensor, and changes all that refers to it. */
   #link(place: Place, dataId: object): void {
-    const { memoryOffset, id } = this.#backend.dataIdMap.get(dataId);
+    const { memoryOffset: offset, id } = this.#backend.dataIdMap.get(dataId);
+    const memoryOffset = offset >>> 0;
     if (place.dataId !== dataId) { for (const info of place.infos) info.dataId = dataId; }
     place.dataId = dataId;
     if (place.id === id && place.address === memoryOffset) return;
@@ -340,9 +351,14 @@ export class Playback {
     return this.#backend.typedArrayFromHeap({ dataId, dtype, shape }) as Elements;
   }
 
-  /** Whether all variables still exist. */
+  /** Whether all variables and tensors that were made before the step still exist. */
   get isValid(): boolean {
-    return this.#variables.every(({ memory }) => !memory.variable!.isDisposed);
+    const { dataIdMap } = this.#backend;
+    return this.#variables.every(({ memory }) => !memory.variable!.isDisposed) &&
+      this.#held.every(({ memory }) => {
+        const { dataId, id } = memory.held!;
+        return dataIdMap.has(dataId) && dataIdMap.get(dataId).id === id;
+      });
   }
 
   /**
@@ -359,6 +375,7 @@ export class Playback {
     this.#linkRegions();
     for (const place of this.#inputs) this.#link(place, inputs[place.memory.index!].dataId);
     for (const place of this.#variables) this.#link(place, place.memory.variable!.dataId);
+    for (const place of this.#held) this.#link(place, place.memory.held!.dataId);
     const infos = this.#results.map(({ memory }) => backend.makeOutput(memory.shape, memory.dtype));
     try {
       this.#results.forEach((place, i) => this.#link(place, infos[i].dataId));
@@ -393,6 +410,10 @@ export class Playback {
     }
     this.#module._free(this.#base);
   }
+}
+
+function sizeOf({ shape }: Memory): number {
+  return tf.util.sizeFromShape(shape);
 }
 
 const region = (kind: "scratch" | "shared"): Memory => ({

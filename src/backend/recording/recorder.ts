@@ -28,10 +28,10 @@ import { renumber } from "./tensor_numbers.ts";
 export interface RecordedStep {
   /** The tensors of the batch, in their order. */
   readonly inputs: readonly tf.Tensor[];
-  /** The variables of the model. */
-  readonly variables: readonly tf.Variable[];
   /** The normal distributions that layers draw from. */
   readonly normals: readonly Normal[];
+  /** Whether tensors that were made before the step may be part of it. */
+  readonly holds: boolean;
   /** Takes the step. */
   work(): void;
   /** The tensors that the step has left behind, by name. */
@@ -74,6 +74,23 @@ const IN_PLACE = new Set([
   "TrainchartSgd",
 ]);
 
+/** Kernels whose results have shapes that depend on the elements of their inputs. */
+const SHAPED_BY_ELEMENTS = new Set([
+  "NonMaxSuppressionV3",
+  "NonMaxSuppressionV4",
+  "NonMaxSuppressionV5",
+  "SparseFillEmptyRows",
+  "SparseReshape",
+  "StringNGrams",
+  "StringSplit",
+  "Unique",
+  "Where",
+]);
+
+/** Numbers of the tensors that a step reads though they were made before it, for their names. */
+const held = new WeakMap<object, number>();
+let heldCount = 0;
+
 /** Largest number that a kernel takes for an address without being given one: a length in bytes. */
 const SMALL = 65536;
 
@@ -86,6 +103,7 @@ const SMALL = 65536;
 export class Recorder implements StepListener, InspectionObserver {
   readonly #heap: KernelHeap;
   readonly #normals: readonly Normal[];
+  readonly #holds: boolean;
   readonly #memories = new Map<object, Memory>();
   readonly #variables = new Map<object, tf.Variable>();
   readonly #calls: Call[] = [];
@@ -104,9 +122,14 @@ export class Recorder implements StepListener, InspectionObserver {
   #results = 0;
   #reason = "";
 
-  private constructor(heap: KernelHeap, { inputs, variables, normals }: RecordedStep) {
+  private constructor(
+    heap: KernelHeap,
+    { inputs, normals, holds }: RecordedStep,
+    variables: readonly tf.Variable[],
+  ) {
     this.#heap = heap;
     this.#normals = normals;
+    this.#holds = holds;
     inputs.forEach(({ dataId, shape, dtype }, index) => {
       if (this.#memories.has(dataId)) return;
       this.#memories.set(dataId, memoryOf("input", `input ${index}`, shape, dtype, { index }));
@@ -120,8 +143,11 @@ export class Recorder implements StepListener, InspectionObserver {
    * @throws {unknown} If the step throws: that.
    */
   static record(heap: KernelHeap, step: RecordedStep): RecordResult {
-    const recorder = new Recorder(heap, step);
-    renumber(heap.backend, [...step.inputs, ...step.variables].map(({ dataId }) => dataId));
+    const variables = Object.values(tf.engine().registeredVariables);
+    const recorder = new Recorder(heap, step, variables);
+    // Tensors of another backend move to this one now, and not in the middle of a kernel.
+    for (const { dataId } of step.inputs) heap.backend.dataIdMap.get(dataId);
+    renumber(heap.backend, [...step.inputs, ...variables].map(({ dataId }) => dataId));
     const { assign } = tf.Variable.prototype;
     const observer = observeInspections(recorder);
     tf.Variable.prototype.assign = function (this: tf.Variable, value: tf.Tensor) {
@@ -165,6 +191,10 @@ export class Recorder implements StepListener, InspectionObserver {
   kernel(name: string, run: (input: KernelInput) => unknown, input: KernelInput): unknown {
     if (this.#quiet > 0) return run(input);
     if (IN_PLACE.has(name)) this.#refuse(`${name} writes to its inputs`);
+    if (SHAPED_BY_ELEMENTS.has(name)) {
+      this.#refuse(`the shape of the result of ${name} depends on numbers`);
+    }
+    if (this.#draws.length > 0) this.#refuse("a random number is drawn for something unknown");
     const uses = this.#usesOf(input.inputs);
     const reads = new Set(memoriesIn(uses));
     const frame: Frame = {
@@ -189,6 +219,11 @@ export class Recorder implements StepListener, InspectionObserver {
     if (this.#draws.length > 0) {
       frame.touched = true;
       this.#draws = [];
+    }
+    const made = [output].flat().map((info) => (info as tf.TensorInfo).dataId);
+    const writes = this.#calls.length > frame.first;
+    if (writes && tensorsOf(input.inputs).some(({ dataId }) => made.includes(dataId))) {
+      this.#refuse(`${name} may write to its inputs`);
     }
     if (frame.touched) this.#script(name, frame, uses, run, input, output);
     const operation: Operation = { text: frame.text, reads, makes: frame.makes };
@@ -256,7 +291,7 @@ export class Recorder implements StepListener, InspectionObserver {
     for (let i = tensors.length - 1; i >= 0; i--) {
       const { dataId, memory } = tensors[i];
       if (!dataIdMap.has(dataId)) continue;
-      const offset = address - dataIdMap.get(dataId).memoryOffset;
+      const offset = (address >>> 0) - (dataIdMap.get(dataId).memoryOffset >>> 0);
       if (offset >= 0 && offset < memory.bytes) return { memory, offset };
     }
   }
@@ -412,14 +447,24 @@ export class Recorder implements StepListener, InspectionObserver {
     let memory = this.#memories.get(dataId);
     if (!memory) {
       const variable = this.#variables.get(dataId);
-      if (!variable) {
-        this.#refuse("it computes with a tensor that is neither of the batch nor a weight");
-      }
-      const name = variable ? `weight ${variable.name}` : "an unknown tensor";
-      memory = memoryOf("variable", name, shape, dtype, { variable });
+      memory = variable
+        ? memoryOf("variable", `weight ${variable.name}`, shape, dtype, { variable })
+        : this.#hold(dataId, shape, dtype);
       this.#memories.set(dataId, memory);
     }
     return { memory, shape, dtype };
+  }
+
+  /** A tensor that is made neither in the step nor for it. */
+  #hold(dataId: object, shape: number[], dtype: tf.DataType): Memory {
+    if (!this.#holds) {
+      this.#refuse("it computes with a tensor that is neither of the batch nor a weight");
+    }
+    const { dataIdMap } = this.#heap.backend;
+    if (!held.has(dataId)) held.set(dataId, heldCount++);
+    const name = `tensor ${held.get(dataId)} that was made before the step`;
+    const { id } = dataIdMap.get(dataId);
+    return memoryOf("held", name, shape, dtype, { held: { dataId, id } });
   }
 }
 

@@ -18,6 +18,8 @@ export type MemoryKind =
   | "input"
   /** The value of a variable when the step begins. */
   | "variable"
+  /** A tensor that was made before the step. */
+  | "held"
   /** Elements that a step makes in JavaScript, the same in each step. */
   | "constant"
   /** Random numbers that a step draws in JavaScript. */
@@ -43,6 +45,8 @@ export interface Memory {
   readonly bytes: number;
   /** The variable. */
   readonly variable?: tf.Variable;
+  /** The tensor that was made before the step, and its number. */
+  readonly held?: { readonly dataId: object; readonly id: number };
   /** The bytes of a constant. */
   readonly values?: Uint8Array;
   /** Index of an input. */

@@ -14,7 +14,6 @@ for (const name of Deno.args.length ? Deno.args : Object.keys(ZOO)) {
   const heap = heapOf(tf.backend())!;
   const make = () => [data(batch), labels(batch)] as [tf.Tensor | tf.Tensor[], tf.Tensor];
   const flat = (b: any) => [b[0], b[1]].flat() as tf.Tensor[];
-  const vars = () => model.weights.map((w) => w.read() as tf.Variable);
   const trainable = () => model.trainableWeights.map((w) => w.read() as tf.Variable);
   let out: any;
   const step = ([x, y]: any) => {
@@ -36,8 +35,7 @@ for (const name of Deno.args.length ? Deno.args : Object.keys(ZOO)) {
   const rec = (b: any) =>
     Recorder.record(heap, {
       inputs: flat(b),
-      variables: vars(),
-      normals: [],
+      normals: [], holds: true,
       work: () => step(b),
       outputs,
     });

@@ -25,7 +25,7 @@ import { DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
 /** Checks the parts of a Learner. */
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
 export function checkParts(options: LearnerParts<any, any, any>): void {
-  const { model, dataloaders = {}, callbacks = [], seed, stages = {} } = options;
+  const { model, dataloaders = {}, callbacks = [], seed, compile, stages = {} } = options;
   must(isModel(model), "model", "be a tf.LayersModel or { apply, trainableVariables }", model);
   if (options.objectives) checkObjectives(options);
   else checkSingle(options);
@@ -56,6 +56,7 @@ export function checkParts(options: LearnerParts<any, any, any>): void {
   must(Array.isArray(callbacks), "callbacks", "be an array", callbacks);
   callbacks.forEach(checkCallback);
   must(seed === undefined || Number.isSafeInteger(seed), "seed", "be a safe integer", seed);
+  must(["undefined", "boolean"].includes(typeof compile), "compile", "be a boolean", compile);
 }
 
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches

@@ -351,6 +351,11 @@ export class Playback {
     return this.#backend.typedArrayFromHeap({ dataId, dtype, shape }) as Elements;
   }
 
+  /** Whether a batch leads to the same operations. */
+  fits(inputs: readonly tf.Tensor[]): boolean {
+    return this.#inspect(inputs) !== undefined;
+  }
+
   /** Whether all variables and tensors that were made before the step still exist. */
   get isValid(): boolean {
     const { dataIdMap } = this.#backend;

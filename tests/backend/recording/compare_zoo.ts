@@ -35,7 +35,8 @@ for (const name of Deno.args.length ? Deno.args : Object.keys(ZOO)) {
   const rec = (b: any) =>
     Recorder.record(heap, {
       inputs: flat(b),
-      normals: [], holds: true,
+      normals: [],
+      holds: true,
       work: () => step(b),
       outputs,
     });

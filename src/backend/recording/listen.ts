@@ -108,7 +108,10 @@ export function listen<T>(heap: KernelHeap, to: StepListener, work: () => T): T 
   }
 }
 
-/** Sets the kernels of TensorFlow.js up again, so that their calls into WebAssembly are heard. */
+/**
+ * Sets the kernels of TensorFlow.js up again, so that their calls into WebAssembly are heard. The
+ * wrapper stays, as each `tf.setBackend` sets them up once more.
+ */
 function wrapStockKernels(backend: BackendWasm): void {
   if (wrapped.has(backend)) return;
   wrapped.add(backend);
@@ -122,5 +125,4 @@ function wrapStockKernels(backend: BackendWasm): void {
     };
   };
   for (const { setupFunc } of tf.getKernelsForBackend("wasm")) setupFunc?.(backend);
-  module.cwrap = cwrap;
 }

@@ -54,6 +54,8 @@ interface Frame {
   readonly tensors: { dataId: object; memory: Memory }[];
   touched: boolean;
   children: number;
+  /** Number of tensors that it has made itself. */
+  made: number;
 }
 
 /** Kernels of TensorFlow.js that keep a packed copy of weights, by the number of their tensor. */
@@ -208,6 +210,7 @@ export class Recorder implements StepListener, InspectionObserver {
       })),
       touched: false,
       children: 0,
+      made: 0,
     };
     this.#frames.push(frame);
     let output: unknown;
@@ -227,9 +230,12 @@ export class Recorder implements StepListener, InspectionObserver {
     }
     if (frame.touched) this.#script(name, frame, uses, run, input, output);
     const operation: Operation = { text: frame.text, reads, makes: frame.makes };
+    let calls = 0;
     for (let i = frame.first; i < this.#calls.length; i++) {
+      if (!this.#calls[i].operation) calls++;
       this.#calls[i].operation ??= operation;
     }
+    if (frame.made > 0 && calls === 0) this.#refuse(`nothing is known about the work of ${name}`);
     this.#operations.push(operation);
     const parent = this.#frames.at(-1);
     if (parent) {
@@ -349,6 +355,7 @@ export class Recorder implements StepListener, InspectionObserver {
     if (frame) {
       if (values != null) frame.touched = true;
       const memory = this.#result(dataId, shape, dtype);
+      frame.made++;
       frame.makes.add(memory);
       frame.tensors.push({ dataId, memory });
       return;

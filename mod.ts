@@ -71,6 +71,7 @@ export {
 } from "./src/learner/learner_fields.ts";
 export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
 export type { TrainResult } from "./src/learner/train_result.ts";
+export type { StepState } from "./src/learner/compiled_steps.ts";
 export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
 export type { Failure } from "./src/learner/run.ts";

@@ -111,8 +111,9 @@ function sameMemory(a: Memory | undefined, b: Memory | undefined): boolean {
 function matchStock(a: StockCall, b: StockCall & Call): LinkedCall | undefined {
   if (a.name !== b.name || a.args.length !== b.args.length) return;
   const tensorOf = (x: number, y: number) => {
-    if (Object.is(x, y)) return y;
     const tensor = b.tensors.get(y);
+    // A tensor that was made before the step has the same number in both.
+    if (Object.is(x, y)) return tensor?.kind === "held" ? { tensor } : y;
     return sameMemory(a.tensors.get(x), tensor) ? { tensor: tensor! } : undefined;
   };
   const args: LinkedArgument[] = [];
@@ -134,10 +135,11 @@ function linkArray(
   tensorOf: (x: number, y: number) => number | { tensor: Memory } | undefined,
 ): LinkedArgument | undefined {
   if (x.length !== y.length) return;
-  if (x.every((byte, i) => byte === y[i])) return y;
-  if (x.length % 4 !== 0) return;
+  const same = x.every((byte, i) => byte === y[i]);
+  if (x.length % 4 !== 0) return same ? y : undefined;
   const [first, second] = [x, y].map(({ buffer }) => new Int32Array(buffer));
   const linked = Array.from(second, (value, i) => tensorOf(first[i], value));
+  if (same && linked.every((value) => typeof value === "number")) return y;
   return linked.includes(undefined) ? undefined : linked as (number | { tensor: Memory })[];
 }
 

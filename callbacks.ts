@@ -122,9 +122,12 @@ export { SanityCheck, type SanityCheckOptions } from "./src/callbacks/sanity_che
 export { StopOnNaN, type StopOnNaNOptions } from "./src/callbacks/stop_on_nan.ts";
 
 // Gradients and weights
+export { fineTune, type FineTuneOptions } from "./src/callbacks/fine_tune.ts";
 export { Freeze, type FreezeOptions } from "./src/callbacks/freeze.ts";
 export { GradientAccumulation } from "./src/callbacks/gradient_accumulation.ts";
 export { GradientClip, type GradientClipOptions } from "./src/callbacks/gradient_clip.ts";
+export { GradualUnfreeze, type GradualUnfreezeOptions } from "./src/callbacks/gradual_unfreeze.ts";
+export type { WeightMatch } from "./src/callbacks/support/check_weight_match.ts";
 export { WeightAverage, type WeightAverageOptions } from "./src/callbacks/weight_average.ts";
 
 // Data and labels

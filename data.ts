@@ -32,11 +32,10 @@
 export type { ArrayColumn } from "./src/data/array_gatherer.ts";
 export { ArrayDataset } from "./src/data/array_dataset.ts";
 export type { Batch, Dataset } from "./src/data/dataset.ts";
-export type { NdArray, TypedArray } from "./src/data/nd_array.ts";
+export type { NdArray, TypedArray } from "./src/data/plain_data.ts";
 export { type Fold, kFold } from "./src/data/k_fold.ts";
-export { split, type SplitOptions } from "./src/data/split.ts";
-export type { Classes } from "./src/data/strata.ts";
-export { subset } from "./src/data/subset.ts";
+export { split, type SplitOptions, subset } from "./src/data/split.ts";
+export type { Classes } from "./src/data/example_order.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 
 // Loaders
@@ -54,7 +53,8 @@ export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
 
 // Files
 export { csvDataset, type CsvDatasetOptions, type LabelOptions } from "./src/data/csv_dataset.ts";
-export { type CsvTable, parseCsv } from "./src/data/parse_csv.ts";
+export type { CsvTable } from "./src/data/plain_data.ts";
+export { parseCsv } from "./src/data/parse_csv.ts";
 export { parseIdx } from "./src/data/parse_idx.ts";
 export type { ReadOptions } from "./src/data/read_bytes.ts";
 export { readCsv } from "./src/data/read_csv.ts";
@@ -64,8 +64,12 @@ export { readIdx } from "./src/data/read_idx.ts";
 export type { TableColumn } from "./src/tables/column_kind.ts";
 export { type DatePart, dateParts, type DatePartsOptions } from "./src/tables/date_parts.ts";
 export { numeric, type NumericOptions } from "./src/tables/numeric.ts";
-export { oneHot, type OneHotOptions } from "./src/tables/one_hot.ts";
-export { ordinal, type OrdinalOptions } from "./src/tables/ordinal.ts";
+export {
+  oneHot,
+  type OneHotOptions,
+  ordinal,
+  type OrdinalOptions,
+} from "./src/tables/categories.ts";
 export { splitTable, type SplitTableOptions } from "./src/tables/split_table.ts";
 export { tableDataset } from "./src/tables/table_dataset.ts";
 export {
@@ -75,7 +79,5 @@ export {
 } from "./src/tables/table_encoder.ts";
 
 // Random numbers without hidden state
-export { keyedRandom } from "./src/random/keyed_random.ts";
-export { mixKey } from "./src/random/mix_key.ts";
-export { permutation } from "./src/random/permutation.ts";
-export { withSeed } from "./src/learner/with_seed.ts";
+export { keyedRandom, mixKey, permutation } from "./src/random/random_numbers.ts";
+export { withSeed } from "./src/random/with_random.ts";

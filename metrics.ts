@@ -36,7 +36,7 @@ export { meanAbsoluteError } from "./src/metrics/mean_absolute_error.ts";
 export type { Metric, MetricInputs, StatefulMetric } from "./src/metrics/metric.ts";
 export { metricOfOutput } from "./src/metrics/metric_of_output.ts";
 export { perplexity } from "./src/metrics/perplexity.ts";
-export type { ExampleWeights } from "./src/losses/example_weights.ts";
+export type { ExampleWeights } from "./src/losses/weights.ts";
 export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
 export { precision } from "./src/metrics/precision.ts";
 export { recall } from "./src/metrics/recall.ts";

@@ -69,13 +69,12 @@ export {
   type LearnerParts,
   type LossOf,
 } from "./src/learner/learner_fields.ts";
-export type { Dataloaders, RunOptions } from "./src/learner/options.ts";
-export type { TrainResult } from "./src/learner/train_result.ts";
+export type { Dataloaders, RunOptions, TrainResult } from "./src/learner/options.ts";
 export type { StepState } from "./src/learner/compiled_steps.ts";
 export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
 export type { Failure } from "./src/learner/run.ts";
-export { withSeed } from "./src/learner/with_seed.ts";
+export { withSeed } from "./src/random/with_random.ts";
 export type { Model } from "./src/model/model.ts";
 export type { ModelStructure } from "./src/model/model_structure.ts";
 export type { LayerSummary, ModelSummary } from "./src/model/summarize.ts";
@@ -124,8 +123,12 @@ export type {
   ValidationRecord,
 } from "./src/pictures/history.ts";
 export type { PictureOptions, Plot } from "./src/pictures/plotters.ts";
-export { cosine } from "./src/schedules/cosine.ts";
-export { oneCycle, type OneCycleOptions, type RateAndMomentum } from "./src/schedules/one_cycle.ts";
+export {
+  cosine,
+  oneCycle,
+  type OneCycleOptions,
+  type RateAndMomentum,
+} from "./src/schedules/cosine.ts";
 export type { Schedule } from "./src/schedules/schedule.ts";
 
 // Metrics
@@ -140,12 +143,10 @@ export {
 } from "./src/losses/binary_cross_entropy.ts";
 export { crossEntropy, type CrossEntropyOptions } from "./src/losses/cross_entropy.ts";
 export type { ClassLossOptions } from "./src/losses/class_targets.ts";
-export type { ExampleWeights } from "./src/losses/example_weights.ts";
+export { type ExampleWeights, type LossWeight, weighLoss } from "./src/losses/weights.ts";
 export { focalLoss, type FocalLossOptions } from "./src/losses/focal_loss.ts";
-export { huber, type HuberOptions } from "./src/losses/huber.ts";
+export { huber, type HuberOptions, meanSquaredError } from "./src/losses/regression_losses.ts";
 export { type Loss, lossPerOutput } from "./src/losses/loss_per_output.ts";
-export { type LossWeight, weighLoss } from "./src/losses/loss_weight.ts";
-export { meanSquaredError } from "./src/losses/mean_squared_error.ts";
 export { adam, type AdamOptions, adamW } from "./src/optimizers/adam.ts";
 export { rmsprop, type RmspropOptions } from "./src/optimizers/rmsprop.ts";
 export { sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
@@ -155,7 +156,7 @@ export {
   type UpdateAttributes,
 } from "./src/optimizers/slot_optimizer.ts";
 export type { ParameterGroup } from "./src/optimizers/parameter_groups.ts";
-export { groupsByDepth, type GroupsByDepthOptions } from "./src/model/groups_by_depth.ts";
+export { groupsByDepth, type GroupsByDepthOptions } from "./src/model/named_variables.ts";
 
 // Data
 export type { ArrayColumn } from "./src/data/array_gatherer.ts";
@@ -170,12 +171,10 @@ export type {
   SeekableLoader,
   TensorFlowDataset,
 } from "./src/data/loader.ts";
-export type { NdArray, TypedArray } from "./src/data/nd_array.ts";
-export type { CsvTable } from "./src/data/parse_csv.ts";
+export type { CsvTable, NdArray, TypedArray } from "./src/data/plain_data.ts";
 export type { Peers, Shard } from "./src/data/shard.ts";
-export { split, type SplitOptions } from "./src/data/split.ts";
-export type { Classes } from "./src/data/strata.ts";
-export { subset } from "./src/data/subset.ts";
+export { split, type SplitOptions, subset } from "./src/data/split.ts";
+export type { Classes } from "./src/data/example_order.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
 export type { TableRow } from "./src/tables/table_encoder.ts";
@@ -193,4 +192,5 @@ export {
   type BackendOptions,
   selectBackend,
 } from "./src/backend/select_backend.ts";
+export type { NativeName } from "./src/backend/native/native_library.ts";
 export type { WasmOptions } from "./src/backend/start_wasm.ts";

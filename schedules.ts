@@ -19,13 +19,17 @@
  * @module
  */
 export { constant } from "./src/schedules/constant.ts";
-export { cosine } from "./src/schedules/cosine.ts";
-export { cosineRestarts, type CosineRestartsOptions } from "./src/schedules/cosine_restarts.ts";
+export {
+  cosine,
+  cosineRestarts,
+  type CosineRestartsOptions,
+  oneCycle,
+  type OneCycleOptions,
+  type RateAndMomentum,
+} from "./src/schedules/cosine.ts";
 export { exponential } from "./src/schedules/exponential.ts";
 export { linearWarmup } from "./src/schedules/linear_warmup.ts";
-export { oneCycle, type OneCycleOptions, type RateAndMomentum } from "./src/schedules/one_cycle.ts";
 export { polynomial } from "./src/schedules/polynomial.ts";
-export type { Schedule } from "./src/schedules/schedule.ts";
-export { sequence } from "./src/schedules/sequence.ts";
+export { type Schedule, sequence } from "./src/schedules/schedule.ts";
 export { step } from "./src/schedules/step.ts";
 export { warmup } from "./src/schedules/warmup.ts";

@@ -1,6 +1,7 @@
 /** The Gaussian error linear unit (Hendrycks and Gimpel, 2016), in both forms, and its gradient. */
+import { sigmoid } from "./sigmoids";
 import { power } from "./softmax";
-import { exp, madd } from "./vector";
+import { madd } from "./vector";
 
 @inline
 function lanes(x: f32): v128 {
@@ -36,13 +37,6 @@ function normal(x: v128): v128 {
   const y = linear(f32x4.div(f32x4.mul(z, p), q), lanes(0.5), 0.5);
   const limit = v128.and(f32x4.gt(x, lanes(0)), lanes(1));
   return v128.bitselect(limit, y, f32x4.gt(f32x4.abs(z), lanes(3.9)));
-}
-
-/** `1 / (1 + e ** -x)`, and 0 for the most negative numbers. */
-@inline
-function sigmoid(x: v128): v128 {
-  const y = f32x4.div(lanes(1), f32x4.add(lanes(1), exp(f32x4.neg(x))));
-  return v128.andnot(y, f32x4.lt(x, lanes(-87.3)));
 }
 
 const ROOT: f32 = 1.5957691216; // 2 * sqrt(2 / pi)

@@ -1,13 +1,16 @@
 /** The kernels that the compiled module exports. */
 export { scratchBytes } from "./panel";
+export { gemm, gemmBatch } from "./gemm";
 export { gemm } from "./gemm";
+export { addBiasInPlace } from "./bias";
 export { convolve } from "./convolution";
 export { convolveFilterGradient, convolveInputGradient } from "./convolution_gradients";
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
 export { copyBox, fill } from "./boxes";
-export { depthwise } from "./depthwise";
+export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
 export { pool } from "./pool";
+export { resize } from "./resize";
 export {
   activationAndBiasGradient,
   activationGradient,
@@ -22,6 +25,10 @@ export {
 export { sumColumns, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";
+export { packStates } from "./recurrent";
+export { lstm, lstmCell, lstmCellGradient, lstmGradient } from "./lstm";
+export { gru, gruGradient } from "./gru";
+export { simpleRnn, simpleRnnGradient } from "./simple_rnn";
 export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
 export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
 export { softmax, softmaxGradient } from "./softmax";

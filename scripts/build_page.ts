@@ -1,5 +1,6 @@
 import { chartToSvg } from "../src/diagram/chart_to_svg.ts";
 import { uPlotStyle } from "../src/deps/uplot.ts";
+import chartStyle from "../src/live/page/chart.css" with { type: "text" };
 import style from "../src/live/page/live.css" with { type: "text" };
 
 /** A page that loads nothing else. */
@@ -25,7 +26,7 @@ export async function buildPage(entry: URL, title: string): Promise<BuiltPage> {
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width,initial-scale=1">',
     `<title>${title}</title><link rel="icon" href="${icon}">`,
-    `<style>${squeeze(uPlotStyle + style)}</style></head><body>`,
+    `<style>${squeeze(uPlotStyle + style + chartStyle)}</style></head><body>`,
     `<template id="chart">${(await chartToSvg()).trim()}</template>`,
     `<script type="module">${script}</script></body></html>`,
   ].join("\n");

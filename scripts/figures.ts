@@ -88,6 +88,16 @@ const readOneCycle = (data: string) => (output: string) =>
     ),
   );
 
+const readFineTuning = (output: string) =>
+  Object.fromEntries(
+    [...output.matchAll(/^seed (\d) +fine-tuned ([\d.]+) +from scratch ([\d.]+)$/gm)].flatMap(
+      ([, seed, tuned, scratch]) => [
+        [`fine_tune.${seed}.tuned`, tuned],
+        [`fine_tune.${seed}.scratch`, scratch],
+      ],
+    ),
+  );
+
 const FASHION = "/usr/share/datasets/fashion-mnist";
 
 const SOURCES: Record<string, Source> = {
@@ -160,6 +170,10 @@ const SOURCES: Record<string, Source> = {
     command: `deno run -A examples/one_cycle.ts --data ${FASHION}`,
     read: readOneCycle("fashion"),
   },
+  fine_tune: {
+    command: `deno run -A --no-lock examples/fine_tune.ts --seeds 3 --data ${FASHION}`,
+    read: readFineTuning,
+  },
 };
 
 /** A figure in a page, and the comment with its name. */
@@ -173,8 +187,10 @@ export async function readFigures(): Promise<Record<string, Figure>> {
 /** The pages with figures. */
 export async function* figurePages(): AsyncGenerator<string> {
   yield "README.md";
-  for await (const { name } of Deno.readDir(new URL("docs/", ROOT))) {
-    if (name.endsWith(".md")) yield `docs/${name}`;
+  for (const folder of ["docs/", "docs/guides/"]) {
+    for await (const { name } of Deno.readDir(new URL(folder, ROOT))) {
+      if (name.endsWith(".md")) yield folder + name;
+    }
   }
 }
 

@@ -5,7 +5,10 @@
  * @module
  */
 import { Marked } from "npm:marked@18.2.1";
-import { escapeMarkup } from "../../src/text/escape_markup.ts";
+import { chartToSvg } from "../../src/diagram/chart_to_svg.ts";
+import chartStyle from "../../src/live/page/chart.css" with { type: "text" };
+import { escapeMarkup } from "../../src/text/format.ts";
+import { bundle } from "../build_page.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const HERE = new URL("./", import.meta.url);
@@ -73,6 +76,8 @@ interface Section {
   address: string;
   text: string;
 }
+
+const readHere = (file: string) => Deno.readTextFile(new URL(file, HERE));
 
 const slugOf = (heading: string) =>
   heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").trim().replaceAll(" ", "-");
@@ -145,6 +150,22 @@ ${content}
 `;
 }
 
+/** The machine that a reader steps: a part of a page. It works from a disk, as it loads nothing. */
+async function renderMachine(): Promise<string> {
+  const drawing = (await chartToSvg())
+    // As the site, the drawing follows the choice of the reader, else the system.
+    .replace("@media(prefers-color-scheme:dark){", ".dark{");
+  const script = (await bundle(new URL("machine/machine.ts", HERE))).replaceAll(
+    "</script",
+    "<\\/script",
+  );
+  return `<h2 id="step-it">Step it</h2>
+<p>The machine and the pump of every run, with a toy for a model: two epochs of two batches. Do each
+piece of work by a click, throw in a hook, call <code>cancel()</code>, and read which hooks follow.</p>
+<div id="machine"><template>${drawing.trim()}</template></div>
+<script type="module">${script}</script>`;
+}
+
 /** Renders a page; adds its sections to the search, and its pictures to those to copy. */
 async function render(path: string, index: Section[], copied: Set<string>): Promise<string> {
   const marked = new Marked();
@@ -170,7 +191,11 @@ async function render(path: string, index: Section[], copied: Set<string>): Prom
   });
   const source = await Deno.readTextFile(new URL(path, ROOT));
   const html = (await marked.parse(source)).replaceAll("<table>", '<div class="scroll"><table>')
-    .replaceAll("</table>", "</table></div>");
+    .replaceAll("</table>", "</table></div>")
+    .replace(
+      "<!-- machine -->",
+      await (source.includes("<!-- machine -->") ? renderMachine() : ""),
+    );
   const title = /^# (.*)$/m.exec(source)![1];
   const address = addressOf(path);
   for (const part of html.split(/(?=<h[12] )/)) {
@@ -286,7 +311,7 @@ export async function buildSite(folder: string): Promise<void> {
   const css = await Deno.readTextFile(`${folder}/api/page.css`);
   await Deno.writeTextFile(
     `${folder}/api/page.css`,
-    css + await Deno.readTextFile(new URL("api.css", HERE)),
+    css + await readHere("api.css"),
   );
   await linkBack(`${folder}/api`, "../");
   const index: Section[] = [];
@@ -298,9 +323,9 @@ export async function buildSite(folder: string): Promise<void> {
   for (const file of copied) {
     await write(folder, file.replace(/^docs\//, ""), await Deno.readFile(new URL(file, ROOT)));
   }
-  for (const file of ["style.css", "site.js"]) {
-    await write(folder, file, await Deno.readTextFile(new URL(file, HERE)));
-  }
+  const style = await readHere("style.css") + await readHere("machine/machine.css") + chartStyle;
+  await write(folder, "style.css", style);
+  await write(folder, "site.js", await readHere("site.js"));
   await write(folder, "index.js", `globalThis.trainchartIndex = ${JSON.stringify(index)};`);
   await write(folder, ".nojekyll", "");
 }

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { runInPlace } from "../tensors/run_in_place.ts";
+import { runInPlace } from "../tensors/tensor_memory.ts";
 
 /** The state of `tf.train.adam`; moments are listed in the order of the gradients. */
 interface StockAdam {

@@ -7,6 +7,7 @@ import type { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { emscriptenOf } from "./emscripten.ts";
 import type { Kernels } from "./load_kernels.ts";
+import type { LibraryOnHeap } from "./native/native_library.ts";
 import type { Threads } from "./threads.ts";
 
 /** The split of one call of a kernel between threads; each result is made by one thread. */
@@ -52,6 +53,10 @@ export class KernelHeap {
   #moves = 0;
   /** Follows all calls. Default: none does. */
   observer: HeapObserver | undefined;
+  /** The places of the addresses among each kernel's arguments. */
+  readonly addresses: Readonly<Record<string, readonly number[]>>;
+  /** Kernels of the native library, which are not split. */
+  readonly #native: Kernels;
 
   /**
    * Adopts a backend.
@@ -60,13 +65,18 @@ export class KernelHeap {
    * @param kernels The module, instantiated on that heap.
    * @param addresses The places of the addresses among each kernel's arguments.
    * @param threads Other threads on that heap.
+   * @param native A native library that computes some of the kernels, with threads of its own.
    */
   constructor(
     readonly backend: BackendWasm,
     readonly kernels: Kernels,
-    readonly addresses: Readonly<Record<string, readonly number[]>>,
+    addresses: Readonly<Record<string, readonly number[]>>,
     readonly threads?: Threads,
+    readonly native?: LibraryOnHeap,
   ) {
+    this.#native = native?.kernelsOver(kernels) ?? {};
+    this.kernels = { ...kernels, ...this.#native };
+    this.addresses = { ...addresses, ...native?.addresses };
     this.#fixed = kernels.scratchBytes();
     const count = 1 + (threads?.count ?? 0);
     const region = () => new Region(backend, () => this.#moves++);
@@ -188,7 +198,7 @@ export class KernelHeap {
   run(name: string, args: number[], split?: Split): void {
     this.observer?.calls(name, args, split);
     const threads = this.threads;
-    if (!threads || !split || split.work < WORTHWHILE) {
+    if (!threads || !split || split.work < WORTHWHILE || Object.hasOwn(this.#native, name)) {
       this.kernels[name](...args);
       return;
     }

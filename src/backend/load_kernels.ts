@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { decodeBase64 } from "../text/encodings.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { emscriptenOf } from "./emscripten.ts";
 import { shareMemory } from "./share_memory.ts";
@@ -40,7 +41,7 @@ export function loadKernels(backend: BackendWasm, relaxed = true): LoadedKernels
   const names: Build[] = relaxed ? ["relaxed", "simd"] : ["simd"];
   const { memory } = emscriptenOf(backend).asm;
   for (const build of names) {
-    const plain = Uint8Array.fromBase64(builds[build]);
+    const plain = decodeBase64(builds[build]);
     const bytes = isShared(memory) ? shareMemory(plain) : plain;
     if (!WebAssembly.validate(bytes)) continue;
     const module = new WebAssembly.Module(bytes);

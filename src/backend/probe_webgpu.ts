@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hostProcess, isGranted } from "../host/host_process.ts";
 
 /** A WebGPU adapter, as far as the choice of a backend depends on it. */
 export interface Adapter {
@@ -35,10 +36,10 @@ export async function probeWebGPU(): Promise<Adapter | undefined> {
  */
 function giveRuntimeFolder(): () => void {
   const variable = "XDG_RUNTIME_DIR";
-  const { Deno } = globalThis as { Deno?: typeof globalThis.Deno };
-  const mayChange = Deno?.build.os === "linux" &&
-    Deno.permissions.querySync({ name: "env", variable }).state === "granted";
-  if (!mayChange || Deno.env.get(variable)?.startsWith("/")) return () => {};
-  Deno.env.set(variable, "/nonexistent");
-  return () => Deno.env.delete(variable);
+  const mayChange = hostProcess?.platform === "linux" && isGranted({ name: "env", variable });
+  if (!mayChange) return () => {};
+  const { env } = hostProcess!;
+  if (env[variable]?.startsWith("/")) return () => {};
+  env[variable] = "/nonexistent";
+  return () => void delete env[variable];
 }

@@ -21,6 +21,7 @@ import { MOVE_KERNELS } from "./kernels/moves.ts";
 import { NORMALIZATION_KERNELS } from "./kernels/normalization.ts";
 import { PADDING_KERNELS } from "./kernels/paddings.ts";
 import { POOL_KERNELS } from "./kernels/pool.ts";
+import { RECURRENT_KERNELS } from "./kernels/recurrent.ts";
 import { REARRANGEMENT_KERNELS } from "./kernels/rearrangements.ts";
 import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
 import { RESIZE_KERNELS } from "./kernels/resize.ts";
@@ -40,6 +41,7 @@ const KERNELS: KernelTable = {
   ...ACTIVATION_KERNELS,
   ...ELEMENTWISE_KERNELS,
   ...MOVE_KERNELS,
+  ...RECURRENT_KERNELS,
   ...PADDING_KERNELS,
   ...REARRANGEMENT_KERNELS,
   ...REDUCTION_KERNELS,

@@ -12,6 +12,7 @@ import { fixLayers } from "./fix_layers/fix_layers.ts";
 import { fixPadding } from "./fix_padding.ts";
 import { fixRmsprop } from "./fix_rmsprop.ts";
 import { registerGradients } from "./gradients/register_gradients.ts";
+import { NATIVE_NAMES, type NativeName } from "./native/native_library.ts";
 import { probeWebGPU } from "./probe_webgpu.ts";
 import type { WasmOptions } from "./start_wasm.ts";
 
@@ -44,10 +45,12 @@ export interface BackendChoice {
   name: BackendName;
   /** Why this backend was chosen, and why the faster ones were not. */
   reason: string;
+  /** Name and version of the native library, such as `oneDNN 2.6.3`, where one computes. */
+  native?: string;
 }
 
-/** Whether a backend started, and the reason. */
-type Attempt = { reason: string; started: boolean };
+/** Whether a backend started, the reason, and the native library that it uses. */
+type Attempt = { reason: string; started: boolean; native?: string };
 
 /** The backends, the fastest first. */
 const CANDIDATES: Record<BackendName, (options: BackendOptions) => Promise<Attempt>> = {
@@ -73,11 +76,13 @@ let lastLine = "";
  *
  * Prints the choice and its reason in one line, once for each different choice. WebAssembly needs
  * permission to read the npm cache; without it the choice falls to `cpu`, and the reason names the
- * permission. A software WebGPU adapter is used only if `prefer` asks for it.
+ * permission. A software WebGPU adapter is used only if `prefer` asks for it, a native library only if
+ * `native` does.
  *
  * @param options The preferred backend, and how WebAssembly computes.
  * @returns The name of the backend and the reason.
- * @throws {TypeError} If an option is unknown, or `prefer` is not the name of a backend.
+ * @throws {TypeError} If an option is unknown, `prefer` is not the name of a backend, `native` is not
+ *   the name of a library, or `prefer` is a backend without native libraries.
  * @throws {RangeError} If `threads` is not an integer >= 1.
  * @throws {Error} If the preferred backend does not work here; the message lists those that do.
  *
@@ -99,10 +104,14 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
     quiet: true,
     threads: true,
     relaxed: true,
+    native: true,
   });
-  const { prefer, threads = 1 } = options;
+  const { prefer, threads = 1, native = false } = options;
   checkNumber("select a backend", "threads", threads, { integer: true, min: 1 });
-  const names = Object.keys(CANDIDATES) as BackendName[];
+  checkNative(native, prefer);
+  const names = (Object.keys(CANDIDATES) as BackendName[]).filter((name) =>
+    !native || name !== "webgpu"
+  );
   if (prefer !== undefined && !names.includes(prefer)) {
     throw new TypeError(
       `Cannot select a backend as prefer must be one of ${
@@ -112,14 +121,34 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
   }
   const refused: string[] = [];
   for (const name of prefer ? [prefer] : names) {
-    const { started, reason } = await CANDIDATES[name](options);
+    const { started, reason, native } = await CANDIDATES[name](options);
     if (!started) refused.push(`${name}: ${reason}`);
-    else return print({ name, reason: [reason, ...refused].join("; ") }, options);
+    else {
+      const choice = { name, reason: [reason, ...refused].join("; "), ...native && { native } };
+      return print(choice, options);
+    }
   }
   const others = await startOthers(prefer!, options);
   throw new Error(
     `Cannot select a backend as ${refused[0]}. Available here: ${others.join(", ")}`,
   );
+}
+
+/** Checks the name of a native library, and that the backend is the one that can use it. */
+function checkNative(native: boolean | NativeName, prefer: BackendName | undefined): void {
+  const allowed: unknown[] = [true, false, ...NATIVE_NAMES];
+  if (!allowed.includes(native)) {
+    throw new TypeError(
+      `Cannot select a backend as native must be one of ${allowed.join(", ")}: ` +
+        `current value is ${native}`,
+    );
+  }
+  if (native && prefer !== undefined && prefer !== "wasm") {
+    throw new TypeError(
+      "Cannot select a backend as prefer must be wasm or missing where a native library is asked " +
+        `for: current value is ${prefer}`,
+    );
+  }
 }
 
 /** Prints a choice that is not the last one printed, and returns it. */

@@ -8,10 +8,13 @@ import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fuseLayers } from "./fuse_layers.ts";
 import { fuseAdam } from "./fuse_adam.ts";
 import { fuseLogSoftmax } from "./fuse_log_softmax.ts";
-import { missingInternals } from "./emscripten.ts";
+import { fuseRecurrent } from "./fuse_recurrent.ts";
+import { emscriptenOf, missingInternals } from "./emscripten.ts";
 import { fixBackend } from "./fix_backend.ts";
 import { KernelHeap } from "./kernel_heap.ts";
 import { isShared, loadKernels } from "./load_kernels.ts";
+import { NativeKernels } from "./native/native_kernels.ts";
+import { type NativeName, noteLibrary } from "./native/native_library.ts";
 import { registerKernels } from "./register_kernels.ts";
 import { shareMemory } from "./share_memory.ts";
 import { Threads } from "./threads.ts";
@@ -29,6 +32,20 @@ export interface WasmOptions {
   relaxed?: boolean;
   /** Number of threads, an integer >= 1; more than one pays on an idle machine. Default: 1. */
   threads?: number;
+  /**
+   * A native library for products and convolutions: its name, or `true` for the fastest that is
+   * installed. It needs `--allow-ffi`; without it, or without the library, WebAssembly computes all,
+   * and the reason says so. Default: false.
+   */
+  native?: boolean | NativeName;
+}
+
+/** The outcome of a start. */
+interface Started {
+  started: boolean;
+  reason: string;
+  /** Name and version of the native library. */
+  native?: string;
 }
 
 /**
@@ -36,9 +53,7 @@ export interface WasmOptions {
  *
  * @returns Whether it started, and the reason.
  */
-export async function startWasm(
-  options: WasmOptions,
-): Promise<{ started: boolean; reason: string }> {
+export async function startWasm(options: WasmOptions): Promise<Started> {
   const { threads = 1 } = options;
   const printed = await capture(async () => {
     await import("../deps/tfjs_wasm.ts");
@@ -78,8 +93,8 @@ const heaps = new WeakMap<BackendWasm, Map<string, KernelHeap>>();
 
 /** Registers our kernels; the reason names their build. */
 async function registerOurs(
-  { relaxed, threads: wanted = 1 }: WasmOptions,
-): Promise<{ started: boolean; reason: string }> {
+  { relaxed, threads: wanted = 1, native }: WasmOptions,
+): Promise<Started> {
   const backend = tf.backend() as unknown as BackendWasm;
   const missing = missingInternals(backend);
   if (missing.length > 0) {
@@ -101,22 +116,33 @@ async function registerOurs(
   }
   let ofBackend = heaps.get(backend);
   if (!ofBackend) heaps.set(backend, ofBackend = new Map());
-  const key = `${build} ${wanted}`;
+  // Only a program that asks for it runs the code that opens libraries.
+  const choice = native
+    ? (await import("./native/open_native.ts")).openNative(native, wanted)
+    : undefined;
+  const library = choice?.library;
+  const key = `${build} ${wanted} ${library?.name}`;
   let heap = ofBackend.get(key);
   if (!heap) {
     const threads = wanted > 1
       ? await Threads.start(wanted - 1, kernels, module, memory)
       : undefined;
-    ofBackend.set(key, heap = new KernelHeap(backend, kernels, addresses, threads));
+    const ofLibrary = library && new NativeKernels(library, emscriptenOf(backend));
+    ofBackend.set(key, heap = new KernelHeap(backend, kernels, addresses, threads, ofLibrary));
   }
   registerKernels(heap);
+  noteLibrary(backend, library, wanted);
   fuseLayers();
+  fuseRecurrent();
   fuseAdam();
   fuseLogSoftmax();
   const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";
   return {
     started: true,
-    reason: `WebAssembly with ${simd}${wanted > 1 ? `, ${wanted} threads` : ""}`,
+    reason: `WebAssembly with ${simd}${wanted > 1 ? `, ${wanted} threads` : ""}${
+      choice ? `; ${choice.reason}` : ""
+    }`,
+    native: library?.name,
   };
 }
 

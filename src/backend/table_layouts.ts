@@ -22,6 +22,9 @@ export const TABLE_LAYOUTS = {
     "WINDOW_Z", "WINDOW_Y", "WINDOW_X", "STEP_Z", "STEP_Y", "STEP_X",
     "PAD_Z", "PAD_Y", "PAD_X", "DILATION_Z", "DILATION_Y", "DILATION_X",
   ],
+  /** The resizing of an image; the weights of its results follow. */
+  // deno-fmt-ignore
+  resize_table: ["HEIGHT", "WIDTH", "CHANNELS", "OUT_Y", "OUT_X", "COLUMNS"],
   /** The tiles of Winograd's algorithm. */
   // deno-fmt-ignore
   tile_table: [

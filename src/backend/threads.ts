@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { nodeThreads } from "../deps/node_worker_threads.ts";
 import type { Kernels } from "./load_kernels.ts";
 
 /** The data that a worker starts with. */
@@ -30,8 +31,8 @@ const TIMEOUT = 20_000;
  * Answers calls for ever. The source of this function is sent to the worker, so it uses nothing
  * from outside.
  */
-async function serve(): Promise<void> {
-  const { parentPort, workerData } = await import("node:worker_threads");
+function serve(): void {
+  const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
   const { module, memory, control, call, spins } = workerData as WorkerData;
   const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
   const kernels = Object.values(exports).filter((value) => typeof value === "function");
@@ -79,13 +80,12 @@ export class Threads {
     module: WebAssembly.Module,
     memory: WebAssembly.Memory,
   ): Promise<Threads> {
-    const { Worker } = await import("node:worker_threads");
     const threads = new Threads(kernels);
     for (let i = 0; i < count; i++) {
       const control = new Int32Array(new SharedArrayBuffer(64));
       const call = new Float64Array(new SharedArrayBuffer(256));
       const workerData: WorkerData = { module, memory, control, call, spins: SPINS };
-      const worker = new Worker(`(${serve.toString()})()`, { eval: true, workerData });
+      const worker = new nodeThreads!.Worker(`(${serve.toString()})()`, { eval: true, workerData });
       await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
       worker.unref();
       threads.#threads.push({ control, call });

@@ -95,11 +95,6 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   Reciprocal: floats,
   Relu: of("int32"),
   Reshape: any,
-  ResizeBilinearGrad: (inputs, attributes) =>
-    floats(inputs, attributes) && !attributes.halfPixelCenters,
-  ResizeNearestNeighbor: floats,
-  ResizeNearestNeighborGrad: (inputs, attributes) =>
-    floats(inputs, attributes) && !attributes.halfPixelCenters,
   RotateWithOffset: floats,
   Round: numbers,
   Rsqrt: floats,

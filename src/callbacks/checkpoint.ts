@@ -1,3 +1,4 @@
+import type { EndSignal } from "../host/host_process.ts";
 import type { StateCheck } from "../learner/callback.ts";
 import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
@@ -91,7 +92,7 @@ export class Checkpoint extends PassCallback {
   #saved = performance.now();
   #writing: Promise<void> = Promise.resolve();
   #failure: { error: unknown } | undefined;
-  #signal: Deno.Signal | undefined;
+  #signal: EndSignal | undefined;
   /** Whether the run was saved because of a signal: nothing is saved after that. */
   #interrupted = false;
 
@@ -313,7 +314,7 @@ export class Checkpoint extends PassCallback {
   }
 
   /** All Checkpoints of the run save it as it is; only then is the training cancelled. */
-  async #interrupt(learner: AnyLearner, signal: Deno.Signal): Promise<void> {
+  async #interrupt(learner: AnyLearner, signal: EndSignal): Promise<void> {
     let ending = INTERRUPTIONS.get(learner);
     if (!ending) {
       ending = saveAndCancel(learner).finally(() => INTERRUPTIONS.delete(learner));

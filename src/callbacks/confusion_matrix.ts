@@ -7,7 +7,7 @@ import { type Plot, plotters } from "../pictures/plotters.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { textTable } from "../text/text_table.ts";
+import { textTable } from "../text/format.ts";
 
 /**
  * Options of {@linkcode ConfusionMatrix}.

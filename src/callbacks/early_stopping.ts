@@ -1,4 +1,4 @@
-import { weightList } from "./support/weight_list.ts";
+import { weightList } from "./support/kept_weights.ts";
 import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
@@ -8,10 +8,9 @@ import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { variablesOf } from "../model/model.ts";
+import { assignWeights, cloneWeights, variablesOf } from "../model/model.ts";
 import { areFinite } from "./support/are_finite.ts";
 import { WeightAverage } from "./weight_average.ts";
-import { assignWeights, cloneWeights } from "../model/weights.ts";
 
 /**
  * Options of {@linkcode EarlyStopping}.

@@ -1,12 +1,11 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
-import { UPDATED_WHEN_FROZEN } from "../backend/fix_layers/fix_batch_normalization.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { chooseVariables, namedVariables } from "../model/named_variables.ts";
+import { chooseVariables } from "../model/named_variables.ts";
+import { checkWeightMatch, type WeightMatch } from "./support/check_weight_match.ts";
 import { freezeVariables } from "./support/freeze_variables.ts";
 
 /**
@@ -62,13 +61,13 @@ export class Freeze extends Callback {
    * Checks the options.
    *
    * @param match The name of a layer, of a model within the model or of a weight; a pattern that
-   *   matches a part of such a name; or a list of these.
+   *   matches a part of such a name; or a list of these. A layer without weights is passed over.
    * @param options When to stop, and whether statistics are frozen, too.
    * @throws {TypeError} If `match` is something else.
    * @throws {RangeError} If `until` is not an integer >= 1.
    */
   constructor(
-    match: string | RegExp | readonly (string | RegExp)[],
+    match: WeightMatch,
     options: FreezeOptions = {},
   ) {
     super();
@@ -76,15 +75,7 @@ export class Freeze extends Callback {
     checkOptions(action, options, { until: true, updateStatistics: true });
     const { until = Infinity, updateStatistics = false } = options;
     if (until !== Infinity) checkNumber(action, "until", until, { integer: true, min: 1 });
-    const patterns = Array.isArray(match) ? match : [match];
-    for (const pattern of patterns) {
-      if (typeof pattern === "string" || pattern instanceof RegExp) continue;
-      throw new TypeError(
-        `Cannot ${action} as match must be a name, a pattern or a list of these: ` +
-          `current value is ${describeValue(pattern)}`,
-      );
-    }
-    this.#patterns = patterns;
+    this.#patterns = checkWeightMatch(action, "match", match);
     this.#until = until;
     this.#updateStatistics = updateStatistics;
   }
@@ -96,15 +87,9 @@ export class Freeze extends Callback {
    */
   override setUp({ model, epoch }: AnyLearner, kind: RunKind): PutBack | void {
     if (kind !== "train") return;
-    const chosen = chooseVariables("freeze weights", namedVariables(model), this.#patterns);
+    const chosen = chooseVariables("freeze weights", model, this.#patterns);
     if (epoch >= this.#until) return;
-    const release = freezeVariables(chosen.map(({ variable }) => variable));
-    const layers = chosen.flatMap(({ layer }) => this.#updateStatistics && layer ? [layer] : []);
-    for (const layer of layers) UPDATED_WHEN_FROZEN.add(layer);
-    this.#thaw = () => {
-      release();
-      for (const layer of layers) UPDATED_WHEN_FROZEN.delete(layer);
-    };
+    this.#thaw = freezeVariables(chosen, this.#updateStatistics);
     return this.#thaw;
   }
 

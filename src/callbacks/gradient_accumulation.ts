@@ -13,7 +13,7 @@ import {
   usableWeight,
   type WindowState,
 } from "./support/gradient_window.ts";
-import { weightAt } from "./support/weight_list.ts";
+import { weightAt } from "./support/kept_weights.ts";
 
 interface State extends Partial<WindowState> {
   /** The windows of objectives. Default: the Learner has none. */

@@ -1,3 +1,4 @@
+import { fileSystem, isMissing } from "../host/files.ts";
 import { bytes } from "../io/host_tensor.ts";
 import * as field from "../checks/fields.ts";
 import { cutFile } from "../io/cut_file.ts";
@@ -8,7 +9,7 @@ import type { AnyLearner } from "../learner/callback.ts";
 import type { EpochRecord } from "../pictures/history.ts";
 import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";
 import { GrowingFile } from "./support/growing_file.ts";
-import { metricsOfPhase } from "./support/metrics_of_phase.ts";
+import { metricsOfPhase } from "../learner/pass_callback.ts";
 
 /**
  * Options of {@linkcode JsonLinesLogger}.
@@ -154,8 +155,8 @@ export class JsonLinesLogger extends FileLogger {
 
   /** The positions at which the lines of the file end. */
   async #ends(): Promise<number[]> {
-    const bytes = await Deno.readFile(this.path).catch((error) => {
-      if (error instanceof Deno.errors.NotFound) return new Uint8Array();
+    const bytes = await fileSystem.readFile(this.path).catch((error) => {
+      if (isMissing(error)) return new Uint8Array();
       throw error;
     });
     const NEWLINE = 10;

@@ -1,5 +1,5 @@
 import * as field from "../checks/fields.ts";
-import type { RateAndMomentum } from "../schedules/one_cycle.ts";
+import type { RateAndMomentum } from "../schedules/cosine.ts";
 import type { Schedule } from "../schedules/schedule.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
@@ -14,7 +14,7 @@ import {
   settingsField,
   writeMomentum,
   writeSettings,
-} from "./support/optimizer_settings.ts";
+} from "../learner/learner_optimizers.ts";
 
 /**
  * Options of {@linkcode LearningRateSchedule}.

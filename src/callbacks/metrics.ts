@@ -3,7 +3,7 @@ import * as field from "../checks/fields.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import type { Peers } from "../data/shard.ts";
-import { trackWeights } from "../losses/example_weights.ts";
+import { trackWeights } from "../losses/weights.ts";
 import { MeanMetric } from "../metrics/mean_metric.ts";
 import {
   isStateful,

@@ -1,11 +1,10 @@
 import type { StateCheck } from "../learner/callback.ts";
 import * as field from "../checks/fields.ts";
 import type { AnyLearner } from "../learner/callback.ts";
-import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
+import { type MeasuredPhase, metricsOfPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { formatClock, formatMetric } from "../text/format.ts";
 import { EpochTable } from "./support/epoch_table.ts";
-import { metricsOfPhase } from "./support/metrics_of_phase.ts";
 import { Terminal, type TerminalOptions } from "./support/terminal.ts";
 
 /** Time between two drawings of the bar, in ms: so long that reading the loss is cheap. */

@@ -11,7 +11,7 @@ import {
   readSettings,
   settingsField,
   writeSettings,
-} from "./support/optimizer_settings.ts";
+} from "../learner/learner_optimizers.ts";
 
 /**
  * Options of {@linkcode ReduceOnPlateau}.

@@ -2,7 +2,7 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { applyModel } from "../model/apply_model.ts";
 import { tf } from "../deps/tfjs.ts";
-import { keyedRandom } from "../random/keyed_random.ts";
+import { keyedRandom } from "../random/random_numbers.ts";
 import { withRandom } from "../random/with_random.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";

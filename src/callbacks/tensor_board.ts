@@ -10,7 +10,7 @@ import type { EpochRecord } from "../pictures/history.ts";
 import { tensorStats } from "../tensors/tensor_stats.ts";
 import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";
 import { GrowingFile } from "./support/growing_file.ts";
-import { metricsOfPhase } from "./support/metrics_of_phase.ts";
+import { metricsOfPhase } from "../learner/pass_callback.ts";
 
 /**
  * Options of {@linkcode TensorBoard}.

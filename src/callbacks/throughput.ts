@@ -5,8 +5,7 @@ import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { operationsOf } from "../model/count_operations.ts";
-import { formatNumber } from "../text/format.ts";
-import { textTable } from "../text/text_table.ts";
+import { formatNumber, textTable } from "../text/format.ts";
 
 /**
  * Options of {@linkcode Throughput}.

@@ -8,7 +8,7 @@ import {
 } from "../learner/callback.ts";
 import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { textTable } from "../text/text_table.ts";
+import { textTable } from "../text/format.ts";
 
 /**
  * The time of a pass.

@@ -1,4 +1,4 @@
-import type { HookName, TaskName } from "../chart/hooks.ts";
+import { type HookName, stateName, type TaskName } from "../chart/hooks.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { RunSnapshot } from "../learner/run_actor.ts";
 import { type AnyLearner, type CallbackLike, nameOf } from "../learner/callback.ts";
@@ -7,7 +7,6 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { type ChromeTrace, chromeTrace } from "./support/chrome_trace.ts";
 import { RingBuffer } from "./support/ring_buffer.ts";
-import { stateName } from "../chart/state_name.ts";
 import type { TracedStep, TracedWork, TraceRecord } from "./support/trace_record.ts";
 
 /**

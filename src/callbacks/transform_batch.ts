@@ -2,7 +2,7 @@ import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import { withRandom } from "../random/with_random.ts";
-import { isThenable } from "../chart/is_thenable.ts";
+import { isThenable } from "../chart/event_loop.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { BatchPlace } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/priorities.ts";

@@ -1,4 +1,11 @@
-import { weightList } from "./support/weight_list.ts";
+import {
+  forgetTrainedWeights,
+  putTrainedWeightsBack,
+  restoreTrainedWeights,
+  swapWeights,
+  trainedWeights,
+  weightList,
+} from "./support/kept_weights.ts";
 import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
@@ -7,16 +14,8 @@ import { tf } from "../deps/tfjs.ts";
 import { refreshStatistics } from "../model/batch_norm_statistics.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { isTraining } from "./support/monitor.ts";
-import {
-  forgetTrainedWeights,
-  putTrainedWeightsBack,
-  restoreTrainedWeights,
-  swapWeights,
-  trainedWeights,
-} from "./support/trained_weights.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { variablesOf } from "../model/model.ts";
-import { cloneWeights } from "../model/weights.ts";
+import { cloneWeights, variablesOf } from "../model/model.ts";
 
 /**
  * Options of {@linkcode WeightAverage}.

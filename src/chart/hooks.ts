@@ -177,3 +177,10 @@ export function isTask(work: WorkName): work is TaskName {
 export function isFinally(work: WorkName): boolean {
   return "finally" in (isTask(work) ? TASKS[work] : HOOKS[work as HookName]);
 }
+
+/** Joins the value of a state machine without regions into one name: `"train.epoch.batch"`. */
+export function stateName(value: unknown): string {
+  if (typeof value === "string") return value;
+  const [[name, inner]] = Object.entries(value as object);
+  return `${name}.${stateName(inner)}`;
+}

@@ -10,13 +10,17 @@
  */
 import { createActor, type InspectionEvent, type Observer } from "../deps/xstate.ts";
 import { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "../errors.ts";
-import { type ChartEvent, type Facts, learnerMachine, type RunKind } from "./chart.ts";
+import {
+  type ChartEvent,
+  type Facts,
+  type LearnerMachine,
+  learnerMachine,
+  type RunKind,
+} from "./chart.ts";
 import { type HookName, isFinally, isTask, type TaskName, type WorkName } from "./hooks.ts";
-import { isThenable } from "./is_thenable.ts";
+import { isThenable, yieldToEventLoop } from "./event_loop.ts";
 import { type PumpState, releasedSnapshot, restoreThrown, storeThrown } from "./pump_state.ts";
-import { memoizeTransitions } from "./memoize_transitions.ts";
-import { queueWork, workQueues } from "./queue_work.ts";
-import { yieldToEventLoop } from "./yield_to_event_loop.ts";
+import { memoizeTransitions, queueWork, workQueues } from "./pumped_machine.ts";
 import { type Level, passLevel, Signals } from "./signals.ts";
 
 /** Does the work that the machine names. */
@@ -56,7 +60,7 @@ export interface PumpOptions {
   /** Observes the actor, as in XState's `createActor`. */
   inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void);
   /** The machine to follow. Default: the chart of the Learner. */
-  machine?: typeof learnerMachine;
+  machine?: LearnerMachine;
 }
 
 /** Thrown through synchronous hooks when a cancel from outside has made their work obsolete. */
@@ -102,7 +106,7 @@ interface HookRun {
 /** Runs one machine from its first to its final state. */
 export class Pump<Listener> {
   /** The actor of the run. */
-  readonly actor: ReturnType<typeof createActor<typeof learnerMachine>>;
+  readonly actor: ReturnType<typeof createActor<LearnerMachine>>;
   readonly #performer: Performer<Listener>;
   readonly #signals = new Signals();
   readonly #queue: WorkName[] = [];
@@ -118,7 +122,7 @@ export class Pump<Listener> {
 
   constructor(performer: Performer<Listener>, options: PumpOptions = {}) {
     this.#performer = performer;
-    const { machine = learnerMachine, inspect, from } = options;
+    const { machine = learnerMachine(), inspect, from } = options;
     this.#from = from;
     this.#reason = from?.reason;
     // An inspector shows each microstep, which only the machine itself takes.

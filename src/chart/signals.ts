@@ -1,4 +1,4 @@
-import { stateName } from "./state_name.ts";
+import { stateName } from "./hooks.ts";
 
 /** The phases that can be cut short, from inside to outside. */
 const LEVELS = ["batch", "inner", "epoch", "train"] as const;

@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Dataset } from "./dataset.ts";
-import { isThenable } from "../chart/is_thenable.ts";
+import { isThenable } from "../chart/event_loop.ts";
 
 /** Longest time that closing waits for pending batches, in ms: a dataset that stalls may not hold up a run. */
 const GRACE = 1000;

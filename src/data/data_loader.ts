@@ -4,9 +4,8 @@ import { describeValue } from "../checks/describe_value.ts";
 import { ArrayDataset } from "./array_dataset.ts";
 import type { Batch, Dataset } from "./dataset.ts";
 import { BatchIterator } from "./batch_iterator.ts";
-import { bucketOrder } from "./bucket_order.ts";
-import { keyedRandom } from "../random/keyed_random.ts";
-import { permutation } from "../random/permutation.ts";
+import { bucketOrder } from "./example_order.ts";
+import { keyedRandom, permutation } from "../random/random_numbers.ts";
 import type { IterateOptions } from "./loader.ts";
 import { type Shard, WHOLE } from "./shard.ts";
 

@@ -1,4 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
+import { checkNumber } from "../checks/check_number.ts";
 
 /**
  * Examples that are computed together.
@@ -69,4 +70,19 @@ export interface Dataset<B = Batch> {
    *   and an error is ignored.
    */
   batch(indices: Int32Array, signal?: AbortSignal): B | PromiseLike<B>;
+}
+
+/**
+ * Checks the indices of a batch.
+ *
+ * @param indices Indices of examples.
+ * @param length Number of examples in the dataset.
+ * @throws {RangeError} If an index is not an integer in [0, `length`).
+ */
+export function checkIndices(indices: Int32Array, length: number): void {
+  for (const index of indices) {
+    if (!(index >= 0 && index < length)) {
+      checkNumber("build a batch", "an index", index, { integer: true, min: 0, below: length });
+    }
+  }
 }

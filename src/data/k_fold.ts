@@ -1,9 +1,8 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { Dataset } from "./dataset.ts";
-import type { SplitOptions } from "./split.ts";
-import { exampleOrder, strata } from "./strata.ts";
-import { subset } from "./subset.ts";
+import { type SplitOptions, subset } from "./split.ts";
+import { exampleOrder, strata } from "./example_order.ts";
 
 /**
  * One way to divide a dataset, of several in which each example is validated once.

@@ -87,7 +87,7 @@ export function isLoader(value: unknown): value is Loader {
 }
 
 /** Returns the number of batches in a loader, or in one part of it, if it is known. */
-export function loaderLength(loader: unknown, shard = WHOLE): number | undefined {
+export function loaderLength(loader: unknown, shard: Shard = WHOLE): number | undefined {
   if (typeof loader !== "object" || loader === null) return;
   const { length, size, shardLength } = loader as {
     length?: unknown;

@@ -1,28 +1,6 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { CsvError, parse } from "../deps/csv_parse.ts";
-
-/**
- * A table of texts: the content of a CSV file.
- *
- * @example
- * ```ts
- * import { type CsvTable, parseCsv } from "@trainchart/trainchart/data";
- * import { assertEquals } from "@std/assert";
- *
- * const table: CsvTable = parseCsv("x,y\n1,2\n");
- * assertEquals(table, { columns: ["x", "y"], rows: [["1", "2"]], lines: [2] });
- * ```
- *
- * @category Files of data
- */
-export interface CsvTable {
-  /** Names of the columns, all different. */
-  readonly columns: readonly string[];
-  /** Cells of each row, one per column, without quotes and surrounding blanks. */
-  readonly rows: readonly (readonly string[])[];
-  /** Line of the file on which each row ends, 1-based. */
-  readonly lines: readonly number[];
-}
+import type { CsvTable } from "./plain_data.ts";
 
 /**
  * Reads a table in CSV: RFC 4180, <https://www.rfc-editor.org/rfc/rfc4180>, or with another

@@ -1,3 +1,4 @@
+import { fileSystem } from "../host/files.ts";
 import { checkNumber } from "../checks/check_number.ts";
 
 /** Limit of {@linkcode readBytes} if none is given: 1 GiB. */
@@ -49,8 +50,8 @@ async function rawBytes(
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!(source instanceof URL) || source.protocol === "file:") {
-    if ((await Deno.stat(source)).size > maxBytes) throw tooLarge(source, maxBytes);
-    return await Deno.readFile(source);
+    if ((await fileSystem.stat(source)).size > maxBytes) throw tooLarge(source, maxBytes);
+    return await fileSystem.readFile(source);
   }
   const response = await fetch(source);
   if (response.ok && response.body) return await collect(response.body, source, maxBytes);

@@ -1,9 +1,8 @@
 import { tf } from "../deps/tfjs.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import { checkIndices } from "./check_indices.ts";
+import { type Batch, checkIndices, type Dataset } from "./dataset.ts";
 import { type ArrayColumn, arrayGatherer } from "./array_gatherer.ts";
-import type { Batch, Dataset } from "./dataset.ts";
 import type { Tensors } from "../tensors/nested_tensors.ts";
 
 /**

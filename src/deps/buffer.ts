@@ -5,4 +5,6 @@
  */
 import { Buffer } from "npm:buffer@6.0.3";
 
-if (typeof Deno === "undefined") Object.assign(globalThis, { Buffer });
+if (typeof Deno === "undefined" && !("Buffer" in globalThis)) {
+  Object.assign(globalThis, { Buffer });
+}

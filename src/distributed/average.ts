@@ -1,5 +1,4 @@
-import { isSole, memoryOf } from "../tensors/tensor_memory.ts";
-import { runInPlace } from "../tensors/run_in_place.ts";
+import { isSole, memoryOf, runInPlace } from "../tensors/tensor_memory.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { World } from "./world.ts";
 

@@ -1,11 +1,9 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { AnyLearner } from "../learner/callback.ts";
-import { decodeState } from "../io/decode_state.ts";
-import { encodeState } from "../io/encode_state.ts";
+import { decodeState, encodeState } from "../io/state_codec.ts";
 import type { HostTensor } from "../io/host_tensor.ts";
-import { readTensors } from "../io/read_tensors.ts";
-import { toTensor } from "../io/to_tensor.ts";
-import { renaming } from "../learner/renaming.ts";
+import { readTensors, toTensor } from "../io/transfer_tensors.ts";
+import { renaming } from "../learner/check_match.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import {
   disposeSlots,

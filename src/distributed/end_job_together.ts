@@ -1,3 +1,4 @@
+import { hostProcess } from "../host/host_process.ts";
 import { EXIT } from "./exit_codes.ts";
 import { DRAIN, failJob, sleep } from "./fail_job.ts";
 import type { World } from "./world.ts";
@@ -23,7 +24,8 @@ export function endJobTogether(
     if (!event.defaultPrevented) failJob(world, event.reason);
   });
   addEventListener("unload", () => {
-    if (Deno.exitCode !== 0) world.abort(Deno.exitCode);
+    const code = Number(hostProcess?.exitCode ?? 0);
+    if (code !== 0) world.abort(code);
     if (!conditions.some((condition) => condition())) return world.finalize();
     console.error(`Cannot continue: rank ${world.rank} exited in the middle of a run`);
     sleep(DRAIN);

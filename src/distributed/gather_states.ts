@@ -1,6 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { decodeState } from "../io/decode_state.ts";
-import { encodeState } from "../io/encode_state.ts";
+import { decodeState, encodeState } from "../io/state_codec.ts";
 import type { HostTensor } from "../io/host_tensor.ts";
 import { dtypeOf } from "../io/host_tensor.ts";
 import { broadcastBundle, type Bundle } from "./bundle.ts";

@@ -1,3 +1,4 @@
+import { hostProcess } from "../host/host_process.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { endJobTogether } from "./end_job_together.ts";
@@ -94,7 +95,7 @@ function launched(): { vendor: MpiVendor; size: number; local: number } | undefi
 
 function read(variable: string): string | undefined {
   try {
-    return Deno.env.get(variable);
+    return hostProcess?.env[variable];
   } catch (cause) {
     throw new Error(
       `Cannot use MPI: permission to read ${variable}, which says whether mpirun has started this ` +

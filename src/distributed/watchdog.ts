@@ -1,4 +1,4 @@
-import { Worker } from "../deps/node_worker_threads.ts";
+import { nodeThreads, threadModule, type Worker } from "../deps/node_worker_threads.ts";
 import { type WatchdogOrders, WORDS } from "./watchdog_memory.ts";
 
 /**
@@ -12,9 +12,9 @@ export class Watchdog {
   readonly #worker: Worker;
 
   private constructor(orders: Omit<WatchdogOrders, "words">) {
-    this.#worker = new Worker(moduleOf(new URL("./watchdog_worker.ts", import.meta.url)), {
-      workerData: { ...orders, words: this.#words } satisfies WatchdogOrders,
-    });
+    const module = threadModule(new URL("./watchdog_worker.ts", import.meta.url));
+    const workerData: WatchdogOrders = { ...orders, words: this.#words };
+    this.#worker = new nodeThreads!.Worker(module, { workerData });
   }
 
   /** Starts the thread and waits until it watches. It does not keep the process alive. */
@@ -44,10 +44,4 @@ export class Watchdog {
     this.#worker.postMessage([number, work]);
     return number;
   }
-}
-
-/** A thread of `node:worker_threads` starts from a file, or from code in a `data:` URL only. */
-function moduleOf(url: URL): URL {
-  if (url.protocol === "file:") return url;
-  return new URL(`data:text/javascript,import ${JSON.stringify(url.href)}`);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parentPort, workerData } from "../deps/node_worker_threads.ts";
+import { nodeThreads } from "../deps/node_worker_threads.ts";
 import { EXIT } from "./exit_codes.ts";
 import { DRAIN } from "./fail_job.ts";
 import { openMpi } from "./mpi_library.ts";
@@ -18,6 +18,7 @@ const PATIENCE = 1000;
 /** Time to end the other ranks before this process exits alone, in ms. */
 const GRACE = 1000;
 
+const { parentPort, workerData } = nodeThreads!;
 const { words, limit, rank, library } = workerData as WatchdogOrders;
 const { vendor, handles } = openMpi(library);
 const handle = vendor === "Open MPI" ? "pointer" : "i32";

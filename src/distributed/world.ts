@@ -1,3 +1,5 @@
+import { hostProcess } from "../host/host_process.ts";
+
 /**
  * The function that combines the values of several ranks.
  *
@@ -50,6 +52,6 @@ export const WORLD_OF_ONE: World = {
   broadcast: () => {},
   gather: (values) => values.slice(),
   barrier: () => {},
-  abort: (code) => Deno.exit(code),
+  abort: (code) => hostProcess!.exit(code),
   watch: () => () => {},
 };

@@ -1,3 +1,4 @@
+import { fileSystem } from "../host/files.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { ArrayDataset } from "../data/array_dataset.ts";
@@ -83,7 +84,7 @@ export async function imageFolder(
     const { path } = images[index];
     const found = kept.get(path);
     if (found) return found;
-    const bytes = await Deno.readFile(path, { signal });
+    const bytes = await fileSystem.readFile(path, { signal });
     const pixels = await decodeImage(bytes, { name: path, ...maxPixels && { maxPixels } });
     const resized = resizePixels(pixels, { size: [height, width], channels, fit });
     if (cache) kept.set(path, resized);
@@ -113,10 +114,12 @@ export async function imageFolder(
 /** Images by class and name, so that their order is the same on every file system. */
 async function listImages(folder: string): Promise<{ name: string; path: string }[]> {
   const images: { name: string; path: string }[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    if (!isDirectory) continue;
-    for await (const file of Deno.readDir(`${folder}/${name}`)) {
-      if (!file.isFile || !IMAGE.test(file.name)) continue;
+  const list = (path: string) => fileSystem.readdir(path, { withFileTypes: true });
+  for (const entry of await list(folder)) {
+    if (!entry.isDirectory()) continue;
+    const { name } = entry;
+    for (const file of await list(`${folder}/${name}`)) {
+      if (!file.isFile() || !IMAGE.test(file.name)) continue;
       images.push({ name, path: `${folder}/${name}/${file.name}` });
     }
   }

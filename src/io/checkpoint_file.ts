@@ -1,7 +1,7 @@
 import type { ModelStructure } from "../model/model_structure.ts";
 import { type JsonLimits, parseJson } from "../text/parse_json.ts";
 import { checkCheckpoint } from "./check_checkpoint.ts";
-import { MAX_STATE_DEPTH } from "./encode_state.ts";
+import { MAX_STATE_DEPTH } from "./state_codec.ts";
 import { DTYPES, type HostTensor } from "./host_tensor.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { damaged } from "./safetensors_header.ts";
@@ -21,7 +21,10 @@ export interface RunCheckpoint {
   readonly format: number;
   /** Time of the checkpoint, as ISO 8601. */
   readonly time: string;
-  /** Versions of this package and of TensorFlow.js, and the name of the backend. */
+  /**
+   * Versions of this package (`trainchart`) and of TensorFlow.js (`tfjs`), the name of the backend
+   * (`backend`), and its native library with the number of threads (`native`), where it had one.
+   */
   readonly versions: Readonly<Record<string, string>>;
   /** Index of the current epoch, 0-based. */
   readonly epoch: number;

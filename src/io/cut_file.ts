@@ -1,3 +1,4 @@
+import { fileSystem, isMissing } from "../host/files.ts";
 import { toPath } from "./to_path.ts";
 
 /**
@@ -10,11 +11,11 @@ import { toPath } from "./to_path.ts";
 export async function cutFile(path: string | URL, size: number): Promise<number> {
   try {
     const name = toPath(path);
-    const actual = (await Deno.stat(name)).size;
-    if (actual > size) await Deno.truncate(name, size);
+    const actual = (await fileSystem.stat(name)).size;
+    if (actual > size) await fileSystem.truncate(name, size);
     return Math.min(actual, size);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
+    if (isMissing(error)) return 0;
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { isMissing, OpenFile } from "../host/files.ts";
 import { toPath } from "./to_path.ts";
 
 const NEWLINE = 10;
@@ -13,11 +14,11 @@ const TAIL = 1 << 16;
  * @returns Whether there is a file.
  */
 export async function endLastLine(path: string | URL): Promise<boolean> {
-  let file: Deno.FsFile;
+  let file: OpenFile;
   try {
-    file = await Deno.open(toPath(path), { read: true, write: true });
+    file = await OpenFile.open(toPath(path), "r+");
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (isMissing(error)) return false;
     throw error;
   }
   try {
@@ -25,10 +26,7 @@ export async function endLastLine(path: string | URL): Promise<boolean> {
     const line = await readLastLine(file, size);
     if (line.length === 0) return true;
     if (!isJson(line)) await file.truncate(size - line.length);
-    else {
-      await file.seek(size, Deno.SeekMode.Start);
-      await file.write(Uint8Array.of(NEWLINE));
-    }
+    else await file.write(Uint8Array.of(NEWLINE), size);
     return true;
   } finally {
     file.close();
@@ -36,7 +34,7 @@ export async function endLastLine(path: string | URL): Promise<boolean> {
 }
 
 /** The bytes after the last newline. */
-async function readLastLine(file: Deno.FsFile, size: number): Promise<Uint8Array> {
+async function readLastLine(file: OpenFile, size: number): Promise<Uint8Array> {
   for (let length = Math.min(TAIL, size);; length = Math.min(2 * length, size)) {
     const tail = await readFrom(file, size - length, length);
     const newline = tail.lastIndexOf(NEWLINE);
@@ -44,13 +42,12 @@ async function readLastLine(file: Deno.FsFile, size: number): Promise<Uint8Array
   }
 }
 
-async function readFrom(file: Deno.FsFile, start: number, length: number): Promise<Uint8Array> {
-  await file.seek(start, Deno.SeekMode.Start);
+async function readFrom(file: OpenFile, start: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   let filled = 0;
   while (filled < length) {
-    const count = await file.read(bytes.subarray(filled));
-    if (count === null) break;
+    const count = await file.read(bytes, filled, length - filled, start + filled);
+    if (count === 0) break;
     filled += count;
   }
   return bytes.subarray(0, filled);

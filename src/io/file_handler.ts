@@ -1,3 +1,4 @@
+import { fileSystem } from "../host/files.ts";
 import { tf } from "../deps/tfjs.ts";
 import { toPath } from "./to_path.ts";
 import { splitPath, writeAtomically } from "./write_atomically.ts";
@@ -47,7 +48,7 @@ async function save(
   path: string,
   artifacts: tf.io.ModelArtifacts,
 ): Promise<tf.io.SaveResult> {
-  await Deno.mkdir(folder, { recursive: true });
+  await fileSystem.mkdir(folder, { recursive: true });
   const { weightData, weightSpecs = [], ...rest } = artifacts;
   const parts = weightData === undefined
     ? []
@@ -65,18 +66,16 @@ async function save(
 
 async function write(path: string, parts: Uint8Array[]): Promise<void> {
   await writeAtomically(path, async (file) => {
-    for (const part of parts) {
-      for (let done = 0; done < part.length;) done += await file.write(part.subarray(done));
-    }
+    for (const part of parts) await file.write(part);
   });
 }
 
 async function load(folder: string, path: string): Promise<tf.io.ModelArtifacts> {
-  const json = JSON.parse(await Deno.readTextFile(path));
+  const json = JSON.parse(await fileSystem.readFile(path, "utf8"));
   return await tf.io.getModelArtifactsForJSON(json, async (manifest) => {
     const parts: Uint8Array[] = [];
     for (const name of manifest.flatMap(({ paths }) => paths)) {
-      parts.push(await Deno.readFile(await inside(folder, name, path)));
+      parts.push(await fileSystem.readFile(await inside(folder, name, path)));
     }
     const whole = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
     let offset = 0;
@@ -91,8 +90,8 @@ async function load(folder: string, path: string): Promise<tf.io.ModelArtifacts>
 /** Resolves a file of weights: neither a path in `model.json` nor a link may lead out of the folder. */
 async function inside(folder: string, name: string, path: string): Promise<string> {
   if (/^[^/\\]+$/.test(name) && name !== "..") {
-    const actual = await Deno.realPath(`${folder}/${name}`);
-    if (splitPath(actual).folder === await Deno.realPath(folder)) return actual;
+    const actual = await fileSystem.realpath(`${folder}/${name}`);
+    if (splitPath(actual).folder === await fileSystem.realpath(folder)) return actual;
   }
   throw new RangeError(
     `Cannot load ${path} as its weights must be files in its folder: current value is ${name}`,

@@ -1,3 +1,4 @@
+import { fileSystem, isMissing } from "../host/files.ts";
 import { loadCheckpoint, parseCheckpointName, type RunCheckpoint } from "./checkpoint_file.ts";
 import { StorageError } from "./storage_error.ts";
 import { isPartial } from "./write_atomically.ts";
@@ -6,11 +7,11 @@ import { isPartial } from "./write_atomically.ts";
 export async function listCheckpoints(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
-    for await (const { name, isFile } of Deno.readDir(folder)) {
-      if (isFile && parseCheckpointName(name)) names.push(name);
+    for (const entry of await fileSystem.readdir(folder, { withFileTypes: true })) {
+      if (entry.isFile() && parseCheckpointName(entry.name)) names.push(entry.name);
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!isMissing(error)) throw error;
   }
   return names.sort();
 }
@@ -18,13 +19,13 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
 /** Removes incomplete files, which a process leaves if it is killed while it writes. */
 export async function removePartials(folder: string): Promise<void> {
   try {
-    for await (const { name, isFile } of Deno.readDir(folder)) {
-      if (isFile && isPartial(name) && /^\.\d{8}-/.test(name)) {
-        await Deno.remove(`${folder}/${name}`);
+    for (const entry of await fileSystem.readdir(folder, { withFileTypes: true })) {
+      if (entry.isFile() && isPartial(entry.name) && /^\.\d{8}-/.test(entry.name)) {
+        await fileSystem.unlink(`${folder}/${entry.name}`);
       }
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!isMissing(error)) throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { sha256 } from "../deps/node_crypto.ts";
+import { OpenFile, sha256 } from "../host/files.ts";
 import { DTYPES, type HostTensor } from "./host_tensor.ts";
 import {
   damaged,
@@ -41,11 +41,11 @@ const CHUNK = 1 << 20;
 export class SafetensorsFile {
   /** Path that the file was opened with. */
   readonly path: string;
-  readonly #file: Deno.FsFile;
+  readonly #file: OpenFile;
   readonly #header: Header;
   readonly #start: number;
 
-  private constructor(path: string, file: Deno.FsFile, header: Header, start: number) {
+  private constructor(path: string, file: OpenFile, header: Header, start: number) {
     this.path = path;
     this.#file = file;
     this.#header = header;
@@ -60,7 +60,7 @@ export class SafetensorsFile {
    */
   static async open(path: string | URL): Promise<SafetensorsFile> {
     const name = toPath(path);
-    const file = await Deno.open(name, { read: true });
+    const file = await OpenFile.open(name, "r");
     try {
       const { size, isFile } = await file.stat();
       if (!isFile) throw damaged(name, "it must be a regular file");
@@ -127,7 +127,7 @@ export class SafetensorsFile {
       throw damaged(path, "it must have a checksum: it has none");
     }
     const { size } = await this.#file.stat();
-    const hash = await sha256();
+    const hash = sha256();
     const chunk = new Uint8Array(Math.min(CHUNK, size));
     for (let begin = 0; begin < size; begin += CHUNK) {
       const bytes = chunk.subarray(0, size - begin);
@@ -154,7 +154,7 @@ export class SafetensorsFile {
 
 /** Reads a part of a file. Two reads of one file may not overlap in time. */
 async function readAt(
-  file: Deno.FsFile,
+  file: OpenFile,
   begin: number,
   length: number,
   path: string,
@@ -166,15 +166,15 @@ async function readAt(
 
 async function readInto(
   bytes: Uint8Array,
-  file: Deno.FsFile,
+  file: OpenFile,
   begin: number,
   path: string,
 ): Promise<void> {
   const { length } = bytes;
-  await file.seek(begin, Deno.SeekMode.Start);
   for (let done = 0; done < length;) {
-    const read = await file.read(bytes.subarray(done, done + CHUNK));
-    if (read === null) throw damaged(path, `it must have ${length} bytes from byte ${begin} on`);
+    const part = Math.min(CHUNK, length - done);
+    const read = await file.read(bytes, done, part, begin + done);
+    if (read === 0) throw damaged(path, `it must have ${length} bytes from byte ${begin} on`);
     done += read;
   }
 }

@@ -7,7 +7,8 @@ export type StorageProblem = "damaged" | "version" | "mismatch";
 
 /**
  * Thrown if a file cannot be used: it is damaged, of a newer version, or does not belong to the
- * model. Errors of the file system, such as `Deno.errors.NotFound`, are thrown as they are.
+ * model. Errors of the file system, such as those with the code `ENOENT`,
+ * which on Deno are also `Deno.errors.NotFound`, are thrown as they are.
  *
  * @example
  * ```ts

@@ -4,8 +4,7 @@ import { tf } from "../deps/tfjs.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { StorageError } from "./storage_error.ts";
-import { toTensor } from "./to_tensor.ts";
-import { readTensors } from "./read_tensors.ts";
+import { readTensors, toTensor } from "./transfer_tensors.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
 /**

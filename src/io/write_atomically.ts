@@ -1,3 +1,6 @@
+import { fileSystem, OpenFile } from "../host/files.ts";
+import { hostProcess } from "../host/host_process.ts";
+
 /**
  * Writes a file in a single step: its path never shows an incomplete file.
  *
@@ -10,11 +13,11 @@
  */
 export async function writeAtomically(
   path: string,
-  write: (file: Deno.FsFile) => Promise<void>,
+  write: (file: OpenFile) => Promise<void>,
 ): Promise<void> {
   const { folder, base } = splitPath(path);
   const temporary = `${folder}/.${base}.${crypto.randomUUID()}.partial`;
-  const file = await Deno.open(temporary, { write: true, createNew: true });
+  const file = await OpenFile.open(temporary, "wx");
   try {
     try {
       await write(file);
@@ -22,9 +25,9 @@ export async function writeAtomically(
     } finally {
       file.close();
     }
-    await Deno.rename(temporary, path);
+    await fileSystem.rename(temporary, path);
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
+    await fileSystem.unlink(temporary).catch(() => {});
     throw error;
   }
   await flushFolder(folder);
@@ -44,8 +47,8 @@ export function splitPath(path: string): { folder: string; base: string } {
 
 /** Flushes the names in a folder to the disk, if the system supports it. */
 async function flushFolder(folder: string): Promise<void> {
-  if (Deno.build.os === "windows") return;
-  const handle = await Deno.open(folder, { read: true });
+  if (hostProcess?.platform === "win32") return;
+  const handle = await OpenFile.open(folder, "r");
   try {
     await handle.sync();
   } finally {

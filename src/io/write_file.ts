@@ -1,3 +1,4 @@
+import { fileSystem } from "../host/files.ts";
 import { toPath } from "./to_path.ts";
 import { splitPath } from "./write_atomically.ts";
 
@@ -19,6 +20,6 @@ export async function writeFile(
 ): Promise<void> {
   const file = toPath(path);
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  await Deno.mkdir(splitPath(file).folder, { recursive: true });
-  await Deno.writeFile(file, bytes, { append });
+  await fileSystem.mkdir(splitPath(file).folder, { recursive: true });
+  await fileSystem.writeFile(file, bytes, { flag: append ? "a" : "w" });
 }

@@ -1,3 +1,4 @@
+import { nodeThreads, threadModule, type Worker } from "../deps/node_worker_threads.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
@@ -28,27 +29,25 @@ export async function writeInBackground(
     const { failure } = await answer;
     if (failure !== undefined) throw new Error(failure);
   } finally {
-    worker.terminate();
+    await worker.terminate();
   }
 }
 
 /** Returns `undefined` if the program may not read its own modules, or has no workers. */
 async function startWorker(): Promise<Worker | undefined> {
-  const worker = new Worker(new URL("./write_worker.ts", import.meta.url), { type: "module" });
+  if (!nodeThreads) return;
+  const module = threadModule(new URL("./write_worker.ts", import.meta.url));
+  const worker = new nodeThreads.Worker(module, {});
   try {
     await nextAnswer(worker);
     return worker;
   } catch {
-    worker.terminate();
+    await worker.terminate();
   }
 }
 
 function nextAnswer(worker: Worker): Promise<{ failure?: string }> {
   return new Promise((resolve, reject) => {
-    worker.onmessage = ({ data }) => resolve(data);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      reject(new Error(event.message));
-    };
+    worker.once("message", resolve).once("error", reject);
   });
 }

@@ -1,4 +1,4 @@
-import { sha256 } from "../deps/node_crypto.ts";
+import { sha256 } from "../host/files.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { encodeHeader } from "./safetensors_header.ts";
 import { toPath } from "./to_path.ts";
@@ -53,15 +53,14 @@ export async function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const { bytes, names } = encodeHeader(tensors, { [CHECKSUM]: NO_CHECKSUM, ...metadata });
-  const hash = await sha256();
+  const hash = sha256();
   const parts = [bytes, ...names.map((name) => bytesOf(tensors.get(name)!))];
   await writeAtomically(toPath(path), async (file) => {
     for (const piece of piecesOf(parts)) {
       hash.update(piece);
-      await writeAll(file, piece);
+      await file.write(piece);
     }
-    await file.seek(CHECKSUM_AT, Deno.SeekMode.Start);
-    await writeAll(file, new TextEncoder().encode(hash.digest("hex")));
+    await file.write(new TextEncoder().encode(hash.digest("hex")), CHECKSUM_AT);
   });
 }
 
@@ -88,8 +87,4 @@ function* piecesOf(parts: readonly Uint8Array[]): Iterable<Uint8Array> {
     }
   }
   yield joined.subarray(0, used);
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
 }

@@ -4,20 +4,18 @@
  *
  * @module
  */
+import { nodeThreads } from "../deps/node_worker_threads.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
-/** The global scope of a worker, which has another type than that of a page. */
-const scope = globalThis as unknown as {
-  onmessage: (event: MessageEvent<Parameters<typeof writeSafetensors>>) => void;
-  postMessage(answer: { failure?: string }): void;
-};
+const parent = nodeThreads!.parentPort!;
+const answer = (result: { failure?: string }) => parent.postMessage(result);
 
-scope.onmessage = async ({ data }) => {
+parent.on("message", async (args: Parameters<typeof writeSafetensors>) => {
   try {
-    await writeSafetensors(...data);
-    scope.postMessage({});
+    await writeSafetensors(...args);
+    answer({});
   } catch (error) {
-    scope.postMessage({ failure: String(error) });
+    answer({ failure: String(error) });
   }
-};
-scope.postMessage({});
+});
+answer({});

@@ -1,6 +1,14 @@
-import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
-import type { AnyCallback } from "./callback_protocol.ts";
+/**
+ * The callbacks of a run: the order of each hook, those that watch the others, and their set-up.
+ *
+ * @module
+ */
+import { HOOK_NAMES, type HookName, type TaskName } from "../chart/hooks.ts";
+import { type AnyCallback, nameOf, type PutBack } from "./callback_protocol.ts";
 import { checkCallback } from "./check_callback.ts";
+import { isThenable } from "../chart/event_loop.ts";
+import type { RunKind } from "../chart/chart.ts";
+import type { AnyFields } from "./learner_fields.ts";
 
 /**
  * The callbacks of a Learner, sorted once.
@@ -58,4 +66,98 @@ export class CallbackList {
     }
     if (errors.length > 0) throw errors[0];
   }
+}
+
+/**
+ * Lists the callbacks of each hook.
+ *
+ * @returns One line for each hook that has callbacks, in the order in which hooks run; in it the
+ *   callbacks in the order in which they are called, each with its priority.
+ */
+export function describeCallbacks(callbacks: readonly AnyCallback[]): string {
+  const list = new CallbackList();
+  const used = HOOK_NAMES.map((hook) => [hook, list.listeners(hook, callbacks)] as const)
+    .filter(([, listeners]) => listeners.length > 0);
+  const width = Math.max(0, ...used.map(([hook]) => hook.length));
+  return used.map(([hook, listeners]) => {
+    const names = listeners.map((callback) => `${nameOf(callback)} (${callback.priority ?? 0})`);
+    return `${hook.padEnd(width)}  ${names.join(", ")}`;
+  }).join("\n");
+}
+
+/** Does a piece of work while all watchers look on; the first to begin is the last to end. */
+export function watched<T>(
+  watchers: readonly AnyCallback[],
+  work: HookName | TaskName,
+  callback: AnyCallback | undefined,
+  run: () => T,
+): T {
+  const ends = watchers.map((watcher) => watcher.watch!(work, callback)).reverse();
+  const end = () => ends.forEach((end) => end?.());
+  let result: T;
+  try {
+    result = run();
+  } catch (error) {
+    end();
+    throw error;
+  }
+  if (!isThenable(result)) {
+    end();
+    return result;
+  }
+  return Promise.resolve(result).finally(end) as T;
+}
+
+const NONE: readonly AnyCallback[] = [];
+
+/**
+ * Sets the callbacks of one run up, each once, and puts back what they changed: last first, however
+ * the run ends.
+ */
+export class SetUps {
+  readonly #known = new Set<AnyCallback>();
+  readonly #changes: { readonly callback: AnyCallback; readonly putBack: PutBack }[] = [];
+  #list: readonly AnyCallback[] = NONE;
+
+  /** The callbacks that are new to the run, in ascending priority; each is returned once. */
+  newcomers(callbacks: readonly AnyCallback[]): readonly AnyCallback[] {
+    if (isSame(callbacks, this.#list)) return NONE;
+    this.#list = [...callbacks];
+    const known = this.#known;
+    const newcomers = callbacks.filter((callback) => callback && !known.has(callback));
+    for (const callback of newcomers) known.add(callback);
+    return newcomers.sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
+  }
+
+  /** Sets a callback up. */
+  setUp(callback: AnyCallback, learner: AnyFields, kind: RunKind): void | Promise<void> {
+    const add = (putBack: PutBack | void) => {
+      if (putBack) this.#changes.push({ callback, putBack });
+    };
+    const result = callback.setUp?.(learner, kind);
+    if (isThenable(result)) return result.then(add);
+    add(result);
+  }
+
+  /**
+   * Puts everything back.
+   *
+   * @param failed Called with the error of a callback that cannot put its changes back.
+   */
+  async putBack(failed: (error: unknown, callback: AnyCallback) => void): Promise<void> {
+    for (const { callback, putBack } of this.#changes.splice(0).reverse()) {
+      try {
+        await putBack();
+      } catch (error) {
+        failed(error, callback);
+      }
+    }
+  }
+}
+
+/** Without closures, because this runs before each piece of work. */
+function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+  return true;
 }

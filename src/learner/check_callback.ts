@@ -1,8 +1,12 @@
+/**
+ * Checks of callbacks: their hooks, the names of these, and their decisions.
+ *
+ * @module
+ */
 import { closest, distance } from "../deps/levenshtein.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import { HOOK_NAMES } from "../chart/hooks.ts";
+import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
-import { closestHook } from "./closest_hook.ts";
 import type { Stages } from "./stages.ts";
 
 /** A method whose name differs from a hook by at most this many letters is taken for a misspelling. */
@@ -63,6 +67,50 @@ function* methodsOf(callback: object): Iterable<string> {
   for (let at = callback; at && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
       if (typeof value === "function") yield name;
+    }
+  }
+}
+
+/** Steps that turn the hook names of Keras, Lightning and fast.ai into those of Trainchart. */
+const TRANSLATIONS: [pattern: RegExp, ours: string][] = [
+  [/_/g, ""],
+  [/^on(?=before|after)/i, ""],
+  [/^on(.+)(begin|start)$/i, "before$1"],
+  [/^on(.+)end$/i, "after$1"],
+  [/^(before|after)cancel/i, "onCancel"],
+  [/^onexception$/i, "onError"],
+  [/fit$/i, "Train"],
+  [/optimizer(?=step$)/i, ""],
+  [/train(ing)?(?=batch$|epoch$)/i, ""],
+  [/val(idation)?batch$/i, "ValidationBatch"],
+  [/val(idation)?(epoch)?$/i, "Validate"],
+  [/testepoch$/i, "Test"],
+  [/pred$/i, "Predict"],
+];
+
+/** The hook that a misspelt name most likely means. */
+export function closestHook(name: string): HookName {
+  const ours = TRANSLATIONS.reduce((name, [pattern, ours]) => name.replace(pattern, ours), name);
+  return closest(ours, HOOK_NAMES) as HookName;
+}
+
+/**
+ * Checks that no two callbacks of a training decide the same.
+ *
+ * @throws {TypeError} If two do.
+ */
+export function checkDecisions(callbacks: readonly AnyCallback[]): void {
+  const deciding = new Map<string, AnyCallback>();
+  for (const callback of callbacks) {
+    for (const decision of callback?.decides ?? []) {
+      const other = deciding.get(decision);
+      if (other && other !== callback) {
+        throw new TypeError(
+          `Cannot train: ${nameOf(other)} and ${nameOf(callback)} both decide ${decision}. ` +
+            "Keep one of them.",
+        );
+      }
+      deciding.set(decision, callback);
     }
   }
 }

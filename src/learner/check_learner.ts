@@ -10,12 +10,11 @@ import type { RunKind } from "../chart/chart.ts";
 import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { isLoader, type Loader, loaderLength } from "../data/loader.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
-import { checkCallback } from "./check_callback.ts";
-import { checkDecisions } from "./check_decisions.ts";
+import { checkCallback, checkDecisions } from "./check_callback.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { isBuilt, isModel, variablesOf } from "../model/model.ts";
-import { learningRateOf } from "../optimizers/learning_rate.ts";
+import { learningRateOf } from "../optimizers/optimizer_state.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import { optimizersOf } from "./learner_optimizers.ts";
 import { RUN_EVENTS, type RunEvent } from "./run_actor.ts";
@@ -26,6 +25,12 @@ import { DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
 export function checkParts(options: LearnerParts<any, any, any>): void {
   const { model, dataloaders = {}, callbacks = [], seed, compile, stages = {} } = options;
+  if (typeof (model as { executeAsync?: unknown } | undefined)?.executeAsync === "function") {
+    throw new TypeError(
+      "Cannot make a Learner as model must be one that can be trained: a tf.GraphModel is fixed. " +
+        "Extract features by it in a TransformBatch, and train a head on them.",
+    );
+  }
   must(isModel(model), "model", "be a tf.LayersModel or { apply, trainableVariables }", model);
   if (options.objectives) checkObjectives(options);
   else checkSingle(options);

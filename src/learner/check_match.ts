@@ -13,7 +13,6 @@ import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type CallbackState, checkState, type State } from "./check_state.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import { describeOptimizers, optimizersOf, stateOfOptimizer } from "./learner_optimizers.ts";
-import { renaming } from "./renaming.ts";
 
 /**
  * Checks all of a checkpoint, and compares it with a Learner. Nothing is changed.
@@ -207,4 +206,15 @@ function callbackProblem(
       if (problem) return problem;
     }
   }
+}
+
+/** Maps names: a weight is called dense_Dense2 instead of 1 where another model was made before. */
+export function renaming(names: [saved: string, actual: string][]): (key: string) => string {
+  const same = names.every(([saved, actual]) => saved === actual);
+  if (same) return (key) => key;
+  names.sort(([a], [b]) => b.length - a.length);
+  return (key) => {
+    const found = names.find(([saved]) => key === saved || key.startsWith(`${saved}/`));
+    return found ? found[1] + key.slice(found[0].length) : key;
+  };
 }

@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { currentComputer } from "../backend/native/native_library.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CHECKPOINT_FORMAT } from "../io/check_checkpoint.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
-import { encodeState } from "../io/encode_state.ts";
+import { encodeState } from "../io/state_codec.ts";
 import type { HostTensor } from "../io/host_tensor.ts";
-import { readTensors } from "../io/read_tensors.ts";
+import { readTensors } from "../io/transfer_tensors.ts";
 import { variablesOf } from "../model/model.ts";
 import { modelStructure } from "../model/model_structure.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
@@ -72,7 +73,7 @@ export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunC
   return {
     format: CHECKPOINT_FORMAT,
     time: new Date().toISOString(),
-    versions: { trainchart: VERSION, tfjs: tf.version.tfjs, backend: tf.getBackend() },
+    versions: { trainchart: VERSION, tfjs: tf.version.tfjs, ...currentComputer() },
     epoch,
     batch: context.batch,
     phase,

@@ -6,7 +6,7 @@ import { reopenTraining } from "../chart/pump_state.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { Batch } from "../data/dataset.ts";
 import type { Loader } from "../data/loader.ts";
-import type { CsvTable } from "../data/parse_csv.ts";
+import type { CsvTable } from "../data/plain_data.ts";
 import type { Unlabelled } from "../data/to_batch.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { Model } from "../model/model.ts";
@@ -17,19 +17,17 @@ import type { CallbackOf } from "./callback_protocol.ts";
 import type { StepState } from "./compiled_steps.ts";
 import { checkParts, checkStart, eventOf, loaderOf } from "./check_learner.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
-import { describeCallbacks } from "./describe_callbacks.ts";
-import { encodeRows, isRows } from "./encode_rows.ts";
-import { joinPredictions } from "./join_predictions.ts";
+import { describeCallbacks } from "./callback_list.ts";
+import { encodeRows, isRows, joinPredictions } from "./predict.ts";
 import { LearnerFields, type LearnerParts, type LossOf } from "./learner_fields.ts";
 import type { LearnerObjective } from "./learner_objective.ts";
 import { completeParts } from "./learner_parts.ts";
-import type { Dataloaders, RunOptions } from "./options.ts";
+import type { Dataloaders, RunOptions, TrainResult } from "./options.ts";
 import { readBatches, type ReadBatchesOptions } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
 import { RunControl } from "./run_control.ts";
 import type { Stages } from "./stages.ts";
-import type { TrainResult } from "./train_result.ts";
 
 /**
  * A Learner of batches of any kind: a callback serves them all.

@@ -1,13 +1,14 @@
 import type { tf } from "../deps/tfjs.ts";
-import { namedLoss } from "../losses/named_loss.ts";
-import { compiledModel } from "../model/compiled_model.ts";
+import { compiledModel, namedLoss, namedOptimizer } from "../model/compile_settings.ts";
 import { isModel, type Model, variablesOf } from "../model/model.ts";
-import { namedOptimizer } from "../optimizers/named_optimizer.ts";
 import { PartedOptimizer } from "../optimizers/parted_optimizer.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
-import type { LearnerParts } from "./learner_fields.ts";
+import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { type AnyObjective, jointModel } from "./learner_objective.ts";
-import { meanMetrics } from "./mean_metrics.ts";
+import { MeanMetric } from "../metrics/mean_metric.ts";
+import type { Metric } from "../metrics/metric.ts";
+import type { RunningMeanState } from "../metrics/running_mean.ts";
+import { PRIORITIES } from "./priorities.ts";
 
 // deno-lint-ignore no-explicit-any -- batches of any kind
 type AnyParts = LearnerParts<any, any, any>;
@@ -63,4 +64,55 @@ function partedOptimizer(model: unknown, optimizer: unknown): tf.Optimizer | und
 
 function isOptimizer(value: unknown): value is tf.Optimizer {
   return typeof (value as tf.Optimizer | undefined)?.applyGradients === "function";
+}
+
+type Pass = "train" | "validation" | "test";
+
+/**
+ * A callback that measures the metrics of a compiled model: means over the examples of each pass, in
+ * `learner.metrics` under names like `"validation.acc"`.
+ */
+export function meanMetrics(metrics: Readonly<Record<string, Metric>>): AnyCallback {
+  const passes = ["train", "validation", "test"] as const;
+  const means = Object.fromEntries(passes.map((pass) => [
+    pass,
+    Object.entries(metrics).map(([name, metric]) => new MeanMetric(name, metric)),
+  ])) as Record<Pass, MeanMetric[]>;
+  const names = Object.keys(metrics);
+
+  const reset = (pass: Pass) => () => means[pass].forEach((mean) => mean.reset());
+  const update = (pass: Pass) => (learner: AnyFields & { cancelled: ReadonlySet<string> }) => {
+    if (learner.cancelled.has("batch")) return;
+    const { predictions, labels, weights, batchSize: size } = learner;
+    for (const mean of means[pass]) mean.update(predictions, labels, { size, weights });
+  };
+  const publish = (pass: Pass) => async (learner: AnyFields) => {
+    for (const [index, mean] of means[pass].entries()) {
+      learner.metrics[`${pass}.${names[index]}`] = await mean.compute(learner.peers);
+      mean.reset();
+    }
+  };
+  return {
+    name: "CompiledMetrics",
+    priority: PRIORITIES.metrics,
+    passive: true,
+    perRank: true,
+    metricNames: passes.flatMap((pass) => names.map((name) => `${pass}.${name}`)),
+    beforeEpoch: reset("train"),
+    afterBatch: update("train"),
+    afterEpoch: publish("train"),
+    beforeValidate: reset("validation"),
+    afterValidationBatch: update("validation"),
+    afterValidate: publish("validation"),
+    beforeTest: reset("test"),
+    afterTestBatch: update("test"),
+    afterTest: publish("test"),
+    onError: () => passes.forEach((pass) => reset(pass)()),
+    state: () => passes.map((pass) => means[pass].map((mean) => mean.state())),
+    restore(states: RunningMeanState[][]) {
+      passes.forEach((pass, place) =>
+        means[pass].forEach((mean, index) => mean.restore(states[place][index]))
+      );
+    },
+  };
 }

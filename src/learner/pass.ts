@@ -1,4 +1,4 @@
-import { isThenable } from "../chart/is_thenable.ts";
+import { isThenable } from "../chart/event_loop.ts";
 import type { Loader } from "../data/loader.ts";
 import { LoaderReader } from "../data/loader_reader.ts";
 import type { Shard } from "../data/shard.ts";

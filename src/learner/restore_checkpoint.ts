@@ -1,17 +1,18 @@
+import { type Computer, currentComputer } from "../backend/native/native_library.ts";
 import { tf } from "../deps/tfjs.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
-import { decodeState } from "../io/decode_state.ts";
-import { toTensor } from "../io/to_tensor.ts";
+import { decodeState } from "../io/state_codec.ts";
+import { toTensor } from "../io/transfer_tensors.ts";
 import { variablesOf } from "../model/model.ts";
-import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
+import { disposeTensors, mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { checkMatch, namesIn } from "./check_match.ts";
 import { type CallbackState, FIELDS, type RankState, type State } from "./check_state.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import { restoreOptimizers } from "./learner_optimizers.ts";
-import { rememberLearner } from "./remember_learner.ts";
+import { optimizersOf, restoreOptimizers } from "./learner_optimizers.ts";
 import type { RunState } from "./run.ts";
+import { readOptimizer, restoreOptimizer, setLearningRate } from "../optimizers/optimizer_state.ts";
 
 /**
  * Restores all of a checkpoint but the run itself: all of it, or nothing.
@@ -46,12 +47,25 @@ export async function restoreCheckpoint(
       else disposeTensors(mine);
     }
     before.forget();
+    if (shard.index === 0) warnOfOther(checkpoint);
     return runOf(state, own, shard);
   } catch (error) {
     await before.undo();
     tf.dispose(tensors.filter(({ isDisposed }) => !isDisposed));
     throw error;
   }
+}
+
+/** Warns if the run was computed by another backend or library, whose last digits differ. */
+function warnOfOther({ versions }: RunCheckpoint): void {
+  const now = currentComputer(), { backend, native } = versions;
+  if (backend === undefined) return;
+  if (backend === now.backend && native === now.native) return;
+  const text = ({ backend, native }: Computer) => backend + (native ? ` with ${native}` : "");
+  console.warn(
+    `Trainchart resumes on ${text(now)} a run that was computed on ${text({ backend, native })}: ` +
+      "the last digits of its results will differ",
+  );
 }
 
 function restoreWeights(learner: AnyFields, { model, tensors }: RunCheckpoint): void {
@@ -96,4 +110,74 @@ function runOf(state: State, own: RankState | undefined, shard: Shard): RunState
   const computed = shard.index === 0 && batch?.computed === true;
   const { mean, objectiveMeans } = own;
   return { ...state.run, mean, objectiveMeans, batch: batch && { ...batch, computed } };
+}
+
+/** A Learner as it was, until it is clear whether it is needed again. */
+export interface RememberedLearner {
+  /** Runs work that replaces the state of a callback, which can be undone. */
+  restoring(callback: AnyCallback, work: () => void | Promise<void>): Promise<void>;
+  /** Makes the Learner what it was. */
+  undo(): Promise<void>;
+  /** Releases everything that was remembered. */
+  forget(): void;
+}
+
+/** Remembers weights, optimizer and fields of a Learner. Tensors are shared, and not copied. */
+export function rememberLearner(learner: AnyFields): RememberedLearner {
+  const clone = <T>(nested: T): T => mapTensors(nested, (tensor) => tensor.clone());
+  const { seed } = learner;
+  const variables = variablesOf(learner.model);
+  const weights = variables.map((variable) => variable.clone());
+  const optimizers = optimizersOf(learner).map(({ optimizer }) => {
+    const { fields, ...others } = readOptimizer(optimizer);
+    const { learningRate } = optimizer as { learningRate?: number };
+    return { optimizer, state: { ...others, fields: clone(fields) }, learningRate };
+  });
+  const fields = Object.fromEntries(
+    [...Object.keys(FIELDS), "callbacks", "dataloaders", "limits"]
+      .map((name) => [name, copyOf(learner[name as keyof AnyFields])]),
+  );
+  const states: { callback: AnyCallback; state: unknown }[] = [];
+
+  return {
+    async restoring(callback, work) {
+      states.unshift({ callback, state: clone(stateOf(callback)) });
+      await work();
+    },
+    async undo() {
+      for (const { callback, state } of states) {
+        try {
+          if (state !== undefined) await callback.restore!(state, learner);
+        } catch {
+          disposeTensors(state); // the callback refuses its own state: it keeps what it has
+        }
+      }
+      variables.forEach((variable, index) => variable.assign(weights[index]));
+      tf.dispose(weights);
+      for (const { optimizer, state, learningRate } of optimizers) {
+        restoreOptimizer(optimizer, state, (name) => name);
+        if (learningRate !== undefined) setLearningRate(optimizer, learningRate);
+      }
+      Object.assign(learner, fields, { seed });
+    },
+    forget() {
+      tf.dispose(weights);
+      disposeTensors(states.map(({ state }) => state));
+      for (const { state: { slots, fields } } of optimizers) disposeTensors([slots, fields]);
+    },
+  };
+}
+
+/** Callbacks may not be able to tell their state before a run: then it stays as it is restored. */
+function stateOf(callback: AnyCallback): unknown {
+  try {
+    return callback.state?.();
+  } catch {
+    return undefined;
+  }
+}
+
+function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return [...value];
+  return typeof value === "object" && value !== null ? { ...value } : value;
 }

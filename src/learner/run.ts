@@ -12,15 +12,13 @@ import type { PumpState } from "../chart/pump_state.ts";
 import type { Loader } from "../data/loader.ts";
 import { type Shard, WHOLE } from "../data/shard.ts";
 import type { SizedBatch } from "../data/to_batch.ts";
-import { keyedRandom } from "../random/keyed_random.ts";
-import { mixKey } from "../random/mix_key.ts";
-import { streamKey } from "../random/streams.ts";
+import { keyedRandom, mixKey, streamKey } from "../random/random_numbers.ts";
 import { withRandom } from "../random/with_random.ts";
 import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
 import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
-import { CallbackList } from "./callback_list.ts";
-import { changeBatch } from "./change_batch.ts";
-import { checkDecisions } from "./check_decisions.ts";
+import { CallbackList, SetUps, watched } from "./callback_list.ts";
+import { changeBatch } from "./read_batches.ts";
+import { checkDecisions } from "./check_callback.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import { CompiledSteps, type StepKind, type StepState } from "./compiled_steps.ts";
@@ -29,8 +27,6 @@ import type { Pass } from "./pass.ts";
 import type { PassLossesState } from "./pass_losses.ts";
 import { type PassesState, RunPasses } from "./run_passes.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
-import { SetUps } from "./set_ups.ts";
-import { watched } from "./watched.ts";
 
 /**
  * An error, and the work in which it was thrown.

@@ -1,17 +1,15 @@
 import type { RunKind } from "../chart/chart.ts";
 import type { RunOutcome } from "../chart/pump.ts";
 import type { Loader } from "../data/loader.ts";
-import { loadCheckpoint } from "../io/checkpoint_file.ts";
-import type { RunCheckpoint } from "../io/checkpoint_file.ts";
+import { loadCheckpoint, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkMatch } from "./check_match.ts";
 import { rankState } from "./checkpoint.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { RunOptions } from "./options.ts";
-import { isolateInspector } from "./isolate_inspector.ts";
+import { isolateInspector, type RunEvent } from "./run_actor.ts";
 import { restoreCheckpoint } from "./restore_checkpoint.ts";
 import { Run, type RunState } from "./run.ts";
-import type { RunEvent } from "./run_actor.ts";
 
 /** The input of a run, beside its options. */
 export interface RunInput {

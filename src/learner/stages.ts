@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { trackWeights } from "../losses/example_weights.ts";
+import { trackWeights } from "../losses/weights.ts";
 import { applyModel } from "../model/apply_model.ts";
 import { constrain, type Model, trainableVariables } from "../model/model.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";

@@ -1,6 +1,5 @@
 import type { AnyLearner } from "../learner/callback.ts";
-import { metricsOfPhase } from "../callbacks/support/metrics_of_phase.ts";
-import type { MeasuredPhase } from "../learner/pass_callback.ts";
+import { type MeasuredPhase, metricsOfPhase } from "../learner/pass_callback.ts";
 import { tf } from "../deps/tfjs.ts";
 import { currentRate } from "./current_rate.ts";
 import { DownsampledSeries, type SeriesCursor } from "./downsampled_series.ts";

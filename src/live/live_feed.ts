@@ -1,9 +1,8 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { AnyLearner } from "../learner/callback.ts";
-import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
+import { type MeasuredPhase, metricsOfPhase, PassCallback } from "../learner/pass_callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { metricsOfPhase } from "../callbacks/support/metrics_of_phase.ts";
 import { LiveRun } from "./live_run.ts";
 import { LiveSeats, type LiveViewer, type Seat } from "./live_seats.ts";
 import { LogBuffer } from "./log_buffer.ts";

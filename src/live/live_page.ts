@@ -1,3 +1,4 @@
+import { encodeHex } from "../text/encodings.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { isLoopback } from "./is_loopback.ts";
@@ -81,7 +82,7 @@ export class LivePage extends LiveFeed {
     this.#stay = checkNumber(action, "stay", stay, { min: 0, infinite: true, unit: "s" });
     this.#onOpen = onOpen ?? ((url) => console.log(`live page: ${url}`));
     if (!isLoopback(hostname)) {
-      this.#token = crypto.getRandomValues(new Uint8Array(16)).toHex();
+      this.#token = encodeHex(crypto.getRandomValues(new Uint8Array(16)));
     }
   }
 

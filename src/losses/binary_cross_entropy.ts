@@ -7,11 +7,10 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { inspectElements } from "../tensors/inspect_elements.ts";
-import { alignLabels } from "./align_labels.ts";
-import { checkHead } from "./check_head.ts";
+import { alignLabels, checkHead } from "./check_inputs.ts";
 import { elementwiseMean } from "./elementwise_mean.ts";
-import type { ExampleWeights } from "./example_weights.ts";
 import { pure } from "./pure_losses.ts";
+import type { ExampleWeights } from "./weights.ts";
 
 /**
  * Options of {@linkcode binaryCrossEntropy}.

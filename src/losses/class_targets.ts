@@ -8,7 +8,7 @@ import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { inspectElements } from "../tensors/inspect_elements.ts";
 import { type Elements, memoryOf } from "../tensors/tensor_memory.ts";
-import { type ExampleWeights, spreadWeights } from "./example_weights.ts";
+import { type ExampleWeights, spreadWeights } from "./weights.ts";
 
 /**
  * Options of all losses of classes.

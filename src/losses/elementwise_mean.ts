@@ -1,7 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { inspectElements } from "../tensors/inspect_elements.ts";
-import { spreadWeights } from "./example_weights.ts";
-import { type LossWeight, weighLoss } from "./loss_weight.ts";
+import { type LossWeight, spreadWeights, weighLoss } from "./weights.ts";
 
 /** The losses of the elements of predictions. */
 export interface ElementLosses {

@@ -2,9 +2,9 @@ import { checkNumber } from "../checks/check_number.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { closest } from "../deps/levenshtein.ts";
 import { tf } from "../deps/tfjs.ts";
-import { pickOutput } from "../tensors/pick_output.ts";
-import { type LossWeight, weighLoss, weightOfLoss } from "./loss_weight.ts";
+import { pickOutput } from "../tensors/outputs.ts";
 import { isPure, pure } from "./pure_losses.ts";
+import { type LossWeight, weighLoss, weightOfLoss } from "./weights.ts";
 
 /**
  * A loss function: the mean loss of a batch, by TensorFlow.js operations.

@@ -5,8 +5,8 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import { checkClassLabels, IGNORED } from "../losses/class_targets.ts";
-import type { ExampleWeights } from "../losses/example_weights.ts";
-import { outputMark } from "../tensors/output_mark.ts";
+import type { ExampleWeights } from "../losses/weights.ts";
+import { outputMark } from "../tensors/outputs.ts";
 
 /**
  * Options of the metrics of classes.

@@ -2,8 +2,12 @@ import type { FieldCheck } from "../checks/fields.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import { spreadWeights, type TrackedWeights, trackWeights } from "../losses/example_weights.ts";
-import { weightOfLoss } from "../losses/loss_weight.ts";
+import {
+  spreadWeights,
+  type TrackedWeights,
+  trackWeights,
+  weightOfLoss,
+} from "../losses/weights.ts";
 import type { Metric, MetricInputs } from "./metric.ts";
 import { RunningMean, runningMean, type RunningMeanState } from "./running_mean.ts";
 

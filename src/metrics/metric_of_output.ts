@@ -1,5 +1,5 @@
 import type { Peers } from "../data/shard.ts";
-import { pickOutput } from "../tensors/pick_output.ts";
+import { pickOutput } from "../tensors/outputs.ts";
 import { isStateful, type Metric, type MetricInputs, type StatefulMetric } from "./metric.ts";
 
 /**

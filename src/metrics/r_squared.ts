@@ -2,8 +2,8 @@ import * as field from "../checks/fields.ts";
 import { hostTensor } from "../io/host_tensor.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
-import { alignLabels } from "../losses/align_labels.ts";
-import { spreadWeights } from "../losses/example_weights.ts";
+import { alignLabels } from "../losses/check_inputs.ts";
+import { spreadWeights } from "../losses/weights.ts";
 import { gather } from "./gather.ts";
 import type { MetricInputs, StatefulMetric } from "./metric.ts";
 

@@ -3,7 +3,7 @@ import { type HostTensor, hostTensor } from "../io/host_tensor.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/shard.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";
-import { spreadWeights } from "../losses/example_weights.ts";
+import { spreadWeights } from "../losses/weights.ts";
 import {
   actualClasses,
   areProbabilities,

@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { applyModel } from "./apply_model.ts";
-import { keyedRandom } from "../random/keyed_random.ts";
+import { keyedRandom } from "../random/random_numbers.ts";
 import { withRandom } from "../random/with_random.ts";
 import type { Model } from "./model.ts";
 

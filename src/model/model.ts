@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { compiledVariables } from "./compiled_model.ts";
+import { compiledVariables } from "./compile_settings.ts";
 
 /**
  * The least that a model has: a function of its inputs, and the weights to train.
@@ -69,4 +69,17 @@ export function constrain(model: tf.LayersModel | Model): void {
 export function isModel(value: unknown): value is Model {
   return typeof (value as Model | undefined)?.apply === "function" &&
     ("trainableWeights" in (value as object) || "trainableVariables" in (value as object));
+}
+
+/** Copies of the current weights, in the order of the variables; the caller disposes them. */
+export function cloneWeights(model: tf.LayersModel | Model): tf.Tensor[] {
+  return variablesOf(model).map((variable) => variable.clone());
+}
+
+/** Sets the weights, in the order of the variables; the values stay the caller's. */
+export function assignWeights(
+  model: tf.LayersModel | Model,
+  values: readonly tf.Tensor[],
+): void {
+  variablesOf(model).forEach((variable, index) => variable.assign(values[index]));
 }

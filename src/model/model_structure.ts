@@ -1,3 +1,4 @@
+import { encodeHex } from "../text/encodings.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { type Model, variablesOf } from "./model.ts";
 
@@ -33,7 +34,7 @@ export async function structureDigest(
 ): Promise<string> {
   const text = JSON.stringify([layers, weights.map(({ shape, dtype }) => [shape, dtype])]);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(digest).toHex();
+  return encodeHex(new Uint8Array(digest));
 }
 
 /** Lists the differences between the model of a checkpoint and the current one, a line each. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { UPDATED_WHEN_FROZEN } from "../backend/fix_layers/fix_batch_normalization.ts";
+import { movesStatistics } from "../backend/fix_layers/fix_batch_normalization.ts";
 
 /** A layer with the parts that only some layers have. */
 interface AnyLayer extends tf.layers.Layer {
@@ -95,7 +95,7 @@ export function settingsOf(model: unknown): string {
   for (const layer of layersIn(model)) {
     if ("layers" in layer) continue;
     settings.push(layer.getConfig());
-    if (UPDATED_WHEN_FROZEN.has(layer)) settings.push("updated");
+    if (layer.getClassName() === "BatchNormalization") settings.push(movesStatistics(layer));
   }
   return JSON.stringify(settings);
 }

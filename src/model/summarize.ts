@@ -1,6 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { formatBytes, formatCount } from "../text/format.ts";
-import { textTable } from "../text/text_table.ts";
+import { formatBytes, formatCount, textTable } from "../text/format.ts";
 import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Model } from "./model.ts";
 import { operationsOf } from "./count_operations.ts";

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { setMomentum } from "./momentum.ts";
 import { tf } from "../deps/tfjs.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { SlotOptimizer } from "./slot_optimizer.ts";
@@ -84,4 +83,73 @@ export function restoreOptimizer(
 
 function isSlots(value: unknown): value is StockSlot[] {
   return Array.isArray(value) && value.every((slot) => slot?.variable instanceof tf.Variable);
+}
+
+interface WithLearningRate {
+  learningRate?: number;
+  setLearningRate?(rate: number): void;
+}
+
+/**
+ * The learning rate of any optimizer, including those of TensorFlow.js.
+ *
+ * @throws {TypeError} If the optimizer has none.
+ */
+export function learningRateOf(optimizer: tf.Optimizer): number {
+  const { learningRate } = optimizer as unknown as WithLearningRate;
+  if (typeof learningRate === "number") return learningRate;
+  throw new TypeError(
+    `Cannot read the learning rate: ${optimizer.getClassName()} has no learningRate`,
+  );
+}
+
+/**
+ * Sets the learning rate of any optimizer, also where the optimizer keeps a tensor made of it.
+ *
+ * @throws {TypeError} If the optimizer has none.
+ */
+export function setLearningRate(optimizer: tf.Optimizer, rate: number): void {
+  learningRateOf(optimizer);
+  const settable = optimizer as unknown as WithLearningRate;
+  if (settable.setLearningRate) settable.setLearningRate(rate);
+  else settable.learningRate = rate;
+}
+
+/** The fields in which optimizers, including those of TensorFlow.js, keep their momentum. */
+interface WithMomentum {
+  momentum?: number;
+  beta1?: number;
+  /** The tensor that TensorFlow.js multiplies by, made of `momentum` at construction. */
+  m?: tf.Scalar;
+}
+
+/** Whether an optimizer has a momentum; for Adam, `beta1`. */
+export function hasMomentum(optimizer: tf.Optimizer): boolean {
+  const { momentum, beta1 } = optimizer as unknown as WithMomentum;
+  return typeof (momentum ?? beta1) === "number";
+}
+
+/**
+ * The momentum of an optimizer; for Adam, `beta1`.
+ *
+ * @throws {TypeError} If the optimizer has none.
+ */
+export function momentumOf(optimizer: tf.Optimizer): number {
+  const { momentum, beta1 } = optimizer as unknown as WithMomentum;
+  const found = momentum ?? beta1;
+  if (typeof found === "number") return found;
+  throw new TypeError(
+    `Cannot schedule the momentum: ${optimizer.getClassName()} was made without momentum`,
+  );
+}
+
+/** Sets the momentum of an optimizer; for Adam, `beta1`. */
+export function setMomentum(optimizer: tf.Optimizer, momentum: number): void {
+  const settable = optimizer as unknown as WithMomentum;
+  if (settable.momentum === undefined) settable.beta1 = momentum;
+  else settable.momentum = momentum;
+  if (settable.m) {
+    settable.m.dispose();
+    settable.m = tf.keep(tf.scalar(momentum));
+  }
 }

@@ -2,7 +2,6 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { closest } from "../deps/levenshtein.ts";
-import { matchesName } from "../text/matches_name.ts";
 
 /**
  * Variables with settings of their own, chosen by name.
@@ -23,7 +22,8 @@ export interface ParameterGroup {
 
 /** The groups of an optimizer. */
 export class ParameterGroups {
-  readonly #groups: readonly ParameterGroup[];
+  /** The groups, as they were given. */
+  readonly list: readonly ParameterGroup[];
   readonly #found = new Map<string, ParameterGroup | undefined>();
   #checked = false;
 
@@ -49,15 +49,15 @@ export class ParameterGroups {
       checkNumber(action, "learningRateFactor", learningRateFactor, { min: 0 });
       checkNumber(action, "weightDecay", weightDecay, { min: 0 });
     }
-    this.#groups = groups;
+    this.list = groups;
   }
 
   /** The group of a variable; `undefined` if it has none. */
   of(variable: string): ParameterGroup | undefined {
-    if (this.#groups.length === 0) return;
+    if (this.list.length === 0) return;
     if (!this.#found.has(variable)) {
       const names = namesOf(variable);
-      this.#found.set(variable, this.#groups.find(({ match }) => matchesName(match, names)));
+      this.#found.set(variable, this.list.find(({ match }) => matchesName(match, names)));
     }
     return this.#found.get(variable);
   }
@@ -69,9 +69,9 @@ export class ParameterGroups {
    * @throws {RangeError} If a group matches none.
    */
   check(variables: () => readonly string[]): void {
-    if (this.#checked || this.#groups.length === 0) return;
+    if (this.#checked || this.list.length === 0) return;
     const names = [...new Set(variables().flatMap(namesOf))];
-    for (const { match } of this.#groups) {
+    for (const { match } of this.list) {
       if (matchesName(match, names)) continue;
       const hint = typeof match === "string" && names.length > 0
         ? `, did you mean "${closest(match, names)}"?`
@@ -91,4 +91,18 @@ function namesOf(variable: string): string[] {
   const layers = parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
   const own = parts.length > 1 ? variable.replace(/_\d+$/, "") : variable;
   return [...new Set([...layers, own, variable])];
+}
+
+/**
+ * Whether a pattern matches one of the names of a thing.
+ *
+ * @param pattern A whole name, or an expression that matches a part of a name; its flags `g` and `y`
+ *   do not matter.
+ * @param names The names.
+ * @returns Whether one of them matches.
+ */
+export function matchesName(pattern: string | RegExp, names: readonly string[]): boolean {
+  if (typeof pattern === "string") return names.includes(pattern);
+  // Unlike test(), search() does not start where the last match of a global expression ended.
+  return names.some((name) => name.search(pattern) >= 0);
 }

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { learningRateOf, setLearningRate } from "./learning_rate.ts";
+import { learningRateOf, setLearningRate } from "./optimizer_state.ts";
 
 /** A part of a model, with an optimizer of its own. */
 export interface OptimizedPart {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { runInPlace } from "../tensors/run_in_place.ts";
+import { runInPlace } from "../tensors/tensor_memory.ts";
 import { tf } from "../deps/tfjs.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { type ParameterGroup, ParameterGroups } from "./parameter_groups.ts";
@@ -59,7 +59,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   protected abstract readonly kernelName: string;
   readonly #memories = new Map<string, Memory>();
   readonly #options: OptimizerOptions;
-  readonly #groups: ParameterGroups;
+  #groups: ParameterGroups;
   #learningRate = 0;
 
   /**
@@ -85,6 +85,15 @@ export abstract class SlotOptimizer extends tf.Optimizer {
 
   set learningRate(rate: number) {
     this.#learningRate = checkNumber("set the learning rate", "learningRate", rate, { min: 0 });
+  }
+
+  /** Variables with a learning rate or weight decay of their own. May be changed at any time. */
+  get groups(): readonly ParameterGroup[] {
+    return this.#groups.list;
+  }
+
+  set groups(groups: readonly ParameterGroup[]) {
+    this.#groups = new ParameterGroups("set the groups of an optimizer", groups);
   }
 
   /** Number of slots of each variable. */

@@ -1,4 +1,11 @@
 /**
+ * The records of a run.
+ *
+ * @module
+ */
+import * as field from "../checks/fields.ts";
+
+/**
  * The record of one batch of training.
  *
  * @category Plots
@@ -63,3 +70,11 @@ export interface History {
   /** Metrics of the test, by name. */
   test: Record<string, number>;
 }
+
+/** Accepts the record of an epoch in a checkpoint. */
+export const epochRecord: field.FieldCheck = field.record({
+  epoch: field.integer({ min: 0 }),
+  metrics: field.recordOf(field.measurement),
+  learningRate: field.measurement,
+  seconds: field.measurement,
+});

@@ -1,3 +1,4 @@
+import { encodeBase64 } from "../text/encodings.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { PictureOptions, Plot } from "../pictures/plotters.ts";
 import { rasterize } from "./rasterize.ts";
@@ -17,7 +18,7 @@ export abstract class Drawing implements Plot {
         return {
           "image/svg+xml": svg,
           // Notebooks that are not trusted, and those turned into other documents, show no SVG.
-          ...png ? { "image/png": png.toBase64() } : {},
+          ...png ? { "image/png": encodeBase64(png) } : {},
         };
       },
     });

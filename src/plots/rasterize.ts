@@ -1,3 +1,6 @@
+import { fileSystem } from "../host/files.ts";
+import { hostProcess, isGranted } from "../host/host_process.ts";
+
 /** Folders of fonts, by operating system, and the files of a sans serif and a monospaced font. */
 const FONTS: readonly (readonly [folder: string, ...files: string[]])[] = [
   [
@@ -24,7 +27,7 @@ let loading: Promise<Draw | undefined> | undefined;
 /**
  * Turns a drawing into pixels, for viewers that do not show SVG.
  *
- * @returns A PNG file; `undefined` outside of Deno, and where no font can be read.
+ * @returns A PNG file; `undefined` in a browser, and where no font can be read.
  */
 export async function rasterize(svg: string): Promise<Uint8Array | undefined> {
   try {
@@ -38,7 +41,7 @@ async function load(): Promise<Draw | undefined> {
   const fontBuffers = await readFonts();
   if (fontBuffers.length === 0) return undefined;
   const { initWasm, Resvg, resvgUrl } = await import("../deps/resvg.ts");
-  await initWasm(await Deno.readFile(new URL("index_bg.wasm", resvgUrl)));
+  await initWasm(await fileSystem.readFile(new URL("index_bg.wasm", resvgUrl)));
   return (svg) => {
     const drawing = new Resvg(svg, { font: { fontBuffers } });
     const pixels = drawing.render();
@@ -53,12 +56,11 @@ async function load(): Promise<Draw | undefined> {
 
 /** Reads the first folder of fonts that there is. */
 async function readFonts(): Promise<Uint8Array[]> {
-  if (typeof Deno === "undefined") return [];
+  if (!hostProcess) return [];
   for (const [folder, ...files] of FONTS) {
-    const { state } = await Deno.permissions.query({ name: "read", path: folder });
-    if (state !== "granted") continue; // it would ask
+    if (!isGranted({ name: "read", path: folder })) continue; // it would ask
     const read = await Promise.all(
-      files.map((file) => Deno.readFile(`${folder}/${file}`).catch(() => undefined)),
+      files.map((file) => fileSystem.readFile(`${folder}/${file}`).catch(() => undefined)),
     );
     const fonts = read.filter((font) => font !== undefined);
     if (fonts.length > 0) return fonts;

@@ -1,7 +1,8 @@
+import { encodeBase64 } from "../text/encodings.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { Plot } from "../pictures/plotters.ts";
-import { escapeMarkup } from "../text/escape_markup.ts";
+import { escapeMarkup } from "../text/format.ts";
 
 /**
  * The parts of a report; a part that is missing is left out.
@@ -110,7 +111,7 @@ function imageOf(name: string, light: string, dark: string): string {
   const [text, ...sources] = [
     escapeMarkup(name),
     ...[light, dark].map((svg) =>
-      `data:image/svg+xml;base64,${new TextEncoder().encode(svg).toBase64()}`
+      `data:image/svg+xml;base64,${encodeBase64(new TextEncoder().encode(svg))}`
     ),
   ];
   return [

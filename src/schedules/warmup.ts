@@ -1,8 +1,7 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { linearWarmup } from "./linear_warmup.ts";
-import type { Schedule } from "./schedule.ts";
-import { sequence } from "./sequence.ts";
+import { type Schedule, sequence } from "./schedule.ts";
 
 /**
  * Up along a straight line to the start of a schedule, then the schedule over the remaining part.

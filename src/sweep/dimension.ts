@@ -76,7 +76,12 @@ export function numberDimension({ kind, low, high, into, back }: Scale): Dimensi
  *
  * @throws {RangeError} If the bounds are not finite, not in order, or not above `above`.
  */
-export function checkBounds(kind: string, low: number, high: number, above = -Infinity): void {
+export function checkBounds(
+  kind: string,
+  low: number,
+  high: number,
+  above: number = -Infinity,
+): void {
   if (Number.isFinite(low) && Number.isFinite(high) && low < high && low > above) return;
   const least = above === -Infinity ? "" : ` and > ${above}`;
   throw new RangeError(

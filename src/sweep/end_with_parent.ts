@@ -1,9 +1,11 @@
+import { nodeThreads } from "../deps/node_worker_threads.ts";
+
 /** Interval of the checks, in ms. */
 const INTERVAL = 500;
 
 const WATCH = `
-const parent = Deno.ppid;
-setInterval(() => Deno.ppid === parent || Deno.kill(Deno.pid, "SIGKILL"), ${INTERVAL});
+const { ppid: parent, pid } = process;
+setInterval(() => process.ppid === parent || process.kill(pid, "SIGKILL"), ${INTERVAL});
 `;
 
 /**
@@ -11,5 +13,5 @@ setInterval(() => Deno.ppid === parent || Deno.kill(Deno.pid, "SIGKILL"), ${INTE
  * also works while the main thread is busy.
  */
 export function endWithParent(): void {
-  new Worker(`data:text/javascript,${encodeURIComponent(WATCH)}`, { type: "module" });
+  new nodeThreads!.Worker(WATCH, { eval: true });
 }

@@ -1,3 +1,4 @@
+import { fileSystem, isMissing } from "../host/files.ts";
 import { writeFile } from "../io/write_file.ts";
 import { cut } from "./fit_record.ts";
 import { type JobRecord, problemOfRecord } from "./job_record.ts";
@@ -71,9 +72,9 @@ export class Journal {
 
 async function readIfAny(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await fileSystem.readFile(path, "utf8");
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
+    if (isMissing(error)) return "";
     throw error;
   }
 }

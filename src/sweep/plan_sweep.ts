@@ -1,5 +1,4 @@
-import { keyedRandom } from "../random/keyed_random.ts";
-import { mixKey } from "../random/mix_key.ts";
+import { keyedRandom, mixKey } from "../random/random_numbers.ts";
 import { type Bracket, hyperbandBrackets, singleBracket } from "./brackets.ts";
 import type { AnyParameters, Space } from "./dimension.ts";
 import type { SweepPlan } from "./ledger.ts";

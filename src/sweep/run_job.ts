@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+import { fileSystem } from "../host/files.ts";
 import type { MonitorOptions } from "../callbacks/support/monitor.ts";
 import { loadCheckpoint, saveCheckpoint } from "../io/checkpoint_file.ts";
 import type { JobRecord, TrialJob, Verdict } from "./job_record.ts";
@@ -60,7 +62,7 @@ export async function runJob(
     // Work that an objective left running does not report to the next trial.
     judge: (report) => over ? Promise.resolve("stop") : judge(report),
     save: async (checkpoint) => {
-      await Deno.mkdir(`${folder}/checkpoints`, { recursive: true });
+      await fileSystem.mkdir(`${folder}/checkpoints`, { recursive: true });
       await saveCheckpoint(path, checkpoint);
     },
     load: async () => await exists(path) ? await loadCheckpoint(path) : undefined,
@@ -68,7 +70,7 @@ export async function runJob(
   const began = performance.now();
   const end = await attempt(trial, objective, monitor.monitor);
   over = true;
-  if (end.status !== "paused") await Deno.remove(path).catch(() => {});
+  if (end.status !== "paused") await fileSystem.unlink(path).catch(() => {});
   const { trial: number, segment, parameters } = job;
   return {
     trial: number,
@@ -97,7 +99,7 @@ async function attempt(trial: Trial, objective: Objective, monitor: string): Pro
         `"${monitor}", or report: it did none of these`,
     );
   } catch (error) {
-    return { status: "failed", value: last(), error: Deno.inspect(error) };
+    return { status: "failed", value: last(), error: inspect(error) };
   }
 }
 
@@ -106,5 +108,5 @@ function finite(value: number | undefined): number | null {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
+  return await fileSystem.stat(path).then(() => true, () => false);
 }

@@ -1,3 +1,4 @@
+import { hostProcess } from "../host/host_process.ts";
 import type { JsMsg } from "../deps/nats.ts";
 import type { NatsOptions } from "./nats_options.ts";
 import { fitRecord } from "./fit_record.ts";
@@ -67,9 +68,9 @@ async function take(message: JsMsg, work: JetStreamWork, streams: SweepStreams):
   });
   const giveBack = () => {
     message.nak();
-    void connection.flush().finally(() => Deno.exit(130));
+    void connection.flush().finally(() => hostProcess!.exit(130));
   };
-  Deno.addSignalListener("SIGINT", giveBack);
+  hostProcess!.on("SIGINT", giveBack);
   try {
     work.say(`trial ${job.trial}: ${JSON.stringify(job.parameters)}`);
     const record = deliveryCount > work.attempts
@@ -79,7 +80,7 @@ async function take(message: JsMsg, work: JetStreamWork, streams: SweepStreams):
     await keep(record, job.rungs, streams);
     message.ack();
   } finally {
-    Deno.removeSignalListener("SIGINT", giveBack);
+    hostProcess!.off("SIGINT", giveBack);
     clearInterval(heart);
     alive.unsubscribe();
   }

@@ -1,3 +1,6 @@
+import { fileSystem } from "../host/files.ts";
+import { hostProcess } from "../host/host_process.ts";
+import { encodeHex } from "../text/encodings.ts";
 import { hostname } from "node:os";
 import { Monitor } from "../callbacks/support/monitor.ts";
 import { Terminal } from "../callbacks/support/terminal.ts";
@@ -68,7 +71,7 @@ export async function sweep<const S extends Space>(
     objective: complete.objective,
     monitor: { monitor, mode },
     folder,
-    worker: `${hostname()}:${Deno.pid}`,
+    worker: `${hostname()}:${hostProcess!.pid}`,
   };
   const called = workerSweep();
   if (worker || called === number) return await serve(work, complete, settings);
@@ -108,7 +111,7 @@ export async function sweep<const S extends Space>(
     const path = `${folder}/${name}.svg`;
     await withFileErrors(path, picture.save(path));
   }
-  await Deno.remove(`${folder}/checkpoints`, { recursive: true }).catch(() => {});
+  await fileSystem.rm(`${folder}/checkpoints`, { recursive: true, force: true }).catch(() => {});
   terminal.line(`\n${found}\n\nmore in ${folder}/: trials.jsonl, parallel.svg, history.svg`);
   return found;
 }
@@ -154,14 +157,14 @@ async function serve(work: Work, options: CompleteOptions, settings: unknown): P
   const { serveJetStream } = await import("./serve_jet_stream.ts");
   const say = (text: string) => console.log(`${work.worker}: ${text}`);
   await serveJetStream({ ...work, nats, silence, attempts, say, id: await idOf(name, settings) });
-  Deno.exit(0);
+  return hostProcess!.exit(0);
 }
 
 /** The name of a sweep on a server, with a digest of its settings. */
 async function idOf(name: string, settings: unknown): Promise<string> {
   const bytes = new TextEncoder().encode(JSON.stringify(settings));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return `${name}-${digest.slice(0, 4).toHex()}`;
+  return `${name}-${encodeHex(digest.slice(0, 4))}`;
 }
 
 function progressOf(ledger: Ledger, { best, trials, monitor }: SweepResult): string {

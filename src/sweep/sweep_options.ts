@@ -1,3 +1,4 @@
+import { hostProcess } from "../host/host_process.ts";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { checkNumber } from "../checks/check_number.ts";
@@ -76,7 +77,7 @@ export interface SweepOptions<S extends Space = Space> {
   attempts?: number;
   /** Flags of `deno run` for a worker. Default: `["-A"]`. */
   flags?: readonly string[];
-  /** The command line, which takes precedence over options. Default: `Deno.args`. */
+  /** The command line, which takes precedence over options. Default: that of the process. */
   args?: readonly string[];
   /** Prints the progress. Default: to standard output. */
   write?: (text: string) => void;
@@ -120,7 +121,8 @@ const KNOWN: Record<keyof SweepOptions, true> = {
  */
 export function completeOptions(options: SweepOptions): CompleteOptions {
   checkOptions("sweep", options, KNOWN);
-  const { args = Deno.args, folder = "sweep", worker = false, nats, ...rest } = options;
+  const { args = hostProcess!.argv.slice(2), folder = "sweep", worker = false, nats, ...rest } =
+    options;
   const flags = parseFlags(args);
   const place = flags.folder ?? folder;
   const complete = {

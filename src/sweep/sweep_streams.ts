@@ -1,3 +1,4 @@
+import { fileSystem } from "../host/files.ts";
 import type { JetStreamClient, JetStreamManager, NatsConnection } from "../deps/nats.ts";
 import { ignoreSocketErrors } from "./ignore_socket_errors.ts";
 import { connectOptions, type NatsOptions } from "./nats_options.ts";
@@ -81,7 +82,7 @@ export async function openStreams(options: NatsOptions, id: string): Promise<Swe
 
 async function readCredentials(path: string): Promise<Uint8Array> {
   try {
-    return await Deno.readFile(path);
+    return await fileSystem.readFile(path);
   } catch (cause) {
     throw new Error(
       `Cannot sweep as credentials must be a file that can be read: ${(cause as Error).message}`,

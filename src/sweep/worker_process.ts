@@ -1,3 +1,4 @@
+import { mainScript, scriptCommand } from "../host/host_process.ts";
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { writeFile } from "../io/write_file.ts";
@@ -27,7 +28,7 @@ type ToWorker = { job: TrialJob } | { verdict: Verdict };
 
 /** Number of the sweep that this process works for, if it is a worker. */
 export function workerSweep(): number | undefined {
-  const value = Deno.env.get(VARIABLE);
+  const value = process.env[VARIABLE];
   return value === undefined ? undefined : Number(value);
 }
 
@@ -40,10 +41,10 @@ export class WorkerProcess {
   #onMessage: (message: FromWorker) => void = () => {};
 
   constructor({ sweep, log, flags }: WorkerStart) {
-    const args = ["run", "--quiet", ...flags, Deno.mainModule, ...Deno.args];
+    const args = scriptCommand(flags);
     this.#log = log;
-    this.#child = spawn(Deno.execPath(), args, {
-      env: { ...Deno.env.toObject(), [VARIABLE]: String(sweep), NO_COLOR: "1" },
+    this.#child = spawn(process.execPath, args, {
+      env: { ...process.env, [VARIABLE]: String(sweep), NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     this.#child.on("message", (message) => this.#onMessage(message as FromWorker));
@@ -74,7 +75,7 @@ export class WorkerProcess {
       await this.#answer<void>((message, resolve) => "ready" in message && resolve());
     } catch (error) {
       throw new Error(
-        `Cannot sweep as a worker, which runs ${Deno.mainModule} again, must reach the sweep: ` +
+        `Cannot sweep as a worker, which runs ${mainScript()} again, must reach the sweep: ` +
           (error as Error).message,
         { cause: error },
       );
@@ -119,7 +120,7 @@ export class WorkerProcess {
 
 /** Tells the parent process that this worker is ready, and ends together with it. */
 export function announceWorker(): void {
-  process.on("disconnect", () => Deno.exit(0));
+  process.on("disconnect", () => process.exit(0));
   endWithParent();
   process.send!({ ready: true } satisfies FromWorker);
 }

@@ -1,4 +1,4 @@
-import type { CsvTable } from "../data/parse_csv.ts";
+import type { CsvTable } from "../data/plain_data.ts";
 import { split, type SplitOptions } from "../data/split.ts";
 
 /**

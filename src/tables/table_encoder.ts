@@ -1,15 +1,13 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import * as field from "../checks/fields.ts";
-import type { NdArray } from "../data/nd_array.ts";
-import type { CsvTable } from "../data/parse_csv.ts";
+import type { CsvTable, NdArray } from "../data/plain_data.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { refuse } from "../io/check_checkpoint.ts";
 import type { Cell, ColumnKind, TableColumn } from "./column_kind.ts";
 import { type DatePart, dateParts, datePartsKind } from "./date_parts.ts";
 import { numeric, numericKind } from "./numeric.ts";
-import { oneHot, oneHotKind } from "./one_hot.ts";
-import { ordinal, ordinalKind } from "./ordinal.ts";
+import { oneHot, oneHotKind, ordinal, ordinalKind } from "./categories.ts";
 
 /**
  * A row of a table by the names of its columns. A missing value is `null`, `undefined` or NaN.

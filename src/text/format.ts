@@ -1,5 +1,5 @@
 /**
- * Numbers as people read them: times, sizes, counts.
+ * Text for people: times, sizes, counts and metrics, tables, and escapes for HTML.
  *
  * @module
  */
@@ -40,4 +40,28 @@ export function formatNumber(value: number): string {
 export function formatMetric(value: number): string {
   const size = Math.abs(value);
   return size === 0 || (size >= 1e-3 && size < 1000) ? value.toFixed(4) : formatNumber(value);
+}
+
+/**
+ * Formats rows of cells as a table of text.
+ *
+ * @param rows Rows of cells; the first row is the head.
+ * @param left Number of columns, from the first, that are aligned left; the others are aligned right.
+ *   Default: 1.
+ */
+export function textTable(rows: readonly (readonly string[])[], left: number = 1): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const lines = rows.map((row) =>
+    row.map((cell, column) =>
+      column < left ? cell.padEnd(widths[column]) : cell.padStart(widths[column])
+    ).join("  ").trimEnd()
+  );
+  const rule = widths.map((width) => "─".repeat(width)).join("──");
+  return [lines[0], rule, ...lines.slice(1)].join("\n");
+}
+
+/** Escapes a text for HTML and SVG, also for use between double quotes. */
+export function escapeMarkup(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
 }

@@ -59,6 +59,38 @@ const depthwise: Case[] = geometries.flatMap(([size, filter, stride, pad]) =>
   }))
 );
 
+depthwise.push(...([
+  [[9, 14], [3, 3], 1, 1],
+  [[9, 14], [3, 3], 2, 1],
+  [[4, 13], [5, 3], 2, 1],
+  [[11, 12], [3, 3], 1, 2],
+  [[12, 17], [2, 3], 1, 3],
+  [[3, 2], [5, 5], 1, 1],
+] as [number[], number[], number, number][]).flatMap(([size, filter, stride, dilation]) =>
+  (["same", "valid"] as const).filter((pad) => pad === "same" || size[0] > filter[0] * dilation)
+    .flatMap((pad) =>
+      [[8, 1], [13, 1], [3, 4]].map(([inputs, multiplier]): Case => ({
+        name: `${size} * ${filter}, stride ${stride}, dilation ${dilation}, pad ${pad}, ` +
+          `${inputs} x ${multiplier} channels`,
+        shapes: [[3, ...size, inputs], [...filter, inputs, multiplier]],
+        compute: (x: tf.Tensor, w: tf.Tensor) => {
+          const [image, taps] = [x as tf.Tensor4D, w as tf.Tensor4D];
+          return tf.depthwiseConv2d(image, taps, stride, pad, "NHWC", dilation);
+        },
+      }))
+    )
+));
+
+const fusedDepthwise: Case[] = (["linear", "relu", "relu6", "elu"] as const).map((activation) => ({
+  name: activation,
+  shapes: [[2, 7, 9, 6], [3, 3, 6, 1], [6]],
+  compute: (x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor) =>
+    tf.fused.depthwiseConv2d({
+      ...{ x: x as tf.Tensor4D, filter: w as tf.Tensor4D, strides: 1, pad: "same" as const },
+      ...{ bias, activation },
+    }),
+}));
+
 const fused: Case[] = (["linear", "relu", "relu6", "elu", "sigmoid"] as const).flatMap((
   activation,
 ) =>
@@ -203,12 +235,13 @@ const pools3d: Case[] = (["max", "avg"] as const).flatMap((kind) =>
   )
 );
 
-sweep("2D convolutions", conv2d);
-sweep("transposed convolutions", transposed);
+sweep("2D convolutions", conv2d, { native: true });
+sweep("transposed convolutions", transposed, { native: true });
 sweep("depthwise convolutions", depthwise);
-sweep("fused convolutions", fused);
-sweep("convolutions by Winograd's algorithm", winograd);
-sweep("other convolutions", others);
-sweep("3D convolutions", conv3d);
+sweep("fused depthwise convolutions", fusedDepthwise);
+sweep("fused convolutions", fused, { native: true });
+sweep("convolutions by Winograd's algorithm", winograd, { native: true });
+sweep("other convolutions", others, { native: true });
+sweep("3D convolutions", conv3d, { native: true });
 sweep("2D pooling", pools);
 sweep("3D pooling", pools3d);

@@ -570,21 +570,23 @@ const boxes = [0.1, 0.2, 0.83, 0.91, 0, 0, 1.4, 0.6];
 const fillModes = ["constant", "reflect", "wrap", "nearest"] as const;
 
 const IMAGES: GradientCase[] = [
-  ...[[5, 7], [2, 3], [1, 1]].flatMap((size) =>
+  ...([[[5, 7], 2, 2], [[2, 3], 2, 2], [[1, 1], 2, 2], [[6, 4], 1, 7]] as const).flatMap(([
+    size,
+    batch,
+    channels,
+  ]) =>
     [[false, false], [true, false], [false, true]].flatMap(([align, half]): GradientCase[] => [
       {
         kernel: "ResizeBilinear",
         name: `${size} ${align} ${half}`,
-        shapes: [[2, 3, 4, 2]],
-        compute: (x) =>
-          tf.image.resizeBilinear(x as tf.Tensor4D, size as [number, number], align, half),
+        shapes: [[batch, 3, 4, channels]],
+        compute: (x) => tf.image.resizeBilinear(x as tf.Tensor4D, [...size], align, half),
       },
       {
         kernel: "ResizeNearestNeighbor",
         name: `${size} ${align} ${half}`,
-        shapes: [[2, 3, 4, 2]],
-        compute: (x) =>
-          tf.image.resizeNearestNeighbor(x as tf.Tensor4D, size as [number, number], align, half),
+        shapes: [[batch, 3, 4, channels]],
+        compute: (x) => tf.image.resizeNearestNeighbor(x as tf.Tensor4D, [...size], align, half),
       },
     ])
   ),

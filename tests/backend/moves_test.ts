@@ -1,6 +1,6 @@
 import { assertEquals, assertLess } from "@std/assert";
 import { selectBackend, tf } from "../../mod.ts";
-import { keyedRandom } from "../../src/random/keyed_random.ts";
+import { keyedRandom } from "../../src/random/random_numbers.ts";
 
 const ignore = (await Deno.permissions.query({ name: "read" })).state !== "granted";
 

@@ -103,8 +103,8 @@ const einsums: Case[] = [
   compute: (...inputs: tf.Tensor[]) => tf.einsum(equation as string, ...inputs),
 }));
 
-sweep("products", [...matmuls, ...batched]);
-sweep("fused products", fused);
+sweep("products", [...matmuls, ...batched], { native: true });
+sweep("fused products", fused, { native: true });
 sweep("einsum", [
   ...einsums,
   { name: "einsum ij->ji", shapes: [[3, 4]], compute: (x) => tf.einsum("ij->ji", x) },

@@ -1,5 +1,6 @@
 import { assertEquals, assertLess } from "@std/assert";
 import { selectBackend, tf } from "../../mod.ts";
+import { NATIVES, withNative } from "../fixtures/native.ts";
 
 /** A differentiable operation, and the shapes of its inputs. */
 export interface Case {
@@ -113,8 +114,21 @@ function compare(name: string, actual: Float32Array, expected: Float32Array, tol
 
 const { state } = await Deno.permissions.query({ name: "read" });
 
-/** Registers a test that computes each case on wasm, and checks it against cpu and differences. */
-export function sweep(name: string, cases: Case[]): void {
+function compareOutcomes(c: Case, actual: Outcome, expected: Outcome): void {
+  const { name, tolerance = 1e-5 } = c;
+  assertEquals(actual.shape, expected.shape);
+  compare(`${name}, result`, actual.result, expected.result, tolerance);
+  actual.gradients.forEach((gradient, i) =>
+    compare(`${name}, gradient ${i}`, gradient, expected.gradients[i], tolerance)
+  );
+}
+
+/**
+ * Registers a test that computes each case on wasm, and checks it against cpu and differences.
+ *
+ * @param native Also compute each case with every native library that is installed.
+ */
+export function sweep(name: string, cases: Case[], { native = false } = {}): void {
   Deno.test(
     `wasm computes and differentiates ${name}`,
     { ignore: state !== "granted" },
@@ -127,15 +141,16 @@ export function sweep(name: string, cases: Case[]): void {
           const before = tf.memory().numTensors;
           const wasm = evaluate(c);
           assertEquals(tf.memory().numTensors, before, "tensors are left");
-          if (cpu) {
-            const tolerance = c.tolerance ?? 1e-5;
-            assertEquals(wasm.shape, cpu.shape);
-            compare(`${c.name}, result`, wasm.result, cpu.result, tolerance);
-            wasm.gradients.forEach((gradient, i) =>
-              compare(`${c.name}, gradient ${i}`, gradient, cpu.gradients[i], tolerance)
-            );
-          }
+          if (cpu) compareOutcomes(c, wasm, cpu);
           checkSlopes(c, wasm.gradients);
+          for (const name of native ? NATIVES : []) {
+            await withNative(name, () => {
+              const outcome = evaluate(c), titled = { ...c, name: `${c.name} by ${name}` };
+              compareOutcomes(titled, outcome, cpu ?? wasm);
+              checkSlopes(titled, outcome.gradients);
+            });
+          }
+          assertEquals(tf.memory().numTensors, before, "tensors are left");
         });
       }
     },

@@ -5,6 +5,7 @@
  * ```sh
  * deno task bench:models                        # the whole table, wall time and CPU time
  * deno task bench:models --models lstm,gru --threads 2 --rounds 21
+ * deno task bench:models --native onednn        # products and convolutions by a native library
  * deno task bench:models --predict --batch 1    # inference
  * deno task bench:models --growth               # over batch sizes and numbers of layers
  * deno task bench:models --models gpt --profile # kernels and JavaScript outside kernels, by time
@@ -15,6 +16,7 @@
 import { parseArgs } from "node:util";
 import { median } from "./median.ts";
 import { pythonWithTorch, startWorker, type WorkerProcess } from "./worker_process.ts";
+import type { NativeName } from "../../mod.ts";
 import { TABLE, ZOO } from "./zoo/models.ts";
 import { profile } from "./zoo/profile.ts";
 
@@ -24,6 +26,7 @@ const { values } = parseArgs({
     models: { type: "string" },
     rounds: { type: "string", default: "11" },
     threads: { type: "string", default: "1" },
+    native: { type: "string" },
     batch: { type: "string", default: "0" },
     predict: { type: "boolean", default: false },
     growth: { type: "boolean", default: false },
@@ -128,6 +131,7 @@ function show(rows: Row[]): string {
   ].join("\n");
 }
 
+const native = values.native as NativeName | undefined;
 const names = values.models?.split(",") ?? TABLE;
 for (const name of names) {
   if (Object.hasOwn(ZOO, name)) continue;
@@ -135,12 +139,15 @@ for (const name of names) {
   Deno.exit(2);
 }
 if (values.profile) {
-  for (const name of names) console.log(await profile(name));
+  for (const name of names) console.log(await profile(name, native));
   Deno.exit(0);
 }
 const threads = Number(values.threads);
 const folder = new URL("zoo/", import.meta.url).pathname;
-const options = JSON.stringify(threads > 1 ? { threads } : {});
+const options = JSON.stringify({
+  ...threads > 1 && { threads },
+  ...native && { native },
+});
 const worker = [Deno.execPath(), "run", "-A", "--no-lock", `${folder}worker.ts`, options];
 const python = await pythonWithTorch();
 const workers = [

@@ -33,6 +33,7 @@ import {
   GradientAccumulation,
   GradientClip,
   GradientStats,
+  GradualUnfreeze,
   JsonLinesLogger,
   LayerStats,
   type Leak,
@@ -146,6 +147,7 @@ const TABLE: Record<string, Row> = {
   "GradientClip": { make: () => new GradientClip({ value: 1, norm: 0.1 }) },
   "GradientAccumulation": { make: () => new GradientAccumulation(3) },
   "Freeze": { make: () => new Freeze(/bias$/, { until: 2 }) },
+  "GradualUnfreeze": { make: () => new GradualUnfreeze({ groups: [/bias$/], every: 2 }) },
   "WeightAverage (EMA)": { make: () => new WeightAverage() },
   "WeightAverage (SWA)": {
     make: () => new WeightAverage({ method: "swa", startEpoch: 1 }),

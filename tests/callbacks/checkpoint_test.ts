@@ -12,6 +12,7 @@ import {
   tf,
   withSeed,
 } from "../../mod.ts";
+import { OpenFile } from "../../src/host/files.ts";
 import { testInFolder } from "../fixtures/in_folder.ts";
 
 const { state: run } = await Deno.permissions.query({ name: "run" });
@@ -165,10 +166,10 @@ for (const onError of ["warn", "fail"] as const) {
   testIn(`Checkpoint on a disk that is full keeps what is saved [${onError}]`, async (folder) => {
     const warnings: string[] = [];
     const warn = (message: string) => void warnings.push(message);
-    const { write } = Deno.FsFile.prototype;
+    const { write } = OpenFile.prototype;
     const fill: CallbackLike = {
       afterEpoch: () => {
-        Deno.FsFile.prototype.write = () => Promise.reject(new Error("No space left on device"));
+        OpenFile.prototype.write = () => Promise.reject(new Error("No space left on device"));
       },
     };
     const learner = learnerOf([fill, new Checkpoint(folder, { ...ALL, onError, warn })]);
@@ -177,7 +178,7 @@ for (const onError of ["warn", "fail"] as const) {
       if (onError === "warn") assertEquals((await training).status, "completed");
       else await assertRejects(() => training, Error, "No space left on device");
     } finally {
-      Deno.FsFile.prototype.write = write;
+      OpenFile.prototype.write = write;
     }
     assertEquals(warnings.length > 0, onError === "warn");
     assertEquals(names(folder).length >= 2, true);
@@ -429,14 +430,14 @@ testIn("Checkpoint that is added to a run which is taken up again saves it", asy
 });
 
 testIn("Checkpoint writes while the training continues, one file at a time", async (folder) => {
-  const { write } = Deno.FsFile.prototype;
+  const { write } = OpenFile.prototype;
   const begun = Promise.withResolvers<void>();
   let writes = 0;
   let most = 0;
-  Deno.FsFile.prototype.write = async function (bytes) {
+  OpenFile.prototype.write = async function (bytes, position) {
     writes++;
     await begun.promise;
-    return await write.call(this, bytes);
+    return await write.call(this, bytes, position);
   };
   const count = () => {
     most = Math.max(most, names(folder).filter((name) => name.endsWith(".partial")).length);
@@ -456,7 +457,7 @@ testIn("Checkpoint writes while the training continues, one file at a time", asy
     await Deno.mkdir(folder);
     await learnerOf([next, new Checkpoint(folder, ALL)]).train({ epochs: 3 });
   } finally {
-    Deno.FsFile.prototype.write = write;
+    OpenFile.prototype.write = write;
   }
   assertEquals(most, 1);
   assertEquals(names(folder).length, 10);

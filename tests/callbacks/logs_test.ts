@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import fs from "node:fs/promises";
 import { CsvLogger, type EpochLogger, JsonLinesLogger, TensorBoard } from "../../callbacks.ts";
 import { type CallbackLike, Learner, meanSquaredError, sgd, tf } from "../../mod.ts";
 import { endLastLine } from "../../src/io/end_last_line.ts";
@@ -98,19 +99,19 @@ for (const [name, make] of Object.entries(LOGS)) {
   testInFolder(`${name}: what cannot be written for a while is written later`, async (folder) => {
     const warnings: string[] = [];
     const warn = (message: string) => void warnings.push(message);
-    const { writeFile } = Deno;
+    const { writeFile } = fs;
     // Half of what is to be written is, as on a disk that becomes full.
     const fill = before(1, () => {
-      Deno.writeFile = async (path, data, options) => {
+      fs.writeFile = async (path, data, options) => {
         await writeFile(path, (data as Uint8Array).subarray(0, 7), options);
         throw new Error("No space left on device");
       };
     });
-    const empty = before(2, () => void (Deno.writeFile = writeFile));
+    const empty = before(2, () => void (fs.writeFile = writeFile));
     try {
       assertEquals(await train([make(`${folder}/log`, { warn }), fill, empty], 4), "completed");
     } finally {
-      Deno.writeFile = writeFile;
+      fs.writeFile = writeFile;
     }
     const whole = [...WHOLE[key]];
     whole.splice(4, 0, key === "CsvLogger" ? "3" : "epoch");

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { assertSpyCalls, spy } from "@std/testing/mock";
+import process from "node:process";
 import { FakeTime } from "@std/testing/time";
 import {
   accuracy,
@@ -80,10 +81,11 @@ Deno.test("ProgressBar draws a bar with loss, speed and time left, and removes i
 
 Deno.test("ProgressBar draws a bar that fits into the terminal", async () => {
   using time = new FakeTime();
-  const { consoleSize } = Deno;
+  const { stdout } = process;
+  const old = Object.getOwnPropertyDescriptor(stdout, "columns");
   const draw = async (columns: number) => {
     const texts: string[] = [];
-    Deno.consoleSize = () => ({ columns, rows: 24 });
+    Object.defineProperty(stdout, "columns", { value: columns, configurable: true });
     const wait = { priority: 400, afterBatch: () => time.tick(1000) };
     const { learner, weight } = learnerOf(true, texts, [wait]);
     const batches = [...(learner.dataloaders.train as () => Iterable<never>)()];
@@ -102,7 +104,8 @@ Deno.test("ProgressBar draws a bar that fits into the terminal", async () => {
     assertEquals(await draw(42), "epoch 1/1  2/2  loss 0.1234  0:00 left");
     assertEquals(await draw(20), "epoch 1/1  2/2  los");
   } finally {
-    Deno.consoleSize = consoleSize;
+    if (old) Object.defineProperty(stdout, "columns", old);
+    else delete (stdout as { columns?: number }).columns;
   }
 });
 

@@ -20,6 +20,7 @@ import {
   GradientAccumulation,
   GradientClip,
   GradientStats,
+  GradualUnfreeze,
   LearningRateFinder,
   LearningRateSchedule,
   LimitBatches,
@@ -37,7 +38,7 @@ import {
   TransformBatch,
   WeightAverage,
 } from "../../callbacks.ts";
-import { keyedRandom } from "../../src/random/keyed_random.ts";
+import { keyedRandom } from "../../src/random/random_numbers.ts";
 import { type AnyLearner, numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 type Draw = <T>(choices: readonly T[]) => T;
@@ -57,6 +58,7 @@ const TABLE: readonly ((draw: Draw) => CallbackLike)[] = [
   (draw) => new GradientAccumulation(draw([1, 2, 3])),
   (draw) => new GradientClip(draw([{ norm: 0.1 }, { value: 0.01 }])),
   () => new GradientStats({ every: 2 }),
+  (draw) => new GradualUnfreeze({ groups: [/bias$/], every: draw([1, 2]) }),
   () => new LearningRateFinder({ steps: 10, from: 1e-5, to: 1e-3 }),
   (draw) =>
     new LearningRateSchedule(schedules.polynomial(0.1, 0.01), { by: draw(["batch", "epoch"]) }),

@@ -43,6 +43,7 @@ const TABLE: Record<string, (options: Options) => unknown> = {
   CutMix: (o) => new callbacks.CutMix(o),
   EarlyStopping: (o) => new callbacks.EarlyStopping(o),
   Freeze: (o) => new callbacks.Freeze(/x/, o),
+  GradualUnfreeze: (o) => new callbacks.GradualUnfreeze(o),
   GradientClip: (o) => new callbacks.GradientClip({ norm: 1, ...o }),
   GradientStats: (o) => new callbacks.GradientStats(o),
   JsonLinesLogger: (o) => new callbacks.JsonLinesLogger("x", o),
@@ -67,6 +68,7 @@ const TABLE: Record<string, (options: Options) => unknown> = {
   TransformBatch: (o) => new callbacks.TransformBatch(() => ({}), o),
   WeightAverage: (o) => new callbacks.WeightAverage(o),
   fastDevRun: (o) => callbacks.fastDevRun({} as never, o),
+  fineTune: (o) => callbacks.fineTune({} as never, o),
   LiveFeed: (o) => new live.LiveFeed(o),
   LivePage: (o) => new live.LivePage(o),
   // The Learner, losses, optimizers

@@ -68,7 +68,7 @@ Deno.test("the site is readable on a narrow screen, searched, light and dark", {
     for (const colorScheme of ["light", "dark"] as const) {
       const page = await browser.newPage({ viewport: { width: 380, height: 800 }, colorScheme });
       const complaints = complaintsOf(page);
-      const addresses = ["index.html", "guides/data.html", "benchmarks.html", "hooks.html"];
+      const addresses = ["index.html", "guides/data.html", "benchmarks.html", "inspect.html"];
       for (const address of [...addresses, "api.html", "api/callbacks/index.html"]) {
         await page.goto(`file://${folder}/${address}`);
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
@@ -88,6 +88,102 @@ Deno.test("the site is readable on a narrow screen, searched, light and dark", {
       assertEquals(complaints, []);
       await page.close();
     }
+  });
+});
+
+/** Clicks of a reader, and the work that is listed after them: `*` marks what was cut short. */
+const WALKS: Record<string, { clicks: string[]; listed: string[]; end: string }> = {
+  "CancelBatch in a batch": {
+    clicks: ["train()", ...next(6), "CancelBatch", ...next(2)],
+    listed: [
+      ...["beforeTrain", "beforeEpoch", "openTrain", "fetch", "beforeBatch", "compute"],
+      ...["afterPredict", "afterLoss", "afterBackward", "onCancelBatch * batch"],
+      ...["afterBatch * batch", "disposeBatch * batch"],
+    ],
+    end: "epoch 1",
+  },
+  "CancelTrain in beforeTrain, then the test": {
+    clicks: ["train()", "CancelTrain", ...next(12)],
+    listed: [
+      ...["beforeTrain", "onCancelTrain * train", "afterTrain * train", "beforeTest * train"],
+      ...["openTest * train", "fetch * train", "beforeTestBatch * train", "evaluate * train"],
+      ...["afterPredict * train", "afterLoss * train", "afterTestBatch * train"],
+      ...["disposeBatch * train", "fetch * train", "closeLoader * train", "afterTest * train"],
+    ],
+    end: "cancelled: thrown in a hook",
+  },
+  "CancelBatch in beforeEpoch is an error": {
+    clicks: ["train()", ...next(1), "CancelBatch", ...next(4)],
+    listed: ["beforeTrain", "beforeEpoch", "closeLoader", "afterEpoch", "afterTrain", "onError"],
+    end: "failed: ",
+  },
+  'cancel("epoch") in beforeBatch, from outside': {
+    clicks: ["train()", ...next(4), 'cancel("epoch")', ...next(4)],
+    listed: [
+      ...["beforeTrain", "beforeEpoch", "openTrain", "fetch", "beforeBatch"],
+      ...["afterBatch * batch, epoch", "disposeBatch * batch, epoch"],
+      ...["onCancelEpoch * batch, epoch", "closeLoader * batch, epoch"],
+      "afterEpoch * batch, epoch",
+    ],
+    end: "epoch 1",
+  },
+  "a pause before a batch": {
+    clicks: ["validate()", "pause()", ...next(3)],
+    listed: ["beforeValidate", "openValidation", "fetch"],
+    end: "paused",
+  },
+};
+
+function next(count: number): string[] {
+  return Array(count).fill("Next");
+}
+
+Deno.test("a reader steps the machine: hooks of each cancel, lit states, and what it accepts", {
+  ignore: ignore || noBrowser,
+}, async () => {
+  const folder = await siteFolder();
+  assertLessOrEqual((await Deno.stat(`${folder}/inspect.html`)).size, 200_000);
+  await withBrowser(async (browser) => {
+    const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
+    const complaints = complaintsOf(page);
+    const button = (label: string) => page.locator("#machine button", { hasText: label }).first();
+    const lit = () =>
+      page.locator("#machine .active").evaluateAll((states) =>
+        states.map((state) => state.getAttribute("data-state"))
+      );
+    const accepted = () => page.locator("#machine button:enabled").allTextContents();
+    for (const [name, { clicks, listed, end }] of Object.entries(WALKS)) {
+      await page.goto(`file://${folder}/inspect.html`);
+      for (const label of clicks) await button(label).click();
+      await page.waitForFunction(
+        (end) => document.querySelector("#machine output")!.textContent!.startsWith(end),
+        end,
+      );
+      const items = await page.locator("#machine li").allTextContents();
+      assertEquals(items.slice(0, listed.length), listed, name);
+    }
+    // The last walk is held before its first batch.
+    assertEquals(await lit(), ["learner", "learner.validate"]);
+    assertEquals(await accepted(), [
+      "Play",
+      "resume()",
+      "step()",
+      'cancel("epoch")',
+      'cancel("train")',
+    ]);
+    await button("resume()").click();
+    await button("Play").click();
+    await page.waitForFunction(() =>
+      document.querySelector("#machine output")!.textContent === "completed"
+    );
+    assertEquals(await accepted(), ["train()", "validate()", "test()", "predict()"]);
+    assertEquals(await page.locator("#machine li").last().textContent(), "afterValidate");
+    await button("train()").click();
+    for (const _ of next(5)) await button("Next").click();
+    const path = ["learner", "learner.train", "learner.train.epoch", "learner.train.epoch.batch"];
+    assertEquals(await lit(), [...path, "learner.train.epoch.batch.compute"]);
+    assertEquals(complaints, []);
+    await page.close();
   });
 });
 

@@ -44,8 +44,7 @@ import {
 import { f1, rocAuc } from "../../metrics.ts";
 import { type HostTensor, writeSafetensors } from "../../io.ts";
 import { checkpointName } from "../../src/io/checkpoint_file.ts";
-import { decodeState } from "../../src/io/decode_state.ts";
-import { encodeState } from "../../src/io/encode_state.ts";
+import { decodeState, encodeState } from "../../src/io/state_codec.ts";
 import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { testInFolder } from "../fixtures/in_folder.ts";
 

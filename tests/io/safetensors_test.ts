@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import fs from "node:fs/promises";
 import { StorageError } from "../../mod.ts";
 import { type HostTensor, SafetensorsFile, writeSafetensors } from "../../io.ts";
+import { OpenFile } from "../../src/host/files.ts";
 
 /** Made by the reference implementation: Python's safetensors 0.8.0, with `safetensors.numpy.save`. */
 const REFERENCE = `
@@ -190,22 +192,22 @@ testFile("SafetensorsFile refuses overlapping, missing and absurd positions", as
 testFile(
   "writeSafetensors() flushes a file before it appears, and its folder after",
   async (path) => {
-    const { sync } = Deno.FsFile.prototype;
-    const { rename } = Deno;
+    const { sync } = OpenFile.prototype;
+    const { rename } = fs;
     const log: string[] = [];
-    Deno.FsFile.prototype.sync = async function () {
-      log.push((await this.stat()).isDirectory ? "folder" : "file");
+    OpenFile.prototype.sync = async function () {
+      log.push((await this.stat()).isFile ? "file" : "folder");
       return await sync.call(this);
     };
-    Deno.rename = async (from, to) => {
+    fs.rename = async (from, to) => {
       log.push("rename");
       await rename(from, to);
     };
     try {
       await writeSafetensors(path, TENSORS);
     } finally {
-      Deno.FsFile.prototype.sync = sync;
-      Deno.rename = rename;
+      OpenFile.prototype.sync = sync;
+      fs.rename = rename;
     }
     assertEquals(log, ["file", "rename", "folder"]);
   },
@@ -214,16 +216,16 @@ testFile(
 testFile("writeSafetensors() on a full disk leaves the old file", async (path) => {
   await writeSafetensors(path, TENSORS);
   const old = await Deno.readFile(path);
-  const { write } = Deno.FsFile.prototype;
+  const { write } = OpenFile.prototype;
   let left = 300;
-  Deno.FsFile.prototype.write = function (bytes) {
+  OpenFile.prototype.write = function (bytes, position) {
     if ((left -= bytes.length) < 0) return Promise.reject(new Error("No space left on device"));
-    return write.call(this, bytes);
+    return write.call(this, bytes, position);
   };
   try {
     await assertRejects(() => writeSafetensors(path, TENSORS), Error, "No space left");
   } finally {
-    Deno.FsFile.prototype.write = write;
+    OpenFile.prototype.write = write;
   }
   assertEquals(await Deno.readFile(path), old);
   const names = Array.from(Deno.readDirSync(path.replace(/[^/]*$/, "")), ({ name }) => name);

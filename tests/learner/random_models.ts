@@ -34,7 +34,7 @@ import {
   TransformBatch,
   WeightAverage,
 } from "../../callbacks.ts";
-import { keyedRandom } from "../../src/random/keyed_random.ts";
+import { keyedRandom } from "../../src/random/random_numbers.ts";
 import { LAYER_OPTIONS, type LayerOptions } from "../backend/layer_options.ts";
 
 // deno-lint-ignore no-explicit-any -- layers and losses of any kind

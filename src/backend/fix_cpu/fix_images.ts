@@ -1,7 +1,16 @@
+import { bilinearReadings, nearestReadings, type Reading } from "../kernels/resize.ts";
 import { fixKernel } from "./cpu_kernel.ts";
 
-/** Repairs the gradients of resizing, and the transformation of several images. */
+/** Repairs resizing and its gradients, and the transformation of several images. */
 export function fixImages(): void {
+  // tfjs subtracts pixels, which makes NaN of infinities.
+  fixKernel("ResizeBilinear", ({ inputs: { images }, attributes, valuesOf, result }) => {
+    const [batch, height, width, channels] = images.shape;
+    const rows = bilinearReadings(attributes.size[0], height, attributes);
+    const columns = bilinearReadings(attributes.size[1], width, attributes);
+    const shape = [batch, rows.length, columns.length, channels];
+    return result(shape, resizePixels(valuesOf(images), images.shape, rows, columns), "float32");
+  });
   for (
     const [kernelName, readings] of [
       ["ResizeBilinearGrad", bilinearReadings],
@@ -38,35 +47,30 @@ export function fixImages(): void {
   );
 }
 
-/** The pixels that each result along one axis reads, and their weights. */
-type Reading = [pixel: number, share: number][];
-
-interface ResizeAttributes {
-  alignCorners: boolean;
-  halfPixelCenters: boolean;
-}
-
-function scaleOf(to: number, from: number, { alignCorners }: ResizeAttributes): number {
-  return alignCorners && to > 1 ? (from - 1) / (to - 1) : from / to;
-}
-
-function bilinearReadings(to: number, from: number, attributes: ResizeAttributes): Reading[] {
-  const scale = scaleOf(to, from, attributes);
-  return Array.from({ length: to }, (_, i) => {
-    const place = attributes.halfPixelCenters ? (i + 0.5) * scale - 0.5 : i * scale;
-    const first = Math.max(0, Math.floor(place));
-    const second = Math.min(from - 1, Math.ceil(place));
-    return [[first, 1 - (place - first)], [second, place - first]];
-  });
-}
-
-function nearestReadings(to: number, from: number, attributes: ResizeAttributes): Reading[] {
-  const scale = scaleOf(to, from, attributes);
-  return Array.from({ length: to }, (_, i) => {
-    const place = scale * (attributes.halfPixelCenters ? i + 0.5 : i);
-    const nearest = attributes.alignCorners ? Math.round(place) : Math.floor(place);
-    return [[Math.max(0, Math.min(from - 1, nearest)), 1]];
-  });
+function resizePixels(
+  pixels: ArrayLike<number>,
+  [batch, height, width, channels]: number[],
+  rows: Reading[],
+  columns: Reading[],
+): Float32Array {
+  const results = new Float32Array(batch * rows.length * columns.length * channels);
+  let to = 0;
+  for (let b = 0; b < batch; b++) {
+    for (const row of rows) {
+      for (const column of columns) {
+        for (let i = 0; i < channels; i++, to++) {
+          let sum = 0;
+          for (const [y, shareY] of row) {
+            for (const [x, shareX] of column) {
+              sum += pixels[((b * height + y) * width + x) * channels + i] * shareY * shareX;
+            }
+          }
+          results[to] = sum;
+        }
+      }
+    }
+  }
+  return results;
 }
 
 function resizeSlopes(

@@ -2,15 +2,34 @@ import { tf } from "../../deps/tfjs.ts";
 import { hasKernel, runAll } from "../gradients/gradient.ts";
 import { type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
 
+/** For each layer, the callers that freeze it, and how many of them let its statistics move. */
+const HOLDS = new WeakMap<object, { frozen: number; moving: number }>();
+
 /**
- * Frozen layers of batch normalisation whose moving statistics still follow the data. All others are
- * in inference mode while they are frozen, as in Keras 2.
+ * Says that a layer is frozen until the hold is released. It matters where the layer has no weights
+ * that show it, as batch normalisation without scale and offset has none.
+ *
+ * @param layer Any layer.
+ * @param isMoving Whether its moving statistics follow the data all the same. While several callers
+ *   hold a layer, one of them is enough.
+ * @returns Releases the hold; a second call does nothing.
  */
-export const UPDATED_WHEN_FROZEN: WeakSet<object> = new WeakSet();
+export function holdLayer(layer: object, isMoving: boolean): () => void {
+  const holds = HOLDS.get(layer) ?? { frozen: 0, moving: 0 };
+  HOLDS.set(layer, holds);
+  let count = 1;
+  holds.frozen++;
+  if (isMoving) holds.moving++;
+  return () => {
+    holds.frozen -= count;
+    if (isMoving) holds.moving -= count;
+    count = 0;
+  };
+}
 
 /**
  * Makes batch normalisation work without scale or offset, along any axis, and for inputs of any
- * rank. While it is frozen, it is in inference mode.
+ * rank. While it is frozen, it is in inference mode, as in Keras 2.
  */
 export function fixBatchNormalization(): void {
   layerClass("BatchNormalization").prototype.call = function (
@@ -21,7 +40,7 @@ export function fixBatchNormalization(): void {
     return tf.tidy(() => {
       const x = onlyTensor(inputs);
       const axis: number = this.axis >= 0 ? this.axis : this.axis + x.rank;
-      const isMoving = training && (!isFrozen(this) || UPDATED_WHEN_FROZEN.has(this));
+      const isMoving = training && movesStatistics(this);
       if (!isMoving) {
         return normalize(this, x, axis, this.movingMean.read(), this.movingVariance.read());
       }
@@ -37,10 +56,17 @@ export function fixBatchNormalization(): void {
   };
 }
 
+/** Whether the moving statistics of a layer of batch normalisation follow the data in training. */
+export function movesStatistics(layer: object): boolean {
+  return !isFrozen(layer) || (HOLDS.get(layer)?.moving ?? 0) > 0;
+}
+
 /** Whether a layer is not trained: as a whole, or each of its weights. */
-function isFrozen({ trainable, gamma, beta }: AnyLayer): boolean {
-  const weights = [gamma, beta].filter((weight) => weight != null);
-  return !trainable || (weights.length > 0 && weights.every((weight) => !weight.read().trainable));
+function isFrozen(layer: AnyLayer): boolean {
+  const weights = [layer.gamma, layer.beta].filter((weight) => weight != null);
+  if (!layer.trainable) return true;
+  if (weights.length === 0) return (HOLDS.get(layer)?.frozen ?? 0) > 0;
+  return weights.every((weight) => !weight.read().trainable);
 }
 
 /** Normalises by the moments of the batch and moves the moving ones, as one operation. */

@@ -15,6 +15,7 @@ import {
   type WindowAttributes,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
+import { addBias, convolveNatively, filterGradientNatively } from "../native/native_kernels.ts";
 import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
 import { sumInParts } from "./reductions.ts";
@@ -50,6 +51,10 @@ export function forward(
 ): tf.TensorInfo {
   const result = heap.output(shape);
   const points = pointsOf(c), columns = c.outChannels;
+  if (convolveNatively(heap, "forward", c, x, filter, result)) {
+    addBias(heap, c, result, bias, activation);
+    return result;
+  }
   if (isWinograd(c)) {
     winograd(heap, c, result, x, filter, bias, activation);
     return result;
@@ -77,6 +82,7 @@ function inputGradient(
   filter: tf.TensorInfo,
 ): tf.TensorInfo {
   const result = heap.output(shape);
+  if (convolveNatively(heap, "input", c, result, filter, dy)) return result;
   const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
   if (isWinograd(c)) {
     winogradInputGradient(heap, c, result, dy, filter);
@@ -99,6 +105,8 @@ function filterGradient(
   x: tf.TensorInfo,
   dy: tf.TensorInfo,
 ): tf.TensorInfo {
+  const native = filterGradientNatively(heap, c, shape, x, dy);
+  if (native) return native;
   const winograd = isWinograd(c);
   const count = winograd ? tilesOf(c) : pointsOf(c);
   const many = winograd ? MANY_POINTS / 16 : MANY_POINTS;

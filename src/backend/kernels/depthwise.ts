@@ -7,16 +7,15 @@ import type { tf } from "../../deps/tfjs.ts";
 import {
   type Convolution,
   convolution2D,
-  PATCH_ADDRESSES,
-  patchTable,
   pointsOf,
   type WindowAttributes,
+  windowTable,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { resultShape } from "./convolution.ts";
-import { areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import { copy } from "./layout.ts";
 import { finish } from "./matmul.ts";
-import { sumInParts } from "./reductions.ts";
 
 interface Attributes extends WindowAttributes {
   inputShape: number[];
@@ -25,63 +24,108 @@ interface Attributes extends WindowAttributes {
   leakyreluAlpha?: number;
 }
 
-/** Values of `operation` in `assembly/depthwise.ts`. */
-const FORWARD = 0, INPUT_GRADIENT = 1, FILTER_GRADIENT = 2;
-
-/** Number of points whose products are summed in floats. */
-const MANY_POINTS = 2 ** 8;
-
-function run(
-  heap: KernelHeap,
-  operation: number,
-  c: Convolution,
-  shape: number[],
-  tensors: (result: number) => { x: number; w: number; y: number },
-): tf.TensorInfo {
-  // Only the gradient of the filter is a sum over points.
-  const isSum = operation === FILTER_GRADIENT;
-  const ofAll = isSum ? heap.table(patchTable(c, tensors(0).x), PATCH_ADDRESSES) : 0;
-  const many = isSum ? MANY_POINTS : Infinity;
-  return sumInParts(heap, shape, pointsOf(c), many, (to, first, last) => {
-    const { x, w, y } = tensors(to);
-    const image = ofAll || heap.table(patchTable(c, x), PATCH_ADDRESSES);
-    heap.run("depthwise", [
-      ...[operation, image, first, last, w, y, c.outChannels / c.channels],
-      ...[to, sizeOf(shape) * 4, heap.scratch()],
-    ]);
-  });
+/** Number of multiply-adds. */
+function workOf(c: Convolution): number {
+  return pointsOf(c) * sizeOf(c.filter) * c.outChannels;
 }
 
-function depthwiseForward(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes) {
+/** Results of a channel of the input. */
+function multiplierOf(c: Convolution): number {
+  return c.outChannels / c.channels;
+}
+
+/** The same convolution of an input whose channels are repeated: then each has one result. */
+function repeated(c: Convolution): Convolution {
+  return { ...c, channels: c.outChannels };
+}
+
+/** Repeats each channel, so that the kernels need to know one result of a channel only. */
+function repeatChannels(heap: KernelHeap, x: tf.TensorInfo, times: number): tf.TensorInfo {
+  if (times === 1) return heap.alias(x);
+  const channels = x.shape.at(-1)!;
+  const result = heap.output([...x.shape.slice(0, -1), channels * times]);
+  const box = [sizeOf(x.shape), times];
+  const from = { address: heap.at(x), strides: [1, 0] };
+  copy(heap, box, from, { address: heap.at(result), strides: [times, 1] }, "float32");
+  return result;
+}
+
+/** The results, `activation(x * filter + bias)`. */
+export function forward(
+  heap: KernelHeap,
+  c: Convolution,
+  x: tf.TensorInfo,
+  filter: tf.TensorInfo,
+  bias?: tf.TensorInfo,
+  activation = 0,
+): tf.TensorInfo {
+  const from = repeatChannels(heap, x, multiplierOf(c));
+  const result = heap.output(resultShape(c, 4, c.outChannels));
+  const table = heap.table(windowTable(repeated(c)));
+  const tensors = [from, filter, result].map((tensor) => heap.at(tensor));
+  const lines = c.batch * c.output[1];
+  heap.run("depthwise", [
+    ...[table, ...tensors, bias ? heap.at(bias) : 0, activation],
+    ...[0, lines, heap.scratch()],
+  ], { argument: 6, multiple: 1, work: workOf(c) });
+  heap.backend.disposeData(from.dataId);
+  return result;
+}
+
+function depthwise(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(x, filter) || attributes.dataFormat === "NCHW") return;
-  const c = convolution2D(x.shape, filter.shape, attributes, true);
-  const shape = resultShape(c, 4, c.outChannels);
-  return run(heap, FORWARD, c, shape, (y) => ({ x: heap.at(x), w: heap.at(filter), y }));
+  return forward(heap, convolution2D(x.shape, filter.shape, attributes, true), x, filter);
 }
 
 function fusedDepthwise(heap: KernelHeap, inputs: Inputs, attributes: Attributes) {
-  const y = depthwiseForward(heap, inputs, attributes);
+  const { x, filter, bias, preluActivationWeights: alpha } = inputs;
+  if (!areFloats(x, filter) || attributes.dataFormat === "NCHW") return;
   const { activation = "linear", leakyreluAlpha } = attributes;
-  return y && finish(y, inputs.bias, activation, inputs.preluActivationWeights, leakyreluAlpha);
+  const c = convolution2D(x.shape, filter.shape, attributes, true);
+  const code = ACTIVATIONS[activation];
+  const plain = !bias || (bias.dtype === "float32" && sizeOf(bias.shape) === c.outChannels);
+  const y = forward(heap, c, x, filter, plain ? bias : undefined, plain ? code : 0);
+  if (plain && code !== undefined) return y;
+  return finish(y, plain ? undefined : bias, activation, alpha, leakyreluAlpha);
 }
 
 function backpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(dy, filter)) return;
-  const c = convolution2D(attributes.inputShape, filter.shape, attributes, true);
-  const [w, y] = [heap.at(filter), heap.at(dy)];
-  return run(heap, INPUT_GRADIENT, c, attributes.inputShape, (x) => ({ x, w, y }));
+  const { inputShape } = attributes;
+  const c = convolution2D(inputShape, filter.shape, attributes, true);
+  const times = multiplierOf(c);
+  const all = heap.output([...inputShape.slice(0, -1), c.outChannels]);
+  const table = heap.table(windowTable(repeated(c)));
+  const lines = c.batch * c.input[1];
+  const args = [table, heap.at(dy), heap.at(filter), heap.at(all), 0, lines, heap.scratch()];
+  const split = { argument: 4, multiple: 1, work: workOf(c) };
+  heap.run("depthwiseInputGradient", args, split);
+  if (times === 1) return all;
+  const result = heap.output(inputShape);
+  heap.run("sumRows", [heap.at(all), sizeOf(inputShape), times, heap.at(result), 1]);
+  heap.backend.disposeData(all.dataId);
+  return result;
 }
 
 function backpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: Attributes) {
   if (!areFloats(x, dy)) return;
-  const c = convolution2D(x.shape, attributes.filterShape, attributes, true);
-  const [from, y] = [heap.at(x), heap.at(dy)];
-  return run(heap, FILTER_GRADIENT, c, attributes.filterShape, (w) => ({ x: from, w, y }));
+  const { filterShape } = attributes;
+  const c = convolution2D(x.shape, filterShape, attributes, true);
+  const from = repeatChannels(heap, x, multiplierOf(c));
+  const result = heap.output(filterShape), size = sizeOf(filterShape);
+  const table = heap.table(windowTable(repeated(c)));
+  const doubles = heap.shared(size * 12);
+  const tensors = [from, dy, result].map((tensor) => heap.at(tensor));
+  const args = [table, ...tensors, c.batch, doubles + size * 8, doubles, 0, c.outChannels];
+  const split = { argument: 7, multiple: 4, work: workOf(c) };
+  heap.run("depthwiseFilterGradient", [...args, heap.scratch()], split);
+  heap.backend.disposeData(from.dataId);
+  return result;
 }
 
 /** The kernels of depthwise convolutions. */
 export const DEPTHWISE_KERNELS: KernelTable = {
-  DepthwiseConv2dNative: depthwiseForward,
+  DepthwiseConv2dNative: depthwise,
   FusedDepthwiseConv2D: fusedDepthwise,
   DepthwiseConv2dNativeBackpropInput: backpropInput,
   DepthwiseConv2dNativeBackpropFilter: backpropFilter,

@@ -4,59 +4,109 @@
  * @module
  */
 import type { KernelHeap } from "../kernel_heap.ts";
-import { areFloats, type Inputs, type KernelTable } from "./kernel.ts";
+import { layOut } from "../table_layouts.ts";
+import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
-interface Attributes {
-  size: [number, number];
+/** The attributes by which tfjs describes a resizing. */
+export interface ResizeAttributes {
+  /** Whether the corners of both images meet. */
   alignCorners: boolean;
+  /** Whether a pixel's place is that of its centre. */
   halfPixelCenters: boolean;
 }
 
-/** The two pixels between which a result lies, and its distance from the first, in [0, 1]. */
-interface Place {
-  from: number;
-  to: number;
-  distance: number;
+/** The pixels along one axis that a result is made of, and their weights. */
+export type Reading = [pixel: number, share: number][];
+
+/** Says what results along one axis are made of: their number, and that of the pixels. */
+export type Readings = (results: number, pixels: number, attributes: ResizeAttributes) => Reading[];
+
+function scaleOf(results: number, pixels: number, { alignCorners }: ResizeAttributes): number {
+  return alignCorners && results > 1 ? (pixels - 1) / (results - 1) : pixels / results;
 }
 
-/** The place of each result along one axis of `size` pixels. */
-function placesOf(size: number, results: number, a: Attributes): Place[] {
-  const corners = a.alignCorners && results > 1 ? 1 : 0;
-  const ratio = (size - corners) / (results - corners);
+/** Each result lies between two pixels. */
+export const bilinearReadings: Readings = (results, pixels, attributes) => {
+  const scale = scaleOf(results, pixels, attributes);
   return Array.from({ length: results }, (_, i) => {
-    const at = a.halfPixelCenters ? ratio * (i + 0.5) - 0.5 : ratio * i;
-    const from = Math.max(0, Math.floor(at));
-    return { from, to: Math.min(size - 1, Math.ceil(at)), distance: at - from };
+    const place = attributes.halfPixelCenters ? (i + 0.5) * scale - 0.5 : i * scale;
+    const first = Math.max(0, Math.floor(place)), second = Math.min(pixels - 1, Math.ceil(place));
+    if (first === second) return [[first, 1]];
+    return [[first, 1 - (place - first)], [second, place - first]];
   });
+};
+
+/** Each result is one pixel. */
+export const nearestReadings: Readings = (results, pixels, attributes) => {
+  const scale = scaleOf(results, pixels, attributes);
+  return Array.from({ length: results }, (_, i) => {
+    const place = scale * (attributes.halfPixelCenters ? i + 0.5 : i);
+    const nearest = attributes.alignCorners ? Math.round(place) : Math.floor(place);
+    return [[Math.max(0, Math.min(pixels - 1, nearest)), 1]];
+  });
+};
+
+/** The results that a pixel is part of: what its slope is made of. */
+function reversed(readings: Reading[], pixels: number): Reading[] {
+  const slopes = Array.from({ length: pixels }, (): Reading => []);
+  readings.forEach((reading, i) => {
+    for (const [pixel, share] of reading) slopes[pixel].push([i, share]);
+  });
+  return slopes;
 }
 
-/** tfjs's kernel reads a pixel that has no weight, which makes numbers NaN. */
-function resizeBilinear(heap: KernelHeap, { images }: Inputs, attributes: Attributes) {
-  if (!areFloats(images)) return;
-  const [batch, height, width, channels] = images.shape;
-  const rows = placesOf(height, attributes.size[0], attributes);
-  const columns = placesOf(width, attributes.size[1], attributes);
-  const result = heap.output([batch, ...attributes.size, channels]);
-  const from = heap.elements(images), to = heap.elements(result);
-  let target = 0;
-  for (let b = 0; b < batch; b++) {
-    for (const row of rows) {
-      const top = (b * height + row.from) * width, bottom = (b * height + row.to) * width;
-      for (const column of columns) {
-        let a = (top + column.from) * channels, c = (bottom + column.from) * channels;
-        const right = (column.to - column.from) * channels;
-        for (let k = 0; k < channels; k++, a++, c++, target++) {
-          const upper = from[a] + (from[a + right] - from[a]) * column.distance;
-          const lower = from[c] + (from[c + right] - from[c]) * column.distance;
-          to[target] = upper + (lower - upper) * row.distance;
-        }
+/** Writes an image whose lines and columns are made of those of another. */
+function resize(heap: KernelHeap, x: Inputs[string], rows: Reading[], columns: Reading[]) {
+  const [batch, height, width, channels] = x.shape;
+  const result = heap.output([batch, rows.length, columns.length, channels]);
+  const weights = new Float32Array(1), bits = new Int32Array(weights.buffer);
+  const ends: number[] = [], entries: number[] = [], sizes: number[] = [];
+  for (const readings of [rows, columns]) {
+    const start = entries.length;
+    for (const reading of readings) {
+      for (const [pixel, share] of reading) {
+        weights[0] = share;
+        entries.push(pixel, bits[0]);
       }
+      ends.push((entries.length - start) * 4);
     }
+    sizes.push((entries.length - start) * 4);
   }
+  const table = layOut("resize_table", {
+    ...{ HEIGHT: height, WIDTH: width, CHANNELS: channels },
+    ...{ OUT_Y: rows.length, OUT_X: columns.length, COLUMNS: sizes[0] },
+  });
+  const lines = batch * rows.length;
+  heap.run("resize", [
+    ...[heap.table([...table, ...ends, ...entries]), heap.at(x), heap.at(result)],
+    ...[0, lines, heap.scratch()],
+  ], { argument: 3, multiple: 1, work: 4 * (sizeOf(result.shape) + sizeOf(x.shape)) });
   return result;
+}
+
+function forward(readings: Readings): Kernel {
+  return function resized(heap, { images }: Inputs, attributes) {
+    if (!areFloats(images) || sizeOf(images.shape) === 0) return;
+    const [, height, width] = images.shape, [rows, columns] = attributes.size;
+    const of = (results: number, pixels: number) => readings(results, pixels, attributes);
+    return resize(heap, images, of(rows, height), of(columns, width));
+  };
+}
+
+function backward(readings: Readings): Kernel {
+  return function resizedGradient(heap, { images, dy }: Inputs, attributes) {
+    if (!areFloats(images, dy)) return;
+    const [, height, width] = images.shape, [, rows, columns] = dy.shape;
+    const of = (results: number, pixels: number) =>
+      reversed(readings(results, pixels, attributes), pixels);
+    return resize(heap, dy, of(rows, height), of(columns, width));
+  };
 }
 
 /** The kernels of resizing. */
 export const RESIZE_KERNELS: KernelTable = {
-  ResizeBilinear: resizeBilinear,
+  ResizeBilinear: forward(bilinearReadings),
+  ResizeBilinearGrad: backward(bilinearReadings),
+  ResizeNearestNeighbor: forward(nearestReadings),
+  ResizeNearestNeighborGrad: backward(nearestReadings),
 };

@@ -1,7 +1,5 @@
 import type { AnyLearner, CallbackLike } from "../../learner/callback.ts";
-import { keyedRandom } from "../../random/keyed_random.ts";
-import { mixKey } from "../../random/mix_key.ts";
-import { type Stream, streamKey } from "../../random/streams.ts";
+import { keyedRandom, mixKey, type Stream, streamKey } from "../../random/random_numbers.ts";
 
 /**
  * Random numbers for a batch; with a seed, they depend on seed, epoch and batch only.

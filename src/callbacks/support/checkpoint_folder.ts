@@ -1,3 +1,10 @@
+/**
+ * The folder in which a run keeps its checkpoints.
+ *
+ * @module
+ */
+import { fileSystem, isMissing } from "../../host/files.ts";
+import { lockFolder } from "../../host/lock_folder.ts";
 import {
   checkpointFile,
   checkpointName,
@@ -7,7 +14,6 @@ import {
 import { listCheckpoints, newestCheckpoint, removePartials } from "../../io/newest_checkpoint.ts";
 import { toPath } from "../../io/to_path.ts";
 import { writeInBackground } from "../../io/write_in_background.ts";
-import { FolderLock } from "./folder_lock.ts";
 
 /** The files that a run keeps. */
 export interface KeptCheckpoints {
@@ -42,7 +48,7 @@ export class CheckpointFolder {
   #own: readonly string[] = [];
   /** Number of the newest file, once it is known. */
   #number: number | undefined;
-  #lock: FolderLock | undefined;
+  #unlock: (() => void) | undefined;
 
   constructor(folder: string | URL, kept: KeptCheckpoints) {
     this.path = toPath(folder).replace(/(?<=.)\/$/, "");
@@ -81,12 +87,12 @@ export class CheckpointFolder {
     warn: (message: string) => void,
     check: (checkpoint: RunCheckpoint) => Promise<void>,
   ): Promise<{ file: string; checkpoint: RunCheckpoint } | undefined> {
-    const lock = this.#lock ?? await FolderLock.acquire(this.path);
+    const unlock = this.#unlock ?? await this.#lockIfAny();
     try {
       await removePartials(this.path);
       return await newestCheckpoint(this.path, warn, check);
     } finally {
-      if (lock !== this.#lock) lock?.release();
+      if (unlock !== this.#unlock) unlock?.();
     }
   }
 
@@ -102,8 +108,8 @@ export class CheckpointFolder {
     at: Pick<RunCheckpoint, "phase" | "epoch" | "batch" | "error">,
     value: number,
   ): Promise<string> {
-    await Deno.mkdir(this.path, { recursive: true });
-    this.#lock ??= await FolderLock.acquire(this.path);
+    await fileSystem.mkdir(this.path, { recursive: true });
+    this.#unlock ??= await this.#lock();
     if (this.#number === undefined) {
       const newest = (await listCheckpoints(this.path)).at(-1) ?? "";
       this.#number = parseCheckpointName(newest)?.number ?? 0;
@@ -121,8 +127,8 @@ export class CheckpointFolder {
     const newest = this.#own.slice(-this.#kept.last);
     const kept = new Set([...newest, ...this.#best.map(({ name }) => name), name]);
     for (const old of this.#own.filter((name) => !kept.has(name))) {
-      await Deno.remove(`${this.path}/${old}`).catch((error) => {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      await fileSystem.unlink(`${this.path}/${old}`).catch((error) => {
+        if (!isMissing(error)) throw error;
       });
     }
     this.#own = this.#own.filter((name) => kept.has(name));
@@ -130,8 +136,29 @@ export class CheckpointFolder {
 
   /** Lets other runs save in the folder. */
   release(): void {
-    this.#lock?.release();
-    this.#lock = undefined;
+    this.#unlock?.();
+    this.#unlock = undefined;
+  }
+
+  /**
+   * Keeps other runs from saving in the folder, where the file system has locks. The lock of a
+   * process that was killed does not hold, so that nothing is left behind.
+   */
+  async #lock(): Promise<() => void> {
+    const unlock = await lockFolder(this.path);
+    if (unlock) return unlock;
+    throw new Error(
+      `Cannot use ${this.path}: another run saves its checkpoints there. Give each run a folder ` +
+        "of its own",
+    );
+  }
+
+  async #lockIfAny(): Promise<(() => void) | undefined> {
+    try {
+      return await this.#lock();
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
   }
 
   #rank(file: Ranked): void {

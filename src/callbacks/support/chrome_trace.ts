@@ -1,6 +1,5 @@
-import { isTask, type WorkName } from "../../chart/hooks.ts";
+import { isTask, stateName, type WorkName } from "../../chart/hooks.ts";
 import { VERSION } from "../../version.ts";
-import { stateName } from "../../chart/state_name.ts";
 import type { TracedStep, TracedWork } from "./trace_record.ts";
 
 /**

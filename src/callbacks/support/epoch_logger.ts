@@ -1,10 +1,9 @@
 import type { RunKind } from "../../chart/chart.ts";
-import { epochRecord } from "./epoch_record.ts";
+import { type EpochRecord, epochRecord } from "../../pictures/history.ts";
 import * as field from "../../checks/fields.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
-import type { EpochRecord } from "../../pictures/history.ts";
-import { metricsOfEpoch, metricsOfPhase } from "./metrics_of_phase.ts";
+import { metricsOfEpoch, metricsOfPhase } from "../../learner/pass_callback.ts";
 
 /**
  * The base class of callbacks that write something for each epoch. It calls `logEpoch` when the

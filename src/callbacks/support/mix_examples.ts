@@ -4,8 +4,7 @@ import { tf } from "../../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import type { BatchPlace } from "../../learner/callback_protocol.ts";
 import { PRIORITIES } from "../../learner/priorities.ts";
-import { permutation } from "../../random/permutation.ts";
-import type { Stream } from "../../random/streams.ts";
+import { permutation, type Stream } from "../../random/random_numbers.ts";
 import { batchRandom } from "./batch_random.ts";
 
 /** A part of a mixed loss: the loss with these labels, times its share. */

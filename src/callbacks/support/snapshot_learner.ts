@@ -1,7 +1,7 @@
 import { tf } from "../../deps/tfjs.ts";
 import type { AnyLearner } from "../../learner/callback.ts";
 import { optimizersOf } from "../../learner/learner_optimizers.ts";
-import { assignWeights, cloneWeights } from "../../model/weights.ts";
+import { assignWeights, cloneWeights } from "../../model/model.ts";
 import { SlotOptimizer } from "../../optimizers/slot_optimizer.ts";
 
 /** The weights and the optimizers of a Learner at one moment. */

@@ -1,7 +1,11 @@
+/**
+ * The terminal, or the output of a notebook's cell, as a place that shows a run.
+ *
+ * @module
+ */
 import { checkOptions } from "../../checks/check_options.ts";
-import { escapeMarkup } from "../../text/escape_markup.ts";
-import { addLiveLine, removeLiveLine } from "./live_lines.ts";
-import { inNotebook, NotebookDisplay } from "./notebook_display.ts";
+import { builtinModule, hostProcess, noColor } from "../../host/host_process.ts";
+import { escapeMarkup } from "../../text/format.ts";
 
 /**
  * Options of callbacks that show a run in the terminal.
@@ -58,7 +62,7 @@ export class Terminal {
 
   /** The width in characters; without a terminal, 80. */
   get columns(): number {
-    return this.#notebook ? Infinity : columns();
+    return this.#notebook ? Infinity : terminalColumns();
   }
 
   /** Draws the line over the one before. */
@@ -97,30 +101,140 @@ export class Terminal {
   }
 }
 
+/** Number of the file of standard output. */
+const STANDARD_OUTPUT = 1;
+
+/** Pause before the next attempt to write to a pipe that is full, in ms. */
+const FULL = 2;
+
 const encoder = new TextEncoder();
 
 /** A display never ends a run: a pipe that was closed at its other end is left alone. */
 function writeToStandardOutput(text: string): void {
-  if (typeof Deno === "undefined" || inNotebook()) {
+  const fs = builtinModule<{ writeSync(file: number, bytes: Uint8Array): number }>("node:fs");
+  if (!fs || inNotebook()) {
     if (text.endsWith("\n")) console.log(text.slice(0, -1));
     return;
   }
-  let bytes = encoder.encode(text);
-  try {
-    while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  let rest = encoder.encode(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(fs.writeSync(STANDARD_OUTPUT, rest));
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === "EPIPE") return;
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL);
+    }
   }
 }
 
 function isTerminal(): boolean {
-  return typeof Deno !== "undefined" && !Deno.noColor && Deno.stdout.isTerminal();
+  const tty = builtinModule<{ isatty(file: number): boolean }>("node:tty");
+  return tty !== undefined && !noColor() && tty.isatty(STANDARD_OUTPUT);
 }
 
-function columns(): number {
+function terminalColumns(): number {
+  return hostProcess?.stdout.columns ?? 80;
+}
+
+/** A line that is drawn over and over. */
+export interface LiveLine {
+  /** Removes the line, so that other text can take its place. */
+  hide(): void;
+  /** Draws it again. */
+  show(): void;
+}
+
+const METHODS = ["log", "info", "debug", "warn", "error"] as const;
+
+type Write = (...values: unknown[]) => void;
+
+const drawn = new Set<LiveLine>();
+const originals = new Map<typeof METHODS[number], { original: Write; ours: Write }>();
+
+/**
+ * A live line is on the screen now: until {@linkcode removeLiveLine}, text of the console is
+ * written above it. Otherwise the text would end up behind the line, and be wiped out with it.
+ */
+export function addLiveLine(line: LiveLine): void {
+  if (drawn.size === 0) METHODS.forEach(wrap);
+  drawn.add(line);
+}
+
+/** A live line is no longer on the screen. */
+export function removeLiveLine(line: LiveLine): void {
+  if (drawn.delete(line) && drawn.size === 0) METHODS.forEach(unwrap);
+}
+
+function wrap(method: typeof METHODS[number]): void {
+  if (originals.get(method)?.ours === console[method]) return;
+  const original: Write = console[method];
+  const ours: Write = (...values) => {
+    for (const line of drawn) line.hide();
+    original.apply(console, values);
+    for (const line of drawn) line.show();
+  };
+  originals.set(method, { original, ours });
+  console[method] = ours;
+}
+
+/** Where another program has wrapped the method meanwhile, ours stays: it only passes on. */
+function unwrap(method: typeof METHODS[number]): void {
+  const { original, ours } = originals.get(method)!;
+  if (console[method] !== ours) return;
+  console[method] = original;
+  originals.delete(method);
+}
+
+/** One output of a notebook, in one form or more, by media type. */
+export type MediaBundle = Record<string, string>;
+
+/** The part of Deno's kernel for Jupyter that is used here. */
+interface Kernel {
+  broadcast(type: string, content: Record<string, unknown>): Promise<void>;
+}
+
+/** Whether the program runs in a notebook. */
+export function inNotebook(): boolean {
+  return kernelOf() !== undefined;
+}
+
+/** A place in the output of the running cell, whose content can be replaced. */
+export class NotebookDisplay {
+  readonly #id: string = crypto.randomUUID();
+  #sent: Promise<void> = Promise.resolve();
+  #shown = false;
+  #next: MediaBundle | undefined;
+
+  /** Replaces the content. Content that was replaced before it could be sent is left out. */
+  show(data: MediaBundle): void {
+    if (!this.#next) this.#sent = this.#sent.then(() => this.#send());
+    this.#next = data;
+  }
+
+  async #send(): Promise<void> {
+    const data = this.#next!;
+    this.#next = undefined;
+    const type = this.#shown ? "update_display_data" : "display_data";
+    this.#shown = true;
+    try {
+      await kernelOf()?.broadcast(type, {
+        data,
+        metadata: {},
+        transient: { display_id: this.#id },
+      });
+    } catch {
+      // A display never ends a run: the notebook was closed.
+    }
+  }
+}
+
+/** Outside of a notebook, Deno throws where it is asked for its kernel. */
+function kernelOf(): Kernel | undefined {
   try {
-    return Deno.consoleSize().columns;
+    return (globalThis as { Deno?: { jupyter?: Kernel } }).Deno?.jupyter;
   } catch {
-    return 80;
+    return undefined;
   }
 }

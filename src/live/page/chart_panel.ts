@@ -67,7 +67,7 @@ export class ChartPanel {
     new ResizeObserver(() => this.#moveView()).observe(this.#holder);
   }
 
-  show({ active, shares, status }: LiveState): void {
+  show({ active, shares, status }: Pick<LiveState, "active" | "shares" | "status">): void {
     const measured = Object.keys(shares).length > 0;
     for (const [path, state] of this.#states) {
       // By the root of the share, a state with a hundredth of the time can be seen.

@@ -1,4 +1,4 @@
-import { adam, Learner, selectBackend, tf } from "../../../mod.ts";
+import { adam, Learner, type NativeName, selectBackend, tf } from "../../../mod.ts";
 import { ZOO } from "./models.ts";
 
 /** Number of steps whose times are compared. */
@@ -15,8 +15,8 @@ interface Time {
  *
  * @returns A table: the time of each kernel, and the time in JavaScript outside kernels.
  */
-export async function profile(name: string): Promise<string> {
-  await selectBackend({ prefer: "wasm", quiet: true });
+export async function profile(name: string, native?: NativeName): Promise<string> {
+  await selectBackend({ prefer: "wasm", native, quiet: true });
   const { batch, data, labels, build, loss } = ZOO[name];
   const [x, y] = [data(batch), labels(batch)];
   const dataloaders = { train: [[x, y]] };

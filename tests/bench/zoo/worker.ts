@@ -6,12 +6,12 @@
  * @module
  */
 import process from "node:process";
-import { adam, Learner, selectBackend, tf } from "../../../mod.ts";
+import { adam, Learner, type NativeName, selectBackend, tf } from "../../../mod.ts";
 import { TextLineStream } from "../lines.ts";
 import { ZOO } from "./models.ts";
 
-const { threads } = JSON.parse(Deno.args[0]) as { threads?: number };
-await selectBackend({ prefer: "wasm", threads, quiet: true });
+const options = JSON.parse(Deno.args[0]) as { threads?: number; native?: NativeName };
+await selectBackend({ prefer: "wasm", quiet: true, ...options });
 
 type Steps = (count: number) => Promise<number>;
 

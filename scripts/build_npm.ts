@@ -1,0 +1,268 @@
+/**
+ * Makes the package for npm: `deno task build:npm [folder]`. Default: the folder `npm`.
+ *
+ * Every module stays a module, so that bundlers leave out what a program does not use, and workers
+ * and files are found beside their modules.
+ *
+ * @module
+ */
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as esbuild from "npm:esbuild@0.28.2";
+import ts from "npm:typescript@6.0.3";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+
+/** The oldest Node that runs the package: what it does not parse is rewritten. */
+const TARGET = "node22";
+
+/** The files of the package that are neither code nor types. */
+const OTHER_FILES = ["README.md", "LICENSE", "CHANGELOG.md"];
+
+/** Modules that every other one which needs their effect imports itself. */
+const NEEDED_WHERE_IMPORTED = ["src/deps/tfjs.ts", "src/deps/buffer.ts"];
+
+/** A module of the package. */
+interface SourceModule {
+  /** Path relative to the root. */
+  readonly path: string;
+  readonly text: string;
+  readonly specifiers: readonly Specifier[];
+}
+
+/** A place at which a module names another one or a package. */
+interface Specifier {
+  readonly text: string;
+  /** Range in the text of the module, without the quotes. */
+  readonly begin: number;
+  readonly end: number;
+  /** Whether the other module is loaded with this one. */
+  readonly loaded: boolean;
+}
+
+/** The part of `deno.json` in use. */
+interface Config {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly exports: Readonly<Record<string, string>>;
+}
+
+/**
+ * Makes the package.
+ *
+ * @param folder The folder; what is in it is removed.
+ * @returns The fields of its package.json.
+ * @throws {Error} If a type of the package is not written down where it is exported.
+ */
+export async function buildNpm(folder: string): Promise<Record<string, unknown>> {
+  const config = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json"))) as Config;
+  const entries = Object.values(config.exports).map((path) => path.slice(2));
+  const modules = await modulesOf(entries);
+  await Deno.remove(folder, { recursive: true }).catch(() => {});
+  await Promise.all([
+    ...[...modules.values()].map((module) => writeCode(module, folder)),
+    ...OTHER_FILES.map((name) => write(folder, name, Deno.readTextFile(join(ROOT, name)))),
+  ]);
+  await esbuild.stop();
+  await writeTypes(modules, entries, folder);
+  const fields = packageOf(config, modules);
+  await write(folder, "package.json", JSON.stringify(fields, null, 2) + "\n");
+  return fields;
+}
+
+/** All modules that the entry points reach, with those of workers. */
+async function modulesOf(entries: readonly string[]): Promise<Map<string, SourceModule>> {
+  const modules = new Map<string, SourceModule>();
+  const waiting = [...entries];
+  for (let path; (path = waiting.pop());) {
+    if (modules.has(path)) continue;
+    const text = await Deno.readTextFile(join(ROOT, path));
+    const module = { path, text, specifiers: specifiersOf(text) };
+    modules.set(path, module);
+    for (const specifier of module.specifiers) {
+      const target = targetOf(module, specifier);
+      if (target && !target.endsWith(".d.ts")) waiting.push(target);
+    }
+  }
+  return modules;
+}
+
+function specifiersOf(text: string): Specifier[] {
+  const comments = [...text.matchAll(/\/\*.*?\*\/|^\s*\/\/.*$/gms)];
+  const inComment = (at: number) =>
+    comments.some(({ index, 0: { length } }) => at > index && at < index + length);
+  const imported = ts.preProcessFile(text, true, true).importedFiles.map((file) => ({
+    text: file.fileName,
+    begin: text.indexOf(file.fileName, file.pos),
+    end: text.indexOf(file.fileName, file.pos) + file.fileName.length,
+    loaded: !/import\s*\(\s*"$|import type [^;]*"$/.test(
+      text.slice(Math.max(0, file.pos - 300), text.indexOf(file.fileName, file.pos)),
+    ),
+  }));
+  const named = /\b(?:new URL|import\.meta\.resolve)\(\s*"(\.[^"]*\.ts|npm:[^"]*)"/dg;
+  const resolved = [...text.matchAll(named)].map((match) => {
+    const [begin, end] = match.indices![1]!;
+    return { text: match[1], begin, end, loaded: false };
+  });
+  return [...imported, ...resolved].filter(({ begin }) => !inComment(begin));
+}
+
+/** Path of the module that a specifier names; `undefined`: it is in a package. */
+function targetOf({ path }: SourceModule, { text }: Specifier): string | undefined {
+  return text.startsWith(".") ? relative(ROOT, join(ROOT, dirname(path), text)) : undefined;
+}
+
+/** Makes a specifier one of the package: `./run.ts` is `./run.js`, `npm:ws@8.23.0` is `ws`. */
+function renamed(text: string): string {
+  if (text.startsWith(".")) return text.replace(/\.d\.ts$/, ".types.js").replace(/\.ts$/, ".js");
+  return text.replace(/^npm:((?:@[^/]+\/)?[^/@]+)(?:@[^/]+)?/, "$1");
+}
+
+function withSpecifiers({ text, specifiers }: SourceModule): string {
+  const sorted = specifiers.toSorted((a, b) => b.begin - a.begin);
+  return sorted.reduce(
+    (text, { text: old, begin, end }) => text.slice(0, begin) + renamed(old) + text.slice(end),
+    text,
+  );
+}
+
+async function writeCode(module: SourceModule, folder: string): Promise<void> {
+  const { path, text } = module;
+  const name = path.replace(/\.ts$/, ".js").split("/").at(-1)!;
+  const { code, map } = await esbuild.transform(withSpecifiers(module), {
+    loader: "ts",
+    format: "esm",
+    target: TARGET,
+    sourcemap: true,
+    sourcefile: name.replace(/\.js$/, ".ts"),
+  });
+  const sources = JSON.stringify({ ...JSON.parse(map), sourcesContent: [text] });
+  const place = `esm/${path.replace(/\.ts$/, ".js")}`;
+  await write(folder, place, `${code}//# sourceMappingURL=${name}.map\n`);
+  await write(folder, `${place}.map`, sources);
+}
+
+/** Writes the declarations that the entry points reach. */
+async function writeTypes(
+  modules: ReadonlyMap<string, SourceModule>,
+  entries: readonly string[],
+  folder: string,
+): Promise<void> {
+  const done = new Set<string>();
+  const waiting = [...entries];
+  for (let path; (path = waiting.pop());) {
+    if (done.has(path)) continue;
+    done.add(path);
+    const { text, place } = path.endsWith(".d.ts")
+      ? {
+        text: await Deno.readTextFile(join(ROOT, path)),
+        place: `esm/${path.replace(/\.d\.ts$/, ".types.d.ts")}`,
+      }
+      : { text: declare(modules.get(path)!), place: `esm/${path.replace(/\.ts$/, ".d.ts")}` };
+    const declared = { path, text, specifiers: specifiersOf(text) };
+    for (const specifier of declared.specifiers) {
+      const target = targetOf(declared, specifier);
+      if (target) waiting.push(target);
+    }
+    await write(folder, place, withSpecifiers(declared));
+  }
+}
+
+/** The declarations of a module, with the types that `@ts-types` names for a package. */
+function declare({ path, text }: SourceModule): string {
+  const typed = text.replace(
+    /\/\/ @ts-types="([^"]+)"\n([^;]*from )"[^"]+"/g,
+    (_, types, start) => `${start}"${types}"`,
+  );
+  const { outputText, diagnostics = [] } = ts.transpileDeclaration(typed, {
+    fileName: path,
+    reportDiagnostics: true,
+    compilerOptions: {
+      isolatedDeclarations: true,
+      target: ts.ScriptTarget.ESNext,
+      module: ts.ModuleKind.ESNext,
+    },
+  });
+  const [problem] = diagnostics;
+  if (!problem) return outputText;
+  const { line } = problem.file!.getLineAndCharacterOfPosition(problem.start!);
+  console.error(
+    `Cannot declare ${path}, line ${line + 1}: ` +
+      ts.flattenDiagnosticMessageText(problem.messageText, "\n"),
+  );
+  return outputText;
+}
+
+function packageOf(
+  { name, version, license, exports }: Config,
+  modules: ReadonlyMap<string, SourceModule>,
+): Record<string, unknown> {
+  const dependencies: Record<string, string> = {};
+  for (const { specifiers } of modules.values()) {
+    for (const { text } of specifiers) {
+      const [, name, version] = /^npm:((?:@[^/]+\/)?[^/@]+)@([^/]+)/.exec(text) ?? [];
+      if (name) dependencies[name] = version;
+    }
+  }
+  const places = Object.entries(exports).map(([entry, path]) => {
+    const place = `./esm/${path.slice(2).replace(/\.ts$/, "")}`;
+    return [entry, { types: `${place}.d.ts`, default: `${place}.js` }];
+  });
+  return {
+    name,
+    version,
+    description: "Trains machine-learning models: a statechart, TensorFlow.js, and callbacks",
+    keywords: ["machine-learning", "training", "tensorflow.js", "xstate", "statechart"],
+    license,
+    repository: { type: "git", url: "git+https://github.com/trainchart/trainchart.git" },
+    type: "module",
+    engines: { node: ">=22" },
+    exports: { ...Object.fromEntries(places), "./package.json": "./package.json" },
+    types: "./esm/mod.d.ts",
+    sideEffects: effectsOf(modules),
+    files: ["esm", "CHANGELOG.md"],
+    dependencies: Object.fromEntries(Object.entries(dependencies).sort()),
+    publishConfig: { access: "public" },
+  };
+}
+
+/** The modules that do something when they are loaded, and those that load them. */
+function effectsOf(modules: ReadonlyMap<string, SourceModule>): string[] {
+  const effective = new Set([...modules.values()].filter(acts).map(({ path }) => path));
+  for (let size = -1; size !== effective.size;) {
+    size = effective.size;
+    for (const module of modules.values()) {
+      const loads = module.specifiers.some((specifier) => {
+        const target = specifier.loaded ? targetOf(module, specifier) : undefined;
+        return target && effective.has(target) && !NEEDED_WHERE_IMPORTED.includes(target);
+      });
+      if (loads) effective.add(module.path);
+    }
+  }
+  return [...effective].sort().map((path) => `./esm/${path.replace(/\.ts$/, ".js")}`);
+}
+
+/** Whether a module has statements that are more than declarations. */
+function acts({ path, text }: SourceModule): boolean {
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext);
+  return source.statements.some((statement) =>
+    !ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement) &&
+    !ts.isVariableStatement(statement) && !ts.isFunctionDeclaration(statement) &&
+    !ts.isClassDeclaration(statement) && !ts.isInterfaceDeclaration(statement) &&
+    !ts.isTypeAliasDeclaration(statement) && !ts.isModuleDeclaration(statement) &&
+    !ts.isExportAssignment(statement)
+  );
+}
+
+async function write(folder: string, name: string, text: string | Promise<string>): Promise<void> {
+  const path = join(folder, name);
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await Deno.writeTextFile(path, await text);
+}
+
+if (import.meta.main) {
+  const folder = Deno.args[0] ?? "npm";
+  const { name, version } = await buildNpm(folder);
+  console.log(`${folder} holds ${name} ${version}: npm publish ${folder}`);
+}

@@ -1,0 +1,97 @@
+/**
+ * Libraries of the machine, through Deno's foreign functions. No other file calls them.
+ *
+ * @module
+ */
+
+/** Deno, where there is one. */
+const { Deno: deno } = globalThis as { Deno?: typeof globalThis.Deno };
+
+/** An open library, or why it cannot be opened. */
+export type Opened<S extends Deno.ForeignLibraryInterface> =
+  | { symbols: Deno.DynamicLibrary<S>["symbols"]; close(): void }
+  | { refused: "permission" | "missing" | "symbols" };
+
+/**
+ * Opens the first of several libraries that is there. One that computes stays open until the process
+ * ends, because the memory of a library that is closed is gone.
+ *
+ * @param names Names that the system's loader looks for, or paths.
+ * @param symbols Functions to bind.
+ */
+export function openLibrary<const S extends Deno.ForeignLibraryInterface>(
+  names: readonly string[],
+  symbols: S,
+): Opened<S> {
+  if (!deno?.dlopen) return { refused: "missing" };
+  // Pointers need the whole permission; where a terminal can ask for it, Deno asks.
+  if (deno.permissions.requestSync({ name: "ffi" }).state !== "granted") {
+    return { refused: "permission" };
+  }
+  let refused: "missing" | "symbols" = "missing";
+  for (const name of names) {
+    try {
+      const library = deno.dlopen(name, symbols);
+      return { symbols: library.symbols, close: () => library.close() };
+    } catch (error) {
+      if (/symbol/i.test(String(error))) refused = "symbols";
+    }
+  }
+  return { refused };
+}
+
+/** The operating system and the processor, as Deno names them. */
+export function platform(): { os: string; arch: string } {
+  return deno?.build ?? { os: "", arch: "" };
+}
+
+/** Bytes outside the engine's own heap, at an address that stays the same while they are held. */
+export function allocate(bytes: number): { bytes: ArrayBuffer; address: bigint } {
+  const buffer = new ArrayBuffer(bytes);
+  return { bytes: buffer, address: addressOf(new Uint8Array(buffer)) };
+}
+
+/** The address of the first byte. */
+export function addressOf(view: Uint8Array): bigint {
+  return deno!.UnsafePointer.value(deno!.UnsafePointer.of(view as Uint8Array<ArrayBuffer>));
+}
+
+/** The text at an address, or at a pointer that a library returned, up to a zero. */
+export function textAt(place: Deno.PointerValue | bigint): string {
+  const pointer = typeof place === "bigint" ? deno!.UnsafePointer.create(place) : place;
+  return pointer ? new deno!.UnsafePointerView(pointer).getCString() : "";
+}
+
+/** 32-bit integers at a pointer that a library returned. */
+export function integersAt(pointer: Deno.PointerValue, count: number): number[] {
+  if (!pointer) return [];
+  const view = new deno!.UnsafePointerView(pointer);
+  return Array.from({ length: count }, (_, i) => view.getInt32(i * 4));
+}
+
+/**
+ * Opens a library while variables that it reads at that moment are set, unless the user has set them.
+ *
+ * @returns What `open` returns, and whether the variables were set.
+ */
+export function withVariables<T>(
+  variables: Record<string, string>,
+  open: () => T,
+): { result: T; set: boolean } {
+  const added: string[] = [];
+  let set = true;
+  try {
+    for (const [name, value] of Object.entries(variables)) {
+      if (deno!.env.get(name) !== undefined) continue;
+      deno!.env.set(name, value);
+      added.push(name);
+    }
+  } catch {
+    set = false;
+  }
+  try {
+    return { result: open(), set };
+  } finally {
+    for (const name of added) deno!.env.delete(name);
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Products and convolutions by a native library, on the heap of the WebAssembly backend.
+ *
+ * @module
+ */
+import type { tf } from "../../deps/tfjs.ts";
+import { type Convolution, type Extent, pointsOf } from "../geometry.ts";
+import type { KernelHeap } from "../kernel_heap.ts";
+import { sumInParts } from "../kernels/reductions.ts";
+import type { Kernels } from "../load_kernels.ts";
+import { addressOf } from "./foreign.ts";
+import type { LibraryOnHeap, NativeLibrary, Pass } from "./native_library.ts";
+
+/** Multiply-adds from which a call of the library pays. Tests set them to 0. */
+export const WORTHWHILE: { product: number; convolution: number } = {
+  product: 20_000,
+  convolution: 100_000,
+};
+
+/** Number of points whose products are summed in floats, as in our own kernel. */
+const MANY_POINTS = 2 ** 17;
+
+/** The heap; its bytes are replaced when it grows. */
+export interface Bytes {
+  HEAPU8: Uint8Array;
+}
+
+/** Passes of a convolution, by the number that stands for each in a call. */
+const PASSES: readonly Pass[] = ["forward", "input", "filter"];
+
+/** Arguments of the kernel `nativeConvolve`. */
+export function convolveArguments(
+  ...[pass, c, source, filter, result]: [Pass, Convolution, number, number, number]
+): number[] {
+  const { batch, channels, outChannels } = c;
+  return [
+    ...[source, filter, result, PASSES.indexOf(pass), batch, channels, outChannels],
+    ...[...c.input, ...c.output, ...c.filter, ...c.stride, ...c.dilation, ...c.pad],
+  ];
+}
+
+/** The geometry at the end of those arguments. */
+function decode([batch, channels, outChannels, ...extents]: number[]): Convolution {
+  const [input, output, filter, stride, dilation, pad] = Array.from(
+    { length: 6 },
+    (_, i) => extents.slice(i * 3, i * 3 + 3) as Extent,
+  );
+  return { batch, channels, outChannels, input, output, filter, stride, dilation, pad };
+}
+
+/** Number of elements from the first one of a matrix to the last one. */
+function sizeOf(rows: number, columns: number, width: number, transposed: boolean): number {
+  return transposed ? (columns - 1) * width + rows : (rows - 1) * width + columns;
+}
+
+/** A native library on a heap: addresses are those on the heap, in bytes. */
+export class NativeKernels implements LibraryOnHeap {
+  readonly addresses: Readonly<Record<string, readonly number[]>> = { nativeConvolve: [0, 1, 2] };
+  #bytes: Uint8Array | undefined;
+  #base = 0n;
+
+  constructor(readonly library: NativeLibrary, readonly heap: Bytes) {}
+
+  kernelsOver({ gemm, addBiasInPlace }: Kernels): Kernels {
+    return {
+      gemm: (...args) => {
+        const [a, b, c, , widthC, depth, m0, m1, n0, n1, tA, tB, widthA, widthB] = args;
+        const [bias, activation, scratch] = args.slice(14);
+        const rows = m1 - m0, columns = n1 - n0, work = rows * columns * depth;
+        // Bias and activation are added to whole rows.
+        const isPart = columns < widthC && (bias || activation);
+        if (work === 0 || work < WORTHWHILE.product || isPart) return gemm(...args);
+        const transposeA = tA === 1, transposeB = tB === 1;
+        const first = c + 4 * (m0 * widthC + n0);
+        const at = this.#addresses(
+          [a + 4 * (transposeA ? m0 : m0 * widthA), sizeOf(rows, depth, widthA, transposeA)],
+          [b + 4 * (transposeB ? n0 * widthB : n0), sizeOf(depth, columns, widthB, transposeB)],
+          [first, sizeOf(rows, columns, widthC, false)],
+        );
+        const widths = { widthA, widthB, widthC };
+        const product = { rows, columns, depth, transposeA, transposeB, ...widths };
+        this.library.multiply(product, at[0], at[1], at[2]);
+        if (bias || activation) {
+          addBiasInPlace(first, 0, rows, columns, bias, activation, scratch);
+        }
+        return 0;
+      },
+      nativeConvolve: (source, filter, result, pass, ...geometry) => {
+        this.#convolve(PASSES[pass], decode(geometry), source, filter, result);
+        return 0;
+      },
+    };
+  }
+
+  canConvolve(pass: Pass, c: Convolution): boolean {
+    const { batch, output, filter, channels, outChannels } = c;
+    const work = [...output, ...filter].reduce((a, b) => a * b, batch * channels * outChannels);
+    return work > 0 && work >= WORTHWHILE.convolution &&
+      (this.library.canConvolve?.(pass, c) ?? false);
+  }
+
+  #convolve(pass: Pass, c: Convolution, source: number, filter: number, result: number): void {
+    const volume = (extent: readonly number[]) => extent[0] * extent[1] * extent[2];
+    const at = this.#addresses(
+      [source, c.batch * volume(c.input) * c.channels],
+      [filter, volume(c.filter) * c.channels * c.outChannels],
+      [result, c.batch * volume(c.output) * c.outChannels],
+    );
+    this.library.convolve!(pass, c, at[0], at[1], at[2]);
+  }
+
+  /** The addresses in the process of tensors of so many floats on the heap. */
+  #addresses(...tensors: [at: number, size: number][]): bigint[] {
+    const bytes = this.heap.HEAPU8;
+    // A heap that grows may move: then its bytes are another array.
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#base = addressOf(bytes);
+    }
+    return tensors.map(([at, size]) => {
+      // The library would write past the end, and the process would die or compute nonsense.
+      if (!(at > 0 && at % 4 === 0 && size > 0 && at + size * 4 <= bytes.length)) {
+        throw new RangeError(
+          `Cannot compute natively as each tensor must be on the heap of ${bytes.length} bytes: ` +
+            `one has ${size} numbers at ${at}`,
+        );
+      }
+      return this.#base + BigInt(at);
+    });
+  }
+}
+
+/**
+ * Computes results, or the gradient of an input.
+ *
+ * @returns Whether the library computed it; otherwise nothing is written.
+ */
+export function convolveNatively(
+  heap: KernelHeap,
+  pass: Exclude<Pass, "filter">,
+  c: Convolution,
+  ...tensors: [source: tf.TensorInfo, filter: tf.TensorInfo, result: tf.TensorInfo]
+): boolean {
+  if (!heap.native?.canConvolve(pass, c)) return false;
+  const [source, filter, result] = tensors.map((tensor) => heap.at(tensor));
+  heap.run("nativeConvolve", convolveArguments(pass, c, source, filter, result));
+  return true;
+}
+
+/** Computes `activation(y + bias)` in place. */
+export function addBias(
+  heap: KernelHeap,
+  c: Convolution,
+  y: tf.TensorInfo,
+  bias: tf.TensorInfo | undefined,
+  activation: number,
+): void {
+  if (!bias && !activation) return;
+  const rows = pointsOf(c), columns = c.outChannels;
+  const args = [heap.at(y), 0, rows, columns, bias ? heap.at(bias) : 0, activation];
+  const split = { argument: 1, multiple: 1, work: rows * columns };
+  heap.run("addBiasInPlace", [...args, heap.scratch()], split);
+}
+
+/** The gradient of the filter; `undefined` if the library does not compute it. */
+export function filterGradientNatively(
+  heap: KernelHeap,
+  c: Convolution,
+  shape: number[],
+  x: tf.TensorInfo,
+  dy: tf.TensorInfo,
+): tf.TensorInfo | undefined {
+  const { native } = heap;
+  if (!native) return;
+  // The library sums over all examples of a call in floats, so that there are not too many of them.
+  const points = pointsOf(c) / c.batch, most = Math.floor(MANY_POINTS / points);
+  if (!(most >= 1)) return;
+  const step = Math.ceil(c.batch / Math.max(Math.ceil(c.batch / most), 1));
+  const rest = c.batch % step || step;
+  const can = [step, rest].every((batch) => native.canConvolve("filter", { ...c, batch }));
+  if (!can) return;
+  const elements = (extent: readonly number[], channels: number) =>
+    extent[0] * extent[1] * extent[2] * channels * 4;
+  return sumInParts(heap, shape, c.batch, most, (to, first, last) => {
+    const source = heap.at(x) + first * elements(c.input, c.channels);
+    const result = heap.at(dy) + first * elements(c.output, c.outChannels);
+    const some = { ...c, batch: last - first };
+    heap.run("nativeConvolve", convolveArguments("filter", some, source, to, result));
+  });
+}

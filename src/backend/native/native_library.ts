@@ -1,0 +1,92 @@
+/**
+ * The interface of a native library.
+ *
+ * @module
+ */
+import { tf } from "../../deps/tfjs.ts";
+import type { Convolution } from "../geometry.ts";
+import type { Kernels } from "../load_kernels.ts";
+
+/**
+ * A native library that `selectBackend` can use.
+ *
+ * @category Backends
+ */
+export type NativeName = "onednn" | "accelerate" | "openblas" | "blis";
+
+/** The libraries, the fastest first. */
+export const NATIVE_NAMES: readonly NativeName[] = ["onednn", "accelerate", "openblas", "blis"];
+
+/** A product of matrices in row-major order: `c = a b`. */
+export interface Product {
+  rows: number;
+  columns: number;
+  depth: number;
+  transposeA: boolean;
+  transposeB: boolean;
+  /** Number of elements between two rows of `a` in memory. */
+  widthA: number;
+  /** Number of elements between two rows of `b` in memory. */
+  widthB: number;
+  /** Number of elements between two rows of `c` in memory. */
+  widthC: number;
+}
+
+/** The results of a convolution, the gradient of its input, or the gradient of its filter. */
+export type Pass = "forward" | "input" | "filter";
+
+/** A native library; addresses are those of the process. */
+export interface NativeLibrary {
+  /** Name and version: `oneDNN 2.6.3`. */
+  readonly name: string;
+  /** Sets the number of threads of the calls that follow. */
+  setThreads(count: number): void;
+  /** Computes a product. */
+  multiply(product: Product, a: bigint, b: bigint, c: bigint): void;
+  /**
+   * Computes a pass of a convolution of float32 with the channels last.
+   *
+   * @param source Images: read, or (in the pass `input`) written.
+   * @param filter Filter: read, or (in the pass `filter`) written.
+   * @param result Results or their gradient: read, or (in the pass `forward`) written.
+   */
+  convolve?(pass: Pass, c: Convolution, source: bigint, filter: bigint, result: bigint): void;
+  /** Whether it has a fast way for this pass. */
+  canConvolve?(pass: Pass, c: Convolution): boolean;
+}
+
+/** A native library that computes on the heap of a backend. */
+export interface LibraryOnHeap {
+  readonly library: NativeLibrary;
+  /** Returns the kernels that the library takes over, and those that it adds. */
+  kernelsOver(kernels: Kernels): Kernels;
+  /** The places of the addresses among the arguments of each kernel that it adds. */
+  readonly addresses: Readonly<Record<string, readonly number[]>>;
+  /** Whether the library computes this pass, and faster than our kernel. */
+  canConvolve(pass: Pass, c: Convolution): boolean;
+}
+
+/** The reason that a native library is not used. */
+export type Refusal =
+  | { refused: "permission" | "missing" | "symbols" }
+  | { refused: "version" | "threads"; found: string };
+
+/** The backend that computes, and its native library with the number of threads, where it has one. */
+export interface Computer {
+  backend: string;
+  native?: string;
+}
+
+const libraries = new WeakMap<object, string | undefined>();
+
+/** Notes the library that computes for a backend from now on, or that there is no such library. */
+export function noteLibrary(backend: object, library?: NativeLibrary, threads = 1): void {
+  const count = threads === 1 ? "1 thread" : `${threads} threads`;
+  libraries.set(backend, library && `${library.name}, ${count}`);
+}
+
+/** Returns the backend that computes, and its native library. */
+export function currentComputer(): Computer {
+  const native = libraries.get(tf.backend());
+  return { backend: tf.getBackend(), ...native && { native } };
+}

@@ -1,0 +1,84 @@
+/**
+ * The order of the examples of a dataset: at random, by class, by length.
+ *
+ * @module
+ */
+import { describeValue } from "../checks/describe_value.ts";
+import { keyedRandom, permutation } from "../random/random_numbers.ts";
+
+/**
+ * Class of each example, by index: numbers or names.
+ *
+ * @category Data
+ */
+export type Classes = ArrayLike<number | string>;
+
+/**
+ * Groups examples by class.
+ *
+ * @param action Completes "Cannot …", for errors.
+ * @param classes The class of each example.
+ * @param length Number of examples.
+ * @returns The indices of the examples of each class, classes in the order in which they first occur.
+ * @throws {TypeError} If there is not one class for each example.
+ */
+export function strata(action: string, classes: Classes, length: number): number[][] {
+  if (typeof classes !== "object" || classes === null || classes.length !== length) {
+    throw new TypeError(
+      `Cannot ${action} as stratify must have the class of each of ${length} examples: ` +
+        `current value is ${describeValue(classes)}`,
+    );
+  }
+  const groups = new Map<number | string, number[]>();
+  for (let index = 0; index < length; index++) {
+    const group = groups.get(classes[index]);
+    if (group) group.push(index);
+    else groups.set(classes[index], [index]);
+  }
+  return [...groups.values()];
+}
+
+/** Returns the indices of all examples: in an order that depends on a seed, or in their own. */
+export function exampleOrder(length: number, seed: number | undefined): Int32Array {
+  return seed === undefined
+    ? Int32Array.from({ length }, (_, index) => index)
+    : permutation(length, keyedRandom(seed));
+}
+
+/** Number of batches within which examples are sorted: more leave less padding, and less chance. */
+const WINDOW = 64;
+
+/**
+ * Reorders examples so that each batch has examples of similar length.
+ *
+ * Within every 64 batches, examples are sorted by length; then whole batches are shuffled. The order
+ * depends on nothing but the arguments. A last batch that is not full stays the last.
+ *
+ * Khomenko et al., "Accelerating recurrent neural network training using sequence bucketing and
+ * multi-GPU data parallelization", 2016, https://arxiv.org/abs/1708.05604.
+ *
+ * @param order The examples, in any order.
+ * @param lengths The length of each example, by index.
+ * @param batchSize Number of examples in a batch, an integer >= 1.
+ * @param random Draws the order of the batches. Default: they keep their order.
+ * @returns The same examples in another order.
+ */
+export function bucketOrder(
+  order: Int32Array,
+  lengths: ArrayLike<number>,
+  batchSize: number,
+  random?: () => number,
+): Int32Array {
+  const sorted = order.slice();
+  for (let start = 0; start < order.length; start += WINDOW * batchSize) {
+    sorted.subarray(start, start + WINDOW * batchSize).sort((a, b) => lengths[a] - lengths[b]);
+  }
+  const batches = Math.floor(order.length / batchSize);
+  if (!random) return sorted;
+  const shuffled = sorted.slice();
+  permutation(batches, random).forEach((from, to) => {
+    const batch = sorted.subarray(from * batchSize, (from + 1) * batchSize);
+    shuffled.set(batch, to * batchSize);
+  });
+  return shuffled;
+}

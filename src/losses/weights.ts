@@ -1,0 +1,128 @@
+/**
+ * Weights of the examples of a batch, and of the means of batches.
+ *
+ * @module
+ */
+import { checkNumber } from "../checks/check_number.ts";
+import { describeValue } from "../checks/describe_value.ts";
+import { tf } from "../deps/tfjs.ts";
+import { inspectElements } from "../tensors/inspect_elements.ts";
+
+/**
+ * The option of losses and metrics that weighs examples.
+ *
+ * @category Losses
+ */
+export interface ExampleWeights {
+  /**
+   * A weight >= 0 for each example `[batch]`, or for each label. The Learner passes those of a batch
+   * `[data, labels, weights]`. Default: all 1.
+   */
+  weights?: tf.Tensor;
+}
+
+/** Options with the weights of a batch, for a function that may or may not look at them. */
+export interface TrackedWeights {
+  /** The options. */
+  readonly options: { readonly weights: tf.Tensor };
+  /** Whether the function has read the weights: otherwise they would be ignored in silence. */
+  isRead(): boolean;
+}
+
+/** Offers the weights of a batch to a function. */
+export function trackWeights(weights: unknown): TrackedWeights {
+  let isRead = false;
+  return {
+    options: {
+      get weights(): tf.Tensor {
+        isRead = true;
+        return weights as tf.Tensor;
+      },
+    },
+    isRead: () => isRead,
+  };
+}
+
+/**
+ * Checks the weights of examples, and gives each of the `rows` labels one.
+ *
+ * @param name The loss or metric, for messages.
+ * @param weights The weights.
+ * @param shape The shape of the labels, `[batch, …]`.
+ * @returns The weights, `[rows] float32`, for use inside `tf.tidy`.
+ * @throws {TypeError} If they are no tensor of a shape that fits.
+ * @throws {RangeError} If a weight is negative or not finite.
+ */
+export function spreadWeights(
+  name: string,
+  weights: unknown,
+  shape: readonly number[],
+): tf.Tensor1D {
+  const rows = tf.util.sizeFromShape([...shape]);
+  const [batch] = shape;
+  if (!(weights instanceof tf.Tensor) || (weights.size !== rows && weights.size !== batch)) {
+    throw new TypeError(
+      `Cannot compute ${name} as weights must be a tensor [${batch}] or [${shape}]: current value ` +
+        `is ${describeValue(weights)}`,
+    );
+  }
+  inspectElements([weights], ([values]) => {
+    for (const weight of values) {
+      if (!(weight >= 0 && weight < Infinity)) {
+        checkNumber(`compute ${name}`, "each weight", weight, { min: 0 });
+      }
+    }
+    return {};
+  });
+  const flat = weights.toFloat().flatten();
+  if (weights.size === rows) return flat;
+  return flat.expandDims(1).tile([1, rows / batch]).flatten();
+}
+
+/**
+ * The weight of a mean in a mean of means: a number, or a function that computes it on a backend
+ * whose memory cannot be read at once.
+ *
+ * @category Losses
+ */
+export type LossWeight = number | (() => tf.Tensor);
+
+const WEIGHTS = new WeakMap<tf.Tensor, LossWeight>();
+
+/**
+ * Says what a mean loss divides by, where that is not the number of examples: the number of labels
+ * that are not left out, or the sum of their weights. Means over batches, accumulated gradients, and
+ * gradients of several ranks are averaged with these weights: then they are those of one large batch.
+ *
+ * @param loss The loss of a batch, a scalar; or a number for each example, with a weight for each.
+ * @param weight The weight, or a function that computes it from tensors that live as long as the
+ *   batch.
+ * @returns The loss.
+ *
+ * @example
+ * ```ts
+ * import { tf, weighLoss } from "@trainchart/trainchart";
+ *
+ * // The mean error over the pixels that are not 0.
+ * function maskedError(predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor {
+ *   const weight = () => tf.tidy(() => tf.notEqual(labels, 0).toFloat().sum<tf.Scalar>());
+ *   const loss = tf.tidy(() => {
+ *     const mask = tf.notEqual(labels, 0).toFloat();
+ *     return predictions.sub(labels).mul(mask).square().sum().div(mask.sum());
+ *   });
+ *   return weighLoss(loss, weight);
+ * }
+ * maskedError(tf.tensor1d([1, 2]), tf.tensor1d([0, 4])).dispose();
+ * ```
+ *
+ * @category Losses
+ */
+export function weighLoss<T extends tf.Tensor>(loss: T, weight: LossWeight): T {
+  WEIGHTS.set(loss, weight);
+  return loss;
+}
+
+/** The weight of a loss or a metric; `undefined` if it does not say it: the number of examples. */
+export function weightOfLoss(loss: tf.Tensor): LossWeight | undefined {
+  return WEIGHTS.get(loss);
+}

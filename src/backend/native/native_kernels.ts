@@ -69,7 +69,7 @@ export class NativeKernels implements LibraryOnHeap {
         const rows = m1 - m0, columns = n1 - n0, work = rows * columns * depth;
         // Bias and activation are added to whole rows.
         const isPart = columns < widthC && (bias || activation);
-        if (work === 0 || work < WORTHWHILE.product || isPart) return gemm(...args);
+        if (!this.canMultiply(work) || isPart) return gemm(...args);
         const transposeA = tA === 1, transposeB = tB === 1;
         const first = c + 4 * (m0 * widthC + n0);
         const at = this.#addresses(
@@ -90,6 +90,10 @@ export class NativeKernels implements LibraryOnHeap {
         return 0;
       },
     };
+  }
+
+  canMultiply(work: number): boolean {
+    return work > 0 && work >= WORTHWHILE.product;
   }
 
   canConvolve(pass: Pass, c: Convolution): boolean {

@@ -43,6 +43,11 @@ type Wrap = (
 ) => (...args: unknown[]) => unknown;
 
 let listener: StepListener | undefined;
+
+/** Bytes behind each tensor: in two recordings of a step, all addresses differ. */
+const PAD = 1024;
+let recordings = 0;
+
 const wrapped = new WeakSet<object>();
 
 /**
@@ -59,6 +64,8 @@ export function listen<T>(heap: KernelHeap, to: StepListener, work: () => T): T 
   const functions = kernels.map(({ kernelFunc }) => kernelFunc);
   const { random } = Math;
   const { move, makeOutput } = backend;
+  const { _malloc } = wasm;
+  const pad = PAD * (1 + recordings++ % 2);
   const own = {
     move: Object.hasOwn(backend, "move"),
     makeOutput: Object.hasOwn(backend, "makeOutput"),
@@ -91,6 +98,7 @@ export function listen<T>(heap: KernelHeap, to: StepListener, work: () => T): T 
     to.drew(value);
     return value;
   };
+  wasm._malloc = (bytes) => _malloc(bytes + pad);
   heap.observer = to;
   listener = to;
   try {
@@ -98,6 +106,7 @@ export function listen<T>(heap: KernelHeap, to: StepListener, work: () => T): T 
   } finally {
     listener = undefined;
     heap.observer = undefined;
+    wasm._malloc = _malloc;
     Math.random = random;
     kernels.forEach((kernel, i) => kernel.kernelFunc = functions[i]);
     backend.wasm = wasm;

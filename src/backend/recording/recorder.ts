@@ -276,6 +276,7 @@ export class Recorder implements StepListener, InspectionObserver {
     if (!places) return this.#refuse(`nothing is known about the kernel ${name}`);
     const resolved: Argument[] = args.slice();
     for (const place of places) if (args[place]) resolved[place] = this.#resolve(args[place], name);
+    this.#checkNumbers(name, resolved);
     this.#push({ type: "kernel", name, args: resolved, split });
   }
 
@@ -290,6 +291,16 @@ export class Recorder implements StepListener, InspectionObserver {
     }
     if (address >= SMALL) this.#refuse(`${kernel} computes with unknown memory`);
     return address;
+  }
+
+  /** An address that nothing declares would stay the same while its memory moves. */
+  #checkNumbers(where: string, values: readonly Argument[]): void {
+    const { dataIdMap } = this.#heap.backend;
+    for (const { dataId } of this.#frames.at(-1)?.tensors ?? []) {
+      if (!dataIdMap.has(dataId)) continue;
+      const { memoryOffset } = dataIdMap.get(dataId);
+      if (values.includes(memoryOffset)) this.#refuse(`${where} may hide an address`);
+    }
   }
 
   #find({ tensors }: Frame, address: number): Address | undefined {
@@ -310,6 +321,7 @@ export class Recorder implements StepListener, InspectionObserver {
       if (typeof found === "object" && "table" in found) this.#refuse("a table is part of a table");
       else resolved[place] = found;
     }
+    this.#checkNumbers("a table", resolved);
     this.#table = { address, values: resolved };
   }
 

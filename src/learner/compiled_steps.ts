@@ -144,7 +144,7 @@ function isSame(a: StepKey, b: StepKey): boolean {
 export function whyEager({ learner }: Pick<StepOf, "learner">, kind: StepKind): string | undefined {
   const { compile, stages, model } = learner;
   if (!(compile ?? BY_DEFAULT)) return "compile is false";
-  if (!heapOf(tf.backend())) return `the backend "${tf.getBackend()}" has no kernels of ours`;
+  if (!heapOf(tf.backend())) return `the backend "${tf.getBackend()}" lacks our kernels`;
   if (!isBuilt(model)) return "the model has no weights yet";
   const engine = tf.engine() as unknown as { state: { profiling: boolean } };
   if (engine.state.profiling || tf.env().getBool("DEBUG")) return "operations are profiled";

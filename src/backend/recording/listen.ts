@@ -3,7 +3,7 @@ import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
 import { type Emscripten, emscriptenOf } from "../emscripten.ts";
 import type { HeapObserver, KernelHeap } from "../kernel_heap.ts";
 
-/** What a kernel is called with. */
+/** The arguments of a kernel. */
 export interface KernelInput {
   inputs: unknown;
   attrs?: unknown;

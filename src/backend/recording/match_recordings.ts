@@ -42,7 +42,7 @@ export type MatchResult =
 /**
  * Compares two recordings of a step, from the first operation to the last.
  *
- * What two batches have in common is the step; everything else must be an address or the number of a
+ * The step is the common part of two batches; everything else must be an address or the number of a
  * tensor, of the same memory in both.
  */
 export function matchRecordings(first: Recording, second: Recording): MatchResult {

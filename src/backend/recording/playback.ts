@@ -202,7 +202,12 @@ export class Playback {
           [call.run(inputs)].flat().forEach((info, i) => {
             const to = results[i];
             if (to && tf.util.sizeFromShape((info as tf.TensorInfo).shape) !== sizeOf(to.memory)) {
-              throw new Error(`${call.name} returned another shape than when it was recorded`);
+              throw new Error(
+                `Cannot play a step back as the result of ${call.name} must have ` +
+                  `${sizeOf(to.memory)} elements: current shape is [${
+                    (info as tf.TensorInfo).shape
+                  }]`,
+              );
             }
             if (to) this.#take(info as tf.TensorInfo, to);
             this.#backend.disposeData((info as tf.TensorInfo).dataId);

@@ -270,7 +270,7 @@ export class Recorder implements StepListener, InspectionObserver {
     });
   }
 
-  /** A kernel of ours is called. */
+  /** One of our kernels is called. */
   calls(name: string, args: number[], split?: Split): void {
     const places = this.#heap.addresses[name];
     if (!places) return this.#refuse(`nothing is known about the kernel ${name}`);

@@ -12,7 +12,7 @@
 import type { tf } from "../../deps/tfjs.ts";
 import type { Split } from "../kernel_heap.ts";
 
-/** What a piece of memory is to a step. */
+/** The role of a piece of memory in a step. */
 export type MemoryKind =
   /** A tensor of the batch. */
   | "input"
@@ -33,7 +33,7 @@ export type MemoryKind =
 
 /** A piece of memory that a step uses. */
 export interface Memory {
-  /** What it is to the step. */
+  /** Its role in the step. */
   readonly kind: MemoryKind;
   /** The name that it has in every recording of the step: `"weight dense/kernel"`, `"result 12"`. */
   readonly name: string;

@@ -113,6 +113,18 @@ export function pointsOf({ batch, output }: Convolution): number {
   return batch * output[0] * output[1] * output[2];
 }
 
+/** The convolution of stride 1 that computes the input's gradient, by the mirrored filter. */
+export function mirrored(c: Convolution): Convolution {
+  return {
+    ...c,
+    input: c.output,
+    output: c.input,
+    channels: c.outChannels,
+    outChannels: c.channels,
+    pad: c.pad.map((n, axis) => (c.filter[axis] - 1) * c.dilation[axis] - n) as Extent,
+  };
+}
+
 /** Whether each patch is one pixel, so that the convolution is a product of matrices. */
 export function isProduct({ filter, stride, input, output }: Convolution): boolean {
   return [filter, stride].every((extent) => extent.every((n) => n === 1)) &&

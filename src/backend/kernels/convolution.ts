@@ -9,6 +9,7 @@ import {
   convolution2D,
   convolution3D,
   isProduct,
+  mirrored,
   patchTable,
   pointsOf,
   type WindowAttributes,
@@ -21,10 +22,14 @@ import { finish } from "./matmul.ts";
 import { sumInParts } from "./reductions.ts";
 import {
   isWinograd,
+  isWinogradLine,
+  lineTilesOf,
   tilesOf,
   winograd,
   winogradFilterGradient,
   winogradInputGradient,
+  winogradLines,
+  winogradLinesFilterGradient,
 } from "./winograd.ts";
 
 interface Attributes extends WindowAttributes {
@@ -59,6 +64,10 @@ export function forward(
     winograd(heap, c, result, x, filter, bias, activation);
     return result;
   }
+  if (isWinogradLine(c)) {
+    winogradLines(heap, c, [x, filter, result], false, bias, activation);
+    return result;
+  }
   if (directForward(heap, c, result, x, filter, bias, activation)) return result;
   const end = [bias ? heap.at(bias) : 0, activation, heap.scratch(c.channels)];
   const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
@@ -89,6 +98,10 @@ function inputGradient(
     winogradInputGradient(heap, c, result, dy, filter);
     return result;
   }
+  if (isWinogradLine(c)) {
+    winogradLines(heap, mirrored(c), [dy, filter, result], true);
+    return result;
+  }
   if (directInputGradient(heap, c, result, dy, filter)) return result;
   const image = heap.table(patchTable(c, to));
   const args = [image, from, c.outChannels, weights, 0, c.batch, heap.scratch()];
@@ -109,6 +122,11 @@ function filterGradient(
 ): tf.TensorInfo {
   const native = filterGradientNatively(heap, c, shape, x, dy);
   if (native) return native;
+  if (isWinogradLine(c)) {
+    return sumInParts(heap, shape, lineTilesOf(c), MANY_POINTS / 4, (to, first, last) => {
+      winogradLinesFilterGradient(heap, c, to, x, dy, first, last);
+    });
+  }
   const winograd = isWinograd(c);
   if (!winograd) {
     const result = heap.output(shape);

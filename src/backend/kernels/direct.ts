@@ -4,7 +4,7 @@
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
-import { type Convolution, pointsOf, windowTable } from "../geometry.ts";
+import { type Convolution, mirrored, pointsOf, windowTable } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { sizeOf } from "./kernel.ts";
 
@@ -33,18 +33,6 @@ function fits({ filter, dilation, stride, output, channels }: Convolution): bool
   const height = (filter[1] - 1) * dilation[1] + 1;
   const runs = filter[1] * (dilation[2] === 1 ? 1 : filter[2]);
   return width * height * channels * 4 <= LINES && runs <= 1024;
-}
-
-/** The convolution of stride 1 that computes the input's gradient, by the mirrored filter. */
-function mirrored(c: Convolution): Convolution {
-  return {
-    ...c,
-    input: c.output,
-    output: c.input,
-    channels: c.outChannels,
-    outChannels: c.channels,
-    pad: c.pad.map((n, axis) => (c.filter[axis] - 1) * c.dilation[axis] - n) as Convolution["pad"],
-  };
 }
 
 /** Distances between taps, channels and columns of a filter, and whether its taps are reversed. */

@@ -6,9 +6,9 @@
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fixBackend } from "./fix_backend.ts";
-import { KernelHeap } from "./kernel_heap.ts";
+import { heapOf, KernelHeap, useHeap } from "./kernel_heap.ts";
 import { loadKernels } from "./load_kernels.ts";
-import { ACTIVATION_KERNELS } from "./kernels/activations.ts";
+import { BINARY_KERNELS } from "./kernels/binary.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";
 import { DEPTHWISE_KERNELS } from "./kernels/depthwise.ts";
 import { DILATION_KERNELS } from "./kernels/dilation.ts";
@@ -26,7 +26,9 @@ import { REARRANGEMENT_KERNELS } from "./kernels/rearrangements.ts";
 import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
 import { RESIZE_KERNELS } from "./kernels/resize.ts";
 import { SCATTER_KERNELS } from "./kernels/scatter.ts";
+import { SOFTMAX_KERNELS } from "./kernels/softmax.ts";
 import { TRAINING_KERNELS } from "./kernels/training.ts";
+import { UNARY_KERNELS } from "./kernels/unary.ts";
 import { runOnCpu } from "./run_on_cpu.ts";
 import { TRUSTED_KERNELS } from "./trusted_kernels.ts";
 
@@ -38,7 +40,9 @@ const KERNELS: KernelTable = {
   ...DEPTHWISE_KERNELS,
   ...DILATION_KERNELS,
   ...POOL_KERNELS,
-  ...ACTIVATION_KERNELS,
+  ...UNARY_KERNELS,
+  ...BINARY_KERNELS,
+  ...SOFTMAX_KERNELS,
   ...ELEMENTWISE_KERNELS,
   ...MOVE_KERNELS,
   ...RECURRENT_KERNELS,
@@ -56,8 +60,6 @@ const KERNELS: KernelTable = {
 /** The kernels of tfjs's WebAssembly backend, before ours were registered. */
 let stockKernels: Map<string, KernelConfig> | undefined;
 
-const heaps = new WeakMap<BackendWasm, KernelHeap>();
-
 /**
  * Registers our kernels for the WebAssembly backend, for this heap and those to come.
  *
@@ -65,7 +67,7 @@ const heaps = new WeakMap<BackendWasm, KernelHeap>();
  * tfjs's cpu backend.
  */
 export function registerKernels(heap: KernelHeap): void {
-  heaps.set(heap.backend, heap);
+  useHeap(heap);
   if (stockKernels) return;
   stockKernels = new Map(
     tf.getKernelsForBackend("wasm").map((config) => [config.kernelName, config]),
@@ -84,7 +86,7 @@ function register(kernelName: string, ours?: Kernel, stock?: KernelConfig): void
     kernelName,
     backendName: "wasm",
     kernelFunc: (call) => {
-      const heap = heaps.get(call.backend as BackendWasm) ?? adopt(call.backend as BackendWasm);
+      const heap = heapOf(call.backend) ?? adopt(call.backend as BackendWasm);
       const inputs = call.inputs as Inputs;
       const runStock = () => stock!.kernelFunc(call);
       const result = ours?.(heap, inputs, call.attrs, runStock);
@@ -99,8 +101,9 @@ function register(kernelName: string, ours?: Kernel, stock?: KernelConfig): void
 /** A backend that tfjs has started again by itself. */
 function adopt(backend: BackendWasm): KernelHeap {
   fixBackend(backend);
-  const heap = new KernelHeap(backend, loadKernels(backend)!.kernels);
-  heaps.set(backend, heap);
+  const { kernels, addresses } = loadKernels(backend)!;
+  const heap = new KernelHeap(backend, kernels, addresses);
+  useHeap(heap);
   return heap;
 }
 

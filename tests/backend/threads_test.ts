@@ -67,6 +67,29 @@ async function run(code: string): Promise<{ out: string; err: string; ended: boo
   return { out: decode(stdout), err: decode(stderr), ended };
 }
 
+/** Element-wise functions and their slopes, of tensors so large that threads share them. */
+const elements = `
+  const x = tf.tensor(Float32Array.from({ length: 300007 }, (_, i) => Math.sin(i * 1.3) * 4));
+  const row = tf.tensor(Float32Array.from({ length: 331 }, (_, i) => Math.cos(i) * 3 + 0.1));
+  const matrix = (x) => x.slice(0, 900 * 331).reshape([900, 331]);
+  const cube = (x) => x.slice(0, 260 * 30 * 31).reshape([260, 30, 31]), middle = row.slice(0, 260).reshape([260, 1, 1]);
+  const functions = {
+    ...{ sigmoid: tf.sigmoid, tanh: tf.tanh, exp: tf.exp, sqrt: (x) => x.abs().sqrt(), selu: tf.selu },
+    ...{ softplus: tf.softplus, erf: tf.erf, clip: (x) => x.clipByValue(-1, 1), pow: (x) => x.abs().pow(2.5) },
+    whole: (x) => x.div(x.square().add(1)), number: (x) => x.maximum(0.5).sub(0.1),
+    row: (x) => matrix(x).div(row), column: (x) => matrix(x).squaredDifference(matrix(x).slice([0, 0], [900, 1])),
+    middle: (x) => cube(x).minimum(middle), compare: (x) => x.greater(0.5).toFloat(),
+    where: (x) => tf.where(x.greater(0), x, x.square()), prelu: (x) => tf.prelu(matrix(x), row),
+  };
+  for (const [name, f] of Object.entries(functions)) {
+    const { value, grad } = tf.valueAndGrad((x) => f(x).add(x.sum().mul(0)).sum())(x);
+    for (const y of [f(x), grad]) {
+      const bits = new Int32Array(y.dataSync().buffer);
+      console.log(name, y.shape.join(), bits.reduce((sum, bits) => (sum * 31 + bits) | 0, 0));
+    }
+  }
+`;
+
 const select = (threads: number) =>
   `console.error((await selectBackend({ prefer: "wasm", threads: ${threads}, quiet: true })).reason);`;
 
@@ -79,6 +102,13 @@ Deno.test("several threads compute the same bits as one, and let the process end
   assertEquals(two.out, one.out);
   assertEquals(three.out, one.out);
   assert(one.ended && two.ended && three.ended, "a process hung");
+});
+
+Deno.test("several threads compute the same elements as one", { ignore: !granted }, async () => {
+  const [one, two, three] = await Promise.all([1, 2, 3].map((n) => run(select(n) + elements)));
+  assertEquals(one.out.trim().split("\n").length, 34, one.err);
+  assertEquals(two.out, one.out);
+  assertEquals(three.out, one.out);
 });
 
 Deno.test(

@@ -129,11 +129,8 @@ function filterGradient(
     });
   }
   const winograd = isWinograd(c);
-  if (!winograd) {
-    const result = heap.output(shape);
-    if (directFilterGradient(heap, c, result, x, dy)) return result;
-    heap.backend.disposeData(result.dataId);
-  }
+  const direct = winograd ? undefined : directFilterGradient(heap, c, shape, x, dy);
+  if (direct) return direct;
   const count = winograd ? tilesOf(c) : pointsOf(c);
   const many = winograd ? MANY_POINTS / 16 : MANY_POINTS;
   const image = winograd ? 0 : heap.table(patchTable(c, heap.at(x)), PATCH_ADDRESSES);

@@ -147,21 +147,22 @@ function isDirectGradient(c: Convolution): boolean {
     (depth + 3) * c.outChannels * 4 <= SUMS;
 }
 
-/** Computes the gradient of the filter, if that is faster than a product; returns whether it did. */
+/** Computes the gradient of the filter, if that is faster than a product. */
 export function directFilterGradient(
   heap: KernelHeap,
   c: Convolution,
-  dw: tf.TensorInfo,
+  shape: number[],
   x: tf.TensorInfo,
   dy: tf.TensorInfo,
-): boolean {
+): tf.TensorInfo | undefined {
   const turned = mirrored(c), plain = isDirectGradient(c);
-  if (!plain && !(c.stride.every((n) => n === 1) && isDirectGradient(turned))) return false;
+  if (!plain && !(c.stride.every((n) => n === 1) && isDirectGradient(turned))) return;
+  const result = heap.output(shape);
   const own = plain ? c : turned, [image, slopes] = plain ? [x, dy] : [dy, x];
   const steps = plain ? stepsOf(c) : mirroredSteps(c);
   heap.run("convolveDirectlyFilterGradient", [
     ...[heap.table(windowTable(own)), own.batch, heap.at(image), heap.at(slopes)],
-    ...[own.outChannels, heap.at(dw), ...steps, 0, own.outChannels, heap.scratch()],
+    ...[own.outChannels, heap.at(result), ...steps, 0, own.outChannels, heap.scratch()],
   ], { argument: 10, multiple: 8, work: workOf(c) });
-  return true;
+  return result;
 }

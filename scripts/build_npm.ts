@@ -207,7 +207,8 @@ function declare({ path, text }: SourceModule): string {
     },
   });
   const [problem] = INFERRED.includes(path) ? [] : diagnostics;
-  if (!problem) return outputText;
+  // TypeScript also declares a method whose name is a symbol as a property.
+  if (!problem) return outputText.replace(/^ *(static )?\[Symbol\.\w+\]: .*;\n/gm, "");
   const { line } = problem.file!.getLineAndCharacterOfPosition(problem.start!);
   throw new Error(
     `Cannot declare ${path}, line ${line + 1}: ` +

@@ -1,4 +1,5 @@
 /** Softmax cross-entropy, with its gradient in the same passes. */
+import { scale, top } from "./softmax";
 import { exp, sum } from "./vector";
 
 /** The natural logarithm of the host. */
@@ -28,12 +29,6 @@ function exponentials(x: usize, size: i32, top: f32, to: usize): f32 {
   return <f32> all;
 }
 
-function top(x: usize, size: i32): f32 {
-  let best = load<f32>(x);
-  for (let i: i32 = 1; i < size; i++) best = max(best, load<f32>(x + (<usize> i << 2)));
-  return best;
-}
-
 @inline
 function weightOf(weights: usize, c: i32): f32 {
   return weights ? load<f32>(weights + (<usize> c << 2)) : 1;
@@ -44,6 +39,38 @@ function weightOf(weights: usize, c: i32): f32 {
 function labelOf(labels: usize, dense: bool, c: i32): f32 {
   if (dense) return load<f32>(labels + (<usize> c << 2));
   return <f32> <i32> (load<i32>(labels) == c);
+}
+
+/** The usual case of {@linkcode crossEntropy}: only the class of the label has a target. */
+function ofClassNumbers(
+  logits: usize,
+  labels: usize,
+  rows: i32,
+  classes: i32,
+  weights: usize,
+  gradient: usize,
+  loss: usize,
+): void {
+  const stride = <usize> classes << 2;
+  let total: f64 = 0, norm: f64 = 0;
+  for (let n: i32 = 0; n < rows; n++) {
+    const label = load<i32>(labels + (<usize> n << 2));
+    if (<u32> label < <u32> classes) norm += <f64> weightOf(weights, label);
+  }
+  const part = <f32> (1 / norm);
+  for (let n: i32 = 0; n < rows; n++) {
+    const label = load<i32>(labels + (<usize> n << 2));
+    const weight = <u32> label < <u32> classes ? weightOf(weights, label) : 0;
+    const x = logits + <usize> n * stride, g = gradient + <usize> n * stride;
+    const highest = top(x, classes);
+    const all = exponentials(x, classes, highest, g);
+    scale(g, classes, weight * part / all);
+    if (weight == 0) continue;
+    const at = <usize> label << 2;
+    total += <f64> weight * (<f64> highest + log(<f64> all) - <f64> load<f32>(x + at));
+    store<f32>(g + at, load<f32>(g + at) - weight * part);
+  }
+  store<f32>(loss, <f32> (total / norm));
 }
 
 /**
@@ -65,6 +92,10 @@ export function crossEntropy(
   gradient: usize,
   loss: usize,
 ): void {
+  if (!dense && smoothing == 0) {
+    ofClassNumbers(logits, labels, rows, classes, weights, gradient, loss);
+    return;
+  }
   const stride = <usize> classes << 2;
   const even = smoothing / <f32> classes;
   let total: f64 = 0, norm: f64 = 0;
@@ -86,12 +117,12 @@ export function crossEntropy(
       norm += <f64> (weight * y);
       if (target != 0) total += <f64> target * (logAll - <f64> load<f32>(x + (<usize> c << 2)));
     }
-    const scale = targets / all;
+    const factor = targets / all;
     for (let c: i32 = 0; c < classes; c++) {
       const y = labelOf(label, dense, c), weight = weightOf(weights, c);
       const target = weight * (y * (1 - smoothing) + mass * even);
       const at = g + (<usize> c << 2);
-      store<f32>(at, load<f32>(at) * scale - target);
+      store<f32>(at, load<f32>(at) * factor - target);
     }
   }
   store<f32>(loss, <f32> (total / norm));

@@ -112,13 +112,6 @@ export function scale(x: usize, size: i32, factor: f32): void {
   for (; i < size; i++, x += 4) store<f32>(x, load<f32>(x) * factor);
 }
 
-/** Square roots, four at a time: tfjs computes them one by one, a seventh of an unfused Adam. */
-export function squareRoot(x: usize, y: usize, size: i32): void {
-  let i: i32 = 0;
-  for (; i + 4 <= size; i += 4, x += 16, y += 16) v128.store(y, f32x4.sqrt(v128.load(x)));
-  for (; i < size; i++, x += 4, y += 4) store<f32>(y, sqrt<f32>(load<f32>(x)));
-}
-
 /**
  * Adds row `i` of `x`, `[rows, size]`, to row `ids[i]` of `total`, `[segments, size]`.
  *
@@ -143,55 +136,4 @@ export function addSegments(
     else addRows(x, 1, size, total + <usize> id * stride);
   }
   if (doubles) roundDoubles(doubles, <i32> elements, 1, total);
-}
-
-/** `x` within bounds; NaN stays NaN. */
-export function clip(x: usize, y: usize, size: i32, lowest: f32, highest: f32): void {
-  const low = f32x4.splat(lowest), high = f32x4.splat(highest);
-  let i: i32 = 0;
-  // In this order of operands NaN stays NaN.
-  for (; i + 4 <= size; i += 4, x += 16, y += 16) {
-    v128.store(y, f32x4.pmin(f32x4.pmax(v128.load(x), low), high));
-  }
-  for (; i < size; i++, x += 4, y += 4) {
-    const value = f32x4.pmin(f32x4.pmax(v128.load32_splat(x), low), high);
-    store<f32>(y, f32x4.extract_lane(value, 0));
-  }
-}
-
-/** `x` within 0 and a limit; NaN stays NaN, and -0 becomes 0. */
-export function relu(x: usize, y: usize, size: i32, highest: f32): void {
-  const zero = f32x4.splat(0), high = f32x4.splat(highest);
-  let i: i32 = 0;
-  for (; i + 4 <= size; i += 4, x += 16, y += 16) {
-    v128.store(y, f32x4.add(f32x4.pmin(f32x4.pmax(v128.load(x), zero), high), zero));
-  }
-  for (; i < size; i++, x += 4, y += 4) {
-    const value = f32x4.pmin(f32x4.pmax(v128.load32_splat(x), zero), high);
-    store<f32>(y, f32x4.extract_lane(value, 0) + 0);
-  }
-}
-
-/** The larger, or the smaller, of two elements, or of an element and a number; NaN if one is. */
-export function extreme(a: usize, b: usize, stepB: usize, y: usize, size: i32, larger: bool): void {
-  let i: i32 = 0;
-  for (; i + 4 <= size; i += 4, a += 16, b += stepB << 2, y += 16) {
-    const u = v128.load(a), v = stepB ? v128.load(b) : v128.load32_splat(b);
-    v128.store(y, larger ? f32x4.max(u, v) : f32x4.min(u, v));
-  }
-  for (; i < size; i++, a += 4, b += stepB, y += 4) {
-    const u = load<f32>(a), v = load<f32>(b);
-    store<f32>(y, larger ? max<f32>(u, v) : min<f32>(u, v));
-  }
-}
-
-/** Copies zeros, which have a sign, from the input of a function to its result. */
-export function keepZeros(x: usize, y: usize, size: i32): void {
-  let i: i32 = 0;
-  const zero = f32x4.splat(0);
-  for (; i + 4 <= size; i += 4, x += 16, y += 16) {
-    const value = v128.load(x);
-    v128.store(y, v128.bitselect(value, v128.load(y), f32x4.eq(value, zero)));
-  }
-  for (; i < size; i++, x += 4, y += 4) if (load<f32>(x) == 0) store<f32>(y, load<f32>(x));
 }

@@ -153,3 +153,49 @@ export function gemm(
     } while (k < depth);
   }
 }
+
+/**
+ * Products `i0` to `i1` of a batch of matrices.
+ *
+ * @param nextA Number of elements between two matrices of a: 0 if one serves all products.
+ * @param nextB Number of elements between two matrices of b.
+ */
+export function gemmBatch(
+  a: usize,
+  b: usize,
+  c: usize,
+  rows: i32,
+  columns: i32,
+  depth: i32,
+  i0: i32,
+  i1: i32,
+  nextA: i32,
+  nextB: i32,
+  transposeA: bool,
+  transposeB: bool,
+  bias: usize,
+  activation: i32,
+  scratch: usize,
+): void {
+  for (let i = i0; i < i1; i++) {
+    gemm(
+      a + (<usize> i * <usize> nextA << 2),
+      b + (<usize> i * <usize> nextB << 2),
+      c + (<usize> i * <usize> rows * <usize> columns << 2),
+      rows,
+      columns,
+      depth,
+      0,
+      rows,
+      0,
+      columns,
+      transposeA,
+      transposeB,
+      transposeA ? rows : depth,
+      transposeB ? depth : columns,
+      bias,
+      activation,
+      scratch,
+    );
+  }
+}

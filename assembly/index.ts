@@ -1,6 +1,6 @@
 /** The kernels that the compiled module exports. */
 export { scratchBytes } from "./panel";
-export { gemm } from "./gemm";
+export { gemm, gemmBatch } from "./gemm";
 export { addBiasInPlace } from "./bias";
 export { convolve } from "./convolution";
 export { convolveFilterGradient, convolveInputGradient } from "./convolution_gradients";
@@ -8,19 +8,20 @@ export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
 export { copyBox, fill } from "./boxes";
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
+export { convolveDirectly, convolveDirectlyFilterGradient, convolveToFew } from "./direct";
 export { pool } from "./pool";
 export { resize } from "./resize";
 export {
   activationAndBiasGradient,
   activationGradient,
   addSegments,
-  clip,
-  extreme,
-  keepZeros,
-  relu,
   scale,
-  squareRoot,
 } from "./elementwise";
+export { binary } from "./binary";
+export { binarySlope } from "./binary_slope";
+export { compare, connect, select } from "./comparison";
+export { powers, powerSlope } from "./power";
+export { unary, unarySlope } from "./unary";
 export { sumColumns, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";
@@ -31,5 +32,4 @@ export { simpleRnn, simpleRnnGradient } from "./simple_rnn";
 export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
 export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
 export { softmax, softmaxGradient } from "./softmax";
-export { gelu, geluGradient } from "./gelu";
 export { dropoutMask } from "./dropout";

@@ -1,5 +1,5 @@
 /** Activations of recurrent layers, and the slopes of these, row by row. */
-import { sigmoid, tanh } from "./sigmoids";
+import { sigmoid, tanh } from "./functions";
 
 /** Activations by number, as `src/backend/kernels/recurrent.ts` lists them. */
 const LINEAR: i32 = 0;

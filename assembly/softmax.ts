@@ -15,7 +15,7 @@ export function power(x: v128): v128 {
 }
 
 /** The largest of `size` elements. It may be any of them if one is NaN: then all results are NaN. */
-function top(x: usize, size: i32): f32 {
+export function top(x: usize, size: i32): f32 {
   let best = load<f32>(x);
   let i: i32 = 0;
   if (size >= 8) {
@@ -83,7 +83,8 @@ function subtract(x: usize, y: usize, size: i32, a: f32, b: f32): void {
   for (; i < size; i++, x += 4, y += 4) store<f32>(y, load<f32>(x) - a - b);
 }
 
-function scale(y: usize, size: i32, factor: f32): void {
+/** `y *= factor`. */
+export function scale(y: usize, size: i32, factor: f32): void {
   let i: i32 = 0;
   const factors = f32x4.splat(factor);
   for (; i + 4 <= size; i += 4, y += 16) v128.store(y, f32x4.mul(v128.load(y), factors));

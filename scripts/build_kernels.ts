@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { FUNCTION_NAMES } from "../src/backend/function_names.ts";
 import { TABLE_LAYOUTS } from "../src/backend/table_layouts.ts";
 import { main } from "../src/deps/assemblyscript.ts";
 
@@ -38,10 +39,28 @@ const TABLES = Object.fromEntries(
   ]),
 );
 
+/** The number of each function, and a class, so that the compiler makes a loop for each. */
+const NUMBERS = Object.fromEntries(
+  Object.entries(FUNCTION_NAMES).map(([list, names]) => [
+    `${list}.ts`,
+    names.map((name, i) =>
+      `export const ${name}: i32 = ${i};\nexport class ${toClassName(name)} {}\n`
+    ).join(""),
+  ]),
+);
+
+/** `HARD_SIGMOID` as `HardSigmoid`. */
+function toClassName(name: string): string {
+  return name.split("_").map((word) => word[0] + word.slice(1).toLowerCase()).join("");
+}
+
+const GENERATED: Record<string, string> = { ...TABLES, ...NUMBERS };
+
 async function compile(options: string[]): Promise<Uint8Array> {
   let module: Uint8Array | undefined;
   const { error, stderr } = await main([...OPTIONS, ...options], {
-    readFile: (name) => TABLES[name] ?? Deno.readTextFile(new URL(name, SOURCE)).catch(() => null),
+    readFile: (name) =>
+      GENERATED[name] ?? Deno.readTextFile(new URL(name, SOURCE)).catch(() => null),
     writeFile: (_, contents) => void (module = contents as Uint8Array),
     listFiles: () => [],
   });

@@ -29,6 +29,8 @@ export interface Convolution {
   dilation: Extent;
   /** Padding in front of the input. */
   pad: Extent;
+  /** Whether each channel has results of its own. */
+  depthwise?: boolean;
 }
 
 /** The attributes by which tfjs describes convolutions and windows. */
@@ -57,7 +59,7 @@ export function convolution2D(
   depthwise = false,
 ): Convolution {
   checkChannels(input, filter);
-  return fromInfo(computeConv2DInfo(
+  const info = computeConv2DInfo(
     input as [number, number, number, number],
     filter as [number, number, number, number],
     strides as number,
@@ -65,7 +67,8 @@ export function convolution2D(
     pad as "same",
     dimRoundingMode,
     depthwise,
-  ));
+  );
+  return { ...fromInfo(info), depthwise };
 }
 
 /** The geometry of a 3D convolution, from the shapes of its input and filter. */

@@ -8,7 +8,7 @@ import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fixBackend } from "./fix_backend.ts";
 import { KernelHeap } from "./kernel_heap.ts";
 import { loadKernels } from "./load_kernels.ts";
-import { ACTIVATION_KERNELS } from "./kernels/activations.ts";
+import { BINARY_KERNELS } from "./kernels/binary.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";
 import { DEPTHWISE_KERNELS } from "./kernels/depthwise.ts";
 import { DILATION_KERNELS } from "./kernels/dilation.ts";
@@ -26,7 +26,9 @@ import { REARRANGEMENT_KERNELS } from "./kernels/rearrangements.ts";
 import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
 import { RESIZE_KERNELS } from "./kernels/resize.ts";
 import { SCATTER_KERNELS } from "./kernels/scatter.ts";
+import { SOFTMAX_KERNELS } from "./kernels/softmax.ts";
 import { TRAINING_KERNELS } from "./kernels/training.ts";
+import { UNARY_KERNELS } from "./kernels/unary.ts";
 import { runOnCpu } from "./run_on_cpu.ts";
 import { TRUSTED_KERNELS } from "./trusted_kernels.ts";
 
@@ -38,7 +40,9 @@ const KERNELS: KernelTable = {
   ...DEPTHWISE_KERNELS,
   ...DILATION_KERNELS,
   ...POOL_KERNELS,
-  ...ACTIVATION_KERNELS,
+  ...UNARY_KERNELS,
+  ...BINARY_KERNELS,
+  ...SOFTMAX_KERNELS,
   ...ELEMENTWISE_KERNELS,
   ...MOVE_KERNELS,
   ...RECURRENT_KERNELS,

@@ -1,7 +1,7 @@
 import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { AnyLearner } from "../learner/callback.ts";
-import { applyModel } from "../model/apply_model.ts";
+import { applyModel } from "../model/model.ts";
 import { LayerStats } from "./support/layer_stats.ts";
 
 /**

@@ -4,9 +4,9 @@ import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import type { Peers } from "../data/shard.ts";
 import { trackWeights } from "../losses/weights.ts";
-import { MeanMetric } from "../metrics/mean_metric.ts";
 import {
   isStateful,
+  MeanMetric,
   type Metric,
   type MetricInputs,
   type StatefulMetric,

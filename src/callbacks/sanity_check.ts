@@ -1,6 +1,6 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import { applyModel } from "../model/apply_model.ts";
+import { applyModel } from "../model/model.ts";
 import { tf } from "../deps/tfjs.ts";
 import { keyedRandom } from "../random/random_numbers.ts";
 import { withRandom } from "../random/with_random.ts";

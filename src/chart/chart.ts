@@ -291,136 +291,149 @@ const nextEpoch = [
   { target: "next", actions: "advance" },
 ] as const;
 
-/** The machine that every run of a Learner follows. */
-export const learnerMachine = chart.createMachine({
-  id: "learner",
-  context: { epoch: 0, epochs: 0, batch: 0, hold: false, cancelled: [], error: null },
-  initial: "idle",
-  on: {
-    pause: { guard: "isRunning", actions: "hold" },
-    step: { actions: "hold" },
-    resume: { guard: "isHeld", actions: "release" },
-    fail: { target: ".failing", actions: ["drop", "record"] },
-  },
-  states: {
-    idle: {
-      on: { train: "train", validate: "validate", test: "test", predict: "predict" },
+const makeMachine = () =>
+  chart.createMachine({
+    id: "learner",
+    context: { epoch: 0, epochs: 0, batch: 0, hold: false, cancelled: [], error: null },
+    initial: "idle",
+    on: {
+      pause: { guard: "isRunning", actions: "hold" },
+      step: { actions: "hold" },
+      resume: { guard: "isHeld", actions: "release" },
+      fail: { target: ".failing", actions: ["drop", "record"] },
     },
+    states: {
+      idle: {
+        on: { train: "train", validate: "validate", test: "test", predict: "predict" },
+      },
 
-    train: {
-      entry: "beforeTrain",
-      exit: "afterTrain",
-      initial: "next",
-      onDone: "trainEnd",
-      on: { "cancel.train": { actions: ["drop", "release", mark("train")] } },
-      states: {
-        next: {
-          on: {
-            next: [
-              { guard: "trainCancelled", target: "cancelled" },
-              { guard: "hasMoreEpochs", target: "epoch" },
-              { target: "done" },
-            ],
+      train: {
+        entry: "beforeTrain",
+        exit: "afterTrain",
+        initial: "next",
+        onDone: "trainEnd",
+        on: { "cancel.train": { actions: ["drop", "release", mark("train")] } },
+        states: {
+          next: {
+            on: {
+              next: [
+                { guard: "trainCancelled", target: "cancelled" },
+                { guard: "hasMoreEpochs", target: "epoch" },
+                { target: "done" },
+              ],
+            },
           },
-        },
-        epoch: pass({
-          id: "epoch",
-          phase: "epoch",
-          before: ["beforeEpoch", "openTrain"],
-          after: ["afterEpoch"],
-          onCancel: ["onCancelEpoch"],
-          beforeBatch: ["beforeBatch"],
-          afterBatch: ["afterBatch"],
-          batch: {
-            compute: ["compute", "afterBackward"],
-            update: ["beforeStep", "step", "afterStep"],
+          epoch: pass({
+            id: "epoch",
+            phase: "epoch",
+            before: ["beforeEpoch", "openTrain"],
+            after: ["afterEpoch"],
+            onCancel: ["onCancelEpoch"],
+            beforeBatch: ["beforeBatch"],
+            afterBatch: ["afterBatch"],
+            batch: {
+              compute: ["compute", "afterBackward"],
+              update: ["beforeStep", "step", "afterStep"],
+            },
+            onDone: "epochEnd",
+            onCancelTrain: "#learner.train.epochEnd",
+            inner: pass({
+              ...validation,
+              id: "validateWithinEpoch",
+              onDone: "validated",
+              onCancelTrain: "#learner.train.validated",
+              within: "epoch",
+            }),
+          }),
+          epochEnd: {
+            on: {
+              next: [
+                { guard: "validationDue", target: "validate" },
+                ...nextEpoch,
+              ],
+            },
           },
-          onDone: "epochEnd",
-          onCancelTrain: "#learner.train.epochEnd",
-          inner: pass({
+          validate: pass({
             ...validation,
-            id: "validateWithinEpoch",
+            id: "validate",
             onDone: "validated",
             onCancelTrain: "#learner.train.validated",
-            within: "epoch",
           }),
-        }),
-        epochEnd: {
-          on: {
-            next: [
-              { guard: "validationDue", target: "validate" },
-              ...nextEpoch,
-            ],
+          validated: { on: { next: nextEpoch } },
+          cancelled: {
+            entry: "onCancelTrain",
+            on: { "cancel.train": {}, next: "done" },
           },
+          done: { type: "final" },
         },
-        validate: pass({
-          ...validation,
-          id: "validate",
-          onDone: "validated",
-          onCancelTrain: "#learner.train.validated",
-        }),
-        validated: { on: { next: nextEpoch } },
-        cancelled: {
-          entry: "onCancelTrain",
-          on: { "cancel.train": {}, next: "done" },
+      },
+
+      trainEnd: {
+        on: {
+          ...lateCancel,
+          next: [{ guard: "testDue", target: "test" }, { target: "testEnd" }],
         },
-        done: { type: "final" },
       },
-    },
 
-    trainEnd: {
-      on: {
-        ...lateCancel,
-        next: [{ guard: "testDue", target: "test" }, { target: "testEnd" }],
+      validate: pass({
+        ...validation,
+        id: "validateOnly",
+        onDone: "testEnd",
+        onCancelTrain: "#learner.testEnd",
+      }),
+
+      test: pass({
+        id: "test",
+        phase: "test",
+        before: ["beforeTest", "openTest"],
+        after: ["afterTest"],
+        onCancel: ["onCancelTest"],
+        beforeBatch: ["beforeTestBatch"],
+        afterBatch: ["afterTestBatch"],
+        batch: { evaluate: ["evaluate"] },
+        onDone: "testEnd",
+        onCancelTrain: "#learner.testEnd",
+      }),
+
+      predict: pass({
+        id: "predict",
+        phase: "predict",
+        before: ["openPredict"],
+        after: [],
+        onCancel: [],
+        beforeBatch: [],
+        afterBatch: [],
+        batch: { predict: ["predict"] },
+        onDone: "testEnd",
+        onCancelTrain: "#learner.testEnd",
+      }),
+
+      testEnd: {
+        on: {
+          ...lateCancel,
+          next: [{ guard: "trainCancelled", target: "cancelled" }, { target: "completed" }],
+        },
       },
-    },
 
-    validate: pass({
-      ...validation,
-      id: "validateOnly",
-      onDone: "testEnd",
-      onCancelTrain: "#learner.testEnd",
-    }),
-
-    test: pass({
-      id: "test",
-      phase: "test",
-      before: ["beforeTest", "openTest"],
-      after: ["afterTest"],
-      onCancel: ["onCancelTest"],
-      beforeBatch: ["beforeTestBatch"],
-      afterBatch: ["afterTestBatch"],
-      batch: { evaluate: ["evaluate"] },
-      onDone: "testEnd",
-      onCancelTrain: "#learner.testEnd",
-    }),
-
-    predict: pass({
-      id: "predict",
-      phase: "predict",
-      before: ["openPredict"],
-      after: [],
-      onCancel: [],
-      beforeBatch: [],
-      afterBatch: [],
-      batch: { predict: ["predict"] },
-      onDone: "testEnd",
-      onCancelTrain: "#learner.testEnd",
-    }),
-
-    testEnd: {
-      on: {
-        ...lateCancel,
-        next: [{ guard: "trainCancelled", target: "cancelled" }, { target: "completed" }],
+      failing: {
+        entry: "onError",
+        on: { fail: {}, next: "failed" },
       },
+      completed: { type: "final" },
+      cancelled: { type: "final" },
+      failed: { type: "final" },
     },
+  });
 
-    failing: {
-      entry: "onError",
-      on: { fail: {}, next: "failed" },
-    },
-    completed: { type: "final" },
-    cancelled: { type: "final" },
-    failed: { type: "final" },
-  },
-});
+/** The machine that every run of a Learner follows. */
+export type LearnerMachine = ReturnType<typeof makeMachine>;
+
+let made: LearnerMachine | undefined;
+
+/**
+ * Returns the machine that every run of a Learner follows. It is made at the first call, because that
+ * takes as long as the import of XState, and a program may run no Learner.
+ */
+export function learnerMachine(): LearnerMachine {
+  return made ??= makeMachine();
+}

@@ -7,4 +7,4 @@ import { learnerMachine as machine } from "./chart.ts";
  *
  * @category Statechart
  */
-export const learnerMachine: Machine = machine as unknown as Machine;
+export const learnerMachine: Machine = machine() as unknown as Machine;

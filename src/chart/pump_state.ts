@@ -184,8 +184,9 @@ export function loaderOfState(
 function isResumable(value: unknown): boolean {
   try {
     const name = stateName(value);
-    const state = { value, context: learnerMachine.config.context } as never;
-    const resolved = learnerMachine.resolveState(state); // throws if there is no such state
+    const machine = learnerMachine();
+    const state = { value, context: machine.config.context } as never;
+    const resolved = machine.resolveState(state); // throws if there is no such state
     const { _nodes: nodes } = resolved as unknown as { _nodes: { type: string }[] };
     return JSON.stringify(resolved.value) === JSON.stringify(value) &&
       nodes.every(({ type }) => type !== "final") &&

@@ -4,10 +4,13 @@
  *
  * @module
  */
-import { type ChartContext, type ChartEvent, enterBatch, type learnerMachine } from "./chart.ts";
+import {
+  type ChartContext,
+  type ChartEvent,
+  enterBatch,
+  type LearnerMachine as Machine,
+} from "./chart.ts";
 import { stateName, WORK_NAMES, type WorkName } from "./hooks.ts";
-
-type Machine = typeof learnerMachine;
 
 /** The work that an actor's machine has asked for. */
 export interface WorkQueue {

@@ -40,7 +40,7 @@ export interface ChartToMermaidOptions {
  * @category Drawing
  */
 export function chartToMermaid(
-  machine: unknown = learnerMachine,
+  machine: unknown = learnerMachine(),
   options: ChartToMermaidOptions = {},
 ): string {
   checkOptions("draw a chart", options, { form: true });

@@ -51,7 +51,7 @@ export interface ChartToSvgOptions {
  * @category Drawing
  */
 export async function chartToSvg(
-  machine: unknown = learnerMachine,
+  machine: unknown = learnerMachine(),
   options: ChartToSvgOptions = {},
 ): Promise<string> {
   checkChartToSvgOptions(options);

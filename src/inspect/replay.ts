@@ -3,11 +3,11 @@ import type { ChromeTrace } from "../callbacks/support/chrome_trace.ts";
 import { stateName } from "../chart/hooks.ts";
 import type { Trace } from "../callbacks/trace.ts";
 import type { TracedStep } from "../callbacks/support/trace_record.ts";
-import { type ChartEvent, learnerMachine } from "../chart/chart.ts";
+import { type ChartEvent, type LearnerMachine, learnerMachine } from "../chart/chart.ts";
 import { transition } from "../deps/xstate.ts";
 import type { RunSnapshot } from "../learner/run_actor.ts";
 
-type Snapshot = ReturnType<typeof learnerMachine.resolveState>;
+type Snapshot = ReturnType<LearnerMachine["resolveState"]>;
 
 /**
  * A step of the machine in a trace, replayed.
@@ -70,8 +70,8 @@ export function replay(trace: Trace | ChromeTrace): ReplayedStep[] {
     let state: string;
     try {
       // A trace may have lost its beginning: its first state cannot be confirmed.
-      if (snapshot) [snapshot] = transition(learnerMachine, snapshot, event as ChartEvent);
-      else snapshot = learnerMachine.resolveState({ value: value as never, context });
+      if (snapshot) [snapshot] = transition(learnerMachine(), snapshot, event as ChartEvent);
+      else snapshot = learnerMachine().resolveState({ value: value as never, context });
       reached = { value: snapshot.value, context: snapshot.context };
       state = stateName(reached.value);
     } catch (error) {

@@ -5,8 +5,7 @@ import { PartedOptimizer } from "../optimizers/parted_optimizer.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { type AnyObjective, jointModel } from "./learner_objective.ts";
-import { MeanMetric } from "../metrics/mean_metric.ts";
-import type { Metric } from "../metrics/metric.ts";
+import { MeanMetric, type Metric } from "../metrics/metric.ts";
 import type { RunningMeanState } from "../metrics/running_mean.ts";
 import { PRIORITIES } from "./priorities.ts";
 

@@ -14,7 +14,7 @@ import { type Shard, WHOLE } from "../data/shard.ts";
 import type { SizedBatch } from "../data/to_batch.ts";
 import { keyedRandom, mixKey, streamKey } from "../random/random_numbers.ts";
 import { withRandom } from "../random/with_random.ts";
-import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
+import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
 import { CallbackList, SetUps, watched } from "./callback_list.ts";
 import { changeBatch } from "./read_batches.ts";
@@ -24,6 +24,7 @@ import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import type { Dataloaders } from "./options.ts";
 import type { Pass } from "./pass.ts";
 import type { PassLossesState } from "./pass_losses.ts";
+import { copyPredictions, type PredictOptions } from "./predict.ts";
 import { type PassesState, RunPasses } from "./run_passes.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 
@@ -75,22 +76,30 @@ export class Run implements Performer<AnyCallback>, StepOf {
   /** The fields to work on. */
   readonly learner: AnyFields;
   readonly #input: Loader | undefined;
+  readonly #form: PredictOptions["as"];
   readonly #callbacks = new CallbackList();
   readonly #setUps = new SetUps();
   readonly #passes: RunPasses;
 
   /**
    * @param learner The fields to work on.
-   * @param options The kind of run, and for a prediction its input and where its outputs go.
+   * @param options The kind of run, and for a prediction its input, where its outputs go, and their
+   *   form.
    */
   constructor(
     learner: AnyFields,
-    options: PumpOptions & { kind: RunKind; input?: Loader; outputs?: unknown[] },
+    options: PumpOptions & {
+      kind: RunKind;
+      input?: Loader;
+      outputs?: unknown[];
+      form?: PredictOptions["as"];
+    },
   ) {
     this.learner = learner;
     this.tensors = batchTensorsOf(learner);
     this.kind = options.kind;
     this.#input = options.input;
+    this.#form = options.form;
     this.outputs = options.outputs ?? [];
     this.#passes = new RunPasses(learner, () => this.#shard, () => this.#disposeBatch());
     this.pump = new Pump(this, options);
@@ -217,8 +226,9 @@ export class Run implements Performer<AnyCallback>, StepOf {
       case "predict":
         this.#changeInput();
         this.#seeded(predictOnly);
-        // Clones, because a model may return its very input, which is disposed with the batch.
-        this.outputs.push(mapTensors(this.tensors.get("predictions"), (tensor) => tensor.clone()));
+        this.outputs.push(
+          copyPredictions(this.tensors.get("predictions"), this.learner, this.#form),
+        );
         return;
       case "disposeBatch":
         return this.#disposeBatch();

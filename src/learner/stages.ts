@@ -1,7 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { trackWeights } from "../losses/weights.ts";
-import { applyModel } from "../model/apply_model.ts";
-import { constrain, type Model, trainableVariables } from "../model/model.ts";
+import { applyModel, constrain, type Model, trainableVariables } from "../model/model.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import { type AnyObjective, objectiveModel, objectiveVariables } from "./learner_objective.ts";
 

@@ -4,8 +4,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { applyModel } from "../model/apply_model.ts";
-import { isBuilt, penaltiesOf } from "../model/model.ts";
+import { applyModel, isBuilt, penaltiesOf } from "../model/model.ts";
 import type { BatchTensors } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import { modelInTraining } from "./stages.ts";

@@ -1,8 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
-import { applyModel } from "./apply_model.ts";
+import { applyModel, type Model } from "./model.ts";
 import { keyedRandom } from "../random/random_numbers.ts";
 import { withRandom } from "../random/with_random.ts";
-import type { Model } from "./model.ts";
 
 /** A layer of batch normalisation; its type does not declare these properties. */
 interface BatchNormalization {

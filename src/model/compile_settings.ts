@@ -122,11 +122,14 @@ export function meanOfStock(losses: readonly StockLoss[]): LossFunction {
   };
 }
 
-/** The mean of a loss or metric of TensorFlow.js; labels `[batch]` fit predictions `[batch, 1]`. */
+/**
+ * The mean of a loss or metric of TensorFlow.js. Labels `[batch]` fit predictions `[batch, 1]`, and may
+ * be of any dtype: TensorFlow.js takes class numbers only as float32.
+ */
 export function meanOf(loss: StockLoss, predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
     const fits = [...labels.shape, 1].join() === predictions.shape.join();
-    return loss(fits ? labels.expandDims(-1) : labels, predictions).mean();
+    return loss((fits ? labels.expandDims(-1) : labels).toFloat(), predictions).mean();
   });
 }
 

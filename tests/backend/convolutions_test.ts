@@ -128,6 +128,33 @@ const winograd: Case[] = ([[7, 6, "valid"], [9, 5, "same"], [3, 3, "valid"], [8,
       })),
   );
 
+/** Few channels or few results, which are not packed; lines longer than a part of a sum. */
+const thin: Case[] = ([
+  [[9, 14], [3, 3], 1, "same", 1],
+  [[9, 15], [3, 3], 2, "same", 1],
+  [[7, 40], [2, 5], 3, "valid", 1],
+  [[12, 17], [3, 3], 1, "same", 2],
+  [[6, 13], [4, 3], 1, [[0, 0], [2, 1], [0, 3], [0, 0]], 1],
+  [[1, 530], [1, 3], 1, "valid", 1],
+  [[300, 60], [3, 3], 1, "valid", 1],
+] as const).flatMap(([size, filter, strides, pad, dilations]) =>
+  (size[0] === 300 ? [[4, 8], [8, 1]] : [[1, 8], [3, 16], [2, 11], [16, 1], [8, 8], [16, 3]])
+    .flatMap(([inputs, outputs]) =>
+      (["linear", "relu6"] as const).map((activation): Case => ({
+        name: `${size} * ${filter}, stride ${strides}, pad ${pad}, dilation ${dilations}, ` +
+          `${inputs} -> ${outputs} channels, ${activation}`,
+        shapes: [[size[0] === 300 ? 1 : 3, ...size, inputs], [...filter, inputs, outputs], [
+          outputs,
+        ]],
+        compute: (x, w, bias) =>
+          tf.fused.conv2d({
+            ...{ x: x as tf.Tensor4D, filter: w as tf.Tensor4D, bias, activation },
+            ...{ strides, pad: pad as "same", dilations },
+          }),
+      }))
+    )
+);
+
 const others: Case[] = [
   {
     name: "beyond a block",
@@ -237,10 +264,11 @@ const pools3d: Case[] = (["max", "avg"] as const).flatMap((kind) =>
 
 sweep("2D convolutions", conv2d, { native: true });
 sweep("transposed convolutions", transposed, { native: true });
-sweep("depthwise convolutions", depthwise);
-sweep("fused depthwise convolutions", fusedDepthwise);
+sweep("depthwise convolutions", depthwise, { native: true });
+sweep("fused depthwise convolutions", fusedDepthwise, { native: true });
 sweep("fused convolutions", fused, { native: true });
 sweep("convolutions by Winograd's algorithm", winograd, { native: true });
+sweep("convolutions of few channels or results", thin, { native: true });
 sweep("other convolutions", others, { native: true });
 sweep("3D convolutions", conv3d, { native: true });
 sweep("2D pooling", pools);

@@ -19,6 +19,9 @@ interface Work {
 
 const square = [64, 64], matrix = [square];
 
+/** A condition; not a tensor before a backend is selected. */
+const flags = Array.from({ length: 64 }, (_, i) => Array.from({ length: 64 }, (_, j) => i > j));
+
 function work(
   name: string,
   shapes: number[][],
@@ -45,7 +48,7 @@ const WORK: Work[] = [
   work("Sum over rows", matrix, (x) => x.sum(1), 1, 1),
   work("Mean", matrix, (x) => x.mean(), 2, 1.1),
   work("Mean over columns", matrix, (x) => x.mean(0), 2, 1.1),
-  work("ClipByValue", matrix, (x) => x.clipByValue(0.2, 0.8), 3, 4.5),
+  work("ClipByValue", matrix, (x) => x.clipByValue(0.2, 0.8), 1, 1.5),
   work("Cast", matrix, (x) => x.cast("float32"), 0, 0),
   work("Slice", [[640, 64]], (x) => x.slice([8, 0], [32, 64]), 1, 1),
   work("SplitV", matrix, (x) => tf.split(x, 4)[1], 1, 1),
@@ -80,9 +83,20 @@ const WORK: Work[] = [
   ),
   work("Multiply", [square, square], (a, b) => tf.mul(a, b), 2, 2),
   work("Relu", matrix, (x) => x.relu(), 2, 1.5),
-  work("LeakyRelu", matrix, (x) => tf.leakyRelu(x, 0.1), 2, 2.5),
-  work("Abs", matrix, (x) => x.abs(), 2, 2.5),
-  work("Sqrt", matrix, (x) => x.sqrt(), 2, 2.5),
+  work("LeakyRelu", matrix, (x) => tf.leakyRelu(x, 0.1), 1, 1.5),
+  ...Object.entries<Compute>({
+    ...{ Abs: tf.abs, Elu: tf.elu, Erf: tf.erf, Expm1: tf.expm1, Log1p: tf.log1p },
+    ...{ Reciprocal: tf.reciprocal, Rsqrt: tf.rsqrt, Selu: tf.selu, Sigmoid: tf.sigmoid },
+    ...{ Softplus: tf.softplus, Sqrt: tf.sqrt, Square: tf.square, Tanh: tf.tanh },
+    Pow: (x) => x.pow(3),
+  }).map(([name, compute]) => work(name, matrix, compute, 1, 1.5)),
+  work("RealDiv", [square, square], (a, b) => a.div(b), 2, 2.4),
+  work("RealDiv by a row", [square, [1, 64]], (a, b) => a.div(b), 5, 3.1),
+  work("Maximum", [square, square], (a, b) => a.maximum(b), 2, 2.4),
+  work("Minimum", [square, square], (a, b) => a.minimum(b), 2, 2.4),
+  work("SquaredDifference", [square, square], tf.squaredDifference, 2, 2.1),
+  work("Prelu", [square, [1, 64]], tf.prelu, 3, 3.6),
+  work("Select", [square, square], (a, b) => tf.where(flags, a, b), 2, 1.5),
   work("Cumprod", matrix, (x) => x.cumprod(1), 1, 1.5),
   work("Cumsum", matrix, (x) => x.cumsum(1), 1, 1),
 ];

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { type BackendName, selectBackend, tf } from "../../mod.ts";
+import { selectBackend, tf } from "../../mod.ts";
+import { NATIVES, withNative } from "../fixtures/native.ts";
 import { relativeError, testOnBackends } from "../fixtures/on_backends.ts";
 
 const { state } = await Deno.permissions.query({ name: "read" });
@@ -44,9 +45,16 @@ function randomOf(seed: number): () => number {
   return () => (seed = (seed * 16807) % 2147483647) / 2147483647;
 }
 
+/** The backend of a run; `native` is wasm with the library that is in use. */
+type Prefer = "cpu" | "wasm" | "native";
+
+async function select(prefer: Prefer): Promise<void> {
+  if (prefer !== "native") await selectBackend({ prefer, quiet: true });
+}
+
 /** Runs a layer and its gradient; returns all results and slopes by name. */
-async function run(prefer: BackendName, name: string, test: Case): Promise<Map<string, number[]>> {
-  await selectBackend({ prefer, quiet: true });
+async function run(prefer: Prefer, name: string, test: Case): Promise<Map<string, number[]>> {
+  await select(prefer);
   const before = tf.memory().numTensors;
   const { shape = [3, 4, 5], options = {}, masked, started, training = true, calls = 1 } = test;
   const { make = (name, options) => L[name](options) } = test;
@@ -196,6 +204,10 @@ for (const name of ["lstm", "gru", "simpleRNN"]) {
         const actual = await run("wasm", name, test);
         compare(actual, expected, what);
         assertEquals(await run("wasm", name, test), actual, `${what}, again`);
+        for (const native of NATIVES) {
+          const natively = await withNative(native, () => run("native", name, test));
+          compare(natively, expected, `${what}, by ${native}`);
+        }
       } finally {
         console.warn = warn;
       }
@@ -264,10 +276,10 @@ const convolutional: Record<string, { shape?: number[]; started?: boolean; optio
 
 /** Runs a convolutional LSTM twice, and its gradient. */
 async function runConvolutional(
-  prefer: BackendName,
+  prefer: Prefer,
   { shape = [2, 3, 5, 6, 2], started, options }: typeof convolutional[string],
 ): Promise<Map<string, number[]>> {
-  await selectBackend({ prefer, quiet: true });
+  await select(prefer);
   const before = tf.memory().numTensors;
   const results = new Map<string, number[]>();
   const { random } = Math;
@@ -308,6 +320,10 @@ Deno.test("convLstm2d computes results and slopes as on the cpu backend", { igno
   for (const [what, test] of Object.entries(convolutional)) {
     const expected = await runConvolutional("cpu", test);
     compare(await runConvolutional("wasm", test), expected, what);
+    for (const native of NATIVES) {
+      const natively = await withNative(native, () => runConvolutional("native", test));
+      compare(natively, expected, `${what}, by ${native}`);
+    }
   }
 });
 

@@ -56,9 +56,9 @@ interface Place {
 
 /** Where a path leads, by the pure machine. */
 function placeAfter(path: readonly ChartEvent[]): Place {
-  let [{ value, context }] = initialTransition(learnerMachine);
-  let snapshot = learnerMachine.resolveState({ value, context });
-  for (const event of path) [snapshot] = transition(learnerMachine, snapshot, event);
+  let [{ value, context }] = initialTransition(learnerMachine());
+  let snapshot = learnerMachine().resolveState({ value, context });
+  for (const event of path) [snapshot] = transition(learnerMachine(), snapshot, event);
   ({ value, context } = snapshot);
   return { value, context };
 }
@@ -72,7 +72,7 @@ interface Walk {
 
 /** The shortest way to every state; how many epochs and batches there were tells none apart. */
 function walks(): Walk[] {
-  const paths = getShortestPaths(learnerMachine, {
+  const paths = getShortestPaths(learnerMachine(), {
     events: EVENTS,
     limit: 1e6,
     stopWhen: ({ status }) => status !== "active",

@@ -1,12 +1,17 @@
 import { assert, assertEquals } from "@std/assert";
 import { createActor, createMachine } from "../../src/deps/xstate.ts";
-import { type ChartEvent, type Facts, learnerMachine } from "../../src/chart/chart.ts";
+import {
+  type ChartEvent,
+  type Facts,
+  type LearnerMachine,
+  learnerMachine,
+} from "../../src/chart/chart.ts";
 import { isFinally, type WorkName } from "../../src/chart/hooks.ts";
 import { memoizeTransitions, queueWork, workQueues } from "../../src/chart/pumped_machine.ts";
 import { keyedRandom } from "../../src/random/random_numbers.ts";
 
 /** An actor, and what it has queued. */
-function actorOf(machine: typeof learnerMachine) {
+function actorOf(machine: LearnerMachine) {
   const actor = createActor(machine);
   const queue: WorkName[] = [];
   const drop = () => void queue.splice(0, Infinity, ...queue.filter(isFinally));
@@ -22,11 +27,11 @@ const REQUESTS = [
 
 Deno.test("memoizeTransitions() changes neither states, nor context, nor work, whatever happens", () => {
   // Another configuration, though the same: what the process remembers already does not count.
-  const { config, implementations } = learnerMachine;
+  const { config, implementations } = learnerMachine();
   const machine = createMachine(
     structuredClone(config) as never,
     implementations as never,
-  ) as unknown as typeof learnerMachine;
+  ) as unknown as LearnerMachine;
   const asked = new Map<unknown, number>();
   const { provide, transition } = machine;
   machine.provide = function (implementations) {

@@ -13,7 +13,7 @@ import { placeChart } from "../../src/diagram/place_chart.ts";
 import { parse } from "../deps/mermaid.ts";
 import { playerMachine, stillMachine } from "./player_machine.ts";
 
-const MACHINES = { learnerMachine, playerMachine, stillMachine };
+const MACHINES = { learnerMachine: learnerMachine(), playerMachine, stillMachine };
 const FORMS = ["compact", "full"] as const;
 
 /** Every picture of every machine. */
@@ -87,7 +87,7 @@ Deno.test("chartToSvg() nests boxes, and none overlaps another", async () => {
 });
 
 Deno.test("chartToSvg() shows the names of hooks, tasks, guards and events", async () => {
-  const svg = await chartToSvg(learnerMachine, { form: "full" });
+  const svg = await chartToSvg(learnerMachine(), { form: "full" });
   for (const hook of ["beforeTrain", "onCancelEpoch", "afterBackward", "closeLoader"]) {
     assertStringIncludes(svg, hook);
   }

@@ -17,7 +17,7 @@ globalThis.addEventListener("message", (event) => {
 });
 
 const inspect = inspector({ iframe: document.querySelector("iframe"), url: "/frame.html" });
-const actor = createActor(learnerMachine, { inspect });
+const actor = createActor(learnerMachine(), { inspect });
 actor.start();
 await until(() => heard.length > 0); // the frame has loaded
 actor.send({ type: "train" });

@@ -217,7 +217,7 @@ const MUTATIONS: Record<string, Mutation> = {
 
 /** Every run makes its machine of the one configuration, which is another one meanwhile. */
 async function whileMutated<T>(mutation: Mutation, work: () => Promise<T>): Promise<T> {
-  const { config } = learnerMachine;
+  const { config } = learnerMachine();
   const original = config.states!;
   const states = structuredClone(original);
   mutation(states.train.states);

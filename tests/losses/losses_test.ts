@@ -50,6 +50,11 @@ const table: [string, (x: tf.Tensor) => tf.Scalar, Loss][] = [
     reference(soft, 0, ones),
   ],
   [
+    "crossEntropy weighted",
+    (x) => crossEntropy(x, ids, { classWeights: weights }),
+    reference(onehot, 0, weights),
+  ],
+  [
     "crossEntropy smoothed and weighted",
     (x) => crossEntropy(x, ids, { labelSmoothing: 0.2, classWeights: weights }),
     reference(onehot, 0.2, weights),

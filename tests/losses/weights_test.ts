@@ -229,7 +229,7 @@ testOnBackends("lossPerOutput() sums the losses of the outputs by their weights"
 });
 
 testOnBackends("losses for logits say that a model ends in a softmax or a sigmoid", async () => {
-  const { applyModel } = await import("../../src/model/apply_model.ts");
+  const { applyModel } = await import("../../src/model/model.ts");
   const heads: Record<string, () => tf.layers.Layer[]> = {
     softmax: () => [tf.layers.dense({ units: 3, inputShape: [2], activation: "softmax" })],
     sigmoid: () => [tf.layers.dense({ units: 3, inputShape: [2], activation: "sigmoid" })],

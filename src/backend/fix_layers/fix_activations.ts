@@ -1,11 +1,12 @@
 import { tf } from "../../deps/tfjs.ts";
 import { hasKernel, run } from "../gradients/gradient.ts";
+import type { UnaryAttributes } from "../kernels/unary.ts";
 import { afterConstruction, type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
 
-/** Repairs softmax, and makes GELU one operation. */
+/** Repairs softmax, and makes other activations one operation. */
 export function fixActivations(): void {
   fixSoftmax();
-  fixGelu();
+  fuseActivations();
 }
 
 /** Makes the layer normalise along any axis; by default along the last one, as documented. */
@@ -33,14 +34,26 @@ function fixSoftmax(): void {
   };
 }
 
-/** Makes the activations "gelu" and "gelu_new" one operation where the backend has our kernels. */
-function fixGelu(): void {
-  for (const [name, tanh] of [["gelu", false], ["gelu_new", true]] as const) {
+/** Activations that tfjs makes of several operations, by the names of their classes. */
+const FUSED: Record<string, (alpha: number) => UnaryAttributes> = {
+  gelu: () => ({ f: "GELU" }),
+  gelu_new: () => ({ f: "GELU_TANH" }),
+  hardSigmoid: () => ({ f: "HARD_SIGMOID", p: 0.2, q: 0.5 }),
+  mish: () => ({ f: "MISH" }),
+  softsign: () => ({ f: "SOFTSIGN" }),
+  swish: (alpha) => ({ f: "SWISH", p: alpha }),
+};
+
+/** Makes activations one operation where the backend has our kernels. */
+function fuseActivations(): void {
+  for (const [name, attributesOf] of Object.entries(FUSED)) {
     const { prototype } = layerClass(name);
     const { apply } = prototype;
-    prototype.apply = function (this: AnyLayer, x: tf.Tensor): tf.Tensor {
-      const ours = x.dtype === "float32" && hasKernel("TrainchartGelu");
-      return ours ? run("TrainchartGelu", { x }, { tanh }) : apply.call(this, x);
+    prototype.apply = function (this: AnyLayer, x: tf.Tensor, alpha = 1): tf.Tensor {
+      const ours = x.dtype === "float32" && hasKernel("TrainchartActivation");
+      return ours
+        ? run("TrainchartActivation", { x }, { ...attributesOf(alpha) })
+        : apply.call(this, x, alpha);
     };
   }
 }

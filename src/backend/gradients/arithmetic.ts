@@ -4,14 +4,28 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { flat, once, registerGradient, toFloat, unbroadcast } from "./gradient.ts";
+import type { FunctionName } from "../function_names.ts";
+import { areFloats } from "../kernels/kernel.ts";
+import {
+  flat,
+  hasKernel,
+  isRecorded,
+  once,
+  registerGradient,
+  run,
+  toFloat,
+  unbroadcast,
+} from "./gradient.ts";
 
 /** Registers the gradients. */
 export function registerArithmetic(): void {
   registerQuotients();
   registerExtremes();
+  registerPrelu();
   registerGradient("SquaredDifference", { inputs: ["a", "b"] }, (dy, [a, b]) => {
-    const slope = once(() => dy.mul(toFloat(a.sub(b)).mul(2)));
+    const slope = once(() =>
+      runSlope("SQUARED_DIFFERENCE", dy, a, b) ?? dy.mul(toFloat(a.sub(b)).mul(2))
+    );
     return {
       a: () => unbroadcast(slope(), a.shape),
       b: () => unbroadcast(slope().neg(), b.shape),
@@ -19,6 +33,11 @@ export function registerArithmetic(): void {
   });
   registerGradient("Pow", { inputs: ["a", "b"], results: [true] }, (dy, [a, b, y]) => ({
     a: () => {
+      if (!isRecorded() && b.size === 1 && tf.util.arraysEqual(a.shape, dy.shape)) {
+        if (areFloats(a, b) && hasKernel("TrainchartPowSlope")) {
+          return run("TrainchartPowSlope", { dy, a, b });
+        }
+      }
       const base = toFloat(a), exponent = toFloat(b);
       // 0 ** 0 is flat; its slope is not 0 * 0 ** -1.
       const lower = tf.where(exponent.equal(0), exponent, exponent.sub(1));
@@ -37,7 +56,12 @@ function registerQuotients(): void {
     const slope = once(() => dy.div(toFloat(b)));
     return {
       a: () => unbroadcast(slope(), a.shape),
-      b: () => unbroadcast(slope().mul(toFloat(a)), b.shape).div(toFloat(b)).neg(),
+      b: () => {
+        const isWhole = tf.util.arraysEqual(b.shape, dy.shape);
+        const ours = isWhole ? runSlope("DIVISOR", dy, a, b) : undefined;
+        // Fewer quotients where the divisor was broadcast.
+        return ours ?? unbroadcast(slope().mul(toFloat(a)), b.shape).div(toFloat(b)).neg();
+      },
     };
   });
   const floorDiv = tf.getGradient("FloorDiv").gradFunc;
@@ -62,13 +86,15 @@ function registerQuotients(): void {
 /** Where both numbers are equal, each has half of the slope, as in PyTorch. */
 function registerExtremes(): void {
   for (
-    const [kernelName, isAbove, isAtLeast] of [
-      ["Maximum", tf.greater, tf.greaterEqual],
-      ["Minimum", tf.less, tf.lessEqual],
+    const [kernelName, f, isAbove, isAtLeast] of [
+      ["Maximum", "MAXIMUM", tf.greater, tf.greaterEqual],
+      ["Minimum", "MINIMUM", tf.less, tf.lessEqual],
     ] as const
   ) {
     registerGradient(kernelName, { inputs: ["a", "b"] }, (dy, [a, b]) => {
       const share = once(() => {
+        const ours = runSlope(f, dy, a, b);
+        if (ours) return ours;
         const doubled = isAbove(a, b).toFloat().add(isAtLeast(a, b).toFloat());
         return dy.mul(doubled.mul(0.5));
       });
@@ -78,4 +104,31 @@ function registerExtremes(): void {
       };
     });
   }
+}
+
+function registerPrelu(): void {
+  registerGradient("Prelu", { inputs: ["x", "alpha"] }, (dy, [x, alpha]) => ({
+    x: () => {
+      const slope = runSlope("PRELU_X", dy, x, alpha);
+      return unbroadcast(slope ?? tf.where(x.greater(0), dy, dy.mul(alpha)), x.shape);
+    },
+    alpha: () => {
+      const slope = runSlope("PRELU_ALPHA", dy, x, alpha);
+      return unbroadcast(
+        slope ?? tf.where(x.greater(0), tf.zerosLike(dy), dy.mul(x)),
+        alpha.shape,
+      );
+    },
+  }));
+}
+
+/** The slope of a function by one of its numbers in one pass, where the backend has our kernels. */
+function runSlope(
+  f: FunctionName<"binary_slopes">,
+  dy: tf.Tensor,
+  a: tf.Tensor,
+  b: tf.Tensor,
+): tf.Tensor | undefined {
+  if (isRecorded() || !areFloats(a, b) || !hasKernel("TrainchartBinarySlope")) return;
+  return run("TrainchartBinarySlope", { dy, a, b }, { f });
 }

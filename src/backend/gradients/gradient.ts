@@ -83,7 +83,11 @@ export function flat(x: tf.Tensor): tf.Tensor {
 
 /** The sum over the axes along which `shape` was broadcast; a tensor of its own. */
 export function unbroadcast(x: tf.Tensor, shape: number[]): tf.Tensor {
-  const axes = tf.broadcast_util.getReductionAxes(shape, x.shape);
+  const added = x.rank - shape.length;
+  // tfjs's list leaves out axes that are empty.
+  const axes = [...x.shape.keys()].filter((axis) =>
+    axis < added || (shape[axis - added] === 1 && x.shape[axis] !== 1)
+  );
   return (axes.length > 0 ? x.sum(axes) : x).reshape(shape);
 }
 

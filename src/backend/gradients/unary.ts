@@ -5,34 +5,96 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { hasKernel, isRecorded, registerGradient, run, toFloat } from "./gradient.ts";
+import { type Parameters, SELU, type Unary } from "../kernels/unary.ts";
+import {
+  type Attributes,
+  hasKernel,
+  isRecorded,
+  registerGradient,
+  run,
+  toFloat,
+} from "./gradient.ts";
+
+/** The slope of a function times `dy`, made of operations. */
+type Slope = (dy: tf.Tensor, s: tf.Tensor, attributes: Attributes) => tf.Tensor;
+
+/**
+ * Registers a gradient of one pass where the backend has our kernels.
+ *
+ * @param kernelName The function.
+ * @param f Its name among our kernels.
+ * @param from Whether the slope is made of the input or of the result.
+ * @param compose Computes the slope on other backends, and in a form that has a gradient itself.
+ * @param parametersOf Parameters of our kernel.
+ */
+function registerSlope(
+  kernelName: string,
+  f: Unary,
+  from: "input" | "result",
+  compose: Slope,
+  parametersOf: (attributes: Attributes) => Parameters = () => ({}),
+): void {
+  const saved = from === "input" ? { inputs: ["x"] } : { results: [true] };
+  registerGradient(kernelName, saved, (dy, [s], attributes) => ({
+    x: () =>
+      !isRecorded() && s.dtype === "float32" && hasKernel("TrainchartUnarySlope")
+        ? run("TrainchartUnarySlope", { dy, s }, { f, ...parametersOf(attributes) })
+        : compose(dy, toFloat(s), attributes),
+  }));
+}
 
 /** Registers the gradients. */
 export function registerUnary(): void {
-  registerGradient("Abs", { inputs: ["x"] }, (dy, [x]) => ({
-    x: () => dy.mul(toFloat(x).sign()),
-  }));
-  registerGradient("Sqrt", { results: [true] }, (dy, [y]) => ({
-    x: () => dy.div(toFloat(y).mul(2)),
-  }));
-  registerGradient("Rsqrt", { inputs: ["x"], results: [true] }, (dy, [x, y]) => ({
-    x: () => dy.mul(y).div(toFloat(x).mul(-2)),
-  }));
-  registerGradient("LeakyRelu", { inputs: ["x"] }, (dy, [x], { alpha }) => ({
-    x: () => dy.mul(toFloat(x).step(alpha)),
-  }));
-  registerGradient("Elu", { results: [true] }, (dy, [y]) => ({
-    x: () => isRecorded() ? dy.mul(y.minimum(0).add(1)) : run("EluGrad", { dy, y }),
-  }));
-  registerGradient("ClipByValue", { inputs: ["x"], results: [true] }, (dy, [x, y]) => ({
+  registerSlope("Abs", "ABS", "input", (dy, x) => dy.mul(x.sign()));
+  registerSlope("Square", "SQUARE", "input", (dy, x) => dy.mul(x.mul(2)));
+  registerSlope("Reciprocal", "RECIPROCAL", "result", (dy, y) => dy.mul(y.square()).neg());
+  registerSlope("Sqrt", "SQRT", "result", (dy, y) => dy.div(y.mul(2)));
+  registerSlope("Rsqrt", "RSQRT", "result", (dy, y) => dy.mul(-0.5).mul(y.mul(y.square())));
+  registerSlope("Expm1", "EXPM1", "result", (dy, y) => dy.mul(y.add(1)));
+  registerSlope("Log1p", "LOG1P", "input", (dy, x) => dy.div(x.add(1)));
+  registerSlope("Sigmoid", "SIGMOID", "result", (dy, y) => dy.mul(y.mul(tf.sub(1, y))));
+  registerSlope("Tanh", "TANH", "result", (dy, y) => dy.mul(tf.sub(1, y.square())));
+  registerSlope("Softplus", "SOFTPLUS", "input", (dy, x) => dy.mul(x.sigmoid()));
+  registerSlope("Erf", "ERF", "input", (dy, x) => {
+    return dy.mul(2 / Math.sqrt(Math.PI)).mul(x.square().neg().exp());
+  });
+  registerSlope(
+    "LeakyRelu",
+    "LEAKY_RELU",
+    "input",
+    (dy, x, { alpha }) => dy.mul(x.step(alpha)),
+    ({ alpha }) => ({ p: alpha }),
+  );
+  registerSlope(
+    "Elu",
+    "ELU",
+    "result",
+    (dy, y) => isRecorded() ? dy.mul(y.minimum(0).add(1)) : run("EluGrad", { dy, y }),
+    () => ({ p: 1, q: 1 }),
+  );
+  registerSlope(
+    "Selu",
+    "ELU",
+    "result",
+    (dy, y) => tf.where(y.greater(0), dy.mul(SELU.p), dy.mul(y.add(SELU.q))),
+    () => SELU,
+  );
+  registerSlope(
+    "ClipByValue",
+    "CLIP",
+    "input",
     // The slope passes where nothing was clipped.
-    x: () => tf.where(x.equal(y), dy, tf.zerosLike(dy)),
-  }));
+    (dy, x, { clipValueMin, clipValueMax }) => {
+      const isKept = x.greaterEqual(clipValueMin).logicalAnd(x.lessEqual(clipValueMax));
+      return tf.where(isKept, dy, tf.zerosLike(dy));
+    },
+    ({ clipValueMin, clipValueMax }) => ({ p: clipValueMin, q: clipValueMax }),
+  );
   registerGradient("Select", { inputs: ["condition"] }, (dy, [condition]) => ({
     // Not a product: a slope that is not finite must not get to the side that was not taken.
     condition: () => tf.zeros(condition.shape),
-    t: () => tf.where(condition, dy, tf.zerosLike(dy)),
-    e: () => tf.where(condition, tf.zerosLike(dy), dy),
+    t: () => selectSlope(condition, dy, true),
+    e: () => selectSlope(condition, dy, false),
   }));
   for (const [kernelName, activation] of [["Relu", "relu"], ["Relu6", "relu6"]]) {
     registerGradient(kernelName, { results: [true] }, (dy, [y]) => ({
@@ -43,6 +105,16 @@ export function registerUnary(): void {
     dy: () => openWhere(ddx, y, attributes.activation),
     y: () => tf.zerosLike(y),
   }));
+}
+
+/** `dy` where a condition has a value, else 0. */
+function selectSlope(condition: tf.Tensor, dy: tf.Tensor, value: boolean): tf.Tensor {
+  const isSame = tf.util.arraysEqual(condition.shape, dy.shape);
+  if (!isRecorded() && isSame && hasKernel("TrainchartSelectSlope")) {
+    return run("TrainchartSelectSlope", { condition, [value ? "t" : "e"]: dy });
+  }
+  const zeros = tf.zerosLike(dy);
+  return value ? tf.where(condition, dy, zeros) : tf.where(condition, zeros, dy);
 }
 
 /** `dy` where the result of an activation shows that it let the input through. */

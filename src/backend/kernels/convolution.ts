@@ -14,6 +14,7 @@ import {
   type WindowAttributes,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
+import { directFilterGradient, directForward, directInputGradient } from "./direct.ts";
 import { addBias, convolveNatively, filterGradientNatively } from "../native/native_kernels.ts";
 import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
@@ -58,6 +59,7 @@ export function forward(
     winograd(heap, c, result, x, filter, bias, activation);
     return result;
   }
+  if (directForward(heap, c, result, x, filter, bias, activation)) return result;
   const end = [bias ? heap.at(bias) : 0, activation, heap.scratch(c.channels)];
   const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
   if (isProduct(c)) {
@@ -87,6 +89,7 @@ function inputGradient(
     winogradInputGradient(heap, c, result, dy, filter);
     return result;
   }
+  if (directInputGradient(heap, c, result, dy, filter)) return result;
   const image = heap.table(patchTable(c, to));
   const args = [image, from, c.outChannels, weights, 0, c.batch, heap.scratch()];
   heap.run("convolveInputGradient", args, { argument: 4, multiple: 1, work: workOf(c) });
@@ -107,6 +110,11 @@ function filterGradient(
   const native = filterGradientNatively(heap, c, shape, x, dy);
   if (native) return native;
   const winograd = isWinograd(c);
+  if (!winograd) {
+    const result = heap.output(shape);
+    if (directFilterGradient(heap, c, result, x, dy)) return result;
+    heap.backend.disposeData(result.dataId);
+  }
   const count = winograd ? tilesOf(c) : pointsOf(c);
   const many = winograd ? MANY_POINTS / 16 : MANY_POINTS;
   const image = winograd ? 0 : heap.table(patchTable(c, heap.at(x)));

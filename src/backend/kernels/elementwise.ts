@@ -19,13 +19,6 @@ function identity(heap: KernelHeap, { x }: Inputs) {
   return x.dtype === "string" ? undefined : heap.alias(x);
 }
 
-function squareRoot(heap: KernelHeap, { x }: Inputs) {
-  if (!areFloats(x)) return;
-  const y = heap.output(x.shape);
-  heap.run("squareRoot", [heap.at(x), heap.at(y), sizeOf(x.shape)]);
-  return y;
-}
-
 /** `dy` where the activation's result `y` says that its slope is one, else zero. */
 function activationGradient(
   heap: KernelHeap,
@@ -90,70 +83,6 @@ function unsortedSegmentSum(
   return result;
 }
 
-/** tfjs's kernel caches weights by tensor, and would miss changes in place. */
-function prelu(_: KernelHeap, { x, alpha }: Inputs) {
-  if (!areFloats(x, alpha)) return;
-  return tf.tidy(() => {
-    const input = x as tf.Tensor;
-    return tf.where(input.less(0), input.mul(alpha as tf.Tensor), input);
-  });
-}
-
-function clipByValue(
-  heap: KernelHeap,
-  { x }: Inputs,
-  { clipValueMin, clipValueMax }: { clipValueMin: number; clipValueMax: number },
-) {
-  if (!areFloats(x)) return;
-  const y = heap.output(x.shape);
-  heap.run("clip", [heap.at(x), heap.at(y), sizeOf(x.shape), clipValueMin, clipValueMax]);
-  return y;
-}
-
-/** tfjs's kernel makes NaN a number. */
-function relu(limit: number): Kernel {
-  return function clipBelow(heap: KernelHeap, { x }: Inputs) {
-    if (!areFloats(x)) return;
-    const y = heap.output(x.shape);
-    heap.run("relu", [heap.at(x), heap.at(y), sizeOf(x.shape), limit]);
-    return y;
-  };
-}
-
-/** The larger or the smaller of two elements. */
-function extreme(larger: boolean): Kernel {
-  return function maximumOrMinimum(heap: KernelHeap, { a, b }: Inputs) {
-    if (!areFloats(a, b)) return;
-    const [x, y] = sizeOf(a.shape) >= sizeOf(b.shape) ? [a, b] : [b, a];
-    const isSame = x.shape.join() === y.shape.join();
-    const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
-    if (sizeOf(shape) === 0) return heap.output(shape);
-    if (!isSame && (sizeOf(y.shape) !== 1 || shape.join() !== x.shape.join())) {
-      return tf.tidy(() => {
-        const [left, right] = [a, b].map((tensor) => tf.broadcastTo(tensor as tf.Tensor, shape));
-        return larger ? tf.maximum(left, right) : tf.minimum(left, right);
-      });
-    }
-    const result = heap.output(shape);
-    const [u, v, to] = [x, y, result].map((tensor) => heap.at(tensor));
-    heap.run("extreme", [u, v, isSame ? 4 : 0, to, sizeOf(shape), Number(larger)]);
-    return result;
-  };
-}
-
-/** tfjs's kernel loses the sign of zeros. */
-function elu(
-  heap: KernelHeap,
-  { x }: Inputs,
-  _: unknown,
-  stock: () => tf.TensorInfo | tf.TensorInfo[],
-) {
-  if (!areFloats(x)) return;
-  const y = stock() as tf.TensorInfo;
-  heap.run("keepZeros", [heap.at(x), heap.at(y), sizeOf(x.shape)]);
-  return y;
-}
-
 /** A function of one number that tfjs computes less precisely, or for fewer numbers. */
 function map(compute: (x: number) => number): Kernel {
   return function mapElements(heap: KernelHeap, { x }: Inputs) {
@@ -186,32 +115,12 @@ function combine(compute: (a: number, b: number) => number): Kernel {
   };
 }
 
-/** tfjs's kernel takes 1 for a power of 1 whose exponent is NaN or infinite. */
-function pow(heap: KernelHeap, { a, b }: Inputs) {
-  if (areFloats(a, b) && heap.elements(b).every(Number.isFinite)) return;
-  return combine(Math.pow)(heap, { a, b }, {}, () => []);
-}
-
-const { SELU_SCALE, SELU_SCALEALPHA } = tf.backend_util;
-
 /** The kernels that pass over memory. */
 export const ELEMENTWISE_KERNELS: KernelTable = {
-  ClipByValue: clipByValue,
   Cos: map(Math.cos),
-  Elu: elu,
   FloorDiv: combine((a, b) => Math.floor(a / b)),
   Identity: identity,
-  Log1p: map(Math.log1p),
-  Maximum: extreme(true),
-  Minimum: extreme(false),
-  Pow: pow,
-  Prelu: prelu,
-  Relu: relu(Infinity),
-  Relu6: relu(6),
-  Selu: map((x) => x >= 0 ? SELU_SCALE * x : SELU_SCALEALPHA * Math.expm1(x)),
-  Sign: map((x) => x > 0 ? 1 : x < 0 ? -1 : 0),
   Sin: map(Math.sin),
-  Sqrt: squareRoot,
   TrainchartActivationGradient: activationGradient,
   TrainchartActivationAndBiasGradient: activationAndBiasGradient,
   TrainchartScale: scale,

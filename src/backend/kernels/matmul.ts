@@ -48,6 +48,18 @@ export function multiply(
   const pickA = picker(outerA, outer), pickB = picker(outerB, outer);
   const [fromA, fromB, to] = [a, b, result].map((tensor) => heap.at(tensor));
   const scratch = heap.scratch();
+  const work = height * columns * depth;
+  const next = [outerA, outerB].map((shape) => nextOf(shape, outer));
+  const isNative = heap.native?.canMultiply(work);
+  if (count > 1 && work < SMALL && !isNative && next.every((matrices) => matrices !== undefined)) {
+    const args = [
+      ...[fromA, fromB, to, rows, columns, depth, 0, count, next[0]! * rows * depth],
+      ...[next[1]! * depth * columns, Number(transposeA), Number(transposeB)],
+      ...[bias ? heap.at(bias) : 0, activation, scratch],
+    ];
+    heap.run("gemmBatch", args, { argument: 6, multiple: 1, work: work * count });
+    return result;
+  }
   for (let i = 0; i < count; i++) {
     const args = [
       fromA + pickA(i) * rows * depth * 4,
@@ -59,9 +71,18 @@ export function multiply(
     ];
     // Each thread packs the smaller operand.
     const split = height >= columns ? { argument: 6, multiple: 4 } : { argument: 8, multiple: 8 };
-    heap.run("gemm", args, { ...split, work: height * columns * depth });
+    heap.run("gemm", args, { ...split, work });
   }
   return result;
+}
+
+/** Multiply-adds below which a product is not split between threads, but those of a batch are. */
+const SMALL = 2 ** 22;
+
+/** Number of matrices from one product to the next: 1, 0 if one serves all, else `undefined`. */
+function nextOf(shape: number[], outer: number[]): number | undefined {
+  const size = sizeOf(shape);
+  return size === sizeOf(outer) ? 1 : size === 1 ? 0 : undefined;
 }
 
 /** Depth of a product whose sums are made in floats. */

@@ -29,8 +29,8 @@ type Sgemm = (
 function multiplyBy(sgemm: Sgemm): NativeLibrary["multiply"] {
   return function multiply(p: Product, a, b, c) {
     const [transA, transB] = [p.transposeA, p.transposeB].map((t) => t ? TRANSPOSED : PLAIN);
-    const { rows, columns, depth, widthA, widthB } = p;
-    sgemm(ROWS, transA, transB, rows, columns, depth, 1, a, widthA, b, widthB, 0, c, columns);
+    const { rows, columns, depth, widthA, widthB, widthC } = p;
+    sgemm(ROWS, transA, transB, rows, columns, depth, 1, a, widthA, b, widthB, 0, c, widthC);
   };
 }
 

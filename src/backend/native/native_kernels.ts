@@ -17,8 +17,8 @@ export const WORTHWHILE: { product: number; convolution: number } = {
   convolution: 100_000,
 };
 
-/** Number of points whose products are summed in floats, as in our own kernel. */
-const MANY_POINTS = 2 ** 17;
+/** Number of points whose products are summed in floats: those of few channels are cheap to part. */
+const MANY_POINTS = { plain: 2 ** 17, depthwise: 2 ** 14 };
 
 /** The heap; its bytes are replaced when it grows. */
 export interface Bytes {
@@ -32,20 +32,32 @@ const PASSES: readonly Pass[] = ["forward", "input", "filter"];
 export function convolveArguments(
   ...[pass, c, source, filter, result]: [Pass, Convolution, number, number, number]
 ): number[] {
-  const { batch, channels, outChannels } = c;
+  const { batch, channels, outChannels, depthwise = false } = c;
   return [
-    ...[source, filter, result, PASSES.indexOf(pass), batch, channels, outChannels],
+    ...[source, filter, result, PASSES.indexOf(pass)],
+    ...[batch, channels, outChannels, Number(depthwise)],
     ...[...c.input, ...c.output, ...c.filter, ...c.stride, ...c.dilation, ...c.pad],
   ];
 }
 
 /** The geometry at the end of those arguments. */
-function decode([batch, channels, outChannels, ...extents]: number[]): Convolution {
+function decode([batch, channels, outChannels, depthwise, ...extents]: number[]): Convolution {
   const [input, output, filter, stride, dilation, pad] = Array.from(
     { length: 6 },
     (_, i) => extents.slice(i * 3, i * 3 + 3) as Extent,
   );
-  return { batch, channels, outChannels, input, output, filter, stride, dilation, pad };
+  const sizes = { batch, channels, outChannels, input, output, filter };
+  return { ...sizes, depthwise: depthwise === 1, stride, dilation, pad };
+}
+
+/** Number of pairs of a channel of the input and a channel of the results that depends on it. */
+function pairsOf({ channels, outChannels, depthwise }: Convolution): number {
+  return depthwise ? outChannels : channels * outChannels;
+}
+
+/** Number of elements from the first one of a matrix to the last one. */
+function sizeOf(rows: number, columns: number, width: number, transposed: boolean): number {
+  return transposed ? (columns - 1) * width + rows : (rows - 1) * width + columns;
 }
 
 /** A native library on a heap: addresses are those on the heap, in bytes. */
@@ -58,19 +70,25 @@ export class NativeKernels implements LibraryOnHeap {
   kernelsOver({ gemm, addBiasInPlace }: Kernels): Kernels {
     return {
       gemm: (...args) => {
-        const [a, b, c, rows, columns, depth, , , , , tA, tB, widthA, widthB, bias, act, scratch] =
-          args;
-        const work = rows * columns * depth;
-        if (work === 0 || work < WORTHWHILE.product) return gemm(...args);
+        const [a, b, c, , widthC, depth, m0, m1, n0, n1, tA, tB, widthA, widthB] = args;
+        const [bias, activation, scratch] = args.slice(14);
+        const rows = m1 - m0, columns = n1 - n0, work = rows * columns * depth;
+        // Bias and activation are added to whole rows.
+        const isPart = columns < widthC && (bias || activation);
+        if (!this.canMultiply(work) || isPart) return gemm(...args);
         const transposeA = tA === 1, transposeB = tB === 1;
+        const first = c + 4 * (m0 * widthC + n0);
         const at = this.#addresses(
-          [a, (transposeA ? depth : rows) * widthA],
-          [b, (transposeB ? columns : depth) * widthB],
-          [c, rows * columns],
+          [a + 4 * (transposeA ? m0 : m0 * widthA), sizeOf(rows, depth, widthA, transposeA)],
+          [b + 4 * (transposeB ? n0 * widthB : n0), sizeOf(depth, columns, widthB, transposeB)],
+          [first, sizeOf(rows, columns, widthC, false)],
         );
-        const product = { rows, columns, depth, transposeA, transposeB, widthA, widthB };
+        const widths = { widthA, widthB, widthC };
+        const product = { rows, columns, depth, transposeA, transposeB, ...widths };
         this.library.multiply(product, at[0], at[1], at[2]);
-        if (bias || act) addBiasInPlace(c, 0, rows, columns, bias, act, scratch);
+        if (bias || activation) {
+          addBiasInPlace(first, 0, rows, columns, bias, activation, scratch);
+        }
         return 0;
       },
       nativeConvolve: (source, filter, result, pass, ...geometry) => {
@@ -80,9 +98,13 @@ export class NativeKernels implements LibraryOnHeap {
     };
   }
 
+  canMultiply(work: number): boolean {
+    return work > 0 && work >= WORTHWHILE.product;
+  }
+
   canConvolve(pass: Pass, c: Convolution): boolean {
-    const { batch, output, filter, channels, outChannels } = c;
-    const work = [...output, ...filter].reduce((a, b) => a * b, batch * channels * outChannels);
+    const { batch, output, filter } = c;
+    const work = [...output, ...filter].reduce((a, b) => a * b, batch * pairsOf(c));
     return work > 0 && work >= WORTHWHILE.convolution &&
       (this.library.canConvolve?.(pass, c) ?? false);
   }
@@ -91,7 +113,7 @@ export class NativeKernels implements LibraryOnHeap {
     const volume = (extent: readonly number[]) => extent[0] * extent[1] * extent[2];
     const at = this.#addresses(
       [source, c.batch * volume(c.input) * c.channels],
-      [filter, volume(c.filter) * c.channels * c.outChannels],
+      [filter, volume(c.filter) * pairsOf(c)],
       [result, c.batch * volume(c.output) * c.outChannels],
     );
     this.library.convolve!(pass, c, at[0], at[1], at[2]);
@@ -161,7 +183,8 @@ export function filterGradientNatively(
   const { native } = heap;
   if (!native) return;
   // The library sums over all examples of a call in floats, so that there are not too many of them.
-  const points = pointsOf(c) / c.batch, most = Math.floor(MANY_POINTS / points);
+  const points = pointsOf(c) / c.batch;
+  const most = Math.floor(MANY_POINTS[c.depthwise ? "depthwise" : "plain"] / points);
   if (!(most >= 1)) return;
   const step = Math.ceil(c.batch / Math.max(Math.ceil(c.batch / most), 1));
   const rest = c.batch % step || step;

@@ -28,6 +28,8 @@ export interface Product {
   widthA: number;
   /** Number of elements between two rows of `b` in memory. */
   widthB: number;
+  /** Number of elements between two rows of `c` in memory. */
+  widthC: number;
 }
 
 /** The results of a convolution, the gradient of its input, or the gradient of its filter. */
@@ -58,6 +60,8 @@ export interface LibraryOnHeap {
   readonly library: NativeLibrary;
   /** Returns the kernels that the library takes over, and those that it adds. */
   kernelsOver(kernels: Kernels): Kernels;
+  /** Whether a product of so many multiply-adds is worth a call of the library. */
+  canMultiply(work: number): boolean;
   /** Whether the library computes this pass, and faster than our kernel. */
   canConvolve(pass: Pass, c: Convolution): boolean;
 }

@@ -223,6 +223,17 @@ Deno.test("every pass of usual convolutions has a fast way", { ignore: !hasOneDn
           assert(library.canConvolve!(pass, c), `${pass} ${size} ${stride} ${inputs} ${outputs}`);
         }
       }
+      const c = {
+        ...geometry(8, 28, size, stride),
+        depthwise: true,
+        channels: 32,
+        outChannels: 32,
+      };
+      for (const pass of ["forward", "input", "filter"] as Pass[]) {
+        if (size === 3) {
+          assert(library.canConvolve!(pass, c), `${pass} ${size} ${stride} depthwise`);
+        }
+      }
     }
   }
 });

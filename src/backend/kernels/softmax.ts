@@ -1,6 +1,5 @@
 /**
- * Activations of one pass, and their gradients: softmax along the last axis, its logarithm, and the
- * Gaussian error linear unit, by the error function or by the hyperbolic tangent.
+ * Softmax along the last axis, its logarithm, and their gradients.
  *
  * @module
  */
@@ -38,32 +37,9 @@ function run(
   heap.run(name, args, { argument: addresses.length, multiple: 1, work: rows * size * 16 });
 }
 
-interface Attributes {
-  tanh: boolean;
-}
-
-function gelu(heap: KernelHeap, { x }: Inputs, { tanh }: Attributes) {
-  const result = heap.output(x.shape);
-  const size = sizeOf(x.shape);
-  const args = [heap.at(x), heap.at(result), 0, size, Number(tanh), heap.scratch()];
-  heap.run("gelu", args, { argument: 2, multiple: 4, work: size * 32 });
-  return result;
-}
-
-function geluGradient(heap: KernelHeap, { dy, x }: Inputs, { tanh }: Attributes) {
-  const result = heap.output(x.shape);
-  const size = sizeOf(x.shape);
-  const addresses = [dy, x, result].map((tensor) => heap.at(tensor));
-  const args = [...addresses, 0, size, Number(tanh), heap.scratch()];
-  heap.run("geluGradient", args, { argument: 3, multiple: 4, work: size * 64 });
-  return result;
-}
-
-/** The kernels of the activations. */
-export const ACTIVATION_KERNELS: KernelTable = {
+/** The kernels of softmax. */
+export const SOFTMAX_KERNELS: KernelTable = {
   Softmax: forward(false),
-  TrainchartGelu: gelu,
-  TrainchartGeluGradient: geluGradient,
   TrainchartLogSoftmax: forward(true),
   TrainchartLogSoftmaxGradient: gradient(true),
   TrainchartSoftmaxGradient: gradient(false),

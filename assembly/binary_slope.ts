@@ -1,0 +1,120 @@
+/** Slopes of functions of two numbers, with broadcasting: see `binary`. */
+import {
+  Divisor,
+  Maximum,
+  Minimum,
+  PreluAlpha,
+  PreluX,
+  SquaredDifference,
+  DIVISOR,
+  MAXIMUM,
+  MINIMUM,
+  PRELU_ALPHA,
+  PRELU_X,
+  SQUARED_DIFFERENCE,
+} from "./binary_slopes";
+
+/** `dy` times `share`, or half of it where `a` equals `b`. */
+@inline
+function shareOf(dy: v128, a: v128, b: v128, isMore: v128): v128 {
+  const half = v128.and(f32x4.eq(a, b), f32x4.splat(0.5));
+  return f32x4.mul(dy, v128.bitselect(f32x4.splat(1), half, isMore));
+}
+
+/** The slope by `a`; that by `b` is `dy` less it, or its negative. */
+@inline
+function slope<F>(dy: v128, a: v128, b: v128): v128 {
+  const zero = f32x4.splat(0);
+  if (idof<F>() == idof<Maximum>()) return shareOf(dy, a, b, f32x4.gt(a, b));
+  if (idof<F>() == idof<Minimum>()) return shareOf(dy, a, b, f32x4.lt(a, b));
+  if (idof<F>() == idof<PreluX>()) return v128.bitselect(dy, f32x4.mul(dy, b), f32x4.gt(a, zero));
+  if (idof<F>() == idof<PreluAlpha>()) return v128.andnot(f32x4.mul(dy, a), f32x4.gt(a, zero));
+  // The slope of a quotient by its divisor.
+  if (idof<F>() == idof<Divisor>()) return f32x4.neg(f32x4.div(f32x4.mul(f32x4.div(dy, b), a), b));
+  const d = f32x4.sub(a, b);
+  return f32x4.mul(dy, f32x4.add(d, d));
+}
+
+@inline
+function at(x: usize, step: i32): v128 {
+  return step ? v128.load(x) : v128.load32_splat(x);
+}
+
+@inline
+function rows<F>(dy: usize,
+  a: usize,
+  b: usize,
+  dx: usize,
+  begin: i32,
+  end: i32,
+  middle: i32,
+  size: i32,
+  outerA: i32,
+  middleA: i32,
+  stepA: i32,
+  outerB: i32,
+  middleB: i32,
+  stepB: i32,
+): void {
+  for (let row = begin; row < end; row++) {
+    const outer = row / middle, inner = row - outer * middle;
+    const skip = <usize> row * <usize> size << 2;
+    let slopes = dy + skip, to = dx + skip;
+    let u = a + (<usize> (outer * outerA + inner * middleA) << 2);
+    let v = b + (<usize> (outer * outerB + inner * middleB) << 2);
+    let i = 0;
+    for (; i + 4 <= size; i += 4, slopes += 16, to += 16, u += stepA << 4, v += stepB << 4) {
+      v128.store(to, slope<F>(v128.load(slopes), at(u, stepA), at(v, stepB)));
+    }
+    for (; i < size; i++, slopes += 4, to += 4, u += stepA << 2, v += stepB << 2) {
+      const result = slope<F>(v128.load32_splat(slopes), at(u, 0), at(v, 0));
+      store<f32>(to, f32x4.extract_lane(result, 0));
+    }
+  }
+}
+
+/**
+ * The slope of a function of two numbers by one of them, for rows `begin` to `end` of
+ * `[outer, middle, size]`, the shape of `dy` and of the result.
+ *
+ * @param f The number of the slope.
+ */
+export function binarySlope(
+  f: i32,
+  dy: usize,
+  a: usize,
+  b: usize,
+  dx: usize,
+  begin: i32,
+  end: i32,
+  middle: i32,
+  size: i32,
+  outerA: i32,
+  middleA: i32,
+  stepA: i32,
+  outerB: i32,
+  middleB: i32,
+  stepB: i32,
+  _scratch: usize,
+): void {
+  switch (f) {
+    case MAXIMUM:
+      rows<Maximum>(dy, a, b, dx, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case MINIMUM:
+      rows<Minimum>(dy, a, b, dx, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case SQUARED_DIFFERENCE:
+      rows<SquaredDifference>(dy, a, b, dx, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case PRELU_X:
+      rows<PreluX>(dy, a, b, dx, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case PRELU_ALPHA:
+      rows<PreluAlpha>(dy, a, b, dx, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case DIVISOR:
+      rows<Divisor>(dy, a, b, dx, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+  }
+}

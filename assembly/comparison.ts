@@ -1,0 +1,160 @@
+/** Comparisons of two numbers, with broadcasting, and choices between two: see `binary`. */
+import {
+  Equal,
+  Greater,
+  GreaterEqual,
+  Less,
+  LessEqual,
+  NotEqual,
+  EQUAL,
+  GREATER,
+  GREATER_EQUAL,
+  LESS,
+  LESS_EQUAL,
+  NOT_EQUAL,
+} from "./comparisons";
+
+@inline
+function test<F>(a: v128, b: v128): v128 {
+  if (idof<F>() == idof<Equal>()) return f32x4.eq(a, b);
+  if (idof<F>() == idof<NotEqual>()) return f32x4.ne(a, b);
+  if (idof<F>() == idof<Greater>()) return f32x4.gt(a, b);
+  if (idof<F>() == idof<GreaterEqual>()) return f32x4.ge(a, b);
+  if (idof<F>() == idof<Less>()) return f32x4.lt(a, b);
+  return f32x4.le(a, b);
+}
+
+@inline
+function at(x: usize, step: i32): v128 {
+  return step ? v128.load(x) : v128.load32_splat(x);
+}
+
+@inline
+function rows<F>(a: usize,
+  b: usize,
+  y: usize,
+  begin: i32,
+  end: i32,
+  middle: i32,
+  size: i32,
+  outerA: i32,
+  middleA: i32,
+  stepA: i32,
+  outerB: i32,
+  middleB: i32,
+  stepB: i32,
+): void {
+  const ones = i8x16.splat(1);
+  const vectorA = stepA << 4, vectorB = stepB << 4;
+  for (let row = begin; row < end; row++) {
+    const outer = row / middle, inner = row - outer * middle;
+    let to = y + <usize> row * <usize> size;
+    let u = a + (<usize> (outer * outerA + inner * middleA) << 2);
+    let v = b + (<usize> (outer * outerB + inner * middleB) << 2);
+    let i = 0;
+    for (; i + 16 <= size; i += 16, to += 16, u += stepA << 6, v += stepB << 6) {
+      const first = test<F>(at(u, stepA), at(v, stepB));
+      const second = test<F>(at(u + vectorA, stepA), at(v + vectorB, stepB));
+      const third = test<F>(at(u + 2 * vectorA, stepA), at(v + 2 * vectorB, stepB));
+      const fourth = test<F>(at(u + 3 * vectorA, stepA), at(v + 3 * vectorB, stepB));
+      const low = i16x8.narrow_i32x4_s(first, second), high = i16x8.narrow_i32x4_s(third, fourth);
+      v128.store(to, v128.and(i8x16.narrow_i16x8_s(low, high), ones));
+    }
+    for (; i < size; i++, to++, u += stepA << 2, v += stepB << 2) {
+      store<u8>(to, <u8> (i32x4.extract_lane(test<F>(at(u, 0), at(v, 0)), 0) & 1));
+    }
+  }
+}
+
+/**
+ * A comparison, as bytes 0 or 1, for rows `begin` to `end` of `[outer, middle, size]`.
+ *
+ * @param f Its number.
+ */
+export function compare(
+  f: i32,
+  a: usize,
+  b: usize,
+  y: usize,
+  begin: i32,
+  end: i32,
+  middle: i32,
+  size: i32,
+  outerA: i32,
+  middleA: i32,
+  stepA: i32,
+  outerB: i32,
+  middleB: i32,
+  stepB: i32,
+  _scratch: usize,
+): void {
+  switch (f) {
+    case EQUAL:
+      rows<Equal>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case NOT_EQUAL:
+      rows<NotEqual>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case GREATER:
+      rows<Greater>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case GREATER_EQUAL:
+      rows<GreaterEqual>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case LESS:
+      rows<Less>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case LESS_EQUAL:
+      rows<LessEqual>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+  }
+}
+
+/** `a` where a condition, of bytes, is not 0, else `b`; 0 stands for an operand of zeros. */
+export function select(
+  condition: usize,
+  a: usize,
+  b: usize,
+  y: usize,
+  begin: i32,
+  end: i32,
+  _scratch: usize,
+): void {
+  const skip = <usize> begin << 2, stepA = a ? 16 : 0, stepB = b ? 16 : 0;
+  condition += begin;
+  if (a) a += skip;
+  if (b) b += skip;
+  y += skip;
+  const zero = i32x4.splat(0);
+  let i = begin;
+  for (; i + 4 <= end; i += 4, condition += 4, a += stepA, b += stepB, y += 16) {
+    const bytes = i16x8.extend_low_i8x16_u(v128.load32_zero(condition));
+    const isTrue = i32x4.ne(i32x4.extend_low_i16x8_u(bytes), zero);
+    v128.store(y, v128.bitselect(a ? v128.load(a) : zero, b ? v128.load(b) : zero, isTrue));
+  }
+  for (; i < end; i++, condition++, a += stepA >> 2, b += stepB >> 2, y += 4) {
+    const chosen = load<u8>(condition) ? a : b;
+    store<i32>(y, chosen ? load<i32>(chosen) : 0);
+  }
+}
+
+/** Connects booleans, bytes of 0 and 1, `begin` to `end`: 0 and, 1 or, 2 xor. */
+export function connect(
+  how: i32,
+  a: usize,
+  b: usize,
+  y: usize,
+  begin: i32,
+  end: i32,
+  _scratch: usize,
+): void {
+  let i = begin;
+  for (; i + 16 <= end; i += 16) {
+    const u = v128.load(a + i), v = v128.load(b + i);
+    v128.store(y + i, how == 0 ? v128.and(u, v) : how == 1 ? v128.or(u, v) : v128.xor(u, v));
+  }
+  for (; i < end; i++) {
+    const u = load<u8>(a + i), v = load<u8>(b + i);
+    store<u8>(y + i, how == 0 ? u & v : how == 1 ? u | v : u ^ v);
+  }
+}

@@ -1,0 +1,402 @@
+/** Functions of one number, and their slopes. */
+import {
+  clamp,
+  errorFunction,
+  exponential,
+  exponentialLessOne,
+  gelu,
+  geluSlope,
+  geluTanh,
+  geluTanhSlope,
+  logarithm,
+  logarithmOfMore,
+  sigmoid,
+  sign,
+  softplus,
+  tanh,
+} from "./functions";
+import {
+  Abs,
+  Clip,
+  Elu,
+  Erf,
+  Exp,
+  Expm1,
+  Gelu,
+  GeluTanh,
+  HardSigmoid,
+  LeakyRelu,
+  Log,
+  Log1p,
+  Mish,
+  Neg,
+  Reciprocal,
+  Relu,
+  Rsqrt,
+  Sigmoid,
+  Sign,
+  Softplus,
+  Softsign,
+  Sqrt,
+  Square,
+  Step,
+  Swish,
+  Tanh,
+  ABS,
+  CLIP,
+  ELU,
+  ERF,
+  EXP,
+  EXPM1,
+  GELU,
+  GELU_TANH,
+  HARD_SIGMOID,
+  LEAKY_RELU,
+  LOG,
+  LOG1P,
+  MISH,
+  NEG,
+  RECIPROCAL,
+  RELU,
+  RSQRT,
+  SIGMOID,
+  SIGN,
+  SOFTPLUS,
+  SOFTSIGN,
+  SQRT,
+  SQUARE,
+  STEP,
+  SWISH,
+  TANH,
+} from "./unary_functions";
+import { madd } from "./vector";
+
+@inline
+function one(): v128 {
+  return f32x4.splat(1);
+}
+
+@inline
+function zero(): v128 {
+  return f32x4.splat(0);
+}
+
+/** `a` where `x` is positive, else `b`. */
+@inline
+function ifPositive(x: v128, a: v128, b: v128): v128 {
+  return v128.bitselect(a, b, f32x4.gt(x, zero()));
+}
+
+/** `a` where `x` is negative, else `b`. */
+@inline
+function ifNegative(x: v128, a: v128, b: v128): v128 {
+  return v128.bitselect(a, b, f32x4.lt(x, zero()));
+}
+
+/** A function of `x` with up to two parameters. */
+@inline
+function compute<F>(x: v128, p: v128, q: v128): v128 {
+  if (idof<F>() == idof<Neg>()) return f32x4.neg(x);
+  if (idof<F>() == idof<Abs>()) return f32x4.abs(x);
+  if (idof<F>() == idof<Square>()) return f32x4.mul(x, x);
+  if (idof<F>() == idof<Reciprocal>()) return f32x4.div(one(), x);
+  if (idof<F>() == idof<Sqrt>()) return f32x4.sqrt(x);
+  if (idof<F>() == idof<Rsqrt>()) return f32x4.div(one(), f32x4.sqrt(x));
+  if (idof<F>() == idof<Exp>()) return exponential(x);
+  if (idof<F>() == idof<Expm1>()) return exponentialLessOne(x);
+  if (idof<F>() == idof<Log>()) return logarithm(x);
+  if (idof<F>() == idof<Log1p>()) return logarithmOfMore(x);
+  if (idof<F>() == idof<Sigmoid>()) return sigmoid(x);
+  if (idof<F>() == idof<Tanh>()) return tanh(x);
+  if (idof<F>() == idof<Softplus>()) return softplus(x);
+  if (idof<F>() == idof<Erf>()) return errorFunction(x);
+  if (idof<F>() == idof<Sign>()) return sign(x);
+  if (idof<F>() == idof<Step>()) {
+    // NaN stays NaN.
+    return v128.bitselect(p, ifPositive(x, one(), x), f32x4.le(x, zero()));
+  }
+  if (idof<F>() == idof<Clip>()) return clamp(x, p, q);
+  // The sum makes -0 zero.
+  if (idof<F>() == idof<Relu>()) return f32x4.add(clamp(x, zero(), p), zero());
+  if (idof<F>() == idof<LeakyRelu>()) return ifNegative(x, f32x4.mul(x, p), x);
+  if (idof<F>() == idof<Elu>()) {
+    return ifNegative(x, f32x4.mul(q, exponentialLessOne(x)), f32x4.mul(p, x));
+  }
+  if (idof<F>() == idof<Swish>()) return f32x4.mul(x, sigmoid(f32x4.mul(p, x)));
+  if (idof<F>() == idof<HardSigmoid>()) return clamp(f32x4.add(f32x4.mul(x, p), q), zero(), one());
+  if (idof<F>() == idof<Softsign>()) return f32x4.div(x, f32x4.add(f32x4.abs(x), one()));
+  if (idof<F>() == idof<Gelu>()) return gelu(x);
+  if (idof<F>() == idof<GeluTanh>()) return geluTanh(x);
+  return f32x4.mul(x, tanh(softplus(x)));
+}
+
+/** The slope of a function times `dy`, from `s`: its result or, for some functions, its input. */
+@inline
+function slope<F>(dy: v128, s: v128, p: v128, q: v128): v128 {
+  if (idof<F>() == idof<Abs>()) return f32x4.mul(dy, sign(s));
+  if (idof<F>() == idof<Square>()) return f32x4.mul(dy, f32x4.add(s, s));
+  if (idof<F>() == idof<Reciprocal>()) return f32x4.neg(f32x4.mul(dy, f32x4.mul(s, s)));
+  if (idof<F>() == idof<Sqrt>()) return f32x4.div(dy, f32x4.add(s, s));
+  if (idof<F>() == idof<Rsqrt>()) {
+    return f32x4.mul(f32x4.mul(dy, f32x4.splat(-0.5)), f32x4.mul(s, f32x4.mul(s, s)));
+  }
+  if (idof<F>() == idof<Expm1>()) return f32x4.mul(dy, f32x4.add(s, one()));
+  if (idof<F>() == idof<Log1p>()) return f32x4.div(dy, f32x4.add(s, one()));
+  if (idof<F>() == idof<Sigmoid>()) return f32x4.mul(dy, f32x4.mul(s, f32x4.sub(one(), s)));
+  if (idof<F>() == idof<Tanh>()) return f32x4.mul(dy, f32x4.sub(one(), f32x4.mul(s, s)));
+  if (idof<F>() == idof<Softplus>()) return f32x4.mul(dy, sigmoid(s));
+  if (idof<F>() == idof<Erf>()) {
+    const bell = exponential(f32x4.neg(f32x4.mul(s, s)));
+    return f32x4.mul(f32x4.mul(dy, f32x4.splat(1.1283791670955126)), bell);
+  }
+  if (idof<F>() == idof<Clip>()) return v128.and(dy, v128.and(f32x4.ge(s, p), f32x4.le(s, q)));
+  if (idof<F>() == idof<LeakyRelu>()) return ifPositive(s, dy, f32x4.mul(dy, p));
+  if (idof<F>() == idof<Elu>()) return f32x4.mul(dy, ifPositive(s, p, f32x4.add(s, q)));
+  if (idof<F>() == idof<Swish>()) {
+    const y = sigmoid(f32x4.mul(p, s));
+    const rest = f32x4.mul(f32x4.mul(f32x4.mul(p, s), y), f32x4.sub(one(), y));
+    return f32x4.mul(dy, f32x4.add(y, rest));
+  }
+  if (idof<F>() == idof<HardSigmoid>()) {
+    const z = f32x4.add(f32x4.mul(s, p), q);
+    const isOpen = v128.and(f32x4.ge(z, zero()), f32x4.le(z, one()));
+    return v128.and(f32x4.mul(dy, p), isOpen);
+  }
+  if (idof<F>() == idof<Softsign>()) {
+    const z = f32x4.add(f32x4.abs(s), one());
+    return f32x4.div(dy, f32x4.mul(z, z));
+  }
+  if (idof<F>() == idof<Gelu>()) return f32x4.mul(dy, geluSlope(s));
+  if (idof<F>() == idof<GeluTanh>()) return f32x4.mul(dy, geluTanhSlope(s));
+  const t = tanh(softplus(s));
+  const inner = f32x4.mul(f32x4.sub(one(), f32x4.mul(t, t)), sigmoid(s));
+  return f32x4.mul(dy, madd(s, inner, t));
+}
+
+/** Copies fewer than four floats. */
+export function copyRest(from: usize, to: usize, count: i32): void {
+  for (const end = from + (<usize> count << 2); from < end; from += 4, to += 4) {
+    store<i32>(to, load<i32>(from));
+  }
+}
+
+@inline
+function each<F>(x: usize, y: usize, size: i32, p: f32, q: f32): void {
+  const a = f32x4.splat(p), b = f32x4.splat(q);
+  for (let i = 0; i < size; i += 4, x += 16, y += 16) {
+    v128.store(y, compute<F>(v128.load(x), a, b));
+  }
+}
+
+/**
+ * A function of elements `begin` to `end`.
+ *
+ * @param f Its number.
+ * @param p Its first parameter, if it has one.
+ * @param q Its second parameter.
+ */
+export function unary(
+  f: i32,
+  x: usize,
+  y: usize,
+  begin: i32,
+  end: i32,
+  p: f32,
+  q: f32,
+  scratch: usize,
+): void {
+  const whole = (end - begin) & ~3, rest = end - begin - whole;
+  const skip = <usize> begin << 2, more = skip + (<usize> whole << 2);
+  computeAll(f, x + skip, y + skip, whole, p, q);
+  if (rest == 0) return;
+  // One loop for each function is half of the code.
+  copyRest(x + more, scratch, rest);
+  computeAll(f, scratch, scratch, 4, p, q);
+  copyRest(scratch, y + more, rest);
+}
+
+/** A function of whole vectors. */
+function computeAll(f: i32, x: usize, y: usize, size: i32, p: f32, q: f32): void {
+  switch (f) {
+    case NEG:
+      each<Neg>(x, y, size, p, q);
+      break;
+    case ABS:
+      each<Abs>(x, y, size, p, q);
+      break;
+    case SQUARE:
+      each<Square>(x, y, size, p, q);
+      break;
+    case RECIPROCAL:
+      each<Reciprocal>(x, y, size, p, q);
+      break;
+    case SQRT:
+      each<Sqrt>(x, y, size, p, q);
+      break;
+    case RSQRT:
+      each<Rsqrt>(x, y, size, p, q);
+      break;
+    case EXP:
+      each<Exp>(x, y, size, p, q);
+      break;
+    case EXPM1:
+      each<Expm1>(x, y, size, p, q);
+      break;
+    case LOG:
+      each<Log>(x, y, size, p, q);
+      break;
+    case LOG1P:
+      each<Log1p>(x, y, size, p, q);
+      break;
+    case SIGMOID:
+      each<Sigmoid>(x, y, size, p, q);
+      break;
+    case TANH:
+      each<Tanh>(x, y, size, p, q);
+      break;
+    case SOFTPLUS:
+      each<Softplus>(x, y, size, p, q);
+      break;
+    case ERF:
+      each<Erf>(x, y, size, p, q);
+      break;
+    case SIGN:
+      each<Sign>(x, y, size, p, q);
+      break;
+    case STEP:
+      each<Step>(x, y, size, p, q);
+      break;
+    case CLIP:
+      each<Clip>(x, y, size, p, q);
+      break;
+    case RELU:
+      each<Relu>(x, y, size, p, q);
+      break;
+    case LEAKY_RELU:
+      each<LeakyRelu>(x, y, size, p, q);
+      break;
+    case ELU:
+      each<Elu>(x, y, size, p, q);
+      break;
+    case SWISH:
+      each<Swish>(x, y, size, p, q);
+      break;
+    case HARD_SIGMOID:
+      each<HardSigmoid>(x, y, size, p, q);
+      break;
+    case MISH:
+      each<Mish>(x, y, size, p, q);
+      break;
+    case SOFTSIGN:
+      each<Softsign>(x, y, size, p, q);
+      break;
+    case GELU:
+      each<Gelu>(x, y, size, p, q);
+      break;
+    case GELU_TANH:
+      each<GeluTanh>(x, y, size, p, q);
+      break;
+  }
+}
+
+@inline
+function eachSlope<F>(dy: usize, s: usize, dx: usize, size: i32, p: f32, q: f32): void {
+  const a = f32x4.splat(p), b = f32x4.splat(q);
+  for (let i = 0; i < size; i += 4, dy += 16, s += 16, dx += 16) {
+    v128.store(dx, slope<F>(v128.load(dy), v128.load(s), a, b));
+  }
+}
+
+/**
+ * The gradient of a function's input, elements `begin` to `end`, in one pass.
+ *
+ * @param f The number of the function.
+ * @param dy The gradient of its result.
+ * @param s Its result, or its input.
+ */
+export function unarySlope(
+  f: i32,
+  dy: usize,
+  s: usize,
+  dx: usize,
+  begin: i32,
+  end: i32,
+  p: f32,
+  q: f32,
+  scratch: usize,
+): void {
+  const whole = (end - begin) & ~3, rest = end - begin - whole;
+  const skip = <usize> begin << 2, more = skip + (<usize> whole << 2);
+  computeSlopes(f, dy + skip, s + skip, dx + skip, whole, p, q);
+  if (rest == 0) return;
+  copyRest(dy + more, scratch, rest);
+  copyRest(s + more, scratch + 16, rest);
+  computeSlopes(f, scratch, scratch + 16, scratch, 4, p, q);
+  copyRest(scratch, dx + more, rest);
+}
+
+/** The gradients of whole vectors. */
+function computeSlopes(f: i32, dy: usize, s: usize, dx: usize, size: i32, p: f32, q: f32): void {
+  switch (f) {
+    case ABS:
+      eachSlope<Abs>(dy, s, dx, size, p, q);
+      break;
+    case SQUARE:
+      eachSlope<Square>(dy, s, dx, size, p, q);
+      break;
+    case RECIPROCAL:
+      eachSlope<Reciprocal>(dy, s, dx, size, p, q);
+      break;
+    case SQRT:
+      eachSlope<Sqrt>(dy, s, dx, size, p, q);
+      break;
+    case RSQRT:
+      eachSlope<Rsqrt>(dy, s, dx, size, p, q);
+      break;
+    case EXPM1:
+      eachSlope<Expm1>(dy, s, dx, size, p, q);
+      break;
+    case LOG1P:
+      eachSlope<Log1p>(dy, s, dx, size, p, q);
+      break;
+    case SIGMOID:
+      eachSlope<Sigmoid>(dy, s, dx, size, p, q);
+      break;
+    case TANH:
+      eachSlope<Tanh>(dy, s, dx, size, p, q);
+      break;
+    case SOFTPLUS:
+      eachSlope<Softplus>(dy, s, dx, size, p, q);
+      break;
+    case ERF:
+      eachSlope<Erf>(dy, s, dx, size, p, q);
+      break;
+    case CLIP:
+      eachSlope<Clip>(dy, s, dx, size, p, q);
+      break;
+    case LEAKY_RELU:
+      eachSlope<LeakyRelu>(dy, s, dx, size, p, q);
+      break;
+    case ELU:
+      eachSlope<Elu>(dy, s, dx, size, p, q);
+      break;
+    case SWISH:
+      eachSlope<Swish>(dy, s, dx, size, p, q);
+      break;
+    case HARD_SIGMOID:
+      eachSlope<HardSigmoid>(dy, s, dx, size, p, q);
+      break;
+    case MISH:
+      eachSlope<Mish>(dy, s, dx, size, p, q);
+      break;
+    case SOFTSIGN:
+      eachSlope<Softsign>(dy, s, dx, size, p, q);
+      break;
+    case GELU:
+      eachSlope<Gelu>(dy, s, dx, size, p, q);
+      break;
+    case GELU_TANH:
+      eachSlope<GeluTanh>(dy, s, dx, size, p, q);
+      break;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Functions of one number, and their slopes.
+ *
+ * @module
+ */
+import { type FunctionName, numberOf } from "../function_names.ts";
+import type { KernelHeap } from "../kernel_heap.ts";
+import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
+
+/** The name of a function. */
+export type Unary = FunctionName<"unary_functions">;
+
+/** Functions that take longer than to read and write a number, in multiply-adds. */
+const WORK: Partial<Record<Unary, number>> = {
+  ...{ EXP: 12, EXPM1: 16, LOG: 16, LOG1P: 20, SIGMOID: 16, TANH: 20, SOFTPLUS: 30, ERF: 20 },
+  ...{ ELU: 16, SWISH: 20, MISH: 50, GELU: 32, GELU_TANH: 32 },
+};
+
+/** The factor of `selu`, and that of its exponential (Klambauer et al., 2017). */
+export const SELU = { p: 1.0507009873554805, q: 1.7580993408473769 };
+
+/** Parameters of a function. */
+export interface Parameters {
+  p?: number;
+  q?: number;
+}
+
+/** A kernel that computes a function of each element. */
+// deno-lint-ignore no-explicit-any
+function unary(name: Unary, parametersOf: (attributes: any) => Parameters = () => ({})): Kernel {
+  const f = numberOf("unary_functions", name), work = WORK[name] ?? 2;
+  return function mapElements(heap: KernelHeap, { x }: Inputs, attributes) {
+    if (!areFloats(x)) return;
+    const { p = 0, q = 0 } = parametersOf(attributes);
+    const y = heap.output(x.shape), size = sizeOf(x.shape);
+    const args = [f, heap.at(x), heap.at(y), 0, size, p, q, heap.scratch()];
+    heap.run("unary", args, { argument: 3, multiple: 4, work: size * work });
+    return y;
+  };
+}
+
+/** Attributes of the kernels that compute any function, or its slope. */
+export interface UnaryAttributes extends Parameters {
+  f: Unary;
+}
+
+/** A function that tfjs has no kernel for. */
+const activation: Kernel = (heap, inputs, attributes: UnaryAttributes, stock) =>
+  unary(attributes.f, () => attributes)(heap, inputs, attributes, stock);
+
+/** The slope of a function times `dy`, from `s`: its result or, for some functions, its input. */
+function unarySlope(heap: KernelHeap, { dy, s }: Inputs, { f, p = 0, q = 0 }: UnaryAttributes) {
+  const dx = heap.output(s.shape), size = sizeOf(s.shape);
+  const number = numberOf("unary_functions", f);
+  const args = [number, heap.at(dy), heap.at(s), heap.at(dx), 0, size, p, q, heap.scratch()];
+  heap.run("unarySlope", args, { argument: 4, multiple: 4, work: size * (WORK[f] ?? 3) });
+  return dx;
+}
+
+const clipBelow = (limit: number) => unary("RELU", () => ({ p: limit }));
+
+/** The kernels of functions of one number. */
+export const UNARY_KERNELS: KernelTable = {
+  Abs: unary("ABS"),
+  ClipByValue: unary("CLIP", (a) => ({ p: a.clipValueMin, q: a.clipValueMax })),
+  Elu: unary("ELU", () => ({ p: 1, q: 1 })),
+  Erf: unary("ERF"),
+  Exp: unary("EXP"),
+  Expm1: unary("EXPM1"),
+  LeakyRelu: unary("LEAKY_RELU", ({ alpha }) => ({ p: alpha })),
+  Log: unary("LOG"),
+  Log1p: unary("LOG1P"),
+  Neg: unary("NEG"),
+  Reciprocal: unary("RECIPROCAL"),
+  // tfjs's kernels make NaN a number.
+  Relu: clipBelow(Infinity),
+  Relu6: clipBelow(6),
+  Rsqrt: unary("RSQRT"),
+  Selu: unary("ELU", () => SELU),
+  Sigmoid: unary("SIGMOID"),
+  Sign: unary("SIGN"),
+  Softplus: unary("SOFTPLUS"),
+  Sqrt: unary("SQRT"),
+  Square: unary("SQUARE"),
+  Step: unary("STEP", ({ alpha }) => ({ p: alpha })),
+  Tanh: unary("TANH"),
+  TrainchartActivation: activation,
+  TrainchartUnarySlope: unarySlope,
+};

@@ -1,0 +1,234 @@
+import { assertEquals } from "@std/assert";
+import { tf } from "../../mod.ts";
+import { testOnBackends } from "../fixtures/on_backends.ts";
+import { withoutKernel } from "./without_kernel.ts";
+
+type Binary = (a: tf.Tensor, b: tf.Tensor) => tf.Tensor;
+
+/** Functions that floats have exactly: one rounding of what doubles compute. */
+const functions: Record<string, [Binary, (a: number, b: number) => number | boolean]> = {
+  add: [tf.add, (a, b) => a + b],
+  sub: [tf.sub, (a, b) => a - b],
+  mul: [tf.mul, (a, b) => a * b],
+  div: [tf.div, (a, b) => a / b],
+  maximum: [tf.maximum, Math.max],
+  minimum: [tf.minimum, Math.min],
+  squaredDifference: [
+    tf.squaredDifference,
+    (a, b) => Math.fround(a - b) ** 2,
+  ],
+  prelu: [tf.prelu, (a, b) => a < 0 ? a * b : a],
+  equal: [tf.equal, (a, b) => a === b],
+  notEqual: [tf.notEqual, (a, b) => a !== b],
+  greater: [tf.greater, (a, b) => a > b],
+  greaterEqual: [tf.greaterEqual, (a, b) => a >= b],
+  less: [tf.less, (a, b) => a < b],
+  lessEqual: [tf.lessEqual, (a, b) => a <= b],
+};
+
+/** Every form of broadcasting, with rows shorter and longer than vectors, and rests. */
+const pairs: [number[], number[]][] = [
+  [[], []],
+  [[1], []],
+  [[33], [33]],
+  [[33], [1]],
+  [[], [19]],
+  [[5, 7], [7]],
+  [[5, 1], [5, 18]],
+  [[5, 1], [1, 18]],
+  [[3, 4, 17], [4, 17]],
+  [[3, 4, 17], [3, 1, 17]],
+  [[3, 1, 17], [1, 4, 1]],
+  [[3, 4, 17], [4, 1]],
+  [[3, 4, 17], [3, 1, 1]],
+  [[2, 3, 2, 2, 5], [1, 3, 1, 2, 1]],
+  [[2, 1, 2, 1, 5], [1, 3, 1, 2, 1]],
+  [[2, 3, 2, 2, 2, 3], [3, 1, 2, 1, 3]],
+  [[2, 1, 2, 1, 2, 1], [1, 3, 1, 3, 1, 3]],
+  [[0], [1]],
+  [[3, 0], [3, 1]],
+  [[2, 1, 0], [5, 1]],
+  [[70000], [70000]],
+  [[70001], []],
+];
+
+/** Values some of which are equal, infinite, or NaN. */
+function valuesOf(shape: number[], salt: number): Float32Array {
+  const special = [0, -0, NaN, Infinity, -Infinity, 1, -1, 1e-40];
+  return Float32Array.from({ length: tf.util.sizeFromShape(shape) }, (_, i) => {
+    const at = i * 7 + salt * 5;
+    return at % 3 ? Math.sin(i * 1.7 + salt) * 3 : special[(at / 3 + salt * (i >> 3)) % 8];
+  });
+}
+
+/** The elements of a tensor broadcast to a shape, one by one. */
+function broadcast(values: Float32Array, shape: number[], result: number[]): number[] {
+  return Array.from({ length: tf.util.sizeFromShape(result) }, (_, index) => {
+    let at = 0, stride = 1, rest = index;
+    for (let axis = 1; axis <= result.length; axis++) {
+      const size = shape[shape.length - axis] ?? 1, length = result[result.length - axis];
+      if (size > 1) at += rest % length * stride;
+      rest = Math.floor(rest / length);
+      stride *= size;
+    }
+    return values[at];
+  });
+}
+
+testOnBackends("functions of two numbers broadcast in every form", (backend) => {
+  if (backend === "cpu") return;
+  for (const [name, [compute, expected]] of Object.entries(functions)) {
+    for (const [left, right] of pairs.flatMap(([a, b]) => [[a, b], [b, a]])) {
+      const shape = tf.broadcast_util.assertAndGetBroadcastShape(left, right);
+      const [x, y] = [valuesOf(left, 0), valuesOf(right, 1)];
+      const result = tf.tidy(() => compute(tf.tensor(x, left), tf.tensor(y, right)));
+      assertEquals(result.shape, shape);
+      const actual = result.dataSync();
+      const [a, b] = [broadcast(x, left, shape), broadcast(y, right, shape)];
+      a.forEach((a, i) => {
+        const want = expected(a, b[i]);
+        // Of equal zeros, the largest and smallest may be either.
+        const value = Math.fround(Number(want)) + 0;
+        if (Object.is(actual[i] + 0, value)) return;
+        const place = `${name} of [${left}] and [${right}], place ${i}: ${a}, ${b[i]}`;
+        assertEquals(actual[i], value, place);
+      });
+      result.dispose();
+    }
+  }
+});
+
+testOnBackends("shapes that do not fit throw, and leave no tensor", () => {
+  for (const [name, [compute]] of Object.entries(functions)) {
+    const [a, b] = [tf.ones([2, 3]), tf.ones([2])], before = tf.memory().numTensors;
+    let message = "";
+    try {
+      compute(a, b);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    assertEquals(/shape/i.test(message), true, `${name}: ${message}`);
+    assertEquals(tf.memory().numTensors, before);
+  }
+});
+
+testOnBackends("where and the connectives take booleans of every length", () => {
+  for (const size of [0, 1, 3, 4, 15, 16, 17, 1003]) {
+    const bits = (salt: number) => Array.from({ length: size }, (_, i) => (i * salt >> 2) & 1);
+    const [p, q] = [bits(3), bits(5)];
+    const [a, b] = [p, q].map((bits) => tf.tensor1d(bits, "bool"));
+    assertEquals([...a.logicalAnd(b).dataSync()], p.map((p, i) => p & q[i]));
+    assertEquals([...a.logicalOr(b).dataSync()], p.map((p, i) => p | q[i]));
+    assertEquals([...a.logicalXor(b).dataSync()], p.map((p, i) => p ^ q[i]));
+    for (const dtype of ["float32", "int32", "bool"] as const) {
+      const yes = tf.tensor1d(bits(7), dtype), no = tf.tensor1d(bits(9).map((x) => 1 - x), dtype);
+      const [u, v] = [yes.dataSync(), no.dataSync()];
+      assertEquals([...tf.where(a, yes, no).dataSync()], p.map((p, i) => p ? u[i] : v[i]));
+      assertEquals(tf.where(a, yes, no).dtype, dtype);
+    }
+  }
+});
+
+testOnBackends("other dtypes than float32 are as on cpu", () => {
+  const a = tf.tensor2d([[1, -7, 2 ** 30], [5, 0, -3]], [2, 3], "int32");
+  const b = tf.tensor1d([2, 3, -4], "int32");
+  assertEquals([...a.add(b).dataSync()], [3, -4, 2 ** 30 - 4, 7, 3, -7]);
+  assertEquals(a.mul(b).dtype, "int32");
+  assertEquals([...a.mul(b).dataSync()].slice(0, 2), [2, -21]);
+  assertEquals([...a.maximum(b).dataSync()], [2, 3, 2 ** 30, 5, 3, -3]);
+  assertEquals([...a.greater(b).dataSync()], [0, 0, 1, 1, 0, 1]);
+  assertEquals([...a.equal(a).dataSync()], Array(6).fill(1));
+  const bits = tf.tensor1d([1, 0, 1], "bool");
+  assertEquals([...bits.add(bits).dataSync()], [2, 0, 2]);
+  assertEquals([...bits.equal(tf.tensor1d([1, 1, 0], "bool")).dataSync()], [1, 0, 0]);
+});
+
+testOnBackends("powers are those of JavaScript", (backend) => {
+  if (backend === "cpu") return;
+  const special = [0, -0, 1, -1, 2, -2, 0.5, 3, -3, 2.5, Infinity, -Infinity, NaN, 1e-40, 33]
+    .map(Math.fround);
+  const x = special.flatMap((a) => special.map(() => a)), y = special.flatMap(() => special);
+  const check = (actual: ArrayLike<number>, a: number[], b: number[]) =>
+    a.forEach((a, i) => {
+      const want = Math.fround(a ** b[i]);
+      const isClose = Math.abs(actual[i] - want) <= 2e-7 * Math.abs(want);
+      if (!isClose) assertEquals(actual[i], want, `${a} ** ${b[i]}`);
+    });
+  check(tf.tensor1d(x).pow(tf.tensor1d(y)).dataSync(), x, y);
+  for (const exponent of [...special, 7, -0.5, 0.375]) {
+    const b = special.map(() => exponent);
+    check(tf.tensor1d(special).pow(exponent).dataSync(), special, b);
+    check(tf.pow(exponent, tf.tensor1d(special)).dataSync(), b, special);
+  }
+  const a = tf.tensor2d([[1, 2, 3], [4, 5, 6]]), b = tf.tensor1d([2, 1, 0.5]);
+  check(a.pow(b).dataSync(), [1, 2, 3, 4, 5, 6], [2, 1, 0.5, 2, 1, 0.5]);
+});
+
+/** Functions of which a slope is one kernel of ours. */
+const sloped: Record<string, Binary> = {
+  ...Object.fromEntries(
+    ["div", "maximum", "minimum", "squaredDifference", "prelu"]
+      .map((name) => [name, functions[name][0]]),
+  ),
+  "where, left": (a, b) => tf.where(b.greater(0), a, tf.scalar(0)),
+  "where, both": (a, b) => tf.where(tf.greater(b, 1), a, b.mul(2)),
+};
+
+const kernels = ["TrainchartBinarySlope", "TrainchartSelectSlope", "TrainchartPowSlope"];
+const composed = <T>(compute: () => T): T =>
+  kernels.reduce((inner, name) => () => withoutKernel(name, inner), compute)();
+
+testOnBackends(
+  "slopes of one kernel are those of operations, broadcast in every form",
+  (backend) => {
+    if (backend === "cpu") return;
+    for (const [name, compute] of Object.entries(sloped)) {
+      for (const [left, right] of pairs.flatMap(([a, b]) => [[a, b], [b, a]])) {
+        // tfjs does not broadcast to empty tensors there.
+        if (name.startsWith("where") && [...left, ...right].includes(0)) continue;
+        // Ties, but neither quotients by zero nor what is not finite.
+        const inputs = [left, right].map((shape, salt) =>
+          tf.tensor(valuesOf(shape, salt).map((x) => Math.abs(x) < 4 ? x || 2 : -1), shape)
+        );
+        const shape = tf.broadcast_util.assertAndGetBroadcastShape(left, right);
+        const dy = tf.tensor(valuesOf(shape, 2).map((x) => Math.abs(x) < 4 ? x : 1), shape);
+        const slopes = () => {
+          const f = (a: tf.Tensor, b: tf.Tensor) => compute(a, b).mul(dy).sum() as tf.Scalar;
+          return tf.grads(f)(inputs).map((slope) => slope.dataSync());
+        };
+        const expected = composed(slopes);
+        slopes().forEach((actual, input) => {
+          let scale = 1e-30;
+          for (const slope of expected[input]) scale = Math.max(scale, Math.abs(slope));
+          actual.forEach((slope, i) => {
+            const isClose = Math.abs(slope - expected[input][i]) <= 4e-6 * scale;
+            const place = `${name} of [${left}] and [${right}], input ${input}, place ${i}`;
+            if (!isClose) assertEquals(slope, expected[input][i], place);
+          });
+        });
+      }
+    }
+  },
+);
+
+testOnBackends("slopes of powers are those of operations", (backend) => {
+  if (backend === "cpu") return;
+  const x = tf.tensor1d([0, 1, 2, 0.3, 5, 1.5, 7]);
+  for (const exponent of [0, 1, 2, 3, 0.5, -1, -2, 2.7]) {
+    const slopes = () => [...tf.grad((x: tf.Tensor) => x.pow(exponent).sum())(x).dataSync()];
+    const expected = composed(slopes);
+    slopes().forEach((slope, i) => {
+      const isClose = Math.abs(slope - expected[i]) <= 1e-6 * Math.abs(expected[i]);
+      if (!isClose) assertEquals(slope, expected[i], `${x.arraySync()[i]} ** ${exponent}`);
+    });
+  }
+});
+
+testOnBackends(
+  "the slope of where is 0 on the side that was not taken, also for infinite slopes",
+  () => {
+    const x = tf.tensor1d([0, 4]);
+    const slope = tf.grad((x: tf.Tensor) => tf.where(x.greater(1), x, x.mul(3)).sqrt().sum());
+    assertEquals([...slope(x).dataSync()], [Infinity, 0.25]);
+  },
+);

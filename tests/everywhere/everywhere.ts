@@ -12,7 +12,7 @@ let app = "";
 const trained: Record<string, number[][]> = {};
 
 Deno.test.beforeAll(async () => void (app = await install()));
-Deno.test.afterAll(() => Deno.remove(`${app}/..`, { recursive: true }));
+Deno.test.afterAll(() => Deno.remove(app.replace(/\/app$/, ""), { recursive: true }));
 
 /** The last line that a program prints: its result. */
 function resultOf(printed: string): Record<string, unknown> {

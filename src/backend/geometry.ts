@@ -4,7 +4,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { layOut } from "./table_layouts.ts";
+import { addressesIn, layOut } from "./table_layouts.ts";
 
 /** Depth, height and width. */
 export type Extent = [number, number, number];
@@ -121,6 +121,9 @@ export function isProduct({ filter, stride, input, output }: Convolution): boole
   return [filter, stride].every((extent) => extent.every((n) => n === 1)) &&
     input.every((n, axis) => n === output[axis]);
 }
+
+/** The places of the addresses in a table of patches. */
+export const PATCH_ADDRESSES: readonly number[] = addressesIn("patch_table");
 
 /** The table of `assembly/patches.ts`, for an image at an address. */
 export function patchTable(c: Convolution, source: number): number[] {

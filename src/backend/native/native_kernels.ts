@@ -62,12 +62,13 @@ function sizeOf(rows: number, columns: number, width: number, transposed: boolea
 
 /** A native library on a heap: addresses are those on the heap, in bytes. */
 export class NativeKernels implements LibraryOnHeap {
+  readonly addresses: Readonly<Record<string, readonly number[]>> = { nativeConvolve: [0, 1, 2] };
   #bytes: Uint8Array | undefined;
   #base = 0n;
 
   constructor(readonly library: NativeLibrary, readonly heap: Bytes) {}
 
-  kernelsOver({ gemm, addBiasInPlace }: Kernels): Kernels {
+  kernelsOver({ gemm, gemmBatch, addBiasInPlace }: Kernels): Kernels {
     return {
       gemm: (...args) => {
         const [a, b, c, , widthC, depth, m0, m1, n0, n1, tA, tB, widthA, widthB] = args;
@@ -88,6 +89,33 @@ export class NativeKernels implements LibraryOnHeap {
         this.library.multiply(product, at[0], at[1], at[2]);
         if (bias || activation) {
           addBiasInPlace(first, 0, rows, columns, bias, activation, scratch);
+        }
+        return 0;
+      },
+      gemmBatch: (...args) => {
+        const [a, b, c, rows, columns, depth, first, end, nextA, nextB, tA, tB] = args;
+        const [bias, activation, scratch] = args.slice(12);
+        if (!this.canMultiply(rows * columns * depth)) return gemmBatch(...args);
+        const nextC = rows * columns, last = end - first - 1;
+        const [atA, atB, atC] = this.#addresses(
+          [a + 4 * first * nextA, last * nextA + rows * depth],
+          [b + 4 * first * nextB, last * nextB + depth * columns],
+          [c + 4 * first * nextC, last * nextC + nextC],
+        );
+        const widths = {
+          widthA: tA === 1 ? rows : depth,
+          widthB: tB === 1 ? depth : columns,
+          widthC: columns,
+        };
+        const transposed = { transposeA: tA === 1, transposeB: tB === 1 };
+        const product = { rows, columns, depth, ...transposed, ...widths };
+        for (let i = 0; i <= last; i++) {
+          const [fromA, fromB, to] = [nextA, nextB, nextC].map((next) => BigInt(4 * i * next));
+          this.library.multiply(product, atA + fromA, atB + fromB, atC + to);
+        }
+        if (bias || activation) {
+          const top = c + 4 * first * nextC;
+          addBiasInPlace(top, 0, (last + 1) * rows, columns, bias, activation, scratch);
         }
         return 0;
       },

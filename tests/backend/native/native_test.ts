@@ -254,7 +254,8 @@ function heapWith(library: NativeLibrary): KernelHeap {
   const backend = tf.backend() as unknown as BackendWasm;
   const module = backend.wasm as unknown as { HEAPU8: Uint8Array };
   const native = new NativeKernels(library, module);
-  return new KernelHeap(backend, loadKernels(backend)!.kernels, undefined, native);
+  const { kernels, addresses } = loadKernels(backend)!;
+  return new KernelHeap(backend, kernels, addresses, undefined, native);
 }
 
 function recorded(library: NativeLibrary, calls: string[]): NativeLibrary {

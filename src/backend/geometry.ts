@@ -48,8 +48,8 @@ export interface WindowAttributes {
 }
 
 const { computeConv2DInfo, computeConv3DInfo } = tf.backend_util;
-type Info2D = ReturnType<typeof computeConv2DInfo>;
-type Info3D = ReturnType<typeof computeConv3DInfo>;
+type Info2D = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
+type Info3D = ReturnType<typeof tf.backend_util.computeConv3DInfo>;
 
 /** The geometry of a 2D convolution, from the shapes of its input and filter. */
 export function convolution2D(

@@ -4,7 +4,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { layOut } from "./table_layouts.ts";
+import { addressesIn, layOut } from "./table_layouts.ts";
 
 /** Depth, height and width. */
 export type Extent = [number, number, number];
@@ -29,6 +29,8 @@ export interface Convolution {
   dilation: Extent;
   /** Padding in front of the input. */
   pad: Extent;
+  /** Whether each channel has results of its own. */
+  depthwise?: boolean;
 }
 
 /** The attributes by which tfjs describes convolutions and windows. */
@@ -46,8 +48,8 @@ export interface WindowAttributes {
 }
 
 const { computeConv2DInfo, computeConv3DInfo } = tf.backend_util;
-type Info2D = ReturnType<typeof computeConv2DInfo>;
-type Info3D = ReturnType<typeof computeConv3DInfo>;
+type Info2D = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
+type Info3D = ReturnType<typeof tf.backend_util.computeConv3DInfo>;
 
 /** The geometry of a 2D convolution, from the shapes of its input and filter. */
 export function convolution2D(
@@ -57,7 +59,7 @@ export function convolution2D(
   depthwise = false,
 ): Convolution {
   checkChannels(input, filter);
-  return fromInfo(computeConv2DInfo(
+  const info = computeConv2DInfo(
     input as [number, number, number, number],
     filter as [number, number, number, number],
     strides as number,
@@ -65,7 +67,8 @@ export function convolution2D(
     pad as "same",
     dimRoundingMode,
     depthwise,
-  ));
+  );
+  return { ...fromInfo(info), depthwise };
 }
 
 /** The geometry of a 3D convolution, from the shapes of its input and filter. */
@@ -113,11 +116,26 @@ export function pointsOf({ batch, output }: Convolution): number {
   return batch * output[0] * output[1] * output[2];
 }
 
+/** The convolution of stride 1 that computes the input's gradient, by the mirrored filter. */
+export function mirrored(c: Convolution): Convolution {
+  return {
+    ...c,
+    input: c.output,
+    output: c.input,
+    channels: c.outChannels,
+    outChannels: c.channels,
+    pad: c.pad.map((n, axis) => (c.filter[axis] - 1) * c.dilation[axis] - n) as Extent,
+  };
+}
+
 /** Whether each patch is one pixel, so that the convolution is a product of matrices. */
 export function isProduct({ filter, stride, input, output }: Convolution): boolean {
   return [filter, stride].every((extent) => extent.every((n) => n === 1)) &&
     input.every((n, axis) => n === output[axis]);
 }
+
+/** The places of the addresses in a table of patches. */
+export const PATCH_ADDRESSES: readonly number[] = addressesIn("patch_table");
 
 /** The table of `assembly/patches.ts`, for an image at an address. */
 export function patchTable(c: Convolution, source: number): number[] {

@@ -14,6 +14,7 @@ import { type ModelSummary, summarize } from "../model/summarize.ts";
 import type { TableRow } from "../tables/table_encoder.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import type { CallbackOf } from "./callback_protocol.ts";
+import type { StepState } from "./compiled_steps.ts";
 import { checkParts, checkStart, eventOf, refuseHalfPrecision } from "./check_learner.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./callback_list.ts";
@@ -79,6 +80,13 @@ export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Prediction
   callbacks?: readonly CallbackOf<AnyLearner>[];
   /** Makes shuffling and random draws inside steps repeat exactly. Default: they do not. */
   seed?: number;
+  /**
+   * Record steps, and play the recordings back: the same numbers, bit for bit, in less time. `true`
+   * says that the model and the loss function depend on nothing but their arguments; one step of
+   * each epoch is then compared with its recording. Default: where that is known, as of layers and
+   * losses of TensorFlow.js and Trainchart.
+   */
+  compile?: boolean;
 }
 
 /**
@@ -116,6 +124,7 @@ const LEARNER_OPTIONS: Record<keyof LearnerOptions, true> = {
   dataloaders: true,
   callbacks: true,
   seed: true,
+  compile: true,
 };
 
 const RUN_OPTIONS: Record<keyof RunOptions, true> = { signal: true, inspect: true };
@@ -207,6 +216,11 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   /** All errors of this run; `train()` rejects with the first. */
   get failures(): readonly Failure[] {
     return this.#control.run?.failures ?? [];
+  }
+
+  /** The way in which the last step was taken, and why it was not played back. */
+  get stepState(): StepState | undefined {
+    return this.#control.run?.stepState;
   }
 
   /** The XState actor of the run in progress, or of the last one. */

@@ -9,6 +9,8 @@ import {
   convolution2D,
   convolution3D,
   isProduct,
+  mirrored,
+  PATCH_ADDRESSES,
   patchTable,
   pointsOf,
   type WindowAttributes,
@@ -21,10 +23,14 @@ import { finish } from "./matmul.ts";
 import { sumInParts } from "./reductions.ts";
 import {
   isWinograd,
+  isWinogradLine,
+  lineTilesOf,
   tilesOf,
   winograd,
   winogradFilterGradient,
   winogradInputGradient,
+  winogradLines,
+  winogradLinesFilterGradient,
 } from "./winograd.ts";
 
 interface Attributes extends WindowAttributes {
@@ -59,6 +65,10 @@ export function forward(
     winograd(heap, c, result, x, filter, bias, activation);
     return result;
   }
+  if (isWinogradLine(c)) {
+    winogradLines(heap, c, [x, filter, result], false, bias, activation);
+    return result;
+  }
   if (directForward(heap, c, result, x, filter, bias, activation)) return result;
   const end = [bias ? heap.at(bias) : 0, activation, heap.scratch(c.channels)];
   const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
@@ -67,7 +77,7 @@ export function forward(
     const split = { argument: 6, multiple: 4, work: workOf(c) };
     heap.run("gemm", [from, weights, to, ...sizes, ...end], split);
   } else {
-    const image = heap.table(patchTable(c, from));
+    const image = heap.table(patchTable(c, from), PATCH_ADDRESSES);
     const split = { argument: 4, multiple: 4, work: workOf(c) };
     heap.run("convolve", [image, weights, columns, to, 0, points, 0, columns, ...end], split);
   }
@@ -89,8 +99,12 @@ function inputGradient(
     winogradInputGradient(heap, c, result, dy, filter);
     return result;
   }
+  if (isWinogradLine(c)) {
+    winogradLines(heap, mirrored(c), [dy, filter, result], true);
+    return result;
+  }
   if (directInputGradient(heap, c, result, dy, filter)) return result;
-  const image = heap.table(patchTable(c, to));
+  const image = heap.table(patchTable(c, to), PATCH_ADDRESSES);
   const args = [image, from, c.outChannels, weights, 0, c.batch, heap.scratch()];
   heap.run("convolveInputGradient", args, { argument: 4, multiple: 1, work: workOf(c) });
   return result;
@@ -109,15 +123,17 @@ function filterGradient(
 ): tf.TensorInfo {
   const native = filterGradientNatively(heap, c, shape, x, dy);
   if (native) return native;
-  const winograd = isWinograd(c);
-  if (!winograd) {
-    const result = heap.output(shape);
-    if (directFilterGradient(heap, c, result, x, dy)) return result;
-    heap.backend.disposeData(result.dataId);
+  if (isWinogradLine(c)) {
+    return sumInParts(heap, shape, lineTilesOf(c), MANY_POINTS / 4, (to, first, last) => {
+      winogradLinesFilterGradient(heap, c, to, x, dy, first, last);
+    });
   }
+  const winograd = isWinograd(c);
+  const direct = winograd ? undefined : directFilterGradient(heap, c, shape, x, dy);
+  if (direct) return direct;
   const count = winograd ? tilesOf(c) : pointsOf(c);
   const many = winograd ? MANY_POINTS / 16 : MANY_POINTS;
-  const image = winograd ? 0 : heap.table(patchTable(c, heap.at(x)));
+  const image = winograd ? 0 : heap.table(patchTable(c, heap.at(x)), PATCH_ADDRESSES);
   return sumInParts(heap, shape, count, many, (to, first, last) => {
     if (winograd) return winogradFilterGradient(heap, c, to, x, dy, first, last);
     const elements = sizeOf(c.filter) * c.channels;

@@ -65,7 +65,7 @@ function gru(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttributes) 
       if (before) {
         const matrix = { at: heap.at(before), width: units };
         multiplyInto(heap, matrix, weights, to, [batch, 2 * units, units], false);
-      } else heap.elements(product).fill(0);
+      } else heap.run("fill", [heap.at(product), 2 * batch * units, 4, 0]);
       run(Part.Before, [0, 0], [0, to], step, step + 1);
       const place = saves ? backwards ? steps - 1 - step : step : 0;
       const matrix = {

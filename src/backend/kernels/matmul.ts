@@ -50,8 +50,7 @@ export function multiply(
   const scratch = heap.scratch();
   const work = height * columns * depth;
   const next = [outerA, outerB].map((shape) => nextOf(shape, outer));
-  const isNative = heap.native?.canMultiply(work);
-  if (count > 1 && work < SMALL && !isNative && next.every((matrices) => matrices !== undefined)) {
+  if (count > 1 && work < SMALL && next.every((matrices) => matrices !== undefined)) {
     const args = [
       ...[fromA, fromB, to, rows, columns, depth, 0, count, next[0]! * rows * depth],
       ...[next[1]! * depth * columns, Number(transposeA), Number(transposeB)],

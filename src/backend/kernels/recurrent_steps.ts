@@ -171,7 +171,7 @@ export function runForward(
     if (before) {
       const states = { at: heap.at(before), width: units };
       multiplyInto(heap, states, weights, heap.at(product), [batch, width, units], false);
-    } else heap.elements(product).fill(0);
+    } else heap.run("fill", [heap.at(product), batch * width, 4, 0]);
     run(0, heap.at(product), step, step + 1);
   }
   heap.backend.disposeData(product.dataId);

@@ -47,7 +47,7 @@ export class CompiledSteps {
   readonly #listens: () => string | undefined;
   /** The one that was used last comes first. */
   readonly #programs: CompiledStep[] = [];
-  #state: StepState = { way: "eager", reason: "no step was taken" };
+  #state: StepState | undefined;
 
   /**
    * @param step The step.
@@ -58,8 +58,8 @@ export class CompiledSteps {
     this.#listens = listens;
   }
 
-  /** The way in which the last step was taken. */
-  get state(): StepState {
+  /** The way in which the last step was taken; `undefined` before the first. */
+  get state(): StepState | undefined {
     return this.#state;
   }
 
@@ -157,6 +157,12 @@ export function whyEager({ learner }: Pick<StepOf, "learner">, kind: StepKind): 
     return "the loss function may depend on more than its arguments";
   }
   return whyNotStock(model);
+}
+
+/** Describes how the steps of a Learner are taken; `last` is the state of the last one, if any. */
+export function describeSteps(learner: StepOf["learner"], last: StepState | undefined): string {
+  const reason = last?.reason ?? whyEager({ learner }, "compute");
+  return reason === undefined ? "compiled" : `operation by operation, as ${reason}`;
 }
 
 /** Whether steps are compiled where they are known to depend on nothing but their inputs. */

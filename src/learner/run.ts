@@ -109,7 +109,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
   }
 
   /** The way in which the last step was taken. */
-  get stepState(): StepState {
+  get stepState(): StepState | undefined {
     return this.#steps.state;
   }
 

@@ -19,6 +19,7 @@ import {
   tf,
   withSeed,
 } from "../../mod.ts";
+import { Timer } from "../../callbacks.ts";
 import { emscriptenOf } from "../../src/backend/emscripten.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
 
@@ -141,6 +142,22 @@ testOnWasm("steps of each shape are taken once, recorded twice, then played back
   const steps = await assertSame(() => ({}));
   // The last batch of an epoch is a shape of its own.
   assertEquals(ways(steps), "errepppr".concat("pppr", "pppp"));
+});
+
+testOnWasm("Timer and Learner.summary() say how steps are taken, or why not", async () => {
+  const timer = new Timer();
+  await train({ callbacks: [timer], epochs: 1, sizes: [4, 4, 4, 4, 4] });
+  assertEquals(timer.steps, { eager: 2, recorded: 4, played: 4 }); // with those of the validation
+  assertMatch(String(timer), /4 played back, 4 recorded, 2 neither$/);
+  const listener: CallbackLike = { name: "listens", afterLoss() {} };
+  await train({ callbacks: [timer, listener], epochs: 1 });
+  assertMatch(String(timer), /0 recorded, 8 neither \(listens acts in the middle of the step\)$/);
+  const model = tf.sequential({ layers: layers() });
+  const learner = new Learner({ model, optimizer: adam(), lossFunction: crossEntropy });
+  assertEquals(learner.summary().steps, "compiled");
+  learner.compile = false;
+  assertMatch(String(learner.summary()), /steps +operation by operation, as compile is false$/);
+  model.dispose();
 });
 
 testOnWasm("recordings are freed when the run ends, and when they are too many", async () => {

@@ -220,7 +220,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
 
   /** The way in which the last step was taken, and why it was not played back. */
   get stepState(): StepState | undefined {
-    return this.#control.run?.stepState;
+    return this.#control.steps.state;
   }
 
   /** The XState actor of the run in progress, or of the last one. */
@@ -382,7 +382,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * ```
    */
   summary(): ModelSummary {
-    const steps = describeSteps(this, this.#control.run?.stepState);
+    const steps = describeSteps(this, this.#control.steps.state);
     return summarize(this.model as Model, this.optimizer, steps);
   }
 

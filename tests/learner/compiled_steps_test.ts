@@ -188,6 +188,37 @@ testOnWasm("recordings are freed when the run ends, and when they are too many",
   assert(most > 8);
 });
 
+testOnWasm("a second run plays the recordings of the first one back", async () => {
+  const run = async (compile?: boolean) => {
+    const model = withSeed(3, () => tf.sequential({ layers: layers() }));
+    const learner = new Learner<Any, Any, Any>({
+      model,
+      optimizer: adam(0.01),
+      lossFunction: crossEntropy,
+      dataloaders: { train: batches([4, 4, 4, 4]), validation: batches([4, 4, 4, 4]) },
+      seed: 5,
+      compile,
+    });
+    const steps: StepState[] = [];
+    const look = { afterStep: () => void steps.push(learner.stepState!) };
+    const results: unknown[] = [];
+    for (let index = 0; index < 3; index++) {
+      const { metrics } = await learner.train({ callbacks: [look] });
+      await learner.validate();
+      const data = tf.ones([4, 5]);
+      const predicted = await learner.predict(data);
+      results.push(metrics, learner.validationLoss, Array.from(predicted.dataSync()));
+      tf.dispose([data, predicted]);
+    }
+    model.dispose();
+    learner.optimizer.dispose();
+    return { steps, results };
+  };
+  const { steps, results } = await run();
+  assertEquals(results, (await run(false)).results);
+  assertEquals(ways(steps), "errp".concat("pppp", "pppp"));
+});
+
 testOnWasm("a run that fails frees its recordings", async () => {
   const failing = (at: number): CallbackLike => {
     let count = 0;

@@ -36,7 +36,8 @@ export class KernelHeap {
   /** Size of each scratch memory, and how much of it is known to be zeros, in bytes. */
   #bytes = 0;
   #zeros = 0;
-  readonly #fixed: number;
+  /** Bytes that the scratch memory of each thread has at least. */
+  readonly scratchBytes: number;
   /** Kernels of the native library, which are not split. */
   readonly #native: Kernels;
 
@@ -56,7 +57,7 @@ export class KernelHeap {
   ) {
     this.#native = native?.kernelsOver(kernels) ?? {};
     this.kernels = { ...kernels, ...this.#native };
-    this.#fixed = kernels.scratchBytes();
+    this.scratchBytes = kernels.scratchBytes();
     const count = 1 + (threads?.count ?? 0);
     this.#scratches = Array.from({ length: count }, () => new Region(backend));
     this.#table = new Region(backend);
@@ -133,11 +134,11 @@ export class KernelHeap {
    */
   scratch(zeros = 0, more = 0): number {
     const bytes = Math.max(zeros, 1024) * 4;
-    const all = this.#fixed + bytes + more;
+    const all = this.scratchBytes + bytes + more;
     const moves = all > this.#bytes;
     this.#bytes = Math.max(all, this.#bytes);
     for (const region of moves || bytes > this.#zeros ? this.#scratches : []) {
-      const start = region.atLeast(this.#bytes) + this.#fixed;
+      const start = region.atLeast(this.#bytes) + this.scratchBytes;
       emscriptenOf(this.backend).HEAPU8.fill(0, start, start + bytes);
     }
     // This call writes to the memory behind its zeros.

@@ -189,6 +189,12 @@ export function reduceBytes(
   }
 }
 
+/** The part of a slope that each of `count` elements has; an extreme of NaN equals no element. */
+@inline
+function shareOf(dy: f32, count: f32): f32 {
+  return count == 0 ? NaN : dy / count;
+}
+
 /** The slopes of the elements that share an extreme: `dy` over their number. */
 export function extremeSlope(
   dy: usize,
@@ -215,7 +221,7 @@ export function extremeSlope(
       for (; i < size; i++, from += 4) {
         count += <i32> (load<f32>(from) == f32x4.extract_lane(best, 0));
       }
-      const share = f32x4.div(v128.load32_splat(dy + place), f32x4.splat(<f32> count));
+      const share = f32x4.splat(shareOf(load<f32>(dy + place), <f32> count));
       from = x + skip;
       for (i = 0; i + 4 <= size; i += 4, from += 16, to += 16) {
         v128.store(to, shareWhere(v128.load(from), best, share));
@@ -238,7 +244,7 @@ export function extremeSlope(
     }
     for (let j = 0; j < inner; j++) {
       const share = scratch + (<usize> j << 2);
-      store<f32>(share, load<f32>(dy + place + (<usize> j << 2)) / load<f32>(share));
+      store<f32>(share, shareOf(load<f32>(dy + place + (<usize> j << 2)), load<f32>(share)));
     }
     from = x + skip;
     for (let i = 0; i < size; i++) {
@@ -254,7 +260,7 @@ export function extremeSlope(
   }
 }
 
-/** The share where an element is the extreme, else 0; NaN where the share is no number. */
+/** The share where an element is the extreme, else 0; NaN where the share is NaN. */
 @inline
 function shareWhere(x: v128, best: v128, share: v128): v128 {
   const isShare = v128.or(f32x4.eq(x, best), f32x4.ne(share, share));

@@ -70,6 +70,8 @@ export {
   type LossOf,
 } from "./src/learner/learner_fields.ts";
 export type { Dataloaders, RunOptions, TrainResult } from "./src/learner/options.ts";
+export type { StepState } from "./src/learner/compiled_steps.ts";
+export type { PredictOptions } from "./src/learner/predict.ts";
 export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
 export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
 export type { Failure } from "./src/learner/run.ts";

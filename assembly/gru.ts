@@ -11,6 +11,11 @@ import {
   scaleRow,
 } from "./recurrent_rows";
 
+/** The parts of a step: all; before the second product, and behind it, where others compute them. */
+const ALL: i32 = 0;
+const BEFORE: i32 = 1;
+const BEHIND: i32 = 2;
+
 /** `y = z h + (1 - z) n`. */
 function mix(z: usize, h: usize, n: usize, y: usize, units: i32): void {
   const one = f32x4.splat(1);
@@ -42,7 +47,12 @@ function mix(z: usize, h: usize, n: usize, y: usize, units: i32): void {
  * @param mask `[batch, steps]`: 0 for the steps that are left out; or 0.
  * @param dropout Factors of the states, `[batch, units]`, or 0.
  * @param rest Memory for `[batch, units]`.
+ * @param product The products of the only step with their weights: `[batch, 2 units]` of `previous`
+ *   before the second product, `[batch, units]` of `reset` behind it.
  * @param backwards Whether the last input comes first.
+ * @param part The part of each step.
+ * @param s0 The first step.
+ * @param s1 The step before which it ends.
  */
 export function gru(
   gates: usize,
@@ -56,12 +66,16 @@ export function gru(
   mask: usize,
   dropout: usize,
   rest: usize,
+  product: usize,
   steps: i32,
   units: i32,
   backwards: bool,
   saves: bool,
   activation: i32,
   recurrentActivation: i32,
+  part: i32,
+  s0: i32,
+  s1: i32,
   m0: i32,
   m1: i32,
   scratch: usize,
@@ -71,32 +85,39 @@ export function gru(
   const strideP = saves ? stride : unit;
   for (let m = m0; m < m1; m += MC) {
     const rows = min(MC, m1 - m);
-    setRows(h0, h, m, rows, units);
-    for (let s = 0; s < steps; s++) {
+    if (s0 == 0 && part != BEHIND) setRows(h0, h, m, rows, units);
+    for (let s = s0; s < s1; s++) {
       const t = backwards ? steps - 1 - s : s;
       const first = <usize> m * strideP + (saves ? <usize> t * unit : 0);
-      for (let i = 0; i < rows; i++) {
-        const at = <usize> (m + i) * unit;
-        const to = previous + first + <usize> i * strideP;
-        dropRow(h + at, dropout ? dropout + at : 0, to, units);
-      }
       const firstGates = gates + <usize> m * strideGates + <usize> t * 3 * unit;
-      multiplyStates(
-        previous + first, strideP, rows, units, weights, 2 * units, firstGates, strideGates, true,
-        scratch,
-      );
-      for (let i = 0; i < rows; i++) {
-        const row = firstGates + <usize> i * strideGates, place = first + <usize> i * strideP;
-        activateRow(row, row, 2 * units, recurrentActivation);
-        multiplyRows(row + unit, previous + place, reset + place, units);
+      if (part != BEHIND) {
+        for (let i = 0; i < rows; i++) {
+          const at = <usize> (m + i) * unit;
+          const to = previous + first + <usize> i * strideP;
+          dropRow(h + at, dropout ? dropout + at : 0, to, units);
+        }
+        if (part == ALL) {
+          multiplyStates(
+            previous + first, strideP, rows, units, weights, 2 * units, firstGates, strideGates, true,
+            scratch,
+          );
+        }
+        for (let i = 0; i < rows; i++) {
+          const row = firstGates + <usize> i * strideGates, place = first + <usize> i * strideP;
+          if (part == BEFORE) addRow(product + 2 * <usize> (m + i) * unit, row, 2 * units);
+          activateRow(row, row, 2 * units, recurrentActivation);
+          multiplyRows(row + unit, previous + place, reset + place, units);
+        }
+        if (part == BEFORE) continue;
+        multiplyStates(
+          reset + first, strideP, rows, units, newWeights, units, firstGates + 2 * unit, strideGates,
+          true, scratch,
+        );
       }
-      multiplyStates(
-        reset + first, strideP, rows, units, newWeights, units, firstGates + 2 * unit, strideGates,
-        true, scratch,
-      );
       for (let i = 0; i < rows; i++) {
         const row = firstGates + <usize> i * strideGates, at = <usize> (m + i) * unit;
         const newState = row + 2 * unit, to = mask ? rest + at : h + at;
+        if (part == BEHIND) addRow(product + at, newState, units);
         activateRow(newState, newState, units, activation);
         mix(row, previous + first + <usize> i * strideP, newState, to, units);
         if (mask) blendRow(load<f32>(mask + (<usize> ((m + i) * steps + t) << 2)), to, h + at, units);
@@ -135,8 +156,12 @@ function unmix(gates: usize, previous: usize, dh: usize, dz: usize, units: i32):
  * @param newWeights The packed weights of the states for the new state, transposed.
  * @param rest Memory for `[batch, units]`.
  * @param dReset Memory for `[batch, units]`.
+ * @param product Before the second product: its result in the step behind, which is added to the
+ *   slopes of the states first.
  * @param dz The slopes of the gates before their activations, `[batch, steps, 3 units]`.
  * @param dh The slopes of the first states.
+ * @param part The part of each step: the first product is between them, of the slopes of the new
+ *   state, and its results are in `dReset`.
  */
 export function gruGradient(
   dSequence: usize,
@@ -149,6 +174,7 @@ export function gruGradient(
   dropout: usize,
   rest: usize,
   dReset: usize,
+  product: usize,
   dz: usize,
   dh: usize,
   steps: i32,
@@ -156,6 +182,9 @@ export function gruGradient(
   backwards: bool,
   activation: i32,
   recurrentActivation: i32,
+  part: i32,
+  s0: i32,
+  s1: i32,
   m0: i32,
   m1: i32,
   scratch: usize,
@@ -164,11 +193,12 @@ export function gruGradient(
   const strideGates = <usize> steps * 3 * unit, stride = <usize> steps * unit;
   for (let m = m0; m < m1; m += MC) {
     const rows = min(MC, m1 - m);
-    setRows(dLastH, dh, m, rows, units);
-    for (let s = steps - 1; s >= 0; s--) {
+    if (s1 == steps && part != BEHIND) setRows(dLastH, dh, m, rows, units);
+    if (product) addRow(product + <usize> m * unit, dh + <usize> m * unit, rows * units);
+    for (let s = s1 - 1; s >= s0; s--) {
       const t = backwards ? steps - 1 - s : s;
       const first = <usize> m * strideGates + <usize> t * 3 * unit;
-      for (let i = 0; i < rows; i++) {
+      for (let i = 0; i < rows && part != BEHIND; i++) {
         const at = <usize> (m + i) * unit, example = <usize> (m + i) * stride;
         const row = gates + first + <usize> i * strideGates;
         const to = dz + first + <usize> i * strideGates;
@@ -182,10 +212,13 @@ export function gruGradient(
         scaleBySlopes(to, row, units, recurrentActivation);
         scaleBySlopes(to + 2 * unit, row + 2 * unit, units, activation);
       }
-      multiplyStates(
-        dz + first + 2 * unit, strideGates, rows, units, newWeights, units,
-        dReset + <usize> m * unit, unit, false, scratch,
-      );
+      if (part == BEFORE) continue;
+      if (part == ALL) {
+        multiplyStates(
+          dz + first + 2 * unit, strideGates, rows, units, newWeights, units,
+          dReset + <usize> m * unit, unit, false, scratch,
+        );
+      }
       for (let i = 0; i < rows; i++) {
         const at = <usize> (m + i) * unit;
         const row = gates + first + <usize> i * strideGates;
@@ -195,6 +228,7 @@ export function gruGradient(
         scaleBySlopes(to + unit, row + unit, units, recurrentActivation);
         addProducts(dReset + at, row + unit, dh + at, units);
       }
+      if (part == BEHIND) continue;
       multiplyStates(
         dz + first, strideGates, rows, 2 * units, weights, units, dh + <usize> m * unit, unit, true,
         scratch,

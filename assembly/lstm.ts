@@ -54,7 +54,11 @@ function step(
  * @param sequence The states after each step, or 0.
  * @param mask `[batch, steps]`: 0 for the steps that are left out; or 0.
  * @param dropout Factors of the states, `[batch, units]`, or 0.
+ * @param product The products of the states with their weights, `[batch, 4 units]`, for the only
+ *   step; or 0.
  * @param backwards Whether the last input comes first.
+ * @param s0 The first step.
+ * @param s1 The step before which it ends.
  */
 export function lstm(
   gates: usize,
@@ -69,12 +73,15 @@ export function lstm(
   sequence: usize,
   mask: usize,
   dropout: usize,
+  product: usize,
   steps: i32,
   units: i32,
   backwards: bool,
   saves: bool,
   activation: i32,
   recurrentActivation: i32,
+  s0: i32,
+  s1: i32,
   m0: i32,
   m1: i32,
   scratch: usize,
@@ -85,9 +92,11 @@ export function lstm(
   const newC = scratch + RESULTS, newH = newC + unit;
   for (let m = m0; m < m1; m += MC) {
     const rows = min(MC, m1 - m);
-    setRows(h0, h, m, rows, units);
-    setRows(c0, c, m, rows, units);
-    for (let s = 0; s < steps; s++) {
+    if (s0 == 0) {
+      setRows(h0, h, m, rows, units);
+      setRows(c0, c, m, rows, units);
+    }
+    for (let s = s0; s < s1; s++) {
       const t = backwards ? steps - 1 - s : s;
       const firstP = previous + <usize> m * strideP + (saves ? <usize> t * unit : 0);
       for (let i = 0; i < rows; i++) {
@@ -95,12 +104,15 @@ export function lstm(
         dropRow(h + at, dropout ? dropout + at : 0, firstP + <usize> i * strideP, units);
       }
       const firstGates = gates + <usize> m * strideGates + <usize> t * 4 * unit;
-      multiplyStates(
-        firstP, strideP, rows, units, weights, 4 * units, firstGates, strideGates, true, scratch,
-      );
+      if (!product) {
+        multiplyStates(
+          firstP, strideP, rows, units, weights, 4 * units, firstGates, strideGates, true, scratch,
+        );
+      }
       for (let i = 0; i < rows; i++) {
         const row = firstGates + <usize> i * strideGates, at = <usize> (m + i) * unit;
         const example = <usize> (m + i) * stride, place = example + <usize> t * unit;
+        if (product) addRow(product + 4 * at, row, 4 * units);
         const activatedC = saves ? activated + place : newH;
         if (saves) memory.copy(cells + place, c + at, unit);
         const toC = mask ? newC : c + at, toH = mask ? newH : h + at;
@@ -182,7 +194,8 @@ function stepGradient(
  * @param dSequence The slopes of the sequence of states, or 0.
  * @param dLastH The slopes of the last states.
  * @param dLastC The slopes of the last cells.
- * @param weights The packed weights of the states, transposed: `[4 units, units]`.
+ * @param weights The packed weights of the states, transposed: `[4 units, units]`; or 0 if the slopes
+ *   of the states before the only step are computed elsewhere.
  * @param rest Memory for `[batch, units]`.
  * @param dz The slopes of the gates before their activations, `[batch, steps, 4 units]`.
  * @param dh The slopes of the first states.
@@ -207,6 +220,8 @@ export function lstmGradient(
   backwards: bool,
   activation: i32,
   recurrentActivation: i32,
+  s0: i32,
+  s1: i32,
   m0: i32,
   m1: i32,
   scratch: usize,
@@ -216,9 +231,11 @@ export function lstmGradient(
   const dActivated = scratch + RESULTS, restC = dActivated + unit;
   for (let m = m0; m < m1; m += MC) {
     const rows = min(MC, m1 - m);
-    setRows(dLastH, dh, m, rows, units);
-    setRows(dLastC, dc, m, rows, units);
-    for (let s = steps - 1; s >= 0; s--) {
+    if (s1 == steps) {
+      setRows(dLastH, dh, m, rows, units);
+      setRows(dLastC, dc, m, rows, units);
+    }
+    for (let s = s1 - 1; s >= s0; s--) {
       const t = backwards ? steps - 1 - s : s;
       const first = <usize> m * strideGates + <usize> t * 4 * unit;
       for (let i = 0; i < rows; i++) {
@@ -240,6 +257,7 @@ export function lstmGradient(
         );
         if (mask) addRow(restC, dc + at, units);
       }
+      if (!weights) continue;
       const firstH = dh + <usize> m * unit;
       multiplyStates(
         dz + first, strideGates, rows, 4 * units, weights, units, firstH, unit, false, scratch,

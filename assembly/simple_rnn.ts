@@ -16,7 +16,11 @@ import { activateRow, addRow, blendRow, multiplyRows, scaleBySlopes, scaleRow } 
  * @param sequence The states after each step, or 0.
  * @param mask `[batch, steps]`: 0 for the steps that are left out; or 0.
  * @param dropout Factors of the states, `[batch, units]`, or 0.
+ * @param product The products of the states with their weights, `[batch, units]`, for the only step;
+ *   or 0.
  * @param backwards Whether the last input comes first.
+ * @param s0 The first step.
+ * @param s1 The step before which it ends.
  */
 export function simpleRnn(
   gates: usize,
@@ -27,11 +31,14 @@ export function simpleRnn(
   sequence: usize,
   mask: usize,
   dropout: usize,
+  product: usize,
   steps: i32,
   units: i32,
   backwards: bool,
   saves: bool,
   activation: i32,
+  s0: i32,
+  s1: i32,
   m0: i32,
   m1: i32,
   scratch: usize,
@@ -40,8 +47,8 @@ export function simpleRnn(
   const strideP = saves ? stride : unit;
   for (let m = m0; m < m1; m += MC) {
     const rows = min(MC, m1 - m);
-    setRows(h0, h, m, rows, units);
-    for (let s = 0; s < steps; s++) {
+    if (s0 == 0) setRows(h0, h, m, rows, units);
+    for (let s = s0; s < s1; s++) {
       const t = backwards ? steps - 1 - s : s;
       const firstP = previous + <usize> m * strideP + (saves ? <usize> t * unit : 0);
       for (let i = 0; i < rows; i++) {
@@ -49,9 +56,12 @@ export function simpleRnn(
         dropRow(h + at, dropout ? dropout + at : 0, firstP + <usize> i * strideP, units);
       }
       const first = gates + <usize> m * stride + <usize> t * unit;
-      multiplyStates(firstP, strideP, rows, units, weights, units, first, stride, true, scratch);
+      if (!product) {
+        multiplyStates(firstP, strideP, rows, units, weights, units, first, stride, true, scratch);
+      }
       for (let i = 0; i < rows; i++) {
         const row = first + <usize> i * stride, at = <usize> (m + i) * unit;
+        if (product) addRow(product + at, row, units);
         activateRow(row, row, units, activation);
         if (mask) blendRow(load<f32>(mask + (<usize> ((m + i) * steps + t) << 2)), row, h + at, units);
         else memory.copy(h + at, row, unit);
@@ -68,7 +78,8 @@ export function simpleRnn(
  *
  * @param dSequence The slopes of the sequence of states, or 0.
  * @param dLastH The slopes of the last states.
- * @param weights The packed weights of the states, transposed.
+ * @param weights The packed weights of the states, transposed; or 0 if the slopes of the states
+ *   before the only step are computed elsewhere.
  * @param rest Memory for `[batch, units]`.
  * @param dz The slopes of the new states before their activation, `[batch, steps, units]`.
  * @param dh The slopes of the first states.
@@ -87,6 +98,8 @@ export function simpleRnnGradient(
   units: i32,
   backwards: bool,
   activation: i32,
+  s0: i32,
+  s1: i32,
   m0: i32,
   m1: i32,
   scratch: usize,
@@ -94,8 +107,8 @@ export function simpleRnnGradient(
   const unit = <usize> units << 2, stride = <usize> steps * unit;
   for (let m = m0; m < m1; m += MC) {
     const rows = min(MC, m1 - m);
-    setRows(dLastH, dh, m, rows, units);
-    for (let s = steps - 1; s >= 0; s--) {
+    if (s1 == steps) setRows(dLastH, dh, m, rows, units);
+    for (let s = s1 - 1; s >= s0; s--) {
       const t = backwards ? steps - 1 - s : s;
       const first = <usize> m * stride + <usize> t * unit;
       for (let i = 0; i < rows; i++) {
@@ -111,6 +124,7 @@ export function simpleRnnGradient(
         memory.copy(dz + place, dh + at, unit);
         scaleBySlopes(dz + place, gates + place, units, activation);
       }
+      if (!weights) continue;
       const firstH = dh + <usize> m * unit;
       multiplyStates(dz + first, stride, rows, units, weights, units, firstH, unit, false, scratch);
       for (let i = 0; i < rows && (mask || dropout); i++) {

@@ -15,6 +15,8 @@ export interface Emscripten {
   _free(address: number): void;
   /** The exports of the module. */
   asm: { memory: WebAssembly.Memory };
+  /** The module itself, where this is a view of it that a recording watches. */
+  original?: Emscripten;
 }
 
 /** The emscripten module of a backend. */

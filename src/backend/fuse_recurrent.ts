@@ -2,7 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import type { AnyLayer } from "./fix_layers/layer_class.ts";
 import { hasKernel, isRecorded, runAll } from "./gradients/gradient.ts";
 import { registerRecurrent } from "./gradients/recurrent.ts";
-import type { RecurrentAttributes } from "./kernels/recurrent.ts";
+import type { RecurrentAttributes } from "./kernels/recurrent_steps.ts";
 import {
   type ConvolutionalCell,
   convolutionalCell,

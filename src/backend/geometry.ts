@@ -4,7 +4,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { layOut } from "./table_layouts.ts";
+import { addressesIn, layOut } from "./table_layouts.ts";
 
 /** Depth, height and width. */
 export type Extent = [number, number, number];
@@ -29,6 +29,8 @@ export interface Convolution {
   dilation: Extent;
   /** Padding in front of the input. */
   pad: Extent;
+  /** Whether each channel has results of its own. */
+  depthwise?: boolean;
 }
 
 /** The attributes by which tfjs describes convolutions and windows. */
@@ -57,7 +59,7 @@ export function convolution2D(
   depthwise = false,
 ): Convolution {
   checkChannels(input, filter);
-  return fromInfo(computeConv2DInfo(
+  const info = computeConv2DInfo(
     input as [number, number, number, number],
     filter as [number, number, number, number],
     strides as number,
@@ -65,7 +67,8 @@ export function convolution2D(
     pad as "same",
     dimRoundingMode,
     depthwise,
-  ));
+  );
+  return { ...fromInfo(info), depthwise };
 }
 
 /** The geometry of a 3D convolution, from the shapes of its input and filter. */
@@ -118,6 +121,9 @@ export function isProduct({ filter, stride, input, output }: Convolution): boole
   return [filter, stride].every((extent) => extent.every((n) => n === 1)) &&
     input.every((n, axis) => n === output[axis]);
 }
+
+/** The places of the addresses in a table of patches. */
+export const PATCH_ADDRESSES: readonly number[] = addressesIn("patch_table");
 
 /** The table of `assembly/patches.ts`, for an image at an address. */
 export function patchTable(c: Convolution, source: number): number[] {

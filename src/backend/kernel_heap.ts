@@ -20,6 +20,18 @@ export interface Split {
   work: number;
 }
 
+/** Follows what kernels do to a heap, while a step is recorded. */
+export interface HeapObserver {
+  /** A kernel is called. */
+  calls(name: string, args: number[], split?: Split): void;
+  /** A table was written; `addresses` are the places of its numbers that are addresses. */
+  wroteTable(address: number, values: readonly number[], addresses: readonly number[]): void;
+  /** Scratch memory was prepared. */
+  prepared(address: number, zeros: number, more: number): void;
+  /** Memory that all threads read was reserved. */
+  reserved(address: number, bytes: number): void;
+}
+
 /** Multiply-adds below which a call is done before another thread has begun. */
 const WORTHWHILE = 400_000;
 
@@ -38,6 +50,12 @@ export class KernelHeap {
   #zeros = 0;
   /** Bytes that the scratch memory of each thread has at least. */
   readonly scratchBytes: number;
+  /** Number of times that scratch or shared memory has moved. */
+  #moves = 0;
+  /** Follows all calls. Default: none does. */
+  observer: HeapObserver | undefined;
+  /** The places of the addresses among each kernel's arguments. */
+  readonly addresses: Readonly<Record<string, readonly number[]>>;
   /** Kernels of the native library, which are not split. */
   readonly #native: Kernels;
 
@@ -46,22 +64,31 @@ export class KernelHeap {
    *
    * @param backend The owner of the heap.
    * @param kernels The module, instantiated on that heap.
+   * @param addresses The places of the addresses among each kernel's arguments.
    * @param threads Other threads on that heap.
    * @param native A native library that computes some of the kernels, with threads of its own.
    */
   constructor(
     readonly backend: BackendWasm,
     readonly kernels: Kernels,
+    addresses: Readonly<Record<string, readonly number[]>>,
     readonly threads?: Threads,
     readonly native?: LibraryOnHeap,
   ) {
     this.#native = native?.kernelsOver(kernels) ?? {};
     this.kernels = { ...kernels, ...this.#native };
+    this.addresses = { ...addresses, ...native?.addresses };
     this.scratchBytes = kernels.scratchBytes();
     const count = 1 + (threads?.count ?? 0);
-    this.#scratches = Array.from({ length: count }, () => new Region(backend));
-    this.#table = new Region(backend);
-    this.#shared = new Region(backend);
+    const region = () => new Region(backend, () => this.#moves++);
+    this.#scratches = Array.from({ length: count }, region);
+    this.#table = region();
+    this.#shared = region();
+  }
+
+  /** Number of times that scratch or shared memory has moved: addresses in it are then stale. */
+  get moves(): number {
+    return this.#moves;
   }
 
   /** The address of a tensor's first element. */
@@ -114,16 +141,24 @@ export class KernelHeap {
     return this.backend.refCount(tensor.dataId) === 1;
   }
 
-  /** Writes 32-bit integers to memory that keeps them until the next call. */
-  table(values: number[]): number {
+  /**
+   * Writes 32-bit integers to memory that keeps them until the next call.
+   *
+   * @param values The integers.
+   * @param addresses The places of those that are addresses. Default: none.
+   */
+  table(values: number[], addresses: readonly number[] = []): number {
     const address = this.#table.atLeast(values.length * 4);
-    new Int32Array(emscriptenOf(this.backend).HEAPU8.buffer, address, values.length).set(values);
+    new Int32Array(this.#bytesOfHeap.buffer, address, values.length).set(values);
+    this.observer?.wroteTable(address, values, addresses);
     return address;
   }
 
   /** The address of memory that all threads read; it is valid until the next call. */
   shared(bytes: number): number {
-    return this.#shared.atLeast(bytes);
+    const address = this.#shared.atLeast(bytes);
+    this.observer?.reserved(address, bytes);
+    return address;
   }
 
   /**
@@ -139,11 +174,19 @@ export class KernelHeap {
     this.#bytes = Math.max(all, this.#bytes);
     for (const region of moves || bytes > this.#zeros ? this.#scratches : []) {
       const start = region.atLeast(this.#bytes) + this.scratchBytes;
-      emscriptenOf(this.backend).HEAPU8.fill(0, start, start + bytes);
+      this.#bytesOfHeap.fill(0, start, start + bytes);
     }
     // This call writes to the memory behind its zeros.
     this.#zeros = more > 0 || moves ? bytes : Math.max(bytes, this.#zeros);
-    return this.#scratches[0].atLeast(0);
+    const address = this.#scratches[0].atLeast(0);
+    this.observer?.prepared(address, zeros, more);
+    return address;
+  }
+
+  /** The heap, past the seam at which a recording sees kernels that work in JavaScript. */
+  get #bytesOfHeap(): Uint8Array {
+    const module = emscriptenOf(this.backend);
+    return (module.original ?? module).HEAPU8;
   }
 
   /**
@@ -154,6 +197,7 @@ export class KernelHeap {
    * @param split How several threads can share the call.
    */
   run(name: string, args: number[], split?: Split): void {
+    this.observer?.calls(name, args, split);
     const threads = this.threads;
     if (!threads || !split || split.work < WORTHWHILE || Object.hasOwn(this.#native, name)) {
       this.kernels[name](...args);
@@ -174,12 +218,24 @@ export class KernelHeap {
   }
 }
 
+const heaps = new WeakMap<object, KernelHeap>();
+
+/** The heap of our kernels on a backend; `undefined` if the backend has none. */
+export function heapOf(backend: object): KernelHeap | undefined {
+  return heaps.get(backend);
+}
+
+/** Makes our kernels work on this heap from now on, on its backend. */
+export function useHeap(heap: KernelHeap): void {
+  heaps.set(heap.backend, heap);
+}
+
 /** Memory that grows. */
 class Region {
   #address = 0;
   #bytes = 0;
 
-  constructor(readonly backend: BackendWasm) {}
+  constructor(readonly backend: BackendWasm, readonly onMove: () => void) {}
 
   atLeast(bytes: number): number {
     if (bytes > this.#bytes) {
@@ -187,6 +243,7 @@ class Region {
       if (this.#address) module._free(this.#address);
       this.#address = module._malloc(bytes) >>> 0;
       this.#bytes = bytes;
+      this.onMove();
     }
     return this.#address;
   }

@@ -19,6 +19,8 @@ export type Build = "relaxed" | "simd";
 export interface LoadedKernels {
   /** The functions of the instance. */
   kernels: Kernels;
+  /** The places of the addresses among each kernel's arguments. */
+  addresses: Readonly<Record<string, readonly number[]>>;
   /** The compiled module. */
   module: WebAssembly.Module;
   /** The heap. */
@@ -45,7 +47,8 @@ export function loadKernels(backend: BackendWasm, relaxed = true): LoadedKernels
     const module = new WebAssembly.Module(bytes);
     const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
     const functions = Object.entries(exports).filter(([, value]) => typeof value === "function");
-    return { kernels: Object.fromEntries(functions) as Kernels, module, memory, build };
+    const kernels = Object.fromEntries(functions) as Kernels;
+    return { kernels, addresses: builds.addresses, module, memory, build };
   }
 }
 

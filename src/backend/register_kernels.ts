@@ -6,7 +6,7 @@
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fixBackend } from "./fix_backend.ts";
-import { KernelHeap } from "./kernel_heap.ts";
+import { heapOf, KernelHeap, useHeap } from "./kernel_heap.ts";
 import { loadKernels } from "./load_kernels.ts";
 import { BINARY_KERNELS } from "./kernels/binary.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";
@@ -60,8 +60,6 @@ const KERNELS: KernelTable = {
 /** The kernels of tfjs's WebAssembly backend, before ours were registered. */
 let stockKernels: Map<string, KernelConfig> | undefined;
 
-const heaps = new WeakMap<BackendWasm, KernelHeap>();
-
 /**
  * Registers our kernels for the WebAssembly backend, for this heap and those to come.
  *
@@ -69,7 +67,7 @@ const heaps = new WeakMap<BackendWasm, KernelHeap>();
  * tfjs's cpu backend.
  */
 export function registerKernels(heap: KernelHeap): void {
-  heaps.set(heap.backend, heap);
+  useHeap(heap);
   if (stockKernels) return;
   stockKernels = new Map(
     tf.getKernelsForBackend("wasm").map((config) => [config.kernelName, config]),
@@ -88,7 +86,7 @@ function register(kernelName: string, ours?: Kernel, stock?: KernelConfig): void
     kernelName,
     backendName: "wasm",
     kernelFunc: (call) => {
-      const heap = heaps.get(call.backend as BackendWasm) ?? adopt(call.backend as BackendWasm);
+      const heap = heapOf(call.backend) ?? adopt(call.backend as BackendWasm);
       const inputs = call.inputs as Inputs;
       const runStock = () => stock!.kernelFunc(call);
       const result = ours?.(heap, inputs, call.attrs, runStock);
@@ -103,8 +101,9 @@ function register(kernelName: string, ours?: Kernel, stock?: KernelConfig): void
 /** A backend that tfjs has started again by itself. */
 function adopt(backend: BackendWasm): KernelHeap {
   fixBackend(backend);
-  const heap = new KernelHeap(backend, loadKernels(backend)!.kernels);
-  heaps.set(backend, heap);
+  const { kernels, addresses } = loadKernels(backend)!;
+  const heap = new KernelHeap(backend, kernels, addresses);
+  useHeap(heap);
   return heap;
 }
 

@@ -107,7 +107,7 @@ async function registerOurs(
   if (!loaded) {
     return { started: true, reason: "WebAssembly with tfjs's kernels, as there is no SIMD" };
   }
-  const { kernels, module, memory, build } = loaded;
+  const { kernels, addresses, module, memory, build } = loaded;
   if (wanted > 1 && !isShared(memory)) {
     return {
       started: false,
@@ -128,7 +128,7 @@ async function registerOurs(
       ? await Threads.start(wanted - 1, kernels, module, memory)
       : undefined;
     const ofLibrary = library && new NativeKernels(library, emscriptenOf(backend));
-    ofBackend.set(key, heap = new KernelHeap(backend, kernels, threads, ofLibrary));
+    ofBackend.set(key, heap = new KernelHeap(backend, kernels, addresses, threads, ofLibrary));
   }
   registerKernels(heap);
   noteLibrary(backend, library, wanted);

@@ -4,7 +4,7 @@
  * @module
  */
 import { type AnyLayer, layerClass } from "./fix_layers/layer_class.ts";
-import { RECURRENT_ACTIVATIONS, type RecurrentActivation } from "./kernels/recurrent.ts";
+import { RECURRENT_ACTIVATIONS, type RecurrentActivation } from "./kernels/recurrent_steps.ts";
 
 /** A kind of cell. */
 export interface CellKind {

@@ -47,3 +47,10 @@ export function layOut<Name extends TableName>(
   const order: readonly TableField<Name>[] = TABLE_LAYOUTS[name];
   return order.map((field) => fields[field]);
 }
+
+/** The places of the addresses among a table's fields. */
+export function addressesIn(name: TableName): number[] {
+  return TABLE_LAYOUTS[name].flatMap((field, place) =>
+    field === "SOURCE" || field === "TARGET" ? [place] : []
+  );
+}

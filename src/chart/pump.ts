@@ -19,28 +19,17 @@ import {
 } from "./chart.ts";
 import { type HookName, isFinally, isTask, type TaskName, type WorkName } from "./hooks.ts";
 import { isThenable, yieldToEventLoop } from "./event_loop.ts";
-import { type PumpState, releasedSnapshot, restoreThrown, storeThrown } from "./pump_state.ts";
+import { HookCalls, type Listeners, OBSOLETE } from "./hook_calls.ts";
+import { type PumpState, releasedSnapshot } from "./pump_state.ts";
 import { memoizeTransitions, queueWork, workQueues } from "./pumped_machine.ts";
 import { type Level, passLevel, Signals } from "./signals.ts";
 
 /** Does the work that the machine names. */
-export interface Performer<Listener> {
+export interface Performer<Listener> extends Listeners<Listener> {
   /** Returns the facts that the machine's guards need now. */
   facts(): Facts;
   /** Does a piece of the Learner's own work. */
   perform(task: TaskName): void | Promise<void>;
-  /** Returns the listeners of a hook, in the order in which they are called. Throws once if one is bad. */
-  listeners(hook: HookName): readonly Listener[];
-  /** Calls one listener. */
-  call(listener: Listener, hook: HookName): unknown;
-  /** Whether a listener defines a hook. */
-  defines(listener: Listener, hook: HookName): boolean;
-  /** Returns the listeners that are new to the run, in the order of their hooks; each once. */
-  newcomers(): readonly Listener[];
-  /** Sets a new listener up. */
-  setUp(listener: Listener): void | Promise<void>;
-  /** Called with every error that a listener or a task threw; the first ends the run. */
-  failed(error: unknown, work: WorkName | HookName | "setUp", listener?: Listener): void;
 }
 
 /** The end of a run. */
@@ -63,9 +52,6 @@ export interface PumpOptions {
   machine?: LearnerMachine;
 }
 
-/** Thrown through synchronous hooks when a cancel from outside has made their work obsolete. */
-const OBSOLETE = Symbol("obsolete");
-
 /** Time between two turns of timers and sockets, in ms. */
 const YIELD_AFTER = 50;
 
@@ -74,34 +60,12 @@ const now = Date.now;
 
 const ABORTED = "The phase in which this signal was read was cut short";
 
-const RANK = { batch: 1, epoch: 2, train: 3 };
-
 /** The phases whose signals end with a task. */
 const ENDS: Partial<Record<TaskName, Level>> = {
   disposeBatch: "batch",
   closeInner: "inner",
   closeLoader: "epoch",
 };
-
-/** The before hook of each state that has one and stays open while others run. */
-const OPENING: readonly (readonly [state: string, hook: WorkName & HookName])[] = [
-  ["train", "beforeTrain"],
-  ["epoch", "beforeEpoch"],
-  ["validate", "beforeValidate"],
-  ["test", "beforeTest"],
-];
-
-/** A hook whose listeners are being called. */
-interface HookRun {
-  readonly hook: HookName;
-  /** Whether all listeners are called, also after a cancel or an error. */
-  readonly always: boolean;
-  /** Number of cancels before it began. */
-  readonly began: number;
-  readonly thrown: unknown[];
-  /** Number of listeners that were called. */
-  called: number;
-}
 
 /** Runs one machine from its first to its final state. */
 export class Pump<Listener> {
@@ -116,12 +80,16 @@ export class Pump<Listener> {
   #yielded = now();
   #error: { value: unknown } | undefined;
   #reason: string | undefined;
-  /** The hook whose listeners are being called. */
-  #hook: HookRun | undefined;
+  readonly #hooks: HookCalls<Listener>;
   readonly #from: PumpState | undefined;
 
   constructor(performer: Performer<Listener>, options: PumpOptions = {}) {
     this.#performer = performer;
+    this.#hooks = new HookCalls(performer, {
+      cancels: () => this.#cancels,
+      place: () => this.actor.getSnapshot().value,
+      settle: (error, began, work) => this.#settle(error, began, work),
+    });
     const { machine = learnerMachine(), inspect, from } = options;
     this.#from = from;
     this.#reason = from?.reason;
@@ -175,13 +143,13 @@ export class Pump<Listener> {
    * @throws {Error} If the run is neither in an after hook nor paused.
    */
   state(): PumpState {
-    const hook = this.#hook;
+    const hook = this.#hooks.current;
     const snapshot = this.actor.getSnapshot();
     const waiting = snapshot.hasTag("paused") && this.#queue.length === 0;
     if (snapshot.status !== "active" || !(hook ? hook.always : waiting)) {
       throw new Error(
         `Cannot take a checkpoint: the run is in ${
-          hook?.hook ?? JSON.stringify(snapshot.value)
+          hook?.name ?? JSON.stringify(snapshot.value)
         }, ` +
           "from where no other run could continue. Take it in an after hook, or while paused.",
       );
@@ -190,21 +158,15 @@ export class Pump<Listener> {
       snapshot: JSON.parse(JSON.stringify(this.actor.getPersistedSnapshot())),
       queue: [...this.#queue],
       ...this.#reason === undefined ? {} : { reason: this.#reason },
-      ...hook && {
-        hook: {
-          name: hook.hook,
-          left: this.#performer.listeners(hook.hook).length - hook.called,
-          thrown: hook.thrown.map(storeThrown),
-        },
-      },
+      ...hook && { hook: this.#hooks.state() },
     };
   }
 
   /** Does the work that the machine asks for, until it is in a final state. */
   async run(): Promise<RunOutcome> {
     const { actor } = this;
-    await this.#admit(this.#performer.newcomers());
-    await this.#finishRestored();
+    await this.#hooks.admit(this.#performer.newcomers());
+    await (this.#from?.hook && this.#hooks.finish(this.#from.hook));
     let snapshot = actor.getSnapshot();
     while (snapshot.status === "active") {
       while (this.#queue.length > 0) {
@@ -231,25 +193,7 @@ export class Pump<Listener> {
 
   /** Runs a synchronous hook in the middle of a task. */
   runSynchronously(hook: HookName): void {
-    const began = this.#cancels;
-    for (const listener of this.#performer.listeners(hook)) {
-      let result: unknown;
-      try {
-        result = this.#performer.call(listener, hook);
-      } catch (error) {
-        if (!(error instanceof Cancellation)) this.#performer.failed(error, hook, listener);
-        throw error;
-      }
-      if (isThenable(result)) {
-        result.then(undefined, () => {});
-        const error = new TypeError(
-          `Cannot run ${hook} as it must be synchronous: it returned a promise`,
-        );
-        this.#performer.failed(error, hook, listener);
-        throw error;
-      }
-      if (began !== this.#cancels) throw OBSOLETE;
-    }
+    this.#hooks.runSynchronously(hook);
   }
 
   /** Does one piece of work, once the newcomers are admitted. */
@@ -261,39 +205,13 @@ export class Pump<Listener> {
   /** The work is obsolete if a newcomer has cancelled its phase, or failed. */
   async #admitBefore(work: WorkName, newcomers: readonly Listener[]): Promise<void> {
     const began = this.#cancels;
-    await this.#admit(newcomers, [work, ...this.#queue]);
+    await this.#hooks.admit(newcomers, [work, ...this.#queue]);
     if (began === this.#cancels || isFinally(work)) await this.#doNow(work);
-  }
-
-  /**
-   * Sets newcomers up. One that comes in the middle of a run then gets the before hooks of the open
-   * phases, except those in `pending`, which are about to run.
-   */
-  async #admit(newcomers: readonly Listener[], pending?: readonly WorkName[]): Promise<void> {
-    const began = this.#cancels;
-    for (const listener of newcomers) {
-      if (began !== this.#cancels) return;
-      try {
-        const setting = this.#performer.setUp(listener);
-        if (setting) await setting;
-      } catch (error) {
-        if (!(error instanceof Cancellation)) this.#performer.failed(error, "setUp", listener);
-        this.#settle(error, began, "beforeTrain");
-      }
-    }
-    if (!pending) return;
-    const open = statesIn(this.actor.getSnapshot().value);
-    for (const [state, hook] of OPENING) {
-      if (!open.has(state) || pending.includes(hook)) continue;
-      const run: HookRun = { hook, always: false, began, thrown: [], called: 0 };
-      const missing = newcomers.filter((listener) => this.#performer.defines(listener, hook));
-      await this.#finishHook(Promise.resolve(), missing, run);
-    }
   }
 
   /** Does one piece of work; returns a promise only where there is something to wait for. */
   #doNow(work: WorkName): void | Promise<void> {
-    if (!isTask(work)) return this.#runHook(work as HookName, isFinally(work));
+    if (!isTask(work)) return this.#hooks.run(work as HookName, isFinally(work));
     const ended = ENDS[work];
     if (ended) this.#signals.end(ended);
     const began = this.#cancels;
@@ -304,78 +222,6 @@ export class Pump<Listener> {
     } catch (error) {
       this.#settle(error, began, work);
     }
-  }
-
-  /** Calls the listeners of a hook one after another; asynchronous only if one of them is. */
-  #runHook(hook: HookName, always: boolean): void | Promise<void> {
-    const listeners = this.#listeners(hook, always);
-    if (listeners.length === 0) return;
-    const run: HookRun = { hook, always, began: this.#cancels, thrown: [], called: 0 };
-    this.#hook = run;
-    for (let index = 0; index < listeners.length && this.#continues(run); index++) {
-      const waiting = this.#call(listeners[index], run);
-      if (waiting) return this.#finishHook(waiting, listeners.slice(index + 1), run);
-    }
-    this.#settleStrongest(run);
-  }
-
-  /** The listeners of a hook. A bad one fails the run, and the others are called nevertheless. */
-  #listeners(hook: HookName, always: boolean): readonly Listener[] {
-    try {
-      return this.#performer.listeners(hook);
-    } catch (error) {
-      this.#settle(error, this.#cancels, hook);
-      return always ? this.#performer.listeners(hook) : [];
-    }
-  }
-
-  /** Calls the listeners that were left when a checkpoint was taken in the middle of an after hook. */
-  #finishRestored(): void | Promise<void> {
-    const { hook } = this.#from ?? {};
-    if (!hook) return;
-    const listeners = this.#performer.listeners(hook.name);
-    const called = Math.max(0, listeners.length - hook.left);
-    const thrown = hook.thrown.map(restoreThrown);
-    const run = { hook: hook.name, always: true, began: this.#cancels, thrown, called };
-    this.#hook = run;
-    return this.#finishHook(Promise.resolve(), listeners.slice(called), run);
-  }
-
-  async #finishHook(waiting: Promise<void>, rest: Listener[], run: HookRun): Promise<void> {
-    await waiting;
-    for (const listener of rest) {
-      if (!this.#continues(run)) break;
-      await this.#call(listener, run);
-    }
-    this.#settleStrongest(run);
-  }
-
-  #call(listener: Listener, run: HookRun): Promise<void> | undefined {
-    const { hook, thrown } = run;
-    run.called++;
-    const caught = (error: unknown) => {
-      thrown.push(error);
-      if (!(error instanceof Cancellation)) this.#performer.failed(error, hook, listener);
-    };
-    try {
-      const running = this.#performer.call(listener, hook);
-      if (isThenable(running)) return Promise.resolve(running).then(() => {}, caught);
-    } catch (error) {
-      caught(error);
-    }
-  }
-
-  #continues({ always, thrown, began }: HookRun): boolean {
-    return always || (thrown.length === 0 && began === this.#cancels);
-  }
-
-  /** Settles the strongest of all that the listeners of a hook threw: error > train > epoch > batch. */
-  #settleStrongest({ thrown, began, hook }: HookRun): void {
-    this.#hook = undefined;
-    if (thrown.length === 0) return;
-    const rank = (error: unknown) => error instanceof Cancellation ? RANK[error.cancels] : 4;
-    const [strongest] = thrown.toSorted((a, b) => rank(b) - rank(a));
-    this.#settle(strongest, began, hook);
   }
 
   /** Sends the event that a thrown value stands for. */
@@ -435,11 +281,4 @@ export class Pump<Listener> {
     stopped.unsubscribe();
     clearInterval(alive);
   }
-}
-
-/** The names of all states in the value of a snapshot. */
-function statesIn(value: unknown, names: Set<string> = new Set()): Set<string> {
-  if (typeof value === "string") return names.add(value);
-  for (const [name, inner] of Object.entries(value as object)) statesIn(inner, names.add(name));
-  return names;
 }

@@ -56,6 +56,11 @@ export class BatchTensors {
     this.#gradientWeight = weight;
   }
 
+  /** Weight of the loss as the loss function says it. */
+  get statedWeight(): LossWeight | undefined {
+    return this.#lossWeight;
+  }
+
   /**
    * Weight of the loss in a mean over batches; `undefined` if it is the number of examples. A tensor
    * is the caller's.

@@ -8,7 +8,7 @@ import { closest } from "../deps/levenshtein.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import type { RunKind } from "../chart/chart.ts";
 import type { AnyFields, LearnerParts } from "./learner_fields.ts";
-import { isLoader, type Loader, loaderLength } from "../data/loader.ts";
+import { isLoader, loaderLength } from "../data/loader.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkCallback, checkDecisions } from "./check_callback.ts";
 import { checkOptions } from "../checks/check_options.ts";
@@ -21,10 +21,24 @@ import { RUN_EVENTS, type RunEvent } from "./run_actor.ts";
 import type { AnyObjective } from "./learner_objective.ts";
 import { DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
 
+/** The options of other frameworks for half precision. */
+const HALF_PRECISION =
+  /^((use_?)?amp|bf16|dtype(_?policy)?|fp16|float16|mixed_?precision|precision)$/i;
+
+/** Says why there is no option for half precision. */
+export function refuseHalfPrecision(action: string, options: object): void {
+  const name = Object.keys(Object(options)).find((name) => HALF_PRECISION.test(name));
+  if (name === undefined) return;
+  throw new TypeError(
+    `Cannot ${action} as numbers must be float32: TensorFlow.js has no half floats, so there is no ` +
+      `mixed precision. Leave out ${name}.`,
+  );
+}
+
 /** Checks the parts of a Learner. */
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
 export function checkParts(options: LearnerParts<any, any, any>): void {
-  const { model, dataloaders = {}, callbacks = [], seed, stages = {} } = options;
+  const { model, dataloaders = {}, callbacks = [], seed, compile, stages = {} } = options;
   if (typeof (model as { executeAsync?: unknown } | undefined)?.executeAsync === "function") {
     throw new TypeError(
       "Cannot make a Learner as model must be one that can be trained: a tf.GraphModel is fixed. " +
@@ -61,6 +75,7 @@ export function checkParts(options: LearnerParts<any, any, any>): void {
   must(Array.isArray(callbacks), "callbacks", "be an array", callbacks);
   callbacks.forEach(checkCallback);
   must(seed === undefined || Number.isSafeInteger(seed), "seed", "be a safe integer", seed);
+  must(["undefined", "boolean"].includes(typeof compile), "compile", "be a boolean", compile);
 }
 
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
@@ -201,14 +216,6 @@ export function eventOf(name: string): { type: RunEvent } {
     `Cannot steer the run as the event must be one of ${RUN_EVENTS.join(", ")}: current value is ` +
       `"${name}", did you mean "${closest(name, RUN_EVENTS)}"?`,
   );
-}
-
-/** The input of `predict()` as a loader. */
-// deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
-export function loaderOf(input: tf.Tensor | Loader<any, any, any>): Loader {
-  if (input instanceof tf.Tensor) return [input] as never;
-  must(isLoader(input), "input", "be a tensor or a loader", input, "predict");
-  return input;
 }
 
 function must(

@@ -14,14 +14,22 @@ import { type ModelSummary, summarize } from "../model/summarize.ts";
 import type { TableRow } from "../tables/table_encoder.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import type { CallbackOf } from "./callback_protocol.ts";
-import { checkParts, checkStart, eventOf, loaderOf } from "./check_learner.ts";
+import type { StepState } from "./compiled_steps.ts";
+import { checkParts, checkStart, eventOf, refuseHalfPrecision } from "./check_learner.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./callback_list.ts";
-import { encodeRows, isRows, joinPredictions } from "./predict.ts";
 import { LearnerFields, type LearnerParts, type LossOf } from "./learner_fields.ts";
 import type { LearnerObjective } from "./learner_objective.ts";
 import { completeParts } from "./learner_parts.ts";
 import type { Dataloaders, RunOptions, TrainResult } from "./options.ts";
+import {
+  checkForm,
+  encodeRows,
+  inputLoader,
+  isRows,
+  joinPredictions,
+  type PredictOptions,
+} from "./predict.ts";
 import { readBatches, type ReadBatchesOptions } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
 import type { RunActor, RunEvent } from "./run_actor.ts";
@@ -72,6 +80,13 @@ export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Prediction
   callbacks?: readonly CallbackOf<AnyLearner>[];
   /** Makes shuffling and random draws inside steps repeat exactly. Default: they do not. */
   seed?: number;
+  /**
+   * Record steps, and play the recordings back: the same numbers, bit for bit, in less time. `true`
+   * says that the model and the loss function depend on nothing but their arguments; one step of
+   * each epoch is then compared with its recording. Default: where that is known, as of layers and
+   * losses of TensorFlow.js and Trainchart.
+   */
+  compile?: boolean;
 }
 
 /**
@@ -109,6 +124,7 @@ const LEARNER_OPTIONS: Record<keyof LearnerOptions, true> = {
   dataloaders: true,
   callbacks: true,
   seed: true,
+  compile: true,
 };
 
 const RUN_OPTIONS: Record<keyof RunOptions, true> = { signal: true, inspect: true };
@@ -122,6 +138,8 @@ const TRAIN_OPTIONS: Record<keyof TrainOptions, true> = {
   callbacks: true,
   ...RUN_OPTIONS,
 };
+
+const PREDICT_OPTIONS: Record<keyof PredictOptions, true> = { as: true, ...RUN_OPTIONS };
 
 /**
  * Trains a model: a statechart says when, TensorFlow.js computes, callbacks do everything else.
@@ -171,6 +189,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * @throws {TypeError} If a part is missing or of the wrong kind, or a hook is misspelt.
    */
   constructor(options: LearnerOptions<Data, Labels, Predictions>) {
+    refuseHalfPrecision("make a Learner", options);
     checkOptions("make a Learner", options, LEARNER_OPTIONS);
     const parts: LearnerParts<Data, Labels, Predictions> = completeParts(options);
     checkParts(parts);
@@ -197,6 +216,11 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   /** All errors of this run; `train()` rejects with the first. */
   get failures(): readonly Failure[] {
     return this.#control.run?.failures ?? [];
+  }
+
+  /** The way in which the last step was taken, and why it was not played back. */
+  get stepState(): StepState | undefined {
+    return this.#control.run?.stepState;
   }
 
   /** The XState actor of the run in progress, or of the last one. */
@@ -286,18 +310,29 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   }
 
   /**
-   * Predicts, with the model in inference mode.
+   * Predicts, with the model in inference mode. Callbacks change and limit the batches as those of a
+   * validation.
    *
-   * @param input One batch of data, which stays yours; a loader, whose batches may lack labels or be
-   *   tensors; or rows of a table, for a model with a {@linkcode TableEncoder}.
+   * @param input One batch of data, which stays yours: a tensor, or a tensor for each input of the
+   *   model, in an array or a record; a loader, whose batches may lack labels or be tensors; or rows of
+   *   a table, for a model with a {@linkcode TableEncoder}.
+   * @param options The form of the predictions, and how to steer and observe the run.
    * @returns The predictions of all batches, joined along the first axis; they are yours.
+   * @throws {TypeError} If the input is something else, or an option is unknown.
    * @throws {DOMException} If it is cancelled, an `AbortError`: some predictions would be missing.
    */
   async predict(
-    input: tf.Tensor | Loader<Data, Labels, Unlabelled<Data>> | CsvTable | readonly TableRow[],
-    options: RunOptions = {},
+    input:
+      | tf.Tensor
+      | readonly tf.Tensor[]
+      | Readonly<Record<string, tf.Tensor>>
+      | Loader<Data, Labels, Unlabelled<Data>>
+      | CsvTable
+      | readonly TableRow[],
+    options: PredictOptions = {},
   ): Promise<Predictions> {
-    this.#check("predict", options);
+    this.#check("predict", options, PREDICT_OPTIONS);
+    checkForm(options.as);
     if (isRows(input)) {
       const encoded = await encodeRows(this.model, input);
       try {
@@ -311,7 +346,12 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
       const control = this.#control;
       const { reason = "no reason given" } = await control.exclusively(
         [],
-        () => control.start("predict", options, { input: loaderOf(input), outputs }),
+        () =>
+          control.start("predict", options, {
+            input: inputLoader(this, input),
+            outputs,
+            form: options.as,
+          }),
       );
       if (!this.cancelled.has("predict")) return joinPredictions(outputs.splice(0));
       throw new DOMException(
@@ -455,6 +495,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
 
   #check(kind: RunKind, options: RunOptions, known: object = RUN_OPTIONS): void {
     this.#control.checkIdle(kind);
+    refuseHalfPrecision(kind, options);
     checkOptions(kind, options, known as Record<keyof RunOptions, true>);
     checkStart(kind, this, options);
   }

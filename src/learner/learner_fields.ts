@@ -46,6 +46,8 @@ export interface LearnerParts<Data, Labels, Predictions> {
   readonly callbacks?: readonly AnyCallback[];
   /** The seed. */
   readonly seed?: number;
+  /** Whether steps are compiled. */
+  readonly compile?: boolean;
 }
 
 /**
@@ -86,6 +88,8 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   callbacks: AnyCallback[];
   /** Makes shuffling and random draws repeat exactly: a safe integer. */
   seed: number | undefined;
+  /** Whether steps are recorded and played back; `undefined` where that is known to be safe. */
+  compile: boolean | undefined;
 
   /**
    * Seed of loaders without a seed if the Learner has none either. It is drawn at construction, and
@@ -163,6 +167,7 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     this.dataloaders = { ...parts.dataloaders };
     this.callbacks = [...parts.callbacks ?? []];
     this.seed = parts.seed;
+    this.compile = parts.compile;
     this.loaderSeed = crypto.getRandomValues(new Uint32Array(1))[0];
   }
 

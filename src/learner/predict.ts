@@ -1,12 +1,41 @@
 /**
- * The inputs and the outputs of `learner.predict()`: rows of a table, and the predictions of batches.
+ * The inputs and the outputs of `learner.predict()`: rows of a table and tensors, and the predictions
+ * of batches in the form that is asked for.
  *
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
+import { describeValue } from "../checks/describe_value.ts";
+import { isLoader, type Loader } from "../data/loader.ts";
 import type { CsvTable } from "../data/plain_data.ts";
+import { binaryCrossEntropy } from "../losses/binary_cross_entropy.ts";
+import { areProbabilities, predictedClasses } from "../metrics/classes.ts";
+import { disposeTensors, mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
+import { outputMark } from "../tensors/outputs.ts";
 import type { TableRow } from "../tables/table_encoder.ts";
-import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
+import type { AnyFields } from "./learner_fields.ts";
+import type { RunOptions } from "./options.ts";
+
+/**
+ * Options of `learner.predict()`.
+ *
+ * @category Learner
+ */
+export interface PredictOptions extends RunOptions {
+  /**
+   * The form of the predictions, of each output of the model. Default: `"outputs"`.
+   *
+   * - `"outputs"`: as the model returns them.
+   * - `"probabilities"`: logits go through a sigmoid where there is one for each example, or where the
+   *   loss is `binaryCrossEntropy`, and through a softmax elsewhere. The outputs of a last layer with a
+   *   softmax or a sigmoid are probabilities.
+   * - `"classes"`: class numbers, int32, without the last axis; after a sigmoid, 0 or 1 for each
+   *   output. Predictions that are NaN are of class -1.
+   */
+  as?: typeof FORMS[number];
+}
+
+const FORMS = ["outputs", "probabilities", "classes"] as const;
 
 /** Returns whether an input is rows of a table: records without tensors, or a table of a CSV file. */
 export function isRows(input: unknown): input is CsvTable | readonly TableRow[] {
@@ -41,6 +70,92 @@ export async function encodeRows(
   }
   const { values, shape } = encoder.encode(rows);
   return tf.tensor(values, [...shape], "float32");
+}
+
+/**
+ * Returns the input of `predict()` as a loader.
+ *
+ * @throws {TypeError} If nothing can be predicted for it.
+ */
+export function inputLoader({ model }: AnyFields, input: unknown): Loader {
+  if (input instanceof tf.Tensor) return [input] as never;
+  const { inputNames = [] }: { inputNames?: string[] } = model instanceof tf.LayersModel
+    ? model
+    : {};
+  if (Array.isArray(input)) {
+    const areInputs = input.length === inputNames.length && input.length > 1 &&
+      input.every((value) => value instanceof tf.Tensor);
+    if (areInputs) return [{ data: input }] as never;
+  }
+  if (isLoader(input)) return input;
+  if (tensorsIn(input).length > 0) {
+    const record = input as Record<string, unknown>;
+    const isBatch = ["data", "x", "xs"].some((name) =>
+      Object.hasOwn(record, name) && !inputNames.includes(name)
+    );
+    return [isBatch ? record : { data: record }] as never;
+  }
+  throw new TypeError(
+    "Cannot predict as input must be a tensor or a loader, tensors for each input of the model, or " +
+      `rows of a table: current value is ${describeValue(input)}`,
+  );
+}
+
+/**
+ * Copies the predictions of a batch in the form that is asked for.
+ *
+ * @param predictions The outputs of the model, which stay the batch's.
+ * @param learner The Learner, for its loss.
+ * @param form The form.
+ * @returns Tensors of their own, also where the model returns its very input.
+ */
+export function copyPredictions(
+  predictions: unknown,
+  { lossFunction }: AnyFields,
+  form: PredictOptions["as"] = "outputs",
+): unknown {
+  const made: tf.Tensor[] = [];
+  const isSigmoid = lossFunction === binaryCrossEntropy;
+  try {
+    return mapTensors(predictions, (tensor) => {
+      made.push(
+        tf.tidy(() => form === "outputs" ? tensor.clone() : inForm(tensor, form, isSigmoid)),
+      );
+      return made.at(-1)!;
+    });
+  } catch (error) {
+    tf.dispose(made);
+    throw error;
+  }
+}
+
+function inForm(
+  output: tf.Tensor,
+  form: "probabilities" | "classes",
+  isSigmoid: boolean,
+): tf.Tensor {
+  const { shape } = output;
+  const single = output.rank < 2 || shape.at(-1) === 1;
+  const probabilities = areProbabilities(output, {});
+  const activation = probabilities ? outputMark(output)?.activation : undefined;
+  const each = activation === "sigmoid" || (activation === undefined && (single || isSigmoid));
+  if (form === "probabilities") {
+    if (probabilities) return output.clone();
+    return each ? output.sigmoid() : output.softmax();
+  }
+  const classes = predictedClasses(each ? output.reshape([-1, 1]) : output, -1, { probabilities });
+  const isLastAxisOne = output.rank > 1 && single;
+  return classes.reshape(each && !isLastAxisOne ? shape : shape.slice(0, -1));
+}
+
+/** Checks the form of predictions. */
+export function checkForm(form: unknown = "outputs"): void {
+  if ((FORMS as readonly unknown[]).includes(form)) return;
+  throw new TypeError(
+    `Cannot predict as the option as must be one of ${FORMS.join(", ")}: current value is ${
+      describeValue(form)
+    }`,
+  );
 }
 
 /** Joins the predictions of all batches along the first axis, and disposes them. */

@@ -14,16 +14,18 @@ import { type Shard, WHOLE } from "../data/shard.ts";
 import type { SizedBatch } from "../data/to_batch.ts";
 import { keyedRandom, mixKey, streamKey } from "../random/random_numbers.ts";
 import { withRandom } from "../random/with_random.ts";
-import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
+import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
 import { CallbackList, SetUps, watched } from "./callback_list.ts";
 import { changeBatch } from "./read_batches.ts";
 import { checkDecisions } from "./check_callback.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
+import { CompiledSteps, type StepKind, type StepState } from "./compiled_steps.ts";
 import type { Dataloaders } from "./options.ts";
 import type { Pass } from "./pass.ts";
 import type { PassLossesState } from "./pass_losses.ts";
+import { copyPredictions, type PredictOptions } from "./predict.ts";
 import { type PassesState, RunPasses } from "./run_passes.ts";
 import { compute, evaluate, predictOnly, type StepOf, update } from "./step.ts";
 
@@ -75,30 +77,54 @@ export class Run implements Performer<AnyCallback>, StepOf {
   /** The fields to work on. */
   readonly learner: AnyFields;
   readonly #input: Loader | undefined;
+  readonly #form: PredictOptions["as"];
   readonly #callbacks = new CallbackList();
   readonly #setUps = new SetUps();
   readonly #passes: RunPasses;
+  readonly #steps: CompiledSteps;
 
   /**
    * @param learner The fields to work on.
-   * @param options The kind of run, and for a prediction its input and where its outputs go.
+   * @param options The kind of run, and for a prediction its input, where its outputs go, and their
+   *   form.
    */
   constructor(
     learner: AnyFields,
-    options: PumpOptions & { kind: RunKind; input?: Loader; outputs?: unknown[] },
+    options: PumpOptions & {
+      kind: RunKind;
+      input?: Loader;
+      outputs?: unknown[];
+      form?: PredictOptions["as"];
+    },
   ) {
     this.learner = learner;
     this.tensors = batchTensorsOf(learner);
     this.kind = options.kind;
     this.#input = options.input;
+    this.#form = options.form;
     this.outputs = options.outputs ?? [];
     this.#passes = new RunPasses(learner, () => this.#shard, () => this.#disposeBatch());
+    this.#steps = new CompiledSteps(this, () => this.#listenerWithin());
     this.pump = new Pump(this, options);
+  }
+
+  /** The way in which the last step was taken. */
+  get stepState(): StepState {
+    return this.#steps.state;
   }
 
   /** The open pass. */
   get #pass(): Pass | undefined {
     return this.#passes.current;
+  }
+
+  /** The name of a callback with a hook in the middle of a step. */
+  #listenerWithin(): string | undefined {
+    const { callbacks } = this.learner;
+    const [first] = (["afterPredict", "afterLoss"] as const).flatMap((hook) => [
+      ...this.#callbacks.listeners(hook, callbacks),
+    ]);
+    return first && nameOf(first);
   }
 
   /** Runs a synchronous hook in the middle of a step. */
@@ -203,7 +229,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
         // The signal first, because the loader may itself cancel the phase of this signal.
         return this.#pass!.fetch(this.pump.signal);
       case "compute":
-        return this.#seeded(compute);
+        return this.#seeded("compute", compute);
       case "nextObjective":
         return this.#pass!.endObjective();
       case "step":
@@ -211,14 +237,15 @@ export class Run implements Performer<AnyCallback>, StepOf {
         this.#pass!.computed = true;
         return;
       case "evaluate":
-        this.#seeded(evaluate);
+        this.#seeded("evaluate", evaluate);
         this.#pass!.computed = true;
         return;
       case "predict":
         this.#changeInput();
-        this.#seeded(predictOnly);
-        // Clones, because a model may return its very input, which is disposed with the batch.
-        this.outputs.push(mapTensors(this.tensors.get("predictions"), (tensor) => tensor.clone()));
+        this.#seeded("predict", predictOnly);
+        this.outputs.push(
+          copyPredictions(this.tensors.get("predictions"), this.learner, this.#form),
+        );
         return;
       case "disposeBatch":
         return this.#disposeBatch();
@@ -325,6 +352,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
   async dispose(): Promise<void> {
     this.learner.objective = undefined;
     this.tensors.dispose();
+    this.#steps.dispose();
     const failures = this.failures.length;
     try {
       await this.#passes.dispose();
@@ -339,14 +367,15 @@ export class Run implements Performer<AnyCallback>, StepOf {
     return this.kind === "predict" ? WHOLE : this.learner.peers?.shard ?? WHOLE;
   }
 
-  #seeded(work: (step: StepOf) => void): void {
+  #seeded(kind: StepKind, eager: (step: StepOf) => void): void {
+    const work = () => this.#steps.take(kind, eager);
     this.#pass!.beginObjective();
     const { trainingSeed, epoch, batchIndex, phase, peers } = this.learner;
-    if (trainingSeed === undefined) return work(this);
+    if (trainingSeed === undefined) return work();
     const { objectiveIndex: index } = this.#pass!;
     const seed = index === 0 ? trainingSeed : mixKey(trainingSeed, index, index);
     const stream = streamKey(phase, peers?.shard.index);
-    withRandom(keyedRandom(seed, epoch, batchIndex, stream), () => work(this));
+    withRandom(keyedRandom(seed, epoch, batchIndex, stream), work);
   }
 
   #disposeBatch(): void {

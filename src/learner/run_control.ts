@@ -7,6 +7,7 @@ import { checkMatch } from "./check_match.ts";
 import { rankState } from "./checkpoint.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { RunOptions } from "./options.ts";
+import type { PredictOptions } from "./predict.ts";
 import { isolateInspector, type RunEvent } from "./run_actor.ts";
 import { restoreCheckpoint } from "./restore_checkpoint.ts";
 import { Run, type RunState } from "./run.ts";
@@ -17,6 +18,8 @@ export interface RunInput {
   readonly input?: Loader;
   /** Where a prediction puts its outputs. */
   readonly outputs?: unknown[];
+  /** The form of the outputs. */
+  readonly form?: PredictOptions["as"];
   /** The place that a training continues from. */
   readonly from?: RunState;
 }

@@ -6,9 +6,10 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { memoryOf } from "../tensors/tensor_memory.ts";
+import { inspectElements } from "../tensors/inspect_elements.ts";
 import { alignLabels, checkHead } from "./check_inputs.ts";
 import { elementwiseMean } from "./elementwise_mean.ts";
+import { pure } from "./pure_losses.ts";
 import type { ExampleWeights } from "./weights.ts";
 
 /**
@@ -80,8 +81,10 @@ export function binaryCrossEntropy(
   const ignoring = checkLabels(labels, ignoreIndex);
   return elementwiseMean("binaryCrossEntropy", predictions, weights, () => {
     const aligned = alignLabels("binaryCrossEntropy", predictions, labels).toFloat();
-    const counted = ignoring ? aligned.notEqual(ignoreIndex) : undefined;
-    const known = counted ? tf.where(counted, aligned, tf.zerosLike(aligned)) : aligned;
+    const mask = ignoring ? aligned.notEqual(ignoreIndex) : undefined;
+    const isCounted = (label: number) => label !== ignoreIndex;
+    const counted = mask && { mask, labels, isCounted };
+    const known = mask ? tf.where(mask, aligned, tf.zerosLike(aligned)) : aligned;
     const targets = known.mul(1 - labelSmoothing).add(labelSmoothing / 2);
     const positives = targets.mul(positiveWeight - 1).add(1);
     if (probabilities) {
@@ -97,17 +100,20 @@ export function binaryCrossEntropy(
 
 /** Checks labels that can be read at once; returns whether some of them may have to be left out. */
 function checkLabels(labels: tf.Tensor, ignoreIndex: number): boolean {
-  const values = memoryOf(labels);
-  if (!values) return true;
-  let ignoring = false;
-  for (const label of values) {
-    if (label === ignoreIndex) ignoring = true;
-    else if (!(label >= 0 && label <= 1)) {
-      throw new RangeError(
-        "Cannot compute binaryCrossEntropy as each label must be in [0, 1], or ignoreIndex " +
-          `${ignoreIndex}: current value is ${label}`,
-      );
+  const facts = inspectElements([labels], ([values]) => {
+    let decision = false;
+    for (const label of values) {
+      if (label === ignoreIndex) decision = true;
+      else if (!(label >= 0 && label <= 1)) {
+        throw new RangeError(
+          "Cannot compute binaryCrossEntropy as each label must be in [0, 1], or ignoreIndex " +
+            `${ignoreIndex}: current value is ${label}`,
+        );
+      }
     }
-  }
-  return ignoring;
+    return { decision };
+  });
+  return facts?.decision ?? true;
 }
+
+pure(binaryCrossEntropy);

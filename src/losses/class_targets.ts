@@ -6,7 +6,8 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { memoryOf } from "../tensors/tensor_memory.ts";
+import { inspectElements } from "../tensors/inspect_elements.ts";
+import { type Elements, memoryOf } from "../tensors/tensor_memory.ts";
 import { type ExampleWeights, spreadWeights } from "./weights.ts";
 
 /**
@@ -57,25 +58,38 @@ export function checkClassLabels(
   classes: number,
   ignoreIndex: number,
 ): ClassLabels {
-  const values = memoryOf(labels);
-  const wrong =
-    values?.findIndex((label) =>
-      label !== ignoreIndex && !(label >= 0 && label < classes && Number.isInteger(label))
-    ) ?? -1;
-  if (wrong >= 0) {
-    throw new RangeError(
-      `Cannot compute ${name} as each label must be a class number in [0, ${classes}), or ` +
-        `ignoreIndex ${ignoreIndex}: current value is ${values![wrong]}`,
-    );
-  }
+  inspectElements([labels], ([values]) => {
+    checkNumbers(name, values, classes, ignoreIndex);
+    return {};
+  });
+  const numbers = numbersOf(labels, classes, ignoreIndex);
+  return { numbers, values: memoryOf(numbers) as Int32Array | undefined };
+}
+
+/** The class numbers, `[examples] int32`; one that is left out is not in `[0, classes)`. */
+function numbersOf(labels: tf.Tensor, classes: number, ignoreIndex: number): tf.Tensor1D {
   const flat = labels.rank === 1 ? labels : labels.flatten();
   const numbers = flat.dtype === "int32" ? flat : flat.toInt();
-  if (ignoreIndex < 0 || ignoreIndex >= classes) {
-    return { numbers: numbers as tf.Tensor1D, values: memoryOf(numbers) as Int32Array | undefined };
-  }
+  if (ignoreIndex < 0 || ignoreIndex >= classes) return numbers as tf.Tensor1D;
   const other: tf.Tensor = tf.scalar(IGNORED, "int32");
-  const masked = tf.where(numbers.equal(ignoreIndex), other, numbers) as tf.Tensor1D;
-  return { numbers: masked, values: memoryOf(masked) as Int32Array | undefined };
+  return tf.where(numbers.equal(ignoreIndex), other, numbers) as tf.Tensor1D;
+}
+
+/** Throws where a label is no class number. */
+function checkNumbers(
+  name: string,
+  labels: Elements,
+  classes: number,
+  ignoreIndex: number,
+): void {
+  const wrong = labels.findIndex((label) =>
+    label !== ignoreIndex && !(label >= 0 && label < classes && Number.isInteger(label))
+  );
+  if (wrong < 0) return;
+  throw new RangeError(
+    `Cannot compute ${name} as each label must be a class number in [0, ${classes}), or ` +
+      `ignoreIndex ${ignoreIndex}: current value is ${labels[wrong]}`,
+  );
 }
 
 /** Added to probabilities, so that their logarithm is finite. */
@@ -101,6 +115,7 @@ export interface ClassTargets {
  * @param predictions `[…, classes]`.
  * @param labels `[…]` or `[…, classes]`.
  * @param options Weights, and labels to leave out.
+ * @param decides Returns what the loss depends on of the sum of all weights. Default: whether it is 0.
  * @returns The labels, for use inside `tf.tidy`.
  */
 export function classTargets(
@@ -108,44 +123,62 @@ export function classTargets(
   predictions: tf.Tensor,
   labels: tf.Tensor,
   { classWeights, ignoreIndex = IGNORED, weights }: ClassLossOptions,
+  decides: (total: number) => unknown = (total) => total === 0,
 ): ClassTargets {
   const classes = predictions.shape.at(-1)!;
   const dense = isDense(name, predictions, labels);
   const rows = weights && spreadWeights(name, weights, predictions.shape.slice(0, -1));
+  const count = predictions.size / classes;
+  const total = inspectElements(weights ? [labels, weights] : [labels], ([values, weights]) => {
+    if (!dense) checkNumbers(name, values, classes, ignoreIndex);
+    // Each weight is of one row, or of all rows of an example.
+    const weightOf = weights &&
+      ((row: number) => weights[Math.floor(row * weights.length / count)]);
+    const weight = dense
+      ? denseTotal(values, weightOf, classes, classWeights)
+      : numbersTotal(values, weightOf, classes, ignoreIndex, classWeights);
+    return { decision: decides(weight), weight };
+  })?.weight;
   if (dense) {
     const flat = labels.toFloat().reshape<tf.Tensor2D>([-1, classes]);
-    const weighted = rows ? flat.mul<tf.Tensor2D>(rows.expandDims(1)) : flat;
-    return { labels: weighted, total: denseTotal(weighted, classWeights) };
+    return { labels: rows ? flat.mul<tf.Tensor2D>(rows.expandDims(1)) : flat, total };
   }
-  const { numbers, values } = checkClassLabels(name, labels, classes, ignoreIndex);
-  const total = values && numbersTotal(values, rows && memoryOf(rows), classes, classWeights);
+  const numbers = numbersOf(labels, classes, ignoreIndex);
   if (!rows) return { labels: numbers, total };
   const onehot = tf.oneHot(numbers, classes).toFloat();
   return { labels: onehot.mul<tf.Tensor2D>(rows.expandDims(1)), total };
 }
 
-function denseTotal(labels: tf.Tensor2D, classWeights?: number[]): number | undefined {
-  const values = memoryOf(labels);
-  if (!values) return;
-  const classes = labels.shape[1];
+/** The weight of a row. */
+type WeightOf = (row: number) => number;
+
+function denseTotal(
+  labels: ArrayLike<number>,
+  weightOf: WeightOf | undefined,
+  classes: number,
+  classWeights?: number[],
+): number {
   let total = 0;
-  for (let at = 0; at < values.length; at++) {
-    total += values[at] * (classWeights?.[at % classes] ?? 1);
+  for (let at = 0; at < labels.length; at++) {
+    const label = Math.fround(labels[at]);
+    const weighted = weightOf ? Math.fround(label * weightOf(Math.floor(at / classes))) : label;
+    total += weighted * (classWeights?.[at % classes] ?? 1);
   }
   return total;
 }
 
 function numbersTotal(
-  numbers: ArrayLike<number>,
-  weights: ArrayLike<number> | undefined,
+  labels: ArrayLike<number>,
+  weightOf: WeightOf | undefined,
   classes: number,
+  ignoreIndex: number,
   classWeights?: number[],
 ): number {
   let total = 0;
-  for (let row = 0; row < numbers.length; row++) {
-    const label = numbers[row];
-    if (label < 0 || label >= classes) continue;
-    total += (weights?.[row] ?? 1) * (classWeights?.[label] ?? 1);
+  for (let row = 0; row < labels.length; row++) {
+    const label = labels[row];
+    if (label === ignoreIndex || label < 0 || label >= classes) continue;
+    total += (weightOf?.(row) ?? 1) * (classWeights?.[label] ?? 1);
   }
   return total;
 }

@@ -13,6 +13,7 @@ import {
   logProbabilities,
   weightOnDevice,
 } from "./class_targets.ts";
+import { pure } from "./pure_losses.ts";
 import { weighLoss } from "./weights.ts";
 
 /**
@@ -154,3 +155,5 @@ function labelSlopes(
   const total = surprise.mul(1 - labelSmoothing).add(spread);
   return total.sub(weights.mul(loss)).div(labels.mul(weights).sum());
 }
+
+pure(crossEntropy);

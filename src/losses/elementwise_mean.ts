@@ -1,13 +1,23 @@
 import { tf } from "../deps/tfjs.ts";
-import { memoryOf } from "../tensors/tensor_memory.ts";
+import { inspectElements } from "../tensors/inspect_elements.ts";
 import { type LossWeight, spreadWeights, weighLoss } from "./weights.ts";
 
 /** The losses of the elements of predictions. */
 export interface ElementLosses {
   /** The losses, in the shape of the predictions. */
   readonly losses: tf.Tensor;
-  /** The elements that are not left out, `bool`. Default: all. */
-  readonly counted?: tf.Tensor;
+  /** The elements that are not left out. Default: all. */
+  readonly counted?: CountedElements;
+}
+
+/** The elements that a mean does not leave out. */
+export interface CountedElements {
+  /** The elements, `bool`. */
+  readonly mask: tf.Tensor;
+  /** The labels of the batch, in the order of the elements. */
+  readonly labels: tf.Tensor;
+  /** Whether a label counts. */
+  readonly isCounted: (label: number) => boolean;
 }
 
 /**
@@ -31,8 +41,7 @@ export function elementwiseMean(
     const { losses, counted } = compute();
     if (!weights && !counted) return losses.mean<tf.Scalar>();
     const all = weightsOf(name, predictions, weights, counted);
-    const values = memoryOf(all);
-    const sum = values && sumOf(values);
+    const sum = sumOfWeights(predictions.size, weights, counted, perExample);
     total = sum === undefined
       ? () =>
         weightsOf(name, predictions, weights, counted && compute().counted).sum().div(perExample)
@@ -47,14 +56,30 @@ function weightsOf(
   name: string,
   { shape }: tf.Tensor,
   weights: tf.Tensor | undefined,
-  counted: tf.Tensor | undefined,
+  counted: CountedElements | undefined,
 ): tf.Tensor {
-  const ones = counted?.toFloat() ?? tf.ones(shape as number[]);
+  const ones = counted?.mask.toFloat() ?? tf.ones(shape as number[]);
   return weights ? spreadWeights(name, weights, shape).reshape(shape).mul(ones) : ones;
 }
 
-function sumOf(values: Iterable<number>): number {
+/** The sum of the weights of elements; `undefined` if they cannot be read at once. */
+function sumOfWeights(
+  count: number,
+  weights: tf.Tensor | undefined,
+  counted: CountedElements | undefined,
+  perExample: number,
+): number | undefined {
+  const inspected = [...weights ? [weights] : [], ...counted ? [counted.labels] : []];
   let sum = 0;
-  for (const value of values) sum += value;
-  return sum;
+  const facts = inspectElements(inspected, (elements) => {
+    const values = weights && elements[0], labels = counted && elements.at(-1);
+    sum = 0;
+    for (let i = 0; i < count; i++) {
+      if (labels && !counted.isCounted(labels[i])) continue;
+      // Each weight is of one element, or of all elements of an example.
+      sum += values ? values[Math.floor(i * values.length / count)] : 1;
+    }
+    return { decision: sum === 0, weight: sum / perExample };
+  });
+  return facts && sum;
 }

@@ -8,6 +8,7 @@ import {
   logProbabilities,
   weightOnDevice,
 } from "./class_targets.ts";
+import { pure } from "./pure_losses.ts";
 import { weighLoss } from "./weights.ts";
 
 /**
@@ -69,7 +70,7 @@ export function focalLoss(
   const numbers = () => binary ? labels.flatten() : labels;
   const loss = tf.tidy(() => {
     const scores = pairs();
-    const targets = classTargets("focalLoss", scores, numbers(), options);
+    const targets = classTargets("focalLoss", scores, numbers(), options, (total) => total);
     total = targets.total;
     const rows = scores.reshape<tf.Tensor2D>([-1, classes]);
     if (total === 0) return rows.sum().mul<tf.Scalar>(0);
@@ -92,3 +93,5 @@ function pairsOf(predictions: tf.Tensor, probabilities: boolean): tf.Tensor2D {
   const yes = predictions.reshape<tf.Tensor2D>([-1, 1]);
   return tf.concat([probabilities ? tf.sub(1, yes) : tf.zerosLike(yes), yes], 1) as tf.Tensor2D;
 }
+
+pure(focalLoss);

@@ -3,6 +3,7 @@ import { describeValue } from "../checks/describe_value.ts";
 import { closest } from "../deps/levenshtein.ts";
 import { tf } from "../deps/tfjs.ts";
 import { pickOutput } from "../tensors/outputs.ts";
+import { isPure, pure } from "./pure_losses.ts";
 import { type LossWeight, weighLoss, weightOfLoss } from "./weights.ts";
 
 /**
@@ -69,7 +70,10 @@ export function lossPerOutput(
         `"${closest(name, names)}"?`,
     );
   }
-  return function sumOfLosses(predictions: unknown, labels: unknown, options?: unknown): tf.Tensor {
+  // Copies, so that the loss stays what it is.
+  losses = { ...losses };
+  weights = { ...weights };
+  function sumOfLosses(predictions: unknown, labels: unknown, options?: unknown): tf.Tensor {
     const shared = options as { weights?: unknown } | undefined;
     const whole = { predictions, labels, weights: shared?.weights };
     const parts: (LossWeight | undefined)[] = [];
@@ -86,5 +90,6 @@ export function lossPerOutput(
     const [first] = parts;
     const same = typeof first === "number" && parts.every((part) => part === first);
     return same ? weighLoss(total, first) : total;
-  };
+  }
+  return Object.values(losses).every(isPure) ? pure(sumOfLosses) : sumOfLosses;
 }

@@ -7,6 +7,7 @@ import { checkOptions } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { alignLabels } from "./check_inputs.ts";
 import { elementwiseMean } from "./elementwise_mean.ts";
+import { pure } from "./pure_losses.ts";
 import type { ExampleWeights } from "./weights.ts";
 import { checkNumber } from "../checks/check_number.ts";
 
@@ -91,3 +92,6 @@ export function huber(
     return { losses: quadratic.square().mul(0.5).add(linear.mul(delta)) };
   });
 }
+
+pure(meanSquaredError);
+pure(huber);

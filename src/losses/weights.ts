@@ -6,7 +6,7 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
-import { memoryOf } from "../tensors/tensor_memory.ts";
+import { inspectElements } from "../tensors/inspect_elements.ts";
 
 /**
  * The option of losses and metrics that weighs examples.
@@ -66,11 +66,14 @@ export function spreadWeights(
         `is ${describeValue(weights)}`,
     );
   }
-  for (const weight of memoryOf(weights) ?? []) {
-    if (!(weight >= 0 && weight < Infinity)) {
-      checkNumber(`compute ${name}`, "each weight", weight, { min: 0 });
+  inspectElements([weights], ([values]) => {
+    for (const weight of values) {
+      if (!(weight >= 0 && weight < Infinity)) {
+        checkNumber(`compute ${name}`, "each weight", weight, { min: 0 });
+      }
     }
-  }
+    return {};
+  });
   const flat = weights.toFloat().flatten();
   if (weights.size === rows) return flat;
   return flat.expandDims(1).tile([1, rows / batch]).flatten();

@@ -8,6 +8,7 @@ import { tf } from "../deps/tfjs.ts";
 import { closest } from "../deps/levenshtein.ts";
 import { binaryCrossEntropy } from "../losses/binary_cross_entropy.ts";
 import { crossEntropy } from "../losses/cross_entropy.ts";
+import { pure } from "../losses/pure_losses.ts";
 import { huber, meanSquaredError } from "../losses/regression_losses.ts";
 import { adam, adamW } from "../optimizers/adam.ts";
 import { rmsprop } from "../optimizers/rmsprop.ts";
@@ -27,6 +28,7 @@ export interface CompiledModel {
 /** Members of `tf.LayersModel` that `compile()` sets. */
 interface Compiled {
   readonly optimizer?: tf.Optimizer;
+  readonly loss?: unknown;
   readonly lossFunctions?: StockLoss[];
   readonly metricsNames?: string[];
   readonly metricsTensors?: [metric: StockLoss, output: number][];
@@ -35,7 +37,8 @@ interface Compiled {
 
 /** Returns the settings with which a model was compiled; `undefined` if it was not. */
 export function compiledModel(model: unknown): CompiledModel | undefined {
-  const { optimizer, lossFunctions = [], metricsNames = [], metricsTensors = [] } = innerOf(model);
+  const inner = innerOf(model);
+  const { optimizer, loss, lossFunctions = [], metricsNames = [], metricsTensors = [] } = inner;
   if (!optimizer || lossFunctions.length === 0) return;
   const metrics = metricsTensors.map(([metric, output], index) => {
     const name = metricsNames[index + 1]; // the first name is that of the loss
@@ -47,7 +50,7 @@ export function compiledModel(model: unknown): CompiledModel | undefined {
   });
   return {
     optimizer,
-    lossFunction: meanOfStock(lossFunctions),
+    lossFunction: hasNames(loss) ? pure(meanOfStock(lossFunctions)) : meanOfStock(lossFunctions),
     metrics: Object.fromEntries(metrics),
   };
 }
@@ -55,6 +58,12 @@ export function compiledModel(model: unknown): CompiledModel | undefined {
 /** Returns the weights that were trainable when a model was compiled; `undefined` if it was not. */
 export function compiledVariables(model: tf.LayersModel): tf.Variable[] | undefined {
   return innerOf(model).collectedTrainableWeights?.map((weight) => weight.read());
+}
+
+/** Whether losses are given by their names, in a list or by output. */
+function hasNames(loss: unknown): boolean {
+  if (typeof loss !== "object" || loss === null) return typeof loss === "string";
+  return Object.values(loss).every(hasNames);
 }
 
 /** The model that `compile()` sets members on: a sequential model wraps another one. */
@@ -103,7 +112,7 @@ const STOCK = [
  */
 export function namedLoss(name: string): LossFunction {
   if (Object.hasOwn(OWN, name)) return OWN[name];
-  if (STOCK.includes(name)) return meanOfStock([stockLoss(name)]);
+  if (STOCK.includes(name)) return pure(meanOfStock([stockLoss(name)]));
   const names = [...Object.keys(OWN), ...STOCK];
   throw new TypeError(
     `Cannot make a loss as its name must be one of ${names.join(", ")}: ` +
@@ -122,11 +131,14 @@ export function meanOfStock(losses: readonly StockLoss[]): LossFunction {
   };
 }
 
-/** The mean of a loss or metric of TensorFlow.js; labels `[batch]` fit predictions `[batch, 1]`. */
+/**
+ * The mean of a loss or metric of TensorFlow.js. Labels `[batch]` fit predictions `[batch, 1]`, and may
+ * be of any dtype: TensorFlow.js takes class numbers only as float32.
+ */
 export function meanOf(loss: StockLoss, predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
     const fits = [...labels.shape, 1].join() === predictions.shape.join();
-    return loss(fits ? labels.expandDims(-1) : labels, predictions).mean();
+    return loss((fits ? labels.expandDims(-1) : labels).toFloat(), predictions).mean();
   });
 }
 

@@ -264,8 +264,8 @@ const pools3d: Case[] = (["max", "avg"] as const).flatMap((kind) =>
 
 sweep("2D convolutions", conv2d, { native: true });
 sweep("transposed convolutions", transposed, { native: true });
-sweep("depthwise convolutions", depthwise);
-sweep("fused depthwise convolutions", fusedDepthwise);
+sweep("depthwise convolutions", depthwise, { native: true });
+sweep("fused depthwise convolutions", fusedDepthwise, { native: true });
 sweep("fused convolutions", fused, { native: true });
 sweep("convolutions by Winograd's algorithm", winograd, { native: true });
 sweep("convolutions of few channels or results", thin, { native: true });

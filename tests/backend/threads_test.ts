@@ -99,7 +99,7 @@ Deno.test("several threads compute the same bits as one, and let the process end
 }, async () => {
   const [one, two, three] = await Promise.all([1, 2, 3].map((n) => run(select(n) + training)));
   assertMatch(two.err, /relaxed SIMD, 2 threads/);
-  assertMatch(one.out, /^-?\d+(,-?\d+){28}\n$/);
+  assertMatch(one.out, /^-?\d+(,-?\d+){30}\n$/);
   assertEquals(two.out, one.out);
   assertEquals(three.out, one.out);
   assert(one.ended && two.ended && three.ended, "a process hung");

@@ -82,6 +82,11 @@ Deno.test("Monitor.mode is known for the usual metrics", () => {
     TypeError,
     'mode must be "min" or "max" for a metric that is not known: current value is undefined',
   );
+  assertThrows(
+    () => new Monitor("Watch", { monitor: "validation.acuracy" }),
+    TypeError,
+    'did you mean "validation.accuracy"?',
+  );
   assertThrows(() => new Monitor("Watch", { monitor: "loss" }), TypeError, '"train." or');
   assertThrows(() => new Monitor("Watch", { minDelta: -1 }), RangeError, "minDelta must be");
 });

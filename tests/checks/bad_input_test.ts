@@ -496,6 +496,17 @@ testTensors("Learner.can() and cancel() refuse an unknown event and suggest one"
   assert(!learner.can("pause") && !learner.cancel("train") && !learner.pause());
 });
 
+testTensors("mixed precision is refused with the reason, by each of its names", async () => {
+  using model = new Line();
+  const reason = "as numbers must be float32: TensorFlow.js has no half floats";
+  for (const name of ["mixedPrecision", "precision", "amp", "fp16", "dtypePolicy", "float16"]) {
+    const options = { [name]: true };
+    assertThrows(() => tinyLearner({ model, ...options }), TypeError, reason);
+    const { learner } = tinyLearner({ model });
+    await assertRejects(() => learner.train(options), TypeError, `${reason}, so there is no`);
+  }
+});
+
 testTensors("Learner.validate(), test() and predict() refuse what they cannot read", async () => {
   using model = new Line();
   const { learner } = tinyLearner({
@@ -507,7 +518,7 @@ testTensors("Learner.validate(), test() and predict() refuse what they cannot re
   await assertRejects(
     () => learner.predict(5 as never),
     TypeError,
-    "Cannot predict as input must be a tensor or a loader: current value is 5",
+    "Cannot predict as input must be a tensor or a loader, tensors for each input of the model, or ",
   );
   await assertRejects(() => learner.predict([]), RangeError, "Cannot predict");
   const scalar = weight(1);

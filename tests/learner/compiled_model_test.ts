@@ -125,6 +125,25 @@ testTensors("new Learner() takes names, and labels [batch] for an output [batch,
   assertEquals(new Set(losses).size, 1);
 });
 
+testTensors("a loss of TensorFlow.js takes class numbers of every dtype", async () => {
+  const losses: number[] = [];
+  for (const dtype of ["int32", "float32"] as const) {
+    const model = modelOf(2, "softmax");
+    const [x, y] = [tf.tensor2d(X), tf.tensor1d([0, 1, 0, 1], dtype)];
+    const learner = new Learner({
+      model,
+      optimizer: "sgd",
+      lossFunction: "sparseCategoricalCrossentropy",
+      dataloaders: { train: [[x, y]] },
+    });
+    losses.push((await learner.train()).trainLoss);
+    learner.optimizer.dispose();
+    model.dispose();
+    tf.dispose([x, y]);
+  }
+  assertEquals(losses[0], losses[1]);
+});
+
 Deno.test("new Learner() refuses names that do not exist, with the closest", () => {
   const model = modelOf(1);
   const refused = (options: Partial<LearnerOptions>, message: string) =>

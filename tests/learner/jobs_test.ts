@@ -5,7 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { CancelTrain, type HookName, type Learner, tf } from "../../mod.ts";
+import { binaryCrossEntropy, CancelTrain, type HookName, type Learner, tf } from "../../mod.ts";
 import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { onEveryHook } from "../fixtures/recorded_hooks.ts";
 import { batches, Line, loaders, tinyLearner } from "../fixtures/tiny_learner.ts";
@@ -81,6 +81,111 @@ testTensors("Learner.predict() joins nested outputs part by part", async () => {
     -0.5,
   ]]);
   tf.dispose([outputs.twice, outputs.pair]);
+});
+
+/** A model of two inputs, which puts out their columns as they are, or through an activation. */
+function twoInputs(activation: "linear" | "sigmoid" | "softmax" = "linear") {
+  const inputs = ["left", "right"].map((name) => tf.input({ shape: [1], name }));
+  const joined = tf.layers.concatenate().apply(inputs);
+  const outputs = tf.layers.activation({ activation }).apply(joined) as tf.SymbolicTensor;
+  return tf.model({ inputs, outputs });
+}
+
+testTensors(
+  "Learner.predict() takes a tensor for each input, in an array or a record",
+  async () => {
+    const model = twoInputs();
+    const { learner } = tinyLearner({ model, dataloaders: undefined });
+    const [left, right] = [tf.tensor2d([[1], [2]]), tf.tensor2d([[3], [4]])];
+    const inputs = [
+      [left, right],
+      { right, left },
+      [{ data: [left, right] }],
+      { data: [left, right] },
+      { x: { left, right } },
+    ];
+    for (const input of inputs) {
+      const output = await learner.predict(input as never);
+      assertEquals(output.arraySync(), [[1, 3], [2, 4]]);
+      output.dispose();
+    }
+    // A list of one more tensor is a loader.
+    await assertRejects(() => learner.predict([left, right, left]), TypeError);
+    const custom = { apply: ({ x }: { x: tf.Tensor }) => x.add(1), trainableVariables: [] };
+    const other = tinyLearner({ model: custom as never, dataloaders: undefined }).learner;
+    const output = await other.predict([{ data: { x: left } }]);
+    const same = await other.predict({ data: { x: left } } as never);
+    assertEquals(output.dataSync(), same.dataSync());
+    tf.dispose([left, right, output, same]);
+    model.dispose();
+  },
+);
+
+const FORMS: [string, () => tf.Tensor, object, number[][] | number[], unknown][] = [
+  ["logits of classes", () => tf.tensor2d([[0, Math.log(3)], [Math.log(4), 0]]), {}, [
+    [0.25, 0.75],
+    [0.8, 0.2],
+  ], [1, 0]],
+  [
+    "logits of independent labels",
+    () => tf.tensor2d([[0, Math.log(3)], [Math.log(4), -9e9]]),
+    { lossFunction: binaryCrossEntropy },
+    [[0.5, 0.75], [0.8, 0]],
+    [[0, 1], [1, 0]],
+  ],
+  ["one logit", () => tf.tensor2d([[Math.log(3)], [-Math.log(4)]]), {}, [[0.75], [0.2]], [1, 0]],
+  ["a vector of logits", () => tf.tensor1d([Math.log(3), 0]), {}, [0.75, 0.5], [1, 0]],
+  ["logits that are NaN", () => tf.tensor2d([[NaN, 1], [0, 0]]), {}, [[NaN, NaN], [0.5, 0.5]], [
+    -1,
+    0,
+  ]],
+];
+
+for (const [name, logits, options, probabilities, classes] of FORMS) {
+  testTensors(`Learner.predict() gives ${name} as probabilities and as classes`, async () => {
+    const model = { apply: (data: tf.Tensor) => data, trainableVariables: [] };
+    const { learner } = tinyLearner({ model, dataloaders: undefined, ...options });
+    const data = logits();
+    const outputs = await learner.predict(data, { as: "outputs" });
+    assertEquals(outputs.dataSync(), data.dataSync());
+    const actual = await learner.predict([data, data], { as: "probabilities" });
+    assertEquals(actual.shape[0], 2 * data.shape[0]);
+    const expected = [probabilities, probabilities].flat(2);
+    expected.forEach((value, at) => assertAlmostEquals(actual.dataSync()[at], value, 1e-6));
+    const numbers = await learner.predict(data, { as: "classes" });
+    assertEquals([numbers.arraySync(), numbers.dtype], [classes, "int32"]);
+    tf.dispose([data, outputs, actual, numbers]);
+  });
+}
+
+for (const activation of ["sigmoid", "softmax"] as const) {
+  testTensors(`Learner.predict() knows that a ${activation} gives probabilities`, async () => {
+    const model = twoInputs(activation);
+    const { learner } = tinyLearner({ model, dataloaders: undefined });
+    const inputs = [tf.tensor2d([[1]]), tf.tensor2d([[3]])];
+    const outputs = await learner.predict(inputs);
+    const probabilities = await learner.predict(inputs, { as: "probabilities" });
+    assertEquals(probabilities.dataSync(), outputs.dataSync());
+    const classes = await learner.predict(inputs, { as: "classes" });
+    assertEquals(classes.arraySync(), activation === "sigmoid" ? [[1, 1]] : [1] as unknown);
+    tf.dispose([inputs, outputs, probabilities, classes]);
+    model.dispose();
+  });
+}
+
+testTensors("Learner.predict() refuses other forms, and disposes what it had copied", async () => {
+  const model = { apply: (data: tf.Tensor) => [data, data.toBool()], trainableVariables: [] };
+  const { learner } = tinyLearner({ model: model as never, dataloaders: undefined });
+  const data = tf.ones([1, 1]);
+  await assertRejects(
+    () => learner.predict(data, { as: "logits" as never }),
+    TypeError,
+    "Cannot predict as the option as must be one of outputs, probabilities, classes: current value",
+  );
+  const before = tf.memory().numTensors;
+  await assertRejects(() => learner.predict(data, { as: "probabilities" }));
+  assertEquals(tf.memory().numTensors, before);
+  data.dispose();
 });
 
 testTensors(

@@ -302,12 +302,20 @@ function keptClones(): CallbackLike & { sums: number[] } {
   };
 }
 
+/** Another way of the same training: options of the Learner, and of the run. */
+export interface RandomRunOptions extends Record<string, unknown> {
+  /** Number of epochs. Default: 2. */
+  epochs?: number;
+  /** Is called after each batch of training. */
+  afterBatch?(learner: AnyLearner): void;
+}
+
 /** The training of a seed. */
 export interface RandomTraining {
   /** Its layers, batches, losses and callbacks, in words. */
   description: string;
   /** Trains, validates and predicts; returns all numbers that come out. */
-  run(options?: Record<string, unknown>): Promise<Record<string, unknown>>;
+  run(options?: RandomRunOptions): Promise<Record<string, unknown>>;
 }
 
 /** Makes a random training. */
@@ -325,7 +333,6 @@ export function randomTraining(seed: number): RandomTraining {
     );
   }
   const sizes = draw.one([[3, 3, 3], [4, 4, 2], [3, 1, 3, 2], [2, 2, 2, 2]]);
-  const epochs = 2;
   const makeOptimizer = draw.one(OPTIMIZERS);
   const rate = draw.one([0.01, 0.001]);
   const rows = Array.from({ length: draw.one([0, 0, 1, 2]) }, () => draw.one(CALLBACKS));
@@ -346,7 +353,8 @@ export function randomTraining(seed: number): RandomTraining {
     };
   }
 
-  async function run(options: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
+  async function run(given: RandomRunOptions = {}): Promise<Record<string, unknown>> {
+    const { epochs = 2, afterBatch, ...options } = given;
     const { model, dispose } = make();
     const random = keyedRandom(seed, 2);
     const batchOf = (size: number) => {
@@ -364,6 +372,7 @@ export function randomTraining(seed: number): RandomTraining {
     const train = sizes.map(batchOf), validation = [batchOf(3), batchOf(2)];
     const callbacksDraw = new Draw(seed, 3);
     const callbacks = rows.map((row) => row(callbacksDraw));
+    if (afterBatch) callbacks.push({ name: "looks on", afterBatch });
     const optimizer = makeOptimizer(rate);
     const lossFunction = heads.length > 1
       ? lossPerOutput(

@@ -40,7 +40,7 @@ export function fixBatchNormalization(): void {
     return tf.tidy(() => {
       const x = onlyTensor(inputs);
       const axis: number = this.axis >= 0 ? this.axis : this.axis + x.rank;
-      const isMoving = training && (!isFrozen(this) || (HOLDS.get(this)?.moving ?? 0) > 0);
+      const isMoving = training && movesStatistics(this);
       if (!isMoving) {
         return normalize(this, x, axis, this.movingMean.read(), this.movingVariance.read());
       }
@@ -54,6 +54,11 @@ export function fixBatchNormalization(): void {
       return y;
     });
   };
+}
+
+/** Whether the moving statistics of a layer of batch normalisation follow the data in training. */
+export function movesStatistics(layer: object): boolean {
+  return !isFrozen(layer) || (HOLDS.get(layer)?.moving ?? 0) > 0;
 }
 
 /** Whether a layer is not trained: as a whole, or each of its weights. */

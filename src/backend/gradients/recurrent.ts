@@ -8,7 +8,7 @@ import type {
   CellAttributes,
   RecurrentActivation,
   RecurrentAttributes,
-} from "../kernels/recurrent.ts";
+} from "../kernels/recurrent_steps.ts";
 import {
   type Gradients,
   isRecorded,

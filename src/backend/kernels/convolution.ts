@@ -9,6 +9,7 @@ import {
   convolution2D,
   convolution3D,
   isProduct,
+  PATCH_ADDRESSES,
   patchTable,
   pointsOf,
   type WindowAttributes,
@@ -67,7 +68,7 @@ export function forward(
     const split = { argument: 6, multiple: 4, work: workOf(c) };
     heap.run("gemm", [from, weights, to, ...sizes, ...end], split);
   } else {
-    const image = heap.table(patchTable(c, from));
+    const image = heap.table(patchTable(c, from), PATCH_ADDRESSES);
     const split = { argument: 4, multiple: 4, work: workOf(c) };
     heap.run("convolve", [image, weights, columns, to, 0, points, 0, columns, ...end], split);
   }
@@ -90,7 +91,7 @@ function inputGradient(
     return result;
   }
   if (directInputGradient(heap, c, result, dy, filter)) return result;
-  const image = heap.table(patchTable(c, to));
+  const image = heap.table(patchTable(c, to), PATCH_ADDRESSES);
   const args = [image, from, c.outChannels, weights, 0, c.batch, heap.scratch()];
   heap.run("convolveInputGradient", args, { argument: 4, multiple: 1, work: workOf(c) });
   return result;
@@ -117,7 +118,7 @@ function filterGradient(
   }
   const count = winograd ? tilesOf(c) : pointsOf(c);
   const many = winograd ? MANY_POINTS / 16 : MANY_POINTS;
-  const image = winograd ? 0 : heap.table(patchTable(c, heap.at(x)));
+  const image = winograd ? 0 : heap.table(patchTable(c, heap.at(x)), PATCH_ADDRESSES);
   return sumInParts(heap, shape, count, many, (to, first, last) => {
     if (winograd) return winogradFilterGradient(heap, c, to, x, dy, first, last);
     const elements = sizeOf(c.filter) * c.channels;

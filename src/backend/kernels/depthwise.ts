@@ -12,6 +12,7 @@ import {
   windowTable,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
+import { addBias, convolveNatively, filterGradientNatively } from "../native/native_kernels.ts";
 import { resultShape } from "./convolution.ts";
 import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { copy } from "./layout.ts";
@@ -59,8 +60,12 @@ export function forward(
   bias?: tf.TensorInfo,
   activation = 0,
 ): tf.TensorInfo {
-  const from = repeatChannels(heap, x, multiplierOf(c));
   const result = heap.output(resultShape(c, 4, c.outChannels));
+  if (convolveNatively(heap, "forward", c, x, filter, result)) {
+    addBias(heap, c, result, bias, activation);
+    return result;
+  }
+  const from = repeatChannels(heap, x, multiplierOf(c));
   const table = heap.table(windowTable(repeated(c)));
   const tensors = [from, filter, result].map((tensor) => heap.at(tensor));
   const lines = c.batch * c.output[1];
@@ -94,6 +99,11 @@ function backpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Att
   const { inputShape } = attributes;
   const c = convolution2D(inputShape, filter.shape, attributes, true);
   const times = multiplierOf(c);
+  if (heap.native?.canConvolve("input", c)) {
+    const result = heap.output(inputShape);
+    convolveNatively(heap, "input", c, result, filter, dy);
+    return result;
+  }
   const all = heap.output([...inputShape.slice(0, -1), c.outChannels]);
   const table = heap.table(windowTable(repeated(c)));
   const lines = c.batch * c.input[1];
@@ -119,6 +129,8 @@ function backpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: Attribu
   if (!areFloats(x, dy)) return;
   const { filterShape } = attributes;
   const c = convolution2D(x.shape, filterShape, attributes, true);
+  const native = filterGradientNatively(heap, c, filterShape, x, dy);
+  if (native) return native;
   const from = repeatChannels(heap, x, multiplierOf(c));
   const result = heap.output(filterShape), size = sizeOf(filterShape);
   const table = heap.table(windowTable(repeated(c)));

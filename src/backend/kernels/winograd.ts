@@ -6,7 +6,7 @@
 import type { tf } from "../../deps/tfjs.ts";
 import type { Convolution } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { layOut } from "../table_layouts.ts";
+import { addressesIn, layOut } from "../table_layouts.ts";
 
 /** Size of a block of transformed tiles, in bytes: about half a second-level cache. */
 const BLOCK_BYTES = 512 * 1024;
@@ -36,6 +36,9 @@ export function tilesOf(c: Convolution): number {
   const [y, x] = tileGrid(c);
   return c.batch * y * x;
 }
+
+/** The places of the addresses in a table of tiles. */
+const TILE_ADDRESSES: readonly number[] = addressesIn("tile_table");
 
 /** The table of `assembly/winograd_tiles.ts`. */
 function tileTable(c: Convolution, source: number, target: number): number[] {
@@ -84,7 +87,7 @@ export function winograd(
   activation = 0,
 ): void {
   const matrices = matricesOf(heap, c, filter, false);
-  const geometry = heap.table(tileTable(c, heap.at(x), heap.at(result)));
+  const geometry = heap.table(tileTable(c, heap.at(x), heap.at(result)), TILE_ADDRESSES);
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
   heap.run(
     "winograd",
@@ -102,7 +105,7 @@ export function winogradInputGradient(
   filter: tf.TensorInfo,
 ): void {
   const matrices = matricesOf(heap, c, filter, true);
-  const geometry = heap.table(tileTable(c, heap.at(result), heap.at(dy)));
+  const geometry = heap.table(tileTable(c, heap.at(result), heap.at(dy)), TILE_ADDRESSES);
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
   heap.run(
     "winogradInputGradient",
@@ -121,7 +124,7 @@ export function winogradFilterGradient(
   first: number,
   last: number,
 ): void {
-  const geometry = heap.table(tileTable(c, heap.at(x), heap.at(dy)));
+  const geometry = heap.table(tileTable(c, heap.at(x), heap.at(dy)), TILE_ADDRESSES);
   const sums = 36 * c.channels * c.outChannels * 4;
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c) + sums);
   heap.run(

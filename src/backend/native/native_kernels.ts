@@ -17,8 +17,8 @@ export const WORTHWHILE: { product: number; convolution: number } = {
   convolution: 100_000,
 };
 
-/** Number of points whose products are summed in floats, as in our own kernel. */
-const MANY_POINTS = 2 ** 17;
+/** Number of points whose products are summed in floats: those of few channels are cheap to part. */
+const MANY_POINTS = { plain: 2 ** 17, depthwise: 2 ** 14 };
 
 /** The heap; its bytes are replaced when it grows. */
 export interface Bytes {
@@ -32,20 +32,27 @@ const PASSES: readonly Pass[] = ["forward", "input", "filter"];
 export function convolveArguments(
   ...[pass, c, source, filter, result]: [Pass, Convolution, number, number, number]
 ): number[] {
-  const { batch, channels, outChannels } = c;
+  const { batch, channels, outChannels, depthwise = false } = c;
   return [
-    ...[source, filter, result, PASSES.indexOf(pass), batch, channels, outChannels],
+    ...[source, filter, result, PASSES.indexOf(pass)],
+    ...[batch, channels, outChannels, Number(depthwise)],
     ...[...c.input, ...c.output, ...c.filter, ...c.stride, ...c.dilation, ...c.pad],
   ];
 }
 
 /** The geometry at the end of those arguments. */
-function decode([batch, channels, outChannels, ...extents]: number[]): Convolution {
+function decode([batch, channels, outChannels, depthwise, ...extents]: number[]): Convolution {
   const [input, output, filter, stride, dilation, pad] = Array.from(
     { length: 6 },
     (_, i) => extents.slice(i * 3, i * 3 + 3) as Extent,
   );
-  return { batch, channels, outChannels, input, output, filter, stride, dilation, pad };
+  const sizes = { batch, channels, outChannels, input, output, filter };
+  return { ...sizes, depthwise: depthwise === 1, stride, dilation, pad };
+}
+
+/** Number of pairs of a channel of the input and a channel of the results that depends on it. */
+function pairsOf({ channels, outChannels, depthwise }: Convolution): number {
+  return depthwise ? outChannels : channels * outChannels;
 }
 
 /** Number of elements from the first one of a matrix to the last one. */
@@ -55,12 +62,13 @@ function sizeOf(rows: number, columns: number, width: number, transposed: boolea
 
 /** A native library on a heap: addresses are those on the heap, in bytes. */
 export class NativeKernels implements LibraryOnHeap {
+  readonly addresses: Readonly<Record<string, readonly number[]>> = { nativeConvolve: [0, 1, 2] };
   #bytes: Uint8Array | undefined;
   #base = 0n;
 
   constructor(readonly library: NativeLibrary, readonly heap: Bytes) {}
 
-  kernelsOver({ gemm, addBiasInPlace }: Kernels): Kernels {
+  kernelsOver({ gemm, gemmBatch, addBiasInPlace }: Kernels): Kernels {
     return {
       gemm: (...args) => {
         const [a, b, c, , widthC, depth, m0, m1, n0, n1, tA, tB, widthA, widthB] = args;
@@ -68,7 +76,7 @@ export class NativeKernels implements LibraryOnHeap {
         const rows = m1 - m0, columns = n1 - n0, work = rows * columns * depth;
         // Bias and activation are added to whole rows.
         const isPart = columns < widthC && (bias || activation);
-        if (work === 0 || work < WORTHWHILE.product || isPart) return gemm(...args);
+        if (!this.canMultiply(work) || isPart) return gemm(...args);
         const transposeA = tA === 1, transposeB = tB === 1;
         const first = c + 4 * (m0 * widthC + n0);
         const at = this.#addresses(
@@ -84,6 +92,33 @@ export class NativeKernels implements LibraryOnHeap {
         }
         return 0;
       },
+      gemmBatch: (...args) => {
+        const [a, b, c, rows, columns, depth, first, end, nextA, nextB, tA, tB] = args;
+        const [bias, activation, scratch] = args.slice(12);
+        if (!this.canMultiply(rows * columns * depth)) return gemmBatch(...args);
+        const nextC = rows * columns, last = end - first - 1;
+        const [atA, atB, atC] = this.#addresses(
+          [a + 4 * first * nextA, last * nextA + rows * depth],
+          [b + 4 * first * nextB, last * nextB + depth * columns],
+          [c + 4 * first * nextC, last * nextC + nextC],
+        );
+        const widths = {
+          widthA: tA === 1 ? rows : depth,
+          widthB: tB === 1 ? depth : columns,
+          widthC: columns,
+        };
+        const transposed = { transposeA: tA === 1, transposeB: tB === 1 };
+        const product = { rows, columns, depth, ...transposed, ...widths };
+        for (let i = 0; i <= last; i++) {
+          const [fromA, fromB, to] = [nextA, nextB, nextC].map((next) => BigInt(4 * i * next));
+          this.library.multiply(product, atA + fromA, atB + fromB, atC + to);
+        }
+        if (bias || activation) {
+          const top = c + 4 * first * nextC;
+          addBiasInPlace(top, 0, (last + 1) * rows, columns, bias, activation, scratch);
+        }
+        return 0;
+      },
       nativeConvolve: (source, filter, result, pass, ...geometry) => {
         this.#convolve(PASSES[pass], decode(geometry), source, filter, result);
         return 0;
@@ -91,9 +126,13 @@ export class NativeKernels implements LibraryOnHeap {
     };
   }
 
+  canMultiply(work: number): boolean {
+    return work > 0 && work >= WORTHWHILE.product;
+  }
+
   canConvolve(pass: Pass, c: Convolution): boolean {
-    const { batch, output, filter, channels, outChannels } = c;
-    const work = [...output, ...filter].reduce((a, b) => a * b, batch * channels * outChannels);
+    const { batch, output, filter } = c;
+    const work = [...output, ...filter].reduce((a, b) => a * b, batch * pairsOf(c));
     return work > 0 && work >= WORTHWHILE.convolution &&
       (this.library.canConvolve?.(pass, c) ?? false);
   }
@@ -102,7 +141,7 @@ export class NativeKernels implements LibraryOnHeap {
     const volume = (extent: readonly number[]) => extent[0] * extent[1] * extent[2];
     const at = this.#addresses(
       [source, c.batch * volume(c.input) * c.channels],
-      [filter, volume(c.filter) * c.channels * c.outChannels],
+      [filter, volume(c.filter) * pairsOf(c)],
       [result, c.batch * volume(c.output) * c.outChannels],
     );
     this.library.convolve!(pass, c, at[0], at[1], at[2]);
@@ -172,7 +211,8 @@ export function filterGradientNatively(
   const { native } = heap;
   if (!native) return;
   // The library sums over all examples of a call in floats, so that there are not too many of them.
-  const points = pointsOf(c) / c.batch, most = Math.floor(MANY_POINTS / points);
+  const points = pointsOf(c) / c.batch;
+  const most = Math.floor(MANY_POINTS[c.depthwise ? "depthwise" : "plain"] / points);
   if (!(most >= 1)) return;
   const step = Math.ceil(c.batch / Math.max(Math.ceil(c.batch / most), 1));
   const rest = c.batch % step || step;

@@ -60,6 +60,10 @@ export interface LibraryOnHeap {
   readonly library: NativeLibrary;
   /** Returns the kernels that the library takes over, and those that it adds. */
   kernelsOver(kernels: Kernels): Kernels;
+  /** The places of the addresses among the arguments of each kernel that it adds. */
+  readonly addresses: Readonly<Record<string, readonly number[]>>;
+  /** Whether a product of so many multiply-adds is worth a call of the library. */
+  canMultiply(work: number): boolean;
   /** Whether the library computes this pass, and faster than our kernel. */
   canConvolve(pass: Pass, c: Convolution): boolean;
 }

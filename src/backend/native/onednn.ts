@@ -131,7 +131,7 @@ class OneDnn implements NativeLibrary {
   #plan(pass: Pass, c: Convolution): Plan | null {
     const { batch, channels, outChannels } = c;
     const key = [
-      ...[pass, batch, channels, outChannels, c.input, c.output],
+      ...[pass, batch, channels, outChannels, c.depthwise, c.input, c.output],
       ...[c.filter, c.stride, c.dilation, c.pad],
     ].join();
     let plan = this.#plans.get(key);
@@ -170,10 +170,17 @@ class OneDnn implements NativeLibrary {
     };
     const source = image(extent(c.input), c.channels);
     const result = image(extent(c.output), c.outChannels);
-    const window = extent(c.filter), pair = c.channels * c.outChannels;
-    const shape = [c.outChannels, c.channels, ...window];
+    const window = extent(c.filter);
+    // A depthwise filter is one of as many groups as channels.
+    const [perGroup, pair] = c.depthwise
+      ? [c.outChannels / c.channels, c.outChannels]
+      : [c.outChannels, c.channels * c.outChannels];
+    const shape = c.depthwise
+      ? [c.channels, perGroup, 1, ...window]
+      : [c.outChannels, c.channels, ...window];
     const steps = window.map((_, i) => window.slice(i + 1).reduce((a, b) => a * b, pair));
-    const ours = this.describe.tensor(temporary, shape, [1, c.outChannels, ...steps]);
+    const channels = c.depthwise ? [perGroup, 1, 1] : [1, c.outChannels];
+    const ours = this.describe.tensor(temporary, shape, [...channels, ...steps]);
     const described = {
       ...{ source, result, filter: this.describe.tensor(temporary, shape) },
       strides: sizes(extent(c.stride)),
@@ -189,7 +196,8 @@ class OneDnn implements NativeLibrary {
       this.describe.convolution(temporary, pass, described, this.#engine, forward);
     const forward = describe("forward", 0n);
     const chosen = pass === "forward" ? forward : describe(pass, forward);
-    if (/^(ref|gemm:ref)/.test(this.#nameOf(chosen))) return null;
+    const name = this.#nameOf(chosen);
+    if (/^(ref|gemm:ref)/.test(name) || (c.depthwise && !name.includes("dw"))) return null;
     const { dnnl_primitive_desc_query_md: layoutOf, dnnl_memory_desc_equal: equal } = this.symbols;
     const layout = layoutOf(chosen, pass === "filter" ? FILTER_GRADIENT_LAYOUT : FILTER_LAYOUT, 0);
     const plan: Plan = {

@@ -25,6 +25,11 @@ export interface MonitorOptions {
 }
 
 const SMALLER_IS_BETTER = /loss|error|mae|mse|rmse|entropy|perplexity/i;
+/** Names whose mode is known, for a suggestion where one is misspelt. */
+const KNOWN = ["train", "validation"].flatMap((phase) =>
+  ["loss", "error", "perplexity", "accuracy", "precision", "recall", "f1", "rocAuc", "top5"]
+    .map((metric) => `${phase}.${metric}`)
+);
 const GREATER_IS_BETTER = /accuracy|precision|recall|f1|auc|r2|top\d/i;
 
 /**
@@ -79,7 +84,8 @@ export class Monitor {
     if (mode !== "min" && mode !== "max") {
       throw new TypeError(
         `Cannot monitor ${monitor} with ${owner} as mode must be "min" or "max" for a metric that ` +
-          `is not known: current value is ${describeValue(mode)}`,
+          `is not known: current value is ${describeValue(mode)}` +
+          (mode === undefined ? `, did you mean "${closest(monitor, KNOWN)}"?` : ""),
       );
     }
     checkNumber(`monitor ${monitor} with ${owner}`, "minDelta", minDelta, { min: 0 });

@@ -223,6 +223,17 @@ Deno.test("every pass of usual convolutions has a fast way", { ignore: !hasOneDn
           assert(library.canConvolve!(pass, c), `${pass} ${size} ${stride} ${inputs} ${outputs}`);
         }
       }
+      const c = {
+        ...geometry(8, 28, size, stride),
+        depthwise: true,
+        channels: 32,
+        outChannels: 32,
+      };
+      for (const pass of ["forward", "input", "filter"] as Pass[]) {
+        if (size === 3) {
+          assert(library.canConvolve!(pass, c), `${pass} ${size} ${stride} depthwise`);
+        }
+      }
     }
   }
 });
@@ -243,7 +254,8 @@ function heapWith(library: NativeLibrary): KernelHeap {
   const backend = tf.backend() as unknown as BackendWasm;
   const module = backend.wasm as unknown as { HEAPU8: Uint8Array };
   const native = new NativeKernels(library, module);
-  return new KernelHeap(backend, loadKernels(backend)!.kernels, undefined, native);
+  const { kernels, addresses } = loadKernels(backend)!;
+  return new KernelHeap(backend, kernels, addresses, undefined, native);
 }
 
 function recorded(library: NativeLibrary, calls: string[]): NativeLibrary {

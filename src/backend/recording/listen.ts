@@ -1,0 +1,137 @@
+import { tf } from "../../deps/tfjs.ts";
+import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
+import { type Emscripten, emscriptenOf } from "../emscripten.ts";
+import type { HeapObserver, KernelHeap } from "../kernel_heap.ts";
+
+/** The arguments of a kernel. */
+export interface KernelInput {
+  inputs: unknown;
+  attrs?: unknown;
+  backend: unknown;
+}
+
+/** Follows all that a step does to a backend. */
+export interface StepListener extends HeapObserver {
+  /** The engine calls a kernel: calls `run`, and returns its result. */
+  kernel(name: string, run: (input: KernelInput) => unknown, input: KernelInput): unknown;
+  /** A kernel of TensorFlow.js is called, by numbers and arrays of bytes. */
+  stock(name: string, types: readonly string[], args: readonly unknown[]): void;
+  /** A tensor was made; `values` are set by JavaScript. */
+  made(dataId: object, shape: number[], dtype: tf.DataType, values: unknown): void;
+  /** JavaScript reads or writes the heap. */
+  touched(): void;
+  /** A number was drawn from `Math.random`. */
+  drew(value: number): void;
+}
+
+/** The parts of the backend that are watched. */
+interface WatchedBackend {
+  wasm: Emscripten & { cwrap: Wrap };
+  makeOutput(
+    shape: number[],
+    dtype: tf.DataType,
+    address?: number,
+    values?: unknown,
+  ): tf.TensorInfo;
+  move(dataId: object, values: unknown, shape: number[], dtype: tf.DataType, refs: number): void;
+}
+
+type Wrap = (
+  name: string,
+  result: string | null,
+  types: string[],
+) => (...args: unknown[]) => unknown;
+
+let listener: StepListener | undefined;
+
+/** Bytes behind each tensor: in two recordings of a step, all addresses differ. */
+const PAD = 1024;
+let recordings = 0;
+
+const wrapped = new WeakSet<object>();
+
+/**
+ * Runs work, and tells a listener all that it does to a backend.
+ *
+ * Whatever JavaScript does to the heap goes through `backend.wasm.HEAPU8`, so that a view of the
+ * module, with that property watched, takes the place of the module meanwhile.
+ */
+export function listen<T>(heap: KernelHeap, to: StepListener, work: () => T): T {
+  const backend = heap.backend as unknown as WatchedBackend;
+  wrapStockKernels(heap.backend);
+  const { wasm } = backend;
+  const kernels = tf.getKernelsForBackend("wasm");
+  const functions = kernels.map(({ kernelFunc }) => kernelFunc);
+  const { random } = Math;
+  const { move, makeOutput } = backend;
+  const { _malloc } = wasm;
+  const pad = PAD * (1 + recordings++ % 2);
+  const own = {
+    move: Object.hasOwn(backend, "move"),
+    makeOutput: Object.hasOwn(backend, "makeOutput"),
+  };
+  const original = { value: wasm };
+  const HEAPU8 = { get: () => (to.touched(), wasm.HEAPU8) };
+  backend.wasm = Object.create(wasm, { HEAPU8, original });
+  backend.move = function (dataId, values, shape, dtype, refs) {
+    const watched = this.wasm;
+    this.wasm = wasm;
+    try {
+      move.call(this, dataId, values, shape, dtype, refs);
+    } finally {
+      this.wasm = watched;
+    }
+    to.made(dataId, shape, dtype, values);
+  };
+  backend.makeOutput = function (shape, dtype, address, values) {
+    const output = makeOutput.call(this, shape, dtype, address, values);
+    // Memory that a kernel has allocated itself.
+    if (address != null) to.made(output.dataId, shape, dtype, "from a kernel");
+    return output;
+  };
+  kernels.forEach((kernel, i) => {
+    kernel.kernelFunc = (input) =>
+      to.kernel(kernel.kernelName, functions[i] as never, input) as tf.TensorInfo;
+  });
+  Math.random = () => {
+    const value = random();
+    to.drew(value);
+    return value;
+  };
+  wasm._malloc = (bytes) => _malloc(bytes + pad);
+  heap.observer = to;
+  listener = to;
+  try {
+    return work();
+  } finally {
+    listener = undefined;
+    heap.observer = undefined;
+    wasm._malloc = _malloc;
+    Math.random = random;
+    kernels.forEach((kernel, i) => kernel.kernelFunc = functions[i]);
+    backend.wasm = wasm;
+    if (own.move) backend.move = move;
+    else delete (backend as Partial<WatchedBackend>).move;
+    if (own.makeOutput) backend.makeOutput = makeOutput;
+    else delete (backend as Partial<WatchedBackend>).makeOutput;
+  }
+}
+
+/**
+ * Sets the kernels of TensorFlow.js up again, so that their calls into WebAssembly are heard. The
+ * wrapper stays, as each `tf.setBackend` sets them up once more.
+ */
+function wrapStockKernels(backend: BackendWasm): void {
+  if (wrapped.has(backend)) return;
+  wrapped.add(backend);
+  const module = emscriptenOf(backend) as WatchedBackend["wasm"];
+  const { cwrap } = module;
+  module.cwrap = (name, result, types) => {
+    const call = cwrap(name, result, types);
+    return (...args) => {
+      listener?.stock(name, types, args);
+      return call(...args);
+    };
+  };
+  for (const { setupFunc } of tf.getKernelsForBackend("wasm")) setupFunc?.(backend);
+}

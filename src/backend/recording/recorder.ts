@@ -1,0 +1,530 @@
+import { tf } from "../../deps/tfjs.ts";
+import {
+  type Facts,
+  type InspectionObserver,
+  observeInspections,
+} from "../../tensors/inspect_elements.ts";
+import type { Elements } from "../../tensors/tensor_memory.ts";
+import type { KernelHeap, Split } from "../kernel_heap.ts";
+import { type KernelInput, listen, type StepListener } from "./listen.ts";
+import { type Normal, recognizeDraw } from "./recognize_draw.ts";
+import type {
+  Address,
+  AnyCall,
+  Argument,
+  Call,
+  Inspection,
+  Memory,
+  MemoryKind,
+  Operation,
+  Output,
+  Recording,
+  TensorUse,
+  Uses,
+} from "./recording.ts";
+import { renumber } from "./tensor_numbers.ts";
+
+/** A step to record. */
+export interface RecordedStep {
+  /** The tensors of the batch, in their order. */
+  readonly inputs: readonly tf.Tensor[];
+  /** The normal distributions that layers draw from. */
+  readonly normals: readonly Normal[];
+  /** Whether tensors that were made before the step may be part of it. */
+  readonly holds: boolean;
+  /** Takes the step. */
+  work(): void;
+  /** The tensors that the step has left behind, by name. */
+  outputs(): readonly (readonly [name: string, tensor: tf.Tensor])[];
+}
+
+/** A recording, or the reason why the step cannot be played back. */
+export type RecordResult =
+  | { readonly recording: Recording; readonly reason?: undefined }
+  | { readonly recording?: undefined; readonly reason: string };
+
+/** A kernel that is running. */
+interface Frame {
+  readonly text: string;
+  /** Index of its first call. */
+  readonly first: number;
+  readonly reads: Set<Memory>;
+  readonly makes: Set<Memory>;
+  /** Tensors that it may compute with, the newest last. */
+  readonly tensors: { dataId: object; memory: Memory }[];
+  touched: boolean;
+  children: number;
+  /** Number of tensors that it has made itself. */
+  made: number;
+}
+
+/** Kernels of TensorFlow.js that keep a packed copy of weights, by the number of their tensor. */
+const CACHING = new Set([
+  "Conv2D",
+  "DepthwiseConv2dNative",
+  "FusedConv2D",
+  "FusedDepthwiseConv2D",
+  "Prelu",
+  "_FusedMatMul",
+]);
+
+/** Kernels that write to their inputs. */
+const IN_PLACE = new Set([
+  "TrainchartAdam",
+  "TrainchartRmsprop",
+  "TrainchartScale",
+  "TrainchartSgd",
+]);
+
+/** Kernels whose results have shapes that depend on the elements of their inputs. */
+const SHAPED_BY_ELEMENTS = new Set([
+  "NonMaxSuppressionV3",
+  "NonMaxSuppressionV4",
+  "NonMaxSuppressionV5",
+  "SparseFillEmptyRows",
+  "SparseReshape",
+  "StringNGrams",
+  "StringSplit",
+  "Unique",
+  "Where",
+]);
+
+/** Numbers of the tensors that a step reads though they were made before it, for their names. */
+const held = new WeakMap<object, number>();
+let heldCount = 0;
+
+/** Largest number that a kernel takes for an address without being given one: a length in bytes. */
+const SMALL = 65536;
+
+/**
+ * Listens to a step that is taken as always, and writes down what it does.
+ *
+ * It understands calls, the tensors that they use, constants, and random numbers. Whatever else a
+ * step does, such as reading values, is the reason not to play it back.
+ */
+export class Recorder implements StepListener, InspectionObserver {
+  readonly #heap: KernelHeap;
+  readonly #normals: readonly Normal[];
+  readonly #holds: boolean;
+  readonly #memories = new Map<object, Memory>();
+  readonly #variables = new Map<object, tf.Variable>();
+  readonly #calls: Call[] = [];
+  readonly #operations: Operation[] = [];
+  readonly #inspections: Inspection[] = [];
+  readonly #assigned: { variable: tf.Variable; value: Memory }[] = [];
+  readonly #frames: Frame[] = [];
+  readonly #scratch = regionOf("scratch");
+  readonly #shared = regionOf("shared");
+  #scratchAddress = 0;
+  #sharedAddress = 0;
+  #sharedBytes = 0;
+  #table: { address: number; values: readonly (number | Address)[] } | undefined;
+  #draws: number[] = [];
+  #quiet = 0;
+  #results = 0;
+  #reason = "";
+
+  private constructor(
+    heap: KernelHeap,
+    { inputs, normals, holds }: RecordedStep,
+    variables: readonly tf.Variable[],
+  ) {
+    this.#heap = heap;
+    this.#normals = normals;
+    this.#holds = holds;
+    inputs.forEach(({ dataId, shape, dtype }, index) => {
+      if (this.#memories.has(dataId)) return;
+      this.#memories.set(dataId, memoryOf("input", `input ${index}`, shape, dtype, { index }));
+    });
+    for (const variable of variables) this.#variables.set(variable.dataId, variable);
+  }
+
+  /**
+   * Takes a step, and records it.
+   *
+   * @throws {unknown} If the step throws: that.
+   */
+  static record(heap: KernelHeap, step: RecordedStep): RecordResult {
+    const variables = Object.values(tf.engine().registeredVariables);
+    const recorder = new Recorder(heap, step, variables);
+    // Tensors of another backend move to this one now, and not in the middle of a kernel.
+    for (const { dataId } of step.inputs) heap.backend.dataIdMap.get(dataId);
+    renumber(heap.backend, [...step.inputs, ...variables].map(({ dataId }) => dataId));
+    const { assign } = tf.Variable.prototype;
+    const observer = observeInspections(recorder);
+    tf.Variable.prototype.assign = function (this: tf.Variable, value: tf.Tensor) {
+      recorder.#assign(this, value);
+      assign.call(this, value);
+    };
+    try {
+      listen(heap, recorder, () => step.work());
+    } finally {
+      tf.Variable.prototype.assign = assign;
+      observeInspections(observer);
+    }
+    return recorder.#finish(step.outputs());
+  }
+
+  #finish(tensors: readonly (readonly [name: string, tensor: tf.Tensor])[]): RecordResult {
+    if (this.#draws.length > 0) this.#refuse("a random number is drawn for something unknown");
+    const outputs = tensors.map(([name, { dataId, shape, dtype }]): Output => {
+      const memory = this.#memories.get(dataId);
+      if (memory?.kind === "result") return { name, memory, shape, dtype };
+      this.#refuse(`its ${name} is not computed in the step`);
+      return { name, memory: this.#scratch, shape, dtype };
+    });
+    if (this.#reason) return { reason: this.#reason };
+    return {
+      recording: {
+        calls: this.#calls,
+        operations: this.#operations,
+        inspections: this.#inspections,
+        outputs,
+        assigned: this.#assigned,
+      },
+    };
+  }
+
+  #refuse(reason: string): void {
+    this.#reason ||= reason;
+  }
+
+  /** The engine calls a kernel. */
+  kernel(name: string, run: (input: KernelInput) => unknown, input: KernelInput): unknown {
+    if (this.#quiet > 0) return run(input);
+    if (IN_PLACE.has(name)) this.#refuse(`${name} writes to its inputs`);
+    if (SHAPED_BY_ELEMENTS.has(name)) {
+      this.#refuse(`the shape of the result of ${name} depends on numbers`);
+    }
+    if (this.#draws.length > 0) this.#refuse("a random number is drawn for something unknown");
+    const uses = this.#usesOf(input.inputs);
+    const reads = new Set(memoriesIn(uses));
+    const frame: Frame = {
+      text: `${name}(${describe(uses)}) ${JSON.stringify(input.attrs)}`,
+      first: this.#calls.length,
+      reads,
+      makes: new Set(),
+      tensors: tensorsOf(input.inputs).map(({ dataId }) => ({
+        dataId,
+        memory: this.#memories.get(dataId)!,
+      })),
+      touched: false,
+      children: 0,
+      made: 0,
+    };
+    this.#frames.push(frame);
+    let output: unknown;
+    try {
+      output = run(input);
+    } finally {
+      this.#frames.pop();
+    }
+    if (this.#draws.length > 0) {
+      frame.touched = true;
+      this.#draws = [];
+    }
+    const made = [output].flat().map((info) => (info as tf.TensorInfo).dataId);
+    const writes = this.#calls.length > frame.first;
+    if (writes && tensorsOf(input.inputs).some(({ dataId }) => made.includes(dataId))) {
+      this.#refuse(`${name} may write to its inputs`);
+    }
+    if (frame.touched) this.#script(name, frame, uses, run, input, output);
+    const operation: Operation = { text: frame.text, reads, makes: frame.makes };
+    let calls = 0;
+    for (let i = frame.first; i < this.#calls.length; i++) {
+      if (!this.#calls[i].operation) calls++;
+      this.#calls[i].operation ??= operation;
+    }
+    if (frame.made > 0 && calls === 0) this.#refuse(`nothing is known about the work of ${name}`);
+    this.#operations.push(operation);
+    const parent = this.#frames.at(-1);
+    if (parent) {
+      parent.children++;
+      parent.tensors.push(...frame.tensors);
+      frame.makes.forEach((memory) => parent.makes.add(memory));
+    }
+    return output;
+  }
+
+  /** Replaces the calls of a kernel that works in JavaScript by a call of the kernel as a whole. */
+  #script(
+    name: string,
+    frame: Frame,
+    inputs: Uses,
+    run: (input: KernelInput) => unknown,
+    { attrs, backend }: KernelInput,
+    output: unknown,
+  ): void {
+    if (frame.children > 0) this.#refuse(`${name} calls other kernels and works in JavaScript`);
+    this.#calls.length = frame.first;
+    const results = [output].flat().map((info) => {
+      const memory = this.#memories.get((info as tf.TensorInfo).dataId);
+      return memory && frame.makes.has(memory) ? memory : undefined;
+    });
+    this.#push({
+      type: "script",
+      name,
+      run: (inputs) => run({ inputs, attrs, backend }),
+      inputs,
+      results,
+    });
+  }
+
+  /** One of our kernels is called. */
+  calls(name: string, args: number[], split?: Split): void {
+    const places = this.#heap.addresses[name];
+    if (!places) return this.#refuse(`nothing is known about the kernel ${name}`);
+    const resolved: Argument[] = args.slice();
+    for (const place of places) if (args[place]) resolved[place] = this.#resolve(args[place], name);
+    this.#checkNumbers(name, resolved);
+    this.#push({ type: "kernel", name, args: resolved, split });
+  }
+
+  #resolve(address: number, kernel: string): Argument {
+    const frame = this.#frames.at(-1);
+    if (this.#table?.address === address) return { table: this.#table.values };
+    const found = frame && this.#find(frame, address);
+    if (found) return found;
+    if (address === this.#scratchAddress) return { memory: this.#scratch, offset: 0 };
+    if (address >= this.#sharedAddress && address < this.#sharedAddress + this.#sharedBytes) {
+      return { memory: this.#shared, offset: address - this.#sharedAddress };
+    }
+    if (address >= SMALL) this.#refuse(`${kernel} computes with unknown memory`);
+    return address;
+  }
+
+  /** An address that nothing declares would stay the same while its memory moves. */
+  #checkNumbers(where: string, values: readonly Argument[]): void {
+    const { dataIdMap } = this.#heap.backend;
+    for (const { dataId } of this.#frames.at(-1)?.tensors ?? []) {
+      if (!dataIdMap.has(dataId)) continue;
+      const { memoryOffset } = dataIdMap.get(dataId);
+      if (values.includes(memoryOffset)) this.#refuse(`${where} may hide an address`);
+    }
+  }
+
+  #find({ tensors }: Frame, address: number): Address | undefined {
+    const { dataIdMap } = this.#heap.backend;
+    for (let i = tensors.length - 1; i >= 0; i--) {
+      const { dataId, memory } = tensors[i];
+      if (!dataIdMap.has(dataId)) continue;
+      const offset = (address >>> 0) - (dataIdMap.get(dataId).memoryOffset >>> 0);
+      if (offset >= 0 && offset < memory.bytes) return { memory, offset };
+    }
+  }
+
+  /** A table was written. */
+  wroteTable(address: number, values: readonly number[], addresses: readonly number[]): void {
+    const resolved: (number | Address)[] = values.slice();
+    for (const place of addresses) {
+      const found = this.#resolve(values[place] >>> 0, "a table");
+      if (typeof found === "object" && "table" in found) this.#refuse("a table is part of a table");
+      else resolved[place] = found;
+    }
+    this.#checkNumbers("a table", resolved);
+    this.#table = { address, values: resolved };
+  }
+
+  /** Scratch memory was prepared: only zeros beyond the smallest need it again. */
+  prepared(address: number, zeros: number, more: number): void {
+    this.#scratchAddress = address;
+    if (zeros > 1024 || more > 0) this.#push({ type: "scratch", zeros, more });
+  }
+
+  /** Shared memory was reserved. */
+  reserved(address: number, bytes: number): void {
+    this.#sharedAddress = address;
+    this.#sharedBytes = Math.max(bytes, 1);
+    this.#shared.bytes = Math.max(this.#shared.bytes, bytes);
+  }
+
+  /** A kernel of TensorFlow.js is called. */
+  stock(name: string, types: readonly string[], args: readonly unknown[]): void {
+    if (CACHING.has(name)) {
+      return this.#refuse(`TensorFlow.js's ${name} keeps a copy of its weights`);
+    }
+    const frame = this.#frames.at(-1);
+    if (!frame) return this.#refuse(`TensorFlow.js's ${name} is called outside of a kernel`);
+    const { dataIdMap } = this.#heap.backend;
+    const tensors = new Map<number, Memory>();
+    for (const { dataId, memory } of frame.tensors) {
+      if (dataIdMap.has(dataId)) tensors.set(dataIdMap.get(dataId).id, memory);
+    }
+    const copies = args.map((arg, i) => {
+      if (types[i] === "array") return (arg as Uint8Array).slice();
+      if (types[i] === "string") this.#refuse(`TensorFlow.js's ${name} takes text`);
+      return Number(arg ?? 0);
+    });
+    this.#push({ type: "stock", name, args: copies, tensors });
+  }
+
+  /** A tensor was made. */
+  made(dataId: object, shape: number[], dtype: tf.DataType, values: unknown): void {
+    if (this.#quiet > 0) return;
+    if (dtype === "string" || dtype === "complex64") return this.#refuse(`it has ${dtype} tensors`);
+    if (values === "from a kernel") return this.#refuse("a kernel allocates memory itself");
+    const frame = this.#frames.at(-1);
+    if (frame) {
+      if (values != null) frame.touched = true;
+      const memory = this.#result(dataId, shape, dtype);
+      frame.made++;
+      frame.makes.add(memory);
+      frame.tensors.push({ dataId, memory });
+      return;
+    }
+    if (!ArrayBuffer.isView(values)) return this.#refuse("memory is made outside of kernels");
+    if (this.#draws.length > 0) return this.#random(dataId, shape, dtype, values);
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
+    const name = `constant [${shape}] ${hash(bytes)}`;
+    this.#memories.set(dataId, memoryOf("constant", name, shape, dtype, { values: bytes }));
+  }
+
+  #result(dataId: object, shape: number[], dtype: tf.DataType): Memory {
+    const memory = memoryOf("result", `result ${this.#results++}`, shape, dtype);
+    this.#memories.set(dataId, memory);
+    return memory;
+  }
+
+  #random(dataId: object, shape: number[], dtype: tf.DataType, values: ArrayBufferView): void {
+    const draws = this.#draws;
+    this.#draws = [];
+    const memory = memoryOf("random", `random ${this.#results++}`, shape, dtype);
+    this.#memories.set(dataId, memory);
+    const make = draws.length === 1 && dtype === "float32"
+      ? this.#quietly(() => recognizeDraw(draws[0], shape, values as Float32Array, this.#normals))
+      : undefined;
+    if (!make) return this.#refuse("it draws random numbers of an unknown kind");
+    const { name, draw } = make;
+    const operation: Operation = { text: name, reads: new Set(), makes: new Set([memory]) };
+    this.#operations.push(operation);
+    this.#push({ type: "random", memory, make: draw }, operation);
+  }
+
+  /** JavaScript reads or writes the heap. */
+  touched(): void {
+    if (this.#quiet > 0) return;
+    const frame = this.#frames.at(-1);
+    if (frame) frame.touched = true;
+    else this.#refuse("values are read in the middle of the step");
+  }
+
+  /** A number was drawn. */
+  drew(value: number): void {
+    if (this.#quiet === 0) this.#draws.push(value);
+  }
+
+  /** Elements of inputs are inspected. */
+  inspects<F extends Facts>(
+    tensors: readonly tf.Tensor[],
+    inspect: (elements: readonly Elements[]) => F,
+    work: () => F | undefined,
+  ): F | undefined {
+    const facts = this.#quietly(work);
+    const inputs = tensors.map((tensor) => this.#useOf(tensor));
+    if (!inputs.every(({ memory }) => memory.kind === "input")) {
+      this.#refuse("the loss looks at elements of computed tensors");
+    }
+    const decision = JSON.stringify(facts?.decision) ?? "";
+    this.#inspections.push({ inputs, inspect: inspect as never, decision, weight: facts?.weight });
+    return facts;
+  }
+
+  #quietly<T>(work: () => T): T {
+    this.#quiet++;
+    try {
+      return work();
+    } finally {
+      this.#quiet--;
+    }
+  }
+
+  #assign(variable: tf.Variable, value: tf.Tensor): void {
+    const memory = this.#useOf(value).memory;
+    if (memory.kind !== "result") {
+      this.#refuse("a variable is assigned what the step does not compute");
+    }
+    const again = this.#assigned.findIndex((other) => other.variable === variable);
+    if (again >= 0) this.#assigned.splice(again, 1);
+    this.#assigned.push({ variable, value: memory });
+  }
+
+  /** The operation is known once its kernel has returned. */
+  #push(call: AnyCall, operation?: Operation): void {
+    this.#calls.push({ ...call, operation: operation! });
+  }
+
+  #usesOf(inputs: unknown): Uses {
+    if (inputs === undefined || inputs === null) return undefined;
+    if (Array.isArray(inputs)) return inputs.map((inner) => this.#usesOf(inner));
+    if ((inputs as tf.TensorInfo).dataId) return this.#useOf(inputs as tf.TensorInfo);
+    return Object.fromEntries(
+      Object.entries(inputs).map(([name, inner]) => [name, this.#usesOf(inner)]),
+    );
+  }
+
+  #useOf({ dataId, shape, dtype }: tf.TensorInfo): TensorUse {
+    let memory = this.#memories.get(dataId);
+    if (!memory) {
+      const variable = this.#variables.get(dataId);
+      memory = variable
+        ? memoryOf("variable", `weight ${variable.name}`, shape, dtype, { variable })
+        : this.#hold(dataId, shape, dtype);
+      this.#memories.set(dataId, memory);
+    }
+    return { memory, shape, dtype };
+  }
+
+  /** A tensor that is made neither in the step nor for it. */
+  #hold(dataId: object, shape: number[], dtype: tf.DataType): Memory {
+    if (!this.#holds) {
+      this.#refuse("it computes with a tensor that is neither of the batch nor a weight");
+    }
+    const { dataIdMap } = this.#heap.backend;
+    if (!held.has(dataId)) held.set(dataId, heldCount++);
+    const name = `tensor ${held.get(dataId)} that was made before the step`;
+    const { id } = dataIdMap.get(dataId);
+    return memoryOf("held", name, shape, dtype, { held: { dataId, id } });
+  }
+}
+
+function regionOf(kind: "scratch" | "shared"): Memory & { bytes: number } {
+  return { kind, name: kind, shape: [], dtype: "int32", bytes: 0 };
+}
+
+function memoryOf(
+  kind: MemoryKind,
+  name: string,
+  shape: number[],
+  dtype: tf.DataType,
+  more: Partial<Memory> = {},
+): Memory {
+  const bytes = tf.util.sizeFromShape(shape) * tf.util.bytesPerElement(dtype);
+  return { kind, name, shape: [...shape], dtype, bytes, ...more };
+}
+
+function tensorsOf(inputs: unknown): tf.TensorInfo[] {
+  if (inputs === undefined || inputs === null) return [];
+  if ((inputs as tf.TensorInfo).dataId) return [inputs as tf.TensorInfo];
+  return Object.values(inputs as object).flatMap(tensorsOf);
+}
+
+function memoriesIn(uses: Uses): Memory[] {
+  if (!uses) return [];
+  if ("memory" in uses) return [(uses as TensorUse).memory];
+  return Object.values(uses).flatMap(memoriesIn);
+}
+
+function describe(uses: Uses): string {
+  if (!uses) return "nothing";
+  if ("memory" in uses) {
+    const { memory, shape, dtype } = uses as TensorUse;
+    return `${memory.name} [${shape}] ${dtype}`;
+  }
+  return Object.entries(uses).map(([name, inner]) => `${name}: ${describe(inner)}`).join(", ");
+}
+
+function hash(bytes: Uint8Array): number {
+  let hash = bytes.length;
+  for (let i = 0; i < bytes.length; i++) hash = (Math.imul(hash, 31) + bytes[i]) | 0;
+  return hash;
+}

@@ -1,0 +1,376 @@
+import { heapOf, type KernelHeap } from "../backend/kernel_heap.ts";
+import { matchRecordings } from "../backend/recording/match_recordings.ts";
+import { Playback, type Played } from "../backend/recording/playback.ts";
+import { Recorder } from "../backend/recording/recorder.ts";
+import type { Recording } from "../backend/recording/recording.ts";
+import { tf } from "../deps/tfjs.ts";
+import { weighLoss } from "../losses/weights.ts";
+import { isPure } from "../losses/pure_losses.ts";
+import { isBuilt, variablesOf } from "../model/model.ts";
+import { normalsOf, settingsOf, whyNotStock } from "../model/stock_model.ts";
+import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
+import { markOutput, outputMark } from "../tensors/outputs.ts";
+import { objectiveVariables } from "./learner_objective.ts";
+import { currentObjective, DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
+import type { StepOf } from "./step.ts";
+
+/** The part of a step that is compiled: that of a training, of an evaluation or of a prediction. */
+export type StepKind = "compute" | "evaluate" | "predict";
+
+/**
+ * The way in which a step was taken.
+ *
+ * @category Learner
+ */
+export interface StepState {
+  /** Operation by operation; the same, and recorded; or played back from a recording. */
+  readonly way: "eager" | "recorded" | "played";
+  /** Why it was not played back; `undefined` if it was, or is about to be. */
+  readonly reason?: string;
+}
+
+/** Number of steps with different keys that are kept at the same time. */
+const KEPT = 8;
+
+/** Number of times that the steps of a key are recorded again. */
+const RESTARTS = 4;
+
+/**
+ * Takes the steps of a run. Of each kind and shape, the first step is taken operation by operation;
+ * so are the second and the third, which are recorded. If both recordings agree, the following ones
+ * are played back: that gives the same bits, without the work of TensorFlow.js's engine.
+ *
+ * A step that may depend on more than its inputs is always taken operation by operation.
+ */
+export class CompiledSteps {
+  readonly #step: StepOf;
+  readonly #listens: () => string | undefined;
+  /** The one that was used last comes first. */
+  readonly #programs: CompiledStep[] = [];
+  #state: StepState = { way: "eager", reason: "no step was taken" };
+
+  /**
+   * @param step The step.
+   * @param listens Returns the name of a callback with a hook in the middle of the step, if any.
+   */
+  constructor(step: StepOf, listens: () => string | undefined) {
+    this.#step = step;
+    this.#listens = listens;
+  }
+
+  /** The way in which the last step was taken. */
+  get state(): StepState {
+    return this.#state;
+  }
+
+  /** Takes a step; `eager` takes it operation by operation. */
+  take(kind: StepKind, eager: (step: StepOf) => void): void {
+    const take = () => eager(this.#step);
+    const key = this.#key(kind);
+    if (typeof key === "string") {
+      this.#state = { way: "eager", reason: key };
+      return take();
+    }
+    let program = this.#programs.find((other) => isSame(other.key, key));
+    if (program) this.#programs.splice(this.#programs.indexOf(program), 1);
+    else program = new CompiledStep(this.#step, key);
+    this.#programs.unshift(program);
+    this.#programs.splice(KEPT).forEach((old) => old.dispose());
+    try {
+      program.take(take);
+    } finally {
+      this.#state = program.state;
+    }
+  }
+
+  /** Frees the memory of all recordings. */
+  dispose(): void {
+    this.#programs.splice(0).forEach((program) => program.dispose());
+  }
+
+  /** Everything on which a step depends, or why it may depend on more. */
+  #key(kind: StepKind): StepKey | string {
+    const { learner } = this.#step;
+    const reason = whyEager(this.#step, kind) ?? this.#listenerReason();
+    if (reason !== undefined) return reason;
+    const heap = heapOf(tf.backend())!;
+    const { model, stages, lossFunction, objective, compile } = learner;
+    const current = currentObjective(learner);
+    const inputs: tf.Tensor[] = [];
+    const { data, labels, weights } = learner;
+    const shapes = shapesOf(kind === "predict" ? [data] : [data, labels, weights], inputs);
+    if (shapes === undefined) return "the batch holds more than tensors";
+    const trained = kind === "compute" ? trainedIn(learner) : [];
+    if (!trained) return "no weight is trained";
+    const variables = variablesOf(model);
+    if (inputs.some(({ dataId }) => variables.some((variable) => variable.dataId === dataId))) {
+      return "a weight is part of the batch";
+    }
+    const flags = [...variables, ...current ? objectiveVariables(current) : []]
+      .map(({ trainable }) => trainable ? 1 : 0).join("");
+    return {
+      kind,
+      objects: [heap, model, lossFunction, current, stages.predict, compile, ...trained],
+      text: `${objective} ${shapes} ${flags} ${settingsOf(model)}`,
+      heap,
+      inputs,
+    };
+  }
+
+  #listenerReason(): string | undefined {
+    const name = this.#listens();
+    return name === undefined ? undefined : `${name} acts in the middle of the step`;
+  }
+}
+
+/** Everything on which a step depends. */
+interface StepKey {
+  readonly kind: StepKind;
+  readonly objects: readonly unknown[];
+  readonly text: string;
+  readonly heap: KernelHeap;
+  /** The tensors of the current batch. */
+  inputs: tf.Tensor[];
+}
+
+function isSame(a: StepKey, b: StepKey): boolean {
+  const same = a.kind === b.kind && a.text === b.text && a.objects.length === b.objects.length &&
+    a.objects.every((object, i) => object === b.objects[i]);
+  if (same) a.inputs = b.inputs;
+  return same;
+}
+
+/** Why a step cannot be compiled, whatever its batch. */
+export function whyEager({ learner }: Pick<StepOf, "learner">, kind: StepKind): string | undefined {
+  const { compile, stages, model } = learner;
+  if (!(compile ?? BY_DEFAULT)) return "compile is false";
+  if (!heapOf(tf.backend())) return `the backend "${tf.getBackend()}" lacks our kernels`;
+  if (!isBuilt(model)) return "the model has no weights yet";
+  const engine = tf.engine() as unknown as { state: { profiling: boolean } };
+  if (engine.state.profiling || tf.env().getBool("DEBUG")) return "operations are profiled";
+  for (const name of ["predict", "loss", "gradients"] as const) {
+    if (stages[name] !== DEFAULT_STAGES[name]) return `the stage ${name} is replaced`;
+  }
+  if (compile) return;
+  if (currentObjective(learner)?.predict) return "an objective predicts by a function of its own";
+  if (kind !== "predict" && !isPure(learner.lossFunction)) {
+    return "the loss function may depend on more than its arguments";
+  }
+  return whyNotStock(model);
+}
+
+/** Whether steps are compiled where they are known to depend on nothing but their inputs. */
+const BY_DEFAULT = true;
+
+function trainedIn(learner: StepOf["learner"]): tf.Variable[] | undefined {
+  try {
+    return variablesToTrain(learner);
+  } catch {
+    return;
+  }
+}
+
+/**
+ * The structure, shapes and types of a batch, and which of its tensors share their elements.
+ *
+ * @param nested The batch.
+ * @param into Takes its tensors, in their order.
+ */
+function shapesOf(nested: unknown, into: tf.Tensor[]): string | undefined {
+  if (nested instanceof tf.Tensor) {
+    const first = into.findIndex(({ dataId }) => dataId === nested.dataId);
+    into.push(nested);
+    return `${nested.shape} ${nested.dtype} ${first < 0 ? into.length - 1 : first}`;
+  }
+  if (typeof nested !== "object" || nested === null) return JSON.stringify(nested) ?? "undefined";
+  const prototype = Object.getPrototypeOf(nested);
+  if (prototype !== Object.prototype && prototype !== Array.prototype) return;
+  const parts = Object.entries(nested).map(([name, inner]) => {
+    const text = shapesOf(inner, into);
+    return text === undefined ? undefined : `${JSON.stringify(name)}: ${text}`;
+  });
+  return parts.includes(undefined) ? undefined : `{${parts.join()}}`;
+}
+
+/** Whether a value consists of tensors in arrays and records. */
+function isPlain(nested: unknown): boolean {
+  if (nested instanceof tf.Tensor) return true;
+  if (typeof nested !== "object" || nested === null) return false;
+  const prototype = Object.getPrototypeOf(nested);
+  return (prototype === Object.prototype || prototype === Array.prototype) &&
+    Object.values(nested).every(isPlain);
+}
+
+/** The steps with one key. */
+class CompiledStep {
+  readonly key: StepKey;
+  readonly #step: StepOf;
+  #state: StepState = { way: "eager" };
+  #taken = 0;
+  #recording: Recording | undefined;
+  #playback: Playback | undefined;
+  /** The predictions of the recorded steps: played ones have the same structure. */
+  #predictions: unknown;
+  /** The names of the results. */
+  #names: readonly string[] = [];
+  #restarts = 0;
+  /** Index of the inspection that finds the weight of the loss; or the weight itself. */
+  #weight: { readonly index?: number; readonly constant?: number } = {};
+  /** Index of the epoch whose first step was compared with the recording. */
+  #compared: number;
+
+  constructor(step: StepOf, key: StepKey) {
+    this.#step = step;
+    this.key = key;
+    this.#compared = step.learner.epoch;
+  }
+
+  get state(): StepState {
+    return this.#state;
+  }
+
+  take(eager: () => void): void {
+    if (this.#playback?.isValid === false) this.#restart();
+    if (this.#playback && this.#isToBeCompared(this.#playback)) return this.#compare(eager);
+    if (this.#playback) return this.#play(eager);
+    if (this.#state.reason !== undefined || this.#taken++ === 0) return eager();
+    const recording = this.#record(eager);
+    if (!recording) return;
+    if (this.#recording) this.#match(this.#recording, recording);
+    else this.#recording = recording;
+  }
+
+  /** A step of a user's own functions is compared with its recording once in each epoch. */
+  #isToBeCompared(playback: Playback): boolean {
+    const { compile, epoch } = this.#step.learner;
+    return compile === true && epoch !== this.#compared && playback.fits(this.key.inputs);
+  }
+
+  #compare(eager: () => void): void {
+    this.#compared = this.#step.learner.epoch;
+    const recording = this.#record(eager);
+    const { difference = this.#state.reason } = recording
+      ? matchRecordings(this.#recording!, recording)
+      : {};
+    if (difference === undefined) return;
+    throw new Error(
+      "Cannot compile the step as it must depend on its inputs only: two steps of the same shapes " +
+        `differ: ${difference}. Leave the option compile out, or set it to false.`,
+    );
+  }
+
+  /** Takes a step and records it. */
+  #record(eager: () => void): Recording | undefined {
+    const { key: { heap, inputs }, key } = this;
+    const { learner, tensors } = this.#step;
+    this.#state = { way: "recorded" };
+    const { recording, reason } = Recorder.record(heap, {
+      inputs,
+      normals: normalsOf(learner.model),
+      holds: learner.compile === true,
+      work: eager,
+      outputs: () => [
+        ...tensorsIn(learner.predictions).map((tensor, i) => [`prediction ${i}`, tensor] as const),
+        ...key.kind === "predict" ? [] : [["loss", learner.loss] as const],
+        ...key.kind === "compute" ? Object.entries(learner.gradients) : [],
+      ],
+    });
+    const { statedWeight } = tensors;
+    if (reason !== undefined) return this.#giveUp(reason);
+    if (typeof statedWeight === "function") return this.#giveUp("the loss computes its own weight");
+    if (!isPlain(learner.predictions)) return this.#giveUp("the predictions hold other values");
+    if (this.#playback) return recording;
+    // The marks of tensors outlive the tensors.
+    this.#predictions = learner.predictions;
+    this.#names = recording.outputs.map(({ name }) => name);
+    return this.#weigh(recording, statedWeight);
+  }
+
+  /** Finds out where the weight of the loss comes from. */
+  #weigh(recording: Recording, weight: number | undefined): Recording | undefined {
+    const found = recording.inspections.flatMap((inspection, index) =>
+      inspection.weight === undefined ? [] : [{ index, weight: inspection.weight }]
+    );
+    const [only] = found;
+    const next = weight === undefined || found.length === 0
+      ? { constant: weight }
+      : { index: only.index };
+    const known = weight === undefined || found.length === 0 ||
+      found.length === 1 && only.weight === weight;
+    const again = !this.#recording ||
+      next.index === this.#weight.index && next.constant === this.#weight.constant;
+    // Several parts of a loss may or may not have the same weight.
+    if (!known || !again || found.length > 1) return this.#giveUp("the loss weighs its parts");
+    this.#weight = next;
+    return recording;
+  }
+
+  #match(first: Recording, second: Recording): void {
+    const { program, difference } = matchRecordings(first, second);
+    if (difference !== undefined) return void this.#giveUp(`two steps differ: ${difference}`);
+    try {
+      this.#playback = new Playback(program, this.key.heap);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#giveUp("the heap has no room for the memory of the step");
+    }
+    // Only a step that is compared later needs it.
+    this.#recording = this.#step.learner.compile === true ? second : undefined;
+  }
+
+  #giveUp(reason: string): undefined {
+    if (!this.#playback) this.#recording = undefined;
+    this.#state = { way: "eager", reason };
+  }
+
+  #restart(): void {
+    this.dispose();
+    this.#taken = 1;
+    if (++this.#restarts > RESTARTS) this.#giveUp("tensors that it holds are replaced");
+  }
+
+  #play(eager: () => void): void {
+    const played = this.#playback!.play(this.key.inputs);
+    if (played) {
+      this.#state = { way: "played" };
+      return this.#put(played);
+    }
+    this.#state = { way: "eager" };
+    eager();
+  }
+
+  /** Gives the results to the batch, as the step itself does. */
+  #put({ outputs, assigned, weights }: Played): void {
+    const { key: { kind } } = this;
+    const { tensors } = this.#step;
+    let at = 0;
+    const predictions = mapTensors(this.#predictions, (before) => {
+      const mark = outputMark(before);
+      if (mark) markOutput(outputs[at], mark);
+      return outputs[at++];
+    });
+    tensors.put("predictions", predictions);
+    tensors.keep("predictions");
+    if (kind !== "predict") {
+      const loss = outputs[at++];
+      const { index, constant } = this.#weight;
+      const weight = index === undefined ? constant : weights[index];
+      if (weight !== undefined) weighLoss(loss, weight);
+      tensors.put("loss", loss);
+      tensors.keep("loss");
+    }
+    for (const [variable, value] of assigned) {
+      variable.assign(value);
+      value.dispose();
+    }
+    if (kind !== "compute") return;
+    const names = this.#names.slice(at);
+    tensors.put("gradients", Object.fromEntries(names.map((name) => [name, outputs[at++]])));
+    tensors.keep("gradients");
+  }
+
+  dispose(): void {
+    this.#playback?.dispose();
+    this.#playback = this.#recording = this.#predictions = undefined;
+  }
+}

@@ -1,0 +1,486 @@
+/**
+ * Steps that are recorded and played back: the same bits as operation by operation, and never where
+ * they may depend on more than their inputs.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  adam,
+  type AnyLearner,
+  type CallbackLike,
+  crossEntropy,
+  Learner,
+  type LearnerOptions,
+  meanSquaredError,
+  type RunCheckpoint,
+  selectBackend,
+  type StepState,
+  tf,
+  withSeed,
+} from "../../mod.ts";
+import { emscriptenOf } from "../../src/backend/emscripten.ts";
+import { heapOf } from "../../src/backend/kernel_heap.ts";
+
+// The WebAssembly backend reads its files.
+const { state } = await Deno.permissions.query({ name: "read" });
+const ignore = state !== "granted";
+
+// deno-lint-ignore no-explicit-any -- models, batches and losses of any kind
+type Any = any;
+
+/** Registers a test on wasm that asserts that no tensor is left. */
+function testOnWasm(name: string, test: () => Promise<void>): void {
+  Deno.test(name, { ignore }, async () => {
+    await selectBackend({ prefer: "wasm", quiet: true });
+    const { numTensors } = tf.memory();
+    try {
+      await test();
+      assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
+    } finally {
+      await tf.setBackend("cpu");
+    }
+  });
+}
+
+const BATCH = 4;
+
+/** Layers that draw random numbers, and that keep averages. */
+function layers(): tf.layers.Layer[] {
+  return [
+    tf.layers.dense({ units: 8, inputShape: [5], kernelRegularizer: "l1l2" }),
+    tf.layers.batchNormalization(),
+    tf.layers.activation({ activation: "relu" }),
+    tf.layers.dropout({ rate: 0.3 }),
+    tf.layers.gaussianNoise({ stddev: 0.1 }),
+    tf.layers.dense({ units: 3 }),
+  ];
+}
+
+/** Batches of sizes, new ones in each epoch. */
+function batches(sizes: number[]): () => Iterable<Any> {
+  return function* () {
+    let seed = 0;
+    for (const size of sizes) {
+      yield [
+        tf.randomUniform([size, 5], -1, 1, "float32", ++seed),
+        tf.tidy(() => tf.randomUniform([size], 0, 3, "float32", ++seed).floor().toInt()),
+      ];
+    }
+  };
+}
+
+interface Training {
+  /** Everything that comes out. */
+  numbers: Record<string, unknown>;
+  /** The state of each training step. */
+  steps: StepState[];
+}
+
+/** Trains a model of its own; `model` makes another one. */
+async function train(
+  { make = () => tf.sequential({ layers: layers() }), sizes = [BATCH, BATCH, BATCH, 2], ...more }:
+    & { make?: () => Any; sizes?: number[]; epochs?: number; from?: RunCheckpoint }
+    & Partial<LearnerOptions<Any, Any, Any>>,
+): Promise<Training> {
+  const { epochs = 4, from, callbacks = [], ...options } = more;
+  const model = withSeed(3, make);
+  const steps: StepState[] = [];
+  const losses: number[] = [];
+  const look: CallbackLike = {
+    name: "looks on",
+    passive: true,
+    afterStep(learner: AnyLearner) {
+      steps.push(learner.stepState!);
+      losses.push(learner.loss.dataSync()[0]);
+    },
+  };
+  const learner = new Learner<Any, Any, Any>({
+    model,
+    optimizer: adam(0.01),
+    lossFunction: crossEntropy,
+    dataloaders: { train: batches(sizes), validation: batches(sizes) },
+    callbacks: [look, ...callbacks],
+    seed: 5,
+    ...options,
+  });
+  try {
+    const { metrics } = await learner.train({ epochs, ...from && { from } });
+    const weights = (model.weights ?? model.variables ?? []).map((weight: Any) =>
+      Array.from((weight.read?.() ?? weight).dataSync())
+    );
+    return { numbers: { metrics, losses, weights }, steps };
+  } finally {
+    model.dispose?.();
+    tf.dispose(model.variables);
+    learner.optimizer.dispose();
+  }
+}
+
+/** Trains in both ways, asserts that all bits are the same, and returns the states of the steps. */
+async function assertSame(options: () => Parameters<typeof train>[0]): Promise<StepState[]> {
+  const eager = await train({ ...options(), compile: false });
+  const { numbers, steps } = await train(options());
+  assertEquals(numbers, eager.numbers);
+  assert(eager.steps.every(({ way }) => way === "eager"));
+  return steps;
+}
+
+/** The reason for which no step was played. */
+async function reasonOf(options: () => Parameters<typeof train>[0]): Promise<string> {
+  const steps = await assertSame(options);
+  assert(steps.every(({ way }) => way !== "played"), "a step was played back");
+  return steps.at(-1)!.reason ?? "";
+}
+
+function ways(steps: StepState[]): string {
+  return steps.map(({ way }) => way[0]).join("");
+}
+
+testOnWasm("steps of each shape are taken once, recorded twice, then played back", async () => {
+  const steps = await assertSame(() => ({}));
+  // The last batch of an epoch is a shape of its own.
+  assertEquals(ways(steps), "errepppr".concat("pppr", "pppp"));
+});
+
+testOnWasm("recordings are freed when the run ends, and when they are too many", async () => {
+  const module = emscriptenOf(heapOf(tf.backend())!.backend);
+  const { _malloc, _free } = module;
+  const blocks = new Set<number>();
+  let most = 0;
+  const sizes = Array.from({ length: 12 }, (_, index) => [index + 1, index + 1, index + 1]).flat();
+  const run = () => train({ sizes, epochs: 1 });
+  await run(); // scratch memory grows to its size
+  module._malloc = (bytes) => {
+    const block = _malloc(bytes);
+    blocks.add(block);
+    most = Math.max(most, blocks.size);
+    return block;
+  };
+  module._free = (block) => {
+    blocks.delete(block);
+    _free(block);
+  };
+  try {
+    await run();
+  } finally {
+    module._malloc = _malloc;
+    module._free = _free;
+  }
+  assertEquals(blocks.size, 0);
+  assert(most > 8);
+});
+
+testOnWasm("a run that fails frees its recordings", async () => {
+  const failing = (at: number): CallbackLike => {
+    let count = 0;
+    return {
+      afterStep() {
+        if (++count === at) throw new Error("on purpose");
+      },
+    };
+  };
+  await assertRejects(() => train({ callbacks: [failing(9)] }), Error, "on purpose");
+});
+
+const CALLBACKS: Record<string, [callback: () => CallbackLike, reason: RegExp]> = {
+  "a callback that listens in the middle of the step": [
+    () => ({ name: "listens", afterLoss() {} }),
+    /listens acts in the middle of the step/,
+  ],
+  "a replaced loss function": [
+    () => ({
+      beforeTrain(learner: AnyLearner) {
+        learner.lossFunction = (predictions, labels) => crossEntropy(predictions, labels).mul(2);
+      },
+    }),
+    /the loss function may depend on more/,
+  ],
+  "a replaced stage": [
+    () => ({
+      beforeTrain(learner: AnyLearner) {
+        const { predict } = learner.stages;
+        learner.stages.predict = (learner, options) => predict(learner, options);
+      },
+    }),
+    /the stage predict is replaced/,
+  ],
+};
+
+for (const [name, [callback, reason]] of Object.entries(CALLBACKS)) {
+  testOnWasm(`steps are not played back with ${name}`, async () => {
+    assertMatch(await reasonOf(() => ({ callbacks: [callback()] })), reason);
+  });
+}
+
+class Own extends tf.layers.Layer {
+  static className = "OwnCompiledLayer";
+  override call(inputs: Any): tf.Tensor {
+    return tf.mul([inputs].flat()[0], 2);
+  }
+  override computeOutputShape(shape: Any): Any {
+    return shape;
+  }
+}
+tf.serialization.registerClass(Own as Any);
+
+testOnWasm("steps are not played back with a layer of a class of its own", async () => {
+  const make = () => tf.sequential({ layers: [...layers(), new Own({ name: "own" })] });
+  assertMatch(await reasonOf(() => ({ make })), /layer own is none of TensorFlow.js/);
+  // Unless the option says that it depends on nothing but its inputs.
+  const { steps } = await train({ make, compile: true });
+  assert(steps.some(({ way }) => way === "played"));
+});
+
+testOnWasm("steps are not played back with a layer whose method is replaced", async () => {
+  const make = () => {
+    const model = tf.sequential({ layers: layers() });
+    const [first] = model.layers;
+    const { call } = first;
+    first.call = (inputs, options) => call.call(first, inputs, options);
+    return model;
+  };
+  assertMatch(await reasonOf(() => ({ make })), /was changed/);
+});
+
+Deno.test("steps are not played back on a backend without our kernels", async () => {
+  await tf.setBackend("cpu");
+  const { numTensors } = tf.memory();
+  const { steps } = await train({ epochs: 2 });
+  assertMatch(steps[0].reason!, /backend "cpu"/);
+  assertEquals(tf.memory().numTensors, numTensors);
+});
+
+/** Changes something before a batch, counted over all epochs. */
+function before(at: number, change: (learner: AnyLearner) => void): () => CallbackLike {
+  return () => {
+    let count = 0;
+    return {
+      name: "changes something",
+      beforeBatch(learner: AnyLearner) {
+        if (count++ === at) change(learner);
+      },
+    };
+  };
+}
+
+const layerOf = ({ model }: AnyLearner, name: string) =>
+  (model as tf.LayersModel).layers.find((layer) => layer.getClassName() === name) as Any;
+
+const CHANGES: Record<string, () => CallbackLike> = {
+  "the rate of dropout": before(9, (learner) => layerOf(learner, "Dropout").rate = 0.6),
+  "the deviation of noise": before(9, (learner) => layerOf(learner, "GaussianNoise").stddev = 1),
+  "the momentum of averages": before(
+    9,
+    (learner) => layerOf(learner, "BatchNormalization").momentum = 0.5,
+  ),
+  "a layer that is frozen": before(9, (learner) => layerOf(learner, "Dense").trainable = false),
+  "a weight that is frozen": before(
+    9,
+    (learner) => layerOf(learner, "Dense").weights[0].read().trainable = false,
+  ),
+  "batch normalisation that is frozen": before(
+    9,
+    (learner) => layerOf(learner, "BatchNormalization").trainable = false,
+  ),
+  "weights that are set": before(9, ({ model }) =>
+    tf.tidy(() => {
+      const layered = model as tf.LayersModel;
+      layered.setWeights(layered.getWeights().map((weight) => weight.mul(0.5)));
+    })),
+  "a learning rate": before(9, (learner) => learner.learningRate = 0.1),
+  "a batch that is replaced": before(
+    9,
+    (learner) => learner.data = tf.tidy(() => tf.mul(learner.data, 2)),
+  ),
+  "a batch whose data are of another type": before(
+    9,
+    (learner) => learner.data = tf.tidy(() => tf.mul(learner.data, 4).toInt()),
+  ),
+  "a callback that comes to listen": before(9, (learner) =>
+    learner.callbacks.push({
+      name: "listens",
+      afterLoss(learner: AnyLearner) {
+        if (learner.phase === "train") learner.loss = tf.mul(learner.loss, 2);
+      },
+    })),
+  "another loss function": before(9, (learner) => {
+    learner.lossFunction = (predictions, labels) =>
+      meanSquaredError(predictions, tf.oneHot(labels, 3).toFloat());
+  }),
+};
+
+for (const [name, callback] of Object.entries(CHANGES)) {
+  testOnWasm(`played steps heed ${name}`, async () => {
+    const steps = await assertSame(() => ({ callbacks: [callback()] }));
+    assert(steps.slice(0, 9).some(({ way }) => way === "played"));
+  });
+}
+
+testOnWasm("played steps keep tensors apart that were one tensor before", async () => {
+  const make = () => tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape: [5] })] });
+  const data = (seed: number) => tf.randomUniform([BATCH, 5], -1, 1, "float32", seed);
+  const loader = function* (): Iterable<Any> {
+    for (let i = 0; i < 5; i++) {
+      const x = data(i);
+      yield [x, i === 3 ? data(9) : x];
+    }
+  };
+  const options = () => ({
+    make,
+    lossFunction: meanSquaredError,
+    dataloaders: { train: loader, validation: loader },
+  });
+  assert((await assertSame(options)).some(({ way }) => way === "played"));
+});
+
+testOnWasm(
+  "batches with ignored labels and weights are played back with their weights",
+  async () => {
+    const loader = function* (): Iterable<Any> {
+      for (let i = 0; i < 6; i++) {
+        const labels = [0, 1, i % 2 ? -1 : 2, i === 5 ? -1 : 1].map((n) => i === 5 ? -1 : n);
+        yield [
+          tf.randomUniform([4, 5], -1, 1, "float32", i + 1),
+          tf.tensor1d(labels, "int32"),
+          tf.tensor1d([1, i + 1, 0.5, 3]),
+        ];
+      }
+    };
+    const steps = await assertSame(() => ({ dataloaders: { train: loader, validation: loader } }));
+    // In the last batch, all labels are left out: other operations follow.
+    assertEquals(ways(steps), "errppe".concat("pppppe".repeat(3)));
+  },
+);
+
+testOnWasm("a wrong label in a played step fails as in any other", async () => {
+  const loader = function* (): Iterable<Any> {
+    for (let i = 0; i < 6; i++) {
+      yield [tf.ones([2, 5]), tf.tensor1d([0, i === 5 ? 7 : 1], "int32")];
+    }
+  };
+  const make = () => tf.sequential({ layers: layers() });
+  await assertRejects(
+    () => train({ make, dataloaders: { train: loader } }),
+    RangeError,
+    "current value is 7",
+  );
+});
+
+testOnWasm("played steps work after other backends were in use", async () => {
+  await train({ epochs: 1 });
+  await tf.setBackend("cpu");
+  await train({ epochs: 1 });
+  await tf.setBackend("wasm");
+  assert((await assertSame(() => ({}))).some(({ way }) => way === "played"));
+});
+
+testOnWasm("a training resumes bit for bit in the other way", async () => {
+  const checkpoints: RunCheckpoint[] = [];
+  const take: CallbackLike = {
+    passive: true,
+    async afterBatch(learner: AnyLearner) {
+      checkpoints.push(await learner.checkpoint());
+    },
+  };
+  const whole = await train({ compile: false, callbacks: [take] });
+  for (const from of [checkpoints[2], checkpoints[6], checkpoints[11]]) {
+    for (const compile of [undefined, false]) {
+      const { numbers } = await train({ compile, from });
+      assertEquals(numbers.weights, whole.numbers.weights);
+      assertEquals(numbers.metrics, whole.numbers.metrics);
+    }
+  }
+});
+
+testOnWasm("clones of the results of played steps keep their numbers", async () => {
+  const clones: tf.Tensor[] = [], values: number[][] = [];
+  await train({
+    callbacks: [{
+      afterBackward({ predictions, gradients }: AnyLearner) {
+        const [gradient] = Object.values(gradients);
+        for (const tensor of [predictions as tf.Tensor, gradient]) {
+          clones.push(tensor.clone());
+          values.push(Array.from(tensor.dataSync()));
+        }
+      },
+    }],
+  });
+  assertEquals(clones.map((clone) => Array.from(clone.dataSync())), values);
+  tf.dispose(clones);
+});
+
+/** A model of a user's own, with a variable. */
+function ownModel(apply: (x: tf.Tensor, w: tf.Variable) => tf.Tensor) {
+  return () => {
+    const w = tf.tidy(() => tf.variable(tf.randomUniform([5, 3], -1, 1, "float32", 4)));
+    return { apply: (x: tf.Tensor) => apply(x, w), trainableVariables: [w], variables: [w] };
+  };
+}
+
+testOnWasm("a model of a user's own is compiled if the option says so", async () => {
+  const make = ownModel((x, w) => tf.matMul(x, w).tanh());
+  const steps = await assertSame(() => ({ make, compile: true }));
+  assert(steps.some(({ way }) => way === "played"));
+  assertMatch(await reasonOf(() => ({ make })), /the model is not made of layers/);
+});
+
+testOnWasm("a compiled model may hold tensors, and replace them", async () => {
+  let scale: tf.Tensor | undefined;
+  const replace = (value: number) => {
+    scale?.dispose();
+    scale = tf.scalar(value);
+  };
+  const make = ownModel((x, w) => tf.matMul(x, w).mul(scale!));
+  const options = () => {
+    replace(0.5);
+    let count = 0;
+    const beforeBatch = () => {
+      if (++count % 6 === 0) replace(count);
+    };
+    return { make, compile: true, callbacks: [{ beforeBatch }] };
+  };
+  const steps = await assertSame(options);
+  assert(steps.some(({ way }) => way === "played"));
+  scale!.dispose();
+});
+
+const UNFIT: Record<string, [make: () => Any, reason: RegExp]> = {
+  "reads values": [
+    ownModel((x, w) => tf.matMul(x, w).mul(x.dataSync()[0])),
+    /values are read in the middle of the step/,
+  ],
+  "counts its steps": [
+    () => {
+      let count = 0;
+      return ownModel((x, w) => tf.matMul(x, w).mul(++count))();
+    },
+    /two steps differ/,
+  ],
+  "decides by a random number": [
+    ownModel((x, w) => Math.random() < 2 ? tf.matMul(x, w) : w),
+    /a random number is drawn for something unknown/,
+  ],
+};
+
+for (const [name, [make, reason]] of Object.entries(UNFIT)) {
+  testOnWasm(`a compiled model that ${name} is taken step by step`, async () => {
+    assertMatch(await reasonOf(() => ({ make, compile: true })), reason);
+  });
+}
+
+testOnWasm("a compiled model that changes later is an error in the next epoch", async () => {
+  let isLate = false;
+  const make = ownModel((x, w) => isLate ? tf.matMul(x, w).tanh() : tf.matMul(x, w));
+  const change: CallbackLike = {
+    beforeEpoch({ epoch }: AnyLearner) {
+      isLate = epoch === 2;
+    },
+  };
+  const sizes = Array(5).fill(BATCH);
+  await assertRejects(
+    () => train({ make, compile: true, sizes, callbacks: [change] }),
+    Error,
+    "two steps of the same shapes differ: operation",
+  );
+});

@@ -1,4 +1,4 @@
-import { checkPumpState, loaderOfState } from "../chart/pump_state.ts";
+import { checkPumpState, loaderOfState } from "../chart/check_pump_state.ts";
 import * as field from "../checks/fields.ts";
 import { refuse } from "../io/check_checkpoint.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";

@@ -2,7 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import { formatBytes, formatCount, textTable } from "../text/format.ts";
 import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Model } from "./model.ts";
-import { operationsOf } from "./count_operations.ts";
+import { countOperations } from "./count_operations.ts";
 
 /**
  * Summary of a layer; for a model without layers, of a weight.
@@ -96,7 +96,7 @@ function layerSummary(layer: tf.layers.Layer): LayerSummary {
     outputShape: output.shape,
     parameters: layer.countParams(),
     trainable: sum(layer.trainableWeights.map((weight) => weight.read().size)),
-    operations: operationsOf(layer),
+    operations: countOperations(layer),
   };
 }
 

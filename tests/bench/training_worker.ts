@@ -5,7 +5,7 @@
  * @module
  */
 import { TextLineStream } from "./lines.ts";
-import { adam, crossEntropy, Learner, selectBackend, tf } from "../../mod.ts";
+import { adam, crossEntropy, Learner, type NativeName, selectBackend, tf } from "../../mod.ts";
 import { models } from "./models.ts";
 
 /** The training of a worker. */
@@ -17,11 +17,13 @@ export interface Variant {
   /** Our optimizer and loss, or those of tfjs. */
   parts: "ours" | "tfjs";
   threads?: number;
+  /** The native library of our kernels. */
+  native?: NativeName;
 }
 
-const { kernels, loop, parts, threads } = JSON.parse(Deno.args[0]) as Variant;
+const { kernels, loop, parts, threads, native } = JSON.parse(Deno.args[0]) as Variant;
 
-if (kernels === "ours") await selectBackend({ prefer: "wasm", threads, quiet: true });
+if (kernels === "ours") await selectBackend({ prefer: "wasm", threads, native, quiet: true });
 else {
   if (kernels === "wasm") await import("../../src/deps/tfjs_wasm.ts");
   await tf.setBackend(kernels);

@@ -65,6 +65,7 @@ const learner = { loop: "learner", parts: "ours" } as const;
 const native = openNative("onednn", 1).library ? "onednn" : undefined;
 const contenders: Contender[] = [
   deno("Trainchart, 1 thread", { kernels: "ours", ...learner }, all),
+  deno("Trainchart, not compiled", { kernels: "ours", ...learner, compile: false }, all),
   deno("Trainchart, 2 threads", { kernels: "ours", ...learner, threads: 2 }, all),
   ...native
     ? [1, 2].map((threads) =>

@@ -6,7 +6,7 @@ export { convolve } from "./convolution";
 export { convolveFilterGradient, convolveInputGradient } from "./convolution_gradients";
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
-export { copyBox, fill } from "./boxes";
+export { copyBox, fill, gatherRows } from "./boxes";
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
 export { convolveDirectly, convolveDirectlyFilterGradient, convolveToFew } from "./direct";
 export { pool } from "./pool";

@@ -1,10 +1,13 @@
 /** Normalisation of the columns of a matrix, and its gradients. */
 import { roundDoubles } from "./reductions";
 import { slopeSums } from "./slope_sums";
-import { activate, madd } from "./vector";
+import { activate, madd, RELU, RELU6 } from "./vector";
 
 /** Rows whose sums are made in floats: they stay in the cache until they have been read twice. */
 const ROWS: i32 = 64;
+
+/** Number of elements of a block of rows, which stay in the cache. */
+const BLOCK: i32 = 4096;
 
 /**
  * Adds `count` numbers with a mean and a sum of squares about it to others (Chan, Golub and LeVeque,
@@ -22,6 +25,21 @@ function combine(means: usize, squares: usize, mean: v128, square: v128, old: v1
 @inline
 function high(x: v128): v128 {
   return f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 0));
+}
+
+/** The same for four columns. */
+@inline
+function combineFour(
+  means: usize,
+  squares: usize,
+  mean: v128,
+  square: v128,
+  old: v128,
+  part: v128,
+): void {
+  const m = f64x2.promote_low_f32x4(mean), s = f64x2.promote_low_f32x4(square);
+  combine(means, squares, m, s, old, part);
+  combine(means + 16, squares + 16, high(mean), high(square), old, part);
 }
 
 /**
@@ -49,6 +67,38 @@ export function columnMoments(
     const share = f32x4.splat(1 / <f32> some);
     const old = f64x2.splat(<f64> row), part = f64x2.splat(<f64> some / <f64> (row + some));
     let c: i32 = 0;
+    // As many sums at a time as the processor adds while it waits for the first one.
+    for (; c + 16 <= width; c += 16) {
+      const from = start + (<usize> c << 2);
+      let a = f32x4.splat(0), b = a, d = a, e = a;
+      let at = from;
+      for (let i = 0; i < some; i++, at += stride) {
+        a = f32x4.add(a, v128.load(at));
+        b = f32x4.add(b, v128.load(at, 16));
+        d = f32x4.add(d, v128.load(at, 32));
+        e = f32x4.add(e, v128.load(at, 48));
+      }
+      const m = f32x4.mul(a, share), n = f32x4.mul(b, share);
+      const p = f32x4.mul(d, share), q = f32x4.mul(e, share);
+      a = f32x4.splat(0);
+      b = a;
+      d = a;
+      e = a;
+      at = from;
+      for (let i = 0; i < some; i++, at += stride) {
+        const u = f32x4.sub(v128.load(at), m), v = f32x4.sub(v128.load(at, 16), n);
+        a = madd(u, u, a);
+        b = madd(v, v, b);
+        const w = f32x4.sub(v128.load(at, 32), p), z = f32x4.sub(v128.load(at, 48), q);
+        d = madd(w, w, d);
+        e = madd(z, z, e);
+      }
+      const to = means + (<usize> c << 3), too = squares + (<usize> c << 3);
+      combineFour(to, too, m, a, old, part);
+      combineFour(to + 32, too + 32, n, b, old, part);
+      combineFour(to + 64, too + 64, p, d, old, part);
+      combineFour(to + 96, too + 96, q, e, old, part);
+    }
     for (; c + 8 <= width; c += 8) {
       const from = start + (<usize> c << 2);
       let a = f32x4.splat(0), b = a;
@@ -67,10 +117,8 @@ export function columnMoments(
         b = madd(v, v, b);
       }
       const to = means + (<usize> c << 3), too = squares + (<usize> c << 3);
-      combine(to, too, f64x2.promote_low_f32x4(m), f64x2.promote_low_f32x4(a), old, part);
-      combine(to + 16, too + 16, high(m), high(a), old, part);
-      combine(to + 32, too + 32, f64x2.promote_low_f32x4(n), f64x2.promote_low_f32x4(b), old, part);
-      combine(to + 48, too + 48, high(n), high(b), old, part);
+      combineFour(to, too, m, a, old, part);
+      combineFour(to + 32, too + 32, n, b, old, part);
     }
     for (; c < width; c++) {
       const from = start + (<usize> c << 2);
@@ -123,20 +171,55 @@ export function batchNorm(
   listFactors(variance, scale, columns, epsilon, factors);
   if (offset) memory.copy(offsets, offset, stride);
   else memory.fill(offsets, 0, stride);
-  x += <usize> r0 * stride;
-  y += <usize> r0 * stride;
-  for (let r = r0; r < r1; r++, x += stride, y += stride) {
-    let c: i32 = 0;
-    let o: usize = 0;
-    for (; c + 4 <= columns; c += 4, o += 16) {
-      const u = f32x4.sub(v128.load(x + o), v128.load(mean + o));
-      const z = madd(u, v128.load(factors + o), v128.load(offsets + o));
-      v128.store(y + o, activate(z, activation));
+  const size = blockRows(columns);
+  for (let r = r0; r < r1; r += size) {
+    const rows = min(size, r1 - r), start = <usize> r * stride;
+    const from = x + start, to = y + start;
+    // One loop for each activation, so that nothing but arithmetic is in the loop.
+    if (activation == RELU) normalizeBlock(from, mean, factors, offsets, to, rows, columns, RELU);
+    else if (activation == RELU6) normalizeBlock(from, mean, factors, offsets, to, rows, columns, RELU6);
+    else normalizeBlock(from, mean, factors, offsets, to, rows, columns, 0);
+  }
+}
+
+/** Number of rows that stay in the cache while groups of their columns are computed. */
+function blockRows(columns: i32): i32 {
+  return max(8, BLOCK / max(columns, 1));
+}
+
+/** The results of a block of rows: what belongs to some columns stays in registers for all rows. */
+@inline
+function normalizeBlock(
+  x: usize,
+  mean: usize,
+  factors: usize,
+  offsets: usize,
+  y: usize,
+  rows: i32,
+  columns: i32,
+  activation: i32,
+): void {
+  const stride = <usize> columns << 2;
+  let c: i32 = 0;
+  let o: usize = 0;
+  for (; c + 8 <= columns; c += 8, o += 32) {
+    const m = v128.load(mean + o), n = v128.load(mean + o, 16);
+    const f = v128.load(factors + o), g = v128.load(factors + o, 16);
+    const s = v128.load(offsets + o), t = v128.load(offsets + o, 16);
+    let from = x + o, to = y + o;
+    for (let i = 0; i < rows; i++, from += stride, to += stride) {
+      const u = f32x4.sub(v128.load(from), m), v = f32x4.sub(v128.load(from, 16), n);
+      v128.store(to, activate(madd(u, f, s), activation));
+      v128.store(to, activate(madd(v, g, t), activation), 16);
     }
-    for (; c < columns; c++, o += 4) {
-      const u = f32x4.sub(v128.load32_splat(x + o), v128.load32_splat(mean + o));
-      const z = madd(u, v128.load32_splat(factors + o), v128.load32_splat(offsets + o));
-      store<f32>(y + o, f32x4.extract_lane(activate(z, activation), 0));
+  }
+  for (; c < columns; c++, o += 4) {
+    const m = v128.load32_splat(mean + o);
+    const f = v128.load32_splat(factors + o), s = v128.load32_splat(offsets + o);
+    let from = x + o, to = y + o;
+    for (let i = 0; i < rows; i++, from += stride, to += stride) {
+      const u = f32x4.sub(v128.load32_splat(from), m);
+      store<f32>(to, f32x4.extract_lane(activate(madd(u, f, s), activation), 0));
     }
   }
 }
@@ -201,21 +284,29 @@ export function batchNormGradient(
     store<f32>(shares + o, load<f32>(sum + o) / <f32> rows);
     store<f32>(slopes + o, load<f32>(moment + o) / <f32> rows / (load<f32>(variance + o) + epsilon));
   }
-  dy += <usize> r0 * stride;
-  x += <usize> r0 * stride;
-  dx += <usize> r0 * stride;
-  for (let r = r0; r < r1; r++, dy += stride, x += stride, dx += stride) {
+  const size = blockRows(columns);
+  for (let r = r0; r < r1; r += size) {
+    const some = min(size, r1 - r), start = <usize> r * stride;
     let c: i32 = 0;
     let o: usize = 0;
     for (; c + 4 <= columns; c += 4, o += 16) {
-      const u = f32x4.mul(f32x4.sub(v128.load(x + o), v128.load(mean + o)), v128.load(slopes + o));
-      const v = f32x4.sub(f32x4.sub(v128.load(dy + o), v128.load(shares + o)), u);
-      v128.store(dx + o, f32x4.mul(v, v128.load(factors + o)));
+      const m = v128.load(mean + o), slope = v128.load(slopes + o);
+      const share = v128.load(shares + o), factor = v128.load(factors + o);
+      let at = start + o;
+      for (let i = 0; i < some; i++, at += stride) {
+        const u = f32x4.mul(f32x4.sub(v128.load(x + at), m), slope);
+        const v = f32x4.sub(f32x4.sub(v128.load(dy + at), share), u);
+        v128.store(dx + at, f32x4.mul(v, factor));
+      }
     }
     for (; c < columns; c++, o += 4) {
-      const u = (load<f32>(x + o) - load<f32>(mean + o)) * load<f32>(slopes + o);
-      const v = load<f32>(dy + o) - load<f32>(shares + o) - u;
-      store<f32>(dx + o, v * load<f32>(factors + o));
+      const m = load<f32>(mean + o), slope = load<f32>(slopes + o);
+      const share = load<f32>(shares + o), factor = load<f32>(factors + o);
+      let at = start + o;
+      for (let i = 0; i < some; i++, at += stride) {
+        const u = (load<f32>(x + at) - m) * slope;
+        store<f32>(dx + at, (load<f32>(dy + at) - share - u) * factor);
+      }
     }
   }
 }

@@ -93,8 +93,8 @@ function listRuns(w: usize, to: usize): usize {
   return to;
 }
 
-/** Four results of eight columns; neighbours are `step` bytes apart in the lines, `stride` in `to`. */
-function tile(
+/** Four results of eight columns, of unpacked rows; neighbours are `step` bytes apart in the lines, `stride` in `to`. */
+export function tile(
   runs: usize,
   end: usize,
   from: usize,

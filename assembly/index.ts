@@ -7,6 +7,8 @@ export { convolveFilterGradient, convolveInputGradient } from "./convolution_gra
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
 export { copyBox, fill, gatherRows } from "./boxes";
+export { winogradLineFilter, winogradLines, winogradLinesFilterGradient } from "./winograd_lines";
+export { copyBox, fill } from "./boxes";
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
 export { convolveDirectly, convolveDirectlyFilterGradient, convolveToFew } from "./direct";
 export { pool } from "./pool";
@@ -22,7 +24,8 @@ export { binarySlope } from "./binary_slope";
 export { compare, connect, select } from "./comparison";
 export { powers, powerSlope } from "./power";
 export { unary, unarySlope } from "./unary";
-export { sumColumns, sumRows } from "./reductions";
+export { extremeSlope, reduce, reduceBytes } from "./reduce";
+export { sumColumns, sumMiddle, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";
 export { packStates } from "./recurrent";

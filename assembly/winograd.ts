@@ -9,8 +9,7 @@
  *
  * Channels and columns are multiples of 4.
  */
-import { BIAS, block, BLOCK_A, listRows, padBias, RESULTS } from "./panel";
-import { packAcross } from "./pack";
+import { BIAS, padBias, RESULTS } from "./panel";
 import { activate } from "./vector";
 import { add, filter, output } from "./winograd_transforms";
 import {
@@ -23,7 +22,7 @@ import {
   TILES_X,
   TILES_Y,
 } from "./tile_table";
-import { transformInput, workOf } from "./winograd_tiles";
+import { multiply, transformInput, workOf } from "./winograd_tiles";
 
 /**
  * Transforms a filter `[3, 3, channels, columns]` to 36 matrices, packed in panels of 8 columns.
@@ -126,9 +125,7 @@ export function winograd(
       transformInput(g, t + i, 0, channels, work + <usize> i * rowBefore, before, scratch);
     }
     for (let i: usize = 0; i < 36; i++) {
-      packAcross(work + i * before, rowBefore, tiles, channels, 4, scratch + BLOCK_A, <usize> channels << 4);
-      listRows(products + i * after, tiles, rowAfter, scratch);
-      block(tiles, columns, channels, matrices + i * matrix, 32, panel, 0, 0, scratch);
+      multiply(work + i * before, tiles, channels, matrices + i * matrix, columns, products + i * after, scratch);
     }
     for (let i = 0; i < tiles; i++) {
       const from = products + <usize> i * rowAfter;

@@ -1,6 +1,7 @@
 /** The gradients of convolutions by Winograd's algorithm: the transposed transforms and products. */
+import { madd } from "./vector";
 import { ACCUMULATE, block, BLOCK_A, BLOCK_B, listRows, RESULTS } from "./panel";
-import { packAcross, packAlong } from "./pack";
+import { packAlong } from "./pack";
 import { add, filterSlopes, inputSlopes, slopes } from "./winograd_transforms";
 import {
   BLOCK,
@@ -17,7 +18,7 @@ import {
   TILES_Y,
   WIDTH,
 } from "./tile_table";
-import { listSquare, pixel, transformInput, workOf } from "./winograd_tiles";
+import { FEW, listSquare, multiply, pixel, transformInput, workOf } from "./winograd_tiles";
 
 /** Transforms the gradient of a tile's results. */
 function transformSlopes(g: usize, t: i32, to: usize, step: usize, scratch: usize): void {
@@ -89,12 +90,59 @@ export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i3
     const products = work + 36 * before;
     for (let i = 0; i < tiles; i++) transformSlopes(g, t + i, work + <usize> i * rowSlopes, before, scratch);
     for (let i: usize = 0; i < 36; i++) {
-      packAcross(work + i * before, rowSlopes, tiles, columns, 4, scratch + BLOCK_A, <usize> columns << 4);
-      listRows(products + i * after, tiles, rowPixels, scratch);
-      block(tiles, channels, columns, matrices + i * matrix, 32, panel, 0, 0, scratch);
+      multiply(work + i * before, tiles, columns, matrices + i * matrix, channels, products + i * after, scratch);
     }
     for (let i = 0; i < tiles; i++) {
       addInputSlopes(g, t + i, products + <usize> i * rowPixels, after, scratch);
+    }
+  }
+}
+
+/** `to += x' dy`, of `n` rows `[width]` and `[columns]`, or `to = x' dy`: multiples of 4 and 8. */
+export function addProducts(x: usize, width: i32, dy: usize, columns: i32, n: i32, to: usize, clears: bool): void {
+  const stepX = <usize> width << 2, step = <usize> columns << 2;
+  for (let k: usize = 0; k < step; k += 32) {
+    for (let c = 0; c < width; c += 4) {
+      const t0 = to + <usize> c * step + k, t1 = t0 + step, t2 = t1 + step, t3 = t2 + step;
+      let x00 = f32x4.splat(0), x01 = x00;
+      let x10 = x00, x11 = x00;
+      let x20 = x00, x21 = x00;
+      let x30 = x00, x31 = x00;
+      let p = x + (<usize> c << 2), q = dy + k;
+      for (const end = q + <usize> n * step; q < end; q += step, p += stepX) {
+        const column = v128.load(p);
+        const b0 = v128.load(q), b1 = v128.load(q, 16);
+        const a0 = v128.shuffle<f32>(column, column, 0, 0, 0, 0);
+        x00 = madd(a0, b0, x00);
+        x01 = madd(a0, b1, x01);
+        const a1 = v128.shuffle<f32>(column, column, 1, 1, 1, 1);
+        x10 = madd(a1, b0, x10);
+        x11 = madd(a1, b1, x11);
+        const a2 = v128.shuffle<f32>(column, column, 2, 2, 2, 2);
+        x20 = madd(a2, b0, x20);
+        x21 = madd(a2, b1, x21);
+        const a3 = v128.shuffle<f32>(column, column, 3, 3, 3, 3);
+        x30 = madd(a3, b0, x30);
+        x31 = madd(a3, b1, x31);
+      }
+      if (!clears) {
+        x00 = add(x00, v128.load(t0));
+        x01 = add(x01, v128.load(t0, 16));
+        x10 = add(x10, v128.load(t1));
+        x11 = add(x11, v128.load(t1, 16));
+        x20 = add(x20, v128.load(t2));
+        x21 = add(x21, v128.load(t2, 16));
+        x30 = add(x30, v128.load(t3));
+        x31 = add(x31, v128.load(t3, 16));
+      }
+      v128.store(t0, x00);
+      v128.store(t0, x01, 16);
+      v128.store(t1, x10);
+      v128.store(t1, x11, 16);
+      v128.store(t2, x20);
+      v128.store(t2, x21, 16);
+      v128.store(t3, x30);
+      v128.store(t3, x31, 16);
     }
   }
 }
@@ -133,6 +181,11 @@ export function winogradFilterGradient(
     }
     const panel = <usize> some << 5;
     for (let i: usize = 0; i < 36; i++) {
+      if ((columns & 7) == 0 && max(width, columns) <= FEW) {
+        const x = pixels + i * before, dy = slopes + i * after, to = sums + i * sum;
+        addProducts(x, width, dy, columns, some, to, t == first);
+        continue;
+      }
       packAlong(pixels + i * before, rowPixels, width, some, 4, scratch + BLOCK_A, <usize> some << 4);
       packAlong(slopes + i * after, rowSlopes, columns, some, 8, scratch + BLOCK_B, panel);
       listRows(sums + i * sum, width, rowSlopes, scratch);

@@ -3,7 +3,9 @@
  *
  * The geometry is a table of 32-bit integers, which `src/backend/kernels/winograd.ts` writes.
  */
-import { ADDRESSES, RESULTS, ZEROS } from "./panel";
+import { tile } from "./direct";
+import { packAcross } from "./pack";
+import { ADDRESSES, block, BLOCK_A, listRows, RESULTS, ZEROS } from "./panel";
 import { CHANNELS, COLUMNS, HEIGHT, PAD_X, PAD_Y, SOURCE, TILES_X, TILES_Y, WIDTH } from "./tile_table";
 import { input } from "./winograd_transforms";
 
@@ -76,6 +78,31 @@ export function transformInput(g: usize, t: i32, c0: i32, c1: i32, to: usize, st
         to + j * step,
         6 * step,
       );
+    }
+  }
+}
+
+/** Number of channels that are not worth packing. */
+export const FEW: i32 = 64;
+
+/**
+ * A product `[rows, depth] [depth, columns]`, whose second matrix is packed in panels of 8 columns.
+ * Rows are as many as a block holds; those of a whole four may be written.
+ */
+export function multiply(a: usize, rows: i32, depth: i32, b: usize, columns: i32, to: usize, scratch: usize): void {
+  const panel = <usize> depth << 5, rowBefore = <usize> depth << 2, rowAfter = <usize> columns << 2;
+  if ((columns & 7) || columns > FEW) {
+    packAcross(a, rowBefore, rows, depth, 4, scratch + BLOCK_A, <usize> depth << 4);
+    listRows(to, rows, rowAfter, scratch);
+    block(rows, columns, depth, b, 32, panel, 0, 0, scratch);
+    return;
+  }
+  const run = scratch + ADDRESSES;
+  store<u32>(run, 0);
+  store<u32>(run, <u32> rowBefore, 4);
+  for (let column = 0; column < columns; column += 8, b += panel, to += 32) {
+    for (let row: usize = 0; row < <usize> rows; row += 4) {
+      tile(run, run + 8, a + row * rowBefore, rowBefore, b, 0, 0, to + row * rowAfter, rowAfter);
     }
   }
 }

@@ -21,6 +21,7 @@ const GATES: string[][] = [
   ["task", "test"],
   ["test", "--quiet", LOCK],
   ["task", "test:tfjs"],
+  ["task", "test:everywhere"],
   ["fmt", "--check"],
   ["lint"],
   ["check", LOCK],

@@ -48,8 +48,8 @@ export interface WindowAttributes {
 }
 
 const { computeConv2DInfo, computeConv3DInfo } = tf.backend_util;
-type Info2D = ReturnType<typeof computeConv2DInfo>;
-type Info3D = ReturnType<typeof computeConv3DInfo>;
+type Info2D = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
+type Info3D = ReturnType<typeof tf.backend_util.computeConv3DInfo>;
 
 /** The geometry of a 2D convolution, from the shapes of its input and filter. */
 export function convolution2D(
@@ -114,6 +114,18 @@ export function fromInfo(info: Info2D | Info3D): Convolution {
 /** Number of points of the grid of results. */
 export function pointsOf({ batch, output }: Convolution): number {
   return batch * output[0] * output[1] * output[2];
+}
+
+/** The convolution of stride 1 that computes the input's gradient, by the mirrored filter. */
+export function mirrored(c: Convolution): Convolution {
+  return {
+    ...c,
+    input: c.output,
+    output: c.input,
+    channels: c.outChannels,
+    outChannels: c.channels,
+    pad: c.pad.map((n, axis) => (c.filter[axis] - 1) * c.dilation[axis] - n) as Extent,
+  };
 }
 
 /** Whether each patch is one pixel, so that the convolution is a product of matrices. */

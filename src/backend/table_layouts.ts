@@ -25,6 +25,11 @@ export const TABLE_LAYOUTS = {
   /** The resizing of an image; the weights of its results follow. */
   // deno-fmt-ignore
   resize_table: ["HEIGHT", "WIDTH", "CHANNELS", "OUT_Y", "OUT_X", "COLUMNS"],
+  /** The lines of Winograd's algorithm in one dimension; `TILES` for each place between two taps. */
+  // deno-fmt-ignore
+  line_table: [
+    "WIDTH", "CHANNELS", "OUT_WIDTH", "COLUMNS", "PAD", "DILATION", "TILES", "BLOCK",
+  ],
   /** The tiles of Winograd's algorithm. */
   // deno-fmt-ignore
   tile_table: [

@@ -26,7 +26,21 @@ export type Dtype =
  *
  * @category Files
  */
-export const DTYPES = {
+export const DTYPES: {
+  readonly F64: Float64ArrayConstructor;
+  readonly I64: BigInt64ArrayConstructor;
+  readonly U64: BigUint64ArrayConstructor;
+  readonly F32: Float32ArrayConstructor;
+  readonly I32: Int32ArrayConstructor;
+  readonly U32: Uint32ArrayConstructor;
+  readonly F16: Uint16ArrayConstructor;
+  readonly BF16: Uint16ArrayConstructor;
+  readonly I16: Int16ArrayConstructor;
+  readonly U16: Uint16ArrayConstructor;
+  readonly I8: Int8ArrayConstructor;
+  readonly U8: Uint8ArrayConstructor;
+  readonly BOOL: Uint8ArrayConstructor;
+} = {
   F64: Float64Array,
   I64: BigInt64Array,
   U64: BigUint64Array,
@@ -40,7 +54,7 @@ export const DTYPES = {
   I8: Int8Array,
   U8: Uint8Array,
   BOOL: Uint8Array,
-} as const satisfies Record<Dtype, unknown>;
+};
 
 /**
  * Values of a tensor in plain memory, independent of any backend.

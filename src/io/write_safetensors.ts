@@ -12,10 +12,10 @@ const CHECKSUM = "sha256";
 const NO_CHECKSUM = "0".repeat(64);
 
 /** Position of the checksum: the metadata come first, and the checksum is the first of them. */
-export const CHECKSUM_AT = 8 + `{"__metadata__":{"${CHECKSUM}":"`.length;
+export const CHECKSUM_AT: number = 8 + `{"__metadata__":{"${CHECKSUM}":"`.length;
 
 /** Length of the checksum: the digest of the whole file with the placeholder in its place. */
-export const CHECKSUM_LENGTH = NO_CHECKSUM.length;
+export const CHECKSUM_LENGTH: number = NO_CHECKSUM.length;
 
 /**
  * Writes tensors to a file in the safetensors format, atomically and with a checksum.

@@ -36,7 +36,7 @@ export class Pass {
   /** The loader that is read. */
   readonly name: LoaderName;
   /** The losses of the batches so far. */
-  readonly losses = new PassLosses();
+  readonly losses: PassLosses = new PassLosses();
   /** Index of the current batch, also while a validation within the pass counts its own. */
   batchIndex = -1;
   /** Whether the current batch was worked through, so that its loss counts. */

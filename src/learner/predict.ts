@@ -32,10 +32,10 @@ export interface PredictOptions extends RunOptions {
    * - `"classes"`: class numbers, int32, without the last axis; after a sigmoid, 0 or 1 for each
    *   output. Predictions that are NaN are of class -1.
    */
-  as?: typeof FORMS[number];
+  as?: "outputs" | "probabilities" | "classes";
 }
 
-const FORMS = ["outputs", "probabilities", "classes"] as const;
+const FORMS: readonly unknown[] = ["outputs", "probabilities", "classes"];
 
 /** Returns whether an input is rows of a table: records without tensors, or a table of a CSV file. */
 export function isRows(input: unknown): input is CsvTable | readonly TableRow[] {
@@ -150,7 +150,7 @@ function inForm(
 
 /** Checks the form of predictions. */
 export function checkForm(form: unknown = "outputs"): void {
-  if ((FORMS as readonly unknown[]).includes(form)) return;
+  if (FORMS.includes(form)) return;
   throw new TypeError(
     `Cannot predict as the option as must be one of ${FORMS.join(", ")}: current value is ${
       describeValue(form)

@@ -128,6 +128,28 @@ const winograd: Case[] = ([[7, 6, "valid"], [9, 5, "same"], [3, 3, "valid"], [8,
       })),
   );
 
+/** Lines that are not multiples of a tile, shorter than one, and with places between two taps. */
+const lines: Case[] = ([
+  [[1, 11], 1, "same"],
+  [[1, 9], 1, "valid"],
+  [[2, 13], 2, "same"],
+  [[1, 30], 3, "valid"],
+  [[1, 10], 8, "same"],
+  [[1, 3], 1, "valid"],
+  [[3, 150], 1, [[0, 0], [0, 0], [2, 1], [0, 0]]],
+] as const).flatMap(([size, dilation, pad]) =>
+  [[16, 16], [24, 40], [20, 36], [16, 72]].map(([inputs, outputs]): Case => ({
+    name: `${size}, dilation ${dilation}, pad ${pad}, ${inputs} -> ${outputs} channels`,
+    shapes: [[3, ...size, inputs], [1, 3, inputs, outputs], [outputs]],
+    compute: (x, w, bias) =>
+      tf.fused.conv2d({
+        ...{ x: x as tf.Tensor4D, filter: w as tf.Tensor4D, bias },
+        activation: size[1] > 100 ? "relu" : "linear",
+        ...{ strides: 1, pad: pad as "same", dilations: [1, dilation] },
+      }),
+  }))
+);
+
 /** Few channels or few results, which are not packed; lines longer than a part of a sum. */
 const thin: Case[] = ([
   [[9, 14], [3, 3], 1, "same", 1],
@@ -268,6 +290,7 @@ sweep("depthwise convolutions", depthwise, { native: true });
 sweep("fused depthwise convolutions", fusedDepthwise, { native: true });
 sweep("fused convolutions", fused, { native: true });
 sweep("convolutions by Winograd's algorithm", winograd, { native: true });
+sweep("convolutions along lines by Winograd's algorithm", lines, { native: true });
 sweep("convolutions of few channels or results", thin, { native: true });
 sweep("other convolutions", others, { native: true });
 sweep("3D convolutions", conv3d, { native: true });

@@ -14,6 +14,7 @@ const training = `
     tf.layers.conv2d({ inputShape: [17, 17, 3], filters: 24, kernelSize: 3, activation: "relu" }),
     tf.layers.conv2d({ filters: 24, kernelSize: 3, padding: "same", activation: "relu" }),
     tf.layers.depthwiseConv2d({ kernelSize: 3, padding: "same" }),
+    tf.layers.conv2d({ filters: 24, kernelSize: [1, 3], padding: "same" }),
     tf.layers.maxPooling2d({ poolSize: 2 }),
     tf.layers.upSampling2d({ size: [2, 2], interpolation: "bilinear" }),
     tf.layers.conv2d({ filters: 2, kernelSize: 3, padding: "same" }),
@@ -79,6 +80,8 @@ const elements = `
     row: (x) => matrix(x).div(row), column: (x) => matrix(x).squaredDifference(matrix(x).slice([0, 0], [900, 1])),
     middle: (x) => cube(x).minimum(middle), compare: (x) => x.greater(0.5).toFloat(),
     where: (x) => tf.where(x.greater(0), x, x.square()), prelu: (x) => tf.prelu(matrix(x), row),
+    rows: (x) => matrix(x).sum(1).add(matrix(x).max(1)), between: (x) => cube(x).mean(1).add(cube(x).min(1)),
+    flags: (x) => cube(x.tile([2])).greater(-3).all(1).toFloat().add(cube(x).prod(2).mean()),
   };
   for (const [name, f] of Object.entries(functions)) {
     const { value, grad } = tf.valueAndGrad((x) => f(x).add(x.sum().mul(0)).sum())(x);
@@ -97,7 +100,7 @@ Deno.test("several threads compute the same bits as one, and let the process end
 }, async () => {
   const [one, two, three] = await Promise.all([1, 2, 3].map((n) => run(select(n) + training)));
   assertMatch(two.err, /relaxed SIMD, 2 threads/);
-  assertMatch(one.out, /^-?\d+(,-?\d+){28}\n$/);
+  assertMatch(one.out, /^-?\d+(,-?\d+){32}\n$/);
   assertEquals(two.out, one.out);
   assertEquals(three.out, one.out);
   assert(one.ended && two.ended && three.ended, "a process hung");
@@ -105,7 +108,7 @@ Deno.test("several threads compute the same bits as one, and let the process end
 
 Deno.test("several threads compute the same elements as one", { ignore: !granted }, async () => {
   const [one, two, three] = await Promise.all([1, 2, 3].map((n) => run(select(n) + elements)));
-  assertEquals(one.out.trim().split("\n").length, 34, one.err);
+  assertEquals(one.out.trim().split("\n").length, 40, one.err);
   assertEquals(two.out, one.out);
   assertEquals(three.out, one.out);
 });

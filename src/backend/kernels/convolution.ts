@@ -9,6 +9,7 @@ import {
   convolution2D,
   convolution3D,
   isProduct,
+  mirrored,
   PATCH_ADDRESSES,
   patchTable,
   pointsOf,
@@ -22,10 +23,14 @@ import { finish } from "./matmul.ts";
 import { sumInParts } from "./reductions.ts";
 import {
   isWinograd,
+  isWinogradLine,
+  lineTilesOf,
   tilesOf,
   winograd,
   winogradFilterGradient,
   winogradInputGradient,
+  winogradLines,
+  winogradLinesFilterGradient,
 } from "./winograd.ts";
 
 interface Attributes extends WindowAttributes {
@@ -60,6 +65,10 @@ export function forward(
     winograd(heap, c, result, x, filter, bias, activation);
     return result;
   }
+  if (isWinogradLine(c)) {
+    winogradLines(heap, c, [x, filter, result], false, bias, activation);
+    return result;
+  }
   if (directForward(heap, c, result, x, filter, bias, activation)) return result;
   const end = [bias ? heap.at(bias) : 0, activation, heap.scratch(c.channels)];
   const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
@@ -90,6 +99,10 @@ function inputGradient(
     winogradInputGradient(heap, c, result, dy, filter);
     return result;
   }
+  if (isWinogradLine(c)) {
+    winogradLines(heap, mirrored(c), [dy, filter, result], true);
+    return result;
+  }
   if (directInputGradient(heap, c, result, dy, filter)) return result;
   const image = heap.table(patchTable(c, to), PATCH_ADDRESSES);
   const args = [image, from, c.outChannels, weights, 0, c.batch, heap.scratch()];
@@ -110,12 +123,14 @@ function filterGradient(
 ): tf.TensorInfo {
   const native = filterGradientNatively(heap, c, shape, x, dy);
   if (native) return native;
-  const winograd = isWinograd(c);
-  if (!winograd) {
-    const result = heap.output(shape);
-    if (directFilterGradient(heap, c, result, x, dy)) return result;
-    heap.backend.disposeData(result.dataId);
+  if (isWinogradLine(c)) {
+    return sumInParts(heap, shape, lineTilesOf(c), MANY_POINTS / 4, (to, first, last) => {
+      winogradLinesFilterGradient(heap, c, to, x, dy, first, last);
+    });
   }
+  const winograd = isWinograd(c);
+  const direct = winograd ? undefined : directFilterGradient(heap, c, shape, x, dy);
+  if (direct) return direct;
   const count = winograd ? tilesOf(c) : pointsOf(c);
   const many = winograd ? MANY_POINTS / 16 : MANY_POINTS;
   const image = winograd ? 0 : heap.table(patchTable(c, heap.at(x)), PATCH_ADDRESSES);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
-import { type Convolution, pointsOf, windowTable } from "../geometry.ts";
+import { type Convolution, mirrored, pointsOf, windowTable } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { sizeOf } from "./kernel.ts";
 
@@ -33,18 +33,6 @@ function fits({ filter, dilation, stride, output, channels }: Convolution): bool
   const height = (filter[1] - 1) * dilation[1] + 1;
   const runs = filter[1] * (dilation[2] === 1 ? 1 : filter[2]);
   return width * height * channels * 4 <= LINES && runs <= 1024;
-}
-
-/** The convolution of stride 1 that computes the input's gradient, by the mirrored filter. */
-function mirrored(c: Convolution): Convolution {
-  return {
-    ...c,
-    input: c.output,
-    output: c.input,
-    channels: c.outChannels,
-    outChannels: c.channels,
-    pad: c.pad.map((n, axis) => (c.filter[axis] - 1) * c.dilation[axis] - n) as Convolution["pad"],
-  };
 }
 
 /** Distances between taps, channels and columns of a filter, and whether its taps are reversed. */
@@ -159,21 +147,22 @@ function isDirectGradient(c: Convolution): boolean {
     (depth + 3) * c.outChannels * 4 <= SUMS;
 }
 
-/** Computes the gradient of the filter, if that is faster than a product; returns whether it did. */
+/** Computes the gradient of the filter, if that is faster than a product. */
 export function directFilterGradient(
   heap: KernelHeap,
   c: Convolution,
-  dw: tf.TensorInfo,
+  shape: number[],
   x: tf.TensorInfo,
   dy: tf.TensorInfo,
-): boolean {
+): tf.TensorInfo | undefined {
   const turned = mirrored(c), plain = isDirectGradient(c);
-  if (!plain && !(c.stride.every((n) => n === 1) && isDirectGradient(turned))) return false;
+  if (!plain && !(c.stride.every((n) => n === 1) && isDirectGradient(turned))) return;
+  const result = heap.output(shape);
   const own = plain ? c : turned, [image, slopes] = plain ? [x, dy] : [dy, x];
   const steps = plain ? stepsOf(c) : mirroredSteps(c);
   heap.run("convolveDirectlyFilterGradient", [
     ...[heap.table(windowTable(own)), own.batch, heap.at(image), heap.at(slopes)],
-    ...[own.outChannels, heap.at(dw), ...steps, 0, own.outChannels, heap.scratch()],
+    ...[own.outChannels, heap.at(result), ...steps, 0, own.outChannels, heap.scratch()],
   ], { argument: 10, multiple: 8, work: workOf(c) });
-  return true;
+  return result;
 }

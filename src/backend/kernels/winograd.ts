@@ -1,5 +1,5 @@
 /**
- * Convolutions with filters of 3 x 3, by Winograd's algorithm.
+ * Convolutions with filters of 3 x 3, or of 3 along lines, by Winograd's algorithm.
  *
  * @module
  */
@@ -132,4 +132,88 @@ export function winogradFilterGradient(
     [geometry, first, last, to, 0, c.channels, scratch],
     { argument: 4, multiple: 4, work: workOf(c) },
   );
+}
+
+/** Whether the algorithm applies along lines, and is faster than a plain product. */
+export function isWinogradLine(c: Convolution): boolean {
+  const { filter, stride, input, output, pad, channels, outChannels } = c;
+  return filter.join() === "1,1,3" && stride.join() === "1,1,1" &&
+    [0, 1].every((axis) => pad[axis] === 0 && input[axis] === output[axis]) &&
+    channels % 8 === 0 && outChannels % 8 === 0 && channels >= 16 && outChannels >= 16 &&
+    channels <= 384 && outChannels <= 384;
+}
+
+/** Number of tiles of a line, for each place between two taps. */
+function tilesAlong({ output: [, , width], dilation: [, , dilation] }: Convolution): number {
+  return Math.ceil(Math.ceil(width / dilation) / 4);
+}
+
+/** Number of tiles of all lines. */
+export function lineTilesOf(c: Convolution): number {
+  return c.batch * c.output[0] * c.output[1] * c.dilation[2] * tilesAlong(c);
+}
+
+/** Number of tiles of a block: as many as fit, in whole panels. */
+function lineBlockOf({ channels, outChannels }: Convolution): number {
+  return Math.min(Math.max(BLOCK_BYTES / (6 * 4 * (channels + outChannels)) & ~3, 4), 128);
+}
+
+/** The table of `assembly/winograd_lines.ts`. */
+function lineTable(c: Convolution): number[] {
+  return layOut("line_table", {
+    ...{ WIDTH: c.input[2], CHANNELS: c.channels, OUT_WIDTH: c.output[2], COLUMNS: c.outChannels },
+    ...{ PAD: c.pad[2], DILATION: c.dilation[2], TILES: tilesAlong(c), BLOCK: lineBlockOf(c) },
+  });
+}
+
+/** Scratch memory for lines, with a number of sums; returns its address. */
+function lineScratch(heap: KernelHeap, c: Convolution, sums = 0): number {
+  const bytes = lineBlockOf(c) * 6 * 4 * (c.channels + c.outChannels);
+  return heap.scratch(Math.max(c.channels, c.outChannels), bytes + sums * 4);
+}
+
+/** Number of multiply-adds along lines. */
+function lineWorkOf(c: Convolution): number {
+  return lineTilesOf(c) * 6 * c.channels * c.outChannels;
+}
+
+/**
+ * The convolution along lines, with a bias and an activation.
+ *
+ * @param mirrored Whether the filter is that of the convolution whose input's gradient this is.
+ */
+export function winogradLines(
+  heap: KernelHeap,
+  c: Convolution,
+  [x, filter, y]: tf.TensorInfo[],
+  mirrored: boolean,
+  bias?: tf.TensorInfo,
+  activation = 0,
+): void {
+  const matrices = heap.shared(6 * c.channels * c.outChannels * 4);
+  const sizes = mirrored ? [c.outChannels, c.channels] : [c.channels, c.outChannels];
+  const scratch = lineScratch(heap, c);
+  heap.run("winogradLineFilter", [
+    ...[heap.at(filter), ...sizes, Number(mirrored), matrices, scratch],
+  ]);
+  heap.run("winogradLines", [
+    ...[heap.table(lineTable(c)), heap.at(x), matrices, heap.at(y), 0, lineTilesOf(c)],
+    ...[bias ? heap.at(bias) : 0, activation, scratch],
+  ], { argument: 4, multiple: 4, work: lineWorkOf(c) });
+}
+
+/** The gradient of a filter along lines, at an address: the sum over tiles `first` to `last`. */
+export function winogradLinesFilterGradient(
+  heap: KernelHeap,
+  c: Convolution,
+  to: number,
+  x: tf.TensorInfo,
+  dy: tf.TensorInfo,
+  first: number,
+  last: number,
+): void {
+  heap.run("winogradLinesFilterGradient", [
+    ...[heap.table(lineTable(c)), heap.at(x), heap.at(dy), first, last, to, 0, c.channels],
+    lineScratch(heap, c, 6 * c.channels * c.outChannels),
+  ], { argument: 6, multiple: 4, work: lineWorkOf(c) });
 }

@@ -1,0 +1,135 @@
+/**
+ * The package for npm in Deno, Node and Bun: `deno task test:everywhere`. It needs npm.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { findRuntimes, install, run, succeed } from "./installed.ts";
+
+const runtimes = await findRuntimes();
+let app = "";
+/** The weights of a training without interruptions, by backend: the same in each runtime. */
+const trained: Record<string, number[][]> = {};
+
+Deno.test.beforeAll(async () => void (app = await install()));
+Deno.test.afterAll(() => Deno.remove(app.replace(/\/app$/, ""), { recursive: true }));
+
+/** The last line that a program prints: its result. */
+function resultOf(printed: string): Record<string, unknown> {
+  return JSON.parse(printed.trim().split("\n").at(-1)!);
+}
+
+/** Runs a program with a new folder as its argument. */
+async function runProgram(command: readonly string[], program: string, ...args: string[]) {
+  const [runtime, ...flags] = command;
+  const folder = await Deno.makeTempDir();
+  try {
+    return resultOf(
+      await succeed(app, runtime, ...flags, `programs/${program}.js`, folder, ...args),
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runtimes fuse multiply-adds differently: their last bits differ. */
+function assertSameWeights(backend: string, weights: number[][]): void {
+  const expected = (trained[backend] ??= weights).flat();
+  const actual = weights.flat();
+  assertEquals(actual.length, expected.length);
+  for (const [i, value] of actual.entries()) assert(Math.abs(value - expected[i]) < 1e-4);
+}
+
+for (const [name, command] of Object.entries(runtimes)) {
+  Deno.test(`${name} trains with callbacks, logs and checkpoints, the same as the others`, async () => {
+    const { weights, ...rest } = await runProgram(command, "train");
+    assertEquals(rest, {
+      backend: "wasm",
+      status: "completed",
+      hooks: ["beforeTrain", ...Array(4).fill("afterEpoch"), "afterTrain"],
+      accuracy: true,
+      rows: 5,
+      records: 6,
+      files: ["00000005-train-epoch-0004-batch-000003.safetensors"],
+      epoch: 4,
+      left: 8,
+    });
+    assertSameWeights("wasm", weights as number[][]);
+  });
+
+  Deno.test(`${name} trains on threads`, async () => {
+    const { weights, ...rest } = await runProgram(command, "threads");
+    assertEquals(rest, { reason: true, status: "completed" });
+    assertSameWeights("wasm", weights as number[][]);
+  });
+
+  Deno.test(`${name} resumes a training that was killed, and one that Ctrl+C ended`, async () => {
+    const [runtime, ...flags] = command;
+    const folder = await Deno.makeTempDir();
+    const args = [...flags, "programs/resume.js", folder];
+    for (const signal of ["SIGKILL", "SIGINT"] as const) {
+      const saved = new Set(await namesIn(folder));
+      const child = new Deno.Command(runtime, {
+        args: [...args, "50"],
+        cwd: app,
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      while ((await namesIn(folder)).every((name) => saved.has(name))) await wait(10);
+      child.kill(signal);
+      const { code, stdout } = await child.output();
+      if (signal === "SIGKILL") assertNotEquals(code, 0);
+      else assertEquals(resultOf(new TextDecoder().decode(stdout)).status, "cancelled");
+    }
+    const { status, weights } = resultOf(await succeed(app, runtime, ...args));
+    assertEquals(status, "completed");
+    assertSameWeights("cpu", (await runProgram(command, "resume")).weights as number[][]);
+    assertSameWeights("cpu", weights as number[][]);
+    await Deno.remove(folder, { recursive: true });
+  });
+
+  for (
+    const [program, expected] of Object.entries({
+      lock: { refused: true },
+      page: { title: true, points: true, status: "cancelled", url: null },
+      plots: { svg: true, png: true },
+      sweep: { trials: ["completed", "completed"] },
+    })
+  ) {
+    Deno.test(`${name} runs the program ${program}`, async () => {
+      assertEquals(await runProgram(command, program), expected);
+    });
+  }
+}
+
+for (const resolution of ["bundler", "node16"]) {
+  Deno.test(`TypeScript accepts the types of the package, as ${resolution} resolves it`, async () => {
+    const { stdout } = await run(
+      app,
+      `${app}/node_modules/.bin/tsc`,
+      ...["--noEmit", "--strict", "--noUncheckedIndexedAccess", "--target", "es2022"],
+      ...["--lib", "es2024,dom,dom.iterable", "--moduleResolution", resolution],
+      ...["--module", resolution === "bundler" ? "esnext" : resolution, "programs/typed.ts"],
+    );
+    const errors = stdout.split("\n").filter((line) => /^\S.*: error /.test(line));
+    // The types of TensorFlow.js and XState have errors of their own, which skipLibCheck hides.
+    const others = /^node_modules\/(@tensorflow|xstate)\//;
+    assertEquals(errors.filter((line) => !others.test(line)), []);
+  });
+}
+
+Deno.test("npm publish would accept the package", async () => {
+  const { code, stderr } = await run(`${app}/../npm`, "npm", "publish", "--dry-run");
+  assertEquals(code, 0, stderr);
+  const warnings = stderr.split("\n").filter((line) => line.startsWith("npm warn"));
+  assertEquals(warnings.filter((line) => !line.includes("requires you to be logged in")), []);
+});
+
+async function namesIn(folder: string): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir(folder));
+  return entries.map(({ name }) => name).filter((name) => !name.startsWith("."));
+}
+
+function wait(time: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, time));
+}

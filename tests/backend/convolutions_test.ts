@@ -247,6 +247,8 @@ const windows: [size: [number, number], window: [number, number], stride: number
   [[6, 5], [3, 2], 1, "same"],
   [[7, 7], [3, 3], 3, 1],
   [[7, 6], [2, 2], 3, "valid"],
+  [[5, 13], [3, 3], 1, "same"],
+  [[6, 17], [2, 3], 2, 1],
   [[3, 3], [1, 1], 1, "valid"],
 ];
 

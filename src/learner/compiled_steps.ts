@@ -33,6 +33,9 @@ export interface StepState {
 /** Number of steps with different keys that are kept at the same time. */
 const KEPT = 8;
 
+/** Number of played steps after which one is compared with its recording, in the next epoch. */
+const UNCOMPARED = 20;
+
 /** Number of times that the steps of a key are recorded again. */
 const RESTARTS = 4;
 
@@ -223,6 +226,8 @@ class CompiledStep {
   #weight: { readonly index?: number; readonly constant?: number } = {};
   /** Index of the epoch whose first step was compared with the recording. */
   #compared: number;
+  /** Number of steps played since. */
+  #played = 0;
 
   constructor({ epoch }: AnyFields, key: StepKey) {
     this.key = key;
@@ -246,14 +251,16 @@ class CompiledStep {
     else this.#recording = recording;
   }
 
-  /** A step of a user's own functions is compared with its recording once in each epoch. */
+  /** A step of a user's own functions is compared with its recording at most once in each epoch. */
   #isToBeCompared(playback: Playback): boolean {
     const { compile, epoch } = this.#step.learner;
-    return compile === true && epoch !== this.#compared && playback.fits(this.key.inputs);
+    return compile === true && this.#played >= UNCOMPARED && epoch !== this.#compared &&
+      playback.fits(this.key.inputs);
   }
 
   #compare(eager: () => void): void {
     this.#compared = this.#step.learner.epoch;
+    this.#played = 0;
     const recording = this.#record(eager);
     const { difference = this.#state.reason } = recording
       ? matchRecordings(this.#recording!, recording)
@@ -346,6 +353,7 @@ class CompiledStep {
     const played = this.#playback!.play(this.key.inputs);
     if (played) {
       this.#state = { way: "played" };
+      this.#played++;
       return this.#put(played);
     }
     this.#state = { way: "eager" };

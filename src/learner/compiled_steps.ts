@@ -11,7 +11,7 @@ import { normalsOf, settingsOf, whyNotStock } from "../model/stock_model.ts";
 import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 import { markOutput, outputMark } from "../tensors/outputs.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import { objectiveVariables } from "./learner_objective.ts";
+import { objectiveModel, objectiveVariables } from "./learner_objective.ts";
 import { currentObjective, DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
 import type { StepOf } from "./step.ts";
 
@@ -103,6 +103,7 @@ function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
   const heap = heapOf(tf.backend())!;
   const { model, stages, lossFunction, objective, compile } = learner;
   const current = currentObjective(learner);
+  const own = current && objectiveModel(current);
   const inputs: tf.Tensor[] = [];
   const { data, labels, weights } = learner;
   const shapes = shapesOf(kind === "predict" ? [data] : [data, labels, weights], inputs);
@@ -118,7 +119,7 @@ function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
   return {
     kind,
     objects: [heap, model, lossFunction, current, stages.predict, compile, ...trained],
-    text: `${objective} ${shapes} ${flags} ${settingsOf(model)}`,
+    text: `${objective} ${shapes} ${flags} ${settingsOf(model)} ${settingsOf(own)}`,
     heap,
     inputs,
   };

@@ -1,8 +1,8 @@
-import { heapOf, type KernelHeap } from "../backend/kernel_heap.ts";
-import { matchRecordings, type Program } from "../backend/recording/match_recordings.ts";
-import { Playback, type Played } from "../backend/recording/playback.ts";
-import { Recorder } from "../backend/recording/recorder.ts";
+import type { KernelHeap } from "../backend/kernel_heap.ts";
+import type { Program } from "../backend/recording/match_recordings.ts";
+import type { Playback, Played } from "../backend/recording/playback.ts";
 import type { Recording } from "../backend/recording/recording.ts";
+import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { weighLoss } from "../losses/weights.ts";
 import { isPure } from "../losses/pure_losses.ts";
@@ -100,7 +100,7 @@ export class CompiledSteps {
 function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
   const reason = whyEager(learner, kind);
   if (reason !== undefined) return reason;
-  const heap = heapOf(tf.backend())!;
+  const heap = stepTools()!.heapOf(tf.backend())!;
   const { model, stages, lossFunction, objective, compile } = learner;
   const current = currentObjective(learner);
   const own = current && objectiveModel(current);
@@ -146,7 +146,9 @@ function isSame(a: StepKey, b: StepKey): boolean {
 function whyEager(learner: AnyFields, kind: StepKind): string | undefined {
   const { compile, stages, model } = learner;
   if (!(compile ?? BY_DEFAULT)) return "compile is false";
-  if (!heapOf(tf.backend())) return `the backend "${tf.getBackend()}" lacks our kernels`;
+  if (!stepTools()?.heapOf(tf.backend())) {
+    return `the backend "${tf.getBackend()}" lacks our kernels`;
+  }
   if (!isBuilt(model)) return "the model has no weights yet";
   const engine = tf.engine() as unknown as { state: { profiling: boolean } };
   if (engine.state.profiling || tf.env().getBool("DEBUG")) return "operations are profiled";
@@ -264,7 +266,7 @@ class CompiledStep {
     this.#played = 0;
     const recording = this.#record(eager);
     const { difference = this.#state.reason } = recording
-      ? matchRecordings(this.#recording!, recording)
+      ? stepTools()!.matchRecordings(this.#recording!, recording)
       : {};
     if (difference === undefined) return;
     throw new Error(
@@ -278,7 +280,7 @@ class CompiledStep {
     const { key: { heap, inputs }, key } = this;
     const { learner, tensors } = this.#step;
     this.#state = { way: "recorded" };
-    const { recording, reason } = Recorder.record(heap, {
+    const { recording, reason } = stepTools()!.Recorder.record(heap, {
       inputs,
       normals: normalsOf(learner.model),
       holds: learner.compile === true,
@@ -320,7 +322,7 @@ class CompiledStep {
   }
 
   #match(first: Recording, second: Recording): void {
-    const { program, difference } = matchRecordings(first, second);
+    const { program, difference } = stepTools()!.matchRecordings(first, second);
     if (difference !== undefined) return void this.#giveUp(`two steps differ: ${difference}`);
     // Only a step that is compared later needs it.
     this.#recording = this.#step.learner.compile === true ? second : undefined;
@@ -331,6 +333,7 @@ class CompiledStep {
   /** Allocates the memory of a program. */
   #prepare(program: Program): void {
     try {
+      const { Playback } = stepTools()!;
       this.#playback = new Playback(program, this.key.heap);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;

@@ -11,10 +11,14 @@ import { fuseLogSoftmax } from "./fuse_log_softmax.ts";
 import { fuseRecurrent } from "./fuse_recurrent.ts";
 import { emscriptenOf, missingInternals } from "./emscripten.ts";
 import { fixBackend } from "./fix_backend.ts";
-import { KernelHeap } from "./kernel_heap.ts";
+import { heapOf, KernelHeap } from "./kernel_heap.ts";
 import { isShared, loadKernels } from "./load_kernels.ts";
 import { NativeKernels } from "./native/native_kernels.ts";
 import { type NativeName, noteLibrary } from "./native/native_library.ts";
+import { matchRecordings } from "./recording/match_recordings.ts";
+import { Playback } from "./recording/playback.ts";
+import { Recorder } from "./recording/recorder.ts";
+import { provideStepTools } from "./recording/step_tools.ts";
 import { registerKernels } from "./register_kernels.ts";
 import { shareMemory } from "./share_memory.ts";
 import { Threads } from "./threads.ts";
@@ -87,6 +91,8 @@ async function withSharedMemory<T>(start: () => Promise<T>): Promise<T> {
     WebAssembly.instantiate = instantiate;
   }
 }
+
+provideStepTools({ heapOf, Recorder, matchRecordings, Playback });
 
 /** Heaps of each backend, by build and number of threads. */
 const heaps = new WeakMap<BackendWasm, Map<string, KernelHeap>>();

@@ -100,6 +100,16 @@ export const CALLBACKS: readonly ((draw: Draw, folder: string) => CallbackLike)[
   (draw) => new WeightAverage({ method: draw(["ema", "swa"]), startEpoch: draw([0, 1]) }),
 ];
 
+/** Two or three callbacks of the table, the same for a seed. */
+export function drawCallbacks(seed: number, folder: string): CallbackLike[] {
+  const random = keyedRandom(seed);
+  const draw: Draw = (choices) => choices[Math.floor(random() * choices.length)];
+  return Array.from(
+    { length: draw([2, 3]) },
+    (_, index) => draw(CALLBACKS)(draw, `${folder}/${index}`),
+  );
+}
+
 const HOOKS = [
   ...["beforeTrain", "beforeEpoch", "beforeBatch", "afterPredict", "afterLoss", "afterBackward"],
   ...["beforeStep", "afterStep", "afterBatch", "afterEpoch", "beforeValidate"],

@@ -75,11 +75,12 @@ export async function startWasm(options: WasmOptions): Promise<Started> {
     if ("reason" in found) throw found.reason;
     setWasmPaths(Object.fromEntries(FILES.map((file) => [file, ADDRESS])), true);
     serve((options.threads ?? 1) > 1 ? shareMemory(found.bytes) : found.bytes);
-    await tf.setBackend("wasm");
+    await withFolderName(() => tf.setBackend("wasm"));
   });
   if (isRunning()) return await registerOurs(options);
   withdraw();
-  return { started: false, reason: printed.split("\n")[0] || "WebAssembly does not start" };
+  const [reason] = printed.replace("Initialization of backend wasm failed\n", "").split("\n");
+  return { started: false, reason: reason || "WebAssembly does not start" };
 }
 
 /** The address under which tfjs fetches its file from us. */
@@ -109,6 +110,21 @@ function serve(bytes: Uint8Array<ArrayBuffer>): void {
         : fetch.call(platform, address, init);
   }
   served = bytes;
+}
+
+/**
+ * Names a folder where nothing else does: in a bundle of modules for Node, the start of tfjs's module
+ * reads the name, and does not use it.
+ */
+async function withFolderName(start: () => Promise<unknown>): Promise<void> {
+  const names = globalThis as { __dirname?: string };
+  if (!nodeThreads || "__dirname" in names) return void await start();
+  names.__dirname = "";
+  try {
+    await start();
+  } finally {
+    delete names.__dirname;
+  }
 }
 
 /** Heaps of each backend, by build and number of threads. */

@@ -53,7 +53,7 @@ export async function findWasm(
   file: WasmFile | undefined,
   installed: string | undefined,
 ): Promise<Found> {
-  if (file && "bytes" in file) return check(new Uint8Array(file.bytes), "the bytes");
+  if (file && "bytes" in file) return check(new Uint8Array(file.bytes), "the array");
   const places = file ? [placeOf(file, name)] : placesOf(name, installed);
   const tried: string[] = [];
   for (const place of places) {
@@ -83,7 +83,7 @@ export async function findWasm(
 }
 
 function check(bytes: Uint8Array<ArrayBuffer>, name: string): Found {
-  return WebAssembly.validate(bytes) ? { bytes } : { reason: `${name} is no WebAssembly` };
+  return WebAssembly.validate(bytes) ? { bytes } : { reason: `${name} is not WebAssembly` };
 }
 
 /** The place that the program names; `undefined`: a path in a browser. */

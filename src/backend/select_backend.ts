@@ -6,6 +6,7 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
+import { hostProcess } from "../host/host_process.ts";
 import { checkWasmFile } from "./find_wasm.ts";
 import { fixCpu } from "./fix_cpu/fix_cpu.ts";
 import { fixFused } from "./fix_fused.ts";
@@ -158,8 +159,8 @@ function checkNative(native: boolean | NativeName, prefer: BackendName | undefin
 function print(choice: BackendChoice, { quiet }: BackendOptions): BackendChoice {
   const line = `Trainchart computes on ${choice.name}: ${choice.reason}`;
   // Standard error, so that a program's output stays its own; a browser would show it in red.
-  const inPage = "document" in globalThis;
-  const write = !inPage ? console.error : choice.name === "cpu" ? console.warn : console.info;
+  const inBrowser = choice.name === "cpu" ? console.warn : console.info;
+  const write = hostProcess ? console.error : inBrowser;
   if (!quiet && line !== lastLine) write(lastLine = line);
   return choice;
 }

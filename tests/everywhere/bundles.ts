@@ -14,6 +14,13 @@ const WASM = "tfjs-backend-wasm-simd.wasm";
 const REQUIRE =
   "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
 
+/** A program whose bundler places the file. */
+const VITE = `
+  import url from "@tensorflow/tfjs-backend-wasm/dist/${WASM}?url";
+  import { trainLine } from "./train_line.js";
+  await trainLine({ wasm: { url } });
+`;
+
 const LIMIT = 60_000;
 
 /** Headers with which a page may share memory between threads. */
@@ -71,7 +78,7 @@ export function testBundles(
         .onmessage = ({ data }) => document.title = data;</script>`,
     );
     const source = `${app()}/programs/index.html`;
-    await Deno.writeTextFile(source, '<script type="module" src="bundled_by_vite.js"></script>');
+    await Deno.writeTextFile(source, `<script type="module">${VITE}</script>`);
     const vite = `${app()}/node_modules/.bin/vite`;
     const flags = ["--outDir", `${folder}/vite`, "--base", "./", "--logLevel", "error"];
     await succeed(`${app()}/programs`, vite, "build", ...flags);

@@ -155,7 +155,7 @@ export {
   Throughput,
   type ThroughputOptions,
 } from "./src/callbacks/throughput.ts";
-export { type PhaseTime, Timer, type WorkTime } from "./src/callbacks/timer.ts";
+export { type PhaseTime, type StepCounts, Timer, type WorkTime } from "./src/callbacks/timer.ts";
 export { Trace, type TraceOptions } from "./src/callbacks/trace.ts";
 export type { ChromeTrace, ChromeTraceEvent } from "./src/callbacks/support/chrome_trace.ts";
 export type { TraceRecord } from "./src/callbacks/support/trace_record.ts";

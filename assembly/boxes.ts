@@ -158,3 +158,37 @@ export function fill(target: usize, n: i32, unit: i32, bits: i32): void {
   for (; i + 4 <= n; i += 4, target += 16) v128.store(target, four);
   for (; i < n; i++, target += 4) store<u32>(target, bits);
 }
+
+/**
+ * Copies the rows that `indices` name, those at `i0` to `i1`, out of each block of rows.
+ *
+ * @param indices `[blocks / outer, count] int32`, each within a block.
+ * @param outer Number of blocks that share a line of indices.
+ * @param rows Number of rows in a block.
+ * @param count Number of rows to copy out of a block.
+ * @param bytes Size of a row, in bytes.
+ */
+export function gatherRows(
+  source: usize,
+  indices: usize,
+  target: usize,
+  blocks: i32,
+  outer: i32,
+  rows: i32,
+  count: i32,
+  bytes: i32,
+  i0: i32,
+  i1: i32,
+  _scratch: usize,
+): void {
+  const size = <usize> bytes;
+  for (let block: i32 = 0; block < blocks; block++) {
+    const from = source + <usize> block * <usize> rows * size;
+    const line = indices + (<usize> (block / outer) * <usize> count << 2);
+    const to = target + <usize> block * <usize> count * size;
+    for (let i = i0; i < i1; i++) {
+      const index = <usize> load<u32>(line + (<usize> i << 2));
+      copyRun(from + index * size, to + <usize> i * size, size);
+    }
+  }
+}

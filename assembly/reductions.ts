@@ -2,19 +2,29 @@
 
 /** The two doubles of the lower lanes. */
 @inline
-function low(x: v128): v128 {
+export function low(x: v128): v128 {
   return f64x2.promote_low_f32x4(x);
 }
 
 /** The two doubles of the upper lanes. */
 @inline
-function high(x: v128): v128 {
+export function high(x: v128): v128 {
   return f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 0));
 }
 
-/** The sum of each row of `x`, `[rows, size]`, times `factor`. */
-export function sumRows(x: usize, rows: i32, size: i32, y: usize, factor: f64): void {
-  for (let row = 0; row < rows; row++, y += 4) {
+/** The sums of rows `begin` to `end` of `x`, `[rows, size]`, times `factor`. */
+export function sumRows(
+  x: usize,
+  begin: i32,
+  end: i32,
+  size: i32,
+  y: usize,
+  factor: f64,
+  _scratch: usize,
+): void {
+  x += <usize> begin * <usize> size << 2;
+  y += <usize> begin << 2;
+  for (let row = begin; row < end; row++, y += 4) {
     let a = f64x2.splat(0), b = a, c = a, d = a;
     let i = 0;
     for (; i + 8 <= size; i += 8, x += 32) {
@@ -76,4 +86,26 @@ export function sumColumns(x: usize, rows: i32, columns: i32, y: usize, factor: 
     addToDoubles(x + (<usize> i * <usize> columns << 2), min(64, rows - i), columns, total);
   }
   roundDoubles(total, columns, factor, y);
+}
+
+/**
+ * The sums along the middle axis of `x`, `[outer, size, inner]`, times `factor`, for outer indices
+ * `begin` to `end`.
+ *
+ * @param total Memory for `inner` doubles.
+ */
+export function sumMiddle(
+  x: usize,
+  begin: i32,
+  end: i32,
+  size: i32,
+  inner: i32,
+  y: usize,
+  factor: f64,
+  total: usize,
+): void {
+  for (let outer = begin; outer < end; outer++) {
+    const from = x + (<usize> outer * <usize> size * <usize> inner << 2);
+    sumColumns(from, size, inner, y + (<usize> outer * <usize> inner << 2), factor, total);
+  }
 }

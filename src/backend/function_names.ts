@@ -25,6 +25,8 @@ export const FUNCTION_NAMES = {
   binary_slopes: ["MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU_X", "PRELU_ALPHA", "DIVISOR"],
   /** Comparisons of two numbers, and connections of two booleans. */
   comparisons: ["EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"],
+  /** Reductions of numbers. */
+  reducers: ["MAX", "MIN", "PROD"],
 } as const;
 
 /** The name of a list of functions. */

@@ -48,7 +48,8 @@ export class KernelHeap {
   /** Size of each scratch memory, and how much of it is known to be zeros, in bytes. */
   #bytes = 0;
   #zeros = 0;
-  readonly #fixed: number;
+  /** Bytes that the scratch memory of each thread has at least. */
+  readonly scratchBytes: number;
   /** Number of times that scratch or shared memory has moved. */
   #moves = 0;
   /** Follows all calls. Default: none does. */
@@ -77,7 +78,7 @@ export class KernelHeap {
     this.#native = native?.kernelsOver(kernels) ?? {};
     this.kernels = { ...kernels, ...this.#native };
     this.addresses = { ...addresses, ...native?.addresses };
-    this.#fixed = kernels.scratchBytes();
+    this.scratchBytes = kernels.scratchBytes();
     const count = 1 + (threads?.count ?? 0);
     const region = () => new Region(backend, () => this.#moves++);
     this.#scratches = Array.from({ length: count }, region);
@@ -168,11 +169,11 @@ export class KernelHeap {
    */
   scratch(zeros = 0, more = 0): number {
     const bytes = Math.max(zeros, 1024) * 4;
-    const all = this.#fixed + bytes + more;
+    const all = this.scratchBytes + bytes + more;
     const moves = all > this.#bytes;
     this.#bytes = Math.max(all, this.#bytes);
     for (const region of moves || bytes > this.#zeros ? this.#scratches : []) {
-      const start = region.atLeast(this.#bytes) + this.#fixed;
+      const start = region.atLeast(this.#bytes) + this.scratchBytes;
       this.#bytesOfHeap.fill(0, start, start + bytes);
     }
     // This call writes to the memory behind its zeros.

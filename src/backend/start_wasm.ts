@@ -13,10 +13,14 @@ import { fuseRecurrent } from "./fuse_recurrent.ts";
 import { emscriptenOf, missingInternals } from "./emscripten.ts";
 import { findWasm, type WasmFile } from "./find_wasm.ts";
 import { fixBackend } from "./fix_backend.ts";
-import { KernelHeap } from "./kernel_heap.ts";
+import { heapOf, KernelHeap } from "./kernel_heap.ts";
 import { isShared, loadKernels } from "./load_kernels.ts";
 import { NativeKernels } from "./native/native_kernels.ts";
 import { type NativeName, noteLibrary } from "./native/native_library.ts";
+import { matchRecordings } from "./recording/match_recordings.ts";
+import { Playback } from "./recording/playback.ts";
+import { Recorder } from "./recording/recorder.ts";
+import { provideStepTools } from "./recording/step_tools.ts";
 import { registerKernels } from "./register_kernels.ts";
 import { shareMemory } from "./share_memory.ts";
 import { Threads } from "./threads.ts";
@@ -126,6 +130,8 @@ async function withFolderName(start: () => Promise<unknown>): Promise<void> {
     delete names.__dirname;
   }
 }
+
+provideStepTools({ heapOf, Recorder, matchRecordings, Playback });
 
 /** Heaps of each backend, by build and number of threads. */
 const heaps = new WeakMap<BackendWasm, Map<string, KernelHeap>>();

@@ -12,7 +12,7 @@ import {
   type OptimizerSettings,
   readSettings,
   settingsField,
-  writeMomentum,
+  writeAll,
   writeSettings,
 } from "../learner/learner_optimizers.ts";
 
@@ -26,6 +26,8 @@ export interface LearningRateScheduleOptions {
   by?: "batch" | "epoch";
   /** Number of batches in an epoch, an integer >= 1. Default: the length of the loader. */
   batchesPerEpoch?: number;
+  /** The objective whose optimizer is scheduled. Default: all optimizers of the Learner. */
+  objective?: string;
 }
 
 interface State {
@@ -39,7 +41,8 @@ interface State {
  * Sets the learning rate in the course of the training, and the momentum if the schedule has one.
  *
  * Under gradient accumulation a schedule by batch counts updates, so that the rates are those of the
- * large batches. After the training the optimizer has its own rate and momentum back.
+ * large batches. After the training the optimizer has its own rate and momentum back. Where a Learner
+ * has objectives, a schedule sets the rates of all of them, or of one.
  *
  * @example
  * ```ts
@@ -69,11 +72,12 @@ export class LearningRateSchedule extends Callback {
   /** Among the callbacks that set rates. */
   override priority: number = PRIORITIES.schedules;
   /** Refuses other callbacks that set the rate. */
-  override readonly decides: readonly string[] = ["the learning rate"];
+  override readonly decides: readonly string[];
   readonly #learningRate: Schedule;
   readonly #momentum: Schedule | undefined;
   readonly #by: "batch" | "epoch";
   readonly #batchesPerEpoch: number | undefined;
+  readonly #objective: string | undefined;
   #before: OptimizerSettings | undefined;
   /** Number of updates in the current epoch. */
   #updates = 0;
@@ -91,8 +95,8 @@ export class LearningRateSchedule extends Callback {
   constructor(schedule: Schedule | RateAndMomentum, options: LearningRateScheduleOptions = {}) {
     super();
     const action = "schedule the learning rate";
-    checkOptions(action, options, { by: true, batchesPerEpoch: true });
-    const { by = "batch", batchesPerEpoch } = options;
+    checkOptions(action, options, { by: true, batchesPerEpoch: true, objective: true });
+    const { by = "batch", batchesPerEpoch, objective } = options;
     const { learningRate, momentum } = typeof schedule === "function"
       ? { learningRate: schedule }
       : schedule ?? {} as Partial<RateAndMomentum>;
@@ -114,15 +118,18 @@ export class LearningRateSchedule extends Callback {
     this.#momentum = momentum;
     this.#by = by;
     this.#batchesPerEpoch = batchesPerEpoch;
+    this.#objective = objective;
+    this.decides = [`the learning rate${objective === undefined ? "" : ` of ${objective}`}`];
   }
 
   /** Remembers the optimizer's own rate, and puts it back after the run. */
   override setUp(learner: AnyLearner, kind: RunKind): PutBack | void {
     if (kind !== "train") return;
     if (this.#by === "batch") this.#batches(learner);
-    this.#before ??= readSettings(learner, { momentum: this.#momentum !== undefined });
+    const objective = this.#objective;
+    this.#before ??= readSettings(learner, { momentum: this.#momentum !== undefined, objective });
     return () => {
-      writeSettings(learner, this.#before!);
+      writeSettings(learner, this.#before!, objective);
       this.#before = undefined;
     };
   }
@@ -187,7 +194,7 @@ export class LearningRateSchedule extends Callback {
   #set(learner: AnyLearner, epochs: number): void {
     // A training that is resumed with fewer epochs may be past its end.
     const progress = Math.min(epochs / learner.epochs, 1);
-    learner.learningRate = this.#learningRate(progress);
-    if (this.#momentum) writeMomentum(learner, this.#momentum(progress));
+    const learningRate = this.#learningRate(progress);
+    writeAll(learner, { learningRate, momentum: this.#momentum?.(progress) }, this.#objective);
   }
 }

@@ -4,7 +4,7 @@ import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
-import { operationsOf } from "../model/count_operations.ts";
+import { countOperations } from "../model/count_operations.ts";
 import { formatNumber, textTable } from "../text/format.ts";
 
 /**
@@ -210,7 +210,7 @@ export class Throughput extends Callback {
     const { operations } = this.#options;
     if (operations !== undefined) return operations;
     if (!(model instanceof tf.LayersModel)) return;
-    const forward = model.layers.reduce((sum, layer) => sum + (operationsOf(layer) ?? 0), 0);
+    const forward = model.layers.reduce((sum, layer) => sum + (countOperations(layer) ?? 0), 0);
     return forward > 0 ? STEP * forward : undefined;
   }
 }

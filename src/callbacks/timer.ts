@@ -7,6 +7,7 @@ import {
   type StateCheck,
 } from "../learner/callback.ts";
 import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
+import type { StepState } from "../learner/compiled_steps.ts";
 import { PRIORITIES } from "../learner/priorities.ts";
 import { textTable } from "../text/format.ts";
 
@@ -38,11 +39,19 @@ export interface WorkTime {
   seconds: number;
 }
 
+/**
+ * Number of steps of each kind: played back from a recording, recorded, or neither.
+ *
+ * @category Callbacks
+ */
+export type StepCounts = Record<StepState["way"], number>;
+
 interface State {
   phases: Map<MeasuredPhase, PhaseTime>;
   work: WorkTime[];
   training: boolean;
   current: MeasuredPhase | undefined;
+  steps?: StepCounts;
 }
 
 /** The work with which a pass begins. */
@@ -79,6 +88,8 @@ export class Timer extends PassCallback {
   override readonly passive: boolean = true;
   #phases = new Map<MeasuredPhase, PhaseTime>();
   #work = new Map<string, WorkTime>();
+  #steps: StepCounts = { played: 0, recorded: 0, eager: 0 };
+  #reason: string | undefined;
   #training = false;
   #current: MeasuredPhase | undefined;
   #marked = 0;
@@ -91,6 +102,11 @@ export class Timer extends PassCallback {
   /** Times of the hooks and tasks of the last run, the most expensive first. */
   get work(): WorkTime[] {
     return [...this.#work.values()].sort((a, b) => b.seconds - a.seconds);
+  }
+
+  /** Number of steps of the last run, of all passes, that were played back, recorded or neither. */
+  get steps(): StepCounts {
+    return { ...this.#steps };
   }
 
   /** Starts a stopwatch. */
@@ -113,8 +129,12 @@ export class Timer extends PassCallback {
   override beforeTrain(): void {}
 
   /** Counts examples. */
-  protected override afterPassBatch({ batchSize }: AnyLearner, pass: MeasuredPhase): void {
-    this.#phase(pass).examples += batchSize;
+  protected override afterPassBatch(learner: AnyLearner, pass: MeasuredPhase): void {
+    this.#phase(pass).examples += learner.batchSize;
+    const { stepState } = learner;
+    if (!stepState) return;
+    this.#steps[stepState.way]++;
+    this.#reason = stepState.reason;
   }
 
   /** Ends the pass. */
@@ -141,6 +161,7 @@ export class Timer extends PassCallback {
     })),
     training: field.flag,
     current: field.optional(field.oneOf(["train", "validation", "test"])),
+    steps: field.optional(field.recordOf(field.integer({ min: 0 }))),
   });
 
   /** The times so far, for a checkpoint. */
@@ -151,12 +172,14 @@ export class Timer extends PassCallback {
       work: [...this.#work.values()],
       training: this.#training,
       current: this.#current,
+      steps: this.steps,
     } satisfies State;
   }
 
   /** Continues from a checkpoint; the time in between does not count. */
   override restore(state: unknown): void {
-    const { phases, work, training, current } = state as State;
+    const { phases, work, training, current, steps } = state as State;
+    this.#steps = { played: 0, recorded: 0, eager: 0, ...steps };
     this.#phases = phases;
     this.#work = new Map(work.map((time) => [`${time.owner}.${time.work}`, time]));
     this.#training = training;
@@ -164,7 +187,10 @@ export class Timer extends PassCallback {
     this.#marked = performance.now();
   }
 
-  /** Two tables: the passes, and the work that took at least a thousandth of the time. */
+  /**
+   * Two tables, the passes and the work that took at least a thousandth of the time, and a line about
+   * the steps.
+   */
   override toString(): string {
     const phases = [...this.#phases].map(([phase, { seconds, examples }]) => [
       phase,
@@ -184,10 +210,19 @@ export class Timer extends PassCallback {
     return [
       textTable([["phase", "seconds", "examples", "examples/s"], ...phases]),
       textTable([["work", "calls", "seconds", "ms/call", "share"], ...work]),
+      this.#describeSteps(),
     ].join("\n\n");
   }
 
+  #describeSteps(): string {
+    const { played, recorded, eager } = this.#steps;
+    const reason = this.#reason === undefined ? "" : ` (${this.#reason})`;
+    return `steps  ${played} played back, ${recorded} recorded, ${eager} neither${reason}`;
+  }
+
   #reset(): void {
+    this.#steps = { played: 0, recorded: 0, eager: 0 };
+    this.#reason = undefined;
     this.#phases = new Map();
     this.#work = new Map();
     this.#training = true;

@@ -149,9 +149,12 @@ export class WeightAverage extends Callback {
 
   /** Puts the trained weights back. */
   override beforeEpoch({ model }: AnyLearner): void {
-    if (!this.#swapped) return;
-    putTrainedWeightsBack(model);
-    this.#swapped = undefined;
+    this.#putBack(model);
+  }
+
+  /** Puts the trained weights back after a validation within the epoch. */
+  override beforeBatch({ model }: AnyLearner): void {
+    this.#putBack(model);
   }
 
   /** Updates the moving average. */
@@ -164,7 +167,9 @@ export class WeightAverage extends Callback {
   /** Updates the mean of epochs. */
   override afterEpoch(learner: AnyLearner): void {
     if (!this.#swa || !this.#begun(learner) || learner.cancelled.has("epoch")) return;
-    if (learner.failures.length === 0) this.#update(learner, 1 / (this.#updates + 1));
+    if (learner.failures.length > 0) return;
+    this.#putBack(learner.model); // after a validation at the end of the epoch
+    this.#update(learner, 1 / (this.#updates + 1));
   }
 
   /** Swaps the average in. */
@@ -218,6 +223,12 @@ export class WeightAverage extends Callback {
     if (!average) INNERMOST.set(model, this);
     this.#average = average ?? cloneWeights(model);
     this.#swapped = model;
+  }
+
+  #putBack(model: AnyLearner["model"]): void {
+    if (!this.#swapped) return;
+    putTrainedWeightsBack(model);
+    this.#swapped = undefined;
   }
 
   #begun({ epoch, epochs }: AnyLearner): boolean {

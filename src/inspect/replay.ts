@@ -77,12 +77,12 @@ export function replay(trace: Trace | ChromeTrace): ReplayedStep[] {
     } catch (error) {
       throw new ReplayError(index, "the machine must accept it: it does not", { cause: error });
     }
-    const told = { value, context };
-    if (!isContext(context) || typeof time !== "number" || !equals(reached, told)) {
+    const recorded = { value, context };
+    if (!isContext(context) || typeof time !== "number" || !equals(reached, recorded)) {
       throw new ReplayError(
         index,
         `the machine must be in ${show(reached)} after ${event?.type}: the trace says ${
-          show(told)
+          show(recorded)
         }`,
       );
     }

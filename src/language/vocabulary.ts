@@ -2,7 +2,7 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import * as field from "../checks/fields.ts";
 import type { tf } from "../deps/tfjs.ts";
-import { refuse } from "../io/check_checkpoint.ts";
+import { refuse } from "../io/checkpoint_file.ts";
 
 /**
  * Options of {@linkcode Vocabulary.from}.

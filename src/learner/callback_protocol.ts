@@ -226,8 +226,9 @@ export interface Placement {
    */
   readonly replacesLoaders?: boolean;
   /**
-   * The setting that this callback decides alone, such as `"the learning rate"`: a training in which another
-   * callback decides the same is refused. Default: nothing.
+   * The setting that this callback decides alone, such as `"the learning rate"`: a training in which
+   * another callback decides the same, or a part as `"the learning rate of generator"`, is refused.
+   * Default: nothing.
    */
   readonly decides?: readonly string[];
 }

@@ -103,7 +103,7 @@ export function checkDecisions(callbacks: readonly AnyCallback[]): void {
   const deciding = new Map<string, AnyCallback>();
   for (const callback of callbacks) {
     for (const decision of callback?.decides ?? []) {
-      const other = deciding.get(decision);
+      const [, other] = [...deciding].find(([decided]) => areSame(decided, decision)) ?? [];
       if (other && other !== callback) {
         throw new TypeError(
           `Cannot train: ${nameOf(other)} and ${nameOf(callback)} both decide ${decision}. ` +
@@ -113,4 +113,9 @@ export function checkDecisions(callbacks: readonly AnyCallback[]): void {
       deciding.set(decision, callback);
     }
   }
+}
+
+/** Whether two settings are the same, or one is a part of the other: `"the rate of generator"`. */
+function areSame(one: string, other: string): boolean {
+  return one === other || one.startsWith(`${other} of `) || other.startsWith(`${one} of `);
 }

@@ -1,8 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { FieldProblem } from "../checks/fields.ts";
 import { loaderLength } from "../data/loader.ts";
-import { checkCheckpoint, refuse } from "../io/check_checkpoint.ts";
-import type { RunCheckpoint } from "../io/checkpoint_file.ts";
+import { checkCheckpoint, refuse, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import { type HostTensor, TENSOR_DTYPES } from "../io/host_tensor.ts";
 import { StorageError } from "../io/storage_error.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";

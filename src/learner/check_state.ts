@@ -1,7 +1,6 @@
 import { checkPumpState, loaderOfState } from "../chart/check_pump_state.ts";
 import * as field from "../checks/fields.ts";
-import { refuse } from "../io/check_checkpoint.ts";
-import type { RunCheckpoint } from "../io/checkpoint_file.ts";
+import { refuse, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import { decodeState } from "../io/state_codec.ts";
 import { type HostTensor, hostTensor, hostTensorOf } from "../io/host_tensor.ts";
 import { runningMean } from "../metrics/running_mean.ts";

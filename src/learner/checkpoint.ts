@@ -5,8 +5,7 @@
  */
 import { currentComputer } from "../backend/native/native_library.ts";
 import { tf } from "../deps/tfjs.ts";
-import { CHECKPOINT_FORMAT } from "../io/check_checkpoint.ts";
-import type { RunCheckpoint } from "../io/checkpoint_file.ts";
+import { CHECKPOINT_FORMAT, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import { encodeState } from "../io/state_codec.ts";
 import type { HostTensor } from "../io/host_tensor.ts";
 import { readTensors } from "../io/transfer_tensors.ts";

@@ -1,8 +1,8 @@
-import { heapOf, type KernelHeap } from "../backend/kernel_heap.ts";
-import { matchRecordings } from "../backend/recording/match_recordings.ts";
-import { Playback, type Played } from "../backend/recording/playback.ts";
-import { Recorder } from "../backend/recording/recorder.ts";
+import type { KernelHeap } from "../backend/kernel_heap.ts";
+import type { Program } from "../backend/recording/match_recordings.ts";
+import type { Playback, Played } from "../backend/recording/playback.ts";
 import type { Recording } from "../backend/recording/recording.ts";
+import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { weighLoss } from "../losses/weights.ts";
 import { isPure } from "../losses/pure_losses.ts";
@@ -10,6 +10,7 @@ import { isBuilt, variablesOf } from "../model/model.ts";
 import { normalsOf, settingsOf, whyNotStock } from "../model/stock_model.ts";
 import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 import { markOutput, outputMark } from "../tensors/outputs.ts";
+import type { AnyFields } from "./learner_fields.ts";
 import { objectiveVariables } from "./learner_objective.ts";
 import { currentObjective, DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
 import type { StepOf } from "./step.ts";
@@ -36,91 +37,88 @@ const KEPT = 8;
 const RESTARTS = 4;
 
 /**
- * Takes the steps of a run. Of each kind and shape, the first step is taken operation by operation;
+ * Takes the steps of a Learner. Of each kind and shape, the first step is taken operation by operation;
  * so are the second and the third, which are recorded. If both recordings agree, the following ones
  * are played back: that gives the same bits, without the work of TensorFlow.js's engine.
  *
- * A step that may depend on more than its inputs is always taken operation by operation.
+ * A step that may depend on more than its inputs is always taken operation by operation. Between two
+ * runs, recordings are kept without their memory.
  */
 export class CompiledSteps {
-  readonly #step: StepOf;
-  readonly #listens: () => string | undefined;
   /** The one that was used last comes first. */
   readonly #programs: CompiledStep[] = [];
-  #state: StepState = { way: "eager", reason: "no step was taken" };
+  #state: StepState | undefined;
 
-  /**
-   * @param step The step.
-   * @param listens Returns the name of a callback with a hook in the middle of the step, if any.
-   */
-  constructor(step: StepOf, listens: () => string | undefined) {
-    this.#step = step;
-    this.#listens = listens;
-  }
-
-  /** The way in which the last step was taken. */
-  get state(): StepState {
+  /** The way in which the last step was taken; `undefined` before the first. */
+  get state(): StepState | undefined {
     return this.#state;
   }
 
-  /** Takes a step; `eager` takes it operation by operation. */
-  take(kind: StepKind, eager: (step: StepOf) => void): void {
-    const take = () => eager(this.#step);
-    const key = this.#key(kind);
+  /**
+   * Takes a step.
+   *
+   * @param step The step.
+   * @param kind Its kind.
+   * @param listener The name of a callback with a hook in the middle of the step, if any.
+   * @param eager Takes it operation by operation.
+   */
+  take(
+    step: StepOf,
+    kind: StepKind,
+    listener: string | undefined,
+    eager: (step: StepOf) => void,
+  ): void {
+    const key = listener === undefined
+      ? keyOf(step, kind)
+      : `${listener} acts in the middle of the step`;
     if (typeof key === "string") {
       this.#state = { way: "eager", reason: key };
-      return take();
+      return eager(step);
     }
     let program = this.#programs.find((other) => isSame(other.key, key));
     if (program) this.#programs.splice(this.#programs.indexOf(program), 1);
-    else program = new CompiledStep(this.#step, key);
+    else program = new CompiledStep(step.learner, key);
     this.#programs.unshift(program);
     this.#programs.splice(KEPT).forEach((old) => old.dispose());
     try {
-      program.take(take);
+      program.take(step, () => eager(step));
     } finally {
       this.#state = program.state;
     }
   }
 
-  /** Frees the memory of all recordings. */
-  dispose(): void {
-    this.#programs.splice(0).forEach((program) => program.dispose());
+  /** Frees the memory of all recordings, at the end of a run. */
+  release(): void {
+    for (const program of this.#programs) program.release();
   }
+}
 
-  /** Everything on which a step depends, or why it may depend on more. */
-  #key(kind: StepKind): StepKey | string {
-    const { learner } = this.#step;
-    const reason = whyEager(this.#step, kind) ?? this.#listenerReason();
-    if (reason !== undefined) return reason;
-    const heap = heapOf(tf.backend())!;
-    const { model, stages, lossFunction, objective, compile } = learner;
-    const current = currentObjective(learner);
-    const inputs: tf.Tensor[] = [];
-    const { data, labels, weights } = learner;
-    const shapes = shapesOf(kind === "predict" ? [data] : [data, labels, weights], inputs);
-    if (shapes === undefined) return "the batch holds more than tensors";
-    const trained = kind === "compute" ? trainedIn(learner) : [];
-    if (!trained) return "no weight is trained";
-    const variables = variablesOf(model);
-    if (inputs.some(({ dataId }) => variables.some((variable) => variable.dataId === dataId))) {
-      return "a weight is part of the batch";
-    }
-    const flags = [...variables, ...current ? objectiveVariables(current) : []]
-      .map(({ trainable }) => trainable ? 1 : 0).join("");
-    return {
-      kind,
-      objects: [heap, model, lossFunction, current, stages.predict, compile, ...trained],
-      text: `${objective} ${shapes} ${flags} ${settingsOf(model)}`,
-      heap,
-      inputs,
-    };
+/** Everything on which a step depends, or why it may depend on more. */
+function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
+  const reason = whyEager(learner, kind);
+  if (reason !== undefined) return reason;
+  const heap = stepTools()!.heapOf(tf.backend())!;
+  const { model, stages, lossFunction, objective, compile } = learner;
+  const current = currentObjective(learner);
+  const inputs: tf.Tensor[] = [];
+  const { data, labels, weights } = learner;
+  const shapes = shapesOf(kind === "predict" ? [data] : [data, labels, weights], inputs);
+  if (shapes === undefined) return "the batch holds more than tensors";
+  const trained = kind === "compute" ? trainedIn(learner) : [];
+  if (!trained) return "no weight is trained";
+  const variables = variablesOf(model);
+  if (inputs.some(({ dataId }) => variables.some((variable) => variable.dataId === dataId))) {
+    return "a weight is part of the batch";
   }
-
-  #listenerReason(): string | undefined {
-    const name = this.#listens();
-    return name === undefined ? undefined : `${name} acts in the middle of the step`;
-  }
+  const flags = [...variables, ...current ? objectiveVariables(current) : []]
+    .map(({ trainable }) => trainable ? 1 : 0).join("");
+  return {
+    kind,
+    objects: [heap, model, lossFunction, current, stages.predict, compile, ...trained],
+    text: `${objective} ${shapes} ${flags} ${settingsOf(model)}`,
+    heap,
+    inputs,
+  };
 }
 
 /** Everything on which a step depends. */
@@ -141,10 +139,12 @@ function isSame(a: StepKey, b: StepKey): boolean {
 }
 
 /** Why a step cannot be compiled, whatever its batch. */
-export function whyEager({ learner }: Pick<StepOf, "learner">, kind: StepKind): string | undefined {
+function whyEager(learner: AnyFields, kind: StepKind): string | undefined {
   const { compile, stages, model } = learner;
   if (!(compile ?? BY_DEFAULT)) return "compile is false";
-  if (!heapOf(tf.backend())) return `the backend "${tf.getBackend()}" lacks our kernels`;
+  if (!stepTools()?.heapOf(tf.backend())) {
+    return `the backend "${tf.getBackend()}" lacks our kernels`;
+  }
   if (!isBuilt(model)) return "the model has no weights yet";
   const engine = tf.engine() as unknown as { state: { profiling: boolean } };
   if (engine.state.profiling || tf.env().getBool("DEBUG")) return "operations are profiled";
@@ -159,10 +159,16 @@ export function whyEager({ learner }: Pick<StepOf, "learner">, kind: StepKind): 
   return whyNotStock(model);
 }
 
+/** Describes how the steps of a Learner are taken; `last` is the state of the last one, if any. */
+export function describeSteps(learner: AnyFields, last: StepState | undefined): string {
+  const reason = last?.reason ?? whyEager(learner, "compute");
+  return reason === undefined ? "compiled" : `operation by operation, as ${reason}`;
+}
+
 /** Whether steps are compiled where they are known to depend on nothing but their inputs. */
 const BY_DEFAULT = true;
 
-function trainedIn(learner: StepOf["learner"]): tf.Variable[] | undefined {
+function trainedIn(learner: AnyFields): tf.Variable[] | undefined {
   try {
     return variablesToTrain(learner);
   } catch {
@@ -204,10 +210,11 @@ function isPlain(nested: unknown): boolean {
 /** The steps with one key. */
 class CompiledStep {
   readonly key: StepKey;
-  readonly #step: StepOf;
+  #step!: StepOf;
   #state: StepState = { way: "eager" };
   #taken = 0;
   #recording: Recording | undefined;
+  #program: Program | undefined;
   #playback: Playback | undefined;
   /** The predictions of the recorded steps: played ones have the same structure. */
   #predictions: unknown;
@@ -219,17 +226,18 @@ class CompiledStep {
   /** Index of the epoch whose first step was compared with the recording. */
   #compared: number;
 
-  constructor(step: StepOf, key: StepKey) {
-    this.#step = step;
+  constructor({ epoch }: AnyFields, key: StepKey) {
     this.key = key;
-    this.#compared = step.learner.epoch;
+    this.#compared = epoch;
   }
 
   get state(): StepState {
     return this.#state;
   }
 
-  take(eager: () => void): void {
+  take(step: StepOf, eager: () => void): void {
+    this.#step = step;
+    if (!this.#playback && this.#program) this.#prepare(this.#program);
     if (this.#playback?.isValid === false) this.#restart();
     if (this.#playback && this.#isToBeCompared(this.#playback)) return this.#compare(eager);
     if (this.#playback) return this.#play(eager);
@@ -250,7 +258,7 @@ class CompiledStep {
     this.#compared = this.#step.learner.epoch;
     const recording = this.#record(eager);
     const { difference = this.#state.reason } = recording
-      ? matchRecordings(this.#recording!, recording)
+      ? stepTools()!.matchRecordings(this.#recording!, recording)
       : {};
     if (difference === undefined) return;
     throw new Error(
@@ -264,7 +272,7 @@ class CompiledStep {
     const { key: { heap, inputs }, key } = this;
     const { learner, tensors } = this.#step;
     this.#state = { way: "recorded" };
-    const { recording, reason } = Recorder.record(heap, {
+    const { recording, reason } = stepTools()!.Recorder.record(heap, {
       inputs,
       normals: normalsOf(learner.model),
       holds: learner.compile === true,
@@ -306,16 +314,24 @@ class CompiledStep {
   }
 
   #match(first: Recording, second: Recording): void {
-    const { program, difference } = matchRecordings(first, second);
+    const { program, difference } = stepTools()!.matchRecordings(first, second);
     if (difference !== undefined) return void this.#giveUp(`two steps differ: ${difference}`);
+    // Only a step that is compared later needs it.
+    this.#recording = this.#step.learner.compile === true ? second : undefined;
+    this.#program = program;
+    this.#prepare(program);
+  }
+
+  /** Allocates the memory of a program. */
+  #prepare(program: Program): void {
     try {
+      const { Playback } = stepTools()!;
       this.#playback = new Playback(program, this.key.heap);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
+      this.#program = undefined;
       this.#giveUp("the heap has no room for the memory of the step");
     }
-    // Only a step that is compared later needs it.
-    this.#recording = this.#step.learner.compile === true ? second : undefined;
   }
 
   #giveUp(reason: string): undefined {
@@ -369,8 +385,15 @@ class CompiledStep {
     tensors.keep("gradients");
   }
 
-  dispose(): void {
+  /** Frees the memory. The next step is compared again. */
+  release(): void {
     this.#playback?.dispose();
-    this.#playback = this.#recording = this.#predictions = undefined;
+    this.#playback = undefined;
+    this.#compared = -1;
+  }
+
+  dispose(): void {
+    this.release();
+    this.#program = this.#recording = this.#predictions = undefined;
   }
 }

@@ -14,7 +14,7 @@ import { type ModelSummary, summarize } from "../model/summarize.ts";
 import type { TableRow } from "../tables/table_encoder.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import type { CallbackOf } from "./callback_protocol.ts";
-import type { StepState } from "./compiled_steps.ts";
+import { describeSteps, type StepState } from "./compiled_steps.ts";
 import { checkParts, checkStart, eventOf, refuseHalfPrecision } from "./check_learner.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./callback_list.ts";
@@ -220,7 +220,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
 
   /** The way in which the last step was taken, and why it was not played back. */
   get stepState(): StepState | undefined {
-    return this.#control.run?.stepState;
+    return this.#control.steps.state;
   }
 
   /** The XState actor of the run in progress, or of the last one. */
@@ -364,8 +364,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   }
 
   /**
-   * Lists layers, shapes, parameters, memory and operations, as plain data and, as a string, a
-   * table.
+   * Lists layers, shapes, parameters, memory, operations, and the way in which steps are taken, as
+   * plain data and, as a string, a table.
    *
    * @example
    * ```ts
@@ -382,7 +382,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * ```
    */
   summary(): ModelSummary {
-    return summarize(this.model as Model, this.optimizer);
+    const steps = describeSteps(this, this.#control.steps.state);
+    return summarize(this.model as Model, this.optimizer, steps);
   }
 
   /** Stops before the next batch, until {@linkcode resume} or {@linkcode step}. */

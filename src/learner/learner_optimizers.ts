@@ -117,12 +117,16 @@ export const settingsField: field.FieldCheck = field.record({
 });
 
 /**
- * Reads the settings of all optimizers of a Learner.
+ * Reads the settings of all optimizers of a Learner, or of the one of an objective.
  *
+ * @throws {RangeError} If there is no such objective.
  * @throws {TypeError} If an optimizer has no learning rate, or no momentum where that is asked for.
  */
-export function readSettings(learner: AnyFields, { momentum = false } = {}): OptimizerSettings {
-  const [first, ...others] = optimizersOf(learner).map(({ optimizer }) => ({
+export function readSettings(
+  learner: AnyFields,
+  { momentum = false, objective }: { momentum?: boolean; objective?: string } = {},
+): OptimizerSettings {
+  const [first, ...others] = optimizersFor(learner, objective).map(({ optimizer }) => ({
     learningRate: learningRateOf(optimizer),
     ...momentum && { momentum: momentumOf(optimizer) },
   }));
@@ -130,16 +134,39 @@ export function readSettings(learner: AnyFields, { momentum = false } = {}): Opt
 }
 
 /** Puts settings back. */
-export function writeSettings(learner: AnyFields, settings: OptimizerSettings): void {
+export function writeSettings(
+  learner: AnyFields,
+  settings: OptimizerSettings,
+  objective?: string,
+): void {
   const { others = [], ...first } = settings;
-  optimizersOf(learner).forEach(({ optimizer }, index) => {
+  optimizersFor(learner, objective).forEach(({ optimizer }, index) => {
     const { learningRate, momentum } = [first, ...others][index] ?? {};
     if (learningRate !== undefined) setLearningRate(optimizer, learningRate);
     if (momentum !== undefined) setMomentum(optimizer, momentum);
   });
 }
 
-/** Sets the momentum of all optimizers of a Learner. */
-export function writeMomentum(learner: AnyFields, momentum: number): void {
-  for (const { optimizer } of optimizersOf(learner)) setMomentum(optimizer, momentum);
+/** Sets the same for all optimizers of a Learner, or for the one of an objective. */
+export function writeAll(
+  learner: AnyFields,
+  { learningRate, momentum }: OptimizerSettings,
+  objective?: string,
+): void {
+  for (const { optimizer } of optimizersFor(learner, objective)) {
+    setLearningRate(optimizer, learningRate);
+    if (momentum !== undefined) setMomentum(optimizer, momentum);
+  }
+}
+
+function optimizersFor(learner: AnyFields, objective?: string): { optimizer: tf.Optimizer }[] {
+  const all = optimizersOf(learner);
+  if (objective === undefined) return all;
+  const chosen = all.filter((one) => one.objective === objective);
+  if (chosen.length > 0) return chosen;
+  const known = all.flatMap((one) => one.objective ?? []).join(", ") || "no objectives";
+  throw new RangeError(
+    `Cannot set the learning rate of ${objective} as it must be an objective of the Learner: ` +
+      `there is ${known}`,
+  );
 }

@@ -21,7 +21,7 @@ import { changeBatch } from "./read_batches.ts";
 import { checkDecisions } from "./check_callback.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
-import { CompiledSteps, type StepKind, type StepState } from "./compiled_steps.ts";
+import type { CompiledSteps, StepKind } from "./compiled_steps.ts";
 import type { Dataloaders } from "./options.ts";
 import type { Pass } from "./pass.ts";
 import type { PassLossesState } from "./pass_losses.ts";
@@ -85,13 +85,14 @@ export class Run implements Performer<AnyCallback>, StepOf {
 
   /**
    * @param learner The fields to work on.
-   * @param options The kind of run, and for a prediction its input, where its outputs go, and their
-   *   form.
+   * @param options The kind of run, the steps of the Learner, and for a prediction its input, where
+   *   its outputs go, and their form.
    */
   constructor(
     learner: AnyFields,
     options: PumpOptions & {
       kind: RunKind;
+      steps: CompiledSteps;
       input?: Loader;
       outputs?: unknown[];
       form?: PredictOptions["as"];
@@ -104,13 +105,8 @@ export class Run implements Performer<AnyCallback>, StepOf {
     this.#form = options.form;
     this.outputs = options.outputs ?? [];
     this.#passes = new RunPasses(learner, () => this.#shard, () => this.#disposeBatch());
-    this.#steps = new CompiledSteps(this, () => this.#listenerWithin());
+    this.#steps = options.steps;
     this.pump = new Pump(this, options);
-  }
-
-  /** The way in which the last step was taken. */
-  get stepState(): StepState {
-    return this.#steps.state;
   }
 
   /** The open pass. */
@@ -352,7 +348,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
   async dispose(): Promise<void> {
     this.learner.objective = undefined;
     this.tensors.dispose();
-    this.#steps.dispose();
+    this.#steps.release();
     const failures = this.failures.length;
     try {
       await this.#passes.dispose();
@@ -368,7 +364,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
   }
 
   #seeded(kind: StepKind, eager: (step: StepOf) => void): void {
-    const work = () => this.#steps.take(kind, eager);
+    const work = () => this.#steps.take(this, kind, this.#listenerWithin(), eager);
     this.#pass!.beginObjective();
     const { trainingSeed, epoch, batchIndex, phase, peers } = this.learner;
     if (trainingSeed === undefined) return work();

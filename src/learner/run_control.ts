@@ -3,6 +3,7 @@ import type { RunOutcome } from "../chart/pump.ts";
 import type { Loader } from "../data/loader.ts";
 import { loadCheckpoint, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
+import { CompiledSteps } from "./compiled_steps.ts";
 import { checkMatch } from "./check_match.ts";
 import { rankState } from "./checkpoint.ts";
 import type { AnyFields } from "./learner_fields.ts";
@@ -32,6 +33,8 @@ export interface RunInput {
  * ```
  */
 export class RunControl {
+  /** The steps of all runs. */
+  readonly steps = new CompiledSteps();
   readonly #learner: AnyFields;
   #run: Run | undefined;
   #busy = false;
@@ -134,6 +137,7 @@ export class RunControl {
     const learner = this.#learner;
     const options = {
       kind,
+      steps: this.steps,
       inspect: isolateInspector(inspect) as never,
       ...prediction,
       from: from?.pump,

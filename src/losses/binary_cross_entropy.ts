@@ -6,7 +6,7 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { inspectElements } from "../tensors/inspect_elements.ts";
+import { inspectElements } from "../tensors/tensor_memory.ts";
 import { alignLabels, checkHead } from "./check_inputs.ts";
 import { elementwiseMean } from "./elementwise_mean.ts";
 import { pure } from "./pure_losses.ts";

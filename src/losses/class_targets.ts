@@ -6,8 +6,7 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { inspectElements } from "../tensors/inspect_elements.ts";
-import { type Elements, memoryOf } from "../tensors/tensor_memory.ts";
+import { type Elements, inspectElements, memoryOf } from "../tensors/tensor_memory.ts";
 import { type ExampleWeights, spreadWeights } from "./weights.ts";
 
 /**

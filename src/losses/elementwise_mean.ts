@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { inspectElements } from "../tensors/inspect_elements.ts";
+import { inspectElements } from "../tensors/tensor_memory.ts";
 import { type LossWeight, spreadWeights, weighLoss } from "./weights.ts";
 
 /** The losses of the elements of predictions. */

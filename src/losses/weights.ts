@@ -6,7 +6,7 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
-import { inspectElements } from "../tensors/inspect_elements.ts";
+import { inspectElements } from "../tensors/tensor_memory.ts";
 
 /**
  * The option of losses and metrics that weighs examples.

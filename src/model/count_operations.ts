@@ -78,9 +78,9 @@ const COUNTS: Record<string, Count> = {
  * Number of additions and multiplications of a layer for one example, going forward. Activation
  * functions inside other layers are left out. `undefined` where it is not known.
  */
-export function operationsOf(layer: tf.layers.Layer): number | undefined {
+export function countOperations(layer: tf.layers.Layer): number | undefined {
   const { layers } = layer as AnyLayer;
-  if (layers) return layers.reduce((total, inner) => total + (operationsOf(inner) ?? NaN), 0);
+  if (layers) return layers.reduce((total, inner) => total + (countOperations(inner) ?? NaN), 0);
   const name = layer.getClassName();
   const count = FREE.has(name) ? 0 : COUNTS[name]?.(layer);
   return Number.isFinite(count) ? count : undefined;

@@ -2,7 +2,7 @@ import { tf } from "../deps/tfjs.ts";
 import { formatBytes, formatCount, textTable } from "../text/format.ts";
 import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import type { Model } from "./model.ts";
-import { operationsOf } from "./count_operations.ts";
+import { countOperations } from "./count_operations.ts";
 
 /**
  * Summary of a layer; for a model without layers, of a weight.
@@ -42,6 +42,8 @@ export interface ModelSummary {
   optimizerBytes: number | undefined;
   /** Additions and multiplications per example, going forward, of the layers where it is known. */
   operations: number;
+  /** The way in which steps are taken: compiled, or why not. */
+  steps: string;
   /** The same as a table. */
   toString(): string;
 }
@@ -57,10 +59,11 @@ const SLOTS: Record<string, number> = {
   RMSProp: 2,
 };
 
-/** Summarizes a model and its optimizer. */
+/** Summarizes a model and its optimizer; `steps` says how its steps are taken. */
 export function summarize(
   model: tf.LayersModel | Model,
   optimizer: tf.Optimizer,
+  steps: string,
 ): ModelSummary {
   const layered = model instanceof tf.LayersModel;
   const layers = layered
@@ -80,6 +83,7 @@ export function summarize(
     weightBytes: sum(weights.map(bytesOf)),
     optimizerBytes: slots === undefined ? undefined : slots * sum(trained.map(bytesOf)),
     operations: sum(layers.map(({ operations }) => operations ?? 0)),
+    steps,
   };
   return Object.defineProperty(summary, "toString", { value: () => tableOf(summary) });
 }
@@ -92,7 +96,7 @@ function layerSummary(layer: tf.layers.Layer): LayerSummary {
     outputShape: output.shape,
     parameters: layer.countParams(),
     trainable: sum(layer.trainableWeights.map((weight) => weight.read().size)),
-    operations: operationsOf(layer),
+    operations: countOperations(layer),
   };
 }
 
@@ -118,7 +122,7 @@ function bytesOf({ size, dtype }: tf.Tensor): number {
 }
 
 function tableOf(summary: Omit<ModelSummary, "toString">): string {
-  const { layers, parameters, trainable, weightBytes, optimizerBytes, operations } = summary;
+  const { layers, parameters, trainable, weightBytes, optimizerBytes, operations, steps } = summary;
   const count = (value: number | undefined) => value === undefined ? "-" : formatCount(value);
   const bytes = (size: number | undefined) => size === undefined ? "unknown" : formatBytes(size);
   const table = textTable([
@@ -138,6 +142,7 @@ function tableOf(summary: Omit<ModelSummary, "toString">): string {
     `parameters  ${count(parameters)}, of which ${count(trainable)} are trained`,
     `memory      weights ${bytes(weightBytes)}, optimizer ${bytes(optimizerBytes)}`,
     `operations  ${count(operations)} per example, going forward`,
+    `steps       ${steps}`,
   ].join("\n");
 }
 

@@ -3,7 +3,7 @@ import { describeValue } from "../checks/describe_value.ts";
 import * as field from "../checks/fields.ts";
 import type { CsvTable, NdArray } from "../data/plain_data.ts";
 import type { tf } from "../deps/tfjs.ts";
-import { refuse } from "../io/check_checkpoint.ts";
+import { refuse } from "../io/checkpoint_file.ts";
 import type { Cell, ColumnKind, TableColumn } from "./column_kind.ts";
 import { type DatePart, dateParts, datePartsKind } from "./date_parts.ts";
 import { numeric, numericKind } from "./numeric.ts";

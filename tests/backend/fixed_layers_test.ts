@@ -133,6 +133,40 @@ testOnBackends(
   },
 );
 
+testOnBackends(
+  "batchNormalization in a frozen model within a model is in inference mode",
+  async () => {
+    for (const scale of [true, false]) {
+      for (const isFirst of [true, false]) {
+        const layer = L.batchNormalization({ inputShape: [1], scale, center: scale });
+        const inner = tf.sequential({ layers: [layer, L.dense({ units: 1 })] });
+        const before = isFirst ? [] : [L.dense({ units: 1, inputShape: [1] })];
+        const head = L.dense({ units: 1 });
+        const model = tf.sequential({ layers: [...before, inner as never, head] });
+        inner.trainable = false;
+        const train = async () => {
+          const optimizer = sgd(0.01);
+          await new Learner({
+            model,
+            optimizer,
+            lossFunction: meanSquaredError,
+            dataloaders: { train: [[tf.tensor2d([[1], [3]]), tf.ones([2, 1])]] },
+          }).train();
+          optimizer.dispose();
+        };
+        const statistics = () => layer.getWeights().slice(-2).map((weight) => weight.dataSync()[0]);
+        await train();
+        assertEquals(statistics(), [0, 1], `scale ${scale}, first ${isFirst}`);
+        inner.trainable = true;
+        await train();
+        assertEquals(statistics()[0] === 0, false, `scale ${scale}, first ${isFirst}`);
+        // TensorFlow.js does not dispose the layers of a model within a model.
+        for (const one of [...before, ...inner.layers, head]) one.dispose();
+      }
+    }
+  },
+);
+
 testOnBackends("a regularized weight is penalised once, wherever its layer is applied", () => {
   const penalty = (model: tf.LayersModel): number => {
     if (!model.built) model.build(model.inputs[0].shape);

@@ -14,6 +14,14 @@ const table: [name: string, shape: number[], create: () => Layer | Layer[]][] = 
   ["dense of sequences", [3, 7], () => tf.layers.dense({ units: 5, activation: "tanh" })],
   ["dense softmax", [7], () => tf.layers.dense({ units: 5, activation: "softmax" })],
   ["conv1d", [9, 3], () => tf.layers.conv1d({ filters: 4, kernelSize: 3, activation: "relu" })],
+  [
+    "conv1d dilated and causal",
+    [13, 3],
+    () => [
+      tf.layers.conv1d({ filters: 4, kernelSize: 3, activation: "relu6", dilationRate: 2 }),
+      tf.layers.conv1d({ filters: 5, kernelSize: 3, padding: "causal" as "same" }),
+    ],
+  ],
   ["conv2d", [7, 6, 3], () => tf.layers.conv2d({ filters: 4, kernelSize: 3, activation: "relu" })],
   [
     "conv2d same stride 2",
@@ -215,3 +223,28 @@ for (const [name, create] of Object.entries(optimizers)) {
     w.dispose();
   });
 }
+
+Deno.test("a conv1d layer in training is one convolution with bias and activation, and two back", {
+  ignore,
+}, async () => {
+  await selectBackend({ prefer: "wasm", quiet: true });
+  const layer = tf.layers.conv1d({
+    ...{ inputShape: [9, 3], filters: 4, kernelSize: 3, activation: "relu" },
+  });
+  const model = tf.sequential({ layers: [layer] });
+  const x = tf.ones([2, 9, 3]);
+  const before = tf.memory().numTensors;
+  const { kernels } = await tf.profile(() => {
+    const loss = (x: tf.Tensor) => (model.apply(x, { training: true }) as tf.Tensor).sum();
+    return tf.tidy(() => void tf.valueAndGrad(loss)(x));
+  });
+  const names = kernels.map(({ name }) => name);
+  assertEquals(names.filter((name) => /Conv|Bias|Relu|Add/.test(name)), [
+    "TrainchartConv2D",
+    "TrainchartActivationAndBiasGradient",
+    "Conv2DBackpropInput",
+  ]);
+  assertEquals(tf.memory().numTensors, before, "tensors are left");
+  x.dispose();
+  model.dispose();
+});

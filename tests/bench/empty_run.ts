@@ -2,6 +2,7 @@ import { Learner, tf } from "../../mod.ts";
 import type { PumpOptions } from "../../src/chart/pump.ts";
 import type { TaskName } from "../../src/chart/hooks.ts";
 import { Run } from "../../src/learner/run.ts";
+import { CompiledSteps } from "../../src/learner/compiled_steps.ts";
 
 /** A run whose steps compute nothing: what is left is the machine, the pump and the loop. */
 class EmptyRun extends Run {
@@ -33,7 +34,11 @@ export async function runEmpty(
     callbacks,
   });
   learner.epochs = 1;
-  const run = new EmptyRun(learner, { ...options, kind: "train" });
+  const run = new EmptyRun(learner, {
+    ...options,
+    kind: "train",
+    steps: new CompiledSteps(),
+  });
   run.pump.start("train");
   await run.pump.run();
 }

@@ -6,6 +6,7 @@
  * deno task bench:models                        # the whole table, wall time and CPU time
  * deno task bench:models --models lstm,gru --threads 2 --rounds 21
  * deno task bench:models --native onednn        # products and convolutions by a native library
+ * deno task bench:models --compile false        # steps operation by operation; true: all models
  * deno task bench:models --predict --batch 1    # inference
  * deno task bench:models --growth               # over batch sizes and numbers of layers
  * deno task bench:models --models gpt --profile # kernels and JavaScript outside kernels, by time
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "11" },
     threads: { type: "string", default: "1" },
     native: { type: "string" },
+    compile: { type: "string" },
     batch: { type: "string", default: "0" },
     predict: { type: "boolean", default: false },
     growth: { type: "boolean", default: false },
@@ -147,6 +149,7 @@ const folder = new URL("zoo/", import.meta.url).pathname;
 const options = JSON.stringify({
   ...threads > 1 && { threads },
   ...native && { native },
+  ...values.compile && { compile: values.compile === "true" },
 });
 const worker = [Deno.execPath(), "run", "-A", "--no-lock", `${folder}worker.ts`, options];
 const python = await pythonWithTorch();

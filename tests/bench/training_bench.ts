@@ -62,6 +62,7 @@ const all = Object.keys(models);
 const learner = { loop: "learner", parts: "ours" } as const;
 const contenders: Contender[] = [
   deno("Trainchart, 1 thread", { kernels: "ours", ...learner }, all),
+  deno("Trainchart, not compiled", { kernels: "ours", ...learner, compile: false }, all),
   deno("Trainchart, 2 threads", { kernels: "ours", ...learner, threads: 2 }, all),
   deno("tfjs adam and loss, our kernels", { kernels: "ours", loop: "learner", parts: "tfjs" }, all),
   deno("plain loop, our kernels", { kernels: "ours", loop: "plain", parts: "ours" }, all),

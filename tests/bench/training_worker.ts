@@ -17,9 +17,11 @@ export interface Variant {
   /** Our optimizer and loss, or those of tfjs. */
   parts: "ours" | "tfjs";
   threads?: number;
+  /** Whether steps are compiled. Default: where that is known to be safe. */
+  compile?: boolean;
 }
 
-const { kernels, loop, parts, threads } = JSON.parse(Deno.args[0]) as Variant;
+const { kernels, loop, parts, threads, compile } = JSON.parse(Deno.args[0]) as Variant;
 
 if (kernels === "ours") await selectBackend({ prefer: "wasm", threads, quiet: true });
 else {
@@ -64,9 +66,11 @@ function prepare(name: string): Steps {
     const batches = function* (count: number) {
       for (let i = 0; i < count; i++) yield [data, answers] as [tf.Tensor, tf.Tensor];
     };
+    // One for all turns: it keeps its compiled steps.
+    const learner = new Learner({ model, optimizer, lossFunction, compile });
     return async (count) => {
-      const dataloaders = { train: { [Symbol.iterator]: () => batches(count) } };
-      await new Learner({ model, optimizer, lossFunction, dataloaders }).train();
+      learner.dataloaders.train = { [Symbol.iterator]: () => batches(count) };
+      await learner.train();
     };
   }
   return async (count) => {

@@ -1,21 +1,26 @@
 /**
- * Runs many random sets of callbacks: `deno task fuzz:callbacks [runs] [first seed]`. Prints the seed
- * of each set that breaks a law, and fails if there is one.
+ * Runs many random sets of callbacks, the first half on the cpu backend, the second on wasm:
+ * `deno task fuzz:callbacks [runs] [first seed]`. Prints the seed of each set that breaks a law, and
+ * fails if there is one.
  *
  * @module
  */
+import { selectBackend } from "../../mod.ts";
 import { runRandomSet } from "./random_sets.ts";
 
 const [runs = 20_000, first = Math.floor(Math.random() * 1e9)] = Deno.args.map(Number);
 let failed = 0;
 console.log(`${runs} sets, from seed ${first} on`);
-for (let seed = first; seed < first + runs; seed++) {
+for (let run = 0; run < runs; run++) {
+  const prefer = run < runs / 2 ? "cpu" : "wasm";
+  if (run === 0 || run === Math.ceil(runs / 2)) await selectBackend({ prefer, quiet: true });
   try {
-    await runRandomSet(seed);
+    await runRandomSet(first + run);
   } catch (error) {
     failed++;
-    console.log((error as Error).message);
+    console.log(`${prefer}, ${(error as Error).message.slice(0, 500)}`);
   }
+  if ((run + 1) % 1000 === 0) console.log(`${run + 1} sets, of which ${failed} break a law`);
 }
 console.log(`${failed} of ${runs} sets break a law`);
 Deno.exit(failed === 0 ? 0 : 1);

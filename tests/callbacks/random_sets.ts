@@ -3,17 +3,20 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals } from "@std/assert";
 import {
   type CallbackLike,
   CancelBatch,
   CancelEpoch,
   CancelTrain,
+  Checkpoint,
+  ProgressBar,
   type RunCheckpoint,
   tf,
 } from "../../mod.ts";
 import {
   ActivationStats,
+  CsvLogger,
   CutMix,
   EarlyStopping,
   Freeze,
@@ -21,6 +24,8 @@ import {
   GradientClip,
   GradientStats,
   GradualUnfreeze,
+  JsonLinesLogger,
+  LeakGuard,
   LearningRateFinder,
   LearningRateSchedule,
   LimitBatches,
@@ -34,7 +39,9 @@ import {
   SanityCheck,
   schedules,
   StopOnNaN,
+  Throughput,
   Timer,
+  Trace,
   TransformBatch,
   WeightAverage,
 } from "../../callbacks.ts";
@@ -43,9 +50,20 @@ import { type AnyLearner, numbersOf, tinyLearner } from "../fixtures/tiny_learne
 
 type Draw = <T>(choices: readonly T[]) => T;
 
-/** Every callback that neither writes nor serves, with settings drawn at random. */
-const TABLE: readonly ((draw: Draw) => CallbackLike)[] = [
+/** The leaks that a LeakGuard of the table found. */
+const leaks: string[] = [];
+
+/** Every callback that serves no page, with settings drawn at random; files go to the folder. */
+export const CALLBACKS: readonly ((draw: Draw, folder: string) => CallbackLike)[] = [
   () => new ActivationStats({ every: 2 }),
+  (draw, folder) =>
+    new Checkpoint(folder, {
+      every: { batches: draw([1, 3]) },
+      last: 1,
+      signals: false,
+      warn: () => {},
+    }),
+  (_, folder) => new CsvLogger(`${folder}.csv`),
   () => new CutMix(),
   (draw) =>
     new EarlyStopping({
@@ -59,6 +77,8 @@ const TABLE: readonly ((draw: Draw) => CallbackLike)[] = [
   (draw) => new GradientClip(draw([{ norm: 0.1 }, { value: 0.01 }])),
   () => new GradientStats({ every: 2 }),
   (draw) => new GradualUnfreeze({ groups: [/bias$/], every: draw([1, 2]) }),
+  (_, folder) => new JsonLinesLogger(`${folder}.jsonl`),
+  () => new LeakGuard({ onLeak: ({ message }) => void leaks.push(message) }),
   () => new LearningRateFinder({ steps: 10, from: 1e-5, to: 1e-3 }),
   (draw) =>
     new LearningRateSchedule(schedules.polynomial(0.1, 0.01), { by: draw(["batch", "epoch"]) }),
@@ -68,14 +88,27 @@ const TABLE: readonly ((draw: Draw) => CallbackLike)[] = [
   () => new Metrics({ error: (predictions) => predictions.abs().mean() }),
   (draw) => new MixUp({ alpha: draw([0.4, 2]) }),
   (draw) => new OverfitOneBatch({ stepsPerEpoch: draw([1, 3]) }),
+  () => new ProgressBar({ write: () => {} }),
   () => new Recorder({ samples: 4 }),
   () => new ReduceOnPlateau({ monitor: "train.loss", patience: 1, minDelta: 9 }),
   () => new SanityCheck(),
   () => new StopOnNaN(),
+  () => new Throughput({ operations: 1 }),
   () => new Timer(),
+  () => new Trace({ capacity: 100 }),
   () => new TransformBatch(({ data }, random) => ({ data: tf.mul(data, 1 + random()) })),
   (draw) => new WeightAverage({ method: draw(["ema", "swa"]), startEpoch: draw([0, 1]) }),
 ];
+
+/** Two or three callbacks of the table, the same for a seed. */
+export function drawCallbacks(seed: number, folder: string): CallbackLike[] {
+  const random = keyedRandom(seed);
+  const draw: Draw = (choices) => choices[Math.floor(random() * choices.length)];
+  return Array.from(
+    { length: draw([2, 3]) },
+    (_, index) => draw(CALLBACKS)(draw, `${folder}/${index}`),
+  );
+}
 
 const HOOKS = [
   ...["beforeTrain", "beforeEpoch", "beforeBatch", "afterPredict", "afterLoss", "afterBackward"],
@@ -108,72 +141,172 @@ function settingsOf({ learner, model }: ReturnType<typeof tinyLearner>): unknown
   ];
 }
 
+/** The layers of the model: dense ones, or with all that behaves otherwise in training. */
+const MODELS = [
+  () => [tf.layers.flatten({ inputShape: [4, 4, 1] }), tf.layers.dense({ units: 1 })],
+  () => [
+    tf.layers.flatten({ inputShape: [4, 4, 1] }),
+    tf.layers.dense({ units: 3 }),
+    tf.layers.batchNormalization(),
+    tf.layers.dropout({ rate: 0.2 }),
+    tf.layers.dense({ units: 1 }),
+  ],
+];
+
 /** Makes the same set of callbacks, of the same sizes, any number of times. */
-function planOf(seed: number) {
+export function planOf(seed: number) {
   const random = keyedRandom(seed);
   const draw: Draw = (choices) => choices[Math.floor(random() * choices.length)];
-  const rows = Array.from({ length: draw([2, 3, 4]) }, () => draw(TABLE.map((_, index) => index)));
+  const rows = Array.from(
+    { length: draw([2, 3, 4]) },
+    () => draw(CALLBACKS.map((_, index) => index)),
+  );
   const plan = {
     sizes: { train: draw([1, 2, 3, 5]), ...draw([{}, { validation: 2 }]), test: 1 },
     epochs: draw([1, 2, 3]),
     disturbed: draw([false, true]),
     cutAt: draw([0, 1, 2, 3, 4]),
+    layers: draw(MODELS),
+    validationBatches: draw([undefined, undefined, 1, 2]),
   };
   const settings = Math.floor(random() * 2 ** 32);
-  const callbacks = () => {
+  const callbacks = (folder: string) => {
     const random = keyedRandom(settings);
     const draw: Draw = (choices) => choices[Math.floor(random() * choices.length)];
-    const set = rows.map((row) => TABLE[row](draw));
+    const set = rows.map((row, index) => CALLBACKS[row](draw, `${folder}/${index}`));
     return plan.disturbed ? [...set, disturbance(draw)] : set;
   };
   return { ...plan, callbacks };
 }
 
+type Plan = ReturnType<typeof planOf>;
+
+/** Notes every batch whose end it sees. */
+class Observer {
+  readonly name = "Observer";
+  readonly priority: number;
+  readonly batches: string[] = [];
+  /** The loss of each training batch of the last epoch. */
+  losses: number[] = [];
+
+  constructor(priority: number) {
+    this.priority = priority;
+  }
+
+  afterBatch({ epoch, batchIndex, loss }: AnyLearner): void {
+    this.batches.push(`${epoch}.${batchIndex}`);
+    if (batchIndex === 0) this.losses = [];
+    if (loss) this.losses.push(loss.dataSync()[0]);
+  }
+
+  afterValidationBatch({ epoch, batchIndex, trainedBatches }: AnyLearner): void {
+    this.batches.push(`validation after ${trainedBatches} (${epoch}).${batchIndex}`);
+  }
+
+  afterTestBatch({ batchIndex }: AnyLearner): void {
+    this.batches.push(`test.${batchIndex}`);
+  }
+}
+
+/** The result of a run, and the weights it leaves. */
+interface Outcome {
+  status: string;
+  reason?: string;
+  metrics: Readonly<Record<string, number>>;
+  weights: unknown;
+  /** The batches that the first and the last callback of each hook saw. */
+  seen: string[][];
+}
+
 async function run(
-  plan: ReturnType<typeof planOf>,
-  { from, beside = [] }: { from?: RunCheckpoint; beside?: CallbackLike[] } = {},
-) {
+  plan: Plan,
+  { from, beside = [], observers = [new Observer(-1e6), new Observer(2e6)] }: {
+    from?: RunCheckpoint;
+    beside?: CallbackLike[];
+    observers?: Observer[];
+  } = {},
+): Promise<Outcome> {
+  const folder = await Deno.makeTempDir();
   const subject = tinyLearner({
     kind: "images",
+    layers: plan.layers,
     sizes: plan.sizes,
-    callbacks: [...plan.callbacks(), ...beside],
+    callbacks: [...plan.callbacks(folder), ...observers, ...beside],
   });
   try {
     const before = settingsOf(subject);
-    const end = await subject.learner.train(from ? { from } : { epochs: plan.epochs }).then(
+    const { epochs, validationBatches } = plan;
+    const end = await subject.learner.train(from ? { from } : { epochs, validationBatches }).then(
       ({ status, reason, metrics }) => ({ status, reason, metrics }),
-      (error: Error) => ({ status: "failed", reason: error.message, metrics: {} }),
+      (error: Error) => ({
+        status: "failed",
+        reason: error.message.replaceAll(folder, ""),
+        metrics: {} as Record<string, number>,
+      }),
     );
     assertEquals(settingsOf(subject), before, "the settings of the Learner have changed");
-    return { ...end, weights: numbersOf(subject.model) };
+    const seen = observers.map(({ batches }) => batches);
+    const { losses } = observers[1];
+    // EarlyStopping reports the epoch whose weights it restored.
+    const isOfLastEpoch = !subject.learner.callbacks.some((one) => one instanceof EarlyStopping);
+    if (end.status === "completed" && !plan.disturbed && !from && isOfLastEpoch) {
+      const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+      const { "train.loss": measured } = end.metrics;
+      assertAlmostEquals(measured, mean, 1e-5 * (1 + mean), "the mean of the losses is another");
+    }
+    return { ...end, weights: numbersOf(subject.model), seen };
   } finally {
     subject.dispose();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Asserts that every observer saw the same batches, each once, and those of a pass in order. */
+function assertSeenOnce([first, ...others]: string[][]): void {
+  for (const other of others) assertEquals(other, first, "observers saw other batches");
+  assertEquals([...new Set(first)], first, "a batch was seen twice");
+  const passes = Map.groupBy(first, (batch) => batch.slice(0, batch.lastIndexOf(".")));
+  for (const [pass, batches] of passes) {
+    assertEquals(batches, batches.map((_, index) => `${pass}.${index}`), "a batch was left out");
   }
 }
 
 /** Runs the set of a seed; throws if a law does not hold. */
 export async function runRandomSet(seed: number): Promise<void> {
   const plan = planOf(seed);
-  const names = plan.callbacks().map(({ name, constructor }) => name ?? constructor?.name).join(
+  const names = plan.callbacks("").map(({ name, constructor }) => name ?? constructor?.name).join(
     ", ",
   );
   try {
     const tensors = tf.memory().numTensors;
+    const observers = [new Observer(-1e6), new Observer(2e6)];
     let from: RunCheckpoint | undefined;
+    let seen: string[][] = [];
     let batches = 0;
     const cut: CallbackLike = {
       name: "Cut",
       priority: 1e6,
       async afterBatch(learner) {
         if (batches++ !== plan.cutAt || learner.failures.length > 0) return;
+        seen = observers.map(({ batches }) => [...batches]);
         from = await learner.checkpoint().catch(() => undefined);
       },
     };
     const whole = await run(plan);
+    assertSeenOnce(whole.seen);
     assertEquals(tf.memory().numTensors, tensors, "tensors are left");
-    assertEquals(await run(plan, { beside: [cut] }), whole, "a checkpoint changes the run");
-    if (from) assertEquals(await run(plan, { from }), whole, "the resumed run is another");
+    assertEquals(
+      await run(plan, { beside: [cut], observers }),
+      whole,
+      "a checkpoint changes the run",
+    );
+    if (from) {
+      const rest = await run(plan, { from });
+      rest.seen = rest.seen.map((batches, index) => [...seen[index], ...batches]);
+      assertEquals(rest, whole, "the resumed run is another");
+    }
     assertEquals(tf.memory().numTensors, tensors, "tensors are left");
+    assertEquals(leaks.splice(0), [], "LeakGuard found leaks");
   } catch (error) {
     throw new Error(`seed ${seed}: ${names}: ${(error as Error).message}`, { cause: error });
   }

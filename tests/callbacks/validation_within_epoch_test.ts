@@ -10,10 +10,10 @@ import {
   type RunCheckpoint,
   type tf,
 } from "../../mod.ts";
-import { ConfusionMatrix } from "../../callbacks.ts";
+import { ConfusionMatrix, WeightAverage } from "../../callbacks.ts";
 import { f1 } from "../../metrics.ts";
 import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
-import { tinyLearner } from "../fixtures/tiny_learner.ts";
+import { numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const sizes = { train: 5, validation: 2 };
 const phases = ["train", "validation"] as const;
@@ -51,6 +51,22 @@ testTensors("what measures an epoch is not disturbed by a validation within it",
   assertEquals(epochs(within), epochs(plain));
   assertEquals(within.length, 8);
 });
+
+for (const method of ["ema", "swa"] as const) {
+  testTensors(`WeightAverage (${method}) trains no average after a validation within`, async () => {
+    const ends: number[][] = [];
+    for (const validationBatches of [undefined, 2]) {
+      const { learner, model, dispose } = tinyLearner({
+        sizes,
+        callbacks: [new WeightAverage({ method, startEpoch: 0 })],
+      });
+      await learner.train({ epochs: 2, validationBatches });
+      ends.push(numbersOf(model));
+      dispose();
+    }
+    assertEquals(ends[1], ends[0]);
+  });
+}
 
 testTensors("what measures resumes bit for bit within a validation within an epoch", async () => {
   const taken: [RunCheckpoint, number][] = [];

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { Checkpoint, loadCheckpoint, selectBackend } from "../../mod.ts";
+import { type Callback, Checkpoint, loadCheckpoint, selectBackend } from "../../mod.ts";
+import { drawCallbacks } from "../callbacks/random_sets.ts";
 import { exactRun } from "./exact_learner.ts";
 
 /** Printed when the training begins: only later kills count. */
@@ -22,30 +23,41 @@ export interface DrillResult {
   checkpoints: number;
 }
 
-/** Runs trainings until the given number of kills, each at a random time of a training. */
-export async function drill(kills: number): Promise<DrillResult> {
-  const expected = await expectedWeights();
+/**
+ * Runs trainings until the given number of kills, each at a random time of a training. Each training
+ * has other callbacks, drawn from the table of the random sets.
+ *
+ * @param kills Number of kills.
+ * @param seed The seed of the callbacks of the first training; each other one has the next that works.
+ */
+export async function drill(kills: number, seed: number): Promise<DrillResult> {
   let longest = Infinity; // duration of a training without a kill, ms; the first one has none
   const result = { kills: 0, insideWrites: 0, trainings: 0, checkpoints: 0 };
   while (result.kills < kills) {
+    const expected = await expectedWeights(seed++).catch(() => undefined);
+    if (expected === undefined) continue; // these callbacks cannot be used together
     const folder = await Deno.makeTempDir();
+    await Deno.mkdir(checkpointsOf(folder));
     let done = false;
     let killed = false;
     while (!done) {
       const kill = result.kills < kills && longest < Infinity ? Math.random() * longest : undefined;
-      const output = await attempt(folder, kill);
+      const output = await attempt(folder, seed - 1, kill);
       if (output === undefined) {
         result.kills++;
         killed = true;
-        for await (const { name } of Deno.readDir(folder)) {
+        for await (const { name } of Deno.readDir(checkpointsOf(folder))) {
           if (name.startsWith(".")) result.insideWrites++;
           else {
-            await loadCheckpoint(`${folder}/${name}`);
+            await loadCheckpoint(`${checkpointsOf(folder)}/${name}`);
             result.checkpoints++;
           }
         }
       } else if (output.split("\n")[0] !== expected) {
-        throw new Error(`The weights differ after a kill: ${output} instead of ${expected}`);
+        throw new Error(
+          `The weights differ after a kill, with the callbacks of seed ${seed - 1}: ` +
+            `${output} instead of ${expected}`,
+        );
       } else {
         done = true;
         if (!killed) longest = Number(output.split("\n")[1]);
@@ -57,23 +69,43 @@ export async function drill(kills: number): Promise<DrillResult> {
   return result;
 }
 
+/** The folder of the checkpoints that are resumed. */
+export function checkpointsOf(folder: string): string {
+  return `${folder}/resumed`;
+}
+
 /** Weights of the uninterrupted run, as its process prints them. */
-export async function expectedWeights(): Promise<string> {
-  return JSON.stringify((await exactRun({ optimizer: "adamW" })).weights);
+export async function expectedWeights(seed: number): Promise<string> {
+  const folder = await Deno.makeTempDir();
+  try {
+    return JSON.stringify((await run(folder, seed)).weights);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Trains with the callbacks of a seed, and others. */
+async function run(folder: string, seed: number, others: Callback[] = []) {
+  const drawn = drawCallbacks(seed, `${folder}/drawn`) as Callback[];
+  return await exactRun({ optimizer: "adamW", callbacks: [...others, ...drawn] });
 }
 
 /** A process that trains, resuming where earlier ones in the same folder stopped. */
-export function spawn(folder: string): Deno.ChildProcess {
+export function spawn(folder: string, seed: number): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-check", import.meta.filename!, folder],
+    args: ["run", "-A", "--quiet", "--no-check", import.meta.filename!, folder, `${seed}`],
     stdout: "piped",
     stderr: "piped",
   }).spawn();
 }
 
 /** One process: its output, or `undefined` if it was killed. */
-async function attempt(folder: string, killAfter: number | undefined): Promise<string | undefined> {
-  const child = spawn(folder);
+async function attempt(
+  folder: string,
+  seed: number,
+  killAfter: number | undefined,
+): Promise<string | undefined> {
+  const child = spawn(folder, seed);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let output = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
@@ -100,8 +132,10 @@ if (import.meta.main) {
   await selectBackend({ prefer: "cpu", quiet: true });
   console.log(STARTED);
   const start = performance.now();
-  const checkpoint = new Checkpoint(Deno.args[0], { every: { batches: 1 }, resume: "auto" });
-  const { weights } = await exactRun({ optimizer: "adamW", callbacks: [checkpoint] });
+  const [folder, seed] = Deno.args;
+  const resumed = checkpointsOf(folder);
+  const checkpoint = new Checkpoint(resumed, { every: { batches: 1 }, resume: "auto" });
+  const { weights } = await run(folder, Number(seed), [checkpoint]);
   console.log(JSON.stringify(weights));
   console.log(performance.now() - start);
 }

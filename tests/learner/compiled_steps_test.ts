@@ -19,6 +19,7 @@ import {
   tf,
   withSeed,
 } from "../../mod.ts";
+import { Timer } from "../../callbacks.ts";
 import { emscriptenOf } from "../../src/backend/emscripten.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
 
@@ -143,6 +144,22 @@ testOnWasm("steps of each shape are taken once, recorded twice, then played back
   assertEquals(ways(steps), "errepppr".concat("pppr", "pppp"));
 });
 
+testOnWasm("Timer and Learner.summary() say how steps are taken, or why not", async () => {
+  const timer = new Timer();
+  await train({ callbacks: [timer], epochs: 1, sizes: [4, 4, 4, 4, 4] });
+  assertEquals(timer.steps, { eager: 2, recorded: 4, played: 4 }); // with those of the validation
+  assertMatch(String(timer), /4 played back, 4 recorded, 2 neither$/);
+  const listener: CallbackLike = { name: "listens", afterLoss() {} };
+  await train({ callbacks: [timer, listener], epochs: 1 });
+  assertMatch(String(timer), /0 recorded, 8 neither \(listens acts in the middle of the step\)$/);
+  const model = tf.sequential({ layers: layers() });
+  const learner = new Learner({ model, optimizer: adam(), lossFunction: crossEntropy });
+  assertEquals(learner.summary().steps, "compiled");
+  learner.compile = false;
+  assertMatch(String(learner.summary()), /steps +operation by operation, as compile is false$/);
+  model.dispose();
+});
+
 testOnWasm("recordings are freed when the run ends, and when they are too many", async () => {
   const module = emscriptenOf(heapOf(tf.backend())!.backend);
   const { _malloc, _free } = module;
@@ -169,6 +186,37 @@ testOnWasm("recordings are freed when the run ends, and when they are too many",
   }
   assertEquals(blocks.size, 0);
   assert(most > 8);
+});
+
+testOnWasm("a second run plays the recordings of the first one back", async () => {
+  const run = async (compile?: boolean) => {
+    const model = withSeed(3, () => tf.sequential({ layers: layers() }));
+    const learner = new Learner<Any, Any, Any>({
+      model,
+      optimizer: adam(0.01),
+      lossFunction: crossEntropy,
+      dataloaders: { train: batches([4, 4, 4, 4]), validation: batches([4, 4, 4, 4]) },
+      seed: 5,
+      compile,
+    });
+    const steps: StepState[] = [];
+    const look = { afterStep: () => void steps.push(learner.stepState!) };
+    const results: unknown[] = [];
+    for (let index = 0; index < 3; index++) {
+      const { metrics } = await learner.train({ callbacks: [look] });
+      await learner.validate();
+      const data = tf.ones([4, 5]);
+      const predicted = await learner.predict(data);
+      results.push(metrics, learner.validationLoss, Array.from(predicted.dataSync()));
+      tf.dispose([data, predicted]);
+    }
+    model.dispose();
+    learner.optimizer.dispose();
+    return { steps, results };
+  };
+  const { steps, results } = await run();
+  assertEquals(results, (await run(false)).results);
+  assertEquals(ways(steps), "errp".concat("pppp", "pppp"));
 });
 
 testOnWasm("a run that fails frees its recordings", async () => {

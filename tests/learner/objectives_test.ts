@@ -3,17 +3,25 @@ import {
   adam,
   type Callback,
   CancelBatch,
+  EarlyStopping,
   Learner,
   type LearnerOptions,
+  LearningRateSchedule,
   meanSquaredError,
   type RunCheckpoint,
   sgd,
   tf,
   withSeed,
 } from "../../mod.ts";
+import { schedules } from "../../callbacks.ts";
 import { assertNoTensorsLeft, testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { inOneLine, recorder } from "../fixtures/recorded_hooks.ts";
 import { weight } from "../fixtures/tiny_learner.ts";
+
+/** An optimizer with a learning rate. */
+interface Rated {
+  learningRate: number;
+}
 
 const STEP = "afterPredict afterLoss afterBackward beforeStep afterStep";
 
@@ -113,6 +121,49 @@ testTensors("objectives: learningRate is set for all, or for the one of the step
   );
   assertEquals(rates, [0.1, 0.01]);
   dispose();
+});
+
+testTensors(
+  "objectives: each may have a schedule of its own, and is monitored by name",
+  async () => {
+    const rates: Record<string, number[]> = { follower: [], leader: [] };
+    const { learner, dispose } = chase({
+      callbacks: [
+        new LearningRateSchedule(schedules.polynomial(0.4, 0), {
+          objective: "follower",
+          batchesPerEpoch: 4,
+        }),
+        new LearningRateSchedule(schedules.constant(0.1), { objective: "leader", by: "epoch" }),
+        new EarlyStopping({ monitor: "train.leader.loss", patience: 1, minDelta: 9 }),
+        { beforeStep: ({ objective, learningRate }) => void rates[objective!].push(learningRate) },
+      ],
+    });
+    const { reason } = await learner.train({ epochs: 4 });
+    assert(reason?.includes("train.leader.loss"), reason);
+    const { follower, leader } = learner.objectives;
+    rates.follower.forEach((rate, at) => assertAlmostEquals(rate, 0.4 * (1 - at / 16), 1e-6));
+    assertEquals(rates.leader, rates.leader.map(() => 0.1));
+    assertEquals([rates.follower.length, rates.leader.length], [8, 8]);
+    const own = [follower, leader].map(({ optimizer }) =>
+      (optimizer as never as Rated).learningRate
+    );
+    assertEquals(own, [0.5, 0.25]);
+    dispose();
+  },
+);
+
+Deno.test("LearningRateSchedule refuses what other schedules decide, and unknown objectives", async () => {
+  const of = (objective?: string) =>
+    new LearningRateSchedule(schedules.constant(0.1), { objective, by: "epoch" });
+  const rejects = async (callbacks: Callback[], type: typeof Error, message: string) => {
+    const { learner, dispose } = chase({ callbacks });
+    await assertRejects(() => learner.train(), type, message);
+    dispose();
+  };
+  await rejects([of("leader"), of("leader")], TypeError, "both decide the learning rate of leader");
+  await rejects([of("leader"), of()], TypeError, "both decide the learning rate");
+  await rejects([of(), of("leader")], TypeError, "both decide the learning rate");
+  await rejects([of("third")], RangeError, "there is follower, leader");
 });
 
 testTensors("objectives: a batch that is cancelled in the second keeps the first", async () => {

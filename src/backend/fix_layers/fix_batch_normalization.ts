@@ -27,11 +27,45 @@ export function holdLayer(layer: object, isMoving: boolean): () => void {
   };
 }
 
+/** For each layer, the models around it that were frozen as a whole at some time. */
+const MODELS = new WeakMap<object, Set<AnyLayer>>();
+
+/**
+ * Remembers models that are frozen as a whole, for their layers. TensorFlow.js freezes the weights of
+ * the layers, but thaws them again where the model is the first layer of another one.
+ */
+function rememberFrozenModels(): void {
+  const { get, set } = propertyOf(tf.LayersModel.prototype, "trainable")!;
+  const around = (inner: AnyLayer, model: AnyLayer): void => {
+    for (const layer of inner.layers ?? []) {
+      MODELS.set(layer, (MODELS.get(layer) ?? new Set()).add(model));
+      around(layer, model);
+    }
+  };
+  Object.defineProperty(tf.LayersModel.prototype, "trainable", {
+    configurable: true,
+    get,
+    set(this: AnyLayer, trainable: boolean) {
+      set!.call(this, trainable);
+      // A sequential model has another one inside, made at its first use.
+      if (this.model instanceof tf.LayersModel) this.model.trainable = trainable;
+      if (!trainable) around(this, this);
+    },
+  });
+}
+
+function propertyOf(prototype: object | null, name: string): PropertyDescriptor | undefined {
+  if (prototype === null) return;
+  return Object.getOwnPropertyDescriptor(prototype, name) ??
+    propertyOf(Object.getPrototypeOf(prototype), name);
+}
+
 /**
  * Makes batch normalisation work without scale or offset, along any axis, and for inputs of any
  * rank. While it is frozen, it is in inference mode, as in Keras 2.
  */
 export function fixBatchNormalization(): void {
+  rememberFrozenModels();
   layerClass("BatchNormalization").prototype.call = function (
     this: AnyLayer,
     inputs: tf.Tensor | tf.Tensor[],
@@ -65,6 +99,7 @@ export function movesStatistics(layer: object): boolean {
 function isFrozen(layer: AnyLayer): boolean {
   const weights = [layer.gamma, layer.beta].filter((weight) => weight != null);
   if (!layer.trainable) return true;
+  for (const model of MODELS.get(layer) ?? []) if (!model.trainable) return true;
   if (weights.length === 0) return (HOLDS.get(layer)?.frozen ?? 0) > 0;
   return weights.every((weight) => !weight.read().trainable);
 }

@@ -17,26 +17,23 @@ export function fixConvolutions(): void {
   });
 }
 
-/** Adds causal padding, and returns channels first where they came first. */
+/**
+ * Adds causal padding, returns channels first where they came first, and computes bias and activation
+ * with the convolution.
+ */
 function fixConv1D(): void {
   const { prototype } = layerClass("Conv1D");
-  const { call, computeOutputShape } = prototype;
-  prototype.call = function (this: AnyLayer, inputs: tf.Tensor | tf.Tensor[], options: unknown) {
-    const { padding, dataFormat } = this;
-    const isFirst = dataFormat === "channelsFirst";
-    if (padding !== "causal" && !isFirst) return call.call(this, inputs, options);
+  const { computeOutputShape } = prototype;
+  prototype.call = function (this: AnyLayer, inputs: tf.Tensor | tf.Tensor[]) {
     return tf.tidy(() => {
       const x = onlyTensor(inputs);
+      const isFirst = this.dataFormat === "channelsFirst";
       const last = isFirst ? x.transpose([0, 2, 1]) : x;
-      const [dilation] = this.dilationRate;
-      const before = padding === "causal" ? (this.kernelSize[0] - 1) * dilation : 0;
-      const y = tf.conv1d(
-        last.pad([[0, 0], [before, 0], [0, 0]]) as tf.Tensor3D,
-        ...[this.kernel.read(), this.strides[0], padding === "same" ? "same" : "valid"] as const,
-        ...["NWC", dilation] as const,
-      );
-      const result = finish(this, y);
-      return isFirst ? result.transpose([0, 2, 1]) : result;
+      const before = this.padding === "causal"
+        ? (this.kernelSize[0] - 1) * this.dilationRate[0]
+        : 0;
+      const y = convolveLine(this, before ? last.pad([[0, 0], [before, 0], [0, 0]]) : last);
+      return isFirst ? y.transpose([0, 2, 1]) : y;
     });
   };
   prototype.computeOutputShape = function (this: AnyLayer, shape: unknown) {
@@ -110,6 +107,28 @@ function initializerOf(identifier: unknown): unknown {
   // tfjs does not export the function that reads them; each layer calls it.
   const config = { units: 1, kernelInitializer: identifier, name: "initializer" };
   return (tf.layers.dense(config as never) as AnyLayer).kernelInitializer;
+}
+
+/** Activations that a convolution computes with its bias. */
+const FUSED = ["linear", "relu", "relu6"] as const;
+
+/** The results of a `conv1d` layer, from `[batch, width, channels]`. */
+function convolveLine(layer: AnyLayer, x: tf.Tensor): tf.Tensor {
+  const { strides: [stride], dilationRate: [dilation], useBias, bias } = layer;
+  const filter = layer.kernel.read() as tf.Tensor3D,
+    pad = layer.padding === "same" ? "same" : "valid";
+  const name = layer.activation ? layer.activation.getClassName() : "linear";
+  const activation = FUSED.find((fused) => fused === name);
+  // tf.conv1d() refuses strides with dilations, and tensors that are no batches of lines.
+  if (!activation || !useBias || x.rank !== 3 || (stride > 1 && dilation > 1)) {
+    return finish(layer, tf.conv1d(x as tf.Tensor3D, filter, stride, pad, "NWC", dilation));
+  }
+  const y = tf.fused.conv2d({
+    x: x.expandDims<tf.Tensor4D>(1),
+    filter: filter.expandDims<tf.Tensor4D>(0),
+    ...{ strides: [1, stride], pad, dilations: [1, dilation], bias: bias.read(), activation },
+  });
+  return y.squeeze([1]);
 }
 
 /** Adds the bias to channels that come last, and applies the activation. */

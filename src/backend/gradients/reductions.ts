@@ -4,6 +4,7 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
+import { areFloats } from "../kernels/kernel.ts";
 import {
   type Attributes,
   hasKernel,
@@ -30,6 +31,11 @@ export function registerReductions(): void {
       // Elements that share the extreme share its slope, as in PyTorch's `amax` and `amin`.
       x: () => {
         const axes = axesOf(attributes[attribute], x);
+        if (!isRecorded() && areNeighbours(axes) && areFloats(x, y)) {
+          if (hasKernel("TrainchartExtremeSlope")) {
+            return run("TrainchartExtremeSlope", { dy, x, y }, { axes });
+          }
+        }
         const isExtreme = x.equal(keepAxes(y, axes, x.shape)).toFloat();
         const share = keepAxes(dy, axes, x.shape).div(isExtreme.sum(axes, true));
         return isExtreme.mul(share);
@@ -54,6 +60,11 @@ export function registerReductions(): void {
 
 function axesOf(axis: number | number[] | null | undefined, x: tf.Tensor): number[] {
   return tf.util.parseAxisParam(axis ?? x.shape.map((_, i) => i), x.shape);
+}
+
+/** Whether axes, in ascending order, are one after the other. */
+function areNeighbours(axes: number[]): boolean {
+  return axes.length > 0 && axes.every((axis, i) => axis === axes[0] + i);
 }
 
 function sizeAlong(axes: number[], x: tf.Tensor): number {

@@ -112,7 +112,15 @@ function backpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Att
   heap.run("depthwiseInputGradient", args, split);
   if (times === 1) return all;
   const result = heap.output(inputShape);
-  heap.run("sumRows", [heap.at(all), sizeOf(inputShape), times, heap.at(result), 1]);
+  heap.run("sumRows", [
+    heap.at(all),
+    0,
+    sizeOf(inputShape),
+    times,
+    heap.at(result),
+    1,
+    heap.scratch(),
+  ]);
   heap.backend.disposeData(all.dataId);
   return result;
 }

@@ -7,17 +7,6 @@ import type { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { sizeOf } from "./kernel.ts";
 
-/** Elements of any dtype but strings, as units to copy. */
-type Units = Uint8Array | Uint32Array | Float64Array;
-
-/** The elements of a tensor, for copying. */
-export function unitsOf(heap: KernelHeap, tensor: tf.TensorInfo): Units {
-  const { buffer } = heap.elements(tensor), at = heap.at(tensor), size = sizeOf(tensor.shape);
-  if (tensor.dtype === "bool") return new Uint8Array(buffer, at, size);
-  if (tensor.dtype === "complex64") return new Float64Array(buffer, at, size);
-  return new Uint32Array(buffer, at, size);
-}
-
 /** Size of an element, in bytes. */
 export function unitOf(dtype: tf.DataType): number {
   return dtype === "bool" ? 1 : dtype === "complex64" ? 8 : 4;

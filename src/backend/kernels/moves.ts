@@ -6,7 +6,7 @@
 import { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
-import { copy, layoutOf, unitsOf } from "./layout.ts";
+import { copy, layoutOf, unitOf } from "./layout.ts";
 
 /** A new tensor of a box of elements. */
 function copyBox(heap: KernelHeap, x: tf.TensorInfo, begin: number[], size: number[]) {
@@ -88,25 +88,17 @@ function gather(
       axis,
       attributes.batchDims ?? 0,
     );
+  const at = heap.elements(indices);
+  for (let i = 0; i < at.length; i++) {
+    if (at[i] >= 0 && at[i] < dimSize) continue;
+    throw new RangeError(`GatherV2: the index value ${at[i]} is not in [0, ${dimSize - 1}]`);
+  }
+  const count = at.length / batchSize, blocks = batchSize * outerSize;
   const result = heap.output(outputShape, x.dtype);
-  const from = unitsOf(heap, x), to = unitsOf(heap, result), at = heap.elements(indices);
-  for (const index of at) {
-    if (index >= 0 && index < dimSize) continue;
-    heap.backend.disposeData(result.dataId);
-    throw new RangeError(`GatherV2: the index value ${index} is not in [0, ${dimSize - 1}]`);
-  }
-  const count = at.length / batchSize;
-  let target = 0;
-  for (let batch = 0; batch < batchSize; batch++) {
-    for (let outer = 0; outer < outerSize; outer++) {
-      const start = (batch * outerSize + outer) * dimSize;
-      for (let i = 0; i < count; i++, target += sliceSize) {
-        const source = (start + at[batch * count + i]) * sliceSize;
-        if (sliceSize === 1) to[target] = from[source];
-        else to.set(from.subarray(source, source + sliceSize), target);
-      }
-    }
-  }
+  const addresses = [x, indices, result].map((tensor) => heap.at(tensor));
+  const bytes = sliceSize * unitOf(x.dtype);
+  const args = [...addresses, blocks, outerSize, dimSize, count, bytes, 0, count, 0];
+  heap.run("gatherRows", args, { argument: 8, multiple: 1, work: sizeOf(outputShape) });
   return result;
 }
 

@@ -4,11 +4,14 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
+import { type FunctionName, numberOf } from "../function_names.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
 interface Attributes {
-  axis: number | number[];
+  axis?: number | number[];
+  /** The axes of extremes. */
+  reductionIndices?: number | number[];
   keepDims: boolean;
 }
 
@@ -19,54 +22,112 @@ interface Axes {
   inner: number;
 }
 
-/** Merges axes to three; `undefined` if axes are kept between those that are reduced. */
-function mergeAxes(shape: number[], axes: number[]): Axes | undefined {
-  const first = Math.min(...axes), count = axes.length;
-  if (Math.max(...axes) !== first + count - 1) return;
+/** Computes a reduction of the middle axis. */
+type Pass = (heap: KernelHeap, x: tf.TensorInfo, y: tf.TensorInfo, axes: Axes) => void;
+
+/** Neighbouring axes from `first` to before `end` as the middle one. */
+function mergeAxes(shape: number[], first: number, end = first + 1): Axes {
   return {
     outer: sizeOf(shape.slice(0, first)),
-    size: sizeOf(shape.slice(first, first + count)),
-    inner: sizeOf(shape.slice(first + count)),
+    size: sizeOf(shape.slice(first, end)),
+    inner: sizeOf(shape.slice(end)),
   };
+}
+
+/** Reduces groups of neighbouring axes one after the other, the last one first. */
+function reduceAxes(
+  heap: KernelHeap,
+  x: tf.TensorInfo,
+  { axis, reductionIndices, keepDims }: Attributes,
+  pass: Pass,
+): tf.TensorInfo | undefined {
+  const axes = new Set(tf.util.parseAxisParam((axis ?? reductionIndices)!, x.shape));
+  if (axes.size === 0 || sizeOf(x.shape) === 0) return;
+  const kept = x.shape.map((size, i) => axes.has(i) ? 1 : size);
+  const shape = keepDims ? kept : x.shape.filter((_, i) => !axes.has(i));
+  // An axis of one element does not part its neighbours.
+  const isReduced = (i: number) => axes.has(i) || x.shape[i] === 1;
+  let current = x;
+  for (let end = x.shape.length; end > 0; end--) {
+    if (!isReduced(end - 1)) continue;
+    let first = end - 1;
+    while (first > 0 && isReduced(first - 1)) first--;
+    const merged = mergeAxes(x.shape, first, end);
+    if (merged.size > 1) {
+      // The axes behind are reduced already.
+      merged.inner = sizeOf(kept.slice(end));
+      const isLast = !x.shape.slice(0, first).some((size, i) => axes.has(i) && size > 1);
+      const next = heap.output(
+        isLast ? shape : [...x.shape.slice(0, first), ...kept.slice(first)],
+        x.dtype,
+      );
+      pass(heap, current, next, merged);
+      if (current !== x) heap.backend.disposeData(current.dataId);
+      current = next;
+    }
+    end = first;
+  }
+  return current === x ? heap.alias(x, shape) : current;
 }
 
 /** A sum or a mean, in doubles. */
-function sum(kernelName: "Sum" | "Mean"): Kernel {
-  return function reduce(heap: KernelHeap, { x }: Inputs, { axis, keepDims }: Attributes) {
-    const isMean = kernelName === "Mean";
-    if (isMean && ["int32", "bool"].includes(x.dtype)) {
-      return tf.tidy(() => tf.mean((x as tf.Tensor).toFloat(), axis, keepDims));
-    }
-    const axes = [...new Set(tf.util.parseAxisParam(axis, x.shape))];
-    if (!areFloats(x) || axes.length === 0 || sizeOf(x.shape) === 0) return;
-    const merged = mergeAxes(x.shape, axes);
-    if (!merged) return moveAxesLast(kernelName, x, axes, keepDims);
-    const { outer, size, inner } = merged;
-    const shape = x.shape.flatMap((n, i) => !axes.includes(i) ? [n] : keepDims ? [1] : []);
-    const result = heap.output(shape);
-    const from = heap.at(x), to = heap.at(result), factor = isMean ? 1 / size : 1;
+function sum(isMean: boolean): Kernel {
+  const add: Pass = (heap, x, y, { outer, size, inner }) => {
+    const from = heap.at(x), to = heap.at(y), factor = isMean ? 1 / size : 1;
+    const split = { argument: 1, multiple: 1, work: outer * size * inner };
     if (inner === 1) {
-      heap.run("sumRows", [from, outer, size, to, factor]);
-      return result;
+      heap.run("sumRows", [from, 0, outer, size, to, factor, heap.scratch()], split);
+      return;
     }
-    const doubles = heap.shared(inner * 8);
-    for (let i = 0; i < outer; i++) {
-      const part = [from + i * size * inner * 4, size, inner, to + i * inner * 4];
-      heap.run("sumColumns", [...part, factor, doubles]);
+    // For all but the widest rows, doubles fit in the scratch memory of each thread.
+    const fits = inner * 8 <= heap.scratchBytes;
+    const doubles = fits ? heap.scratch() : heap.shared(inner * 8);
+    const args = [from, 0, outer, size, inner, to, factor, doubles];
+    heap.run("sumMiddle", args, fits ? split : undefined);
+  };
+  return function sumElements(heap: KernelHeap, { x }: Inputs, attributes: Attributes) {
+    if (isMean && ["int32", "bool"].includes(x.dtype)) {
+      return tf.tidy(() =>
+        tf.mean((x as tf.Tensor).toFloat(), attributes.axis, attributes.keepDims)
+      );
     }
-    return result;
+    return areFloats(x) ? reduceAxes(heap, x, attributes, add) : undefined;
   };
 }
 
-function moveAxesLast(kernelName: string, x: tf.TensorInfo, axes: number[], keepDims: boolean) {
-  const rank = x.shape.length;
-  const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
-  return tf.tidy(() => {
-    const moved = tf.transpose(x as tf.Tensor, [...kept, ...axes]);
-    const last = axes.map((_, i) => rank - axes.length + i);
-    const y = tf.engine().runKernel(kernelName, { x: moved }, { axis: last }) as tf.Tensor;
-    return keepDims ? y.reshape(x.shape.map((n, i) => axes.includes(i) ? 1 : n)) : y;
-  });
+/** The largest, the smallest, or the product of elements. */
+function reduce(name: FunctionName<"reducers">): Kernel {
+  const f = numberOf("reducers", name);
+  const pass: Pass = (heap, x, y, { outer, size, inner }) => {
+    const args = [f, heap.at(x), 0, outer, size, inner, heap.at(y), heap.scratch()];
+    heap.run("reduce", args, { argument: 2, multiple: 1, work: outer * size * inner });
+  };
+  return (heap: KernelHeap, { x }: Inputs, attributes: Attributes) =>
+    areFloats(x) ? reduceAxes(heap, x, attributes, pass) : undefined;
+}
+
+/** Whether all booleans are true, or any of them. */
+function connect(every: boolean): Kernel {
+  const pass: Pass = (heap, x, y, { outer, size, inner }) => {
+    const args = [Number(every), heap.at(x), 0, outer, size, inner, heap.at(y), heap.scratch()];
+    heap.run("reduceBytes", args, { argument: 2, multiple: 1, work: outer * size * inner / 4 });
+  };
+  return (heap: KernelHeap, { x }: Inputs, attributes: Attributes) =>
+    x.dtype === "bool" ? reduceAxes(heap, x, attributes, pass) : undefined;
+}
+
+/** The slopes of the elements that share the extreme `y` along neighbouring axes. */
+function extremeSlope(heap: KernelHeap, { dy, x, y }: Inputs, { axes }: { axes: number[] }) {
+  const dx = heap.output(x.shape);
+  if (sizeOf(x.shape) === 0) return dx;
+  const { outer, size, inner } = mergeAxes(x.shape, axes[0], axes.at(-1)! + 1);
+  const [slopes, from, extremes, to] = [dy, x, y, dx].map((tensor) => heap.at(tensor));
+  const fits = inner * 4 <= heap.scratchBytes;
+  const counts = fits ? heap.scratch() : heap.shared(inner * 4);
+  const args = [slopes, from, extremes, to, 0, outer, size, inner, counts];
+  const split = { argument: 4, multiple: 1, work: outer * size * inner * 2 };
+  heap.run("extremeSlope", args, fits ? split : undefined);
+  return dx;
 }
 
 /** The sums or products up to each element of an axis, in doubles. */
@@ -77,7 +138,7 @@ function accumulate(start: number, combine: (a: number, b: number) => number): K
     { axis, exclusive, reverse }: { axis: number; exclusive: boolean; reverse: boolean },
   ) {
     if (!areFloats(x) || axis >= x.shape.length) return;
-    const { outer, size, inner } = mergeAxes(x.shape, tf.util.parseAxisParam(axis, x.shape))!;
+    const { outer, size, inner } = mergeAxes(x.shape, tf.util.parseAxisParam(axis, x.shape)[0]);
     const result = heap.output(x.shape);
     const from = heap.elements(x), to = heap.elements(result);
     const step = reverse ? -inner : inner;
@@ -128,8 +189,14 @@ export function sumInParts(
 
 /** The kernels of reductions. */
 export const REDUCTION_KERNELS: KernelTable = {
+  All: connect(true),
+  Any: connect(false),
   Cumprod: accumulate(1, (a, b) => a * b),
   Cumsum: accumulate(0, (a, b) => a + b),
-  Mean: sum("Mean"),
-  Sum: sum("Sum"),
+  Max: reduce("MAX"),
+  Mean: sum(true),
+  Min: reduce("MIN"),
+  Prod: reduce("PROD"),
+  Sum: sum(false),
+  TrainchartExtremeSlope: extremeSlope,
 };

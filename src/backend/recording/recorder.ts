@@ -1,10 +1,10 @@
 import { tf } from "../../deps/tfjs.ts";
 import {
+  type Elements,
   type Facts,
   type InspectionObserver,
   observeInspections,
-} from "../../tensors/inspect_elements.ts";
-import type { Elements } from "../../tensors/tensor_memory.ts";
+} from "../../tensors/tensor_memory.ts";
 import type { KernelHeap, Split } from "../kernel_heap.ts";
 import { type KernelInput, listen, type StepListener } from "./listen.ts";
 import { type Normal, recognizeDraw } from "./recognize_draw.ts";

@@ -149,8 +149,11 @@ export class Monitor {
 }
 
 /** The names of all metrics of training and validation that will be measured in this training. */
-function metricNamesOf({ callbacks, dataloaders, metrics }: AnyLearner): string[] {
-  const losses = ["train.loss", "validation.loss"];
+function metricNamesOf({ callbacks, dataloaders, metrics, objectives }: AnyLearner): string[] {
+  const losses = ["train", "validation"].flatMap((phase) => [
+    `${phase}.loss`,
+    ...Object.keys(objectives).map((objective) => `${phase}.${objective}.loss`),
+  ]);
   const announced = callbacks.flatMap(({ metricNames }) => metricNames ?? []);
   const names = new Set([...losses, ...announced, ...Object.keys(metrics)]);
   return [...names].filter((name) =>

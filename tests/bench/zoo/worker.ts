@@ -10,8 +10,13 @@ import { adam, Learner, type NativeName, selectBackend, tf } from "../../../mod.
 import { TextLineStream } from "../lines.ts";
 import { ZOO } from "./models.ts";
 
-const options = JSON.parse(Deno.args[0]) as { threads?: number; native?: NativeName };
-await selectBackend({ prefer: "wasm", quiet: true, ...options });
+const options = JSON.parse(Deno.args[0]) as {
+  threads?: number;
+  native?: NativeName;
+  compile?: boolean;
+};
+const { threads, native } = options;
+await selectBackend({ prefer: "wasm", quiet: true, threads, native });
 
 type Steps = (count: number) => Promise<number>;
 
@@ -46,9 +51,11 @@ function prepare(name: string, size: number, mode: string): Steps {
   function* batches(count: number) {
     for (let step = 0; step < count; step++) yield [x, y] as [never, never];
   }
+  const { compile } = options;
+  // One for all turns: it keeps its compiled steps.
+  const learner = new Learner({ model, optimizer, lossFunction: loss, compile } as never);
   return async (count) => {
-    const dataloaders = { train: { [Symbol.iterator]: () => batches(count) } };
-    const learner = new Learner({ model, optimizer, lossFunction: loss, dataloaders } as never);
+    learner.dataloaders.train = { [Symbol.iterator]: () => batches(count) };
     return (await learner.train()).trainLoss;
   };
 }

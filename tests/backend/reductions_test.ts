@@ -1,0 +1,183 @@
+import { assertEquals } from "@std/assert";
+import { tf } from "../../mod.ts";
+import { testOnBackends } from "../fixtures/on_backends.ts";
+import { withoutKernel } from "./without_kernel.ts";
+
+type Reduce = (x: tf.Tensor, axes: number[], keepDims: boolean) => tf.Tensor;
+
+/** Reductions of floats, their start, and one step of them. */
+const reductions: Record<string, [Reduce, number, (a: number, b: number) => number]> = {
+  sum: [tf.sum, 0, (a, b) => a + b],
+  max: [tf.max, -Infinity, Math.max],
+  min: [tf.min, Infinity, Math.min],
+  prod: [tf.prod, 1, (a, b) => a * b],
+};
+
+const connectives: Record<string, [Reduce, number, (a: number, b: number) => number]> = {
+  all: [tf.all, 1, (a, b) => a & b],
+  any: [tf.any, 0, (a, b) => a | b],
+};
+
+const shapes = [
+  [1],
+  [3],
+  [67],
+  [3, 1],
+  [5, 19],
+  [2, 3, 9],
+  [2, 1, 18, 1],
+  [3, 2, 1, 5],
+  [2, 3, 2, 3, 17],
+  [70, 33],
+  [2, 40, 3],
+];
+
+/** All subsets of the axes of a shape, but for the empty one. */
+function subsets(rank: number): number[][] {
+  return Array.from(
+    { length: 2 ** rank - 1 },
+    (_, i) => [...Array(rank).keys()].filter((axis) => (i + 1) >> axis & 1),
+  );
+}
+
+/** A reduction, element by element. */
+function expected(
+  x: ArrayLike<number>,
+  shape: number[],
+  axes: number[],
+  start: number,
+  combine: (a: number, b: number) => number,
+): number[] {
+  const kept = shape.map((size, axis) => axes.includes(axis) ? 1 : size);
+  const totals: number[] = Array(tf.util.sizeFromShape(kept)).fill(start);
+  const strides = tf.util.computeStrides(kept);
+  for (let i = 0; i < x.length; i++) {
+    const place = tf.util.indexToLoc(i, shape.length, tf.util.computeStrides(shape));
+    const at = place.reduce(
+      (at, index, axis) => at + (kept[axis] === 1 ? 0 : index * (strides[axis] ?? 1)),
+      0,
+    );
+    totals[at] = combine(totals[at], x[i]);
+  }
+  return totals;
+}
+
+function check(
+  name: string,
+  [compute, start, combine]: [Reduce, number, (a: number, b: number) => number],
+  x: tf.Tensor,
+): void {
+  const values = x.dataSync();
+  for (const axes of subsets(x.rank)) {
+    const want = expected(values, x.shape, axes, start, combine);
+    for (const keepDims of [false, true]) {
+      tf.tidy(() => {
+        const y = compute(x, axes, keepDims);
+        const kept = x.shape.map((size, axis) => axes.includes(axis) ? 1 : size);
+        const label = `${name} of [${x.shape}] along ${axes}`;
+        assertEquals(y.shape, keepDims ? kept : kept.filter((_, i) => !axes.includes(i)), label);
+        assertEquals(y.dtype, x.dtype);
+        y.dataSync().forEach((actual, i) => {
+          const isClose = Math.abs(actual - want[i]) <= 3e-7 * Math.max(1, Math.abs(want[i]));
+          if (!isClose) assertEquals(actual, want[i], `${label}, place ${i}`);
+        });
+      });
+    }
+  }
+}
+
+testOnBackends("reductions go along any axes", (backend) => {
+  if (backend === "cpu") return;
+  for (const shape of shapes) {
+    const size = tf.util.sizeFromShape(shape);
+    const values = Array.from({ length: size }, (_, i) => Math.sin(i * 1.7) + (i % 2 ? 1 : -1));
+    const x = tf.tensor(values, shape);
+    for (const [name, row] of Object.entries(reductions)) check(name, row, x);
+    const mean: Reduce = (x, axes, keepDims) =>
+      tf.mean(x, axes, keepDims).mul(axes.reduce((size, axis) => size * x.shape[axis], 1));
+    check("mean", [mean, 0, (a, b) => a + b], x);
+    for (const period of [2, 7, 1e9]) {
+      const bits = tf.tensor(values.map((_, i) => Number(i % period === 0)), shape, "bool");
+      for (const [name, row] of Object.entries(connectives)) check(name, row, bits);
+      for (const [name, row] of Object.entries(connectives)) check(name, row, bits.logicalNot());
+    }
+  }
+});
+
+testOnBackends(
+  "a reduction of axes with others between them moves no elements",
+  async (backend) => {
+    if (backend === "cpu") return;
+    const x = tf.ones([3, 4, 5, 2]), flags = x.cast("bool");
+    const data = tf.engine().backend.numDataIds();
+    for (const compute of [tf.sum, tf.max, tf.min, tf.prod] as Reduce[]) {
+      const { kernels } = await tf.profile(() => compute(x, [0, 2], false));
+      assertEquals(kernels.length, 1, kernels.map(({ name }) => name).join());
+    }
+    for (const compute of [tf.all, tf.any] as Reduce[]) {
+      const { kernels } = await tf.profile(() => compute(flags, [0, 2], false));
+      assertEquals(kernels.length, 1, kernels.map(({ name }) => name).join());
+    }
+    assertEquals(tf.engine().backend.numDataIds(), data + 6, "parts of the work are left");
+  },
+);
+
+testOnBackends("extremes keep NaN at every place", (backend) => {
+  if (backend === "cpu") return;
+  for (const shape of [[1, 23, 1], [1, 5, 9], [1, 23, 3]]) {
+    const [, size, inner] = shape;
+    for (let at = 0; at < size; at++) {
+      const values = Array.from({ length: size * inner }, (_, i) => Math.sin(i));
+      values[at * inner + at % inner] = NaN;
+      for (const compute of [tf.max, tf.min]) {
+        const y = tf.tidy(() => compute(tf.tensor(values, shape), 1).dataSync());
+        y.forEach((y, i) =>
+          assertEquals(Number.isNaN(y), i === at % inner, `${shape}, ${at}, ${i}`)
+        );
+      }
+    }
+  }
+});
+
+testOnBackends("reductions of other dtypes, and of nothing, are those of cpu", () => {
+  const x = tf.tensor2d([[1, -7, 16777217], [5, 0, -3]], [2, 3], "int32");
+  assertEquals([...x.max(0).dataSync()], [5, 0, 16777217]);
+  assertEquals([...x.min(1).dataSync()], [-7, -3]);
+  assertEquals([...x.sum(0).dataSync()], [6, -7, 16777214]);
+  assertEquals([...x.prod(1).dataSync()], [-117440519, 0]);
+  assertEquals(x.max(0).dtype, "int32");
+  assertEquals([...tf.zeros([2, 0]).sum(1).dataSync()], [0, 0]);
+  assertEquals(tf.zeros([2, 0]).max(0).shape, [0]);
+});
+
+testOnBackends("extremes share their slope among ties as operations do", (backend) => {
+  if (backend === "cpu") return;
+  for (const shape of shapes) {
+    const size = tf.util.sizeFromShape(shape);
+    const x = tf.tensor(Array.from({ length: size }, (_, i) => (i * 7 + (i >> 2)) % 5), shape);
+    for (const axes of subsets(shape.length)) {
+      for (const compute of [tf.max, tf.min]) {
+        const slopes = () =>
+          tf.tidy(() => {
+            const y = compute(x, axes);
+            const dy = tf.tensor([...Array(y.size).keys()].map((i) => Math.cos(i)), y.shape);
+            return tf.grad((x: tf.Tensor) => compute(x, axes))(x, dy).dataSync();
+          });
+        const composed = withoutKernel("TrainchartExtremeSlope", slopes);
+        slopes().forEach((slope, i) => {
+          const isClose = Math.abs(slope - composed[i]) <= 2e-7 * Math.abs(composed[i]);
+          if (!isClose) assertEquals(slope, composed[i], `[${shape}] along ${axes}, place ${i}`);
+        });
+      }
+    }
+  }
+});
+
+testOnBackends("the slope of an extreme that is NaN is that of operations", (backend) => {
+  if (backend === "cpu") return;
+  const x = tf.tensor2d([[1, NaN, 2], [3, 4, 4], [-Infinity, -Infinity, -Infinity]]);
+  for (const axis of [0, 1]) {
+    const slopes = () => [...tf.grad((x: tf.Tensor) => x.max(axis))(x).dataSync()];
+    assertEquals(slopes(), withoutKernel("TrainchartExtremeSlope", slopes));
+  }
+});

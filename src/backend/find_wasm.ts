@@ -20,7 +20,7 @@ export type WasmFile =
   | { readonly url: string | URL }
   | { readonly bytes: Uint8Array<ArrayBuffer> | ArrayBuffer };
 
-/** The bytes of the file, or the reason why there are none. */
+/** The bytes of the file, or the reason why it is missing. */
 type Found = { bytes: Uint8Array<ArrayBuffer> } | { reason: string };
 
 /**

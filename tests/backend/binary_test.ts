@@ -167,14 +167,15 @@ testOnBackends("powers are those of JavaScript", (backend) => {
 /** Functions of which a slope is one kernel of ours. */
 const sloped: Record<string, Binary> = {
   ...Object.fromEntries(
-    ["div", "maximum", "minimum", "squaredDifference", "prelu"]
+    ["mul", "div", "maximum", "minimum", "squaredDifference", "prelu"]
       .map((name) => [name, functions[name][0]]),
   ),
   "where, left": (a, b) => tf.where(b.greater(0), a, tf.scalar(0)),
   "where, both": (a, b) => tf.where(tf.greater(b, 1), a, b.mul(2)),
 };
 
-const kernels = ["TrainchartBinarySlope", "TrainchartSelectSlope", "TrainchartPowSlope"];
+const kernels = ["BinarySlope", "SelectSlope", "PowSlope", "SumProducts"]
+  .map((name) => `Trainchart${name}`);
 const composed = <T>(compute: () => T): T =>
   kernels.reduce((inner, name) => () => withoutKernel(name, inner), compute)();
 

@@ -84,6 +84,9 @@ const WORK: Work[] = [
     4.6,
   ),
   work("Multiply", [square, square], (a, b) => tf.mul(a, b), 2, 2),
+  work("Multiply by a row", [square, [64]], (a, b) => tf.mul(a, b), 2, 2.1),
+  work("Multiply by a column", [square, [64, 1]], (a, b) => tf.mul(a, b), 2, 2.1),
+  work("Multiply by a gate", [[4, 8, 8, 16], [4, 1, 1, 16]], (a, b) => tf.mul(a, b), 2, 2.1),
   work("Relu", matrix, (x) => x.relu(), 2, 1.5),
   work("LeakyRelu", matrix, (x) => tf.leakyRelu(x, 0.1), 1, 1.5),
   ...Object.entries<Compute>({

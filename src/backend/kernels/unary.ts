@@ -19,6 +19,9 @@ const WORK: Partial<Record<Unary, number>> = {
 /** The factor of `selu`, and that of its exponential (Klambauer et al., 2017). */
 export const SELU = { p: 1.0507009873554805, q: 1.7580993408473769 };
 
+/** The sign bit alone. */
+const SIGN = { p: -0 };
+
 /** Parameters of a function. */
 export interface Parameters {
   p?: number;
@@ -61,7 +64,7 @@ const clipBelow = (limit: number) => unary("RELU", () => ({ p: limit }));
 
 /** The kernels of functions of one number. */
 export const UNARY_KERNELS: KernelTable = {
-  Abs: unary("ABS"),
+  Abs: unary("ABS", () => SIGN),
   ClipByValue: unary("CLIP", (a) => ({ p: a.clipValueMin, q: a.clipValueMax })),
   Elu: unary("ELU", () => ({ p: 1, q: 1 })),
   Erf: unary("ERF"),
@@ -70,7 +73,7 @@ export const UNARY_KERNELS: KernelTable = {
   LeakyRelu: unary("LEAKY_RELU", ({ alpha }) => ({ p: alpha })),
   Log: unary("LOG"),
   Log1p: unary("LOG1P"),
-  Neg: unary("NEG"),
+  Neg: unary("NEG", () => SIGN),
   Reciprocal: unary("RECIPROCAL"),
   // tfjs's kernels make NaN a number.
   Relu: clipBelow(Infinity),

@@ -82,8 +82,8 @@ export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Prediction
   seed?: number;
   /**
    * Record steps, and play the recordings back: the same numbers, bit for bit, in less time. `true`
-   * says that the model and the loss function depend on nothing but their arguments; one step of
-   * each epoch is then compared with its recording. Default: where that is known, as of layers and
+   * says that the model and the loss function depend on nothing but their arguments; at most one
+   * step of each epoch is then compared with its recording. Default: where that is known, as of layers and
    * losses of TensorFlow.js and Trainchart.
    */
   compile?: boolean;

@@ -525,7 +525,7 @@ testOnWasm("a compiled model that changes later is an error in the next epoch", 
       isLate = epoch === 2;
     },
   };
-  const sizes = Array(5).fill(BATCH);
+  const sizes = Array(25).fill(BATCH);
   await assertRejects(
     () => train({ make, compile: true, sizes, callbacks: [change] }),
     Error,

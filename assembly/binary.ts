@@ -47,16 +47,32 @@ function compute<F>(a: v128, b: v128): v128 {
 function row<F>(a: usize, b: usize, y: usize, size: i32, stepA: i32, stepB: i32): void {
   let i = 0;
   if (stepA && stepB) {
+    for (; i + 8 <= size; i += 8, a += 32, b += 32, y += 32) {
+      const u = compute<F>(v128.load(a), v128.load(b));
+      const v = compute<F>(v128.load(a, 16), v128.load(b, 16));
+      v128.store(y, u);
+      v128.store(y, v, 16);
+    }
     for (; i + 4 <= size; i += 4, a += 16, b += 16, y += 16) {
       v128.store(y, compute<F>(v128.load(a), v128.load(b)));
     }
   } else if (stepA) {
     const right = v128.load32_splat(b);
+    for (; i + 8 <= size; i += 8, a += 32, y += 32) {
+      const u = compute<F>(v128.load(a), right), v = compute<F>(v128.load(a, 16), right);
+      v128.store(y, u);
+      v128.store(y, v, 16);
+    }
     for (; i + 4 <= size; i += 4, a += 16, y += 16) {
       v128.store(y, compute<F>(v128.load(a), right));
     }
   } else {
     const left = v128.load32_splat(a);
+    for (; i + 8 <= size; i += 8, b += 32, y += 32) {
+      const u = compute<F>(left, v128.load(b)), v = compute<F>(left, v128.load(b, 16));
+      v128.store(y, u);
+      v128.store(y, v, 16);
+    }
     for (; i + 4 <= size; i += 4, b += 16, y += 16) {
       v128.store(y, compute<F>(left, v128.load(b)));
     }

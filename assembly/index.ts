@@ -25,7 +25,7 @@ export { compare, connect, select } from "./comparison";
 export { powers, powerSlope } from "./power";
 export { unary, unarySlope } from "./unary";
 export { extremeSlope, reduce, reduceBytes } from "./reduce";
-export { sumColumns, sumMiddle, sumRows } from "./reductions";
+export { sumColumns, sumMiddle, sumProducts, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";
 export { packStates } from "./recurrent";

@@ -109,3 +109,71 @@ export function sumMiddle(
     sumColumns(from, size, inner, y + (<usize> outer * <usize> inner << 2), factor, total);
   }
 }
+
+/** Adds the products of rows, `[rows, columns]`, to doubles, `[columns]`. */
+function addProducts(a: usize, b: usize, rows: i32, columns: i32, total: usize): void {
+  const stride = <usize> columns << 2;
+  let j = 0;
+  for (; j + 4 <= columns; j += 4, a += 16, b += 16, total += 32) {
+    let u = v128.load(total), v = v128.load(total, 16);
+    let left = a, right = b;
+    for (let i = 0; i < rows; i++, left += stride, right += stride) {
+      const x = v128.load(left), y = v128.load(right);
+      u = f64x2.add(u, f64x2.mul(low(x), low(y)));
+      v = f64x2.add(v, f64x2.mul(high(x), high(y)));
+    }
+    v128.store(total, u);
+    v128.store(total, v, 16);
+  }
+  for (; j < columns; j++, a += 4, b += 4, total += 8) {
+    let sum = load<f64>(total);
+    let left = a, right = b;
+    for (let i = 0; i < rows; i++, left += stride, right += stride) {
+      sum += <f64> load<f32>(left) * <f64> load<f32>(right);
+    }
+    store<f64>(total, sum);
+  }
+}
+
+/**
+ * Sums of products along the middle axis, in doubles.
+ *
+ * @param scratch Memory for `inner` doubles.
+ */
+export function sumProducts(
+  a: usize,
+  b: usize,
+  begin: i32,
+  end: i32,
+  size: i32,
+  inner: i32,
+  y: usize,
+  scratch: usize,
+): void {
+  for (let outer = begin; outer < end; outer++) {
+    const skip = <usize> outer * <usize> size * <usize> inner << 2;
+    let left = a + skip, right = b + skip;
+    if (inner == 1) {
+      let u = f64x2.splat(0), v = u;
+      let i = 0;
+      for (; i + 4 <= size; i += 4, left += 16, right += 16) {
+        const x = v128.load(left), y = v128.load(right);
+        u = f64x2.add(u, f64x2.mul(low(x), low(y)));
+        v = f64x2.add(v, f64x2.mul(high(x), high(y)));
+      }
+      u = f64x2.add(u, v);
+      let total = f64x2.extract_lane(u, 0) + f64x2.extract_lane(u, 1);
+      for (; i < size; i++, left += 4, right += 4) {
+        total += <f64> load<f32>(left) * <f64> load<f32>(right);
+      }
+      store<f32>(y + (<usize> outer << 2), <f32> total);
+      continue;
+    }
+    memory.fill(scratch, 0, <usize> inner << 3);
+    for (let i = 0; i < size; i += 64) {
+      const block = <usize> i * <usize> inner << 2;
+      addProducts(left + block, right + block, min(64, size - i), inner, scratch);
+    }
+    roundDoubles(scratch, inner, 1, y + (<usize> outer * <usize> inner << 2));
+  }
+}

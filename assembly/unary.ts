@@ -18,6 +18,7 @@ import {
 import {
   Abs,
   Clip,
+  Cos,
   Elu,
   Erf,
   Exp,
@@ -35,6 +36,7 @@ import {
   Rsqrt,
   Sigmoid,
   Sign,
+  Sin,
   Softplus,
   Softsign,
   Sqrt,
@@ -44,6 +46,7 @@ import {
   Tanh,
   ABS,
   CLIP,
+  COS,
   ELU,
   ERF,
   EXP,
@@ -61,6 +64,7 @@ import {
   RSQRT,
   SIGMOID,
   SIGN,
+  SIN,
   SOFTPLUS,
   SOFTSIGN,
   SQRT,
@@ -70,6 +74,7 @@ import {
   TANH,
 } from "./unary_functions";
 import { madd } from "./vector";
+import { wave } from "./waves";
 
 @inline
 function one(): v128 {
@@ -96,8 +101,9 @@ function ifNegative(x: v128, a: v128, b: v128): v128 {
 /** A function of `x` with up to two parameters. */
 @inline
 function compute<F>(x: v128, p: v128, q: v128): v128 {
-  if (idof<F>() == idof<Neg>()) return f32x4.neg(x);
-  if (idof<F>() == idof<Abs>()) return f32x4.abs(x);
+  // The parameter is -0: a mask in a register, which the instruction makes each time.
+  if (idof<F>() == idof<Neg>()) return v128.xor(x, p);
+  if (idof<F>() == idof<Abs>()) return v128.andnot(x, p);
   if (idof<F>() == idof<Square>()) return f32x4.mul(x, x);
   if (idof<F>() == idof<Reciprocal>()) return f32x4.div(one(), x);
   if (idof<F>() == idof<Sqrt>()) return f32x4.sqrt(x);
@@ -110,14 +116,16 @@ function compute<F>(x: v128, p: v128, q: v128): v128 {
   if (idof<F>() == idof<Tanh>()) return tanh(x);
   if (idof<F>() == idof<Softplus>()) return softplus(x);
   if (idof<F>() == idof<Erf>()) return errorFunction(x);
+  if (idof<F>() == idof<Sin>()) return wave(x, 0);
+  if (idof<F>() == idof<Cos>()) return wave(x, 1);
   if (idof<F>() == idof<Sign>()) return sign(x);
   if (idof<F>() == idof<Step>()) {
     // NaN stays NaN.
     return v128.bitselect(p, ifPositive(x, one(), x), f32x4.le(x, zero()));
   }
   if (idof<F>() == idof<Clip>()) return clamp(x, p, q);
-  // The sum makes -0 zero.
-  if (idof<F>() == idof<Relu>()) return f32x4.add(clamp(x, zero(), p), zero());
+  // The second parameter is 0; the sum makes -0 zero.
+  if (idof<F>() == idof<Relu>()) return f32x4.pmin(f32x4.add(f32x4.pmax(x, q), q), p);
   if (idof<F>() == idof<LeakyRelu>()) return ifNegative(x, f32x4.mul(x, p), x);
   if (idof<F>() == idof<Elu>()) {
     return ifNegative(x, f32x4.mul(q, exponentialLessOne(x)), f32x4.mul(p, x));
@@ -145,6 +153,8 @@ function slope<F>(dy: v128, s: v128, p: v128, q: v128): v128 {
   if (idof<F>() == idof<Sigmoid>()) return f32x4.mul(dy, f32x4.mul(s, f32x4.sub(one(), s)));
   if (idof<F>() == idof<Tanh>()) return f32x4.mul(dy, f32x4.sub(one(), f32x4.mul(s, s)));
   if (idof<F>() == idof<Softplus>()) return f32x4.mul(dy, sigmoid(s));
+  if (idof<F>() == idof<Sin>()) return f32x4.mul(dy, wave(s, 1));
+  if (idof<F>() == idof<Cos>()) return f32x4.neg(f32x4.mul(dy, wave(s, 0)));
   if (idof<F>() == idof<Erf>()) {
     const bell = exponential(f32x4.neg(f32x4.mul(s, s)));
     return f32x4.mul(f32x4.mul(dy, f32x4.splat(1.1283791670955126)), bell);
@@ -188,6 +198,22 @@ function each<F>(x: usize, y: usize, size: i32, p: f32, q: f32): void {
   }
 }
 
+/** A function so short that counting would take as long: several vectors a round. */
+@inline
+function eachShort<F>(x: usize, y: usize, size: i32, p: f32, q: f32): void {
+  const a = f32x4.splat(p), b = f32x4.splat(q);
+  let i = 0;
+  for (; i + 16 <= size; i += 16, x += 64, y += 64) {
+    const u = compute<F>(v128.load(x), a, b), v = compute<F>(v128.load(x, 16), a, b);
+    const w = compute<F>(v128.load(x, 32), a, b), z = compute<F>(v128.load(x, 48), a, b);
+    v128.store(y, u);
+    v128.store(y, v, 16);
+    v128.store(y, w, 32);
+    v128.store(y, z, 48);
+  }
+  each<F>(x, y, size - i, p, q);
+}
+
 /**
  * A function of elements `begin` to `end`.
  *
@@ -219,19 +245,19 @@ export function unary(
 function computeAll(f: i32, x: usize, y: usize, size: i32, p: f32, q: f32): void {
   switch (f) {
     case NEG:
-      each<Neg>(x, y, size, p, q);
+      eachShort<Neg>(x, y, size, p, q);
       break;
     case ABS:
-      each<Abs>(x, y, size, p, q);
+      eachShort<Abs>(x, y, size, p, q);
       break;
     case SQUARE:
-      each<Square>(x, y, size, p, q);
+      eachShort<Square>(x, y, size, p, q);
       break;
     case RECIPROCAL:
       each<Reciprocal>(x, y, size, p, q);
       break;
     case SQRT:
-      each<Sqrt>(x, y, size, p, q);
+      eachShort<Sqrt>(x, y, size, p, q);
       break;
     case RSQRT:
       each<Rsqrt>(x, y, size, p, q);
@@ -267,13 +293,13 @@ function computeAll(f: i32, x: usize, y: usize, size: i32, p: f32, q: f32): void
       each<Step>(x, y, size, p, q);
       break;
     case CLIP:
-      each<Clip>(x, y, size, p, q);
+      eachShort<Clip>(x, y, size, p, q);
       break;
     case RELU:
-      each<Relu>(x, y, size, p, q);
+      eachShort<Relu>(x, y, size, p, q);
       break;
     case LEAKY_RELU:
-      each<LeakyRelu>(x, y, size, p, q);
+      eachShort<LeakyRelu>(x, y, size, p, q);
       break;
     case ELU:
       each<Elu>(x, y, size, p, q);
@@ -286,6 +312,12 @@ function computeAll(f: i32, x: usize, y: usize, size: i32, p: f32, q: f32): void
       break;
     case MISH:
       each<Mish>(x, y, size, p, q);
+      break;
+    case SIN:
+      each<Sin>(x, y, size, p, q);
+      break;
+    case COS:
+      each<Cos>(x, y, size, p, q);
       break;
     case SOFTSIGN:
       each<Softsign>(x, y, size, p, q);
@@ -388,6 +420,12 @@ function computeSlopes(f: i32, dy: usize, s: usize, dx: usize, size: i32, p: f32
       break;
     case MISH:
       eachSlope<Mish>(dy, s, dx, size, p, q);
+      break;
+    case SIN:
+      eachSlope<Sin>(dy, s, dx, size, p, q);
+      break;
+    case COS:
+      eachSlope<Cos>(dy, s, dx, size, p, q);
       break;
     case SOFTSIGN:
       eachSlope<Softsign>(dy, s, dx, size, p, q);

@@ -85,7 +85,10 @@ export class Threads {
       const control = new Int32Array(new SharedArrayBuffer(64));
       const call = new Float64Array(new SharedArrayBuffer(256));
       const workerData: WorkerData = { module, memory, control, call, spins: SPINS };
-      const worker = new nodeThreads!.Worker(`(${serve.toString()})()`, { eval: true, workerData });
+      const worker = new (nodeThreads()!.Worker)(`(${serve.toString()})()`, {
+        eval: true,
+        workerData,
+      });
       await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
       worker.unref();
       threads.#threads.push({ control, call });

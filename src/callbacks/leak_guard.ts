@@ -14,7 +14,10 @@ import { PRIORITIES } from "../learner/priorities.ts";
  * @category Callbacks
  */
 export interface Leak {
-  /** The name of the callback; `"Learner"` for its own tasks: the model, the loss, the loader. */
+  /**
+   * The name of the callback; the loader with its dataset, `"train loader (TensorDataset)"`;
+   * `"Learner"` for its other tasks: the model, the loss.
+   */
   owner: string;
   /** The hook or task in which they were made. */
   work: HookName | TaskName;
@@ -84,6 +87,7 @@ export class LeakGuard extends Callback {
   #stack: tf.Tensor[][] = [];
   #batches = 0;
   #training = false;
+  #learner: AnyLearner | undefined;
 
   /**
    * Checks the options.
@@ -109,14 +113,15 @@ export class LeakGuard extends Callback {
       this.#stack.splice(this.#stack.indexOf(made), 1);
       const left = made.filter((tensor) => !tensor.isDisposed);
       if (left.length === 0) return;
-      const source = this.#source(callback ? nameOf(callback) : "Learner", work);
+      const source = this.#source(callback ? nameOf(callback) : this.#ownerOf(work), work);
       for (const tensor of left) source.alive.add(tensor);
     };
   };
 
   /** Watches the engine during a training. */
-  override setUp(_learner: AnyLearner, kind: RunKind): PutBack | void {
+  override setUp(learner: AnyLearner, kind: RunKind): PutBack | void {
     if (kind !== "train") return;
+    this.#learner = learner;
     this.#sources = new Map();
     this.#stack = [];
     this.#batches = 0;
@@ -129,6 +134,7 @@ export class LeakGuard extends Callback {
       track.call(engine, tensor, backend);
     };
     return () => {
+      this.#learner = undefined;
       this.#training = false;
       this.#sources = new Map();
       if (own) engine.trackTensor = track;
@@ -149,6 +155,15 @@ export class LeakGuard extends Callback {
   /** Compares with the epochs before. */
   override afterEpoch(): void {
     this.#close("perEpoch");
+  }
+
+  #ownerOf(task: HookName | TaskName): string {
+    const { phase, dataloaders = {} } = this.#learner ?? {};
+    if (task !== "fetch" || !phase) return "Learner";
+    const name = phase === "validate" ? "validation" : phase;
+    const loader = dataloaders[name as keyof typeof dataloaders];
+    const source = Object((loader as { dataset?: unknown } | undefined)?.dataset ?? loader);
+    return `${name} loader (${source.name || source.constructor?.name || "unnamed"})`;
   }
 
   #source(owner: string, work: HookName | TaskName): Source {

@@ -4,8 +4,8 @@ import { describeValue } from "../checks/describe_value.ts";
 import { ArrayDataset } from "./array_dataset.ts";
 import type { Batch, Dataset } from "./dataset.ts";
 import { BatchIterator } from "./batch_iterator.ts";
-import { bucketOrder } from "./example_order.ts";
-import { keyedRandom, permutation } from "../random/random_numbers.ts";
+import { EpochCut, epochOrder } from "./example_order.ts";
+import { keyedRandom } from "../random/random_numbers.ts";
 import type { IterateOptions } from "./loader.ts";
 import { type Shard, WHOLE } from "./shard.ts";
 
@@ -169,44 +169,19 @@ export class DataLoader<B = Batch, Example = unknown> {
    * @throws {RangeError} If there are fewer examples than parts.
    */
   shardLength(shard: Shard): number {
-    return this.#cut(shard.count, 0).length;
+    return new EpochCut(this.dataset.length, this, shard).length;
   }
 
   /** The order of the examples in an epoch; `undefined` for their own order. */
   #order(seed: number | undefined, epoch: number, training: number): Int32Array | undefined {
-    const { batchSize, lengths, dataset: { length } } = this;
     const random = this.shuffle ? this.#random(seed, epoch, training) : undefined;
-    const order = random && permutation(length, random);
-    if (!lengths) return order;
-    return bucketOrder(
-      order ?? Int32Array.from({ length }, (_, i) => i),
-      lengths,
-      batchSize,
-      random,
-    );
+    return epochOrder(this.dataset.length, this.batchSize, this.lengths, random);
   }
 
   /** Random numbers for an order. A seed that is passed belongs to one training already. */
   #random(seed: number | undefined, epoch: number, training: number): () => number {
     if (this.seed === undefined) return keyedRandom(seed ?? this.#drawnSeed, epoch);
     return keyedRandom(this.seed, ...training > 0 ? [epoch, training] : [epoch]);
-  }
-
-  /** Cuts the examples from `start` on: number of batches, and index of the one that may be odd. */
-  #cut(count: number, start: number): { length: number; last: number } {
-    const examples = this.dataset.length - start;
-    const joint = this.batchSize * count;
-    const full = Math.floor(examples / joint);
-    if (this.dropLast) return { length: Math.max(full, 0), last: Infinity };
-    const partial = examples - full * joint >= count;
-    if (full === 0 && !partial && start === 0 && examples > 0) {
-      throw new RangeError(
-        `Cannot load data as there must be an example for each of ${count} shards: ` +
-          `current value is ${examples}`,
-      );
-    }
-    const length = Math.max(partial ? full + 1 : full, 0);
-    return { length, last: length - 1 };
   }
 
   /**
@@ -255,25 +230,18 @@ export class DataLoader<B = Batch, Example = unknown> {
       checkNumber("load data", name, value, { integer: true, min: 0, below: 2 ** 32 - 1 });
     }
     checkNumber("load data", "skip", skip, { integer: true, min: 0 });
-    const { dataset, batchSize, prefetch, timeout } = this;
-    const { index, count } = shard;
-    const examples = dataset.length;
-    const start = skip * batchSize;
-    const { length, last } = this.#cut(count, start);
-    const skipped = Math.floor(skip / count);
-    const order = length > 0 ? this.#order(options.seed, epoch, training) : undefined;
+    const { dataset, prefetch, timeout } = this;
+    const cut = new EpochCut(dataset.length, this, shard, skip);
+    const skipped = Math.floor(skip / shard.count);
+    const order = cut.length > 0 ? this.#order(options.seed, epoch, training) : undefined;
     const indices = (batch: number) => {
-      const turn = batch - skipped;
-      const from = start + turn * batchSize * count;
-      const size = turn === last ? examples - from : batchSize * count;
-      const first = from + Math.floor(size * index / count);
-      const end = from + Math.floor(size * (index + 1) / count);
+      const [first, end] = cut.range(batch - skipped);
       return order?.slice(first, end) ??
         Int32Array.from({ length: end - first }, (_, place) => first + place);
     };
     return new BatchIterator(dataset, {
       indices,
-      batches: skipped + length,
+      batches: skipped + cut.length,
       skip: skipped,
       prefetch,
       timeout,

@@ -1,10 +1,11 @@
 /**
- * The order of the examples of a dataset: at random, by class, by length.
+ * The order of the examples of a dataset, at random, by class or by length, and its cut into batches.
  *
  * @module
  */
 import { describeValue } from "../checks/describe_value.ts";
 import { keyedRandom, permutation } from "../random/random_numbers.ts";
+import type { Shard } from "./shard.ts";
 
 /**
  * Class of each example, by index: numbers or names.
@@ -63,7 +64,7 @@ const WINDOW = 64;
  * @param random Draws the order of the batches. Default: they keep their order.
  * @returns The same examples in another order.
  */
-export function bucketOrder(
+function bucketOrder(
   order: Int32Array,
   lengths: ArrayLike<number>,
   batchSize: number,
@@ -81,4 +82,84 @@ export function bucketOrder(
     shuffled.set(batch, to * batchSize);
   });
   return shuffled;
+}
+
+/**
+ * Returns the order of the examples in an epoch.
+ *
+ * @param length Number of examples.
+ * @param batchSize Number of examples in a batch, an integer >= 1.
+ * @param lengths The length of each example: those of a batch are to be similar. Default: ignored.
+ * @param random Draws the order. Default: the examples keep their own.
+ * @returns The order; `undefined` for the examples' own.
+ */
+export function epochOrder(
+  length: number,
+  batchSize: number,
+  lengths: ArrayLike<number> | undefined,
+  random: (() => number) | undefined,
+): Int32Array | undefined {
+  const order = random && permutation(length, random);
+  if (!lengths) return order;
+  return bucketOrder(order ?? exampleOrder(length, undefined), lengths, batchSize, random);
+}
+
+/** The batches of an epoch, divided among shards; see `DataLoader.shardLength()`. */
+export class EpochCut {
+  /** Number of batches of each shard. */
+  readonly length: number;
+  readonly #examples: number;
+  readonly #batchSize: number;
+  readonly #shard: Shard;
+  readonly #start: number;
+  /** Index of the batch whose size may be odd. */
+  readonly #last: number;
+
+  /**
+   * Cuts the examples.
+   *
+   * @param examples Number of examples in the epoch.
+   * @param sizes Number of examples in a batch, and whether an incomplete one is left out.
+   * @param shard The shard.
+   * @param skip Number of batches, of all shards together, to leave out at the start. Default: 0.
+   * @throws {RangeError} If there are fewer examples than shards.
+   */
+  constructor(
+    examples: number,
+    { batchSize, dropLast }: { readonly batchSize: number; readonly dropLast: boolean },
+    shard: Shard,
+    skip: number = 0,
+  ) {
+    this.#examples = examples;
+    this.#batchSize = batchSize;
+    this.#shard = shard;
+    this.#start = skip * batchSize;
+    const { count } = shard;
+    const left = examples - this.#start;
+    const full = Math.floor(left / (batchSize * count));
+    const partial = !dropLast && left - full * batchSize * count >= count;
+    if (!dropLast && full === 0 && !partial && skip === 0 && left > 0) {
+      throw new RangeError(
+        `Cannot load data as there must be an example for each of ${count} shards: ` +
+          `current value is ${left}`,
+      );
+    }
+    this.length = Math.max(partial ? full + 1 : full, 0);
+    this.#last = dropLast ? Infinity : this.length - 1;
+  }
+
+  /**
+   * Returns the places of the examples of a batch of the shard in the order of the epoch.
+   *
+   * @param batch Index of the batch, counted from the first that is not skipped.
+   */
+  range(batch: number): [first: number, end: number] {
+    const { index, count } = this.#shard;
+    const from = this.#start + batch * this.#batchSize * count;
+    const size = batch === this.#last ? this.#examples - from : this.#batchSize * count;
+    return [
+      from + Math.floor(size * index / count),
+      from + Math.floor(size * (index + 1) / count),
+    ];
+  }
 }

@@ -37,5 +37,10 @@ export function threadModule(url: URL): URL {
   return new URL(`data:text/javascript,import ${JSON.stringify(url.href)}`);
 }
 
-/** The threads of this runtime; `undefined` in a browser. */
-export const nodeThreads: Threads | undefined = builtinModule("node:worker_threads");
+/**
+ * Returns the threads of this runtime; `undefined` in a browser. Loading them takes a millisecond,
+ * which a program without threads need not spend.
+ */
+export function nodeThreads(): Threads | undefined {
+  return builtinModule("node:worker_threads");
+}

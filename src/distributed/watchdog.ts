@@ -14,7 +14,7 @@ export class Watchdog {
   private constructor(orders: Omit<WatchdogOrders, "words">) {
     const module = threadModule(new URL("./watchdog_worker.ts", import.meta.url));
     const workerData: WatchdogOrders = { ...orders, words: this.#words };
-    this.#worker = new nodeThreads!.Worker(module, { workerData });
+    this.#worker = new (nodeThreads()!.Worker)(module, { workerData });
   }
 
   /** Starts the thread and waits until it watches. It does not keep the process alive. */

@@ -18,7 +18,7 @@ const PATIENCE = 1000;
 /** Time to end the other ranks before this process exits alone, in ms. */
 const GRACE = 1000;
 
-const { parentPort, workerData } = nodeThreads!;
+const { parentPort, workerData } = nodeThreads()!;
 const { words, limit, rank, library } = workerData as WatchdogOrders;
 const { vendor, handles } = openMpi(library);
 const handle = vendor === "Open MPI" ? "pointer" : "i32";

@@ -28,7 +28,9 @@ function withClass(error: unknown): unknown {
   const { code = "", message } = error as { code?: string; message: string };
   if (typeof Deno === "undefined" || !message.startsWith(`${code}: `)) return error;
   // "ENOENT: no such file" becomes "No such file".
-  const text = message.slice(code.length + 2).replace(/^./, (letter) => letter.toUpperCase());
+  const text = message.slice(code.length + 2)
+    .replace("illegal operation on a directory", "is a directory")
+    .replace(/^./, (letter) => letter.toUpperCase());
   const name = CLASSES[code as keyof typeof CLASSES];
   const Class = name ? Deno.errors[name] : Error;
   return Object.assign(new Class(text, { cause: error }), { code });

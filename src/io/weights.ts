@@ -1,6 +1,7 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
+import { isModel, type Model, variablesOf } from "../model/model.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { StorageError } from "./storage_error.ts";
@@ -10,14 +11,48 @@ import { writeSafetensors } from "./write_safetensors.ts";
 /**
  * Saves the weights of a model in the safetensors format, in the layout of TensorFlow.js.
  *
- * @param model The model.
+ * @param model The model. The weights of one that is not made of layers have the names of its
+ *   variables, or where TensorFlow.js has numbered these, their positions in the model.
  * @param path Path of the file, or a `file:` URL. An older file is replaced in a single step.
+ * @throws {TypeError} If `model` is not a model.
  * @throws {Error} If the file system fails. An older file is then unchanged.
  * @category Files
  */
-export async function saveWeights(model: tf.LayersModel, path: string | URL): Promise<void> {
-  const tensors = new Map(model.weights.map((weight) => [weight.originalName, weight.read()]));
+export async function saveWeights(
+  model: tf.LayersModel | Model,
+  path: string | URL,
+): Promise<void> {
+  const tensors = new Map(
+    weightsOf("save", model).map((weight) => [weight.originalName, weight.read()]),
+  );
   await writeSafetensors(path, await readTensors(tensors), { format: "tfjs" });
+}
+
+/** A weight of any model, as layers have them. */
+interface Weight {
+  readonly originalName: string;
+  readonly shape: readonly (number | null)[];
+  readonly dtype?: tf.DataType;
+  read(): tf.Tensor;
+  write(value: tf.Tensor): unknown;
+}
+
+function weightsOf(verb: string, model: tf.LayersModel | Model): Weight[] {
+  const value: unknown = model;
+  if (!isModel(value)) {
+    throw new TypeError(
+      `Cannot ${verb} weights as model must be a tf.LayersModel or { apply, trainableVariables }: ` +
+        `current value is ${describeValue(value)}`,
+    );
+  }
+  if ("trainableWeights" in model) return model.weights;
+  return variablesOf(model).map((variable, index) => ({
+    originalName: /^\d+$/.test(variable.name) ? `${index}` : variable.name,
+    shape: variable.shape,
+    dtype: variable.dtype,
+    read: () => variable,
+    write: (value) => variable.assign(value),
+  }));
 }
 
 /**
@@ -72,24 +107,25 @@ const PYTORCH: readonly (readonly [string, readonly string[]])[] = [
  * @param options Which weights, their names and their layout.
  * @returns The names of the weights that were set.
  * @throws {StorageError} If names or shapes do not fit. The error lists all of them.
- * @throws {TypeError} If an option is unknown.
+ * @throws {TypeError} If `model` is not a model, or an option is unknown.
  * @category Files
  */
 export async function loadWeights(
-  model: tf.LayersModel,
+  model: tf.LayersModel | Model,
   path: string | URL,
   options: LoadWeightsOptions = {},
 ): Promise<string[]> {
   checkOptions("load weights", options, { rename: true, only: true, strict: true, layout: true });
   const { rename = [], only, strict = true, layout = "tfjs" } = options;
   checkValues(only, layout);
+  const weights = weightsOf("load", model);
   using file = await SafetensorsFile.open(path);
   if (file.metadata.sha256 !== undefined) await file.verify();
   const names = new Map([...file.entries.keys()].map((name) => [
     rename.reduce((name, [pattern, replacement]) => name.replace(pattern, replacement), name),
     name,
   ]));
-  const wanted = model.weights.filter(({ originalName }) =>
+  const wanted = weights.filter(({ originalName }) =>
     only === undefined || originalName.search(only) >= 0
   );
   const differences: string[] = [];

@@ -35,9 +35,10 @@ export async function writeInBackground(
 
 /** Returns `undefined` if the program may not read its own modules, or has no workers. */
 async function startWorker(): Promise<Worker | undefined> {
-  if (!nodeThreads) return;
+  const threads = nodeThreads();
+  if (!threads) return;
   const module = threadModule(new URL("./write_worker.ts", import.meta.url));
-  const worker = new nodeThreads.Worker(module, {});
+  const worker = new threads.Worker(module, {});
   try {
     await nextAnswer(worker);
     return worker;

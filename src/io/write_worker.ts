@@ -7,7 +7,7 @@
 import { nodeThreads } from "../deps/node_worker_threads.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
-const parent = nodeThreads!.parentPort!;
+const parent = nodeThreads()!.parentPort!;
 const answer = (result: { failure?: string }) => parent.postMessage(result);
 
 parent.on("message", async (args: Parameters<typeof writeSafetensors>) => {

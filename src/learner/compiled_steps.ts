@@ -1,8 +1,8 @@
-import { heapOf, type KernelHeap } from "../backend/kernel_heap.ts";
-import { matchRecordings, type Program } from "../backend/recording/match_recordings.ts";
-import { Playback, type Played } from "../backend/recording/playback.ts";
-import { Recorder } from "../backend/recording/recorder.ts";
+import type { KernelHeap } from "../backend/kernel_heap.ts";
+import type { Program } from "../backend/recording/match_recordings.ts";
+import type { Playback, Played } from "../backend/recording/playback.ts";
 import type { Recording } from "../backend/recording/recording.ts";
+import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { weighLoss } from "../losses/weights.ts";
 import { isPure } from "../losses/pure_losses.ts";
@@ -11,7 +11,7 @@ import { normalsOf, settingsOf, whyNotStock } from "../model/stock_model.ts";
 import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 import { markOutput, outputMark } from "../tensors/outputs.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import { objectiveVariables } from "./learner_objective.ts";
+import { objectiveModel, objectiveVariables } from "./learner_objective.ts";
 import { currentObjective, DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
 import type { StepOf } from "./step.ts";
 
@@ -32,6 +32,9 @@ export interface StepState {
 
 /** Number of steps with different keys that are kept at the same time. */
 const KEPT = 8;
+
+/** Number of played steps after which one is compared with its recording, in the next epoch. */
+const UNCOMPARED = 20;
 
 /** Number of times that the steps of a key are recorded again. */
 const RESTARTS = 4;
@@ -97,9 +100,10 @@ export class CompiledSteps {
 function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
   const reason = whyEager(learner, kind);
   if (reason !== undefined) return reason;
-  const heap = heapOf(tf.backend())!;
+  const heap = stepTools()!.heapOf(tf.backend())!;
   const { model, stages, lossFunction, objective, compile } = learner;
   const current = currentObjective(learner);
+  const own = current && objectiveModel(current);
   const inputs: tf.Tensor[] = [];
   const { data, labels, weights } = learner;
   const shapes = shapesOf(kind === "predict" ? [data] : [data, labels, weights], inputs);
@@ -115,7 +119,7 @@ function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
   return {
     kind,
     objects: [heap, model, lossFunction, current, stages.predict, compile, ...trained],
-    text: `${objective} ${shapes} ${flags} ${settingsOf(model)}`,
+    text: `${objective} ${shapes} ${flags} ${settingsOf(model)} ${settingsOf(own)}`,
     heap,
     inputs,
   };
@@ -142,7 +146,9 @@ function isSame(a: StepKey, b: StepKey): boolean {
 function whyEager(learner: AnyFields, kind: StepKind): string | undefined {
   const { compile, stages, model } = learner;
   if (!(compile ?? BY_DEFAULT)) return "compile is false";
-  if (!heapOf(tf.backend())) return `the backend "${tf.getBackend()}" lacks our kernels`;
+  if (!stepTools()?.heapOf(tf.backend())) {
+    return `the backend "${tf.getBackend()}" lacks our kernels`;
+  }
   if (!isBuilt(model)) return "the model has no weights yet";
   const engine = tf.engine() as unknown as { state: { profiling: boolean } };
   if (engine.state.profiling || tf.env().getBool("DEBUG")) return "operations are profiled";
@@ -223,6 +229,8 @@ class CompiledStep {
   #weight: { readonly index?: number; readonly constant?: number } = {};
   /** Index of the epoch whose first step was compared with the recording. */
   #compared: number;
+  /** Number of steps played since. */
+  #played = 0;
 
   constructor({ epoch }: AnyFields, key: StepKey) {
     this.key = key;
@@ -246,17 +254,19 @@ class CompiledStep {
     else this.#recording = recording;
   }
 
-  /** A step of a user's own functions is compared with its recording once in each epoch. */
+  /** A step of a user's own functions is compared with its recording at most once in each epoch. */
   #isToBeCompared(playback: Playback): boolean {
     const { compile, epoch } = this.#step.learner;
-    return compile === true && epoch !== this.#compared && playback.fits(this.key.inputs);
+    return compile === true && this.#played >= UNCOMPARED && epoch !== this.#compared &&
+      playback.fits(this.key.inputs);
   }
 
   #compare(eager: () => void): void {
     this.#compared = this.#step.learner.epoch;
+    this.#played = 0;
     const recording = this.#record(eager);
     const { difference = this.#state.reason } = recording
-      ? matchRecordings(this.#recording!, recording)
+      ? stepTools()!.matchRecordings(this.#recording!, recording)
       : {};
     if (difference === undefined) return;
     throw new Error(
@@ -270,7 +280,7 @@ class CompiledStep {
     const { key: { heap, inputs }, key } = this;
     const { learner, tensors } = this.#step;
     this.#state = { way: "recorded" };
-    const { recording, reason } = Recorder.record(heap, {
+    const { recording, reason } = stepTools()!.Recorder.record(heap, {
       inputs,
       normals: normalsOf(learner.model),
       holds: learner.compile === true,
@@ -312,7 +322,7 @@ class CompiledStep {
   }
 
   #match(first: Recording, second: Recording): void {
-    const { program, difference } = matchRecordings(first, second);
+    const { program, difference } = stepTools()!.matchRecordings(first, second);
     if (difference !== undefined) return void this.#giveUp(`two steps differ: ${difference}`);
     // Only a step that is compared later needs it.
     this.#recording = this.#step.learner.compile === true ? second : undefined;
@@ -323,6 +333,7 @@ class CompiledStep {
   /** Allocates the memory of a program. */
   #prepare(program: Program): void {
     try {
+      const { Playback } = stepTools()!;
       this.#playback = new Playback(program, this.key.heap);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -346,6 +357,7 @@ class CompiledStep {
     const played = this.#playback!.play(this.key.inputs);
     if (played) {
       this.#state = { way: "played" };
+      this.#played++;
       return this.#put(played);
     }
     this.#state = { way: "eager" };

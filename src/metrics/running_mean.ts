@@ -70,20 +70,17 @@ export class RunningMean {
    */
   async read(peers?: Peers): Promise<number> {
     const [sum, onDevice] = await Promise.all([
-      this.#read(),
-      this.#totalOnDevice?.data().then(([total]) => total) ?? 0,
+      this.#readSum(),
+      read(this.#totalOnDevice?.clone()),
     ]);
     const totals = Float64Array.of(sum, this.#total + onDevice);
     peers?.sum(totals);
     return totals[0] / totals[1];
   }
 
-  async #read(): Promise<number> {
-    if (this.#total === 0 && !this.#totalOnDevice) return 0;
-    const sum = this.#pending.length > 0 ? this.#folded() : this.#sum!.clone();
-    const [value] = await sum.data();
-    sum.dispose();
-    return value;
+  #readSum(): Promise<number> {
+    if (this.#total === 0 && !this.#totalOnDevice) return read(undefined);
+    return read(this.#pending.length > 0 ? this.#folded() : this.#sum!.clone());
   }
 
   #addOnDevice(value: tf.Tensor, weight: tf.Tensor): void {
@@ -142,5 +139,15 @@ export class RunningMean {
       const folded = tf.mul(tf.addN(this.#pending), this.#weight);
       return this.#sum ? folded.add(this.#sum) : folded;
     });
+  }
+}
+
+/** Reads a number and disposes it: a copy, as further values may replace the original meanwhile. */
+async function read(copy: tf.Tensor | undefined): Promise<number> {
+  if (!copy) return 0;
+  try {
+    return (await copy.data())[0];
+  } finally {
+    copy.dispose();
   }
 }

@@ -13,5 +13,5 @@ setInterval(() => process.ppid === parent || process.kill(pid, "SIGKILL"), ${INT
  * also works while the main thread is busy.
  */
 export function endWithParent(): void {
-  new nodeThreads!.Worker(WATCH, { eval: true });
+  new (nodeThreads()!.Worker)(WATCH, { eval: true });
 }

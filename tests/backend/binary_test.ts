@@ -45,6 +45,7 @@ const pairs: [number[], number[]][] = [
   [[2, 1, 2, 1, 5], [1, 3, 1, 2, 1]],
   [[2, 3, 2, 2, 2, 3], [3, 1, 2, 1, 3]],
   [[2, 1, 2, 1, 2, 1], [1, 3, 1, 3, 1, 3]],
+  [[150, 9], [9]],
   [[0], [1]],
   [[3, 0], [3, 1]],
   [[2, 1, 0], [5, 1]],
@@ -167,14 +168,15 @@ testOnBackends("powers are those of JavaScript", (backend) => {
 /** Functions of which a slope is one kernel of ours. */
 const sloped: Record<string, Binary> = {
   ...Object.fromEntries(
-    ["div", "maximum", "minimum", "squaredDifference", "prelu"]
+    ["mul", "div", "maximum", "minimum", "squaredDifference", "prelu"]
       .map((name) => [name, functions[name][0]]),
   ),
   "where, left": (a, b) => tf.where(b.greater(0), a, tf.scalar(0)),
   "where, both": (a, b) => tf.where(tf.greater(b, 1), a, b.mul(2)),
 };
 
-const kernels = ["TrainchartBinarySlope", "TrainchartSelectSlope", "TrainchartPowSlope"];
+const kernels = ["BinarySlope", "SelectSlope", "PowSlope", "SumProducts"]
+  .map((name) => `Trainchart${name}`);
 const composed = <T>(compute: () => T): T =>
   kernels.reduce((inner, name) => () => withoutKernel(name, inner), compute)();
 

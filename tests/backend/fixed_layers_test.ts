@@ -167,6 +167,23 @@ testOnBackends(
   },
 );
 
+testOnBackends("reshape refuses sizes that do not fit when the model is made", () => {
+  const make = (targetShape: number[]) =>
+    tf.sequential({ layers: [L.reshape({ name: "to_rows", targetShape, inputShape: [2, 3] })] });
+  assertThrows(
+    () => make([4]),
+    TypeError,
+    "the layer to_rows must keep the number of elements: its input is [2,3], its targetShape [4]",
+  );
+  for (const targetShape of [[6], [3, 2], [-1], [3, -1], [1, 6, 1]]) {
+    const [, ...shape] = (make(targetShape).predict(tf.ones([4, 2, 3])) as tf.Tensor).shape;
+    assertEquals(shape.reduce((product, size) => product * size, 1), 6);
+  }
+  const input = tf.input({ shape: [null, 3] });
+  const reshaped = L.reshape({ targetShape: [4] }).apply(input) as tf.SymbolicTensor;
+  assertEquals(reshaped.shape, [null, 4]); // known only where there is a batch
+});
+
 testOnBackends("a regularized weight is penalised once, wherever its layer is applied", () => {
   const penalty = (model: tf.LayersModel): number => {
     if (!model.built) model.build(model.inputs[0].shape);

@@ -1,5 +1,6 @@
 /**
- * GFLOP/s of our products of matrices, against XNNPACK's and tfjs's own, by shape.
+ * GFLOP/s of our products of matrices, against XNNPACK's, tfjs's own and those of the native libraries
+ * that are installed, by shape.
  *
  * XNNPACK multiplies in `_FusedMatMul`, and only operands that are not transposed, so these are
  * transposed first, as a user of it would have to. Relations matter more than numbers: a compiler
@@ -9,7 +10,8 @@
  */
 import { median } from "./median.ts";
 import { parseArgs } from "node:util";
-import { selectBackend, tf } from "../../mod.ts";
+import { type NativeName, selectBackend, tf } from "../../mod.ts";
+import { NATIVES } from "../fixtures/native.ts";
 
 const { values } = parseArgs({
   args: Deno.args,
@@ -66,8 +68,10 @@ function call(
   return tf.engine().makeTensorFromTensorInfo(result);
 }
 
+const multiply: Multiply = (a, b, { transposeA, transposeB }) =>
+  tf.matMul(a, b, transposeA, transposeB);
 const contenders: Record<string, Multiply> = {
-  ours: (a, b, { transposeA, transposeB }) => tf.matMul(a, b, transposeA, transposeB),
+  ours: multiply,
   XNNPACK: (a, b, { transposeA, transposeB }) =>
     call(
       "_FusedMatMul",
@@ -77,9 +81,11 @@ const contenders: Record<string, Multiply> = {
       false,
     ),
   stock: (a, b, { transposeA, transposeB }) => call("BatchMatMul", a, b, transposeA, transposeB),
+  ...Object.fromEntries(NATIVES.map((name) => [name, multiply])),
 };
 
-const rows = shapes.map((shape) => {
+const table = [];
+for (const shape of shapes) {
   const { rows, columns, depth, transposeA, transposeB } = shape;
   const a = tf.randomNormal(transposeA ? [depth, rows] : [rows, depth]);
   const b = tf.randomNormal(transposeB ? [columns, depth] : [depth, columns]);
@@ -88,6 +94,8 @@ const rows = shapes.map((shape) => {
   const times = Math.max(Math.round(20 / work), 1);
   for (let round = 0; round < Number(values.rounds) + 2; round++) {
     for (const [name, multiply] of Object.entries(contenders)) {
+      const native = NATIVES.includes(name as NativeName) ? name as NativeName : undefined;
+      await selectBackend({ prefer: "wasm", native, quiet: true });
       const start = performance.now();
       for (let i = 0; i < times; i++) tf.tidy(() => void multiply(a, b, shape));
       // The first rounds compile.
@@ -99,8 +107,8 @@ const rows = shapes.map((shape) => {
   const medians = Object.fromEntries(
     Object.entries(speeds).map(([name, list]) => [name, median(list)]),
   );
-  return { shape: shape.name, ...medians, againstXNNPACK: median(ratios) };
-});
+  table.push({ shape: shape.name, ...medians, againstXNNPACK: median(ratios) });
+}
 
-if (values.json) console.log(JSON.stringify(rows, null, 2));
-else console.table(rows.map((row) => ({ ...row })));
+if (values.json) console.log(JSON.stringify(table, null, 2));
+else console.table(table);

@@ -1,5 +1,6 @@
 /**
- * Training speed against tfjs's own kernels and, where it is installed, PyTorch.
+ * Training speed, also with oneDNN where it is installed, against tfjs's own kernels and, where it is
+ * installed, PyTorch.
  *
  * All variants take turns, each in a process of its own, so that a busy machine slows all of them.
  * `--json` prints JSON, `--rounds n` sets the number of turns, `--models a,b` what is trained.
@@ -10,6 +11,7 @@ import { median } from "./median.ts";
 import { parseArgs } from "node:util";
 import { pythonWithTorch, startWorker } from "./worker_process.ts";
 import { models } from "./models.ts";
+import { openNative } from "../../src/backend/native/open_native.ts";
 import type { Variant } from "./training_worker.ts";
 
 const { values } = parseArgs({
@@ -60,10 +62,20 @@ function torch(threads: number): Contender {
 
 const all = Object.keys(models);
 const learner = { loop: "learner", parts: "ours" } as const;
+const native = openNative("onednn", 1).library ? "onednn" : undefined;
 const contenders: Contender[] = [
   deno("Trainchart, 1 thread", { kernels: "ours", ...learner }, all),
   deno("Trainchart, not compiled", { kernels: "ours", ...learner, compile: false }, all),
   deno("Trainchart, 2 threads", { kernels: "ours", ...learner, threads: 2 }, all),
+  ...native
+    ? [1, 2].map((threads) =>
+      deno(
+        `Trainchart and oneDNN, ${threads} thread${threads > 1 ? "s" : ""}`,
+        { kernels: "ours", ...learner, threads, native },
+        all,
+      )
+    )
+    : [],
   deno("tfjs adam and loss, our kernels", { kernels: "ours", loop: "learner", parts: "tfjs" }, all),
   deno("plain loop, our kernels", { kernels: "ours", loop: "plain", parts: "ours" }, all),
   ...python ? [torch(1), torch(2)] : [],

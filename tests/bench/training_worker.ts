@@ -5,7 +5,7 @@
  * @module
  */
 import { TextLineStream } from "./lines.ts";
-import { adam, crossEntropy, Learner, selectBackend, tf } from "../../mod.ts";
+import { adam, crossEntropy, Learner, type NativeName, selectBackend, tf } from "../../mod.ts";
 import { models } from "./models.ts";
 
 /** The training of a worker. */
@@ -17,13 +17,15 @@ export interface Variant {
   /** Our optimizer and loss, or those of tfjs. */
   parts: "ours" | "tfjs";
   threads?: number;
+  /** The native library of our kernels. */
+  native?: NativeName;
   /** Whether steps are compiled. Default: where that is known to be safe. */
   compile?: boolean;
 }
 
-const { kernels, loop, parts, threads, compile } = JSON.parse(Deno.args[0]) as Variant;
+const { kernels, loop, parts, threads, native, compile } = JSON.parse(Deno.args[0]) as Variant;
 
-if (kernels === "ours") await selectBackend({ prefer: "wasm", threads, quiet: true });
+if (kernels === "ours") await selectBackend({ prefer: "wasm", threads, native, quiet: true });
 else {
   if (kernels === "wasm") await import("../../src/deps/tfjs_wasm.ts");
   await tf.setBackend(kernels);

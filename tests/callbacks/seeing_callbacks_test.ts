@@ -11,6 +11,7 @@ import {
   accuracy,
   type Batch,
   type CallbackLike,
+  DataLoader,
   Metrics,
   Recorder,
   selectBackend,
@@ -31,6 +32,7 @@ import {
 } from "../../callbacks.ts";
 import { f1 } from "../../metrics.ts";
 import { tensorStats } from "../../src/tensors/tensor_stats.ts";
+import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 
 const { state } = await Deno.permissions.query({ name: "write" });
@@ -208,6 +210,30 @@ for (const [hook, epochs] of [["afterBatch", 1], ["afterEpoch", 4], ["afterPredi
     dispose();
   });
 }
+
+testTensors("LeakGuard names the loader and the dataset that leak", async () => {
+  const kept: tf.Tensor[] = [];
+  class Leaky {
+    readonly length = 4;
+    batch() {
+      kept.push(tf.scalar(1));
+      return { data: tf.ones([2, 2]), labels: tf.zeros([2], "int32") };
+    }
+  }
+  for (const name of ["train", "validation"]) {
+    const owners: string[] = [];
+    const { learner, dispose } = tinyLearner({
+      kind: "classes",
+      callbacks: [new LeakGuard({ onLeak: ({ owner, work }) => void owners.push(owner, work) })],
+    });
+    const loader = new DataLoader({ dataset: new Leaky(), batchSize: 2 });
+    learner.dataloaders = { ...learner.dataloaders, [name]: loader };
+    await learner.train({ epochs: 6 });
+    assertEquals(owners, [`${name} loader (Leaky)`, "fetch"]);
+    tf.dispose(kept);
+    dispose();
+  }
+});
 
 Deno.test("ConfusionMatrix names what is confused most", async () => {
   const matrix = new ConfusionMatrix({ classes: ["ant", "bee", "cat"] });

@@ -1,4 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { NATIVES } from "../fixtures/native.ts";
 import { difference, isMissing, type JobResult, launch, type Vendor } from "./launch.ts";
 import type { Answer, Order } from "./worker.ts";
 
@@ -17,6 +18,8 @@ async function succeed(...args: Parameters<typeof launch>): Promise<JobResult> {
   for (const answers of job.answers) for (const { tensors } of answers) assertEquals(tensors, 0);
   return job;
 }
+
+const bits = ({ weights, losses }: Answer) => ({ weights, losses });
 
 /** All ranks must have the same answers, to the bit, apart from times. */
 function assertSame({ answers: [first, ...others] }: JobResult): void {
@@ -58,6 +61,33 @@ for (const ranks of [2, 4]) {
         assert(apart < 5e-6, `${name}: weights differ by ${apart}`);
         assert(difference(losses, expected[index].losses) < 5e-6, name);
       }
+    },
+  );
+}
+
+for (const vendor of VENDORS) {
+  Deno.test(
+    `DataParallel by a native library trains all ranks alike, as one process does [${vendor}]`,
+    { ignore: isMissing(vendor) || NATIVES.length === 0 },
+    async () => {
+      const orders: Order[] = (["mlp", "cnn"] as const).map((model) => ({
+        ...{ model, optimizer: "adam", epochs: 5, backend: "native" } as const,
+      }));
+      const halves = orders.map((order) => ({ ...order, batchSize: JOINT / 2 }));
+      const [{ answers: [expected] }, job] = await Promise.all([
+        alone(orders),
+        succeed(vendor, 2, halves),
+      ]);
+      assertSame(job);
+      for (const [index, { weights, losses }] of job.answers[0].entries()) {
+        const name = JSON.stringify(orders[index]);
+        assertLess(difference(weights, expected[index].weights), 2e-5, name);
+        assertLess(difference(losses, expected[index].losses), 2e-5, name);
+      }
+      assertEquals(
+        (await succeed(vendor, 2, halves)).answers[0].map(bits),
+        job.answers[0].map(bits),
+      );
     },
   );
 }

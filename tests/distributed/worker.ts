@@ -40,13 +40,15 @@ import {
 import { keyedRandom } from "../../data.ts";
 import { f1, rocAuc, rSquared } from "../../metrics.ts";
 import { LivePage } from "../../live.ts";
+import { WORTHWHILE } from "../../src/backend/native/native_kernels.ts";
 import { DataParallel, mpi } from "../../distributed.ts";
 
 /** The order of a test, as JSON in the first argument. */
 export interface Order {
   model?: "mlp" | "cnn" | "norm" | "gan";
   optimizer?: "sgd" | "momentum" | "adam" | "stockAdam";
-  backend?: "wasm" | "cpu";
+  /** `native` is wasm with a native library for everything that it computes. Default: "wasm". */
+  backend?: "wasm" | "cpu" | "native";
   epochs?: number;
   examples?: number;
   /** Batch size of each rank. */
@@ -262,7 +264,11 @@ for (const order of orders) answers.push(await answerTo(order));
 await Deno.writeTextFile(`${folder}/${rank}.json`, JSON.stringify(answers));
 
 async function answerTo(order: Order): Promise<Answer> {
-  await selectBackend({ prefer: order.backend ?? "wasm", quiet: true });
+  const { backend = "wasm" } = order;
+  if (backend === "native") {
+    await selectBackend({ native: true, quiet: true });
+    Object.assign(WORTHWHILE, { product: 0, convolution: 0 });
+  } else await selectBackend({ prefer: backend, quiet: true });
   const before = tf.memory().numTensors;
   const { examples = 320, batchSize = 16, epochs = 2, limits } = order;
   const shape = order.model === "cnn" ? [4, 4, 1] : [FEATURES];

@@ -50,6 +50,39 @@ testInFolder("model.save() and tf.loadLayersModel() take file URLs", async (fold
   loaded.dispose();
 });
 
+testInFolder(
+  "saveWeights() and loadWeights() take models that are not made of layers",
+  async (folder) => {
+    const variable = (shape: number[], value: number, name?: string) =>
+      tf.tidy(() => tf.variable(tf.fill(shape, value), true, name));
+    const make = (value: number) => {
+      const named = variable([2, 2], value, `scale of ${value}`);
+      const variables = [named, variable([3], value), variable([], value)];
+      return { apply: (data: tf.Tensor) => data, trainableVariables: [named], variables };
+    };
+    const [model, other] = [make(1), make(2)];
+    const path = `${folder}/w.safetensors`;
+    await saveWeights(model, path);
+    const rename = [["scale of 1", "scale of 2"]] as const;
+    assertEquals(await loadWeights(other, path, { rename }), ["scale of 2", "1", "2"]);
+    assertEquals(other.variables.map((weight) => [...weight.dataSync()]), [
+      [1, 1, 1, 1],
+      [1, 1, 1],
+      [1],
+    ]);
+    const error = await assertRejects(() => loadWeights(other, path), StorageError);
+    assertEquals(error.differences.length, 2);
+    for (const act of [saveWeights, loadWeights]) {
+      await assertRejects(
+        () => act({} as never, path),
+        TypeError,
+        "model must be a tf.LayersModel",
+      );
+    }
+    tf.dispose([...model.variables, ...other.variables]);
+  },
+);
+
 testInFolder("loadWeights() reads what saveWeights() wrote", async (folder) => {
   const [model, other] = [classifier(1), classifier(2)];
   await saveWeights(model, `${folder}/w.safetensors`);

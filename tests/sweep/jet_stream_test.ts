@@ -44,7 +44,7 @@ test("two workers are at least 1.7 times faster than one", async () => {
 
 test("a killed worker, a killed driver and a server restart lose and repeat no trial", async () => {
   await using server = await NatsServer.start();
-  await using script = new SweepScript({ trials: 12, wait: 800, silence: 2 });
+  await using script = new SweepScript({ trials: 12, wait: 1500, silence: 3 });
   const drive = () => script.spawn("--nats", server.url, "--workers", "0");
   const work = () => script.spawn("--nats", server.url, "--worker");
 

@@ -7,6 +7,8 @@ import { tf } from "../../deps/tfjs.ts";
 import type { FunctionName } from "../function_names.ts";
 import { areFloats } from "../kernels/kernel.ts";
 import {
+  areNeighbours,
+  broadcastAxes,
   flat,
   hasKernel,
   isRecorded,
@@ -22,6 +24,10 @@ export function registerArithmetic(): void {
   registerQuotients();
   registerExtremes();
   registerPrelu();
+  registerGradient("Multiply", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
+    a: () => timesOther(dy, b, a.shape),
+    b: () => timesOther(dy, a, b.shape),
+  }));
   registerGradient("SquaredDifference", { inputs: ["a", "b"] }, (dy, [a, b]) => {
     const slope = once(() =>
       runSlope("SQUARED_DIFFERENCE", dy, a, b) ?? dy.mul(toFloat(a.sub(b)).mul(2))
@@ -120,6 +126,18 @@ function registerPrelu(): void {
       );
     },
   }));
+}
+
+/** The slope of a product by a factor of a shape: `dy` times the other factor. */
+function timesOther(dy: tf.Tensor, other: tf.Tensor, shape: number[]): tf.Tensor {
+  const axes = broadcastAxes(shape, dy.shape);
+  const isOne = areNeighbours(axes) && dy.size > 0 && areFloats(dy, other) &&
+    tf.util.arraysEqual(other.shape, dy.shape);
+  if (isOne && !isRecorded() && hasKernel("TrainchartSumProducts")) {
+    return run("TrainchartSumProducts", { a: dy, b: other }, { axes, shape });
+  }
+  const product = dy.mul(toFloat(other));
+  return axes.length === 0 ? product : unbroadcast(product, shape);
 }
 
 /** The slope of a function by one of its numbers in one pass, where the backend has our kernels. */

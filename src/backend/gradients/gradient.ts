@@ -81,14 +81,24 @@ export function flat(x: tf.Tensor): tf.Tensor {
   return x.dtype === "float32" ? tf.zerosLike(x) : tf.zeros(x.shape);
 }
 
+/** The axes along which a tensor of one shape was broadcast to another shape. */
+export function broadcastAxes(shape: number[], whole: number[]): number[] {
+  const added = whole.length - shape.length;
+  // tfjs's list leaves out axes that are empty.
+  return [...whole.keys()].filter((axis) =>
+    axis < added || (shape[axis - added] === 1 && whole[axis] !== 1)
+  );
+}
+
 /** The sum over the axes along which `shape` was broadcast; a tensor of its own. */
 export function unbroadcast(x: tf.Tensor, shape: number[]): tf.Tensor {
-  const added = x.rank - shape.length;
-  // tfjs's list leaves out axes that are empty.
-  const axes = [...x.shape.keys()].filter((axis) =>
-    axis < added || (shape[axis - added] === 1 && x.shape[axis] !== 1)
-  );
+  const axes = broadcastAxes(shape, x.shape);
   return (axes.length > 0 ? x.sum(axes) : x).reshape(shape);
+}
+
+/** Whether axes are one after the other. */
+export function areNeighbours(axes: number[]): boolean {
+  return axes.length > 0 && axes.every((axis, i) => axis === axes[0] + i);
 }
 
 /** `x` with axes of size one in place of those that a reduction removed. */

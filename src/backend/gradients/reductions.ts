@@ -6,6 +6,7 @@
 import { tf } from "../../deps/tfjs.ts";
 import { areFloats } from "../kernels/kernel.ts";
 import {
+  areNeighbours,
   type Attributes,
   hasKernel,
   isRecorded,
@@ -60,11 +61,6 @@ export function registerReductions(): void {
 
 function axesOf(axis: number | number[] | null | undefined, x: tf.Tensor): number[] {
   return tf.util.parseAxisParam(axis ?? x.shape.map((_, i) => i), x.shape);
-}
-
-/** Whether axes, in ascending order, are one after the other. */
-function areNeighbours(axes: number[]): boolean {
-  return axes.length > 0 && axes.every((axis, i) => axis === axes[0] + i);
 }
 
 function sizeAlong(axes: number[], x: tf.Tensor): number {

@@ -95,6 +95,22 @@ function sum(isMean: boolean): Kernel {
   };
 }
 
+/** The sums of products along neighbouring axes: a slope of a product with broadcasting. */
+function sumProducts(
+  heap: KernelHeap,
+  { a, b }: Inputs,
+  { axes, shape }: { axes: number[]; shape: number[] },
+) {
+  const result = heap.output(shape);
+  const { outer, size, inner } = mergeAxes(a.shape, axes[0], axes.at(-1)! + 1);
+  const fits = inner * 8 <= heap.scratchBytes;
+  const doubles = fits ? heap.scratch() : heap.shared(inner * 8);
+  const args = [heap.at(a), heap.at(b), 0, outer, size, inner, heap.at(result), doubles];
+  const split = { argument: 2, multiple: 1, work: outer * size * inner * 2 };
+  heap.run("sumProducts", args, fits ? split : undefined);
+  return result;
+}
+
 /** The largest, the smallest, or the product of elements. */
 function reduce(name: FunctionName<"reducers">): Kernel {
   const f = numberOf("reducers", name);
@@ -199,4 +215,5 @@ export const REDUCTION_KERNELS: KernelTable = {
   Prod: reduce("PROD"),
   Sum: sum(false),
   TrainchartExtremeSlope: extremeSlope,
+  TrainchartSumProducts: sumProducts,
 };

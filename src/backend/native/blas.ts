@@ -9,6 +9,9 @@ import type { NativeLibrary, Product, Refusal } from "./native_library.ts";
 /** `CblasRowMajor`, `CblasNoTrans` and `CblasTrans`. */
 const ROWS = 101, PLAIN = 111, TRANSPOSED = 112;
 
+/** With fewer rows, packing the other matrix takes most of the time. */
+const LEAST_ROWS = 4;
+
 const SGEMM = {
   // deno-fmt-ignore
   parameters: [
@@ -56,6 +59,7 @@ export function openOpenBlas(names: readonly string[], threads: number): NativeL
   }
   return {
     name: `OpenBLAS ${version}`,
+    leastRows: LEAST_ROWS,
     setThreads: openblas_set_num_threads,
     multiply: multiplyBy(cblas_sgemm as Sgemm),
   };
@@ -68,6 +72,8 @@ export function openBlis(names: readonly string[]): NativeLibrary | Refusal {
     bli_thread_set_num_threads: { parameters: ["i64"], result: "void" },
     bli_info_get_version_str: { parameters: [], result: "pointer" },
     bli_info_get_blas_int_type_size: { parameters: [], result: "i64" },
+    bli_arch_query_id: { parameters: [], result: "i32" },
+    bli_arch_string: { parameters: ["i32"], result: "pointer" },
   });
   if ("refused" in opened) return opened;
   const { symbols } = opened;
@@ -77,8 +83,12 @@ export function openBlis(names: readonly string[]): NativeLibrary | Refusal {
     opened.close();
     return { refused: "version", found: `${version}, integers of ${bits} bits` };
   }
+  const isGeneral = textAt(symbols.bli_arch_string(symbols.bli_arch_query_id())) === "generic";
   return {
     name: `BLIS ${version.match(/^[\d.]+/)![0]}`,
+    leastRows: LEAST_ROWS,
+    // Its kernels without vectors take longer than ours.
+    ...isGeneral && { slow: "it does not know this processor" },
     // Its threads wait without sleeping: on a busy machine, 3 took 50 times as long as one.
     setThreads: () => symbols.bli_thread_set_num_threads(1n),
     multiply: multiplyBy(symbols.cblas_sgemm as Sgemm),
@@ -94,6 +104,7 @@ export function openAccelerate(names: readonly string[], threads: number): Nativ
   if ("refused" in opened) return opened;
   return {
     name: "Accelerate",
+    leastRows: LEAST_ROWS,
     // It reads the variable when it is opened, and cannot be told later.
     setThreads: () => {},
     multiply: multiplyBy(opened.symbols.cblas_sgemm as Sgemm),

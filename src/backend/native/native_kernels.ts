@@ -76,7 +76,8 @@ export class NativeKernels implements LibraryOnHeap {
         const rows = m1 - m0, columns = n1 - n0, work = rows * columns * depth;
         // Bias and activation are added to whole rows.
         const isPart = columns < widthC && (bias || activation);
-        if (!this.canMultiply(work) || isPart) return gemm(...args);
+        const isSmall = !this.canMultiply(work) || rows < this.library.leastRows;
+        if (isSmall || isPart) return gemm(...args);
         const transposeA = tA === 1, transposeB = tB === 1;
         const first = c + 4 * (m0 * widthC + n0);
         const at = this.#addresses(

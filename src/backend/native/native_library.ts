@@ -39,6 +39,10 @@ export type Pass = "forward" | "input" | "filter";
 export interface NativeLibrary {
   /** Name and version: `oneDNN 2.6.3`. */
   readonly name: string;
+  /** Fewest rows of a product that it computes faster than our kernel. */
+  readonly leastRows: number;
+  /** The reason that it is slower than our kernels on this processor, where it is. */
+  readonly slow?: string;
   /** Sets the number of threads of the calls that follow. */
   setThreads(count: number): void;
   /** Computes a product. */

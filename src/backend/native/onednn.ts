@@ -76,6 +76,7 @@ type Symbols = Deno.DynamicLibrary<typeof COMMON_SYMBOLS>["symbols"];
 
 /** oneDNN on one engine. */
 class OneDnn implements NativeLibrary {
+  readonly leastRows = 1;
   readonly #engine: bigint;
   readonly #stream: bigint;
   /** Passes by their geometry, the newest last; `null` for those that it has no fast way for. */

@@ -96,6 +96,10 @@ export function openNative(
       refused.push(`no ${title}, as ${why(name, library)}`);
       continue;
     }
+    if (library.slow && wanted === true) {
+      refused.push(`no ${title}, as ${library.slow}`);
+      continue;
+    }
     library.setThreads(threads);
     const lacking = refused.map((reason) => `; ${reason}`).join("");
     return { library, reason: `${work} by ${library.name}${lacking}` };

@@ -50,7 +50,7 @@ testOnNatives(
 testOnNatives("the library computes products, and no other kernel does", (native) => {
   const calls: string[] = [];
   const { library } = openNative(native, 1);
-  const heap = heapWith({ ...recorded(library!, calls), name: library!.name });
+  const heap = heapWith(recorded(library!, calls));
   const [a, b, c] = [random([5, 7], 1), random([7, 9], 2), tf.zeros([5, 9])];
   const at = [a, b, c].map((tensor) => heap.at(tensor));
   heap.run("gemm", [...at, 5, 9, 7, 0, 5, 0, 9, 0, 0, 7, 9, 0, 0, heap.scratch()]);
@@ -261,6 +261,7 @@ function heapWith(library: NativeLibrary): KernelHeap {
 function recorded(library: NativeLibrary, calls: string[]): NativeLibrary {
   return {
     name: library.name,
+    leastRows: library.leastRows,
     setThreads: () => {},
     multiply(product, ...addresses) {
       calls.push(`multiply ${product.rows} x ${product.columns} x ${product.depth}`);

@@ -216,16 +216,29 @@ export function pool(w: usize, operation: i32, x: usize, y: usize, dx: usize, b0
     memory.fill(dx + <usize> b0 * size, 0, <usize> (b1 - b0) * size);
   }
   y += <usize> (b0 * outZ * outY * outX * channels) << 2;
+  const stepX = load<i32>(w, STEP_X), padX = load<i32>(w, PAD_X);
+  const step = <usize> (stepX * channels) << 2;
+  // Windows between these places lie within their line, so that each is the one before, moved.
+  const first = (padX + stepX - 1) / stepX;
+  const rest = load<i32>(w, WIDTH) + padX - (load<i32>(w, WINDOW_X) - 1) * load<i32>(w, DILATION_X);
+  const last = rest > 0 ? (rest - 1) / stepX + 1 : 0;
   for (let b = b0; b < b1; b++) {
     for (let oz = 0; oz < outZ; oz++) {
       for (let oy = 0; oy < outY; oy++) {
+        let count = 0, moved: usize = 0;
         for (let ox = 0; ox < outX; ox++, y += <usize> channels << 2) {
-          const count = listWindow(w, b, oz, oy, ox, window);
-          if (operation == MAXIMUM) maximum(window, count, x, y, channels);
-          else if (operation == AVERAGE) average(window, count, x, y, channels);
-          else if (plain) maximumOfFourGradient(window, x, y, dx, channels);
-          else if (operation == MAXIMUM_GRADIENT) maximumGradient(window, count, x, y, dx, channels);
-          else averageGradient(window, count, y, dx, channels);
+          if (ox > first && ox < last) {
+            moved += step;
+          } else {
+            count = listWindow(w, b, oz, oy, ox, window);
+            moved = 0;
+          }
+          const from = x + moved, to = dx + moved;
+          if (operation == MAXIMUM) maximum(window, count, from, y, channels);
+          else if (operation == AVERAGE) average(window, count, from, y, channels);
+          else if (plain) maximumOfFourGradient(window, from, y, to, channels);
+          else if (operation == MAXIMUM_GRADIENT) maximumGradient(window, count, from, y, to, channels);
+          else averageGradient(window, count, y, to, channels);
         }
       }
     }

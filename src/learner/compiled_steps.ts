@@ -11,7 +11,7 @@ import { normalsOf, settingsOf, whyNotStock } from "../model/stock_model.ts";
 import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 import { markOutput, outputMark } from "../tensors/outputs.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import { objectiveVariables } from "./learner_objective.ts";
+import { objectiveModel, objectiveVariables } from "./learner_objective.ts";
 import { currentObjective, DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
 import type { StepOf } from "./step.ts";
 
@@ -32,6 +32,9 @@ export interface StepState {
 
 /** Number of steps with different keys that are kept at the same time. */
 const KEPT = 8;
+
+/** Number of played steps after which one is compared with its recording, in the next epoch. */
+const UNCOMPARED = 20;
 
 /** Number of times that the steps of a key are recorded again. */
 const RESTARTS = 4;
@@ -100,6 +103,7 @@ function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
   const heap = stepTools()!.heapOf(tf.backend())!;
   const { model, stages, lossFunction, objective, compile } = learner;
   const current = currentObjective(learner);
+  const own = current && objectiveModel(current);
   const inputs: tf.Tensor[] = [];
   const { data, labels, weights } = learner;
   const shapes = shapesOf(kind === "predict" ? [data] : [data, labels, weights], inputs);
@@ -115,7 +119,7 @@ function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
   return {
     kind,
     objects: [heap, model, lossFunction, current, stages.predict, compile, ...trained],
-    text: `${objective} ${shapes} ${flags} ${settingsOf(model)}`,
+    text: `${objective} ${shapes} ${flags} ${settingsOf(model)} ${settingsOf(own)}`,
     heap,
     inputs,
   };
@@ -225,6 +229,8 @@ class CompiledStep {
   #weight: { readonly index?: number; readonly constant?: number } = {};
   /** Index of the epoch whose first step was compared with the recording. */
   #compared: number;
+  /** Number of steps played since. */
+  #played = 0;
 
   constructor({ epoch }: AnyFields, key: StepKey) {
     this.key = key;
@@ -248,14 +254,16 @@ class CompiledStep {
     else this.#recording = recording;
   }
 
-  /** A step of a user's own functions is compared with its recording once in each epoch. */
+  /** A step of a user's own functions is compared with its recording at most once in each epoch. */
   #isToBeCompared(playback: Playback): boolean {
     const { compile, epoch } = this.#step.learner;
-    return compile === true && epoch !== this.#compared && playback.fits(this.key.inputs);
+    return compile === true && this.#played >= UNCOMPARED && epoch !== this.#compared &&
+      playback.fits(this.key.inputs);
   }
 
   #compare(eager: () => void): void {
     this.#compared = this.#step.learner.epoch;
+    this.#played = 0;
     const recording = this.#record(eager);
     const { difference = this.#state.reason } = recording
       ? stepTools()!.matchRecordings(this.#recording!, recording)
@@ -349,6 +357,7 @@ class CompiledStep {
     const played = this.#playback!.play(this.key.inputs);
     if (played) {
       this.#state = { way: "played" };
+      this.#played++;
       return this.#put(played);
     }
     this.#state = { way: "eager" };

@@ -82,8 +82,8 @@ export interface LearnerOptions<Data = tf.Tensor, Labels = tf.Tensor, Prediction
   seed?: number;
   /**
    * Record steps, and play the recordings back: the same numbers, bit for bit, in less time. `true`
-   * says that the model and the loss function depend on nothing but their arguments; one step of
-   * each epoch is then compared with its recording. Default: where that is known, as of layers and
+   * says that the model and the loss function depend on nothing but their arguments; at most one
+   * step of each epoch is then compared with its recording. Default: where that is known, as of layers and
    * losses of TensorFlow.js and Trainchart.
    */
   compile?: boolean;
@@ -320,6 +320,21 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * @returns The predictions of all batches, joined along the first axis; they are yours.
    * @throws {TypeError} If the input is something else, or an option is unknown.
    * @throws {DOMException} If it is cancelled, an `AbortError`: some predictions would be missing.
+   *
+   * @example
+   * ```ts
+   * import { crossEntropy, Learner, sgd, tf } from "@trainchart/trainchart";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const learner = new Learner({
+   *   model: { apply: (logits: tf.Tensor) => logits, trainableVariables: [] },
+   *   optimizer: sgd(),
+   *   lossFunction: crossEntropy,
+   * });
+   * const logits = tf.tensor2d([[0, 9], [9, 0], [1, 2]]);
+   * const classes = await learner.predict(logits, { as: "classes" });
+   * assertEquals([...classes.dataSync()], [1, 0, 1]);
+   * ```
    */
   async predict(
     input:

@@ -43,6 +43,7 @@ function stockClasses(): Set<unknown> {
 
 /** The layers of a model, with those inside of others. */
 export function* layersIn(model: unknown): Iterable<tf.layers.Layer> {
+  if (!model) return;
   const { layers, layer, forwardLayer, backwardLayer, cell, cells } = model as Partial<AnyLayer>;
   const inner = [...layers ?? [], layer, forwardLayer, backwardLayer, cell, ...cells ?? []];
   for (const part of inner) {

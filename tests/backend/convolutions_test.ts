@@ -178,6 +178,11 @@ const thin: Case[] = ([
 );
 
 const others: Case[] = [
+  ...[[20, 13], [13, 20], [32, 9]].map(([inputs, outputs]): Case => ({
+    name: `1 x 1, ${inputs} -> ${outputs} channels`,
+    shapes: [[2, 6, 5, inputs], [1, 1, inputs, outputs]],
+    compute: (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, "same"),
+  })),
   {
     name: "beyond a block",
     shapes: [[1, 14, 13, 59], [3, 3, 59, 6]],
@@ -234,6 +239,10 @@ const conv3d: Case[] = ([[1, "same"], [2, "same"], [1, "valid"], [2, "valid"]] a
 );
 
 conv3d.push({
+  name: "3D, 1 x 1 x 1",
+  shapes: [[2, 3, 4, 5, 6], [1, 1, 1, 6, 9]],
+  compute: (x, w) => tf.conv3d(x as tf.Tensor5D, w as tf.Tensor5D, 1, "same"),
+}, {
   name: "3D transposed",
   shapes: [[1, 2, 3, 3, 2], [2, 3, 3, 3, 2]],
   compute: (x, w) =>
@@ -247,6 +256,8 @@ const windows: [size: [number, number], window: [number, number], stride: number
   [[6, 5], [3, 2], 1, "same"],
   [[7, 7], [3, 3], 3, 1],
   [[7, 6], [2, 2], 3, "valid"],
+  [[5, 13], [3, 3], 1, "same"],
+  [[6, 17], [2, 3], 2, 1],
   [[3, 3], [1, 1], 1, "valid"],
 ];
 

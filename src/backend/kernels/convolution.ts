@@ -104,6 +104,14 @@ function inputGradient(
     return result;
   }
   if (directInputGradient(heap, c, result, dy, filter)) return result;
+  if (isProduct(c)) {
+    const points = pointsOf(c), { channels, outChannels } = c;
+    const sizes = [points, channels, outChannels, 0, points, 0, channels, 0, 1];
+    const args = [...sizes, outChannels, outChannels, 0, 0, heap.scratch()];
+    const split = { argument: 6, multiple: 4, work: workOf(c) };
+    heap.run("gemm", [from, weights, to, ...args], split);
+    return result;
+  }
   const image = heap.table(patchTable(c, to), PATCH_ADDRESSES);
   const args = [image, from, c.outChannels, weights, 0, c.batch, heap.scratch()];
   heap.run("convolveInputGradient", args, { argument: 4, multiple: 1, work: workOf(c) });
@@ -131,16 +139,24 @@ function filterGradient(
   const winograd = isWinograd(c);
   const direct = winograd ? undefined : directFilterGradient(heap, c, shape, x, dy);
   if (direct) return direct;
+  const product = isProduct(c);
   const count = winograd ? tilesOf(c) : pointsOf(c);
   const many = winograd ? MANY_POINTS / 16 : MANY_POINTS;
-  const image = winograd ? 0 : heap.table(patchTable(c, heap.at(x)), PATCH_ADDRESSES);
+  const image = winograd || product ? 0 : heap.table(patchTable(c, heap.at(x)), PATCH_ADDRESSES);
   return sumInParts(heap, shape, count, many, (to, first, last) => {
     if (winograd) return winogradFilterGradient(heap, c, to, x, dy, first, last);
+    const { channels, outChannels } = c, work = workOf(c) / count * (last - first);
+    if (product) {
+      const from = heap.at(x) + first * channels * 4,
+        slopes = heap.at(dy) + first * outChannels * 4;
+      const sizes = [channels, outChannels, last - first, 0, channels, 0, outChannels, 1, 0];
+      const args = [from, slopes, to, ...sizes, channels, outChannels, 0, 0, heap.scratch()];
+      return heap.run("gemm", args, { argument: 6, multiple: 4, work });
+    }
     const elements = sizeOf(c.filter) * c.channels;
     const sizes = [0, elements, 0, c.outChannels];
     const scratch = heap.scratch(c.channels);
     const args = [image, first, last, heap.at(dy), c.outChannels, to, ...sizes, scratch];
-    const work = workOf(c) / count * (last - first);
     heap.run("convolveFilterGradient", args, { argument: 6, multiple: 4, work });
   });
 }

@@ -28,8 +28,9 @@ import { multiply, transformInput, workOf } from "./winograd_tiles";
  * Transforms a filter `[3, 3, channels, columns]` to 36 matrices, packed in panels of 8 columns.
  *
  * @param transposed Whether the matrices are `[columns, channels]`, for the input's gradient.
+ * @param mirrored Whether the taps are in reverse order, so that a convolution is that gradient.
  */
-export function winogradFilter(w: usize, channels: i32, columns: i32, transposed: bool, to: usize, square: usize): void {
+export function winogradFilter(w: usize, channels: i32, columns: i32, transposed: bool, mirrored: bool, to: usize, square: usize): void {
   const tap = <usize> (channels * columns) << 2;
   const rows = transposed ? columns : channels, width = transposed ? channels : columns;
   const matrix = <usize> (((width + 7) / 8) * rows) << 5;
@@ -39,7 +40,8 @@ export function winogradFilter(w: usize, channels: i32, columns: i32, transposed
       for (let i: usize = 0; i < 3; i++) {
         const line = from + i * 3 * tap;
         const g0 = v128.load(line), g1 = v128.load(line + tap), g2 = v128.load(line + 2 * tap);
-        filter(g0, g1, g2, square + i * 96, 16);
+        if (mirrored) filter(g2, g1, g0, square + (2 - i) * 96, 16);
+        else filter(g0, g1, g2, square + i * 96, 16);
       }
       for (let j: usize = 0; j < 6; j++) {
         const s = square + j * 16;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { nodeThreads } from "../deps/node_worker_threads.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fuseLayers } from "./fuse_layers.ts";
@@ -10,6 +11,7 @@ import { fuseAdam } from "./fuse_adam.ts";
 import { fuseLogSoftmax } from "./fuse_log_softmax.ts";
 import { fuseRecurrent } from "./fuse_recurrent.ts";
 import { emscriptenOf, missingInternals } from "./emscripten.ts";
+import { findWasm, type WasmFile } from "./find_wasm.ts";
 import { fixBackend } from "./fix_backend.ts";
 import { heapOf, KernelHeap } from "./kernel_heap.ts";
 import { isShared, loadKernels } from "./load_kernels.ts";
@@ -37,6 +39,11 @@ export interface WasmOptions {
   /** Number of threads, an integer >= 1; more than one pays on an idle machine. Default: 1. */
   threads?: number;
   /**
+   * The file of tfjs's WebAssembly backend, where it is neither in the package nor beside the program.
+   * Only the first start reads it.
+   */
+  wasm?: WasmFile;
+  /**
    * A native library for products and convolutions: its name, or `true` for the fastest that is
    * installed. It needs `--allow-ffi`; without it, or without the library, WebAssembly computes all,
    * and the reason says so. Default: false.
@@ -58,37 +65,69 @@ interface Started {
  * @returns Whether it started, and the reason.
  */
 export async function startWasm(options: WasmOptions): Promise<Started> {
-  const { threads = 1 } = options;
+  if (options.threads !== undefined && options.threads > 1 && !nodeThreads) {
+    return { started: false, reason: "a browser has no threads for it" };
+  }
   const printed = await capture(async () => {
-    await import("../deps/tfjs_wasm.ts");
-    const start = () => tf.setBackend("wasm");
-    await (threads > 1 && !isRunning() ? withSharedMemory(start) : start());
+    const { setWasmPaths, wasmPackage } = await import("../deps/tfjs_wasm.ts");
+    if (isRunning()) return void await tf.setBackend("wasm");
+    // A module with threads of its own would need another file; it starts workers that are not used.
+    tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
+    const hasSimd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
+    const name = `tfjs-backend-wasm${hasSimd ? "-simd" : ""}.wasm`;
+    const found = await findWasm(name, options.wasm, wasmPackage());
+    if ("reason" in found) throw found.reason;
+    setWasmPaths(Object.fromEntries(FILES.map((file) => [file, ADDRESS])), true);
+    serve((options.threads ?? 1) > 1 ? shareMemory(found.bytes) : found.bytes);
+    await withFolderName(() => tf.setBackend("wasm"));
   });
   if (isRunning()) return await registerOurs(options);
   withdraw();
-  const path = printed.match(/Requires read access to "([^"]+)"/)?.[1];
-  return {
-    started: false,
-    reason: path
-      ? `reading tfjs's WebAssembly needs --allow-read=${path.replace(/\/[^/]*$/, "")}`
-      : printed.split("\n")[0] || "WebAssembly does not start",
-  };
+  const [reason] = printed.replace("Initialization of backend wasm failed\n", "").split("\n");
+  return { started: false, reason: reason || "WebAssembly does not start" };
 }
+
+/** The address under which tfjs fetches its file from us. */
+const ADDRESS = "trainchart:tfjs-backend-wasm.wasm";
+
+/** All files of tfjs's backend, of which one is read. */
+const FILES = [
+  "tfjs-backend-wasm.wasm",
+  "tfjs-backend-wasm-simd.wasm",
+  "tfjs-backend-wasm-threaded-simd.wasm",
+];
 
 function isRunning(): boolean {
   return "wasm" in tf.engine().registry;
 }
 
-/** Starts tfjs's module with a memory that threads can share. */
-async function withSharedMemory<T>(start: () => Promise<T>): Promise<T> {
-  const { instantiate } = WebAssembly;
-  WebAssembly.instantiate =
-    ((module: Uint8Array, imports: WebAssembly.Imports) =>
-      instantiate(shareMemory(module), imports)) as typeof instantiate;
+/** The bytes of the file that tfjs fetches, now and if it starts the backend by itself. */
+let served: Uint8Array<ArrayBuffer> | undefined;
+
+function serve(bytes: Uint8Array<ArrayBuffer>): void {
+  const { platform } = tf.env();
+  if (!served) {
+    const { fetch } = platform;
+    platform.fetch = (address, init) =>
+      address === ADDRESS
+        ? Promise.resolve(new Response(served))
+        : fetch.call(platform, address, init);
+  }
+  served = bytes;
+}
+
+/**
+ * Names a folder where nothing else does: in a bundle of modules for Node, the start of tfjs's module
+ * reads the name, and does not use it.
+ */
+async function withFolderName(start: () => Promise<unknown>): Promise<void> {
+  const names = globalThis as { __dirname?: string };
+  if (!nodeThreads || "__dirname" in names) return void await start();
+  names.__dirname = "";
   try {
-    return await start();
+    await start();
   } finally {
-    WebAssembly.instantiate = instantiate;
+    delete names.__dirname;
   }
 }
 

@@ -9,3 +9,12 @@ export {
   setThreadsCount,
   setWasmPaths,
 } from "npm:@tensorflow/tfjs-backend-wasm@4.22.0";
+
+/** Address of the package, beside which its files are; `undefined` in a browser and most bundles. */
+export function wasmPackage(): string | undefined {
+  try {
+    return import.meta.resolve("npm:@tensorflow/tfjs-backend-wasm@4.22.0");
+  } catch {
+    return undefined;
+  }
+}

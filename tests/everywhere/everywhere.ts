@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { testBundles } from "./bundles.ts";
 import { findRuntimes, install, run, succeed } from "./installed.ts";
 
 const runtimes = await findRuntimes();
@@ -101,6 +102,8 @@ for (const [name, command] of Object.entries(runtimes)) {
     });
   }
 }
+
+testBundles(() => app, runtimes);
 
 for (const resolution of ["bundler", "node16"]) {
   Deno.test(`TypeScript accepts the types of the package, as ${resolution} resolves it`, async () => {

@@ -18,6 +18,7 @@ import {
 import {
   Abs,
   Clip,
+  Cos,
   Elu,
   Erf,
   Exp,
@@ -35,6 +36,7 @@ import {
   Rsqrt,
   Sigmoid,
   Sign,
+  Sin,
   Softplus,
   Softsign,
   Sqrt,
@@ -44,6 +46,7 @@ import {
   Tanh,
   ABS,
   CLIP,
+  COS,
   ELU,
   ERF,
   EXP,
@@ -61,6 +64,7 @@ import {
   RSQRT,
   SIGMOID,
   SIGN,
+  SIN,
   SOFTPLUS,
   SOFTSIGN,
   SQRT,
@@ -70,6 +74,7 @@ import {
   TANH,
 } from "./unary_functions";
 import { madd } from "./vector";
+import { wave } from "./waves";
 
 @inline
 function one(): v128 {
@@ -111,6 +116,8 @@ function compute<F>(x: v128, p: v128, q: v128): v128 {
   if (idof<F>() == idof<Tanh>()) return tanh(x);
   if (idof<F>() == idof<Softplus>()) return softplus(x);
   if (idof<F>() == idof<Erf>()) return errorFunction(x);
+  if (idof<F>() == idof<Sin>()) return wave(x, 0);
+  if (idof<F>() == idof<Cos>()) return wave(x, 1);
   if (idof<F>() == idof<Sign>()) return sign(x);
   if (idof<F>() == idof<Step>()) {
     // NaN stays NaN.
@@ -146,6 +153,8 @@ function slope<F>(dy: v128, s: v128, p: v128, q: v128): v128 {
   if (idof<F>() == idof<Sigmoid>()) return f32x4.mul(dy, f32x4.mul(s, f32x4.sub(one(), s)));
   if (idof<F>() == idof<Tanh>()) return f32x4.mul(dy, f32x4.sub(one(), f32x4.mul(s, s)));
   if (idof<F>() == idof<Softplus>()) return f32x4.mul(dy, sigmoid(s));
+  if (idof<F>() == idof<Sin>()) return f32x4.mul(dy, wave(s, 1));
+  if (idof<F>() == idof<Cos>()) return f32x4.neg(f32x4.mul(dy, wave(s, 0)));
   if (idof<F>() == idof<Erf>()) {
     const bell = exponential(f32x4.neg(f32x4.mul(s, s)));
     return f32x4.mul(f32x4.mul(dy, f32x4.splat(1.1283791670955126)), bell);
@@ -304,6 +313,12 @@ function computeAll(f: i32, x: usize, y: usize, size: i32, p: f32, q: f32): void
     case MISH:
       each<Mish>(x, y, size, p, q);
       break;
+    case SIN:
+      each<Sin>(x, y, size, p, q);
+      break;
+    case COS:
+      each<Cos>(x, y, size, p, q);
+      break;
     case SOFTSIGN:
       each<Softsign>(x, y, size, p, q);
       break;
@@ -405,6 +420,12 @@ function computeSlopes(f: i32, dy: usize, s: usize, dx: usize, size: i32, p: f32
       break;
     case MISH:
       eachSlope<Mish>(dy, s, dx, size, p, q);
+      break;
+    case SIN:
+      eachSlope<Sin>(dy, s, dx, size, p, q);
+      break;
+    case COS:
+      eachSlope<Cos>(dy, s, dx, size, p, q);
       break;
     case SOFTSIGN:
       eachSlope<Softsign>(dy, s, dx, size, p, q);

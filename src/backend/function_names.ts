@@ -14,7 +14,7 @@ export const FUNCTION_NAMES = {
   unary_functions: [
     "NEG", "ABS", "SQUARE", "RECIPROCAL", "SQRT", "RSQRT", "EXP", "EXPM1", "LOG", "LOG1P", "SIGMOID",
     "TANH", "SOFTPLUS", "ERF", "SIGN", "STEP", "CLIP", "RELU", "LEAKY_RELU", "ELU", "SWISH",
-    "HARD_SIGMOID", "MISH", "SOFTSIGN", "GELU", "GELU_TANH",
+    "HARD_SIGMOID", "MISH", "SOFTSIGN", "SIN", "COS", "GELU", "GELU_TANH",
   ],
   /** Functions of two numbers. */
   // deno-fmt-ignore

@@ -150,8 +150,7 @@ export class Checkpoint extends PassCallback {
     if (this.#options.resume !== "auto" || this.#begun) return;
     const newest = await this.#folder.newest(this.#options.warn, check);
     if (!newest) return;
-    const { file, checkpoint: { epoch, batch, phase } } = newest;
-    this.#options.log(`Resuming from ${file}: epoch ${epoch + 1}, ${batch} batches of ${phase}`);
+    this.#options.log(`Resuming from ${newest.file}: ${placeOf(newest.checkpoint)}`);
     return newest.checkpoint;
   }
 
@@ -341,4 +340,10 @@ export class Checkpoint extends PassCallback {
       }
     }
   }
+}
+
+/** The place of a checkpoint, in words: a test comes after the last epoch. */
+function placeOf({ epoch, batch, phase }: RunCheckpoint): string {
+  const place = phase === "test" ? `after epoch ${epoch}` : `epoch ${epoch + 1}`;
+  return `${place}, ${batch} ${batch === 1 ? "batch" : "batches"} of ${phase}`;
 }

@@ -68,7 +68,7 @@ export class StopOnNaN extends Callback {
 
   /** Checks the loss and the gradients. */
   override async afterBackward(learner: AnyLearner): Promise<void> {
-    const { batchIndex, epoch, loss } = learner;
+    const { batchIndex, epoch, loss, objective } = learner;
     if (batchIndex % this.#every !== 0) return;
     const gradients = Object.entries(this.#gradients ? learner.gradients : {});
     const probe = tf.tidy(() =>
@@ -76,7 +76,8 @@ export class StopOnNaN extends Callback {
     );
     const [value, ...sums] = await probe.data();
     probe.dispose();
-    const where = `(epoch ${epoch}, batch ${batchIndex})`;
+    const part = objective === undefined ? "" : `, objective ${objective}`;
+    const where = `(epoch ${epoch}, batch ${batchIndex}${part})`;
     if (!Number.isFinite(value)) {
       throw new CancelTrain(`${this.name}: the loss is ${value} ${where}`);
     }

@@ -1,3 +1,4 @@
+import type { RunKind } from "../chart/chart.ts";
 import { type HookName, stateName, type TaskName } from "../chart/hooks.ts";
 import { writeFile } from "../io/write_file.ts";
 import type { RunSnapshot } from "../learner/run_actor.ts";
@@ -19,6 +20,9 @@ export interface TraceOptions {
   capacity?: number;
 }
 
+/** The tasks that take a step. */
+const STEPS: readonly string[] = ["compute", "evaluate", "predict"];
+
 /** The part of an XState actor that is used here. */
 interface InspectableActor {
   readonly system: {
@@ -37,8 +41,6 @@ interface Inspected {
  * Keeps a trace of the last run: every hook of every callback, every task, every step of the
  * machine. It opens in Perfetto, <https://ui.perfetto.dev>, or in `chrome://tracing`, and
  * {@linkcode replay} steps the machine through it once more, without data or model.
- *
- * A prediction is traced from its first batch on.
  *
  * @example
  * ```ts
@@ -114,6 +116,7 @@ export class Trace extends PassCallback {
       this.#entries.push({
         ...{ time, epoch, batch, value, work, microseconds },
         ...callback && { callback: nameOf(callback) },
+        ...!callback && STEPS.includes(work) && { step: learner.stepState },
       });
     };
   };
@@ -130,9 +133,9 @@ export class Trace extends PassCallback {
   override beforeBatch(learner: AnyLearner): void {
     this.#follow(learner);
   }
-  /** Begins the trace of a prediction. */
-  override afterPredict(learner: AnyLearner): void {
-    this.#follow(learner);
+  /** Begins the trace of a prediction, which has no hooks between steps. */
+  override setUp(learner: AnyLearner, kind: RunKind): void {
+    if (kind === "predict") this.#follow(learner);
   }
 
   /** The trace in Chrome's format, as plain JSON. */

@@ -320,6 +320,21 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
    * @returns The predictions of all batches, joined along the first axis; they are yours.
    * @throws {TypeError} If the input is something else, or an option is unknown.
    * @throws {DOMException} If it is cancelled, an `AbortError`: some predictions would be missing.
+   *
+   * @example
+   * ```ts
+   * import { crossEntropy, Learner, sgd, tf } from "@trainchart/trainchart";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const learner = new Learner({
+   *   model: { apply: (logits: tf.Tensor) => logits, trainableVariables: [] },
+   *   optimizer: sgd(),
+   *   lossFunction: crossEntropy,
+   * });
+   * const logits = tf.tensor2d([[0, 9], [9, 0], [1, 2]]);
+   * const classes = await learner.predict(logits, { as: "classes" });
+   * assertEquals([...classes.dataSync()], [1, 0, 1]);
+   * ```
    */
   async predict(
     input:

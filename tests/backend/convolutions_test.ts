@@ -305,5 +305,5 @@ sweep("convolutions along lines by Winograd's algorithm", lines, { native: true 
 sweep("convolutions of few channels or results", thin, { native: true });
 sweep("other convolutions", others, { native: true });
 sweep("3D convolutions", conv3d, { native: true });
-sweep("2D pooling", pools);
-sweep("3D pooling", pools3d);
+sweep("2D pooling", pools, { native: true });
+sweep("3D pooling", pools3d, { native: true });

@@ -90,7 +90,15 @@ const WORK: Work[] = [
   work("Relu", matrix, (x) => x.relu(), 2, 1.5),
   work("LeakyRelu", matrix, (x) => tf.leakyRelu(x, 0.1), 1, 1.5),
   ...Object.entries<Compute>({
-    ...{ Abs: tf.abs, Elu: tf.elu, Erf: tf.erf, Expm1: tf.expm1, Log1p: tf.log1p },
+    ...{
+      Abs: tf.abs,
+      Cos: tf.cos,
+      Sin: tf.sin,
+      Elu: tf.elu,
+      Erf: tf.erf,
+      Expm1: tf.expm1,
+      Log1p: tf.log1p,
+    },
     ...{ Reciprocal: tf.reciprocal, Rsqrt: tf.rsqrt, Selu: tf.selu, Sigmoid: tf.sigmoid },
     ...{ Softplus: tf.softplus, Sqrt: tf.sqrt, Square: tf.square, Tanh: tf.tanh },
     Pow: (x) => x.pow(3),

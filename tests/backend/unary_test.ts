@@ -39,6 +39,8 @@ const functions: Record<string, [(x: tf.Tensor) => tf.Tensor, (x: number) => num
   tanh: [tf.tanh, Math.tanh, 4],
   softplus: [tf.softplus, softplus, 3],
   erf: [tf.erf, erf, 6],
+  sin: [tf.sin, Math.sin, 2],
+  cos: [tf.cos, Math.cos, 2],
   sign: [tf.sign, Math.sign, 0],
   step: [(x) => tf.step(x, 0.5), (x) => x > 0 ? 1 : 0.5, 0],
   clip: [(x) => x.clipByValue(-0.5, 3), (x) => Math.min(Math.max(x, -0.5), 3), 0],
@@ -107,7 +109,7 @@ testOnBackends("functions of every length compute the elements one by one", () =
 const sloped: Record<string, (x: tf.Tensor) => tf.Tensor> = {
   ...Object.fromEntries(
     ["abs", "square", "reciprocal", "sqrt", "rsqrt", "expm1", "log1p", "sigmoid", "tanh"]
-      .concat("softplus", "erf", "clip", "leakyRelu", "elu", "selu")
+      .concat("sin", "cos", "softplus", "erf", "clip", "leakyRelu", "elu", "selu")
       .map((name) => [name, functions[name][0]]),
   ),
   "clip at bounds": (x) => x.clipByValue(-1, 1),

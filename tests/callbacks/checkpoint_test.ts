@@ -288,7 +288,13 @@ testIn('Checkpoint with resume: "auto" says from what, and serves one train()', 
   const newest = names(folder).at(-1);
   await learnerOf([new Checkpoint(folder, options)]).train({ epochs: 2 });
   assertEquals(lines.length, 1);
-  assert(lines[0].startsWith(`Resuming from ${folder}/${newest}: epoch `), lines[0]);
+  const [, place] = lines[0].split(`Resuming from ${folder}/${newest}: `);
+  assertEquals(place, "epoch 2, 3 batches of train");
+  const tested = learnerOf([new Checkpoint(folder, options)]);
+  tested.dataloaders.test = tested.dataloaders.train;
+  await tested.train({ epochs: 2 });
+  await learnerOf([new Checkpoint(folder, options)]).train({ epochs: 2 });
+  assert(lines.at(-1)!.endsWith(": after epoch 2, 3 batches of test"), lines.at(-1));
 });
 
 testIn("a second run in the folder of a Checkpoint saves nothing, and says so", async (folder) => {

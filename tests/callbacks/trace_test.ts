@@ -246,7 +246,7 @@ Deno.test("Trace starts over with each run, of any kind", async () => {
     const predictions = await learner.predict(learner.dataloaders.test as never);
     (predictions as { dispose(): void }).dispose();
   });
-  assertEquals(replay(trace)[0].state, "predict.batch.predict");
+  assertEquals(replay(trace)[0].state, "predict.next");
   assertEquals(replay(trace).at(-1)!.state, "completed");
 });
 

@@ -345,7 +345,7 @@ testTensors("new Learner() refuses parts of the wrong kind", () => {
     [{ optimizer: 3 }, "optimizer must be a tf.Optimizer: current value is 3"],
     [{ optimizer: sgd }, "optimizer must be a tf.Optimizer: current value is the function sgd"],
     [{ callbacks: [Misspelt] }, "an object with hooks: current value is the class Misspelt"],
-    [{ metrics: [] }, 'callbacks, seed: there is no "metrics"'],
+    [{ metrics: [] }, 'callbacks, seed, compile: there is no "metrics"'],
     [
       {
         dataloaders: {

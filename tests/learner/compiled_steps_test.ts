@@ -19,7 +19,7 @@ import {
   tf,
   withSeed,
 } from "../../mod.ts";
-import { Timer } from "../../callbacks.ts";
+import { Timer, Trace } from "../../callbacks.ts";
 import { emscriptenOf } from "../../src/backend/emscripten.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
 
@@ -186,6 +186,13 @@ testOnWasm("recordings are freed when the run ends, and when they are too many",
   }
   assertEquals(blocks.size, 0);
   assert(most > 8);
+});
+
+testOnWasm("Trace leaves steps compiled, and notes how they are taken", async () => {
+  const trace = new Trace();
+  await train({ callbacks: [trace], epochs: 1, sizes: [4, 4, 4, 4] });
+  const steps = trace.records.flatMap(({ work, step }) => work === "compute" ? [step!] : []);
+  assertEquals(ways(steps), "errp");
 });
 
 testOnWasm("a second run plays the recordings of the first one back", async () => {

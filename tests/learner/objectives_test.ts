@@ -13,7 +13,7 @@ import {
   tf,
   withSeed,
 } from "../../mod.ts";
-import { schedules } from "../../callbacks.ts";
+import { schedules, StopOnNaN } from "../../callbacks.ts";
 import { assertNoTensorsLeft, testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { inOneLine, recorder } from "../fixtures/recorded_hooks.ts";
 import { weight } from "../fixtures/tiny_learner.ts";
@@ -151,6 +151,14 @@ testTensors(
     dispose();
   },
 );
+
+testTensors("StopOnNaN names the objective whose loss is NaN", async () => {
+  const { learner, dispose } = chase({ callbacks: [new StopOnNaN()] });
+  learner.objectives.leader.loss = (difference: tf.Tensor) => difference.mul(NaN).mean();
+  const { reason } = await learner.train();
+  assertEquals(reason, "StopOnNaN: the loss is NaN (epoch 0, batch 0, objective leader)");
+  dispose();
+});
 
 Deno.test("LearningRateSchedule refuses what other schedules decide, and unknown objectives", async () => {
   const of = (objective?: string) =>

@@ -54,6 +54,8 @@ export function registerUnary(): void {
   registerSlope("Log1p", "LOG1P", "input", (dy, x) => dy.div(x.add(1)));
   registerSlope("Sigmoid", "SIGMOID", "result", (dy, y) => dy.mul(y.mul(tf.sub(1, y))));
   registerSlope("Tanh", "TANH", "result", (dy, y) => dy.mul(tf.sub(1, y.square())));
+  registerSlope("Sin", "SIN", "input", (dy, x) => dy.mul(x.cos()));
+  registerSlope("Cos", "COS", "input", (dy, x) => dy.mul(x.sin()).neg());
   registerSlope("Softplus", "SOFTPLUS", "input", (dy, x) => dy.mul(x.sigmoid()));
   registerSlope("Erf", "ERF", "input", (dy, x) => {
     return dy.mul(2 / Math.sqrt(Math.PI)).mul(x.square().neg().exp());

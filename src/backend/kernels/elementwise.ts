@@ -83,17 +83,6 @@ function unsortedSegmentSum(
   return result;
 }
 
-/** A function of one number that tfjs computes less precisely, or for fewer numbers. */
-function map(compute: (x: number) => number): Kernel {
-  return function mapElements(heap: KernelHeap, { x }: Inputs) {
-    if (!areFloats(x)) return;
-    const result = heap.output(x.shape);
-    const from = heap.elements(x), to = heap.elements(result);
-    for (let i = 0; i < to.length; i++) to[i] = compute(from[i]);
-    return result;
-  };
-}
-
 /** A function of two numbers, in doubles. */
 function combine(compute: (a: number, b: number) => number): Kernel {
   return function combineElements(heap: KernelHeap, { a, b }: Inputs): tf.TensorInfo | undefined {
@@ -117,10 +106,8 @@ function combine(compute: (a: number, b: number) => number): Kernel {
 
 /** The kernels that pass over memory. */
 export const ELEMENTWISE_KERNELS: KernelTable = {
-  Cos: map(Math.cos),
   FloorDiv: combine((a, b) => Math.floor(a / b)),
   Identity: identity,
-  Sin: map(Math.sin),
   TrainchartActivationGradient: activationGradient,
   TrainchartActivationAndBiasGradient: activationAndBiasGradient,
   TrainchartScale: scale,

@@ -54,7 +54,7 @@ function gru(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttributes) 
       ...[rest, product, steps, units, Number(backwards), Number(saves), ...codes(attributes)],
       ...[part, first, end],
     ];
-    runSequence(heap, "gru", args, sizes, 3);
+    runSequence(heap, "gru", args, sizes, 3, weights ? steps : 0);
   };
   if (isByStep(heap, sizes, 3, inputs)) {
     const product = heap.output([batch, 2 * units]), to = heap.at(product);
@@ -102,7 +102,7 @@ function gruGradient(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttr
       ...addressesOf(heap, dz, dFirstH),
       ...[steps, units, Number(backwards), ...codes(attributes), part, first, end],
     ];
-    runSequence(heap, "gruGradient", args, sizes, 3);
+    runSequence(heap, "gruGradient", args, sizes, 3, weights ? steps : 0);
   };
   if (isByStep(heap, sizes, 3, inputs)) {
     const results = heap.output([2, batch, units]);

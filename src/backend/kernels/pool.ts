@@ -12,6 +12,7 @@ import {
   windowTable,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
+import { poolNatively } from "../native/native_kernels.ts";
 import { resultShape } from "./convolution.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
@@ -21,6 +22,9 @@ interface Attributes extends WindowAttributes {
 
 /** Values of `operation` in `assembly/pool.ts`. */
 const MAXIMUM = 0, AVERAGE = 1, MAXIMUM_GRADIENT = 2, AVERAGE_GRADIENT = 3;
+
+/** Operations that a native library computes: it hides NaN among the pixels of a maximum. */
+const NATIVE = [undefined, "average", "maximumGradient", "averageGradient"] as const;
 
 function geometry(shape: number[], attributes: Attributes): Convolution {
   const { filterSize, strides, pad, dimRoundingMode, dilations = 1 } = attributes;
@@ -49,6 +53,8 @@ function run(
   y: tf.TensorInfo,
   dx = 0,
 ): void {
+  const native = NATIVE[operation];
+  if (native && poolNatively(heap, native, c, x, heap.at(y), dx)) return;
   // Scratch memory holds the addresses of a window's pixels.
   const bytes = sizeOf(c.filter) * 4;
   const scratch = heap.scratch(0, bytes > 2 ** 20 ? bytes : 0);

@@ -39,7 +39,7 @@ function lstm(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttributes)
       ...[product, steps, units, Number(backwards), Number(saves), ...codes(attributes)],
       ...[first, end],
     ];
-    runSequence(heap, "lstm", args, sizes, 4);
+    runSequence(heap, "lstm", args, sizes, 4, weights ? steps : 0);
   });
   const saved = [gates, previous, cells, activated].filter((tensor) => tensor !== undefined);
   return keepSaved(heap, [lastH, lastC], saved, states, attributes);
@@ -59,7 +59,7 @@ function lstmGradient(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAtt
       ...addressesOf(heap, dz, dFirstH, dFirstC),
       ...[steps, units, Number(backwards), ...codes(attributes), first, end],
     ];
-    runSequence(heap, "lstmGradient", args, sizes, 4);
+    runSequence(heap, "lstmGradient", args, sizes, 4, weights ? steps : 0);
   });
   return [dz, dFirstH, dFirstC];
 }
@@ -110,7 +110,7 @@ function simpleRnn(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttrib
       ...[product, steps, units, Number(backwards), Number(saves), codes(attributes)[0]],
       ...[first, end],
     ];
-    runSequence(heap, "simpleRnn", args, sizes, 1);
+    runSequence(heap, "simpleRnn", args, sizes, 1, weights ? steps : 0);
   });
   return keepSaved(heap, [lastH], [gates, previous], states, attributes);
 }
@@ -127,7 +127,7 @@ function simpleRnnGradient(heap: KernelHeap, inputs: Inputs, attributes: Recurre
       ...[...addressesOf(heap, mask, dropout), rest, ...addressesOf(heap, dz, dFirstH)],
       ...[steps, units, Number(backwards), codes(attributes)[0], first, end],
     ];
-    runSequence(heap, "simpleRnnGradient", args, sizes, 1);
+    runSequence(heap, "simpleRnnGradient", args, sizes, 1, weights ? steps : 0);
   });
   return [dz, dFirstH];
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
-import type { KernelHeap, Split } from "../kernel_heap.ts";
+import type { KernelHeap } from "../kernel_heap.ts";
 import type { Inputs } from "./kernel.ts";
 import { multiply } from "./matmul.ts";
 
@@ -99,17 +99,14 @@ export function runSequence(
   heap: KernelHeap,
   name: string,
   args: number[],
-  sizes: Sizes,
+  { batch, units }: Sizes,
   gates: number,
-) {
-  const { batch, steps, units } = sizes;
+  steps: number,
+): void {
   const all = [...args, 0, batch, heap.scratch()];
-  const split: Split = {
-    argument: args.length,
-    multiple: 4,
-    work: batch * steps * units * units * gates,
-  };
-  heap.run(name, all, split);
+  // Without steps that multiply, only gates are computed.
+  const work = batch * units * gates * (steps > 0 ? steps * units : 10);
+  heap.run(name, all, { argument: args.length, multiple: 4, work });
 }
 
 /** A matrix in memory: its address, and the number of elements between two rows. */

@@ -13,7 +13,7 @@ export type Unary = FunctionName<"unary_functions">;
 /** Functions that take longer than to read and write a number, in multiply-adds. */
 const WORK: Partial<Record<Unary, number>> = {
   ...{ EXP: 12, EXPM1: 16, LOG: 16, LOG1P: 20, SIGMOID: 16, TANH: 20, SOFTPLUS: 30, ERF: 20 },
-  ...{ ELU: 16, SWISH: 20, MISH: 50, GELU: 32, GELU_TANH: 32 },
+  ...{ ELU: 16, SWISH: 20, MISH: 50, GELU: 32, GELU_TANH: 32, SIN: 32, COS: 32 },
 };
 
 /** The factor of `selu`, and that of its exponential (Klambauer et al., 2017). */
@@ -66,6 +66,7 @@ const clipBelow = (limit: number) => unary("RELU", () => ({ p: limit }));
 export const UNARY_KERNELS: KernelTable = {
   Abs: unary("ABS", () => SIGN),
   ClipByValue: unary("CLIP", (a) => ({ p: a.clipValueMin, q: a.clipValueMax })),
+  Cos: unary("COS"),
   Elu: unary("ELU", () => ({ p: 1, q: 1 })),
   Erf: unary("ERF"),
   Exp: unary("EXP"),
@@ -82,6 +83,7 @@ export const UNARY_KERNELS: KernelTable = {
   Selu: unary("ELU", () => SELU),
   Sigmoid: unary("SIGMOID"),
   Sign: unary("SIGN"),
+  Sin: unary("SIN"),
   Softplus: unary("SOFTPLUS"),
   Sqrt: unary("SQRT"),
   Square: unary("SQUARE"),

@@ -9,7 +9,7 @@ import type { KernelHeap } from "../kernel_heap.ts";
 import { sumInParts } from "../kernels/reductions.ts";
 import type { Kernels } from "../load_kernels.ts";
 import { addressOf } from "./foreign.ts";
-import type { LibraryOnHeap, NativeLibrary, Pass } from "./native_library.ts";
+import type { LibraryOnHeap, NativeLibrary, Pass, PoolOperation } from "./native_library.ts";
 
 /** Multiply-adds from which a call of the library pays. Tests set them to 0. */
 export const WORTHWHILE: { product: number; convolution: number } = {
@@ -32,15 +32,20 @@ const PASSES: readonly Pass[] = ["forward", "input", "filter"];
 export function convolveArguments(
   ...[pass, c, source, filter, result]: [Pass, Convolution, number, number, number]
 ): number[] {
+  return [source, filter, result, PASSES.indexOf(pass), ...encode(c)];
+}
+
+/** Poolings, by the number that stands for each in a call. */
+const POOLS: readonly PoolOperation[] = ["average", "averageGradient", "maximumGradient"];
+
+function encode(c: Convolution): number[] {
   const { batch, channels, outChannels, depthwise = false } = c;
   return [
-    ...[source, filter, result, PASSES.indexOf(pass)],
     ...[batch, channels, outChannels, Number(depthwise)],
     ...[...c.input, ...c.output, ...c.filter, ...c.stride, ...c.dilation, ...c.pad],
   ];
 }
 
-/** The geometry at the end of those arguments. */
 function decode([batch, channels, outChannels, depthwise, ...extents]: number[]): Convolution {
   const [input, output, filter, stride, dilation, pad] = Array.from(
     { length: 6 },
@@ -48,6 +53,11 @@ function decode([batch, channels, outChannels, depthwise, ...extents]: number[])
   );
   const sizes = { batch, channels, outChannels, input, output, filter };
   return { ...sizes, depthwise: depthwise === 1, stride, dilation, pad };
+}
+
+/** Number of pixels of an extent. */
+function volumeOf(extent: Extent): number {
+  return extent[0] * extent[1] * extent[2];
 }
 
 /** Number of pairs of a channel of the input and a channel of the results that depends on it. */
@@ -62,7 +72,10 @@ function sizeOf(rows: number, columns: number, width: number, transposed: boolea
 
 /** A native library on a heap: addresses are those on the heap, in bytes. */
 export class NativeKernels implements LibraryOnHeap {
-  readonly addresses: Readonly<Record<string, readonly number[]>> = { nativeConvolve: [0, 1, 2] };
+  readonly addresses: Readonly<Record<string, readonly number[]>> = {
+    nativeConvolve: [0, 1, 2],
+    nativePool: [0, 1, 2, 3],
+  };
   #bytes: Uint8Array | undefined;
   #base = 0n;
 
@@ -124,6 +137,10 @@ export class NativeKernels implements LibraryOnHeap {
         this.#convolve(PASSES[pass], decode(geometry), source, filter, result);
         return 0;
       },
+      nativePool: (x, y, dx, memory, operation, ...geometry) => {
+        this.#pool(POOLS[operation], decode(geometry), x, y, dx, memory);
+        return 0;
+      },
     };
   }
 
@@ -139,13 +156,32 @@ export class NativeKernels implements LibraryOnHeap {
   }
 
   #convolve(pass: Pass, c: Convolution, source: number, filter: number, result: number): void {
-    const volume = (extent: readonly number[]) => extent[0] * extent[1] * extent[2];
     const at = this.#addresses(
-      [source, c.batch * volume(c.input) * c.channels],
-      [filter, volume(c.filter) * pairsOf(c)],
-      [result, c.batch * volume(c.output) * c.outChannels],
+      [source, c.batch * volumeOf(c.input) * c.channels],
+      [filter, volumeOf(c.filter) * pairsOf(c)],
+      [result, pointsOf(c) * c.outChannels],
     );
     this.library.convolve!(pass, c, at[0], at[1], at[2]);
+  }
+
+  canPool(operation: PoolOperation, c: Convolution): boolean {
+    const work = pointsOf(c) * c.channels * volumeOf(c.filter);
+    return work > 0 && work >= WORTHWHILE.convolution &&
+      (this.library.canPool?.(operation, c) ?? false);
+  }
+
+  #pool(
+    ...[operation, c, x, y, dx, memory]: [
+      ...[PoolOperation, Convolution],
+      ...[number, number, number, number],
+    ]
+  ): void {
+    const inputs = c.batch * volumeOf(c.input) * c.channels, results = pointsOf(c) * c.channels;
+    const [result] = this.#addresses([y, results]);
+    const [source] = operation === "averageGradient" ? [0n] : this.#addresses([x, inputs]);
+    const [slope] = operation === "average" ? [0n] : this.#addresses([dx, inputs]);
+    const [extra] = operation === "maximumGradient" ? this.#addresses([memory, 2 * results]) : [0n];
+    this.library.pool!(operation, c, source, result, slope, extra);
   }
 
   /** The addresses in the process of tensors of so many floats on the heap. */
@@ -186,6 +222,26 @@ export function convolveNatively(
   return true;
 }
 
+/**
+ * Computes an average pooling, or the gradient of a pooling.
+ *
+ * @param x Address of the input.
+ * @param y Address of the results or their gradient.
+ * @param dx Address of the input's gradient, for gradients.
+ * @returns Whether the library computed it; otherwise nothing is written.
+ */
+export function poolNatively(
+  heap: KernelHeap,
+  operation: PoolOperation,
+  c: Convolution,
+  ...[x, y, dx]: [x: number, y: number, dx: number]
+): boolean {
+  if (!heap.native?.canPool(operation, c)) return false;
+  const memory = operation === "maximumGradient" ? heap.shared(8 * pointsOf(c) * c.channels) : 0;
+  heap.run("nativePool", [x, y, dx, memory, POOLS.indexOf(operation), ...encode(c)]);
+  return true;
+}
+
 /** Computes `activation(y + bias)` in place. */
 export function addBias(
   heap: KernelHeap,
@@ -219,8 +275,7 @@ export function filterGradientNatively(
   const rest = c.batch % step || step;
   const can = [step, rest].every((batch) => native.canConvolve("filter", { ...c, batch }));
   if (!can) return;
-  const elements = (extent: readonly number[], channels: number) =>
-    extent[0] * extent[1] * extent[2] * channels * 4;
+  const elements = (extent: Extent, channels: number) => volumeOf(extent) * channels * 4;
   return sumInParts(heap, shape, c.batch, most, (to, first, last) => {
     const source = heap.at(x) + first * elements(c.input, c.channels);
     const result = heap.at(dy) + first * elements(c.output, c.outChannels);

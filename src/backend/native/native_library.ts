@@ -35,6 +35,9 @@ export interface Product {
 /** The results of a convolution, the gradient of its input, or the gradient of its filter. */
 export type Pass = "forward" | "input" | "filter";
 
+/** A pooling that a library computes: averages, or the gradients of these and of maxima. */
+export type PoolOperation = "average" | "averageGradient" | "maximumGradient";
+
 /** A native library; addresses are those of the process. */
 export interface NativeLibrary {
   /** Name and version: `oneDNN 2.6.3`. */
@@ -57,6 +60,21 @@ export interface NativeLibrary {
   convolve?(pass: Pass, c: Convolution, source: bigint, filter: bigint, result: bigint): void;
   /** Whether it has a fast way for this pass. */
   canConvolve?(pass: Pass, c: Convolution): boolean;
+  /**
+   * Computes a pooling of float32 with the channels last.
+   *
+   * @param x The input; the gradient of an average does not read it.
+   * @param y The results, or for gradients their gradient.
+   * @param dx The input's gradient, for gradients.
+   * @param memory Eight bytes for each result, which the gradient of a maximum uses.
+   */
+  pool?(
+    operation: PoolOperation,
+    c: Convolution,
+    ...addresses: [x: bigint, y: bigint, dx: bigint, memory: bigint]
+  ): void;
+  /** Whether it has a fast way for this pooling. */
+  canPool?(operation: PoolOperation, c: Convolution): boolean;
 }
 
 /** A native library that computes on the heap of a backend. */
@@ -70,6 +88,8 @@ export interface LibraryOnHeap {
   canMultiply(work: number): boolean;
   /** Whether the library computes this pass, and faster than our kernel. */
   canConvolve(pass: Pass, c: Convolution): boolean;
+  /** Whether the library computes this pooling, and faster than our kernel. */
+  canPool(operation: PoolOperation, c: Convolution): boolean;
 }
 
 /** The reason that a native library is not used. */

@@ -3,16 +3,18 @@
  *
  * @module
  */
-import type { Convolution } from "../geometry.ts";
+import { type Convolution, pointsOf } from "../geometry.ts";
 import { allocate, integersAt, openLibrary, textAt, withVariables } from "./foreign.ts";
-import type { NativeLibrary, Pass, Product, Refusal } from "./native_library.ts";
+import type { NativeLibrary, Pass, PoolOperation, Product, Refusal } from "./native_library.ts";
 import {
+  AVERAGE,
   check,
   COMMON_SYMBOLS,
   type Descriptions,
   descriptions2,
   descriptions3,
   make,
+  MAXIMUM,
   Scope,
   sizes,
 } from "./onednn_api.ts";
@@ -29,23 +31,26 @@ const OPENMP = 2;
 const CPU = 1, IN_ORDER = 1;
 /** Queries: the name of an implementation, and layouts of the filter and of its gradient. */
 const IMPLEMENTATION = 8, FILTER_LAYOUT = 131, FILTER_GRADIENT_LAYOUT = 132;
+const WORKSPACE_LAYOUT = 135;
 /** Names of arguments. */
-const SOURCE = 1, RESULT = 17, FILTER = 33;
+const SOURCE = 1, RESULT = 17, FILTER = 33, WORKSPACE = 64;
 const SOURCE_GRADIENT = 129, RESULT_GRADIENT = 145, FILTER_GRADIENT = 161;
 /** Makes the library allocate a tensor. */
 const ALLOCATE = 2n ** 64n - 1n;
 /** Flags of `dnnl_sgemm`: the letters N and T. */
 const PLAIN = 78, TRANSPOSED = 84;
 
-/** Number of passes of convolutions that are kept prepared; the one not used longest goes. */
+/** Number of pixels whose mean is made in floats. */
+const MANY_PIXELS = 64;
+
+/** Number of operations on shapes that are kept prepared; the one not used longest goes. */
 const KEPT = 512;
 
-/** The primitives of one pass of a convolution of one shape. */
+/** The primitives of an operation on one shape. */
 interface Plan {
   scope: Scope;
-  source: bigint;
-  filter: bigint;
-  result: bigint;
+  /** The tensors whose addresses each call sets. */
+  places: bigint[];
   steps: { primitive: bigint; args: bigint; count: number }[];
 }
 
@@ -73,6 +78,24 @@ export function openOneDnn(names: readonly string[]): NativeLibrary | Refusal {
 }
 
 type Symbols = Deno.DynamicLibrary<typeof COMMON_SYMBOLS>["symbols"];
+
+function isPool(pass: Pass | PoolOperation): pass is PoolOperation {
+  return pass === "average" || pass.endsWith("Gradient");
+}
+
+/** Returns the extents along the axes that images have: the depth is left out if it is 1. */
+function extentOf(c: Convolution): (values: readonly number[]) => number[] {
+  const axes = c.input[0] === 1 && c.output[0] === 1 && c.filter[0] === 1 ? [1, 2] : [0, 1, 2];
+  return (values) => axes.map((axis) => values[axis]);
+}
+
+/** The padding behind the input; less than 0 where pixels are left out. */
+function behind(c: Convolution): number[] {
+  return c.input.map((size, axis) => {
+    const window = (c.filter[axis] - 1) * c.dilation[axis] + 1;
+    return (c.output[axis] - 1) * c.stride[axis] + window - size - c.pad[axis];
+  });
+}
 
 /** oneDNN on one engine. */
 class OneDnn implements NativeLibrary {
@@ -113,13 +136,33 @@ class OneDnn implements NativeLibrary {
   }
 
   convolve(pass: Pass, c: Convolution, source: bigint, filter: bigint, result: bigint): void {
-    const plan = this.#plan(pass, c)!;
+    this.#execute(this.#plan(pass, c)!, [source, filter, result]);
+  }
+
+  canPool(operation: PoolOperation, c: Convolution): boolean {
+    return this.#plan(operation, c) !== null;
+  }
+
+  pool(
+    operation: PoolOperation,
+    c: Convolution,
+    ...[x, y, dx, memory]: [bigint, bigint, bigint, bigint]
+  ): void {
+    // The first half of the memory is for the results, the second one for the places of maxima.
+    const half = BigInt(4 * pointsOf(c) * c.channels);
+    const places: Record<PoolOperation, bigint[]> = {
+      average: [x, y],
+      averageGradient: [dx, y],
+      maximumGradient: [x, memory, memory + half, dx, y],
+    };
+    this.#execute(this.#plan(operation, c)!, places[operation]);
+  }
+
+  #execute({ places, steps }: Plan, addresses: bigint[]): void {
     const { dnnl_memory_set_data_handle: place, dnnl_primitive_execute: execute } = this.symbols;
-    check(place(plan.source, source), "address");
-    check(place(plan.filter, filter), "address");
-    check(place(plan.result, result), "address");
-    for (const { primitive, args, count } of plan.steps) {
-      check(execute(primitive, this.#stream, count, args), "convolution");
+    places.forEach((memory, i) => check(place(memory, addresses[i]), "address"));
+    for (const { primitive, args, count } of steps) {
+      check(execute(primitive, this.#stream, count, args), "operation");
     }
   }
 
@@ -128,8 +171,8 @@ class OneDnn implements NativeLibrary {
     return this.#plans.size;
   }
 
-  /** Returns a pass that is ready to be executed, `null` if the library has no fast way for it. */
-  #plan(pass: Pass, c: Convolution): Plan | null {
+  /** Returns an operation ready to be executed, `null` if the library has no fast way for it. */
+  #plan(pass: Pass | PoolOperation, c: Convolution): Plan | null {
     const { batch, channels, outChannels } = c;
     const key = [
       ...[pass, batch, channels, outChannels, c.depthwise, c.input, c.output],
@@ -147,10 +190,12 @@ class OneDnn implements NativeLibrary {
     return plan;
   }
 
-  #prepare(pass: Pass, c: Convolution): Plan | null {
+  #prepare(pass: Pass | PoolOperation, c: Convolution): Plan | null {
     const scope = new Scope(), temporary = new Scope();
     try {
-      return this.#build(pass, c, scope, temporary);
+      return isPool(pass)
+        ? this.#buildPool(pass, c, scope, temporary)
+        : this.#build(pass, c, scope, temporary);
     } catch {
       scope.close();
       return null;
@@ -161,16 +206,9 @@ class OneDnn implements NativeLibrary {
 
   /** Builds a plan, `null` if the library would compute it in its slow, general way. */
   #build(pass: Pass, c: Convolution, scope: Scope, temporary: Scope): Plan | null {
-    // Images are described by batch, channels and extent, whatever their layout.
-    const axes = c.input[0] === 1 && c.output[0] === 1 && c.filter[0] === 1 ? [1, 2] : [0, 1, 2];
-    const extent = (values: readonly number[]) => axes.map((axis) => values[axis]);
-    const image = (size: number[], channels: number) => {
-      const strides = size.map((_, i) => size.slice(i + 1).reduce((a, b) => a * b, channels));
-      const all = size.reduce((a, b) => a * b, channels);
-      return this.describe.tensor(temporary, [c.batch, channels, ...size], [all, 1, ...strides]);
-    };
-    const source = image(extent(c.input), c.channels);
-    const result = image(extent(c.output), c.outChannels);
+    const extent = extentOf(c);
+    const source = this.#image(temporary, c.batch, extent(c.input), c.channels);
+    const result = this.#image(temporary, c.batch, extent(c.output), c.outChannels);
     const window = extent(c.filter);
     // A depthwise filter is one of as many groups as channels.
     const [perGroup, pair] = c.depthwise
@@ -187,11 +225,7 @@ class OneDnn implements NativeLibrary {
       strides: sizes(extent(c.stride)),
       dilations: sizes(extent(c.dilation).map((n) => n - 1)),
       before: sizes(extent(c.pad)),
-      behind: sizes(axes.map((axis) => {
-        const size = (c.output[axis] - 1) * c.stride[axis] +
-          (c.filter[axis] - 1) * c.dilation[axis] + 1;
-        return size - c.input[axis] - c.pad[axis];
-      })),
+      behind: sizes(extent(behind(c))),
     };
     const describe = (pass: Pass, forward: bigint) =>
       this.describe.convolution(temporary, pass, described, this.#engine, forward);
@@ -203,28 +237,79 @@ class OneDnn implements NativeLibrary {
     const layout = layoutOf(chosen, pass === "filter" ? FILTER_GRADIENT_LAYOUT : FILTER_LAYOUT, 0);
     const plan: Plan = {
       scope,
-      source: this.#memory(scope, source, 0n),
-      filter: this.#memory(scope, ours, 0n),
-      result: this.#memory(scope, result, 0n),
+      places: [source, ours, result].map((description) => this.#memory(scope, description, 0n)),
       steps: [],
     };
+    const [images, plain, results] = plan.places;
     const same = equal(layout, ours) === 1;
-    const filter = same ? plan.filter : this.#memory(scope, layout, ALLOCATE);
+    const filter = same ? plain : this.#memory(scope, layout, ALLOCATE);
     const names: Record<Pass, [number, number, number]> = {
       forward: [SOURCE, FILTER, RESULT],
       input: [SOURCE_GRADIENT, FILTER, RESULT_GRADIENT],
       filter: [SOURCE, FILTER_GRADIENT, RESULT_GRADIENT],
     };
-    const memories = [plan.source, filter, plan.result];
+    const memories = [images, filter, results];
     const main = this.#step(scope, chosen, names[pass].map((name, i) => [name, memories[i]]));
     if (same) plan.steps.push(main);
     else if (pass === "filter") {
-      plan.steps.push(main, this.#reorder(scope, temporary, layout, filter, ours, plan.filter));
+      plan.steps.push(main, this.#reorder(scope, temporary, layout, filter, ours, plain));
     } else {plan.steps.push(
-        this.#reorder(scope, temporary, ours, plan.filter, layout, filter),
+        this.#reorder(scope, temporary, ours, plain, layout, filter),
         main,
       );}
     return plan;
+  }
+
+  /** Builds a plan of a pooling; that of the gradient of a maximum finds the maxima first. */
+  #buildPool(
+    ...[operation, c, scope, temporary]: [PoolOperation, Convolution, Scope, Scope]
+  ): Plan | null {
+    const size = c.filter[0] * c.filter[1] * c.filter[2];
+    // Our kernel sums many pixels in doubles.
+    if (c.dilation.some((n) => n !== 1) || size > MANY_PIXELS) return null;
+    const extent = extentOf(c);
+    const source = this.#image(temporary, c.batch, extent(c.input), c.channels);
+    const result = this.#image(temporary, c.batch, extent(c.output), c.channels);
+    const described = {
+      ...{ source, result, window: sizes(extent(c.filter)), strides: sizes(extent(c.stride)) },
+      ...{ before: sizes(extent(c.pad)), behind: sizes(extent(behind(c))) },
+    };
+    const describe = (forward: bigint) =>
+      this.describe.pool(temporary, kind, described, this.#engine, forward);
+    const kind = operation === "maximumGradient" ? MAXIMUM : AVERAGE;
+    const forward = describe(0n);
+    const backward = operation === "average" ? forward : describe(forward);
+    if (![forward, backward].every((chosen) => this.#nameOf(chosen).includes("jit"))) return null;
+    const memory = (description: bigint) => this.#memory(scope, description, 0n);
+    const [images, results] = [memory(source), memory(result)];
+    if (operation === "average") {
+      const step = this.#step(scope, forward, [[SOURCE, images], [RESULT, results]]);
+      return { scope, places: [images, results], steps: [step] };
+    }
+    const slopes: [number, bigint][] = [[SOURCE_GRADIENT, images], [RESULT_GRADIENT, results]];
+    if (operation === "averageGradient") {
+      return { scope, places: [images, results], steps: [this.#step(scope, backward, slopes)] };
+    }
+    const { dnnl_primitive_desc_query_md: layoutOf, dnnl_memory_desc_get_size: sizeOf } =
+      this.symbols;
+    const maxima = layoutOf(forward, WORKSPACE_LAYOUT, 0);
+    if (!maxima || sizeOf(maxima) > sizeOf(result)) return null;
+    const [x, y, places] = [memory(source), memory(result), memory(maxima)];
+    return {
+      scope,
+      places: [x, y, places, images, results],
+      steps: [
+        this.#step(scope, forward, [[SOURCE, x], [RESULT, y], [WORKSPACE, places]]),
+        this.#step(scope, backward, [...slopes, [WORKSPACE, places]]),
+      ],
+    };
+  }
+
+  /** Describes images by batch, channels and extent, whatever their layout. */
+  #image(scope: Scope, batch: number, size: number[], channels: number): bigint {
+    const strides = size.map((_, i) => size.slice(i + 1).reduce((a, b) => a * b, channels));
+    const all = size.reduce((a, b) => a * b, channels);
+    return this.describe.tensor(scope, [batch, channels, ...size], [all, 1, ...strides]);
   }
 
   #nameOf(description: bigint): string {

@@ -10,6 +10,9 @@ import type { Pass } from "./native_library.ts";
 /** Native types: an address, bytes of this program, and a number. */
 const A = "u64", B = "buffer", I = "i32";
 
+/** An array of sizes, as the library reads it. */
+type Sizes = BigInt64Array<ArrayBuffer>;
+
 /** A function that returns a status. */
 export function call<const P extends readonly Deno.NativeType[]>(...parameters: P) {
   return { parameters, result: "i32" } as const;
@@ -23,6 +26,7 @@ export const COMMON_SYMBOLS = {
   dnnl_memory_destroy: call(A),
   dnnl_memory_set_data_handle: call(A, A),
   dnnl_memory_desc_equal: call(A, A),
+  dnnl_memory_desc_get_size: { parameters: [A], result: "usize" },
   dnnl_primitive_desc_query: call(A, I, I, B),
   dnnl_primitive_desc_query_md: { parameters: [A, I, I], result: A },
   dnnl_primitive_desc_destroy: call(A),
@@ -52,7 +56,20 @@ export interface Described {
   behind: BigInt64Array;
 }
 
-/** Descriptions of tensors and of convolutions, which each generation makes in its own way. */
+/** A description of a pooling, by addresses of descriptions of its tensors. */
+export interface DescribedPool {
+  source: bigint;
+  result: bigint;
+  window: BigInt64Array;
+  strides: BigInt64Array;
+  before: BigInt64Array;
+  behind: BigInt64Array;
+}
+
+/** Numbers of poolings: the maximum, and the mean of the pixels within the input. */
+export const MAXIMUM = 0x1ff, AVERAGE = 0x3ff;
+
+/** Descriptions of tensors and of operations, which each generation makes in its own way. */
 export interface Descriptions {
   /**
    * Describes a tensor of float32; without strides the library chooses the layout.
@@ -62,6 +79,8 @@ export interface Descriptions {
   tensor(scope: Scope, shape: number[], strides?: number[]): bigint;
   /** Describes a convolution; a gradient needs the description of its forward pass. */
   convolution(scope: Scope, pass: Pass, c: Described, engine: bigint, forward: bigint): bigint;
+  /** Describes a pooling, or its gradient where the description of its forward pass is given. */
+  pool(scope: Scope, kind: number, p: DescribedPool, engine: bigint, forward: bigint): bigint;
 }
 
 /** Objects of the library that are freed together. */
@@ -100,7 +119,7 @@ export function sizes(values: readonly number[]): BigInt64Array<ArrayBuffer> {
 }
 
 /** Room for a `dnnl_memory_desc_t`, of 696 bytes in 2.6, and a `dnnl_convolution_desc_t`, of 5976. */
-const TENSOR_BYTES = 2048, CONVOLUTION_BYTES = 16384;
+const TENSOR_BYTES = 2048, OPERATION_BYTES = 16384;
 
 /**
  * Binds the functions of 2.x, whose descriptions are structures that the caller allocates. The library
@@ -115,6 +134,8 @@ export function descriptions2(names: readonly string[]): Descriptions | undefine
     dnnl_dilated_convolution_forward_desc_init: call(A, I, I, A, A, A, A, B, B, B, B),
     dnnl_dilated_convolution_backward_data_desc_init: call(A, I, A, A, A, B, B, B, B),
     dnnl_dilated_convolution_backward_weights_desc_init: call(A, I, A, A, A, A, B, B, B, B),
+    dnnl_pooling_forward_desc_init: call(A, I, I, A, A, B, B, B, B),
+    dnnl_pooling_backward_desc_init: call(A, I, A, A, B, B, B, B),
     dnnl_primitive_desc_create: call(B, A, A, A, A),
     dnnl_primitive_desc_destroy: call(A),
   });
@@ -132,12 +153,9 @@ export function descriptions2(names: readonly string[]): Descriptions | undefine
       return address;
     },
     convolution(scope, pass, c, engine, forward) {
-      const { address } = scope.add(allocate(CONVOLUTION_BYTES), () => {});
+      const { address } = scope.add(allocate(OPERATION_BYTES), () => {});
       const { source, filter, result, strides, dilations, before, behind } = c;
-      const geometry = [strides, dilations, before, behind] as [
-        ...[BigInt64Array<ArrayBuffer>, BigInt64Array<ArrayBuffer>],
-        ...[BigInt64Array<ArrayBuffer>, BigInt64Array<ArrayBuffer>],
-      ];
+      const geometry = [strides, dilations, before, behind] as [Sizes, Sizes, Sizes, Sizes];
       const describe = {
         forward: () =>
           symbols.dnnl_dilated_convolution_forward_desc_init(
@@ -164,6 +182,24 @@ export function descriptions2(names: readonly string[]): Descriptions | undefine
         symbols.dnnl_primitive_desc_destroy,
       );
     },
+    pool(scope, kind, { source, result, ...p }, engine, forward) {
+      const { address } = scope.add(allocate(OPERATION_BYTES), () => {});
+      const windows = [p.strides, p.window, p.before, p.behind] as [Sizes, Sizes, Sizes, Sizes];
+      const status = forward
+        ? symbols.dnnl_pooling_backward_desc_init(address, kind, source, result, ...windows)
+        : symbols.dnnl_pooling_forward_desc_init(
+          ...[address, FORWARD_TRAINING, kind, source, result] as const,
+          ...windows,
+        );
+      check(status, "description of a pooling");
+      return scope.add(
+        make(
+          "choice of a pooling",
+          (out) => symbols.dnnl_primitive_desc_create(out, address, 0n, engine, forward),
+        ),
+        symbols.dnnl_primitive_desc_destroy,
+      );
+    },
   };
 }
 
@@ -184,6 +220,8 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
     dnnl_convolution_backward_weights_primitive_desc_create: call(
       ...[B, A, I, A, A, A, A, B, B, B, B, A, A] as const,
     ),
+    dnnl_pooling_forward_primitive_desc_create: call(B, A, I, I, A, A, B, B, B, B, B, A),
+    dnnl_pooling_backward_primitive_desc_create: call(B, A, I, A, A, B, B, B, B, B, A, A),
     dnnl_primitive_desc_destroy: call(A),
   });
   if ("refused" in opened) return undefined;
@@ -202,10 +240,7 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
     },
     convolution(scope, pass, c, engine, forward) {
       const { source, filter, result, strides, dilations, before, behind } = c;
-      const geometry = [strides, dilations, before, behind] as [
-        ...[BigInt64Array<ArrayBuffer>, BigInt64Array<ArrayBuffer>],
-        ...[BigInt64Array<ArrayBuffer>, BigInt64Array<ArrayBuffer>],
-      ];
+      const geometry = [strides, dilations, before, behind] as [Sizes, Sizes, Sizes, Sizes];
       const create = {
         forward: (out: BigUint64Array<ArrayBuffer>) =>
           symbols.dnnl_convolution_forward_primitive_desc_create(
@@ -228,6 +263,30 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
       };
       return scope.add(
         make("choice of a convolution", create[pass]),
+        symbols.dnnl_primitive_desc_destroy,
+      );
+    },
+    pool(scope, kind, { source, result, ...p }, engine, forward) {
+      // Without dilation.
+      const windows = [p.strides, p.window, sizes([]), p.before, p.behind] as [
+        ...[Sizes, Sizes, Sizes, Sizes, Sizes],
+      ];
+      return scope.add(
+        make(
+          "choice of a pooling",
+          (out) =>
+            forward
+              ? symbols.dnnl_pooling_backward_primitive_desc_create(
+                ...[out, engine, kind, source, result] as const,
+                ...windows,
+                ...[forward, 0n] as const,
+              )
+              : symbols.dnnl_pooling_forward_primitive_desc_create(
+                ...[out, engine, FORWARD_TRAINING, kind, source, result] as const,
+                ...windows,
+                0n,
+              ),
+        ),
         symbols.dnnl_primitive_desc_destroy,
       );
     },

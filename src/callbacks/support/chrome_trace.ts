@@ -94,7 +94,7 @@ function stateSlices(steps: readonly TracedStep[], end: number): ChromeTraceEven
 }
 
 function workSlice(
-  { time, microseconds, work, callback, value, epoch, batch }: TracedWork,
+  { time, microseconds, work, callback, value, epoch, batch, step }: TracedWork,
 ): ChromeTraceEvent {
   return {
     ph: "X",
@@ -104,7 +104,7 @@ function workSlice(
     dur: microseconds,
     pid: 1,
     tid: THREADS.work,
-    args: { epoch, batch, state: stateName(value) },
+    args: { epoch, batch, state: stateName(value), ...step && { step } },
   };
 }
 

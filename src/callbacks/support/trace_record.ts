@@ -1,4 +1,5 @@
 import type { HookName, TaskName } from "../../chart/hooks.ts";
+import type { StepState } from "../../learner/compiled_steps.ts";
 import type { RunSnapshot } from "../../learner/run_actor.ts";
 
 /**
@@ -21,6 +22,8 @@ export interface TraceRecord {
   readonly callback?: string;
   /** Duration, also of a call that threw. */
   readonly microseconds: number;
+  /** The way in which a step was taken, and why; of the tasks that take one only. */
+  readonly step?: StepState;
 }
 
 /** A call, with the state in the machine's own form. */

@@ -20,6 +20,8 @@ import { addressOf } from "../../../src/backend/native/foreign.ts";
 import { WORTHWHILE } from "../../../src/backend/native/native_kernels.ts";
 
 export interface RunOptions extends Pick<BackendOptions, "native" | "threads"> {
+  /** Whether steps may be played back. Default: true. */
+  compile?: boolean;
   /** A checkpoint to continue from. */
   from?: string;
   /** A file for the checkpoint in the middle of the second epoch. */
@@ -33,6 +35,8 @@ export interface RunOutcome {
   /** Bits of the weights. */
   weights: string;
   trainLoss: number;
+  /** Number of steps that were played back. */
+  played: number;
   /** Number of tensors that are left. */
   left: number;
   /** Number of addresses that the heap had. */
@@ -41,7 +45,9 @@ export interface RunOutcome {
   threads: number;
 }
 
-export async function convolutionRun({ from, save, ...options }: RunOptions): Promise<RunOutcome> {
+export async function convolutionRun(
+  { from, save, compile = true, ...options }: RunOptions,
+): Promise<RunOutcome> {
   const threadsBefore = threadsHere();
   const { reason, native } = await selectBackend({ prefer: "wasm", ...options, quiet: true });
   Object.assign(WORTHWHILE, { product: 0, convolution: 0 });
@@ -55,6 +61,9 @@ export async function convolutionRun({ from, save, ...options }: RunOptions): Pr
           kernelSize: 3,
           activation: "relu",
         }),
+        tf.layers.maxPooling2d({ poolSize: 3, strides: 2, padding: "same" }),
+        tf.layers.depthwiseConv2d({ kernelSize: 3, padding: "same" }),
+        tf.layers.averagePooling2d({ poolSize: 2, strides: 1 }),
         tf.layers.conv2d({ filters: 24, kernelSize: 3, strides: 2, padding: "same" }),
         tf.layers.batchNormalization(),
         tf.layers.flatten(),
@@ -70,6 +79,7 @@ export async function convolutionRun({ from, save, ...options }: RunOptions): Pr
   const labels = { values: Int32Array.from({ length: 44 }, (_, i) => i * i % 5), shape: [44] };
   const addresses = new Set<bigint>();
   const large: tf.Tensor[] = [];
+  let played = 0;
   const learner = new Learner({
     model,
     optimizer: adam(1e-3),
@@ -82,11 +92,13 @@ export async function convolutionRun({ from, save, ...options }: RunOptions): Pr
         shuffle: true,
       }),
     },
+    compile,
     callbacks: [{
       name: "Watch",
       async afterBatch({ epoch, batchIndex }) {
         const { HEAPU8 } = (tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } }).wasm;
         if (native) addresses.add(addressOf(HEAPU8));
+        if (learner.stepState?.way === "played") played++;
         // The heap grows in mid-run.
         large.push(tf.zeros([2 ** 20]));
         if (save && epoch === 1 && batchIndex === 2) {
@@ -104,7 +116,7 @@ export async function convolutionRun({ from, save, ...options }: RunOptions): Pr
   model.dispose();
   learner.optimizer.dispose();
   return {
-    ...{ reason, native, weights, trainLoss: trainLoss!, addresses: addresses.size },
+    ...{ reason, native, weights, trainLoss: trainLoss!, played, addresses: addresses.size },
     left: tf.memory().numTensors - before,
     threads: threadsHere() - threadsBefore,
   };

@@ -183,6 +183,36 @@ Deno.test("a convolution outside the heap is an error, too", { ignore: !hasOneDn
   tensor.dispose();
 });
 
+Deno.test("so is a pooling outside the heap", { ignore: !hasOneDnn }, async () => {
+  await selectBackend({ prefer: "wasm", quiet: true });
+  const heap = heapWith(openNative("onednn", 1).library!);
+  const tensor = tf.zeros([4096]);
+  const at = heap.at(tensor), c = { ...geometry(2, 6, 2, 2), outChannels: 3 };
+  // The arguments behind the addresses are those of a convolution.
+  const run = (operation: number, ...places: [number, number, number, number]) => {
+    const geometry = convolveArguments("forward", c, 0, 0, 0).slice(4);
+    heap.run("nativePool", [...places, operation, ...geometry]);
+  };
+  for (const operation of [0, 1, 2]) {
+    run(operation, at, at + 4096, at + 6144, at + 8192);
+    assertThrows(() => run(operation, at, at - 2, at, at), RangeError, "on the heap");
+  }
+  assertThrows(() => run(0, 0, at, at, at), RangeError, "on the heap");
+  assertThrows(() => run(1, 0, at, 2 ** 32 - 64, at), RangeError, "on the heap");
+  assertThrows(() => run(2, at, at, at, 0), RangeError, "on the heap");
+  tensor.dispose();
+});
+
+Deno.test("usual poolings have a fast way", { ignore: !hasOneDnn }, () => {
+  const library = openNative("onednn", 1).library!;
+  for (const [size, stride] of [[2, 2], [3, 2], [2, 1], [7, 7]]) {
+    const c = { ...geometry(8, 28, size, stride), channels: 32, outChannels: 32 };
+    for (const operation of ["average", "averageGradient", "maximumGradient"] as const) {
+      assert(library.canPool!(operation, c), `${operation} ${size} ${stride}`);
+    }
+  }
+});
+
 Deno.test("prepared convolutions are bounded in number and in memory", {
   ignore: !hasOneDnn,
 }, async () => {

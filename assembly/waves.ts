@@ -1,0 +1,106 @@
+/**
+ * Sine and cosine of every float, to about one unit in the last place.
+ *
+ * Polynomials from Moshier, Cephes Mathematical Library (1989); numbers beyond 2 ** 20 quarters of a
+ * turn are reduced by as many digits of 2 / pi as they need (Payne and Hanek, 1983).
+ */
+import { madd } from "./vector";
+
+/** Added to a double and subtracted, this number rounds it to an integer. */
+// deno-fmt-ignore
+@inline const ROUND: f64 = 6755399441055744;
+
+@inline
+function splat(x: f32): v128 {
+  return f32x4.splat(x);
+}
+
+/** The sine of `r`, at most an eighth of a turn, for even quarters `n`, else its cosine, with the sign. */
+@inline
+function ofQuarter(r: v128, n: v128): v128 {
+  const s = f32x4.mul(r, r);
+  let p = madd(s, splat(-1.9515295891e-4), splat(8.3321608736e-3));
+  p = madd(p, s, splat(-1.6666654611e-1));
+  const sine = madd(f32x4.mul(p, s), r, r);
+  let q = madd(s, splat(2.443315711809948e-5), splat(-1.388731625493765e-3));
+  q = madd(q, s, splat(4.166664568298827e-2));
+  const cosine = madd(f32x4.mul(q, s), s, madd(s, splat(-0.5), splat(1)));
+  const isOdd = i32x4.shr_s(i32x4.shl(n, 31), 31);
+  const sign = i32x4.shl(i32x4.shr_u(n, 1), 31);
+  return v128.xor(v128.bitselect(cosine, sine, isOdd), sign);
+}
+
+/** The quarters in two doubles, rounded, plus `ROUND`. */
+@inline
+function quarters(x: v128): v128 {
+  return f64x2.add(f64x2.mul(x, f64x2.splat(0.6366197723675814)), f64x2.splat(ROUND));
+}
+
+/** `x` less its quarters; the first part of the product is exact. */
+@inline
+function lessQuarters(x: v128, rounded: v128): v128 {
+  const n = f64x2.sub(rounded, f64x2.splat(ROUND));
+  const r = f64x2.sub(x, f64x2.mul(n, f64x2.splat(1.57079632673412561417)));
+  return f64x2.sub(r, f64x2.mul(n, f64x2.splat(6.07710050650619224932e-11)));
+}
+
+/** 32 binary digits of 2 / pi, up to byte `last`. */
+function digits(last: i32): u64 {
+  let word: u64 = 0;
+  for (let at = max(last - 3, 0); at <= last; at++) {
+    const part: u64 = at < 8
+      ? 0xa2f9836e4e441529
+      : at < 16
+      ? 0xfc2757d1f534ddc0
+      : 0xdb6295993c439041;
+    word = (word << 8) | ((part >> <u64> (56 - 8 * (at & 7))) & 255);
+  }
+  return word;
+}
+
+/** The sine of a number beyond 2, `shift` quarters further. */
+function ofLarge(x: f32, shift: i32): f32 {
+  if (!(abs(x) < Infinity)) return NaN;
+  const bits = reinterpret<u32>(x), at = <i32> (bits >> 26) & 15;
+  const mantissa = <u64> ((bits & 0xffffff) | 0x800000) << <u64> ((bits >> 23) & 7);
+  const low = <u64> <u32> mantissa;
+  let turn = (low * digits(at)) << 32;
+  turn |= (low * digits(at + 8)) >> 32;
+  turn += low * digits(at + 4);
+  const n = (turn + (1 << 61)) >> 62;
+  const r = <f64> <i64> (turn - (n << 62)) * 3.4061215800865545e-19;
+  const isNegative = reinterpret<i32>(x) < 0;
+  const quarter = (isNegative ? -<i32> n : <i32> n) + shift;
+  const y = ofQuarter(splat(<f32> (isNegative ? -r : r)), i32x4.splat(quarter));
+  return f32x4.extract_lane(y, 0);
+}
+
+/** The sine of numbers, `shift` quarters further: 0 for the sine, 1 for the cosine. */
+export function wave(x: v128, shift: i32): v128 {
+  const isUsual = f32x4.lt(f32x4.abs(x), splat(1e6));
+  const lower = f64x2.promote_low_f32x4(x);
+  const upper = f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 0));
+  const a = quarters(lower), b = quarters(upper);
+  const r = v128.shuffle<i64>(
+    f32x4.demote_f64x2_zero(lessQuarters(lower, a)),
+    f32x4.demote_f64x2_zero(lessQuarters(upper, b)),
+    0,
+    2,
+  );
+  // The lowest bits of rounded doubles are integers.
+  const n = i32x4.add(v128.shuffle<i32>(a, b, 0, 2, 4, 6), i32x4.splat(shift));
+  let y = ofQuarter(r, n);
+  if (!i32x4.all_true(isUsual)) y = correct(x, y, shift);
+  return shift ? y : v128.bitselect(x, y, f32x4.eq(x, splat(0)));
+}
+
+/** `y` with the lanes of large numbers made one by one. */
+function correct(x: v128, y: v128, shift: i32): v128 {
+  const a = f32x4.extract_lane(x, 0), b = f32x4.extract_lane(x, 1);
+  const c = f32x4.extract_lane(x, 2), d = f32x4.extract_lane(x, 3);
+  if (!(abs(a) < 1e6)) y = f32x4.replace_lane(y, 0, ofLarge(a, shift));
+  if (!(abs(b) < 1e6)) y = f32x4.replace_lane(y, 1, ofLarge(b, shift));
+  if (!(abs(c) < 1e6)) y = f32x4.replace_lane(y, 2, ofLarge(c, shift));
+  if (!(abs(d) < 1e6)) y = f32x4.replace_lane(y, 3, ofLarge(d, shift));
+  return y;
+}

@@ -11,7 +11,7 @@
  */
 import { BIAS, padBias, RESULTS } from "./panel";
 import { activate } from "./vector";
-import { add, filter, output } from "./winograd_transforms";
+import { A, A3, add, B, B3, filter, output, scale, sub } from "./winograd_transforms";
 import {
   BLOCK,
   CHANNELS,
@@ -28,8 +28,9 @@ import { multiply, transformInput, workOf } from "./winograd_tiles";
  * Transforms a filter `[3, 3, channels, columns]` to 36 matrices, packed in panels of 8 columns.
  *
  * @param transposed Whether the matrices are `[columns, channels]`, for the input's gradient.
+ * @param mirrored Whether the taps are in reverse order, so that a convolution is that gradient.
  */
-export function winogradFilter(w: usize, channels: i32, columns: i32, transposed: bool, to: usize, square: usize): void {
+export function winogradFilter(w: usize, channels: i32, columns: i32, transposed: bool, mirrored: bool, to: usize, square: usize): void {
   const tap = <usize> (channels * columns) << 2;
   const rows = transposed ? columns : channels, width = transposed ? channels : columns;
   const matrix = <usize> (((width + 7) / 8) * rows) << 5;
@@ -39,7 +40,8 @@ export function winogradFilter(w: usize, channels: i32, columns: i32, transposed
       for (let i: usize = 0; i < 3; i++) {
         const line = from + i * 3 * tap;
         const g0 = v128.load(line), g1 = v128.load(line + tap), g2 = v128.load(line + 2 * tap);
-        filter(g0, g1, g2, square + i * 96, 16);
+        if (mirrored) filter(g2, g1, g0, square + (2 - i) * 96, 16);
+        else filter(g0, g1, g2, square + i * 96, 16);
       }
       for (let j: usize = 0; j < 6; j++) {
         const s = square + j * 16;
@@ -60,6 +62,21 @@ export function winogradFilter(w: usize, channels: i32, columns: i32, transposed
       }
     }
   }
+}
+
+/** A' m of a column, with bias and activation, to results `step` bytes apart. */
+@inline
+function outputTo(from: usize, bias: v128, activation: i32, to: usize, step: usize): void {
+  const m0 = v128.load(from), m1 = v128.load(from, 64), m2 = v128.load(from, 128);
+  const m3 = v128.load(from, 192), m4 = v128.load(from, 256), m5 = v128.load(from, 320);
+  const a = add(m1, m2), b = sub(m1, m2), c = add(m3, m4), e = sub(m3, m4);
+  v128.store(to, activate(add(add(add(m0, a), c), bias), activation));
+  to += step;
+  v128.store(to, activate(add(add(scale(b, A), scale(e, B)), bias), activation));
+  to += step;
+  v128.store(to, activate(add(add(scale(a, 0.5), scale(c, 2)), bias), activation));
+  to += step;
+  v128.store(to, activate(add(add(add(scale(b, A3), scale(e, B3)), m5), bias), activation));
 }
 
 /** Transforms products back to the 4 x 4 results of a tile, adds the bias and activates. */
@@ -83,8 +100,13 @@ function transformOutput(
   const square = scratch + RESULTS, results = square + 384;
   for (let k = 0; k < columns; k += 4, from += 16, to += 16) {
     for (let i: usize = 0; i < 6; i++) output(from + i * 6 * step, step, square + i * 64, 16);
-    for (let j: usize = 0; j < 4; j++) output(square + j * 16, 64, results + j * 16, 64);
     const added = bias ? v128.load(scratch + BIAS + (<usize> k << 2)) : f32x4.splat(0);
+    if (rows == 4 && cols == 4) {
+      let q = to;
+      for (let j: usize = 0; j < 64; j += 16, q += next) outputTo(square + j, added, activation, q, line);
+      continue;
+    }
+    for (let j: usize = 0; j < 4; j++) output(square + j * 16, 64, results + j * 16, 64);
     for (let i = 0; i < rows; i++) {
       const s = results + (<usize> i << 6), q = to + <usize> i * line;
       for (let j = 0; j < cols; j++) {

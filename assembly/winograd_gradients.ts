@@ -27,12 +27,22 @@ function transformSlopes(g: usize, t: i32, to: usize, step: usize, scratch: usiz
   const tilesX = load<i32>(g, TILES_X), tilesY = load<i32>(g, TILES_Y);
   const row = t / tilesX, b = row / tilesY;
   const image = <usize> load<u32>(g, TARGET) + (<usize> (b * height * width * columns) << 2);
-  listSquare(image, height, width, columns, (row - b * tilesY) * 4, (t - row * tilesX) * 4, 4, scratch);
+  const y = (row - b * tilesY) * 4, x = (t - row * tilesX) * 4;
+  const inside = y + 4 <= height && x + 4 <= width;
+  if (!inside) listSquare(image, height, width, columns, y, x, 4, scratch);
+  const p1 = <usize> columns << 2, p2 = p1 << 1, p3 = p1 + p2;
+  const line = <usize> width * p1, corner = image + (<usize> ((y * width + x) * columns) << 2);
   const square = scratch + RESULTS;
   for (let k = 0; k < columns; k += 4, to += 16) {
     const o = <usize> k << 2;
-    for (let i = 0; i < 4; i++) {
+    let q = corner + o;
+    for (let i = 0; i < 4; i++, q += line) {
       const p = i * 4;
+      if (inside) {
+        const d0 = v128.load(q), d1 = v128.load(q + p1), d2 = v128.load(q + p2);
+        slopes(d0, d1, d2, v128.load(q + p3), square + <usize> i * 96, 16);
+        continue;
+      }
       slopes(
         pixel(scratch, p, o),
         pixel(scratch, p + 1, o),
@@ -57,15 +67,15 @@ function addInputSlopes(g: usize, t: i32, from: usize, step: usize, scratch: usi
   const y = (row - b * tilesY) * 4 - load<i32>(g, PAD_Y), x = (t - row * tilesX) * 4 - load<i32>(g, PAD_X);
   const square = scratch + RESULTS, results = square + 576;
   const image = <usize> load<u32>(g, SOURCE) + (<usize> (b * height * width * channels) << 2);
+  const next = <usize> channels << 2;
   const i0 = max(-y, 0), i1 = min(height - y, 6), j0 = max(-x, 0), j1 = min(width - x, 6);
   for (let c = 0; c < channels; c += 4, from += 16) {
     for (let i: usize = 0; i < 6; i++) inputSlopes(from + i * 6 * step, step, square + i * 96, 16);
     for (let j: usize = 0; j < 6; j++) inputSlopes(square + j * 16, 96, results + j * 16, 96);
     for (let i = i0; i < i1; i++) {
-      for (let j = j0; j < j1; j++) {
-        const at = image + (<usize> (((y + i) * width + x + j) * channels + c) << 2);
-        v128.store(at, add(v128.load(at), v128.load(results + (<usize> (i * 6 + j) << 4))));
-      }
+      let at = image + (<usize> (((y + i) * width + x + j0) * channels + c) << 2);
+      let part = results + (<usize> (i * 6 + j0) << 4);
+      for (let j = j0; j < j1; j++, at += next, part += 16) v128.store(at, add(v128.load(at), v128.load(part)));
     }
   }
 }

@@ -49,12 +49,30 @@ export function transformInput(g: usize, t: i32, c0: i32, c1: i32, to: usize, st
   const row = t / tilesX, b = row / tilesY;
   const y = (row - b * tilesY) * 4 - load<i32>(g, PAD_Y), x = (t - row * tilesX) * 4 - load<i32>(g, PAD_X);
   const image = <usize> load<u32>(g, SOURCE) + (<usize> (b * height * width * channels) << 2);
-  listSquare(image, height, width, channels, y, x, 6, scratch);
+  // Most tiles lie within the image: their pixels need no list.
+  const inside = y >= 0 && x >= 0 && y + 6 <= height && x + 6 <= width;
+  if (!inside) listSquare(image, height, width, channels, y, x, 6, scratch);
+  const p1 = <usize> channels << 2, p2 = p1 << 1, p3 = p1 + p2, p4 = p2 << 1, p5 = p4 + p1;
+  const line = <usize> width * p1, corner = image + (<usize> ((y * width + x) * channels) << 2);
   const square = scratch + RESULTS;
   for (let c = c0; c < c1; c += 4, to += 16) {
     const o = <usize> c << 2;
-    for (let i = 0; i < 6; i++) {
+    let q = corner + o;
+    for (let i = 0; i < 6; i++, q += line) {
       const p = i * 6;
+      if (inside) {
+        input(
+          v128.load(q),
+          v128.load(q + p1),
+          v128.load(q + p2),
+          v128.load(q + p3),
+          v128.load(q + p4),
+          v128.load(q + p5),
+          square + <usize> p * 16,
+          16,
+        );
+        continue;
+      }
       input(
         pixel(scratch, p, o),
         pixel(scratch, p + 1, o),

@@ -4,7 +4,7 @@
  */
 
 @inline
-function scale(x: v128, by: f32): v128 {
+export function scale(x: v128, by: f32): v128 {
   return f32x4.mul(x, f32x4.splat(by));
 }
 
@@ -14,7 +14,7 @@ export function add(a: v128, b: v128): v128 {
 }
 
 @inline
-function sub(a: v128, b: v128): v128 {
+export function sub(a: v128, b: v128): v128 {
   return f32x4.sub(a, b);
 }
 
@@ -22,10 +22,10 @@ function sub(a: v128, b: v128): v128 {
  * The points of interpolation: 0, A, -A, B, -B and infinity. With roots of 1/2 and 2 the transforms
  * amplify rounding least; with the usual 1 and 2 errors are several times as large.
  */
-const A: f32 = 0.70710678118654752;
-const B: f32 = 1.41421356237309505;
-const A3: f32 = 0.35355339059327376;
-const B3: f32 = 2.82842712474619010;
+export const A: f32 = 0.70710678118654752;
+export const B: f32 = 1.41421356237309505;
+export const A3: f32 = 0.35355339059327376;
+export const B3: f32 = 2.82842712474619010;
 
 /** B' d: six pixels. */
 @inline

@@ -55,6 +55,18 @@ function readTraining(output: string): Record<string, string> {
   );
 }
 
+/** Ratios to PyTorch on one thread, from `bench:models --json`: `models.gpt`. */
+const readModels = (prefix: string) => (output: string) => {
+  const { rows } = JSON.parse(output) as {
+    rows: { model: string; wallRatio?: [lower: number, median: number, upper: number] }[];
+  };
+  return Object.fromEntries(
+    rows.flatMap(({ model, wallRatio }) =>
+      wallRatio ? [[`${prefix}.${model}`, ratio(wallRatio[1])]] : []
+    ),
+  );
+};
+
 /** Ratios and times of `bench:scale --json`: `scale.mlp.efficiency`, `allreduce.4.time`. */
 function readScale(output: string): Record<string, string> {
   const { allreduce, ...models } = JSON.parse(output) as {
@@ -140,6 +152,11 @@ const SOURCES: Record<string, Source> = {
     ),
   },
   training: { command: "deno task bench:training --json", read: readTraining },
+  models: { command: "deno task bench:models --json", read: readModels("models") },
+  models_predict: {
+    command: "deno task bench:models --predict --batch 64 --json",
+    read: readModels("models_predict"),
+  },
   scale: { command: "deno task bench:scale --json", read: readScale },
   scale_model: {
     command: "deno task bench:scale:model",

@@ -4,7 +4,7 @@
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
-import type { Convolution } from "../geometry.ts";
+import { type Convolution, mirrored } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { addressesIn, layOut } from "../table_layouts.ts";
 
@@ -62,16 +62,22 @@ function workOf(c: Convolution): number {
   return tilesOf(c) * 36 * c.channels * c.outChannels;
 }
 
-/** Transforms the filter, for the convolution or (transposed) for the gradient of the input. */
+/**
+ * Transforms the filter of a convolution.
+ *
+ * @param transposed Whether it is for the gradient of the input.
+ * @param mirrored Whether that gradient is computed as a convolution.
+ */
 function matricesOf(
   heap: KernelHeap,
-  c: Convolution,
+  { channels, outChannels }: Convolution,
   filter: tf.TensorInfo,
   transposed: boolean,
+  mirrored = false,
 ): number {
-  const [rows, columns] = transposed ? [c.outChannels, c.channels] : [c.channels, c.outChannels];
+  const [rows, columns] = transposed ? [outChannels, channels] : [channels, outChannels];
   const matrices = heap.shared(36 * rows * Math.ceil(columns / 8) * 8 * 4);
-  const sizes = [c.channels, c.outChannels, Number(transposed)];
+  const sizes = [channels, outChannels, Number(transposed), Number(mirrored)];
   heap.run("winogradFilter", [heap.at(filter), ...sizes, matrices, heap.scratch()]);
   return matrices;
 }
@@ -86,7 +92,18 @@ export function winograd(
   bias?: tf.TensorInfo,
   activation = 0,
 ): void {
-  const matrices = matricesOf(heap, c, filter, false);
+  convolveTiles(heap, c, matricesOf(heap, c, filter, false), result, x, bias, activation);
+}
+
+function convolveTiles(
+  heap: KernelHeap,
+  c: Convolution,
+  matrices: number,
+  result: tf.TensorInfo,
+  x: tf.TensorInfo,
+  bias?: tf.TensorInfo,
+  activation = 0,
+): void {
   const geometry = heap.table(tileTable(c, heap.at(x), heap.at(result)), TILE_ADDRESSES);
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
   heap.run(
@@ -104,7 +121,10 @@ export function winogradInputGradient(
   dy: tf.TensorInfo,
   filter: tf.TensorInfo,
 ): void {
-  const matrices = matricesOf(heap, c, filter, true);
+  const turned = mirrored(c), convolves = tilesOf(turned) <= tilesOf(c);
+  const matrices = matricesOf(heap, c, filter, true, convolves);
+  // Results that overlap are written more than once: with as many tiles, a convolution is faster.
+  if (convolves) return convolveTiles(heap, turned, matrices, result, dy);
   const geometry = heap.table(tileTable(c, heap.at(result), heap.at(dy)), TILE_ADDRESSES);
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
   heap.run(

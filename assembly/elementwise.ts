@@ -2,32 +2,53 @@
 import { addToDoubles, roundDoubles } from "./reductions";
 import { RELU6 } from "./vector";
 
+/** The result from which an activation's slope is 0 again; NaN, which equals no result, for none. */
+@inline
+function limitOf(activation: i32): f32 {
+  return activation == RELU6 ? 6 : NaN;
+}
+
 /** The lanes in which an activation has slope one, as a mask, from its result `y`. */
 @inline
-function open(y: v128, activation: i32): v128 {
-  const positive = f32x4.gt(y, f32x4.splat(0));
-  return activation == RELU6 ? v128.and(positive, f32x4.lt(y, f32x4.splat(6))) : positive;
+function open(y: v128, limit: v128): v128 {
+  return v128.andnot(f32x4.gt(y, f32x4.splat(0)), f32x4.ge(y, limit));
 }
 
 @inline
-function openOne(y: f32, activation: i32): bool {
-  return y > 0 && (activation != RELU6 || y < 6);
+function openOne(y: f32, limit: f32): bool {
+  return y > 0 && !(y >= limit);
 }
 
-/** `dx`: `dy` where the activation's result `y` says that its slope is one, else zero. */
+/**
+ * `dx`: `dy` where the activation's result `y` says that its slope is one, else zero, for elements
+ * `begin` to `end`.
+ */
 export function activationGradient(
   dy: usize,
   y: usize,
   dx: usize,
-  size: i32,
+  begin: i32,
+  end: i32,
   activation: i32,
+  _scratch: usize,
 ): void {
-  let i: i32 = 0;
-  for (; i + 4 <= size; i += 4, dy += 16, y += 16, dx += 16) {
-    v128.store(dx, v128.and(v128.load(dy), open(v128.load(y), activation)));
+  const skip = <usize> begin << 2;
+  dy += skip;
+  y += skip;
+  dx += skip;
+  const limit = limitOf(activation), limits = f32x4.splat(limit);
+  let i = begin;
+  for (; i + 8 <= end; i += 8, dy += 32, y += 32, dx += 32) {
+    const a = v128.and(v128.load(dy), open(v128.load(y), limits));
+    const b = v128.and(v128.load(dy, 16), open(v128.load(y, 16), limits));
+    v128.store(dx, a);
+    v128.store(dx, b, 16);
   }
-  for (; i < size; i++, dy += 4, y += 4, dx += 4) {
-    store<f32>(dx, openOne(load<f32>(y), activation) ? load<f32>(dy) : 0);
+  for (; i + 4 <= end; i += 4, dy += 16, y += 16, dx += 16) {
+    v128.store(dx, v128.and(v128.load(dy), open(v128.load(y), limits)));
+  }
+  for (; i < end; i++, dy += 4, y += 4, dx += 4) {
+    store<f32>(dx, openOne(load<f32>(y), limit) ? load<f32>(dy) : 0);
   }
 }
 
@@ -81,6 +102,7 @@ export function activationAndBiasGradient(
   const bytes = <usize> width << 2;
   const part = sums + 2 * bytes;
   memory.fill(sums, 0, 2 * bytes);
+  const limit = limitOf(activation), limits = f32x4.splat(limit);
   const some = min(rows, 64);
   for (let i = 0; i < rows; i += some) {
     memory.fill(part, 0, bytes);
@@ -88,13 +110,13 @@ export function activationAndBiasGradient(
       const start = (<usize> row * <usize> columns + <usize> c0) << 2;
       let c: i32 = 0;
       for (let o = start, p = part; c + 4 <= width; c += 4, o += 16, p += 16) {
-        const slope = v128.and(v128.load(dy + o), open(v128.load(y + o), activation));
+        const slope = v128.and(v128.load(dy + o), open(v128.load(y + o), limits));
         v128.store(dx + o, slope);
         v128.store(p, f32x4.add(v128.load(p), slope));
       }
       for (; c < width; c++) {
         const o = start + (<usize> c << 2), p = part + (<usize> c << 2);
-        const slope: f32 = openOne(load<f32>(y + o), activation) ? load<f32>(dy + o) : 0;
+        const slope: f32 = openOne(load<f32>(y + o), limit) ? load<f32>(dy + o) : 0;
         store<f32>(dx + o, slope);
         store<f32>(p, load<f32>(p) + slope);
       }

@@ -80,6 +80,7 @@ const elements = `
     row: (x) => matrix(x).div(row), column: (x) => matrix(x).squaredDifference(matrix(x).slice([0, 0], [900, 1])),
     middle: (x) => cube(x).minimum(middle), compare: (x) => x.greater(0.5).toFloat(),
     where: (x) => tf.where(x.greater(0), x, x.square()), prelu: (x) => tf.prelu(matrix(x), row),
+    relu: tf.relu, relu6: tf.relu6,
     gate: (x) => cube(x).mul(cube(x).sum([1], true)), scale: (x) => matrix(x).mul(matrix(x).max(1, true)),
     rows: (x) => matrix(x).sum(1).add(matrix(x).max(1)), between: (x) => cube(x).mean(1).add(cube(x).min(1)),
     flags: (x) => cube(x.tile([2])).greater(-3).all(1).toFloat().add(cube(x).prod(2).mean()),
@@ -109,7 +110,7 @@ Deno.test("several threads compute the same bits as one, and let the process end
 
 Deno.test("several threads compute the same elements as one", { ignore: !granted }, async () => {
   const [one, two, three] = await Promise.all([1, 2, 3].map((n) => run(select(n) + elements)));
-  assertEquals(one.out.trim().split("\n").length, 44, one.err);
+  assertEquals(one.out.trim().split("\n").length, 48, one.err);
   assertEquals(two.out, one.out);
   assertEquals(three.out, one.out);
 });

@@ -204,3 +204,12 @@ testOnBackends("the factor of swish has its part in the slope", (backend) => {
     assertLessOrEqual(Math.abs(slope - expected(x).dataSync()[i]), 1e-6)
   );
 });
+
+testOnBackends("relu and relu6 let slopes through strictly between their bounds", () => {
+  const x = [-1, 0, 1, 5.9, 6, 7, Infinity, -Infinity, 2, 3, 4];
+  const slopes = (compute: (x: tf.Tensor) => tf.Tensor) => [
+    ...tf.grad((x: tf.Tensor) => compute(x).sum())(tf.tensor1d(x)).dataSync(),
+  ];
+  assertEquals(slopes(tf.relu), x.map((x) => Number(x > 0)));
+  assertEquals(slopes(tf.relu6), x.map((x) => Number(x > 0 && x < 6)));
+});

@@ -480,6 +480,28 @@ testOnWasm("a model of a user's own is compiled if the option says so", async ()
   assertMatch(await reasonOf(() => ({ make })), /the model is not made of layers/);
 });
 
+/** Functions of elements, reductions and choices of a product, of the shape of it. */
+const KINDS: Record<string, (y: tf.Tensor) => tf.Tensor> = {
+  "waves and powers": (y) => y.sin().add(y.mul(2).cos()).mul(y.abs().add(1).pow(1.5)),
+  quotients: (y) => y.div(y.square().add(1)).add(y.squaredDifference(y.max(0))),
+  extremes: (y) => y.maximum(y.min(1, true)).minimum(0.5).clipByValue(-1, 1),
+  choices: (y) => tf.where(y.greater(0.1), y, y.neg()).add(tf.prelu(y, tf.scalar(0.3))),
+  "reductions with axes between them": (y) => {
+    const cube = y.expandDims(1).tile([1, 4, 1]);
+    return y.mul(cube.sum([0, 2]).sum()).add(cube.max([0, 2]).sum()).add(cube.prod(1));
+  },
+  "reductions of one element": (y) => y.expandDims(1).max(1).add(y.expandDims(2).sum(2)),
+  gates: (y) => y.mul(y.mean(1, true).sigmoid()).mul(y.softplus().sum(0)),
+};
+
+for (const [name, compute] of Object.entries(KINDS)) {
+  testOnWasm(`${name} are played back`, async () => {
+    const make = ownModel((x, w) => compute(tf.matMul(x, w)));
+    const steps = await assertSame(() => ({ make, compile: true }));
+    assert(steps.some(({ way }) => way === "played"), steps.at(-1)!.reason);
+  });
+}
+
 testOnWasm("a compiled model may hold tensors, and replace them", async () => {
   let scale: tf.Tensor | undefined;
   const replace = (value: number) => {

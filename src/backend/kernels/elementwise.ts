@@ -27,7 +27,9 @@ function activationGradient(
 ) {
   const result = heap.output(y.shape);
   const [from, at, to] = [dy, y, result].map((tensor) => heap.at(tensor));
-  heap.run("activationGradient", [from, at, to, sizeOf(y.shape), ACTIVATIONS[activation]!]);
+  const size = sizeOf(y.shape);
+  const args = [from, at, to, 0, size, ACTIVATIONS[activation]!, heap.scratch()];
+  heap.run("activationGradient", args, { argument: 3, multiple: 4, work: size * 2 });
   return result;
 }
 

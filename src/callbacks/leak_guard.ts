@@ -147,7 +147,7 @@ export class LeakGuard extends Callback {
 
   /** Counts the tensors that are left. */
   override afterBatch({ gradients }: AnyLearner): void {
-    this.#expectMore(Object.keys(gradients));
+    this.#expectMore(Object.keys(gradients ?? {})); // missing where the batch was cancelled early
     for (const { alive, perBatch, perEpoch } of this.#sources.values()) {
       for (const tensor of alive) if (tensor.isDisposed) alive.delete(tensor);
       perBatch.observe(alive.size);

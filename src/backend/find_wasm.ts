@@ -99,7 +99,8 @@ function placeOf(file: Exclude<WasmFile, { bytes: unknown }>, name: string): URL
 function placesOf(name: string, installed: string | undefined): URL[] {
   const programs = hostProcess ? [hostProcess.argv[1], hostProcess.execPath] : [];
   const near = [installed, import.meta.url, ...programs.map(fileUrl), page()];
-  const places = near.flatMap((place) => (place && URL.parse(name, place)?.href) ?? []);
+  // A library that expects a page may have set a `location` without an address.
+  const places = near.flatMap((place) => place ? URL.parse(name, place)?.href ?? [] : []);
   return [...new Set(places)].map((place) => new URL(place));
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hostProcess } from "../host/host_process.ts";
 import { nodeThreads } from "../deps/node_worker_threads.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
@@ -79,7 +80,7 @@ export async function startWasm(options: WasmOptions): Promise<Started> {
     if ("reason" in found) throw found.reason;
     setWasmPaths(Object.fromEntries(FILES.map((file) => [file, ADDRESS])), true);
     serve((options.threads ?? 1) > 1 ? shareMemory(found.bytes) : found.bytes);
-    await withFolderName(() => tf.setBackend("wasm"));
+    await withoutListeners(() => withFolderName(() => tf.setBackend("wasm")));
   });
   if (isRunning()) return await registerOurs(options);
   withdraw();
@@ -132,6 +133,19 @@ async function withFolderName(start: () => Promise<unknown>): Promise<void> {
 }
 
 provideStepTools({ heapOf, Recorder, matchRecordings, Playback });
+
+const UNHANDLED = ["uncaughtException", "unhandledRejection"] as const;
+
+/** Removes the listeners by which tfjs's module throws the program's errors again, as its own. */
+async function withoutListeners(start: () => Promise<void>): Promise<void> {
+  const before = UNHANDLED.map((event) => new Set(hostProcess?.listeners(event)));
+  await start();
+  for (const [i, event] of UNHANDLED.entries()) {
+    for (const listener of hostProcess?.listeners(event) ?? []) {
+      if (!before[i].has(listener)) hostProcess!.off(event, listener);
+    }
+  }
+}
 
 /** Heaps of each backend, by build and number of threads. */
 const heaps = new WeakMap<BackendWasm, Map<string, KernelHeap>>();

@@ -88,6 +88,8 @@ export class LeakGuard extends Callback {
   #batches = 0;
   #training = false;
   #learner: AnyLearner | undefined;
+  /** The names of the weights that were updated. */
+  readonly #trained = new Set<string>();
 
   /**
    * Checks the options.
@@ -122,6 +124,7 @@ export class LeakGuard extends Callback {
   override setUp(learner: AnyLearner, kind: RunKind): PutBack | void {
     if (kind !== "train") return;
     this.#learner = learner;
+    this.#trained.clear();
     this.#sources = new Map();
     this.#stack = [];
     this.#batches = 0;
@@ -143,7 +146,8 @@ export class LeakGuard extends Callback {
   }
 
   /** Counts the tensors that are left. */
-  override afterBatch(): void {
+  override afterBatch({ gradients }: AnyLearner): void {
+    this.#expectMore(Object.keys(gradients));
     for (const { alive, perBatch, perEpoch } of this.#sources.values()) {
       for (const tensor of alive) if (tensor.isDisposed) alive.delete(tensor);
       perBatch.observe(alive.size);
@@ -155,6 +159,17 @@ export class LeakGuard extends Callback {
   /** Compares with the epochs before. */
   override afterEpoch(): void {
     this.#close("perEpoch");
+  }
+
+  /** A weight that is trained from now on brings a gradient, and slots of the optimizer: no growth. */
+  #expectMore(trained: readonly string[]): void {
+    if (trained.every((name) => this.#trained.has(name))) return;
+    for (const name of trained) this.#trained.add(name);
+    for (const source of this.#sources.values()) {
+      if (source.owner !== "Learner") continue;
+      source.perBatch = new GrowthDetector();
+      source.perEpoch = new GrowthDetector();
+    }
   }
 
   #ownerOf(task: HookName | TaskName): string {

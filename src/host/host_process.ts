@@ -7,6 +7,9 @@
 /** Signals that ask a process to end. */
 export type EndSignal = "SIGINT" | "SIGTERM";
 
+/** Events of errors that nothing has caught. */
+export type UnhandledError = "uncaughtException" | "unhandledRejection";
+
 /** The parts of `process` in use, which Deno, Node and Bun share. */
 export interface HostProcess {
   readonly pid: number;
@@ -21,14 +24,17 @@ export interface HostProcess {
   exit(code: number): never;
   kill(pid: number, signal: string | 0): void;
   on(signal: EndSignal, handler: () => void): void;
-  off(signal: EndSignal, handler: () => void): void;
+  off(event: EndSignal | UnhandledError, handler: () => void): void;
+  listeners(event: UnhandledError): (() => void)[];
 }
 
 /** The current process; `undefined` in a browser. */
 export const hostProcess: HostProcess | undefined = findProcess();
 
 function findProcess(): HostProcess | undefined {
-  const { process } = globalThis as { process?: HostProcess & { getBuiltinModule?: unknown } };
+  const { process } = globalThis as unknown as {
+    process?: HostProcess & { getBuiltinModule?: unknown };
+  };
   // Some bundlers give a page a `process` with no more than `env`.
   return process?.getBuiltinModule ? process : undefined;
 }

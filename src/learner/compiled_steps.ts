@@ -1,22 +1,15 @@
-import type { KernelHeap } from "../backend/kernel_heap.ts";
 import type { Program } from "../backend/recording/match_recordings.ts";
 import type { Playback, Played } from "../backend/recording/playback.ts";
 import type { Recording } from "../backend/recording/recording.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { weighLoss } from "../losses/weights.ts";
-import { isPure } from "../losses/pure_losses.ts";
-import { isBuilt, variablesOf } from "../model/model.ts";
-import { normalsOf, settingsOf, whyNotStock } from "../model/stock_model.ts";
+import { normalsOf } from "../model/stock_model.ts";
 import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 import { markOutput, outputMark } from "../tensors/outputs.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import { objectiveModel, objectiveVariables } from "./learner_objective.ts";
-import { currentObjective, DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
 import type { StepOf } from "./step.ts";
-
-/** The part of a step that is compiled: that of a training, of an evaluation or of a prediction. */
-export type StepKind = "compute" | "evaluate" | "predict";
+import { isSameKey, keyOf, type StepKey, type StepKind, whyEager } from "./step_key.ts";
 
 /**
  * The way in which a step was taken.
@@ -78,7 +71,7 @@ export class CompiledSteps {
       this.#state = { way: "eager", reason: key };
       return eager(step);
     }
-    let program = this.#programs.find((other) => isSame(other.key, key));
+    let program = this.#programs.find((other) => isSameKey(other.key, key));
     if (program) this.#programs.splice(this.#programs.indexOf(program), 1);
     else program = new CompiledStep(step.learner, key);
     this.#programs.unshift(program);
@@ -96,110 +89,10 @@ export class CompiledSteps {
   }
 }
 
-/** Everything on which a step depends, or why it may depend on more. */
-function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
-  const reason = whyEager(learner, kind);
-  if (reason !== undefined) return reason;
-  const heap = stepTools()!.heapOf(tf.backend())!;
-  const { model, stages, lossFunction, objective, compile } = learner;
-  const current = currentObjective(learner);
-  const own = current && objectiveModel(current);
-  const inputs: tf.Tensor[] = [];
-  const { data, labels, weights } = learner;
-  const shapes = shapesOf(kind === "predict" ? [data] : [data, labels, weights], inputs);
-  if (shapes === undefined) return "the batch holds more than tensors";
-  const trained = kind === "compute" ? trainedIn(learner) : [];
-  if (!trained) return "no weight is trained";
-  const variables = variablesOf(model);
-  if (inputs.some(({ dataId }) => variables.some((variable) => variable.dataId === dataId))) {
-    return "a weight is part of the batch";
-  }
-  const flags = [...variables, ...current ? objectiveVariables(current) : []]
-    .map(({ trainable }) => trainable ? 1 : 0).join("");
-  return {
-    kind,
-    objects: [heap, model, lossFunction, current, stages.predict, compile, ...trained],
-    text: `${objective} ${shapes} ${flags} ${settingsOf(model)} ${settingsOf(own)}`,
-    heap,
-    inputs,
-  };
-}
-
-/** Everything on which a step depends. */
-interface StepKey {
-  readonly kind: StepKind;
-  readonly objects: readonly unknown[];
-  readonly text: string;
-  readonly heap: KernelHeap;
-  /** The tensors of the current batch. */
-  inputs: tf.Tensor[];
-}
-
-function isSame(a: StepKey, b: StepKey): boolean {
-  const same = a.kind === b.kind && a.text === b.text && a.objects.length === b.objects.length &&
-    a.objects.every((object, i) => object === b.objects[i]);
-  if (same) a.inputs = b.inputs;
-  return same;
-}
-
-/** Why a step cannot be compiled, whatever its batch. */
-function whyEager(learner: AnyFields, kind: StepKind): string | undefined {
-  const { compile, stages, model } = learner;
-  if (!(compile ?? BY_DEFAULT)) return "compile is false";
-  if (!stepTools()?.heapOf(tf.backend())) {
-    return `the backend "${tf.getBackend()}" lacks our kernels`;
-  }
-  if (!isBuilt(model)) return "the model has no weights yet";
-  const engine = tf.engine() as unknown as { state: { profiling: boolean } };
-  if (engine.state.profiling || tf.env().getBool("DEBUG")) return "operations are profiled";
-  for (const name of ["predict", "loss", "gradients"] as const) {
-    if (stages[name] !== DEFAULT_STAGES[name]) return `the stage ${name} is replaced`;
-  }
-  if (compile) return;
-  if (currentObjective(learner)?.predict) return "an objective predicts by a function of its own";
-  if (kind !== "predict" && !isPure(learner.lossFunction)) {
-    return "the loss function may depend on more than its arguments";
-  }
-  return whyNotStock(model);
-}
-
 /** Describes how the steps of a Learner are taken; `last` is the state of the last one, if any. */
 export function describeSteps(learner: AnyFields, last: StepState | undefined): string {
   const reason = last?.reason ?? whyEager(learner, "compute");
   return reason === undefined ? "compiled" : `operation by operation, as ${reason}`;
-}
-
-/** Whether steps are compiled where they are known to depend on nothing but their inputs. */
-const BY_DEFAULT = true;
-
-function trainedIn(learner: AnyFields): tf.Variable[] | undefined {
-  try {
-    return variablesToTrain(learner);
-  } catch {
-    return;
-  }
-}
-
-/**
- * The structure, shapes and types of a batch, and which of its tensors share their elements.
- *
- * @param nested The batch.
- * @param into Takes its tensors, in their order.
- */
-function shapesOf(nested: unknown, into: tf.Tensor[]): string | undefined {
-  if (nested instanceof tf.Tensor) {
-    const first = into.findIndex(({ dataId }) => dataId === nested.dataId);
-    into.push(nested);
-    return `${nested.shape} ${nested.dtype} ${first < 0 ? into.length - 1 : first}`;
-  }
-  if (typeof nested !== "object" || nested === null) return JSON.stringify(nested) ?? "undefined";
-  const prototype = Object.getPrototypeOf(nested);
-  if (prototype !== Object.prototype && prototype !== Array.prototype) return;
-  const parts = Object.entries(nested).map(([name, inner]) => {
-    const text = shapesOf(inner, into);
-    return text === undefined ? undefined : `${JSON.stringify(name)}: ${text}`;
-  });
-  return parts.includes(undefined) ? undefined : `{${parts.join()}}`;
 }
 
 /** Whether a value consists of tensors in arrays and records. */

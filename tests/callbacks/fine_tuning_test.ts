@@ -5,7 +5,7 @@
  */
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type CallbackLike, type RunCheckpoint, sgd, tf } from "../../mod.ts";
-import { fineTune, Freeze, GradualUnfreeze } from "../../callbacks.ts";
+import { fineTune, Freeze, GradualUnfreeze, LeakGuard } from "../../callbacks.ts";
 import { assertNoTensorsLeft, testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { type AnyLearner, numbersOf, tinyLearner } from "../fixtures/tiny_learner.ts";
 
@@ -186,6 +186,20 @@ for (const scaled of [true, false]) {
     subject.dispose();
   });
 }
+
+testTensors(
+  "LeakGuard takes gradients and slots of weights that are unfrozen for no leak",
+  async () => {
+    for (const optimizer of [sgd(0.1, { momentum: 0.9 }), tf.train.adam(0.01)]) {
+      const leaks: string[] = [];
+      const guard = new LeakGuard({ onLeak: ({ message }) => void leaks.push(message) });
+      const subject = tinyLearner({ layers, optimizer, callbacks: [new GradualUnfreeze(), guard] });
+      await subject.learner.train({ epochs: 8 });
+      assertEquals(leaks, []);
+      subject.dispose();
+    }
+  },
+);
 
 testTensors("Freeze passes over layers without weights in a list of names", async () => {
   const trained: string[] = [];

@@ -41,10 +41,36 @@ function assertSameWeights(backend: string, weights: number[][]): void {
   for (const [i, value] of actual.entries()) assert(Math.abs(value - expected[i]) < 1e-4);
 }
 
-for (const [name, command] of Object.entries(runtimes)) {
-  Deno.test(`${name} trains with callbacks, logs and checkpoints, the same as the others`, async () => {
+/** Does the same in all runtimes at once; returns the results by runtime. */
+async function inEach<T>(
+  work: (command: readonly string[]) => Promise<T>,
+): Promise<Record<string, T>> {
+  const results = Object.entries(runtimes).map(async ([name, command]) => {
+    try {
+      return [name, await work(command)] as const;
+    } catch (cause) {
+      throw new Error(`It fails in ${name}: ${(cause as Error).message}`, { cause });
+    }
+  });
+  return Object.fromEntries(await Promise.all(results));
+}
+
+/** The same result for each runtime. */
+function each<T>(result: T): Record<string, T> {
+  return Object.fromEntries(Object.keys(runtimes).map((name) => [name, result]));
+}
+
+const NAMES = Object.keys(runtimes).join(", ");
+
+Deno.test(`${NAMES}: the same training, with callbacks, logs and checkpoints`, async () => {
+  const results = await inEach(async (command) => {
     const { weights, ...rest } = await runProgram(command, "train");
-    assertEquals(rest, {
+    assertSameWeights("wasm", weights as number[][]);
+    return rest;
+  });
+  assertEquals(
+    results,
+    each({
       backend: "wasm",
       status: "completed",
       hooks: ["beforeTrain", ...Array(4).fill("afterEpoch"), "afterTrain"],
@@ -54,18 +80,21 @@ for (const [name, command] of Object.entries(runtimes)) {
       files: ["00000005-train-epoch-0004-batch-000003.safetensors"],
       epoch: 4,
       left: 8,
-    });
-    assertSameWeights("wasm", weights as number[][]);
-  });
+    }),
+  );
+});
 
-  Deno.test(`${name} trains on threads`, async () => {
+Deno.test(`${NAMES}: threads`, async () => {
+  const results = await inEach(async (command) => {
     const { weights, ...rest } = await runProgram(command, "threads");
-    assertEquals(rest, { reason: true, status: "completed" });
     assertSameWeights("wasm", weights as number[][]);
+    return rest;
   });
+  assertEquals(results, each({ reason: true, status: "completed" }));
+});
 
-  Deno.test(`${name} resumes a training that was killed, and one that Ctrl+C ended`, async () => {
-    const [runtime, ...flags] = command;
+Deno.test(`${NAMES}: a training that was killed resumes, and one that Ctrl+C ended`, async () => {
+  await inEach(async ([runtime, ...flags]) => {
     const folder = await Deno.makeTempDir();
     const args = [...flags, "programs/resume.js", folder];
     for (const signal of ["SIGKILL", "SIGINT"] as const) {
@@ -84,24 +113,33 @@ for (const [name, command] of Object.entries(runtimes)) {
     }
     const { status, weights } = resultOf(await succeed(app, runtime, ...args));
     assertEquals(status, "completed");
-    assertSameWeights("cpu", (await runProgram(command, "resume")).weights as number[][]);
+    const whole = await runProgram([runtime, ...flags], "resume");
+    assertSameWeights("cpu", whole.weights as number[][]);
     assertSameWeights("cpu", weights as number[][]);
     await Deno.remove(folder, { recursive: true });
   });
+});
 
-  for (
-    const [program, expected] of Object.entries({
-      lock: { refused: true },
-      page: { title: true, points: true, status: "cancelled", url: null },
-      plots: { svg: true, png: true },
-      sweep: { trials: ["completed", "completed"] },
-    })
-  ) {
-    Deno.test(`${name} runs the program ${program}`, async () => {
-      assertEquals(await runProgram(command, program), expected);
-    });
-  }
+for (
+  const [program, expected] of Object.entries({
+    lock: { refused: true },
+    page: { title: true, points: true, status: "cancelled", url: null },
+    plots: { svg: true, png: true },
+    sweep: { trials: ["completed", "completed"] },
+  })
+) {
+  Deno.test(`${NAMES}: the program ${program}`, async () => {
+    assertEquals(await inEach((command) => runProgram(command, program)), each(expected));
+  });
 }
+
+Deno.test(`${NAMES}: an error of a program is shown as its own`, async () => {
+  const results = await inEach(async ([runtime, ...flags]) => {
+    const { code, stderr } = await run(app, runtime, ...flags, "programs/fail.js");
+    return { code, own: /of the program/.test(stderr), other: /tf-backend/.test(stderr) };
+  });
+  assertEquals(results, each({ code: 1, own: true, other: false }));
+});
 
 testBundles(() => app, runtimes);
 

@@ -84,7 +84,8 @@ async function runSpecs(modules: string, args: string[]): Promise<Map<string, st
   });
   const { load } = await import(`file://${target}`);
   await Deno.remove(target);
-  await load({ threads, relaxed: !strict });
+  const wasm = { path: `${modules}/@tensorflow/tfjs-backend-wasm/dist/` };
+  await load({ threads, relaxed: !strict, wasm });
   // Specs print warnings, and replace the console's functions.
   const { log, warn, error } = console;
   console.log = console.warn = console.error = () => {};

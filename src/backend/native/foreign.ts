@@ -23,21 +23,26 @@ export function openLibrary<const S extends Deno.ForeignLibraryInterface>(
   names: readonly string[],
   symbols: S,
 ): Opened<S> {
-  if (!deno?.dlopen) return { refused: "missing" };
+  if (!opensLibraries()) return { refused: "missing" };
   // Pointers need the whole permission; where a terminal can ask for it, Deno asks.
-  if (deno.permissions.requestSync({ name: "ffi" }).state !== "granted") {
+  if (deno!.permissions.requestSync({ name: "ffi" }).state !== "granted") {
     return { refused: "permission" };
   }
   let refused: "missing" | "symbols" = "missing";
   for (const name of names) {
     try {
-      const library = deno.dlopen(name, symbols);
+      const library = deno!.dlopen(name, symbols);
       return { symbols: library.symbols, close: () => library.close() };
     } catch (error) {
       if (/symbol/i.test(String(error))) refused = "symbols";
     }
   }
   return { refused };
+}
+
+/** Whether this runtime can open libraries. */
+export function opensLibraries(): boolean {
+  return typeof deno?.dlopen === "function";
 }
 
 /** The operating system and the processor, as Deno names them. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { openAccelerate, openBlis, openOpenBlas } from "./blas.ts";
-import { platform } from "./foreign.ts";
+import { opensLibraries, platform } from "./foreign.ts";
 import {
   NATIVE_NAMES,
   type NativeLibrary,
@@ -85,6 +85,7 @@ export function openNative(
   threads: number,
   files?: readonly string[],
 ): NativeChoice {
+  if (!opensLibraries()) return { reason: "no native library, as only Deno opens one" };
   const refused: string[] = [];
   for (const name of wanted === true ? usual() : [wanted]) {
     const { title, work } = CANDIDATES[name];
@@ -104,7 +105,7 @@ export function openNative(
     const lacking = refused.map((reason) => `; ${reason}`).join("");
     return { library, reason: `${work} by ${library.name}${lacking}` };
   }
-  return { reason: refused.join("; ") };
+  return { reason: refused.join("; ") || "no native library, as none is known for this system" };
 }
 
 /** The libraries that are faster than WebAssembly on such a machine, the fastest first. */

@@ -120,6 +120,21 @@ Deno.test("without --allow-ffi, WebAssembly computes everything, and the reason 
   assertEquals((await run({ native: "openblas" }, few)).reason, denied.reason);
 });
 
+Deno.test("a runtime that opens no libraries computes on WebAssembly, and the reason says so", {
+  ignore: state !== "granted",
+}, async () => {
+  const front = new URL("../../../mod.ts", import.meta.url).href;
+  const code = `delete Deno.dlopen;
+    const { selectBackend } = await import("${front}");
+    for (const native of [true, "onednn"]) {
+      console.log((await selectBackend({ native, quiet: true })).reason);
+    }`;
+  const { output, errors } = await runDeno(".", "eval", "--quiet", "--no-lock", code);
+  assertEquals(errors, "");
+  const line = "WebAssembly .*; no native library, as only Deno opens one\\n";
+  assertMatch(output, new RegExp(`^(${line}){2}$`));
+});
+
 Deno.test("a library that is missing is named, with the line that installs it", () => {
   const here = ["no_such_library.so.7"];
   if (Deno.build.os !== "linux") return;

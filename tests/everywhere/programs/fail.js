@@ -1,0 +1,11 @@
+/**
+ * Fails after the backend has started.
+ *
+ * @module
+ */
+import { selectBackend } from "@trainchart/trainchart";
+
+await selectBackend({ prefer: "wasm", quiet: true });
+setTimeout(() => {
+  throw new Error("of the program");
+});

@@ -21,14 +21,20 @@ import { packAcross, packAlong, packFour } from "./pack";
 import {
   bytesOfOne,
   channelsOf,
+  firstAt,
   isLine,
+  isLineInside,
+  lengthOf,
+  lineAt,
   listPoints,
   pixelAt,
   pointAt,
   pointsOfOne,
   restOfLine,
   sourceOf,
+  stepOf,
   tapsOf,
+  widthOf,
 } from "./patches";
 
 /** Lists the pixels that a tap meets at the listed points. */
@@ -159,6 +165,28 @@ function addTo(to: usize, from: usize, length: i32): void {
   for (; i < length; i++, to += 4, from += 4) store<f32>(to, load<f32>(to) + load<f32>(from));
 }
 
+/** As {@linkcode addPatches}, for few channels: each element of the patches, line by line. */
+function addPatchesOfFew(image: usize, points: i32, n: i32, cols: i32, scratch: usize): void {
+  const channels = channelsOf(image), step = stepOf(image), width = widthOf(image);
+  const stride = <usize> cols << 2, next = <usize> (step * channels) << 2;
+  for (let p = 0; p < points;) {
+    const point = pointAt(scratch, p);
+    const length = min(lengthOf(image) - load<i32>(point, 12) / step, points - p);
+    for (let k = 0; k < cols; k++) {
+      const tap = (n + k) / channels, channel = n + k - tap * channels;
+      const first = firstAt(image, tap, point);
+      // The points whose pixel is inside the line.
+      const from = first < 0 ? (step - 1 - first) / step : 0;
+      const last = first < width ? min((width - 1 - first) / step + 1, length) : 0;
+      if (from >= last || !isLineInside(image, tap, point)) continue;
+      let to = lineAt(image, tap, point) + (<usize> channel << 2) + <usize> from * next;
+      let at = scratch + RESULTS + <usize> (p + from) * stride + (<usize> k << 2);
+      for (let i = from; i < last; i++, to += next, at += stride) store<f32>(to, load<f32>(to) + load<f32>(at));
+    }
+    p += length;
+  }
+}
+
 /** Adds elements `n` to `n + cols` of the patches of listed points to the image. */
 function addPatches(image: usize, points: i32, n: i32, cols: i32, scratch: usize): void {
   const channels = channelsOf(image);
@@ -220,7 +248,8 @@ export function convolveInputGradient(
         block(some, cols, deep, scratch + BLOCK_B, 32, panel, 0, todoAt(k, deep, columns, 0, 0), scratch);
       }
       listPoints(image, m, some, scratch + POINTS);
-      addPatches(image, some, n, cols, scratch);
+      if (channelsOf(image) < 4) addPatchesOfFew(image, some, n, cols, scratch);
+      else addPatches(image, some, n, cols, scratch);
     }
   }
 }

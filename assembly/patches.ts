@@ -65,6 +65,44 @@ export function restOfLine(image: usize, point: usize, most: i32): i32 {
   return min(load<i32>(image, GRID_X) - load<i32>(point, 12), most);
 }
 
+/** Pixels between two neighbours along a line of the grid. */
+@inline
+export function stepOf(image: usize): i32 {
+  return load<i32>(image, STEP_X);
+}
+
+/** Number of pixels of a line of the image. */
+@inline
+export function widthOf(image: usize): i32 {
+  return load<i32>(image, WIDTH);
+}
+
+/** Number of points of a line of the grid. */
+@inline
+export function lengthOf(image: usize): i32 {
+  return load<i32>(image, GRID_X);
+}
+
+/** The place in its line of the pixel that a tap meets at a listed point, inside the image or not. */
+@inline
+export function firstAt(image: usize, tap: i32, point: usize): i32 {
+  return load<i32>(point, 12) + load<i32>(image + FIRST_TAP + (<usize> tap << 4), 8);
+}
+
+/** Whether the line that a tap meets at a listed point is inside the image. */
+@inline
+export function isLineInside(image: usize, tap: i32, point: usize): bool {
+  const t = image + FIRST_TAP + (<usize> tap << 4);
+  return <u32> (load<i32>(point, 4) + load<i32>(t)) < load<u32>(image, DEPTH) &&
+    <u32> (load<i32>(point, 8) + load<i32>(t, 4)) < load<u32>(image, HEIGHT);
+}
+
+/** The address of the pixel that a tap meets at a listed point, inside the image or not. */
+@inline
+export function lineAt(image: usize, tap: i32, point: usize): usize {
+  return <usize> (load<u32>(point) + load<u32>(image + FIRST_TAP + (<usize> tap << 4), 12));
+}
+
 /** The address of a listed point. */
 @inline
 export function pointAt(scratch: usize, i: i32): usize {

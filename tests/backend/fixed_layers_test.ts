@@ -140,10 +140,11 @@ testOnBackends(
       for (const isFirst of [true, false]) {
         const layer = L.batchNormalization({ inputShape: [1], scale, center: scale });
         const inner = tf.sequential({ layers: [layer, L.dense({ units: 1 })] });
+        inner.trainable = false;
+        inner.predict(tf.ones([1, 1])); // makes the model inside the sequential one
         const before = isFirst ? [] : [L.dense({ units: 1, inputShape: [1] })];
         const head = L.dense({ units: 1 });
         const model = tf.sequential({ layers: [...before, inner as never, head] });
-        inner.trainable = false;
         const train = async () => {
           const optimizer = sgd(0.01);
           await new Learner({

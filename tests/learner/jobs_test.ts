@@ -109,6 +109,14 @@ testTensors(
       assertEquals(output.arraySync(), [[1, 3], [2, 4]]);
       output.dispose();
     }
+    const [x, y] = ["x", "y"].map((name) => tf.input({ shape: [1], name }));
+    const outputs = tf.layers.concatenate().apply([x, y]) as tf.SymbolicTensor;
+    const named = tf.model({ inputs: [x, y], outputs });
+    const joined = await tinyLearner({ model: named, dataloaders: undefined }).learner
+      .predict({ x: left, y: right } as never);
+    assertEquals(joined.arraySync(), [[1, 3], [2, 4]], "inputs may have the names of a batch");
+    joined.dispose();
+    named.dispose();
     // A list of one more tensor is a loader.
     await assertRejects(() => learner.predict([left, right, left]), TypeError);
     const custom = { apply: ({ x }: { x: tf.Tensor }) => x.add(1), trainableVariables: [] };

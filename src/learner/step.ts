@@ -69,8 +69,11 @@ function predict(step: StepOf, training: boolean): void {
   const { learner, tensors } = step;
   tensors.put("predictions", learner.stages.predict(learner, { training }));
   tensors.keep("predictions");
-  step.hook("afterPredict");
-  tensors.keep("predictions");
+  try {
+    step.hook("afterPredict");
+  } finally {
+    tensors.keep("predictions"); // after hooks see them also where the hook throws
+  }
 }
 
 /** Computes predictions and loss, kept likewise; then adds regularizers, as `model.fit` does. */
@@ -79,8 +82,11 @@ function predictAndLose(step: StepOf, training: boolean): tf.Tensor {
   predict(step, training);
   tensors.put("loss", learner.stages.loss(learner));
   tensors.keep("loss");
-  step.hook("afterLoss");
-  tensors.keep("loss");
+  try {
+    step.hook("afterLoss");
+  } finally {
+    tensors.keep("loss");
+  }
   const loss = checkLoss(learner.loss);
   const model = modelInTraining(learner);
   const penalties = model ? penaltiesOf(model) : [];

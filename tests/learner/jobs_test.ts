@@ -217,6 +217,31 @@ testTensors(
   },
 );
 
+for (const hook of ["afterPredict", "afterLoss"] as const) {
+  testTensors(
+    `a tensor that ${hook} replaced can be read after a cancel in the same hook`,
+    async () => {
+      const name = hook === "afterLoss" ? "loss" : "predictions";
+      const seen: number[] = [];
+      using model = new Line();
+      const { learner } = tinyLearner({
+        model,
+        callbacks: [
+          { [hook]: (learner: Learner) => void (learner[name] = learner[name].mul(0).add(7)) },
+          {
+            [hook]() {
+              throw new CancelTrain("a test");
+            },
+            afterBatch: (learner: Learner) => void seen.push(learner[name].dataSync()[0]),
+          },
+        ],
+      });
+      await learner.train();
+      assertEquals(seen, [7]);
+    },
+  );
+}
+
 testTensors("Learner.train() skips the passes that have no loader", async () => {
   using model = new Line();
   const all = loaders();

@@ -34,7 +34,8 @@ Deno.test(
 );
 
 /** Headings whose tables hold nothing but measured figures. */
-const MEASURED = /^(Speed|Benchmarks|Measured|A step against PyTorch|Every architecture against PyTorch|One cycle)$/;
+const MEASURED =
+  /^(Speed|Benchmarks|Measured|A step against PyTorch|Every architecture against PyTorch|One cycle)$/;
 
 Deno.test("no figure is written by hand into a table of measurements", { ignore }, async () => {
   const unmarked: string[] = [];

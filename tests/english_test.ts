@@ -22,7 +22,7 @@ const PLAINER: Record<string, RegExp> = {
   "receives, or sees": /\b(hears?|heard) of\b/i,
   "always, or nothing": /\bin any case\b/i,
   "our, their": /\bof (ours|theirs)\b(?!\.)/i,
-  "is not, or is missing": /\b(is|are) none\b(?! (of|else))/i,
+  "is not, or is missing": /\b(is|are) none\b(?! else)/i,
   "may not: `must` with `no` says the opposite": /\bas no [^.]* must\b/i,
 };
 

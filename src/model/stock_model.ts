@@ -62,7 +62,7 @@ export function whyNotStock(model: unknown): string | undefined {
   if (!(model instanceof tf.LayersModel)) return "the model is not made of layers";
   if (!isStock(model)) return "the model is of a class of its own, or was changed";
   for (const layer of layersIn(model)) {
-    if (!isStock(layer)) return `layer ${layer.name} is none of TensorFlow.js, or was changed`;
+    if (!isStock(layer)) return `layer ${layer.name} is not one of TensorFlow.js, or was changed`;
   }
 }
 

@@ -281,7 +281,7 @@ tf.serialization.registerClass(Own as Any);
 
 testOnWasm("steps are not played back with a layer of a class of its own", async () => {
   const make = () => tf.sequential({ layers: [...layers(), new Own({ name: "own" })] });
-  assertMatch(await reasonOf(() => ({ make })), /layer own is none of TensorFlow.js/);
+  assertMatch(await reasonOf(() => ({ make })), /layer own is not one of TensorFlow.js/);
   // Unless the option says that it depends on nothing but its inputs.
   const { steps } = await train({ make, compile: true });
   assert(steps.some(({ way }) => way === "played"));

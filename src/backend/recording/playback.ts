@@ -1,13 +1,13 @@
 import { tf } from "../../deps/tfjs.ts";
 import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
 import type { Elements } from "../../tensors/tensor_memory.ts";
-import { type Emscripten, emscriptenOf } from "../emscripten.ts";
+import { emscriptenOf } from "../emscripten.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { layOut } from "./arena.ts";
-import type { LinkedArgument, LinkedCall, Program } from "./match_recordings.ts";
+import type { LinkedCall, Program } from "./match_recordings.ts";
 import { memoriesOf, pruneCalls } from "./prune_calls.ts";
-import type { Argument, Memory, TensorUse, Uses } from "./recording.ts";
-import { lendMemory, takeMemoryBack } from "./tensor_numbers.ts";
+import { type Fn, type Place, Places, SCRATCH, SHARED, SPARE, type StockModule } from "./places.ts";
+import type { Memory, TensorUse } from "./recording.ts";
 
 /** The results of a step that was played back; the tensors are the caller's. */
 export interface Played {
@@ -18,33 +18,6 @@ export interface Played {
   /** The weight that each inspection found. */
   readonly weights: readonly (number | undefined)[];
 }
-
-/** Where a piece of memory is now, and all that refers to it. */
-interface Place {
-  readonly memory: Memory;
-  address: number;
-  dataId: object | undefined;
-  /** The number of the tensor in TensorFlow.js's module; 0 if it has none. */
-  id: number;
-  /** Arguments that hold its address. */
-  readonly addresses: { args: number[]; at: number; offset: number }[];
-  /** Arguments that hold the number of its tensor. */
-  readonly ids: { args: number[]; at: number }[];
-  /** Words of the heap that hold either. */
-  readonly words: { address: number; offset?: number }[];
-  /** Tensors that kernels in JavaScript are given. */
-  readonly infos: { dataId: object }[];
-}
-
-type Fn = (...args: number[]) => unknown;
-
-/** The parts of TensorFlow.js's module that a playback uses. */
-interface StockModule extends Omit<Emscripten, "asm"> {
-  asm: Record<string, Fn>;
-}
-
-/** Spare bytes behind a block: kernels may read a vector beyond the end of a tensor. */
-const SPARE = 64;
 
 /**
  * Plays a program back: calls its kernels on memory of its own.
@@ -58,20 +31,18 @@ export class Playback {
   readonly #backend: BackendWasm;
   readonly #module: StockModule;
   readonly #program: Program;
-  readonly #places = new Map<Memory, Place>();
+  readonly #places: Places;
   readonly #functions: Fn[] = [];
   readonly #args: number[][] = [];
   readonly #inputs: Place[] = [];
   readonly #variables: Place[] = [];
   readonly #held: Place[] = [];
   readonly #results: Place[];
-  readonly #leftBehind: ReadonlySet<Memory>;
   readonly #scratch: Place;
   readonly #shared: Place;
   readonly #base: number;
   /** Size of the arena with all constants and tables, in bytes. */
   readonly bytes: number;
-  #next: number;
   #moves = -1;
 
   /** @throws {RangeError} If the heap has no room for the arena. */
@@ -91,17 +62,17 @@ export class Playback {
     }
     this.#base = block;
     const start = Math.ceil(block / SPARE) * SPARE;
-    this.#next = start + arena;
-    this.#leftBehind = outputsOf(program);
-    this.#results = [...this.#leftBehind].map((memory) => this.#place(memory));
-    this.#scratch = this.#place(SCRATCH);
-    this.#shared = this.#place(SHARED);
-    for (const [memory, offset] of offsets) this.#place(memory).address = start + offset;
+    const leftBehind = outputsOf(program);
+    this.#places = new Places(this.#backend, this.#module, leftBehind, start + arena);
+    this.#results = [...leftBehind].map((memory) => this.#places.of(memory));
+    this.#scratch = this.#places.of(SCRATCH);
+    this.#shared = this.#places.of(SHARED);
+    for (const [memory, offset] of offsets) this.#places.of(memory).address = start + offset;
     for (const call of calls) this.#add(call);
     for (const inspection of program.inspections) {
-      for (const { memory } of inspection.inputs) this.#place(memory);
+      for (const { memory } of inspection.inputs) this.#places.of(memory);
     }
-    for (const place of this.#places.values()) {
+    for (const place of this.#places) {
       if (place.memory.kind === "input") this.#inputs.push(place);
       else if (place.memory.kind === "variable") this.#variables.push(place);
       else if (place.memory.kind === "held") this.#held.push(place);
@@ -123,49 +94,6 @@ export class Playback {
     return { offsets: new Map([...lifetimes.keys()].map((key, i) => [key, offsets[i]])), bytes };
   }
 
-  /** Takes bytes behind the arena. */
-  #reserve(bytes: number): number {
-    const address = this.#next;
-    this.#next += Math.ceil(Math.max(bytes, 1) / SPARE) * SPARE;
-    return address;
-  }
-
-  #place(memory: Memory): Place {
-    // There is one scratch memory, and one shared memory.
-    const key = memory.kind === "scratch" ? SCRATCH : memory.kind === "shared" ? SHARED : memory;
-    let place = this.#places.get(key);
-    if (place) return place;
-    place = {
-      memory,
-      address: 0,
-      dataId: undefined,
-      id: 0,
-      addresses: [],
-      ids: [],
-      words: [],
-      infos: [],
-    };
-    this.#places.set(key, place);
-    if (memory.kind === "constant") {
-      place.address = this.#reserve(memory.bytes);
-      this.#module.HEAPU8.set(memory.values!, place.address);
-    }
-    return place;
-  }
-
-  #isFixed({ memory }: Place): boolean {
-    return memory.kind === "constant" || memory.kind === "random" ||
-      memory.kind === "result" && !this.#leftBehind.has(memory);
-  }
-
-  /** Makes a fixed piece of memory a tensor, for kernels that take tensors. */
-  #makeTensor(place: Place): void {
-    if (place.dataId || !this.#isFixed(place)) return;
-    const { shape, dtype } = place.memory;
-    place.dataId = lendMemory(this.#backend, place.address, shape, dtype);
-    place.id = this.#backend.dataIdMap.get(place.dataId).id;
-  }
-
   #add(call: LinkedCall): void {
     const args: number[] = [];
     this.#args.push(args);
@@ -177,18 +105,18 @@ export class Playback {
     switch (call.type) {
       case "kernel": {
         const { name, split } = call;
-        call.args.forEach((argument, at) => args[at] = this.#addressOf(argument, args, at));
+        call.args.forEach((argument, at) => args[at] = this.#places.addressOf(argument, args, at));
         return heap.threads && split
           ? (...args) => heap.run(name, args, split)
           : heap.kernels[name];
       }
       case "linkedStock":
-        call.args.forEach((argument, at) => args[at] = this.#linkOf(argument, args, at));
+        call.args.forEach((argument, at) => args[at] = this.#places.numberOf(argument, args, at));
         return this.#module.asm[call.name];
       case "scratch":
         return () => heap.scratch(call.zeros, call.more);
       case "random": {
-        const to = this.#place(call.memory);
+        const to = this.#places.of(call.memory);
         return () => {
           const tensor = call.make(Math.random());
           this.#take(tensor, to);
@@ -196,8 +124,8 @@ export class Playback {
         };
       }
       case "script": {
-        const inputs = this.#infosOf(call.inputs);
-        const results = call.results.map((memory) => memory && this.#place(memory));
+        const inputs = this.#places.infosOf(call.inputs);
+        const results = call.results.map((memory) => memory && this.#places.of(memory));
         return () => {
           [call.run(inputs)].flat().forEach((info, i) => {
             const to = results[i];
@@ -223,92 +151,6 @@ export class Playback {
     this.#module.HEAPU8.copyWithin(address, from, from + memory.bytes);
   }
 
-  #addressOf(argument: Argument, args: number[], at: number): number {
-    if (typeof argument === "number") return argument;
-    if ("table" in argument) return this.#writeTable(argument.table);
-    const place = this.#place(argument.memory);
-    if (!this.#isFixed(place)) place.addresses.push({ args, at, offset: argument.offset });
-    return place.address + argument.offset;
-  }
-
-  #writeTable(table: readonly (number | { memory: Memory; offset: number })[]): number {
-    const begin = this.#reserve(table.length * 4);
-    table.forEach((field, i) => {
-      const address = begin + i * 4;
-      if (typeof field === "number") return this.#write(address, field);
-      const place = this.#place(field.memory);
-      if (!this.#isFixed(place)) place.words.push({ address, offset: field.offset });
-      this.#write(address, place.address + field.offset);
-    });
-    return begin;
-  }
-
-  #write(address: number, value: number): void {
-    new DataView(this.#module.HEAPU8.buffer).setInt32(address, value, true);
-  }
-
-  #linkOf(argument: LinkedArgument, args: number[], at: number): number {
-    if (typeof argument === "number") return argument;
-    if (argument instanceof Uint8Array) {
-      const address = this.#reserve(argument.length);
-      this.#module.HEAPU8.set(argument, address);
-      return address;
-    }
-    if ("tensor" in argument) {
-      const place = this.#place(argument.tensor);
-      this.#makeTensor(place);
-      if (!this.#isFixed(place)) place.ids.push({ args, at });
-      return place.id;
-    }
-    const begin = this.#reserve(argument.length * 4);
-    argument.forEach((part, i) => {
-      const address = begin + i * 4;
-      if (typeof part === "number") return this.#write(address, part);
-      const place = this.#place(part.tensor);
-      this.#makeTensor(place);
-      if (!this.#isFixed(place)) place.words.push({ address });
-      this.#write(address, place.id);
-    });
-    return begin;
-  }
-
-  #infosOf(uses: Uses): unknown {
-    if (!uses) return uses;
-    if (Array.isArray(uses)) return uses.map((inner) => this.#infosOf(inner));
-    if (!("memory" in uses)) {
-      return Object.fromEntries(
-        Object.entries(uses).map(([name, inner]) => [name, this.#infosOf(inner)]),
-      );
-    }
-    const { memory, shape, dtype } = uses as TensorUse;
-    const place = this.#place(memory);
-    this.#makeTensor(place);
-    const size = tf.util.sizeFromShape(shape);
-    const info = { dataId: place.dataId!, shape, dtype, rank: shape.length, size };
-    if (!this.#isFixed(place)) place.infos.push(info);
-    return info;
-  }
-
-  /** Moves a piece of memory to the memory of a tensor, and changes all that refers to it. */
-  #link(place: Place, dataId: object): void {
-    const { memoryOffset: offset, id } = this.#backend.dataIdMap.get(dataId);
-    const memoryOffset = offset >>> 0;
-    if (place.dataId !== dataId) { for (const info of place.infos) info.dataId = dataId; }
-    place.dataId = dataId;
-    if (place.id === id && place.address === memoryOffset) return;
-    place.id = id;
-    for (const { args, at } of place.ids) args[at] = id;
-    this.#move(place, memoryOffset);
-    for (const { address, offset } of place.words) {
-      this.#write(address, offset === undefined ? id : memoryOffset + offset);
-    }
-  }
-
-  #move(place: Place, address: number): void {
-    place.address = address;
-    for (const { args, at, offset } of place.addresses) args[at] = address + offset;
-  }
-
   /** Scratch memory moves when it grows. */
   #linkRegions(): void {
     const heap = this.#heap;
@@ -316,8 +158,8 @@ export class Playback {
     for (const call of this.#program.calls) {
       if (call.type === "scratch") heap.scratch(call.zeros, call.more);
     }
-    this.#move(this.#scratch, heap.scratch());
-    this.#move(this.#shared, heap.shared(this.#sharedBytes));
+    this.#places.move(this.#scratch, heap.scratch());
+    this.#places.move(this.#shared, heap.shared(this.#sharedBytes));
     this.#moves = heap.moves;
   }
 
@@ -383,12 +225,12 @@ export class Playback {
     if (!weights) return;
     const backend = this.#backend;
     this.#linkRegions();
-    for (const place of this.#inputs) this.#link(place, inputs[place.memory.index!].dataId);
-    for (const place of this.#variables) this.#link(place, place.memory.variable!.dataId);
-    for (const place of this.#held) this.#link(place, place.memory.held!.dataId);
+    for (const place of this.#inputs) this.#places.link(place, inputs[place.memory.index!].dataId);
+    for (const place of this.#variables) this.#places.link(place, place.memory.variable!.dataId);
+    for (const place of this.#held) this.#places.link(place, place.memory.held!.dataId);
     const infos = this.#results.map(({ memory }) => backend.makeOutput(memory.shape, memory.dtype));
     try {
-      this.#results.forEach((place, i) => this.#link(place, infos[i].dataId));
+      this.#results.forEach((place, i) => this.#places.link(place, infos[i].dataId));
       const functions = this.#functions, args = this.#args;
       for (let i = 0; i < functions.length; i++) functions[i](...args[i]);
     } catch (error) {
@@ -396,7 +238,7 @@ export class Playback {
       throw error;
     }
     const tensorOf = ({ memory, shape, dtype }: TensorUse) => {
-      const { dataId } = this.#places.get(memory)!;
+      const { dataId } = this.#places.of(memory);
       backend.incRef(dataId!);
       return tf.engine().makeTensorFromTensorInfo({ dataId: dataId!, shape, dtype });
     };
@@ -415,9 +257,7 @@ export class Playback {
 
   /** Frees the arena. */
   dispose(): void {
-    for (const place of this.#places.values()) {
-      if (place.dataId && this.#isFixed(place)) takeMemoryBack(this.#backend, place.dataId);
-    }
+    this.#places.dispose();
     this.#module._free(this.#base);
   }
 }
@@ -425,15 +265,6 @@ export class Playback {
 function sizeOf({ shape }: Memory): number {
   return tf.util.sizeFromShape(shape);
 }
-
-const region = (kind: "scratch" | "shared"): Memory => ({
-  kind,
-  name: kind,
-  shape: [],
-  dtype: "int32",
-  bytes: 0,
-});
-const SCRATCH = region("scratch"), SHARED = region("shared");
 
 /** The memory that a step leaves behind. */
 function outputsOf({ outputs, assigned }: Program): Set<Memory> {

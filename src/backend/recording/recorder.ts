@@ -15,13 +15,12 @@ import type {
   Call,
   Inspection,
   Memory,
-  MemoryKind,
   Operation,
   Output,
   Recording,
-  TensorUse,
   Uses,
 } from "./recording.ts";
+import { describe, memoriesIn, StepMemory, tensorsOf } from "./step_memory.ts";
 import { renumber } from "./tensor_numbers.ts";
 
 /** A step to record. */
@@ -89,10 +88,6 @@ const SHAPED_BY_ELEMENTS = new Set([
   "Where",
 ]);
 
-/** Numbers of the tensors that a step reads though they were made before it, for their names. */
-const held = new WeakMap<object, number>();
-let heldCount = 0;
-
 /** Largest number that a kernel takes for an address without being given one: a length in bytes. */
 const SMALL = 65536;
 
@@ -105,9 +100,7 @@ const SMALL = 65536;
 export class Recorder implements StepListener, InspectionObserver {
   readonly #heap: KernelHeap;
   readonly #normals: readonly Normal[];
-  readonly #holds: boolean;
-  readonly #memories = new Map<object, Memory>();
-  readonly #variables = new Map<object, tf.Variable>();
+  readonly #memory: StepMemory;
   readonly #calls: Call[] = [];
   readonly #operations: Operation[] = [];
   readonly #inspections: Inspection[] = [];
@@ -121,7 +114,6 @@ export class Recorder implements StepListener, InspectionObserver {
   #table: { address: number; values: readonly (number | Address)[] } | undefined;
   #draws: number[] = [];
   #quiet = 0;
-  #results = 0;
   #reason = "";
 
   private constructor(
@@ -131,12 +123,8 @@ export class Recorder implements StepListener, InspectionObserver {
   ) {
     this.#heap = heap;
     this.#normals = normals;
-    this.#holds = holds;
-    inputs.forEach(({ dataId, shape, dtype }, index) => {
-      if (this.#memories.has(dataId)) return;
-      this.#memories.set(dataId, memoryOf("input", `input ${index}`, shape, dtype, { index }));
-    });
-    for (const variable of variables) this.#variables.set(variable.dataId, variable);
+    const refuse = (reason: string) => this.#refuse(reason);
+    this.#memory = new StepMemory(heap.backend, inputs, variables, holds, refuse);
   }
 
   /**
@@ -168,7 +156,7 @@ export class Recorder implements StepListener, InspectionObserver {
   #finish(tensors: readonly (readonly [name: string, tensor: tf.Tensor])[]): RecordResult {
     if (this.#draws.length > 0) this.#refuse("a random number is drawn for something unknown");
     const outputs = tensors.map(([name, { dataId, shape, dtype }]): Output => {
-      const memory = this.#memories.get(dataId);
+      const memory = this.#memory.find(dataId);
       if (memory?.kind === "result") return { name, memory, shape, dtype };
       this.#refuse(`its ${name} is not computed in the step`);
       return { name, memory: this.#scratch, shape, dtype };
@@ -197,7 +185,7 @@ export class Recorder implements StepListener, InspectionObserver {
       this.#refuse(`the shape of the result of ${name} depends on numbers`);
     }
     if (this.#draws.length > 0) this.#refuse("a random number is drawn for something unknown");
-    const uses = this.#usesOf(input.inputs);
+    const uses = this.#memory.usesOf(input.inputs);
     const reads = new Set(memoriesIn(uses));
     const frame: Frame = {
       text: `${name}(${describe(uses)}) ${JSON.stringify(input.attrs)}`,
@@ -206,7 +194,7 @@ export class Recorder implements StepListener, InspectionObserver {
       makes: new Set(),
       tensors: tensorsOf(input.inputs).map(({ dataId }) => ({
         dataId,
-        memory: this.#memories.get(dataId)!,
+        memory: this.#memory.find(dataId)!,
       })),
       touched: false,
       children: 0,
@@ -258,7 +246,7 @@ export class Recorder implements StepListener, InspectionObserver {
     if (frame.children > 0) this.#refuse(`${name} calls other kernels and works in JavaScript`);
     this.#calls.length = frame.first;
     const results = [output].flat().map((info) => {
-      const memory = this.#memories.get((info as tf.TensorInfo).dataId);
+      const memory = this.#memory.find((info as tf.TensorInfo).dataId);
       return memory && frame.makes.has(memory) ? memory : undefined;
     });
     this.#push({
@@ -366,7 +354,7 @@ export class Recorder implements StepListener, InspectionObserver {
     const frame = this.#frames.at(-1);
     if (frame) {
       if (values != null) frame.touched = true;
-      const memory = this.#result(dataId, shape, dtype);
+      const memory = this.#memory.result(dataId, shape, dtype);
       frame.made++;
       frame.makes.add(memory);
       frame.tensors.push({ dataId, memory });
@@ -374,22 +362,13 @@ export class Recorder implements StepListener, InspectionObserver {
     }
     if (!ArrayBuffer.isView(values)) return this.#refuse("memory is made outside of kernels");
     if (this.#draws.length > 0) return this.#random(dataId, shape, dtype, values);
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
-    const name = `constant [${shape}] ${hash(bytes)}`;
-    this.#memories.set(dataId, memoryOf("constant", name, shape, dtype, { values: bytes }));
-  }
-
-  #result(dataId: object, shape: number[], dtype: tf.DataType): Memory {
-    const memory = memoryOf("result", `result ${this.#results++}`, shape, dtype);
-    this.#memories.set(dataId, memory);
-    return memory;
+    this.#memory.constant(dataId, shape, dtype, values);
   }
 
   #random(dataId: object, shape: number[], dtype: tf.DataType, values: ArrayBufferView): void {
     const draws = this.#draws;
     this.#draws = [];
-    const memory = memoryOf("random", `random ${this.#results++}`, shape, dtype);
-    this.#memories.set(dataId, memory);
+    const memory = this.#memory.random(dataId, shape, dtype);
     const make = draws.length === 1 && dtype === "float32"
       ? this.#quietly(() => recognizeDraw(draws[0], shape, values as Float32Array, this.#normals))
       : undefined;
@@ -420,7 +399,7 @@ export class Recorder implements StepListener, InspectionObserver {
     work: () => F | undefined,
   ): F | undefined {
     const facts = this.#quietly(work);
-    const inputs = tensors.map((tensor) => this.#useOf(tensor));
+    const inputs = tensors.map((tensor) => this.#memory.useOf(tensor));
     if (!inputs.every(({ memory }) => memory.kind === "input")) {
       this.#refuse("the loss looks at elements of computed tensors");
     }
@@ -439,7 +418,7 @@ export class Recorder implements StepListener, InspectionObserver {
   }
 
   #assign(variable: tf.Variable, value: tf.Tensor): void {
-    const memory = this.#useOf(value).memory;
+    const memory = this.#memory.useOf(value).memory;
     if (memory.kind !== "result") {
       this.#refuse("a variable is assigned what the step does not compute");
     }
@@ -452,79 +431,8 @@ export class Recorder implements StepListener, InspectionObserver {
   #push(call: AnyCall, operation?: Operation): void {
     this.#calls.push({ ...call, operation: operation! });
   }
-
-  #usesOf(inputs: unknown): Uses {
-    if (inputs === undefined || inputs === null) return undefined;
-    if (Array.isArray(inputs)) return inputs.map((inner) => this.#usesOf(inner));
-    if ((inputs as tf.TensorInfo).dataId) return this.#useOf(inputs as tf.TensorInfo);
-    return Object.fromEntries(
-      Object.entries(inputs).map(([name, inner]) => [name, this.#usesOf(inner)]),
-    );
-  }
-
-  #useOf({ dataId, shape, dtype }: tf.TensorInfo): TensorUse {
-    let memory = this.#memories.get(dataId);
-    if (!memory) {
-      const variable = this.#variables.get(dataId);
-      memory = variable
-        ? memoryOf("variable", `weight ${variable.name}`, shape, dtype, { variable })
-        : this.#hold(dataId, shape, dtype);
-      this.#memories.set(dataId, memory);
-    }
-    return { memory, shape, dtype };
-  }
-
-  /** A tensor that is made neither in the step nor for it. */
-  #hold(dataId: object, shape: number[], dtype: tf.DataType): Memory {
-    if (!this.#holds) {
-      this.#refuse("it computes with a tensor that is neither of the batch nor a weight");
-    }
-    const { dataIdMap } = this.#heap.backend;
-    if (!held.has(dataId)) held.set(dataId, heldCount++);
-    const name = `tensor ${held.get(dataId)} that was made before the step`;
-    const { id } = dataIdMap.get(dataId);
-    return memoryOf("held", name, shape, dtype, { held: { dataId, id } });
-  }
 }
 
 function regionOf(kind: "scratch" | "shared"): Memory & { bytes: number } {
   return { kind, name: kind, shape: [], dtype: "int32", bytes: 0 };
-}
-
-function memoryOf(
-  kind: MemoryKind,
-  name: string,
-  shape: number[],
-  dtype: tf.DataType,
-  more: Partial<Memory> = {},
-): Memory {
-  const bytes = tf.util.sizeFromShape(shape) * tf.util.bytesPerElement(dtype);
-  return { kind, name, shape: [...shape], dtype, bytes, ...more };
-}
-
-function tensorsOf(inputs: unknown): tf.TensorInfo[] {
-  if (inputs === undefined || inputs === null) return [];
-  if ((inputs as tf.TensorInfo).dataId) return [inputs as tf.TensorInfo];
-  return Object.values(inputs as object).flatMap(tensorsOf);
-}
-
-function memoriesIn(uses: Uses): Memory[] {
-  if (!uses) return [];
-  if ("memory" in uses) return [(uses as TensorUse).memory];
-  return Object.values(uses).flatMap(memoriesIn);
-}
-
-function describe(uses: Uses): string {
-  if (!uses) return "nothing";
-  if ("memory" in uses) {
-    const { memory, shape, dtype } = uses as TensorUse;
-    return `${memory.name} [${shape}] ${dtype}`;
-  }
-  return Object.entries(uses).map(([name, inner]) => `${name}: ${describe(inner)}`).join(", ");
-}
-
-function hash(bytes: Uint8Array): number {
-  let hash = bytes.length;
-  for (let i = 0; i < bytes.length; i++) hash = (Math.imul(hash, 31) + bytes[i]) | 0;
-  return hash;
 }

@@ -6,7 +6,7 @@
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { type Emscripten, emscriptenOf } from "./emscripten.ts";
 
-const fixed = new WeakSet<BackendWasm>();
+const FIXED = new WeakSet<BackendWasm>();
 
 /** The largest allocation that WebAssembly can address, in bytes. */
 const MOST_BYTES = 2 ** 32 - 65536;
@@ -16,8 +16,8 @@ const MOST_BYTES = 2 ** 32 - 65536;
  * numbers.
  */
 export function fixBackend(backend: BackendWasm): void {
-  if (fixed.has(backend)) return;
-  fixed.add(backend);
+  if (FIXED.has(backend)) return;
+  FIXED.add(backend);
   checkAllocations(emscriptenOf(backend));
   readComplexNumbers(backend);
 }

@@ -9,10 +9,8 @@ import { tf } from "../deps/tfjs.ts";
 import { hostProcess } from "../host/host_process.ts";
 import { checkWasmFile } from "./find_wasm.ts";
 import { fixCpu } from "./fix_cpu/fix_cpu.ts";
-import { fixFused } from "./fix_fused.ts";
+import { fixCore } from "./fix_core.ts";
 import { fixLayers } from "./fix_layers/fix_layers.ts";
-import { fixPadding } from "./fix_padding.ts";
-import { fixRmsprop } from "./fix_rmsprop.ts";
 import { registerGradients } from "./gradients/register_gradients.ts";
 import { NATIVE_NAMES, type NativeName } from "./native/native_library.ts";
 import { probeWebGPU } from "./probe_webgpu.ts";
@@ -65,10 +63,8 @@ const CANDIDATES: Record<BackendName, (options: BackendOptions) => Promise<Attem
 // At import, so that they also apply before a backend is selected.
 registerGradients();
 fixCpu();
-fixFused();
+fixCore();
 fixLayers();
-fixPadding();
-fixRmsprop();
 
 let lastLine = "";
 

@@ -1,0 +1,203 @@
+import { tf } from "../deps/tfjs.ts";
+
+/** Repairs functions of tfjs's core: fused operations in training, paddings, and an optimizer. */
+export function fixCore(): void {
+  fixFused();
+  fixPadding();
+  fixRmsprop();
+}
+
+type MatMul = typeof tf.fused.matMul;
+type Conv2D = typeof tf.fused.conv2d;
+type DepthwiseConv2D = typeof tf.fused.depthwiseConv2d;
+
+/** Options of a fused operation for the steps after its product. */
+interface Finish {
+  bias?: tf.Tensor | tf.TensorLike;
+  activation?: string | null;
+  preluActivationWeights?: tf.Tensor;
+  leakyreluAlpha?: number;
+  dataFormat?: "NHWC" | "NCHW";
+}
+
+/**
+ * Makes `tf.fused` run its parts one by one while a gradient is taken.
+ *
+ * tfjs does so for some activations only. For the others, its gradient refuses dilations and
+ * channels that come first, and cannot be differentiated itself.
+ *
+ * A bundler for browsers binds the layers to tfjs's own functions: those stay as they are.
+ */
+function fixFused(): void {
+  const fused = tf.fused as { matMul: MatMul; conv2d: Conv2D; depthwiseConv2d: DepthwiseConv2D };
+  if (!Object.getOwnPropertyDescriptor(fused, "matMul")?.writable) return;
+  const { matMul, conv2d, depthwiseConv2d } = fused;
+  fused.matMul = function fusedMatMul(call) {
+    const { a, b, transposeA, transposeB } = call;
+    // tfjs loses the shapes of batches before it multiplies them.
+    const [batchA, batchB] = [a, b].map((x) => x instanceof tf.Tensor ? x.shape.slice(0, -2) : []);
+    const isEven = batchA.join() === batchB.join();
+    if (isEven && !isRecorded()) return matMul(call);
+    return finish(tf.matMul(a, b, transposeA, transposeB), call);
+  };
+  fused.conv2d = function fusedConv2d(call) {
+    if (!isRecorded()) return conv2d(call);
+    const { x, filter, strides, pad, dataFormat, dilations, dimRoundingMode } = call;
+    return finish(tf.conv2d(x, filter, strides, pad, dataFormat, dilations, dimRoundingMode), call);
+  };
+  fused.depthwiseConv2d = function fusedDepthwiseConv2d(call) {
+    if (!isRecorded()) return depthwiseConv2d(call);
+    const { x, filter, strides, pad, dataFormat, dilations, dimRoundingMode } = call;
+    return finish(
+      tf.depthwiseConv2d(x, filter, strides, pad, dataFormat, dilations, dimRoundingMode),
+      call,
+    );
+  };
+}
+
+function isRecorded(): boolean {
+  return tf.engine().state.gradientDepth > 0;
+}
+
+/** Adds the bias, and applies the activation. */
+function finish<T extends tf.Tensor>(product: T, call: Finish): T {
+  const { bias, preluActivationWeights: alpha, leakyreluAlpha } = call;
+  // The layers pass null for no activation.
+  const activation = call.activation || "linear";
+  const perChannel = (x: tf.Tensor): tf.Tensor =>
+    call.dataFormat === "NCHW" && x.rank === 1 ? x.reshape([-1, 1, 1]) : x;
+  const y: tf.Tensor = bias == null
+    ? product
+    : product.add(perChannel(bias instanceof tf.Tensor ? bias : tf.tensor(bias)));
+  const activations: Record<string, () => tf.Tensor> = {
+    linear: () => y,
+    relu: () => y.relu(),
+    relu6: () => y.relu6(),
+    elu: () => y.elu(),
+    sigmoid: () => y.sigmoid(),
+    leakyrelu: () => tf.leakyRelu(y, leakyreluAlpha),
+    prelu: () => y.prelu(perChannel(alpha!)),
+  };
+  if (!(activation in activations)) throw new Error(`Unknown fused activation ${activation}.`);
+  return activations[activation]() as T;
+}
+
+/** The parts of tfjs's engine that we use. */
+interface Engine {
+  state: { scopeStack: { name: string }[] };
+  runKernel(name: string, inputs: tf.NamedTensorMap, attributes?: Attributes): unknown;
+}
+
+/** The attributes of a kernel. */
+// deno-lint-ignore no-explicit-any
+type Attributes = Record<string, any>;
+
+/** Kernels with a window of two dimensions. */
+const KERNELS = new Set([
+  ...["Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter", "FusedConv2D", "TrainchartConv2D"],
+  ...["DepthwiseConv2dNative", "FusedDepthwiseConv2D"],
+  ...["DepthwiseConv2dNativeBackpropInput", "DepthwiseConv2dNativeBackpropFilter"],
+  ...["AvgPool", "AvgPoolGrad", "MaxPool", "MaxPoolGrad", "MaxPoolWithArgmax"],
+]);
+
+/**
+ * Makes a number as padding work for filters and strides that differ between the axes, and for
+ * convolutions of sequences.
+ *
+ * tfjs computes both sizes of the results from the height and vertical stride of the filter, and pads
+ * sequences above and below. With explicit paddings it makes neither mistake.
+ */
+function fixPadding(): void {
+  const engine = tf.engine() as unknown as Engine;
+  const { runKernel } = engine;
+  engine.runKernel = function (name, inputs, attributes) {
+    const isNumber = typeof attributes?.pad === "number" && attributes.pad > 0;
+    const exact = isNumber && KERNELS.has(name)
+      ? withExplicitPadding(engine, attributes)
+      : attributes;
+    return runKernel.call(engine, name, inputs, exact);
+  };
+}
+
+function withExplicitPadding({ state }: Engine, attributes: Attributes): Attributes {
+  const { pad, dataFormat } = attributes;
+  const isSequence = state.scopeStack.some(({ name }) => name === "conv1d__op");
+  const both = [pad, pad], none = [0, 0];
+  const spatial = [isSequence ? none : both, both];
+  const padding = dataFormat === "NCHW" ? [none, none, ...spatial] : [none, ...spatial, none];
+  return { ...attributes, pad: padding };
+}
+
+/** A variable of an optimizer, and the name under which it is saved. */
+interface Slot {
+  originalName: string;
+  variable: tf.Variable;
+}
+
+/** The properties of `tf.train.rmsprop`, which are private for TypeScript. */
+interface StockRmsprop {
+  readonly learningRate: number;
+  readonly decay: number;
+  readonly momentum: number;
+  readonly epsilon: number;
+  readonly centered: boolean;
+  readonly accumulatedMeanSquares: Slot[];
+  readonly accumulatedMoments: Slot[];
+  readonly accumulatedMeanGrads: Slot[];
+  incrementIterations(): void;
+}
+
+type Gradients = tf.NamedTensorMap | { name: string; tensor: tf.Tensor | null }[];
+
+/**
+ * Makes `tf.train.rmsprop` with `centered` add epsilon to the variance of the gradient.
+ *
+ * tfjs subtracts it, so that a gradient of zero makes the weight NaN.
+ */
+function fixRmsprop(): void {
+  const { prototype } = tf.RMSPropOptimizer;
+  const { applyGradients } = prototype;
+  prototype.applyGradients = function (this: tf.Optimizer, gradients: Gradients): void {
+    const optimizer = this as unknown as StockRmsprop;
+    if (!optimizer.centered) return applyGradients.call(this as never, gradients as never);
+    const entries = Array.isArray(gradients)
+      ? gradients
+      : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
+    entries.forEach(({ name, tensor }, i) => update(optimizer, i, name, tensor));
+    optimizer.incrementIterations();
+  };
+}
+
+function update(
+  optimizer: StockRmsprop,
+  index: number,
+  name: string,
+  gradient: tf.Tensor | null,
+): void {
+  const { learningRate, decay, momentum, epsilon } = optimizer;
+  const value = tf.engine().registeredVariables[name];
+  const [square, moment, mean] = ([
+    [optimizer.accumulatedMeanSquares, "rms"],
+    [optimizer.accumulatedMoments, "momentum"],
+    [optimizer.accumulatedMeanGrads, "mg"],
+  ] as const).map(([slots, suffix]) => {
+    slots[index] ??= {
+      originalName: `${name}/${suffix}`,
+      variable: tf.tidy(() => tf.zerosLike(value).variable(false)),
+    };
+    return slots[index].variable;
+  });
+  if (!gradient) return;
+  tf.tidy(() => {
+    const newSquare = square.mul(decay).add(gradient.square().mul(1 - decay));
+    const newMean = mean.mul(decay).add(gradient.mul(1 - decay));
+    // Rounding can make the variance of a constant gradient negative.
+    const variance = newSquare.sub(newMean.square()).relu();
+    const step = gradient.mul(learningRate).div(variance.add(epsilon).sqrt());
+    const newMoment = moment.mul(momentum).add(step);
+    square.assign(newSquare);
+    mean.assign(newMean);
+    moment.assign(newMoment);
+    value.assign(value.sub(newMoment));
+  });
+}

@@ -12,7 +12,7 @@ import { fixCpu } from "./fix_cpu/fix_cpu.ts";
 import { fixFused } from "./fix_fused.ts";
 import { fixLayers } from "./fix_layers/fix_layers.ts";
 import { fixPadding } from "./fix_padding.ts";
-import { fixRmsprop } from "./fix_rmsprop.ts";
+import { fixOptimizers } from "./fix_optimizers.ts";
 import { registerGradients } from "./gradients/register_gradients.ts";
 import { NATIVE_NAMES, type NativeName } from "./native/native_library.ts";
 import { probeWebGPU } from "./probe_webgpu.ts";
@@ -68,7 +68,7 @@ fixCpu();
 fixFused();
 fixLayers();
 fixPadding();
-fixRmsprop();
+fixOptimizers();
 
 let lastLine = "";
 

@@ -194,7 +194,7 @@ const SOURCES: Record<string, Source> = {
 };
 
 /** A figure in a page, and the comment with its name. */
-const MARK = /(-?[\d.,]+(?:\s(?:µs|ms|s|%|MB|GB))?)<!--([\w.]+)-->/g;
+export const MARK = /(-?[\d.,]+(?:\s(?:µs|ms|s|%|MB|GB))?)<!--([\w.]+)-->/g;
 
 /** All figures, by name. */
 export async function readFigures(): Promise<Record<string, Figure>> {
@@ -204,7 +204,7 @@ export async function readFigures(): Promise<Record<string, Figure>> {
 /** The pages with figures. */
 export async function* figurePages(): AsyncGenerator<string> {
   yield "README.md";
-  for (const folder of ["docs/", "docs/guides/"]) {
+  for (const folder of ["docs/", "docs/guides/", "docs/coming_from/", "examples/"]) {
     for await (const { name } of Deno.readDir(new URL(folder, ROOT))) {
       if (name.endsWith(".md")) yield folder + name;
     }

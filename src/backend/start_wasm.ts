@@ -7,15 +7,12 @@ import { hostProcess } from "../host/host_process.ts";
 import { nodeThreads } from "../deps/node_worker_threads.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
-import { fuseLayers } from "./fuse_layers.ts";
-import { fuseAdam } from "./fuse_adam.ts";
-import { fuseLogSoftmax } from "./fuse_log_softmax.ts";
+import { fuseCore } from "./fuse_core.ts";
 import { fuseRecurrent } from "./fuse_recurrent.ts";
-import { emscriptenOf, missingInternals } from "./emscripten.ts";
+import { emscriptenOf, fixBackend, missingInternals } from "./emscripten.ts";
 import { findWasm, type WasmFile } from "./find_wasm.ts";
-import { fixBackend } from "./fix_backend.ts";
 import { heapOf, KernelHeap } from "./kernel_heap.ts";
-import { isShared, loadKernels } from "./load_kernels.ts";
+import { isShared, loadKernels, shareMemory } from "./load_kernels.ts";
 import { NativeKernels } from "./native/native_kernels.ts";
 import { type NativeName, noteLibrary } from "./native/native_library.ts";
 import { matchRecordings } from "./recording/match_recordings.ts";
@@ -23,7 +20,6 @@ import { Playback } from "./recording/playback.ts";
 import { Recorder } from "./recording/recorder.ts";
 import { provideStepTools } from "./recording/step_tools.ts";
 import { registerKernels } from "./register_kernels.ts";
-import { shareMemory } from "./share_memory.ts";
 import { Threads } from "./threads.ts";
 
 /**
@@ -191,10 +187,8 @@ async function registerOurs(
   }
   registerKernels(heap);
   noteLibrary(backend, library, wanted);
-  fuseLayers();
+  fuseCore();
   fuseRecurrent();
-  fuseAdam();
-  fuseLogSoftmax();
   const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";
   return {
     started: true,

@@ -276,6 +276,7 @@ export class LiveFeed extends PassCallback {
       phase: "idle",
       epoch: 0,
       epochs: 0,
+      step: null,
       batch: 0,
       batches: null,
       progress: null,

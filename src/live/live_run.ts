@@ -124,6 +124,7 @@ export class LiveRun {
       phase: learner.phase,
       epoch: learner.epoch,
       epochs: learner.epochs,
+      step: learner.stepState ?? null,
       batch: learner.batchIndex + 1,
       batches,
       progress: snapshot.value === "completed" ? 1 : progress,

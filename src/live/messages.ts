@@ -1,4 +1,5 @@
 import type { Phase } from "../chart/hooks.ts";
+import type { StepState } from "../learner/compiled_steps.ts";
 import type { RunEvent } from "../learner/run_actor.ts";
 
 /** The state of a run: sent whenever it has changed, at most 20 times a second. */
@@ -23,6 +24,8 @@ export interface LiveState {
   /** Index of the current epoch, 0-based. */
   readonly epoch: number;
   readonly epochs: number;
+  /** The way in which the last step was taken, and why; `null` before the first. */
+  readonly step: StepState | null;
   /** Number of batches of the pass that have begun. */
   readonly batch: number;
   /** Number of batches of the pass, where it is known. */

@@ -119,8 +119,7 @@ export function setLearningRate(optimizer: tf.Optimizer, rate: number): void {
 interface WithMomentum {
   momentum?: number;
   beta1?: number;
-  /** The tensor that TensorFlow.js multiplies by, made of `momentum` at construction. */
-  m?: tf.Scalar;
+  setMomentum?(momentum: number): void;
 }
 
 /** Whether an optimizer has a momentum; for Adam, `beta1`. */
@@ -143,13 +142,10 @@ export function momentumOf(optimizer: tf.Optimizer): number {
   );
 }
 
-/** Sets the momentum of an optimizer; for Adam, `beta1`. */
+/** Sets the momentum of an optimizer, also where it keeps a tensor made of it; for Adam, `beta1`. */
 export function setMomentum(optimizer: tf.Optimizer, momentum: number): void {
   const settable = optimizer as unknown as WithMomentum;
-  if (settable.momentum === undefined) settable.beta1 = momentum;
+  if (settable.setMomentum) settable.setMomentum(momentum);
+  else if (settable.momentum === undefined) settable.beta1 = momentum;
   else settable.momentum = momentum;
-  if (settable.m) {
-    settable.m.dispose();
-    settable.m = tf.keep(tf.scalar(momentum));
-  }
 }

@@ -1,5 +1,10 @@
 /**
- * The cost of a Learner beside the computing itself: `deno task bench`.
+ * The cost of a Learner beside the computing itself.
+ *
+ * ```sh
+ * deno task bench
+ * deno task bench --profile   # a compiled step by its parts: playback, update, Learner
+ * ```
  *
  * @module
  */
@@ -18,6 +23,7 @@ import { HOOK_NAMES } from "../../src/chart/hooks.ts";
 import { runEmpty } from "./empty_run.ts";
 import { median } from "./median.ts";
 import { models } from "./models.ts";
+import { profileSteps } from "./profile_step.ts";
 
 declare const gc: () => void;
 
@@ -106,6 +112,10 @@ const ten = Array.from({ length: 10 }, (_, index) => {
 
 const choice = await selectBackend({ prefer: "wasm" });
 console.log(`backend: ${choice.name}`);
+if (Deno.args.includes("--profile")) {
+  console.log(await profileSteps(["tiny", "mlp", "cnn"]));
+  Deno.exit(0);
+}
 // First, as empty runs would teach the engine's compiler what no training needs.
 console.log(
   `Learner over bare loop, MLP at batch 64: ${(await ratioToBareLoop(41)).toFixed(3)} (<= 1.03)`,

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 import { assert, assertEquals } from "@std/assert";
 import { LivePage } from "../../live.ts";
-import type { RunEvent } from "../../mod.ts";
+import { Learner, meanSquaredError, type RunEvent, selectBackend, sgd, tf } from "../../mod.ts";
 import { complaintsOf, noBrowser as ignore, type Page, withBrowser } from "../deps/playwright.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 import { within } from "../fixtures/within.ts";
@@ -271,6 +271,57 @@ Deno.test("the live page lights states by their share of time, and cuts none at 
       assert(share(".batch.compute") + share(".batch.update") + share(".next") < 1.05);
     }
   }));
+
+Deno.test(
+  "the live page shows by a sign and in words how steps are taken",
+  { ignore },
+  () =>
+    withBrowser(async (browser) => {
+      await selectBackend({ prefer: "wasm", quiet: true });
+      const { numTensors } = tf.memory();
+      const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+      const [data, labels] = [tf.ones([1, 1]), tf.ones([1, 1])];
+      await using live = new LivePage({ stay: Infinity, onOpen: () => {} });
+      const page = await browser.newPage();
+      page.setDefaultTimeout(LIMIT);
+      await page.goto(live.open());
+      await status(page, "waiting");
+      const seen = () =>
+        page.waitForFunction(() => {
+          const sign = document.querySelector(".active[data-state$='.batch.compute'] .sign");
+          const { hidden, textContent } = document.querySelector<HTMLElement>(".note.step")!;
+          const { way } = (sign as SVGElement | null)?.dataset ?? {};
+          return !hidden && way && way !== "recorded" && `${way}: ${textContent}`;
+        }).then((handle) => handle.jsonValue());
+      assertEquals(await page.isVisible(".note.step"), false);
+      const optimizer = sgd(0.01);
+      for (
+        const [compile, expected] of [
+          [false, "eager: Steps are taken operation by operation, as compile is false"],
+          [undefined, "played: Steps are played back from a recording"],
+        ] as const
+      ) {
+        const learner = new Learner({
+          model,
+          optimizer,
+          lossFunction: meanSquaredError,
+          dataloaders: { train: Array(100).fill([data, labels]) },
+          callbacks: [{ afterBatch: () => wait(10) }, live],
+          compile,
+        });
+        const run = learner.train({ epochs: 1000 });
+        await wait(300); // the page has the states of this run
+        assertEquals(await seen(), expected);
+        learner.cancel("train");
+        await run;
+      }
+      tf.dispose([data, labels]);
+      model.dispose();
+      optimizer.dispose();
+      assertEquals(tf.memory().numTensors, numTensors);
+      await tf.setBackend("cpu");
+    }),
+);
 
 Deno.test("the live page writes no error on the console, also after it has closed", {
   ignore,

@@ -151,6 +151,7 @@ Deno.test("LiveFeed sends the end and its reason", async () => {
     const feed = new LiveFeed();
     const { state, of } = join(feed);
     assertEquals(state().status, "waiting");
+    assertEquals(state().step, null);
     await assertNoTensorsLeft(() =>
       tinyLearner({
         kind: "scalar",
@@ -159,6 +160,8 @@ Deno.test("LiveFeed sends the end and its reason", async () => {
       }).learner.train().catch(() => {})
     );
     assertEquals([state().status, state().reason], [status, reason]);
+    assertEquals(state().step?.way, "eager");
+    assert(state().step?.reason?.includes('the backend "cpu"'), state().step?.reason);
     assertEquals(state().accepts, []);
     assertEquals(state().active, [`learner.${status}`]);
     assertEquals(state(), join(feed).state(), "late joiners see the same end");

@@ -117,6 +117,8 @@ function show(): void {
   if (!snapshot) return;
   status.textContent = paused ? "paused" : `epoch ${snapshot.context.epoch + 1}`;
   chart.show({
+    step: null,
+    phase: "idle",
     active: ["learner", ...statePaths(snapshot.value, "learner")],
     shares: {},
     status: paused ? "paused" : "running",

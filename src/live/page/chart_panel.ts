@@ -1,6 +1,7 @@
 import type { LiveState } from "../messages.ts";
 import { element } from "./element.ts";
 import { panel } from "./panel.ts";
+import { StepSigns } from "./step_signs.ts";
 
 interface Box {
   readonly x: number;
@@ -31,6 +32,7 @@ export class ChartPanel {
   readonly #holder = element("div", { className: "drawing" });
   readonly #svg: SVGSVGElement;
   readonly #states = new Map<string, SVGGElement>();
+  readonly #signs: StepSigns;
   readonly #whole = element("input", { type: "checkbox" });
   readonly #path = element("span", { className: "path" });
   /** All parts of the drawing with their boxes; it takes a layout to know them. */
@@ -63,11 +65,18 @@ export class ChartPanel {
       this.#path,
       element("label", {}, this.#whole, "whole chart"),
     );
-    this.root.append(this.#holder);
+    this.#signs = new StepSigns(this.#svg);
+    this.root.append(this.#holder, this.#signs.root);
     new ResizeObserver(() => this.#moveView()).observe(this.#holder);
   }
 
-  show({ active, shares, status }: Pick<LiveState, "active" | "shares" | "status">): void {
+  show(
+    { step, phase, active, shares, status }: Pick<
+      LiveState,
+      "step" | "phase" | "active" | "shares" | "status"
+    >,
+  ): void {
+    this.#signs.show({ step, phase });
     const measured = Object.keys(shares).length > 0;
     for (const [path, state] of this.#states) {
       // By the root of the share, a state with a hundredth of the time can be seen.

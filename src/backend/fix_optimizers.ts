@@ -21,12 +21,46 @@ interface StockRmsprop {
 
 type Gradients = tf.NamedTensorMap | { name: string; tensor: tf.Tensor | null }[];
 
+/** The properties of `tf.train.momentum`, which are private for TypeScript. */
+interface StockMomentum {
+  momentum: number;
+  /** The momentum as a tensor, with which an update computes. */
+  m: tf.Scalar;
+  /** The negative learning rate as a tensor. */
+  c?: tf.Scalar;
+}
+
+/** Repairs optimizers of `tf.train`. */
+export function fixOptimizers(): void {
+  fixMomentum();
+  fixRmsprop();
+}
+
+/**
+ * Makes `setMomentum()` of `tf.train.momentum` act on the next update, and `dispose()` free the
+ * learning rate.
+ */
+function fixMomentum(): void {
+  const { prototype } = tf.MomentumOptimizer;
+  const { dispose } = prototype;
+  prototype.setMomentum = function (momentum) {
+    const optimizer = this as unknown as StockMomentum;
+    optimizer.momentum = momentum;
+    optimizer.m.dispose();
+    optimizer.m = tf.keep(tf.scalar(momentum));
+  };
+  prototype.dispose = function () {
+    dispose.call(this);
+    (this as unknown as StockMomentum).c?.dispose();
+  };
+}
+
 /**
  * Makes `tf.train.rmsprop` with `centered` add epsilon to the variance of the gradient.
  *
  * tfjs subtracts it, so that a gradient of zero makes the weight NaN.
  */
-export function fixRmsprop(): void {
+function fixRmsprop(): void {
   const { prototype } = tf.RMSPropOptimizer;
   const { applyGradients } = prototype;
   prototype.applyGradients = function (this: tf.Optimizer, gradients: Gradients): void {

@@ -54,7 +54,7 @@ function tileTable(c: Convolution, source: number, target: number): number[] {
 
 /** Size of the transformed tiles of a block, before and after the products, in bytes. */
 function tileBytes(c: Convolution): number {
-  return blockOf(c) * 36 * 4 * (c.channels + c.outChannels);
+  return blockOf(c) * 36 * 4 * (c.channels + c.outChannels) + 36 * 3 * 128;
 }
 
 /** Number of multiply-adds. */

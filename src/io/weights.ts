@@ -3,9 +3,9 @@ import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import { isModel, type Model, variablesOf } from "../model/model.ts";
 import type { HostTensor } from "./host_tensor.ts";
+import { readTensors, toTensor } from "./transfer_tensors.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { StorageError } from "./storage_error.ts";
-import { readTensors, toTensor } from "./transfer_tensors.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
 /**

@@ -55,6 +55,18 @@ const IMAGE = /\.(png|jpe?g|webp)$/i;
  * @throws {TypeError} If an option is unknown.
  * @throws {RangeError} If a number is out of range, or there is no image.
  *
+ * @example
+ * ```ts
+ * import { DataLoader } from "@trainchart/trainchart";
+ * import { imageFolder } from "@trainchart/trainchart/images";
+ *
+ * async function loaderOf(folder: string) {
+ *   const dataset = await imageFolder(folder, { size: 64, cache: true });
+ *   console.log(dataset.length, "images of", dataset.classes);
+ *   return new DataLoader({ dataset, batchSize: 32, shuffle: true, prefetch: 4 });
+ * }
+ * ```
+ *
  * @category Images
  */
 export async function imageFolder(

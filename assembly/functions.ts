@@ -5,12 +5,9 @@
  * Polynomials from Moshier, Cephes Mathematical Library (1989), https://www.netlib.org/cephes/, and
  * that of `erf` from Eigen, https://eigen.tuxfamily.org.
  */
+import { constant, constantInteger } from "./constants";
 import { power } from "./softmax";
 import { madd } from "./vector";
-
-/** Added to a float and subtracted, this number rounds it to an integer. */
-// deno-fmt-ignore
-@inline const ROUND: f32 = 12582912;
 
 @inline
 function splat(x: f32): v128 {
@@ -32,52 +29,52 @@ export function clamp(x: v128, low: v128, high: v128): v128 {
 /** `2 ** n`, for integers of which the power is a normal number. */
 @inline
 function powerOfTwo(n: v128): v128 {
-  return i32x4.shl(i32x4.add(n, i32x4.splat(127)), 23);
+  return i32x4.shl(i32x4.add(n, constantInteger(127)), 23);
 }
 
 /** `x / ln 2`, rounded, as a float to which `ROUND` was added. */
 @inline
 function wholePowers(x: v128): v128 {
-  return madd(x, splat(1.44269504), splat(ROUND));
+  return madd(x, constant(1.44269504), constant(12582912));
 }
 
 /** `x` less `n` times ln 2, of which the first part is exact. */
 @inline
 function lessPowers(x: v128, n: v128): v128 {
-  return madd(n, splat(2.12194440e-4), madd(n, splat(-0.693359375), x));
+  return madd(n, constant(2.12194440e-4), madd(n, constant(-0.693359375), x));
 }
 
 /** `e ** r - 1 - r`, over `r ** 2`, for at most half of ln 2. */
 @inline
 function tailOfExp(r: v128): v128 {
-  let p = splat(1.9875691500e-4);
-  p = madd(p, r, splat(1.3981999507e-3));
-  p = madd(p, r, splat(8.3334519073e-3));
-  p = madd(p, r, splat(4.1665795894e-2));
-  p = madd(p, r, splat(1.6666665459e-1));
-  return madd(p, r, splat(5.0000001201e-1));
+  let p = constant(1.9875691500e-4);
+  p = madd(p, r, constant(1.3981999507e-3));
+  p = madd(p, r, constant(8.3334519073e-3));
+  p = madd(p, r, constant(4.1665795894e-2));
+  p = madd(p, r, constant(1.6666665459e-1));
+  return madd(p, r, constant(5.0000001201e-1));
 }
 
 /** `e ** x`. */
 @inline
 export function exponential(x: v128): v128 {
-  x = clamp(x, splat(-104), splat(89));
+  x = clamp(x, constant(-104), constant(89));
   const z = wholePowers(x);
-  const r = lessPowers(x, f32x4.sub(z, splat(ROUND)));
-  const y = f32x4.add(madd(tailOfExp(r), f32x4.mul(r, r), r), splat(1));
+  const r = lessPowers(x, f32x4.sub(z, constant(12582912)));
+  const y = f32x4.add(madd(tailOfExp(r), f32x4.mul(r, r), r), constant(1));
   // Two factors, as the power itself may not be a normal number.
-  const n = i32x4.sub(z, i32x4.splat(0x4b400000)), half = i32x4.shr_s(n, 1);
+  const n = i32x4.sub(z, constantInteger(0x4b400000)), half = i32x4.shr_s(n, 1);
   return f32x4.mul(f32x4.mul(y, powerOfTwo(half)), powerOfTwo(i32x4.sub(n, half)));
 }
 
 /** `e ** x - 1`. */
 @inline
 export function exponentialLessOne(x: v128): v128 {
-  const c = clamp(x, splat(-30), splat(89));
+  const c = clamp(x, constant(-30), constant(89));
   const z = wholePowers(c);
-  const r = lessPowers(c, f32x4.sub(z, splat(ROUND)));
+  const r = lessPowers(c, f32x4.sub(z, constant(12582912)));
   const y = madd(tailOfExp(r), f32x4.mul(r, r), r);
-  const n = i32x4.sub(z, i32x4.splat(0x4b400000)), half = i32x4.shr_s(n, 1);
+  const n = i32x4.sub(z, constantInteger(0x4b400000)), half = i32x4.shr_s(n, 1);
   const a = powerOfTwo(half), rest = i32x4.sub(n, half);
   const one = powerOfTwo(i32x4.neg(rest));
   return keepZero(x, f32x4.mul(f32x4.add(f32x4.mul(y, a), f32x4.sub(a, one)), powerOfTwo(rest)));
@@ -86,38 +83,38 @@ export function exponentialLessOne(x: v128): v128 {
 /** The natural logarithm. */
 @inline
 export function logarithm(x: v128): v128 {
-  const isSmall = f32x4.lt(x, splat(1.17549435e-38));
-  const normal = v128.bitselect(f32x4.mul(x, splat(8388608)), x, isSmall);
+  const isSmall = f32x4.lt(x, constant(1.17549435e-38));
+  const normal = v128.bitselect(f32x4.mul(x, constant(8388608)), x, isSmall);
   // The mantissa is between the roots of 1/2 and 2.
-  const n = i32x4.shr_s(i32x4.sub(normal, i32x4.splat(0x3f3504f3)), 23);
-  const m = f32x4.sub(i32x4.sub(normal, i32x4.shl(n, 23)), splat(1));
-  const power = f32x4.sub(f32x4.convert_i32x4_s(n), v128.and(isSmall, splat(23)));
-  let p = splat(7.0376836292e-2);
-  p = madd(p, m, splat(-1.1514610310e-1));
-  p = madd(p, m, splat(1.1676998740e-1));
-  p = madd(p, m, splat(-1.2420140846e-1));
-  p = madd(p, m, splat(1.4249322787e-1));
-  p = madd(p, m, splat(-1.6668057665e-1));
-  p = madd(p, m, splat(2.0000714765e-1));
-  p = madd(p, m, splat(-2.4999993993e-1));
-  p = madd(p, m, splat(3.3333331174e-1));
+  const n = i32x4.shr_s(i32x4.sub(normal, constantInteger(0x3f3504f3)), 23);
+  const m = f32x4.sub(i32x4.sub(normal, i32x4.shl(n, 23)), constant(1));
+  const power = f32x4.sub(f32x4.convert_i32x4_s(n), v128.and(isSmall, constant(23)));
+  let p = constant(7.0376836292e-2);
+  p = madd(p, m, constant(-1.1514610310e-1));
+  p = madd(p, m, constant(1.1676998740e-1));
+  p = madd(p, m, constant(-1.2420140846e-1));
+  p = madd(p, m, constant(1.4249322787e-1));
+  p = madd(p, m, constant(-1.6668057665e-1));
+  p = madd(p, m, constant(2.0000714765e-1));
+  p = madd(p, m, constant(-2.4999993993e-1));
+  p = madd(p, m, constant(3.3333331174e-1));
   const square = f32x4.mul(m, m);
-  let y = madd(power, splat(-2.12194440e-4), f32x4.mul(f32x4.mul(p, m), square));
-  y = f32x4.add(madd(square, splat(-0.5), y), m);
-  y = madd(power, splat(0.693359375), y);
+  let y = madd(power, constant(-2.12194440e-4), f32x4.mul(f32x4.mul(p, m), square));
+  y = f32x4.add(madd(square, constant(-0.5), y), m);
+  y = madd(power, constant(0.693359375), y);
   // Infinity and NaN are their own logarithms.
-  y = v128.bitselect(y, x, f32x4.lt(x, splat(Infinity)));
-  y = v128.bitselect(splat(NaN), y, f32x4.lt(x, splat(0)));
-  return v128.bitselect(splat(-Infinity), y, f32x4.eq(x, splat(0)));
+  y = v128.bitselect(y, x, f32x4.lt(x, constant(Infinity)));
+  y = v128.bitselect(constant(NaN), y, f32x4.lt(x, splat(0)));
+  return v128.bitselect(constant(-Infinity), y, f32x4.eq(x, splat(0)));
 }
 
 /** The natural logarithm of `1 + x`. */
 @inline
 export function logarithmOfMore(x: v128): v128 {
-  const u = f32x4.add(x, splat(1));
+  const u = f32x4.add(x, constant(1));
   // The rounding error of the sum, to the first order.
-  const lost = f32x4.div(f32x4.sub(x, f32x4.sub(u, splat(1))), u);
-  const isUsual = v128.and(f32x4.gt(u, splat(0)), f32x4.lt(u, splat(Infinity)));
+  const lost = f32x4.div(f32x4.sub(x, f32x4.sub(u, constant(1))), u);
+  const isUsual = v128.and(f32x4.gt(u, splat(0)), f32x4.lt(u, constant(Infinity)));
   return keepZero(x, f32x4.add(logarithm(u), v128.and(lost, isUsual)));
 }
 
@@ -130,48 +127,48 @@ function fraction(r: v128): v128 {
 /** `2 ** n`, of the result of `wholePowers`, where that is a normal number. */
 @inline
 function normalPower(z: v128): v128 {
-  return i32x4.add(i32x4.shl(z, 23), i32x4.splat(0x3f800000));
+  return i32x4.add(i32x4.shl(z, 23), constantInteger(0x3f800000));
 }
 
 /** `1 / (1 + e ** -x)`; a result below the smallest normal number is 0. */
 @inline
 export function sigmoid(x: v128): v128 {
-  const size = f32x4.abs(x);
+  const least = v128.or(x, constant(-0.0));
   // In this order of operands NaN stays NaN.
-  const y = f32x4.neg(f32x4.pmin(size, splat(87.3365)));
+  const y = f32x4.pmax(least, constant(-87.3365));
   const z = wholePowers(y), scale = normalPower(z);
-  const small = madd(scale, fraction(lessPowers(y, f32x4.sub(z, splat(ROUND)))), scale);
-  const e = v128.andnot(small, f32x4.gt(size, splat(87.3365)));
-  const numerator = v128.bitselect(e, splat(1), f32x4.lt(x, splat(0)));
-  return f32x4.div(numerator, f32x4.add(splat(1), e));
+  const small = madd(scale, fraction(lessPowers(y, f32x4.sub(z, constant(12582912)))), scale);
+  const e = v128.andnot(small, f32x4.lt(least, constant(-87.3365)));
+  const numerator = v128.bitselect(e, constant(1), f32x4.lt(x, splat(0)));
+  return f32x4.div(numerator, f32x4.add(constant(1), e));
 }
 
 /** The hyperbolic tangent, `(e ** 2x - 1) / (e ** 2x + 1)`; zeros keep their sign. */
 @inline
 export function tanh(x: v128): v128 {
-  const size = f32x4.pmin(f32x4.abs(x), splat(10));
+  const size = f32x4.pmin(v128.andnot(x, constant(-0.0)), constant(10));
   const y = f32x4.add(size, size);
   const z = wholePowers(y), scale = normalPower(z);
-  const rest = fraction(lessPowers(y, f32x4.sub(z, splat(ROUND))));
-  const e = madd(scale, rest, f32x4.sub(scale, splat(1)));
-  const t = f32x4.div(e, f32x4.add(e, splat(2)));
-  return v128.bitselect(t, x, i32x4.splat(0x7fffffff));
+  const rest = fraction(lessPowers(y, f32x4.sub(z, constant(12582912))));
+  const e = madd(scale, rest, f32x4.sub(scale, constant(1)));
+  const t = f32x4.div(e, f32x4.add(e, constant(2)));
+  return v128.or(t, v128.and(x, constant(-0.0)));
 }
 
 /** `ln(1 + e ** x)`. */
 @inline
 export function softplus(x: v128): v128 {
-  const e = exponential(f32x4.neg(f32x4.abs(x)));
+  const e = exponential(v128.or(x, constant(-0.0)));
   // The logarithm of `1 + e` is twice the inverse hyperbolic tangent of `s`, at most 1/3.
-  const s = f32x4.div(e, f32x4.add(e, splat(2))), t = f32x4.mul(s, s);
-  let p = splat(2.0 / 15);
-  p = madd(p, t, splat(2.0 / 13));
-  p = madd(p, t, splat(2.0 / 11));
-  p = madd(p, t, splat(2.0 / 9));
-  p = madd(p, t, splat(2.0 / 7));
-  p = madd(p, t, splat(2.0 / 5));
-  p = madd(p, t, splat(2.0 / 3));
-  p = madd(p, t, splat(2));
+  const s = f32x4.div(e, f32x4.add(e, constant(2))), t = f32x4.mul(s, s);
+  let p = constant(2.0 / 15);
+  p = madd(p, t, constant(2.0 / 13));
+  p = madd(p, t, constant(2.0 / 11));
+  p = madd(p, t, constant(2.0 / 9));
+  p = madd(p, t, constant(2.0 / 7));
+  p = madd(p, t, constant(2.0 / 5));
+  p = madd(p, t, constant(2.0 / 3));
+  p = madd(p, t, constant(2));
   return madd(p, s, f32x4.pmax(x, splat(0)));
 }
 
@@ -179,18 +176,18 @@ export function softplus(x: v128): v128 {
 @inline
 function quotientOfErf(x: v128): v128 {
   const s = f32x4.mul(x, x);
-  let p = splat(-2.72614225801306e-10);
-  p = madd(p, s, splat(2.77068142495902e-8));
-  p = madd(p, s, splat(-2.10102402082508e-6));
-  p = madd(p, s, splat(-5.69250639462346e-5));
-  p = madd(p, s, splat(-7.34990630326855e-4));
-  p = madd(p, s, splat(-2.95459980854025e-3));
-  p = madd(p, s, splat(-1.60960333262415e-2));
-  let q = splat(-1.45660718464996e-5);
-  q = madd(q, s, splat(-2.13374055278905e-4));
-  q = madd(q, s, splat(-1.68282697438203e-3));
-  q = madd(q, s, splat(-7.37332916720468e-3));
-  q = madd(q, s, splat(-1.42647390514189e-2));
+  let p = constant(-2.72614225801306e-10);
+  p = madd(p, s, constant(2.77068142495902e-8));
+  p = madd(p, s, constant(-2.10102402082508e-6));
+  p = madd(p, s, constant(-5.69250639462346e-5));
+  p = madd(p, s, constant(-7.34990630326855e-4));
+  p = madd(p, s, constant(-2.95459980854025e-3));
+  p = madd(p, s, constant(-1.60960333262415e-2));
+  let q = constant(-1.45660718464996e-5);
+  q = madd(q, s, constant(-2.13374055278905e-4));
+  q = madd(q, s, constant(-1.68282697438203e-3));
+  q = madd(q, s, constant(-7.37332916720468e-3));
+  q = madd(q, s, constant(-1.42647390514189e-2));
   // The product last: with tiny numbers, the first one would not be normal.
   return f32x4.mul(x, f32x4.div(p, q));
 }
@@ -198,16 +195,16 @@ function quotientOfErf(x: v128): v128 {
 /** The error function. */
 @inline
 export function errorFunction(x: v128): v128 {
-  return keepZero(x, quotientOfErf(clamp(x, splat(-4), splat(4))));
+  return keepZero(x, quotientOfErf(clamp(x, constant(-4), constant(4))));
 }
 
 /** The normal distribution up to `x`: 0 or 1 where floats do not tell it from that. */
 @inline
 function normal(x: v128): v128 {
-  const z = f32x4.mul(x, splat(0.70710678118));
-  const y = madd(quotientOfErf(z), splat(0.5), splat(0.5));
-  const limit = v128.and(f32x4.gt(x, splat(0)), splat(1));
-  return v128.bitselect(limit, y, f32x4.gt(f32x4.abs(z), splat(3.9)));
+  const z = f32x4.mul(x, constant(0.70710678118));
+  const y = madd(quotientOfErf(z), constant(0.5), constant(0.5));
+  const limit = v128.and(f32x4.gt(x, splat(0)), constant(1));
+  return v128.bitselect(limit, y, f32x4.gt(v128.andnot(z, constant(-0.0)), constant(3.9)));
 }
 
 /** `x` times the normal distribution up to `x` (Hendrycks and Gimpel, 2016). */
@@ -218,18 +215,15 @@ export function gelu(x: v128): v128 {
 
 @inline
 export function geluSlope(x: v128): v128 {
-  const half = f32x4.mul(f32x4.mul(x, x), splat(-0.5));
-  return madd(x, f32x4.mul(power(half), splat(0.3989422804)), normal(x));
+  const half = f32x4.mul(f32x4.mul(x, x), constant(-0.5));
+  return madd(x, f32x4.mul(power(half), constant(0.3989422804)), normal(x));
 }
-
-const GELU_ROOT: f32 = 1.5957691216; // 2 * sqrt(2 / pi)
-const GELU_CUBE: f32 = 0.044715;
 
 /** `(1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))) / 2`. */
 @inline
 function normalByTanh(x: v128): v128 {
-  const factor = madd(f32x4.mul(x, x), splat(GELU_CUBE), splat(1));
-  return sigmoid(f32x4.mul(f32x4.mul(x, splat(GELU_ROOT)), factor));
+  const factor = madd(f32x4.mul(x, x), constant(0.044715), constant(1));
+  return sigmoid(f32x4.mul(f32x4.mul(x, constant(1.5957691216)), factor));
 }
 
 /** The form of `gelu` by the hyperbolic tangent. */
@@ -241,14 +235,14 @@ export function geluTanh(x: v128): v128 {
 @inline
 export function geluTanhSlope(x: v128): v128 {
   const y = normalByTanh(x);
-  const factor = madd(f32x4.mul(x, x), splat(3 * GELU_CUBE), splat(1));
-  const inner = f32x4.mul(factor, splat(GELU_ROOT));
-  return madd(f32x4.mul(x, inner), f32x4.mul(y, f32x4.sub(splat(1), y)), y);
+  const factor = madd(f32x4.mul(x, x), constant(0.134145), constant(1));
+  const inner = f32x4.mul(factor, constant(1.5957691216));
+  return madd(f32x4.mul(x, inner), f32x4.mul(y, f32x4.sub(constant(1), y)), y);
 }
 
 /** -1, 0 or 1, as `x` is; 0 for NaN. */
 @inline
 export function sign(x: v128): v128 {
-  const one = splat(1), zero = splat(0);
+  const one = constant(1), zero = splat(0);
   return f32x4.sub(v128.and(f32x4.gt(x, zero), one), v128.and(f32x4.lt(x, zero), one));
 }

@@ -1,14 +1,25 @@
 /** Products of matrices. */
-import { BIAS, block, BLOCK_A, BLOCK_B, blockDepth, listRows, MC, NC, padBias, todoAt } from "./panel";
+import {
+  BIAS,
+  block,
+  BLOCK_A,
+  BLOCK_B,
+  blockDepth,
+  columnsOfBlock,
+  listRows,
+  MC,
+  NC,
+  packAndBlock,
+  padBias,
+  todoAt,
+} from "./panel";
 import { packAcross, packAlong } from "./pack";
 import { activate, madd } from "./vector";
 
-/** Depth whose products are summed before they are added to the others: long sums stay precise. */
-const PART: i32 = 512;
-
 /**
  * Columns `n0` to `n1` of one row times a matrix. Memory is the limit, so rows of the matrix are read
- * from end to end, and nothing is packed.
+ * from end to end, and nothing is packed. Sums are made in the parts of blocks: the bits are those of
+ * the same row in a product of many rows.
  */
 function multiplyRow(
   a: usize,
@@ -23,6 +34,7 @@ function multiplyRow(
   activation: i32,
 ): void {
   let n = n0;
+  const part = blockDepth(depth);
   const zero = f32x4.splat(0);
   for (; n + 16 <= n1; n += 16) {
     const offset = <usize> n << 2;
@@ -30,7 +42,7 @@ function multiplyRow(
     let p = a, q = b + offset;
     for (let k = 0; k < depth;) {
       let x0 = zero, x1 = zero, x2 = zero, x3 = zero;
-      for (const end = min(k + PART, depth); k < end; k++, p += step, q += stride) {
+      for (const end = min(k + part, depth); k < end; k++, p += step, q += stride) {
         const value = v128.load32_splat(p);
         x0 = madd(value, v128.load(q), x0);
         x1 = madd(value, v128.load(q, 16), x1);
@@ -60,7 +72,7 @@ function multiplyRow(
     let p = a, q = b + offset;
     for (let k = 0; k < depth;) {
       let x = zero;
-      for (const end = min(k + PART, depth); k < end; k++, p += step, q += stride) {
+      for (const end = min(k + part, depth); k < end; k++, p += step, q += stride) {
         x = madd(v128.load32_splat(p), v128.load32_splat(q), x);
       }
       y = f32x4.add(y, x);
@@ -103,15 +115,13 @@ export function gemm(
   const strideA = <usize> widthA << 2;
   const strideB = <usize> widthB << 2;
   const strideC = <usize> columns << 2;
-  if (m1 - m0 <= 2 && !transposeB) {
-    for (let m = m0; m < m1; m++) {
-      const from = a + (transposeA ? <usize> m << 2 : <usize> m * strideA);
-      const step = transposeA ? strideA : 4;
-      multiplyRow(from, step, b, strideB, c + <usize> m * strideC, depth, n0, n1, bias, activation);
-    }
+  if (m1 - m0 == 1 && !transposeB) {
+    const from = a + (transposeA ? <usize> m0 << 2 : <usize> m0 * strideA);
+    const step = transposeA ? strideA : 4;
+    multiplyRow(from, step, b, strideB, c + <usize> m0 * strideC, depth, n0, n1, bias, activation);
     return;
   }
-  const full = blockDepth(depth);
+  const full = blockDepth(depth), few = m1 - m0 <= 4;
   for (let n = n0; n < n1; n += NC) {
     const cols = min(NC, n1 - n);
     padBias(bias ? bias + (<usize> n << 2) : 0, cols, scratch);
@@ -121,13 +131,13 @@ export function gemm(
       const todo = todoAt(k, deep, depth, bias, activation);
       const panelB = <usize> deep << 5;
       const offsetB = <usize> k * (transposeB ? 4 : strideB) + <usize> n * (transposeB ? strideB : 4);
-      // With few rows, packing B costs about as much as it saves.
-      const whole = !transposeB && m1 - m0 <= 8 ? cols & ~7 : 0;
+      const whole = transposeB ? 0 : cols & ~7;
       const packed = b + offsetB + (<usize> whole << 2);
+      const rest = scratch + BLOCK_B + (few ? 0 : <usize> (whole >> 3) * panelB);
       if (transposeB) {
         packAcross(packed, strideB, cols, deep, 8, scratch + BLOCK_B, panelB);
       } else if (whole < cols) {
-        packAlong(packed, strideB, cols - whole, deep, 8, scratch + BLOCK_B, panelB);
+        packAlong(packed, strideB, cols - whole, deep, 8, rest, panelB);
       }
       for (let m = m0; m < m1; m += MC) {
         const some = min(MC, m1 - m);
@@ -140,13 +150,15 @@ export function gemm(
           packAcross(from, strideA, some, deep, 4, scratch + BLOCK_A, panelA);
         }
         listRows(c + <usize> m * strideC + (<usize> n << 2), some, strideC, scratch);
-        if (whole) block(some, whole, deep, b + offsetB, strideB, 32, 0, todo, scratch);
+        if (transposeB || !few && m > m0) {
+          block(some, cols, deep, scratch + BLOCK_B, 32, panelB, 0, todo, scratch);
+          continue;
+        }
+        if (few) block(some, whole, deep, b + offsetB, strideB, 32, 0, todo, scratch);
+        else packAndBlock(some, whole, deep, b + offsetB, strideB, todo, scratch);
         if (whole < cols) {
-          const column = <usize> whole << 2;
-          // The block reads the bias of its first column at this address.
-          if (whole) memory.copy(scratch + BIAS, scratch + BIAS + column, <usize> (cols - whole) << 2);
-          block(some, cols - whole, deep, scratch + BLOCK_B, 32, panelB, column, todo, scratch);
-          if (whole) padBias(bias ? bias + (<usize> n << 2) : 0, cols, scratch);
+          const column = <usize> whole << 2, bias = scratch + BIAS + column;
+          columnsOfBlock(0, some, cols - whole, deep, rest, 32, column, bias, todo, scratch);
         }
       }
       k += full;

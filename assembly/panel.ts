@@ -50,12 +50,17 @@ export function blockDepth(depth: i32): i32 {
   return ((depth + blocks - 1) / blocks + 3) & ~3;
 }
 
-/** Computes one tile, whose rows are at `c0` to `c3`; rows of B are `stride` bytes apart. */
-function tile(
+/**
+ * Computes one tile, whose rows are at `c0` to `c3`; rows of B are `stride` bytes apart.
+ *
+ * @typeParam To An integer: the rows of B are packed at `packed` meanwhile. Else they are not.
+ */
+function tile<To>(
   depth: i32,
   a: usize,
   b: usize,
   stride: usize,
+  packed: usize,
   c0: usize,
   c1: usize,
   c2: usize,
@@ -70,6 +75,11 @@ function tile(
   for (const end = a + (<usize> depth << 4); a < end; a += 16, b += stride) {
     const column = v128.load(a);
     const b0 = v128.load(b), b1 = v128.load(b, 16);
+    if (isInteger<To>()) {
+      v128.store(packed, b0);
+      v128.store(packed, b1, 16);
+      packed += 32;
+    }
     const a0 = v128.shuffle<f32>(column, column, 0, 0, 0, 0);
     x00 = madd(a0, b0, x00);
     x01 = madd(a0, b1, x01);
@@ -149,31 +159,85 @@ export function block(
   todo: i32,
   scratch: usize,
 ): void {
-  const panelA = <usize> depth << 4;
   for (let j = 0; j < cols; j += 8, b += panel, column += 32) {
     const bias = scratch + BIAS + (<usize> j << 2);
-    let a = scratch + BLOCK_A;
-    for (let i = 0; i < rows; i += 4, a += panelA) {
-      const table = scratch + ROWS + (<usize> i << 2);
-      if (i + 4 <= rows && j + 8 <= cols) {
-        tile(
-          depth,
-          a,
-          b,
-          stride,
-          <usize> load<u32>(table) + column,
-          <usize> load<u32>(table, 4) + column,
-          <usize> load<u32>(table, 8) + column,
-          <usize> load<u32>(table, 12) + column,
-          bias,
-          todo,
-        );
-      } else {
-        const at = scratch + TILE, height = min(4, rows - i), width = min(8, cols - j);
-        if (todo & ACCUMULATE) copyTile(height, width, table, column, at, false);
-        tile(depth, a, b, stride, at, at + 32, at + 64, at + 96, bias, todo);
-        copyTile(height, width, table, column, at, true);
-      }
+    columnsOfBlock(0, rows, cols - j, depth, b, stride, column, bias, todo, scratch);
+  }
+}
+
+/**
+ * Computes a block of results of rows of B that are not packed, `stride` bytes apart, and packs them
+ * at BLOCK_B while the first rows are computed: they are then read from memory once.
+ *
+ * @param rows Number of rows, at least 4.
+ * @param cols Number of columns, a multiple of 8.
+ */
+export function packAndBlock(
+  rows: i32,
+  cols: i32,
+  depth: i32,
+  b: usize,
+  stride: usize,
+  todo: i32,
+  scratch: usize,
+): void {
+  const table = scratch + ROWS, panel = <usize> depth << 5;
+  let packed = scratch + BLOCK_B;
+  for (let j = 0; j < cols; j += 8, b += 32, packed += panel) {
+    const column = <usize> j << 2, bias = scratch + BIAS + column;
+    tile<usize>(
+      depth,
+      scratch + BLOCK_A,
+      b,
+      stride,
+      packed,
+      <usize> load<u32>(table) + column,
+      <usize> load<u32>(table, 4) + column,
+      <usize> load<u32>(table, 8) + column,
+      <usize> load<u32>(table, 12) + column,
+      bias,
+      todo,
+    );
+    columnsOfBlock(4, rows, 8, depth, packed, 32, column, bias, todo, scratch);
+  }
+}
+
+/** Computes at most 8 columns of a block of results, from the row `first` on. */
+export function columnsOfBlock(
+  first: i32,
+  rows: i32,
+  cols: i32,
+  depth: i32,
+  b: usize,
+  stride: usize,
+  column: usize,
+  bias: usize,
+  todo: i32,
+  scratch: usize,
+): void {
+  const panelA = <usize> depth << 4;
+  let a = scratch + BLOCK_A + <usize> (first >> 2) * panelA;
+  for (let i = first; i < rows; i += 4, a += panelA) {
+    const table = scratch + ROWS + (<usize> i << 2);
+    if (i + 4 <= rows && cols >= 8) {
+      tile<f32>(
+        depth,
+        a,
+        b,
+        stride,
+        0,
+        <usize> load<u32>(table) + column,
+        <usize> load<u32>(table, 4) + column,
+        <usize> load<u32>(table, 8) + column,
+        <usize> load<u32>(table, 12) + column,
+        bias,
+        todo,
+      );
+    } else {
+      const at = scratch + TILE, height = min(4, rows - i), width = min(8, cols);
+      if (todo & ACCUMULATE) copyTile(height, width, table, column, at, false);
+      tile<f32>(depth, a, b, stride, 0, at, at + 32, at + 64, at + 96, bias, todo);
+      copyTile(height, width, table, column, at, true);
     }
   }
 }

@@ -1,15 +1,7 @@
 /** Powers, computed in doubles: a product with a logarithm loses digits in floats. */
+import { constantDouble } from "./constants";
 import { unary, unarySlope } from "./unary";
 import { RECIPROCAL, SQUARE } from "./unary_functions";
-
-/** Added to a double and subtracted, this number rounds it to an integer. */
-// deno-fmt-ignore
-@inline const ROUND: f64 = 6755399441055744;
-
-@inline
-function splat(x: f64): v128 {
-  return f64x2.splat(x);
-}
 
 /** `a * b + c`. */
 @inline
@@ -24,33 +16,33 @@ function logarithm(x: v128): v128 {
   // The mantissa is between the roots of 1/2 and 2.
   const n = i64x2.shr_s(i64x2.sub(x, i64x2.splat(0x3fe6a09e00000000)), 52);
   const m = i64x2.sub(x, i64x2.shl(n, 52));
-  const power = f64x2.sub(i64x2.add(n, i64x2.splat(0x4338000000000000)), splat(ROUND));
-  const s = f64x2.div(f64x2.sub(m, splat(1)), f64x2.add(m, splat(1)));
+  const power = f64x2.sub(i64x2.add(n, i64x2.splat(0x4338000000000000)), constantDouble(6755399441055744));
+  const s = f64x2.div(f64x2.sub(m, constantDouble(1)), f64x2.add(m, constantDouble(1)));
   const t = f64x2.mul(s, s);
-  let p = splat(2.0 / 11);
-  p = madd(p, t, splat(2.0 / 9));
-  p = madd(p, t, splat(2.0 / 7));
-  p = madd(p, t, splat(2.0 / 5));
-  p = madd(p, t, splat(2.0 / 3));
-  p = madd(p, t, splat(2));
-  return madd(power, splat(0.6931471805599453), f64x2.mul(p, s));
+  let p = constantDouble(2.0 / 11);
+  p = madd(p, t, constantDouble(2.0 / 9));
+  p = madd(p, t, constantDouble(2.0 / 7));
+  p = madd(p, t, constantDouble(2.0 / 5));
+  p = madd(p, t, constantDouble(2.0 / 3));
+  p = madd(p, t, constantDouble(2));
+  return madd(power, constantDouble(0.6931471805599453), f64x2.mul(p, s));
 }
 
 /** `e ** x`, within the range of floats. */
 @inline
 function exponential(x: v128): v128 {
-  x = f64x2.pmin(f64x2.pmax(x, splat(-120)), splat(120));
-  const z = madd(x, splat(1.4426950408889634), splat(ROUND));
-  const r = madd(f64x2.sub(z, splat(ROUND)), splat(-0.6931471805599453), x);
-  let p = splat(1.0 / 40320);
-  p = madd(p, r, splat(1.0 / 5040));
-  p = madd(p, r, splat(1.0 / 720));
-  p = madd(p, r, splat(1.0 / 120));
-  p = madd(p, r, splat(1.0 / 24));
-  p = madd(p, r, splat(1.0 / 6));
-  p = madd(p, r, splat(0.5));
-  p = madd(p, r, splat(1));
-  p = madd(p, r, splat(1));
+  x = f64x2.pmin(f64x2.pmax(x, constantDouble(-120)), constantDouble(120));
+  const z = madd(x, constantDouble(1.4426950408889634), constantDouble(6755399441055744));
+  const r = madd(f64x2.sub(z, constantDouble(6755399441055744)), constantDouble(-0.6931471805599453), x);
+  let p = constantDouble(1.0 / 40320);
+  p = madd(p, r, constantDouble(1.0 / 5040));
+  p = madd(p, r, constantDouble(1.0 / 720));
+  p = madd(p, r, constantDouble(1.0 / 120));
+  p = madd(p, r, constantDouble(1.0 / 24));
+  p = madd(p, r, constantDouble(1.0 / 6));
+  p = madd(p, r, constantDouble(0.5));
+  p = madd(p, r, constantDouble(1));
+  p = madd(p, r, constantDouble(1));
   return f64x2.mul(p, i64x2.shl(i64x2.add(z, i64x2.splat(1023)), 52));
 }
 

@@ -1,4 +1,5 @@
 /** Activations of recurrent layers, and the slopes of these, row by row. */
+import { constant } from "./constants";
 import { sigmoid, tanh } from "./functions";
 
 /** Activations by number, as `src/backend/kernels/recurrent.ts` lists them. */
@@ -20,7 +21,7 @@ function activate(x: v128, activation: i32): v128 {
   if (activation == TANH) return tanh(x);
   if (activation == SIGMOID) return sigmoid(x);
   if (activation == HARD_SIGMOID) {
-    return clamp(f32x4.add(f32x4.mul(x, f32x4.splat(0.2)), f32x4.splat(0.5)), 1);
+    return clamp(f32x4.add(f32x4.mul(x, constant(0.2)), constant(0.5)), 1);
   }
   if (activation == LINEAR) return x;
   return clamp(x, activation == RELU6 ? 6 : Infinity);

@@ -1,4 +1,5 @@
 /** Softmax of rows, its logarithm, and their gradients. */
+import { constant } from "./constants";
 import { exp, largest, sum } from "./vector";
 
 /** The natural logarithm of the host. */
@@ -11,7 +12,7 @@ const PART: i32 = 256;
 /** `e ** x` for x <= 0, which is 0 where `exp` would clamp it to the smallest normal number. */
 @inline
 export function power(x: v128): v128 {
-  return v128.andnot(exp(x), f32x4.lt(x, f32x4.splat(-87.3)));
+  return v128.andnot(exp(x), f32x4.lt(x, constant(-87.3)));
 }
 
 /** The largest of `size` elements. It may be any of them if one is NaN: then all results are NaN. */

@@ -1,4 +1,5 @@
 /** Functions of one number, and their slopes. */
+import { constant } from "./constants";
 import {
   clamp,
   errorFunction,
@@ -78,7 +79,7 @@ import { wave } from "./waves";
 
 @inline
 function one(): v128 {
-  return f32x4.splat(1);
+  return constant(1);
 }
 
 @inline
@@ -146,7 +147,7 @@ function slope<F>(dy: v128, s: v128, p: v128, q: v128): v128 {
   if (idof<F>() == idof<Reciprocal>()) return f32x4.neg(f32x4.mul(dy, f32x4.mul(s, s)));
   if (idof<F>() == idof<Sqrt>()) return f32x4.div(dy, f32x4.add(s, s));
   if (idof<F>() == idof<Rsqrt>()) {
-    return f32x4.mul(f32x4.mul(dy, f32x4.splat(-0.5)), f32x4.mul(s, f32x4.mul(s, s)));
+    return f32x4.mul(f32x4.mul(dy, constant(-0.5)), f32x4.mul(s, f32x4.mul(s, s)));
   }
   if (idof<F>() == idof<Expm1>()) return f32x4.mul(dy, f32x4.add(s, one()));
   if (idof<F>() == idof<Log1p>()) return f32x4.div(dy, f32x4.add(s, one()));
@@ -157,7 +158,7 @@ function slope<F>(dy: v128, s: v128, p: v128, q: v128): v128 {
   if (idof<F>() == idof<Cos>()) return f32x4.neg(f32x4.mul(dy, wave(s, 0)));
   if (idof<F>() == idof<Erf>()) {
     const bell = exponential(f32x4.neg(f32x4.mul(s, s)));
-    return f32x4.mul(f32x4.mul(dy, f32x4.splat(1.1283791670955126)), bell);
+    return f32x4.mul(f32x4.mul(dy, constant(1.1283791670955126)), bell);
   }
   if (idof<F>() == idof<Clip>()) return v128.and(dy, v128.and(f32x4.ge(s, p), f32x4.le(s, q)));
   if (idof<F>() == idof<LeakyRelu>()) return ifPositive(s, dy, f32x4.mul(dy, p));

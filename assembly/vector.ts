@@ -1,4 +1,5 @@
 /** Functions of vectors of four floats. */
+import { constant, constantInteger } from "./constants";
 
 /** `a * b + c`, in one instruction if the machine has it and the build is relaxed. */
 @inline
@@ -34,30 +35,26 @@ export function largest(x: v128): f32 {
   return max(a, max(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)));
 }
 
-/** Added to a float and subtracted, this number rounds it to an integer. */
-// deno-fmt-ignore
-@inline const ROUND: f32 = 12582912;
-
 /**
  * `e ** x`, to about one unit in the last place: 2 ** n times a polynomial on [-ln 2 / 2, ln 2 / 2].
  * `x` is clamped to [-87.3, 88.3], so that the result is a normal number; NaN stays NaN.
  */
 @inline
 export function exp(x: v128): v128 {
-  x = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-87.3)), f32x4.splat(88.3));
-  const z = madd(x, f32x4.splat(1.44269504), f32x4.splat(ROUND));
-  const n = f32x4.sub(z, f32x4.splat(ROUND));
+  x = f32x4.pmin(f32x4.pmax(x, constant(-87.3)), constant(88.3));
+  const z = madd(x, constant(1.44269504), constant(12582912));
+  const n = f32x4.sub(z, constant(12582912));
   // ln 2 in two parts, so that the remainder is exact.
-  let r = madd(n, f32x4.splat(-0.693359375), x);
-  r = madd(n, f32x4.splat(2.12194440e-4), r);
-  let p = f32x4.splat(1.0 / 5040);
-  p = madd(p, r, f32x4.splat(1.0 / 720));
-  p = madd(p, r, f32x4.splat(1.0 / 120));
-  p = madd(p, r, f32x4.splat(1.0 / 24));
-  p = madd(p, r, f32x4.splat(1.0 / 6));
-  p = madd(p, r, f32x4.splat(0.5));
-  p = madd(p, r, f32x4.splat(1));
-  p = madd(p, r, f32x4.splat(1));
+  let r = madd(n, constant(-0.693359375), x);
+  r = madd(n, constant(2.12194440e-4), r);
+  let p = constant(1.0 / 5040);
+  p = madd(p, r, constant(1.0 / 720));
+  p = madd(p, r, constant(1.0 / 120));
+  p = madd(p, r, constant(1.0 / 24));
+  p = madd(p, r, constant(1.0 / 6));
+  p = madd(p, r, constant(0.5));
+  p = madd(p, r, constant(1));
+  p = madd(p, r, constant(1));
   // The lowest bits of z are n: they become the exponent.
-  return f32x4.mul(p, i32x4.add(i32x4.shl(z, 23), i32x4.splat(0x3f800000)));
+  return f32x4.mul(p, i32x4.add(i32x4.shl(z, 23), constantInteger(0x3f800000)));
 }

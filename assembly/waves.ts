@@ -4,11 +4,8 @@
  * Polynomials from Moshier, Cephes Mathematical Library (1989); numbers beyond 2 ** 20 quarters of a
  * turn are reduced by as many digits of 2 / pi as they need (Payne and Hanek, 1983).
  */
+import { constant, constantDouble } from "./constants";
 import { madd } from "./vector";
-
-/** Added to a double and subtracted, this number rounds it to an integer. */
-// deno-fmt-ignore
-@inline const ROUND: f64 = 6755399441055744;
 
 @inline
 function splat(x: f32): v128 {
@@ -19,12 +16,12 @@ function splat(x: f32): v128 {
 @inline
 function ofQuarter(r: v128, n: v128): v128 {
   const s = f32x4.mul(r, r);
-  let p = madd(s, splat(-1.9515295891e-4), splat(8.3321608736e-3));
-  p = madd(p, s, splat(-1.6666654611e-1));
+  let p = madd(s, constant(-1.9515295891e-4), constant(8.3321608736e-3));
+  p = madd(p, s, constant(-1.6666654611e-1));
   const sine = madd(f32x4.mul(p, s), r, r);
-  let q = madd(s, splat(2.443315711809948e-5), splat(-1.388731625493765e-3));
-  q = madd(q, s, splat(4.166664568298827e-2));
-  const cosine = madd(f32x4.mul(q, s), s, madd(s, splat(-0.5), splat(1)));
+  let q = madd(s, constant(2.443315711809948e-5), constant(-1.388731625493765e-3));
+  q = madd(q, s, constant(4.166664568298827e-2));
+  const cosine = madd(f32x4.mul(q, s), s, madd(s, constant(-0.5), constant(1)));
   const isOdd = i32x4.shr_s(i32x4.shl(n, 31), 31);
   const sign = i32x4.shl(i32x4.shr_u(n, 1), 31);
   return v128.xor(v128.bitselect(cosine, sine, isOdd), sign);
@@ -33,15 +30,15 @@ function ofQuarter(r: v128, n: v128): v128 {
 /** The quarters in two doubles, rounded, plus `ROUND`. */
 @inline
 function quarters(x: v128): v128 {
-  return f64x2.add(f64x2.mul(x, f64x2.splat(0.6366197723675814)), f64x2.splat(ROUND));
+  return f64x2.add(f64x2.mul(x, constantDouble(0.6366197723675814)), constantDouble(6755399441055744));
 }
 
 /** `x` less its quarters; the first part of the product is exact. */
 @inline
 function lessQuarters(x: v128, rounded: v128): v128 {
-  const n = f64x2.sub(rounded, f64x2.splat(ROUND));
-  const r = f64x2.sub(x, f64x2.mul(n, f64x2.splat(1.57079632673412561417)));
-  return f64x2.sub(r, f64x2.mul(n, f64x2.splat(6.07710050650619224932e-11)));
+  const n = f64x2.sub(rounded, constantDouble(6755399441055744));
+  const r = f64x2.sub(x, f64x2.mul(n, constantDouble(1.57079632673412561417)));
+  return f64x2.sub(r, f64x2.mul(n, constantDouble(6.07710050650619224932e-11)));
 }
 
 /** 32 binary digits of 2 / pi, up to byte `last`. */
@@ -77,7 +74,7 @@ function ofLarge(x: f32, shift: i32): f32 {
 
 /** The sine of numbers, `shift` quarters further: 0 for the sine, 1 for the cosine. */
 export function wave(x: v128, shift: i32): v128 {
-  const isUsual = f32x4.lt(f32x4.abs(x), splat(1e6));
+  const isUsual = f32x4.lt(f32x4.abs(x), constant(1e6));
   const lower = f64x2.promote_low_f32x4(x);
   const upper = f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 0));
   const a = quarters(lower), b = quarters(upper);

@@ -56,11 +56,35 @@ function toClassName(name: string): string {
 
 const GENERATED: Record<string, string> = { ...TABLES, ...NUMBERS };
 
-async function compile(options: string[]): Promise<Uint8Array> {
+/** A call that makes a constant vector, of which the build makes a global: see assembly/constants.ts. */
+const CONSTANT = /\bconstant(?:Double|Integer)?\((?:-?[\d.][\w.\-/ ]*|-?Infinity|NaN)\)/g;
+
+/** The sources as the compiler reads them, by name. */
+async function readSources(): Promise<Record<string, string>> {
+  const sources = { ...GENERATED };
+  for await (const { name } of Deno.readDir(SOURCE)) {
+    sources[name] = await Deno.readTextFile(new URL(name, SOURCE));
+  }
+  const calls = Object.values(sources).flatMap((text) => text.match(CONSTANT) ?? []);
+  const constants = [...new Set(calls)].sort();
+  const nameOf = (call: string) => `CONSTANT_${constants.indexOf(call)}`;
+  for (const [name, text] of Object.entries(sources)) {
+    const used = [...new Set((text.match(CONSTANT) ?? []).map(nameOf))];
+    if (used.length === 0) continue;
+    sources[name] = `import { ${used.join(", ")} } from "./constant_vectors";\n${
+      text.replaceAll(CONSTANT, nameOf)
+    }`;
+  }
+  const lines = constants.map((call) => `export const ${nameOf(call)} = ${call};\n`);
+  sources["constant_vectors.ts"] =
+    `import { constant, constantDouble, constantInteger } from "./constants";\n${lines.join("")}`;
+  return sources;
+}
+
+async function compile(sources: Record<string, string>, options: string[]): Promise<Uint8Array> {
   let module: Uint8Array | undefined;
   const { error, stderr } = await main([...OPTIONS, ...options], {
-    readFile: (name) =>
-      GENERATED[name] ?? Deno.readTextFile(new URL(name, SOURCE)).catch(() => null),
+    readFile: (name) => sources[name] ?? null,
     writeFile: (_, contents) => void (module = contents as Uint8Array),
     listFiles: () => [],
   });
@@ -103,9 +127,11 @@ export async function buildKernels(): Promise<string> {
     lines.push(`  ${name}: [${places.join(", ")}],`);
   }
   lines.push("};");
+  const sources = await readSources();
   for (const [name, options] of Object.entries(BUILDS)) {
     lines.push(`/** The kernels as base64, build "${name}". */`);
-    lines.push(`export const ${name}: string =\n  "${(await compile(options)).toBase64()}";`);
+    const module = await compile(sources, options);
+    lines.push(`export const ${name}: string =\n  "${module.toBase64()}";`);
   }
   return lines.join("\n") + "\n";
 }

@@ -3,7 +3,7 @@ import type { Playback, Played } from "../backend/recording/playback.ts";
 import type { Recording } from "../backend/recording/recording.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
-import { weighLoss } from "../losses/weights.ts";
+import { weighLoss } from "../losses/loss_inputs.ts";
 import { normalsOf, replaceStates, statesOf } from "../model/stock_model.ts";
 import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 import { markOutput, outputMark } from "../tensors/outputs.ts";
@@ -26,6 +26,15 @@ export interface StepState {
 /** Number of steps with different keys that are kept at the same time. */
 const KEPT = 8;
 
+/**
+ * Size of the memory that a prediction keeps between two runs, in bytes, as programs often predict
+ * few examples at a time: to lay the memory out takes longer than the prediction.
+ */
+const KEPT_BYTES = 2 ** 20;
+
+/** Frees the memory of predictions whose Learner is gone. */
+const FORGOTTEN = new FinalizationRegistry<Playback>((playback) => playback.dispose());
+
 /** Number of played steps after which one is compared with its recording, in the next epoch. */
 const UNCOMPARED = 20;
 
@@ -38,7 +47,7 @@ const RESTARTS = 4;
  * are played back: that gives the same bits, without the work of TensorFlow.js's engine.
  *
  * A step that may depend on more than its inputs is always taken operation by operation. Between two
- * runs, recordings are kept without their memory.
+ * runs, recordings are kept without their memory, but for that of small predictions.
  */
 export class CompiledSteps {
   /** The one that was used last comes first. */
@@ -83,9 +92,9 @@ export class CompiledSteps {
     }
   }
 
-  /** Frees the memory of all recordings, at the end of a run. */
+  /** Frees the memory of all recordings, at the end of a run, except that of small predictions. */
   release(): void {
-    for (const program of this.#programs) program.release();
+    for (const program of this.#programs) program.endRun();
   }
 }
 
@@ -232,6 +241,7 @@ class CompiledStep {
     try {
       const { Playback } = stepTools()!;
       this.#playback = new Playback(program, this.key.heap);
+      FORGOTTEN.register(this, this.#playback, this);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       this.#program = undefined;
@@ -292,15 +302,22 @@ class CompiledStep {
     tensors.keep("gradients");
   }
 
-  /** Frees the memory. The next step is compared again. */
-  release(): void {
+  /** Ends a run: the next step of users' functions is compared again. */
+  endRun(): void {
+    this.#compared = -1;
+    const { bytes = 0 } = this.#playback ?? {};
+    if (this.key.kind !== "predict" || bytes > KEPT_BYTES) this.#free();
+  }
+
+  #free(): void {
+    if (this.#playback) FORGOTTEN.unregister(this);
     this.#playback?.dispose();
     this.#playback = undefined;
-    this.#compared = -1;
   }
 
   dispose(): void {
-    this.release();
+    this.#free();
+    this.#compared = -1;
     this.#program = this.#recording = this.#predictions = undefined;
   }
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { movesStatistics } from "../backend/fix_layers/fix_batch_normalization.ts";
+import { movesStatistics } from "../backend/fix_layers/fix_normalization.ts";
 
 /** A layer with the parts that only some layers have. */
 interface AnyLayer extends tf.layers.Layer {

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { tf } from "../../mod.ts";
+import { selectBackend, tf } from "../../mod.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 import { type Case, sweep } from "./sweep.ts";
 
@@ -15,6 +15,8 @@ const sizes = [
   [131, 9, 5],
   [3, 521, 2],
   [5, 3, 521],
+  [13, 37, 600],
+  [133, 529, 9],
 ];
 
 const matmuls: Case[] = sizes.flatMap(([rows, columns, depth]) =>
@@ -146,3 +148,35 @@ testOnBackends("fused convolutions make the same checks in training", () => {
   for (const options of unfit) assertThrows(() => gradient(options));
   assertEquals(gradient({}).shape, [1, 4, 4, 3]);
 });
+
+const ignore = (await Deno.permissions.query({ name: "read" })).state !== "granted";
+
+Deno.test(
+  "a row of a product has the same bits whatever the number of rows",
+  { ignore },
+  async () => {
+    await selectBackend({ prefer: "wasm", quiet: true });
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      for (const [depth, columns] of [[30, 21], [512, 16], [784, 75], [1300, 523]]) {
+        const a = tf.range(0, 140 * depth).sin().reshape([140, depth]);
+        const b = tf.range(0, depth * columns).cos().reshape([depth, columns]);
+        const bias = tf.range(0, columns);
+        const product = (rows: number, transposeB: boolean) =>
+          tf.fused.matMul({
+            a: a.slice(0, rows),
+            b: transposeB ? b.transpose() : b,
+            bias,
+            transposeB,
+            activation: "relu",
+          }).slice(0, 1).dataSync();
+        const row = product(1, false);
+        for (const rows of [2, 4, 5, 8, 9, 17, 131]) {
+          assertEquals(product(rows, false), row, `${rows} x ${depth} x ${columns}`);
+          assertEquals(product(rows, true), row, `${rows} x ${depth} x ${columns}, transposed`);
+        }
+      }
+    });
+    assertEquals(tf.memory().numTensors, before);
+  },
+);

@@ -10,6 +10,7 @@
  * deno task bench:models --predict --batch 1    # inference
  * deno task bench:models --growth               # over batch sizes and numbers of layers
  * deno task bench:models --models gpt --profile # kernels and JavaScript outside kernels, by time
+ * deno task bench:models --models gpt --profile --predict --batch 1
  * ```
  *
  * @module
@@ -141,7 +142,10 @@ for (const name of names) {
   Deno.exit(2);
 }
 if (values.profile) {
-  for (const name of names) console.log(await profile(name, native));
+  const { predict, batch } = values;
+  for (const name of names) {
+    console.log(await profile(name, { native, predict, batch: Number(batch) }));
+  }
   Deno.exit(0);
 }
 const threads = Number(values.threads);

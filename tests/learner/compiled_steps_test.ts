@@ -161,14 +161,12 @@ testOnWasm("Timer and Learner.summary() say how steps are taken, or why not", as
   model.dispose();
 });
 
-testOnWasm("recordings are freed when the run ends, and when they are too many", async () => {
+/** The blocks of the heap that work allocates and does not free, and the most at the same time. */
+async function blocksOf(work: () => Promise<unknown>): Promise<{ left: number; most: number }> {
   const module = emscriptenOf(heapOf(tf.backend())!.backend);
   const { _malloc, _free } = module;
   const blocks = new Set<number>();
   let most = 0;
-  const sizes = Array.from({ length: 12 }, (_, index) => [index + 1, index + 1, index + 1]).flat();
-  const run = () => train({ sizes, epochs: 1 });
-  await run(); // scratch memory grows to its size
   module._malloc = (bytes) => {
     const block = _malloc(bytes);
     blocks.add(block);
@@ -180,13 +178,58 @@ testOnWasm("recordings are freed when the run ends, and when they are too many",
     _free(block);
   };
   try {
-    await run();
+    await work();
   } finally {
     module._malloc = _malloc;
     module._free = _free;
   }
-  assertEquals(blocks.size, 0);
+  return { left: blocks.size, most };
+}
+
+testOnWasm("recordings are freed when the run ends, and when they are too many", async () => {
+  const sizes = Array.from({ length: 12 }, (_, index) => [index + 1, index + 1, index + 1]).flat();
+  const run = () => train({ sizes, epochs: 1 });
+  await run(); // scratch memory grows to its size
+  const { left, most } = await blocksOf(run);
+  assertEquals(left, 0);
   assert(most > 8);
+});
+
+testOnWasm("small predictions keep their memory between runs, large ones do not", async () => {
+  const build = (units: number) =>
+    tf.sequential({
+      layers: [
+        tf.layers.dense({ units, inputShape: [5], activation: "relu" }),
+        tf.layers.dense({ units: 3 }),
+      ],
+    });
+  const models = [8, 1000].map(build);
+  const [small, large] = models.map((model) =>
+    new Learner({ model, optimizer: adam(), lossFunction: crossEntropy })
+  );
+  const predict = async (learner: AnyLearner, size: number, times = 4) => {
+    const x = tf.randomNormal([size, 5]);
+    const expected = learner.model.apply(x, { training: false }) as tf.Tensor;
+    for (let i = 0; i < times; i++) {
+      const predicted: tf.Tensor = await learner.predict(x);
+      assertEquals(predicted.dataSync(), expected.dataSync());
+      predicted.dispose();
+    }
+    assertEquals(learner.stepState?.way, times > 3 || learner === small ? "played" : "recorded");
+    tf.dispose([x, expected]);
+  };
+  await predict(large, 400); // scratch memory grows to its size
+  assertEquals((await blocksOf(() => predict(large, 401))).left, 0);
+  assertEquals((await blocksOf(() => predict(small, 1))).left, 1);
+  assertEquals((await blocksOf(() => predict(small, 1, 1))).left, 0);
+  // The weights of the next prediction are those of then.
+  tf.tidy(() => models[0].weights.forEach((weight) => weight.write(weight.read().add(1))));
+  await predict(small, 1, 2);
+  const many = async () => {
+    for (let size = 2; size < 20; size++) await predict(small, size);
+  };
+  assertEquals((await blocksOf(many)).left, 8);
+  for (const model of models) model.dispose();
 });
 
 testOnWasm("Trace leaves steps compiled, and notes how they are taken", async () => {

@@ -9,23 +9,37 @@ interface Time {
   ms: number;
 }
 
+/** Options of a profile. */
+export interface ProfileOptions {
+  /** A native library. Default: none. */
+  readonly native?: NativeName;
+  /** Number of examples. Default: the model's own. */
+  readonly batch?: number;
+  /** Whether a prediction is measured instead of a training step. Default: a training step. */
+  readonly predict?: boolean;
+}
+
 /**
- * Measures a training step by kernels, each without the kernels that it calls itself. Of several
- * steps the lower quartile is taken, which a busy machine disturbs least.
+ * Measures a training step or a prediction by kernels, each without the kernels that it calls
+ * itself. Of several steps the lower quartile is taken, which a busy machine disturbs least.
  *
  * @returns A table: the time of each kernel, and the time in JavaScript outside kernels.
  */
-export async function profile(name: string, native?: NativeName): Promise<string> {
-  await selectBackend({ prefer: "wasm", native, quiet: true });
+export async function profile(name: string, options: ProfileOptions = {}): Promise<string> {
+  await selectBackend({ prefer: "wasm", native: options.native, quiet: true });
   const { batch, data, labels, build, loss } = ZOO[name];
-  const [x, y] = [data(batch), labels(batch)];
+  const size = options.batch || batch;
+  const [x, y] = [data(size), labels(size)];
   const dataloaders = { train: [[x, y]] };
   // A step that is played back calls no kernels of TensorFlow.js.
   const compile = false;
   const learner = new Learner(
     { model: build(), optimizer: adam(1e-3), lossFunction: loss, dataloaders, compile } as never,
   );
-  await learner.train({ epochs: 5 });
+  const take = options.predict
+    ? async () => tf.dispose(await learner.predict(x as tf.Tensor))
+    : () => learner.train();
+  for (let step = 0; step < STEPS; step++) await take();
 
   let times = new Map<string, Time>();
   let inKernels = 0;
@@ -50,13 +64,13 @@ export async function profile(name: string, native?: NativeName): Promise<string
       },
     });
   }
-  await learner.train({ epochs: 2 });
+  await take();
   const steps: { times: Map<string, Time>; wall: number; outside: number }[] = [];
   for (let step = 0; step < STEPS; step++) {
     times = new Map();
     inKernels = 0;
     const began = performance.now();
-    await learner.train();
+    await take();
     const wall = performance.now() - began;
     steps.push({ times, wall, outside: wall - inKernels });
   }
@@ -74,7 +88,7 @@ export async function profile(name: string, native?: NativeName): Promise<string
     }  ${what}`;
   tf.dispose([x, y]);
   return [
-    `${name}: ${wall.toFixed(2)} ms a step`,
+    `${name}, batch ${size}: ${wall.toFixed(2)} ms a step`,
     line(100 * outside / wall, outside, "", "JavaScript outside kernels"),
     ...rows.slice(0, 20).map(({ kernel, calls, ms }) =>
       line(100 * ms / wall, ms, `${calls} x`, kernel)

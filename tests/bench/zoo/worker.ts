@@ -1,5 +1,5 @@
 /**
- * Trains or applies the models of the zoo on command: reads lines of a model, a batch size (0: its
+ * Trains the models of the zoo or predicts with them on command: reads lines of a model, a batch size (0: its
  * own), `train` or `predict`, and a number of steps; answers each with wall time and CPU time of a
  * step in ms, and the last loss.
  *
@@ -20,6 +20,9 @@ await selectBackend({ prefer: "wasm", quiet: true, threads, native });
 
 type Steps = (count: number) => Promise<number>;
 
+/** Number of batches of a prediction, whose results are all in memory at the same time. */
+const PREDICTED = 32;
+
 /** Variables, which a Learner never disposes: no contender copies or gathers its batches. */
 function kept<T extends tf.Tensor | tf.Tensor[]>(tensors: T): T {
   const keep = (tensor: tf.Tensor) => {
@@ -34,26 +37,30 @@ function prepare(name: string, size: number, mode: string): Steps {
   const { batch, data, labels, build, loss } = ZOO[name];
   const model = build();
   const x = kept(data(size || batch));
+  const { compile } = options;
+  // One for all turns: it keeps its compiled steps.
+  const learner = new Learner(
+    { model, optimizer: adam(1e-3), lossFunction: loss, compile } as never,
+  );
   if (mode === "predict") {
     return async (count) => {
-      let last: tf.Tensor | undefined;
-      for (let step = 0; step < count; step++) {
-        last?.dispose();
-        last = tf.tidy(() => model.apply(x, { training: false }) as tf.Tensor);
+      let value = NaN;
+      for (let step = 0; step < count; step += PREDICTED) {
+        const parts = Array.from(
+          { length: Math.min(PREDICTED, count - step) },
+          () => ({ data: x }),
+        );
+        const predictions = await learner.predict(parts as never) as tf.Tensor;
+        [value] = await predictions.flatten().slice(0, 1).data();
+        predictions.dispose();
       }
-      const [value] = await last!.data();
-      last!.dispose();
       return value;
     };
   }
   const y = kept(labels(size || batch));
-  const optimizer = adam(1e-3);
   function* batches(count: number) {
     for (let step = 0; step < count; step++) yield [x, y] as [never, never];
   }
-  const { compile } = options;
-  // One for all turns: it keeps its compiled steps.
-  const learner = new Learner({ model, optimizer, lossFunction: loss, compile } as never);
   return async (count) => {
     learner.dataloaders.train = { [Symbol.iterator]: () => batches(count) };
     return (await learner.train()).trainLoss;

@@ -36,6 +36,8 @@ interface WatchedBackend {
   move(dataId: object, values: unknown, shape: number[], dtype: tf.DataType, refs: number): void;
 }
 
+type Kernel = ReturnType<typeof tf.getKernelsForBackend>[number];
+
 type Wrap = (
   name: string,
   result: string | null,
@@ -118,9 +120,9 @@ export function listen<T>(heap: KernelHeap, to: StepListener, work: () => T): T 
 }
 
 /** The kernels of the backend: `tf.getKernelsForBackend()` takes as long as a small step. */
-function kernelsOnWasm(): tf.KernelConfig[] {
+function kernelsOnWasm(): Kernel[] {
   const { _tfGlobals: globals } = globalThis as {
-    _tfGlobals?: Map<string, Map<string, tf.KernelConfig>>;
+    _tfGlobals?: Map<string, Map<string, Kernel>>;
   };
   const registry = globals?.get("kernelRegistry");
   if (!registry) return tf.getKernelsForBackend("wasm");

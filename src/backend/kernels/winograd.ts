@@ -18,8 +18,9 @@ export function isWinograd(
   { filter, stride, dilation, channels, outChannels }: Convolution,
 ): boolean {
   return filter.join() === "1,3,3" && stride.join() === "1,1,1" && dilation.join() === "1,1,1" &&
-    channels % 4 === 0 && outChannels % 4 === 0 && channels >= 16 && outChannels >= 16 &&
-    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES;
+    channels % 4 === 0 && outChannels % 4 === 0 && channels >= 8 && outChannels >= 8 &&
+    channels + outChannels >= 32 && channels <= 384 && outChannels <= 384 &&
+    channels * outChannels * 36 * 4 <= FILTER_BYTES;
 }
 
 /** Number of tiles of a block: as many as fit, in whole panels. */

@@ -3,7 +3,7 @@ import type { Playback, Played } from "../backend/recording/playback.ts";
 import type { Recording } from "../backend/recording/recording.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
-import { weighLoss } from "../losses/weights.ts";
+import { weighLoss } from "../losses/loss_inputs.ts";
 import { normalsOf } from "../model/stock_model.ts";
 import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 import { markOutput, outputMark } from "../tensors/outputs.ts";

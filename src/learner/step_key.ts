@@ -7,7 +7,7 @@
 import type { KernelHeap } from "../backend/kernel_heap.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
-import { isPure } from "../losses/pure_losses.ts";
+import { isPure } from "../losses/loss_inputs.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import { settingsOf, whyNotStock } from "../model/stock_model.ts";
 import type { AnyFields } from "./learner_fields.ts";

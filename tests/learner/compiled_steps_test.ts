@@ -22,6 +22,7 @@ import {
 import { Timer, Trace } from "../../callbacks.ts";
 import { emscriptenOf } from "../../src/backend/emscripten.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
+import { statesOf } from "../../src/model/stock_model.ts";
 
 // The WebAssembly backend reads its files.
 const { state } = await Deno.permissions.query({ name: "read" });
@@ -450,6 +451,70 @@ testOnWasm(
     assertEquals(ways(steps), "errppe".concat("pppppe".repeat(3)));
   },
 );
+
+const RECURRENT: Record<string, (options: Any) => tf.layers.Layer> = {
+  lstm: (options) => tf.layers.lstm({ units: 3, ...options }),
+  gru: (options) => tf.layers.gru({ units: 3, ...options }),
+  simpleRNN: (options) => tf.layers.simpleRNN({ units: 3, ...options }),
+  "lstm without a kernel": (options) =>
+    tf.layers.lstm({ units: 3, activation: "selu", ...options }),
+  rnn: (options) =>
+    tf.layers.rnn({
+      cell: [tf.layers.lstmCell({ units: 4, dropout: 0.3 }), tf.layers.gruCell({ units: 3 })],
+      ...options,
+    }),
+  bidirectional: ({ stateful, ...options }) =>
+    tf.layers.bidirectional({
+      layer: tf.layers.gru({ units: 3, dropout: 0.3, recurrentDropout: 0.2, stateful }) as Any,
+      ...options,
+    }),
+  convLstm2d: (options) =>
+    tf.layers.convLstm2d({ filters: 2, kernelSize: 2, dropout: 0.3, ...options }) as Any,
+};
+
+for (const [name, makeLayer] of Object.entries(RECURRENT)) {
+  testOnWasm(`played steps carry the states of ${name} from batch to batch`, async () => {
+    const shape = name === "convLstm2d" ? [BATCH, 3, 4, 4, 2] : [BATCH, 5, 6];
+    const loader = function* (): Iterable<Any> {
+      for (let seed = 1; seed <= 7; seed++) {
+        yield [tf.randomUniform(shape, -1, 1, "float32", seed), tf.tensor1d([0, 1, 2, 1], "int32")];
+      }
+    };
+    const run = async (compile?: boolean) => {
+      const states: number[][] = [];
+      const head = shape.length > 3 ? [tf.layers.flatten()] : [];
+      const { numbers, steps } = await train({
+        make: () =>
+          tf.sequential({
+            layers: [
+              makeLayer({ stateful: true, batchInputShape: shape }),
+              ...head,
+              tf.layers.dense({ units: 3 }),
+            ],
+          }),
+        dataloaders: { train: loader, validation: loader },
+        callbacks: [{
+          beforeEpoch({ model, epoch }: AnyLearner) {
+            if (epoch === 2) (model as tf.LayersModel).resetStates();
+          },
+          afterBatch({ model }: AnyLearner) {
+            states.push(...statesOf(model).map((state) => Array.from(state.dataSync())));
+          },
+          // A model that is disposed keeps its states, and those of training until they are reset.
+          afterTrain({ model }: AnyLearner) {
+            (model as tf.LayersModel).resetStates();
+            tf.dispose(statesOf(model));
+          },
+        }],
+        compile,
+      });
+      return { results: { ...numbers, states }, steps };
+    };
+    const { results, steps } = await run();
+    assertEquals(results, (await run(false)).results);
+    assertEquals(ways(steps), "errpppp".concat("ppppppp".repeat(3)));
+  });
+}
 
 testOnWasm("a wrong label in a played step fails as in any other", async () => {
   const loader = function* (): Iterable<Any> {

@@ -119,7 +119,7 @@ export function copyPredictions(
   try {
     return mapTensors(predictions, (tensor) => {
       made.push(
-        tf.tidy(() => form === "outputs" ? tensor.clone() : inForm(tensor, form, isSigmoid)),
+        form === "outputs" ? tensor.clone() : tf.tidy(() => inForm(tensor, form, isSigmoid)),
       );
       return made.at(-1)!;
     });

@@ -157,6 +157,15 @@ const SOURCES: Record<string, Source> = {
     command: "deno task bench:models --predict --batch 64 --json",
     read: readModels("models_predict"),
   },
+  models_native: {
+    command: "deno task bench:models --native onednn --json",
+    read: readModels("models_native"),
+  },
+  models_compiled: {
+    command:
+      "deno task bench:models --compile true --models gpt,gpt_tanh,gpt_tiled,vit,seq2seq,siamese --json",
+    read: readModels("models_compiled"),
+  },
   scale: { command: "deno task bench:scale --json", read: readScale },
   scale_model: {
     command: "deno task bench:scale:model",
@@ -194,7 +203,7 @@ const SOURCES: Record<string, Source> = {
 };
 
 /** A figure in a page, and the comment with its name. */
-const MARK = /(-?[\d.,]+(?:\s(?:µs|ms|s|%|MB|GB))?)<!--([\w.]+)-->/g;
+export const MARK = /(-?[\d.,]+(?:\s(?:µs|ms|s|%|MB|GB))?)<!--([\w.]+)-->/g;
 
 /** All figures, by name. */
 export async function readFigures(): Promise<Record<string, Figure>> {
@@ -204,11 +213,22 @@ export async function readFigures(): Promise<Record<string, Figure>> {
 /** The pages with figures. */
 export async function* figurePages(): AsyncGenerator<string> {
   yield "README.md";
-  for (const folder of ["docs/", "docs/guides/"]) {
+  for (const folder of ["docs/", "docs/guides/", "docs/coming_from/", "examples/"]) {
     for await (const { name } of Deno.readDir(new URL(folder, ROOT))) {
       if (name.endsWith(".md")) yield folder + name;
     }
   }
+}
+
+/** A table whose first column is headed "…, slowest first": its head, and its rows. */
+const SORTED = /^(\|[^|\n]*slowest first *\|.*\n\|[-| ]+\n)((?:\|.*\n)+)/gm;
+
+/** Sorts tables that say so by the figure of their second column. */
+function sortTables(page: string): string {
+  const figureOf = (row: string) => parseFloat(row.split("|")[2]);
+  return page.replace(SORTED, (_, head: string, rows: string) =>
+    head +
+    rows.trimEnd().split("\n").toSorted((a, b) => figureOf(b) - figureOf(a)).join("\n") + "\n");
 }
 
 /**
@@ -217,11 +237,12 @@ export async function* figurePages(): AsyncGenerator<string> {
  * @throws {Error} If a figure of the page was never measured.
  */
 export function fillIn(page: string, figures: Record<string, Figure>): string {
-  return page.replace(MARK, (_, _value, name: string) => {
+  const filled = page.replace(MARK, (_, _value, name: string) => {
     const figure = figures[name];
     if (figure) return `${figure.value}<!--${name}-->`;
     throw new Error(`Cannot fill in ${name}: it was never measured`);
   });
+  return sortTables(filled);
 }
 
 /** The names of the figures that pages show. */
@@ -281,8 +302,15 @@ if (import.meta.main) {
     Object.entries(figures).filter(([name]) => used.has(name)).sort(([a], [b]) => a < b ? -1 : 1),
   );
   await Deno.writeTextFile(FILE, JSON.stringify(sorted, null, 2) + "\n");
+  const changed: string[] = [];
   for (const [url, page] of pages) {
     const filled = fillIn(page, sorted);
-    if (filled !== page) await Deno.writeTextFile(url, filled);
+    if (filled === page) continue;
+    await Deno.writeTextFile(url, filled);
+    changed.push(url.pathname);
+  }
+  // Columns of tables are as wide as their figures.
+  if (changed.length > 0) {
+    await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", ...changed] }).output();
   }
 }

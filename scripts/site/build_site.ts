@@ -35,6 +35,7 @@ const SECTIONS: Record<string, Record<string, string>> = {
     "docs/guides/more_processes.md": "More processes",
     "docs/guides/sweeps.md": "Sweeps",
     "docs/guides/deploy.md": "Deploy",
+    "docs/guides/everywhere.md": "Everywhere",
     "docs/guides/permissions.md": "Permissions",
   },
   "Coming from": {
@@ -60,7 +61,8 @@ const SECTIONS: Record<string, Record<string, string>> = {
   },
 };
 
-const PAGES = Object.assign({}, ...Object.values(SECTIONS)) as Record<string, string>;
+/** Titles of all pages of the site, by their paths in the repository. */
+export const PAGES = Object.assign({}, ...Object.values(SECTIONS)) as Record<string, string>;
 
 /** Where a page is in the site. */
 function addressOf(path: string): string {

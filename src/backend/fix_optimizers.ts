@@ -1,8 +1,3 @@
-/**
- * Repairs of the optimizers of `tf.train`.
- *
- * @module
- */
 import { tf } from "../deps/tfjs.ts";
 
 /** A variable of an optimizer, and the name under which it is saved. */
@@ -35,6 +30,7 @@ interface StockMomentum {
   c?: tf.Scalar;
 }
 
+/** Repairs optimizers of `tf.train`. */
 export function fixOptimizers(): void {
   fixMomentum();
   fixRmsprop();

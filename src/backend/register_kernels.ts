@@ -5,7 +5,7 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
-import { fixBackend } from "./fix_backend.ts";
+import { fixBackend } from "./emscripten.ts";
 import { heapOf, KernelHeap, useHeap } from "./kernel_heap.ts";
 import { loadKernels } from "./load_kernels.ts";
 import { BINARY_KERNELS } from "./kernels/binary.ts";

@@ -3,19 +3,17 @@
  *
  * @module
  */
-import { checkOptions } from "../checks/check_options.ts";
 import { checkNumber } from "../checks/check_number.ts";
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { hostProcess } from "../host/host_process.ts";
+import { hostProcess, isGranted } from "../host/host_process.ts";
 import { checkWasmFile } from "./find_wasm.ts";
+import { fixCore } from "./fix_core.ts";
 import { fixCpu } from "./fix_cpu/fix_cpu.ts";
-import { fixFused } from "./fix_fused.ts";
 import { fixLayers } from "./fix_layers/fix_layers.ts";
-import { fixPadding } from "./fix_padding.ts";
 import { fixOptimizers } from "./fix_optimizers.ts";
 import { registerGradients } from "./gradients/register_gradients.ts";
 import { NATIVE_NAMES, type NativeName } from "./native/native_library.ts";
-import { probeWebGPU } from "./probe_webgpu.ts";
 import type { WasmOptions } from "./start_wasm.ts";
 
 /**
@@ -65,9 +63,8 @@ const CANDIDATES: Record<BackendName, (options: BackendOptions) => Promise<Attem
 // At import, so that they also apply before a backend is selected.
 registerGradients();
 fixCpu();
-fixFused();
+fixCore();
 fixLayers();
-fixPadding();
 fixOptimizers();
 
 let lastLine = "";
@@ -189,4 +186,43 @@ async function startWebGPU({ prefer }: BackendOptions): Promise<Attempt> {
 async function startCpu({ prefer }: BackendOptions): Promise<Attempt> {
   await tf.setBackend("cpu");
   return { started: true, reason: prefer ? "it was asked for" : "about 50 times slower" };
+}
+
+/** A WebGPU adapter, as far as the choice of a backend depends on it. */
+interface Adapter {
+  /** The name that the driver gives it. */
+  name: string;
+  /** Whether it computes on the CPU. */
+  software: boolean;
+}
+
+/** Names of software rasterizers, for platforms that do not set the flag. */
+const RASTERIZERS = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
+
+/** Returns the adapter that WebGPU would use, or `undefined` without one. */
+async function probeWebGPU(): Promise<Adapter | undefined> {
+  const { gpu } = navigator as { gpu?: GPU };
+  if (!gpu) return undefined;
+  const restore = giveRuntimeFolder();
+  const adapter = await gpu.requestAdapter().catch(() => null).finally(restore);
+  if (!adapter) return undefined;
+  const { description, device, vendor, isFallbackAdapter } = adapter.info;
+  const name = description || device || vendor || "an unnamed adapter";
+  return { name, software: isFallbackAdapter || RASTERIZERS.test(name) };
+}
+
+/**
+ * Without a desktop, Linux has no `XDG_RUNTIME_DIR`, and the Wayland client inside the drivers prints
+ * an error about that. A folder that does not exist is enough: there is no display in it either.
+ *
+ * @returns Removes the variable again.
+ */
+function giveRuntimeFolder(): () => void {
+  const variable = "XDG_RUNTIME_DIR";
+  const mayChange = hostProcess?.platform === "linux" && isGranted({ name: "env", variable });
+  if (!mayChange) return () => {};
+  const { env } = hostProcess!;
+  if (env[variable]?.startsWith("/")) return () => {};
+  env[variable] = "/nonexistent";
+  return () => void delete env[variable];
 }

@@ -4,18 +4,14 @@
  * @module
  */
 import { hostProcess } from "../host/host_process.ts";
-import { nodeThreads } from "../deps/node_worker_threads.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
-import { fuseLayers } from "./fuse_layers.ts";
-import { fuseAdam } from "./fuse_adam.ts";
-import { fuseLogSoftmax } from "./fuse_log_softmax.ts";
+import { fuseCore } from "./fuse_core.ts";
 import { fuseRecurrent } from "./fuse_recurrent.ts";
-import { emscriptenOf, missingInternals } from "./emscripten.ts";
+import { emscriptenOf, fixBackend, missingInternals } from "./emscripten.ts";
 import { findWasm, type WasmFile } from "./find_wasm.ts";
-import { fixBackend } from "./fix_backend.ts";
 import { heapOf, KernelHeap } from "./kernel_heap.ts";
-import { isShared, loadKernels } from "./load_kernels.ts";
+import { isShared, loadKernels, shareMemory } from "./load_kernels.ts";
 import { NativeKernels } from "./native/native_kernels.ts";
 import { type NativeName, noteLibrary } from "./native/native_library.ts";
 import { matchRecordings } from "./recording/match_recordings.ts";
@@ -23,8 +19,7 @@ import { Playback } from "./recording/playback.ts";
 import { Recorder } from "./recording/recorder.ts";
 import { provideStepTools } from "./recording/step_tools.ts";
 import { registerKernels } from "./register_kernels.ts";
-import { shareMemory } from "./share_memory.ts";
-import { Threads } from "./threads.ts";
+import { Threads, threadsObstacle } from "./threads.ts";
 
 /**
  * Options of the WebAssembly backend.
@@ -37,7 +32,10 @@ export interface WasmOptions {
    * same bits on every machine. Default: true.
    */
   relaxed?: boolean;
-  /** Number of threads, an integer >= 1; more than one pays on an idle machine. Default: 1. */
+  /**
+   * Number of threads, an integer >= 1; more than one pays on an idle machine. A page that is not
+   * cross-origin isolated computes on one, and the reason says so. Default: 1.
+   */
   threads?: number;
   /**
    * The file of tfjs's WebAssembly backend, where it is neither in the package nor beside the program.
@@ -66,9 +64,9 @@ interface Started {
  * @returns Whether it started, and the reason.
  */
 export async function startWasm(options: WasmOptions): Promise<Started> {
-  if (options.threads !== undefined && options.threads > 1 && !nodeThreads) {
-    return { started: false, reason: "a browser has no threads for it" };
-  }
+  const wanted = options.threads ?? 1;
+  const obstacle = wanted > 1 ? threadsObstacle() : undefined;
+  const threads = obstacle ? 1 : wanted;
   const printed = await capture(async () => {
     const { setWasmPaths, wasmPackage } = await import("../deps/tfjs_wasm.ts");
     if (isRunning()) return void await tf.setBackend("wasm");
@@ -79,10 +77,13 @@ export async function startWasm(options: WasmOptions): Promise<Started> {
     const found = await findWasm(name, options.wasm, wasmPackage());
     if ("reason" in found) throw found.reason;
     setWasmPaths(Object.fromEntries(FILES.map((file) => [file, ADDRESS])), true);
-    serve((options.threads ?? 1) > 1 ? shareMemory(found.bytes) : found.bytes);
+    serve(threads > 1 ? shareMemory(found.bytes) : found.bytes);
     await withoutListeners(() => withFolderName(() => tf.setBackend("wasm")));
   });
-  if (isRunning()) return await registerOurs(options);
+  if (isRunning()) {
+    const { reason, ...started } = await registerOurs({ ...options, threads });
+    return { ...started, reason: [reason, obstacle ?? []].flat().join("; ") };
+  }
   withdraw();
   const [reason] = printed.replace("Initialization of backend wasm failed\n", "").split("\n");
   return { started: false, reason: reason || "WebAssembly does not start" };
@@ -123,7 +124,7 @@ function serve(bytes: Uint8Array<ArrayBuffer>): void {
  */
 async function withFolderName(start: () => Promise<unknown>): Promise<void> {
   const names = globalThis as { __dirname?: string };
-  if (!nodeThreads || "__dirname" in names) return void await start();
+  if (!hostProcess || "__dirname" in names) return void await start();
   names.__dirname = "";
   try {
     await start();
@@ -191,10 +192,8 @@ async function registerOurs(
   }
   registerKernels(heap);
   noteLibrary(backend, library, wanted);
-  fuseLayers();
+  fuseCore();
   fuseRecurrent();
-  fuseAdam();
-  fuseLogSoftmax();
   const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";
   return {
     started: true,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { nodeThreads } from "../deps/node_worker_threads.ts";
+import { nodeThreads, type Threads as NodeThreads } from "../deps/node_worker_threads.ts";
 import type { Kernels } from "./load_kernels.ts";
 
 /** The data that a worker starts with. */
@@ -24,19 +24,24 @@ const CALLS = 0, ANSWERS = 1, FAILED = 2;
 /** Number of looks for a call, or for an answer, before a thread sleeps: about 0.1 ms. */
 const SPINS = 10_000;
 
+/** Whether this thread may sleep: that of a page may not, and looks for an answer all the time. */
+const MAY_SLEEP = !("document" in globalThis);
+
 /** Longest wait for another thread after the main one is done, in ms. */
 const TIMEOUT = 20_000;
 
 /**
  * Answers calls for ever. The source of this function is sent to the worker, so it uses nothing
  * from outside.
+ *
+ * @param data The data of the worker.
+ * @param ready Says that the worker is ready.
  */
-function serve(): void {
-  const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
-  const { module, memory, control, call, spins } = workerData as WorkerData;
+function serve(data: WorkerData, ready: () => void): void {
+  const { module, memory, control, call, spins } = data;
   const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
   const kernels = Object.values(exports).filter((value) => typeof value === "function");
-  parentPort!.postMessage("ready");
+  ready();
   for (let calls = 0;;) {
     for (let i = 0; i < spins && Atomics.load(control, 0) === calls; i++);
     while (Atomics.load(control, 0) === calls) Atomics.wait(control, 0, calls, 1000);
@@ -49,6 +54,46 @@ function serve(): void {
     Atomics.store(control, 1, calls);
     Atomics.notify(control, 1);
   }
+}
+
+/** Starts a worker of Deno, Node or Bun. */
+async function startNodeWorker(threads: NodeThreads, workerData: WorkerData): Promise<void> {
+  const source = `const { parentPort, workerData } =
+      process.getBuiltinModule("node:worker_threads");
+    (${serve})(workerData, () => parentPort.postMessage("ready"));`;
+  const worker = new threads.Worker(source, { eval: true, workerData });
+  await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+  worker.unref();
+}
+
+/** Starts a worker of a browser. */
+async function startWebWorker(data: WorkerData): Promise<void> {
+  const source = `onmessage = ({ data }) => (${serve})(data, () => postMessage("ready"));`;
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  try {
+    const worker = new globalThis.Worker(url);
+    await new Promise((resolve, reject) => {
+      worker.onmessage = resolve;
+      worker.onerror = () =>
+        reject(
+          new Error(
+            "Cannot compute on threads: a worker does not start. A Content-Security-Policy of the " +
+              "page must allow `worker-src blob:`.",
+          ),
+        );
+      worker.postMessage(data);
+    });
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
+/** Why there can be no threads here; `undefined`: there can. */
+export function threadsObstacle(): string | undefined {
+  const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
+  return nodeThreads() || crossOriginIsolated
+    ? undefined
+    : "one thread, as the page is not cross-origin isolated";
 }
 
 /** One thread, as the main one sees it. */
@@ -84,13 +129,9 @@ export class Threads {
     for (let i = 0; i < count; i++) {
       const control = new Int32Array(new SharedArrayBuffer(64));
       const call = new Float64Array(new SharedArrayBuffer(256));
-      const workerData: WorkerData = { module, memory, control, call, spins: SPINS };
-      const worker = new (nodeThreads()!.Worker)(`(${serve.toString()})()`, {
-        eval: true,
-        workerData,
-      });
-      await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
-      worker.unref();
+      const data: WorkerData = { module, memory, control, call, spins: SPINS };
+      const nodes = nodeThreads();
+      await (nodes ? startNodeWorker(nodes, data) : startWebWorker(data));
       threads.#threads.push({ control, call });
     }
     return threads;
@@ -122,7 +163,7 @@ export class Threads {
     for (let i = 0; i < SPINS && Atomics.load(control, ANSWERS) !== calls; i++);
     const start = performance.now();
     for (let answers; (answers = Atomics.load(control, ANSWERS)) !== calls;) {
-      Atomics.wait(control, ANSWERS, answers, 1000);
+      if (MAY_SLEEP) Atomics.wait(control, ANSWERS, answers, 1000);
       if (performance.now() - start > TIMEOUT) {
         throw new Error(
           `Cannot continue to compute: thread ${thread + 1} has not answered for ` +

@@ -4,7 +4,7 @@
  * @module
  */
 import type { tf } from "../deps/tfjs.ts";
-import { isRepeated } from "./fix_cpu/fix_products.ts";
+import { isRepeated } from "./fix_cpu/fix_cpu.ts";
 import type { Inputs } from "./kernels/kernel.ts";
 
 // deno-lint-ignore no-explicit-any

@@ -22,7 +22,7 @@ interface Parent {
 }
 
 /** `node:worker_threads`, as far as it is used. */
-interface Threads {
+export interface Threads {
   readonly Worker: new (
     source: string | URL,
     options: { eval?: boolean; workerData?: unknown },

@@ -1,6 +1,6 @@
 import { encodeBase64 } from "../text/encodings.ts";
 import { writeFile } from "../io/write_file.ts";
-import type { PictureOptions, Plot } from "../pictures/plotters.ts";
+import type { PictureOptions, Plot } from "../pictures.ts";
 import { rasterize } from "./rasterize.ts";
 
 /**
@@ -15,9 +15,13 @@ export abstract class Drawing implements Plot {
       value: async () => {
         const svg = await this.svg();
         const png = await rasterize(svg);
+        const address = `data:image/svg+xml;base64,${encodeBase64(new TextEncoder().encode(svg))}`;
         return {
+          // Shown first. Notebooks that are not trusted show no SVG but in an image, and nbconvert
+          // 6.5 takes the elements out of other SVG, instead of showing the PNG.
+          "text/html": `<img src="${address}" alt="picture">`,
           "image/svg+xml": svg,
-          // Notebooks that are not trusted, and those turned into other documents, show no SVG.
+          // For documents that are no HTML.
           ...png ? { "image/png": encodeBase64(png) } : {},
         };
       },

@@ -2,7 +2,7 @@ import { assertEquals, assertLess } from "@std/assert";
 import { tf } from "../../mod.ts";
 import { hasKernel, run, runAll } from "../../src/backend/gradients/gradient.ts";
 import { normalize } from "../../src/backend/gradients/normalization.ts";
-import { ACTIVATIONS } from "../../src/backend/gradients/activations.ts";
+import { ACTIVATIONS } from "../../src/backend/gradients/unary.ts";
 import { relativeError, testOnBackends } from "../fixtures/on_backends.ts";
 import { type Case, sweep } from "./sweep.ts";
 

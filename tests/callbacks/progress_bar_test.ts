@@ -166,7 +166,7 @@ async function tableOf(count: number): Promise<string[]> {
 
 Deno.test("ProgressBar fits two losses and five metrics into 80 columns", async () => {
   assertEquals((await tableOf(5)).map((line) => line.replace(/\d\.\d{4}/g, "0.1234")), [
-    "        train  validation",
+    "        train  validation ────────────────────────────────────────────",
     "epoch    loss        loss  accuracy  precision  recall      f1     auc   time",
     "    1  0.1234      0.1234    0.1234     0.1234  0.1234  0.1234  0.1234   0:00",
   ]);

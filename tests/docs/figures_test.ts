@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { figurePages, fillIn, namesIn, readFigures } from "../../scripts/figures.ts";
+import { figurePages, fillIn, MARK, namesIn, readFigures } from "../../scripts/figures.ts";
 
 const { state } = await Deno.permissions.query({ name: "read" });
 const ignore = state !== "granted";
@@ -57,4 +57,29 @@ Deno.test("no figure is written by hand into a table of measurements", { ignore 
   }
   assertEquals(unmarked, []);
   assertEquals(rows > 30, true);
+});
+
+/** Words that compare two measurements: a figure with one of them comes from a benchmark. */
+const COMPARED = new RegExp(
+  String.raw`\b(\d[\d.,]*|two|three|four|five|ten|hundred|twice|half|(?:a|an|one|nine) ` +
+    String.raw`(?:third|quarter|fifth|eighth|tenth)s?|nine tenths)( times)? ` +
+    "(as (?:fast|long|slow|much time)|faster|slower|longer|(?:of )?the time)",
+);
+
+/** Sentences that compare by a rule or a printed line, not by a measurement. */
+const RULES = [
+  "about 50 times slower`", // the line that is printed, checked by its own test
+  "until a step takes twice as long", // what a reader is to try
+];
+
+Deno.test("no sentence compares speeds by figures without a mark", { ignore }, async () => {
+  const unmarked: string[] = [];
+  for (const [path, page] of await readPages()) {
+    const prose = page.replace(/^```.*?^```/gms, "").replace(/\s+/g, " ");
+    for (const sentence of prose.replace(MARK, "#").split(/(?<=[.:;]) /)) {
+      const isRule = RULES.some((rule) => sentence.includes(rule));
+      if (COMPARED.test(sentence) && !isRule) unmarked.push(`${path}: ${sentence}`);
+    }
+  }
+  assertEquals(unmarked, []);
 });

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
-import { buildSite } from "../../scripts/site/build_site.ts";
+import { buildSite, PAGES } from "../../scripts/site/build_site.ts";
 import { complaintsOf, noBrowser, withBrowser } from "../deps/playwright.ts";
 
 const states = await Promise.all(
@@ -25,6 +25,24 @@ async function* pagesOf(folder: string): AsyncGenerator<string> {
     else if (name.endsWith(".html")) yield `${folder}/${name}`;
   }
 }
+
+Deno.test("the site has every page of docs, and lists the guides in their order", {
+  ignore,
+}, async () => {
+  const root = new URL("../../", import.meta.url);
+  const lost: string[] = [];
+  for (const folder of ["docs/", "docs/guides/", "docs/coming_from/"]) {
+    for await (const { name } of Deno.readDir(new URL(folder, root))) {
+      if (!name.endsWith(".md") || name === "README.md") continue;
+      if (PAGES[folder + name] === undefined) lost.push(folder + name);
+    }
+  }
+  assertEquals(lost, []);
+  const list = await Deno.readTextFile(new URL("docs/guides/README.md", root));
+  const guides = [...list.matchAll(/^\d+\. \[.*?\]\((.*?)\)/gm)].map(([, file]) => file);
+  const titles = Object.keys(PAGES).filter((path) => path.startsWith("docs/guides/"));
+  assertEquals(titles, guides.map((file) => `docs/guides/${file}`));
+});
 
 Deno.test("every link of the site leads to a file, and nothing is loaded from elsewhere", {
   ignore,

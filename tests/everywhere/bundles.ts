@@ -4,22 +4,40 @@
  * @module
  */
 /// <reference lib="dom" />
-import { assertEquals, assertMatch } from "@std/assert";
-import { complaintsOf, noBrowser, withBrowser } from "../deps/playwright.ts";
+import { assertEquals, assertLessOrEqual, assertMatch } from "@std/assert";
+import { dirname } from "node:path";
+import { gzipSync } from "node:zlib";
+import { complaintsOf, noBrowser, type Page, withBrowser } from "../deps/playwright.ts";
+import { runDeno } from "../fixtures/run_deno.ts";
 import { succeed } from "./installed.ts";
 
 const WASM = "tfjs-backend-wasm-simd.wasm";
+const ROOT = new URL("../../", import.meta.url).pathname;
 
 /** Packages of CommonJS in a bundle of modules call `require`. */
 const REQUIRE =
   "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
 
-/** A program whose bundler places the file. */
+/** Vite places the file by itself. */
 const VITE = `
   import url from "@tensorflow/tfjs-backend-wasm/dist/${WASM}?url";
-  import { trainLine } from "./train_line.js";
-  await trainLine({ wasm: { url } });
+  import { trainNetwork } from "./train_network.js";
+  await trainNetwork({ wasm: { url } });
 `;
+
+/** Rollup leaves alone what is no module of its own, unless plugins read it. */
+const ROLLUP = `
+  import commonjs from "@rollup/plugin-commonjs";
+  import { nodeResolve } from "@rollup/plugin-node-resolve";
+  import { transformSync } from "esbuild";
+  const minify = { renderChunk: (code) => transformSync(code, { minify: true, format: "esm" }) };
+  const plugins = [nodeResolve({ browser: true }), commonjs(), minify];
+  const onLog = () => {};
+  export default { input: "programs/bundled.js", output: { dir: "rollup" }, plugins, onLog };
+`;
+
+/** Largest size of the scripts that a page loads to train a network on WebAssembly, in bytes. */
+const MOST = 500_000;
 
 const LIMIT = 60_000;
 
@@ -35,6 +53,31 @@ const TYPES: Record<string, string> = {
   wasm: "application/wasm",
 };
 
+/** A page, and the reason that it must give for its backend. */
+interface Visit {
+  readonly path: string;
+  readonly headers?: Record<string, string>;
+  readonly reason: RegExp;
+  /** Whether its scripts are the smallest that this bundler makes of the package. */
+  readonly small?: boolean;
+}
+
+const ONE = /^WebAssembly with [\w ]*SIMD; webgpu: /;
+const TWO = /^WebAssembly with [\w ]*SIMD, 2 threads; webgpu: /;
+const REFUSED =
+  /^WebAssembly with [\w ]*SIMD; one thread, as the page is not cross-origin isolated;/;
+
+const VISITS: Visit[] = [
+  { path: "esbuild/page.html", reason: ONE, small: true },
+  { path: "esbuild/worker.html", reason: ONE, small: true },
+  { path: "esbuild/page.html?threads=2", reason: REFUSED },
+  { path: "esbuild/page.html?threads=2", headers: ISOLATED, reason: TWO },
+  { path: "esbuild/worker.html?threads=2", headers: ISOLATED, reason: TWO },
+  { path: "vite/index.html", reason: ONE, small: true },
+  { path: "rollup/page.html", reason: ONE, small: true },
+  { path: "deno/page.html", reason: ONE },
+];
+
 /**
  * Registers the tests.
  *
@@ -48,59 +91,42 @@ export function testBundles(
   Deno.test("a bundle for servers says which file is missing, and finds it beside itself", async () => {
     const folder = await Deno.makeTempDir();
     const bundle = `${folder}/bundle.mjs`;
-    await build(app(), bundle, "--platform=node", `--banner:js=${REQUIRE}`);
-    const run = async ([runtime, ...flags]: readonly string[]) =>
-      JSON.parse((await succeed(folder, runtime, ...flags, bundle)).trim());
-    const { name, reason } = await run(runtimes["node@22"]);
-    assertEquals(name, "cpu");
-    assertMatch(reason, /^about 50 times slower; .*there is no file:\S+\//);
-    assertMatch(reason, /Copy tfjs-backend-wasm-simd\.wasm from node_modules\/@tensorflow/);
-    await copyWasm(app(), folder);
-    for (const command of Object.values(runtimes)) {
-      const { name, status, learned } = await run(command);
-      assertEquals({ name, status, learned }, { name: "wasm", status: "completed", learned: true });
-    }
+    await build(app(), `--outfile=${bundle}`, "--platform=node", `--banner:js=${REQUIRE}`);
+    await testServerBundle(app(), bundle, [runtimes["node@22"], ...Object.values(runtimes)]);
     await Deno.remove(folder, { recursive: true });
   });
 
-  Deno.test("bundles train in a page and in a worker, with isolation and without", {
+  Deno.test("so does a bundle that Deno makes for itself", async () => {
+    const folder = await Deno.makeTempDir();
+    await denoBundle(`${folder}/bundle.mjs`, "deno");
+    await testServerBundle(app(), `${folder}/bundle.mjs`, [runtimes.deno]);
+    await Deno.remove(folder, { recursive: true });
+  });
+
+  Deno.test("a bundle for browsers holds nothing that the program does not use", async () => {
+    const folder = await Deno.makeTempDir();
+    await build(app(), `--outdir=${folder}`, "--splitting", `--metafile=${folder}/meta.json`);
+    const { inputs } = JSON.parse(await Deno.readTextFile(`${folder}/meta.json`));
+    const unused =
+      /tfjs-backend-webgl|vega|elkjs|nats|uplot|csv-parse|trainchart\/esm\/src\/(plots|live|inspect|diagram|sweep|distributed|images|language)\//;
+    assertEquals(Object.keys(inputs).filter((path) => unused.test(path)), []);
+    await Deno.remove(folder, { recursive: true });
+  });
+
+  Deno.test("bundles train in pages and workers, with threads and without, in 500 KB of scripts", {
     ignore: noBrowser,
   }, async () => {
     const folder = await Deno.makeTempDir();
-    await build(app(), `${folder}/bundle.js`, "--platform=browser", "--minify");
-    await copyWasm(app(), folder);
-    const write = (name: string, script: string) =>
-      Deno.writeTextFile(`${folder}/${name}.html`, `<!doctype html><title>-</title>${script}`);
-    await write("page", '<script type="module" src="bundle.js"></script>');
-    await write(
-      "worker",
-      `<script>new Worker("bundle.js", { type: "module" })
-        .onmessage = ({ data }) => document.title = data;</script>`,
-    );
-    const source = `${app()}/programs/index.html`;
-    await Deno.writeTextFile(source, `<script type="module">${VITE}</script>`);
-    const vite = `${app()}/node_modules/.bin/vite`;
-    const flags = ["--outDir", `${folder}/vite`, "--base", "./", "--logLevel", "error"];
-    await succeed(`${app()}/programs`, vite, "build", ...flags);
-
+    await buildPages(app(), folder);
     await withBrowser(async (browser) => {
-      for (const headers of [{}, ISOLATED]) {
-        const server = serve(folder, headers);
-        for (const path of ["page.html", "worker.html", "vite/index.html"]) {
-          const page = await browser.newPage();
-          const complaints = complaintsOf(page);
-          await page.goto(`http://127.0.0.1:${server.addr.port}/${path}`);
-          await page.waitForFunction(() => document.title.startsWith("{"), undefined, {
-            timeout: LIMIT,
-          });
-          const { name, status, learned } = JSON.parse(await page.title());
-          assertEquals(
-            { path, name, status, learned },
-            { path, name: "wasm", status: "completed", learned: true },
-          );
-          assertEquals(complaints, []);
-          await page.close();
-        }
+      for (const { path, headers = {}, reason, small } of VISITS) {
+        const scripts = new Set<string>();
+        const server = serve(folder, headers, scripts);
+        const page = await browser.newPage();
+        await testPage(page, `http://127.0.0.1:${server.addr.port}/${path}`, reason);
+        const sizes = [...scripts].map((path) => gzipSync(Deno.readFileSync(path)).length);
+        if (small) assertLessOrEqual(sizes.reduce((a, b) => a + b), MOST, path);
+        await page.close();
         await server.shutdown();
       }
     });
@@ -108,14 +134,82 @@ export function testBundles(
   });
 }
 
+/** Runs a bundle without the WebAssembly file beside it, then with it. */
+async function testServerBundle(
+  app: string,
+  bundle: string,
+  commands: readonly (readonly string[])[],
+): Promise<void> {
+  const folder = dirname(bundle);
+  const run = async ([runtime, ...flags]: readonly string[]) =>
+    JSON.parse((await succeed(folder, runtime, ...flags, bundle)).trim());
+  const { name, reason } = await run(commands[0]);
+  assertEquals(name, "cpu");
+  assertMatch(reason, /^about 50 times slower; .*there is no file:\S+\//);
+  assertMatch(reason, /Copy tfjs-backend-wasm-simd\.wasm from node_modules\/@tensorflow/);
+  await copyWasm(app, folder);
+  for (const command of commands) {
+    const { name, status, learned } = await run(command);
+    assertEquals({ name, status, learned }, { name: "wasm", status: "completed", learned: true });
+  }
+}
+
+/** Visits a page, which trains on WebAssembly and says so in its title. */
+async function testPage(page: Page, address: string, expected: RegExp): Promise<void> {
+  const complaints = complaintsOf(page);
+  await page.goto(address);
+  await page.waitForFunction(() => document.title.startsWith("{"), undefined, { timeout: LIMIT });
+  const { name, status, learned, reason } = JSON.parse(await page.title());
+  assertEquals(
+    { address, name, status, learned },
+    { address, name: "wasm", status: "completed", learned: true },
+  );
+  assertMatch(reason, expected);
+  assertEquals(complaints, []);
+}
+
+/** Makes a folder of pages with each bundler. */
+async function buildPages(app: string, folder: string): Promise<void> {
+  await build(app, `--outdir=${folder}/esbuild`, "--splitting", "--minify");
+  await Deno.writeTextFile(`${app}/programs/index.html`, `<script type="module">${VITE}</script>`);
+  const flags = ["--outDir", `${folder}/vite`, "--base", "./", "--logLevel", "error"];
+  await succeed(`${app}/programs`, `${app}/node_modules/.bin/vite`, "build", ...flags);
+  await Deno.writeTextFile(`${app}/rollup.config.js`, ROLLUP);
+  const rollup = ["--config", "--silent", "--dir", `${folder}/rollup`];
+  await succeed(app, `${app}/node_modules/.bin/rollup`, ...rollup);
+  await denoBundle(`${folder}/deno/bundled.js`, "browser");
+  for (const name of ["esbuild", "rollup", "deno"]) {
+    const write = (page: string, script: string) =>
+      Deno.writeTextFile(
+        `${folder}/${name}/${page}.html`,
+        `<!doctype html><title>-</title>${script}`,
+      );
+    await write("page", '<script type="module" src="bundled.js"></script>');
+    await write(
+      "worker",
+      `<script>new Worker("bundled.js" + location.search, { type: "module" })
+        .onmessage = ({ data }) => document.title = data;</script>`,
+    );
+    await copyWasm(app, `${folder}/${name}`);
+  }
+}
+
 /** Bundles a program with esbuild. */
-async function build(app: string, bundle: string, ...flags: string[]): Promise<void> {
+async function build(app: string, ...flags: string[]): Promise<void> {
   await succeed(
     app,
     `${app}/node_modules/.bin/esbuild`,
     ...["programs/bundled.js", "--bundle", "--format=esm", "--target=es2022"],
-    ...["--log-level=error", `--outfile=${bundle}`, ...flags],
+    ...["--log-level=error", ...flags],
   );
+}
+
+/** Bundles a program, which imports the sources of the package, with Deno. */
+async function denoBundle(bundle: string, platform: "browser" | "deno"): Promise<void> {
+  const program = new URL("programs/bundled.js", import.meta.url).pathname;
+  const flags = ["--quiet", "--no-lock", "--platform", platform, "--output", bundle];
+  const { code, errors } = await runDeno(ROOT, "bundle", ...flags, program);
+  assertEquals(code, 0, errors);
 }
 
 async function copyWasm(app: string, folder: string): Promise<void> {
@@ -123,12 +217,18 @@ async function copyWasm(app: string, folder: string): Promise<void> {
   await Deno.copyFile(`${installed}/${WASM}`, `${folder}/${WASM}`);
 }
 
-function serve(folder: string, headers: Record<string, string>): Deno.HttpServer<Deno.NetAddr> {
+/** Serves a folder; adds the path of each script that it serves to a set. */
+function serve(
+  folder: string,
+  headers: Record<string, string>,
+  scripts: Set<string>,
+): Deno.HttpServer<Deno.NetAddr> {
   return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
-    const { pathname } = new URL(request.url);
-    const type = TYPES[pathname.split(".").at(-1)!];
-    const bytes = await Deno.readFile(folder + pathname).catch(() => undefined);
+    const path = folder + new URL(request.url).pathname;
+    const type = TYPES[path.split(".").at(-1)!];
+    const bytes = await Deno.readFile(path).catch(() => undefined);
     if (!bytes || !type) return new Response(null, { status: 204 });
+    if (type === TYPES.js) scripts.add(path);
     return new Response(bytes, { headers: { "content-type": type, ...headers } });
   });
 }

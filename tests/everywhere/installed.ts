@@ -15,7 +15,10 @@ export interface Ended {
 const PROGRAMS = new URL("programs/", import.meta.url);
 
 /** Installed for the tests of types and bundles, beside the package. */
-const TOOLS = ["typescript@5.9.3", "esbuild@0.28.2", "vite@8.4.0"];
+const TOOLS = [
+  ...["typescript@5.9.3", "esbuild@0.28.2", "vite@8.4.0", "rollup@4.68.8"],
+  ...["@rollup/plugin-node-resolve@16.0.3", "@rollup/plugin-commonjs@29.0.3"],
+];
 
 /** Packages of npm that hold a runtime, and the code with which it prints its own path. */
 const RUNTIMES = ["node@22", "node@24", "bun"];

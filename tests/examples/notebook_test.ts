@@ -1,12 +1,13 @@
+import { ChartPicture } from "../../inspect.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 
 const python = "/usr/bin/python3";
 
-/** Whether Debian's python3-jupyter-client is installed, and may be used. */
-async function hasJupyter(): Promise<boolean> {
+/** Whether a module of Debian's Python is installed, and may be used. */
+async function hasModule(name: string): Promise<boolean> {
   if ((await Deno.permissions.query({ name: "run" })).state !== "granted") return false;
   try {
-    const args = ["-c", "import jupyter_client"];
+    const args = ["-c", `import ${name}`];
     return (await new Deno.Command(python, { args, stderr: "null" }).output()).success;
   } catch {
     return false;
@@ -25,7 +26,7 @@ async function displayed(...cells: string[]): Promise<Record<string, string>[]> 
 }
 
 Deno.test("a Picture displays itself in a Jupyter notebook of Deno", {
-  ignore: !await hasJupyter(),
+  ignore: !await hasModule("jupyter_client"),
 }, async () => {
   const cell = `
     import { Recorder } from ${JSON.stringify(import.meta.resolve("../../mod.ts"))};
@@ -43,8 +44,38 @@ Deno.test("a Picture displays itself in a Jupyter notebook of Deno", {
   assertStringIncludes(svg, ">loss</text>");
 });
 
+Deno.test("a Picture survives Debian's nbconvert, which takes SVG apart", {
+  ignore: !await hasModule("nbconvert"),
+}, async () => {
+  const display = Reflect.get(new ChartPicture(), Symbol.for("Jupyter.display"));
+  const output = {
+    ...{ output_type: "execute_result", execution_count: 1, metadata: {} },
+    data: await display(),
+  };
+  const cell = {
+    ...{ cell_type: "code", id: "chart", execution_count: 1, metadata: {}, source: "" },
+    outputs: [output],
+  };
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(
+      `${folder}/chart.ipynb`,
+      JSON.stringify({ cells: [cell], metadata: {}, nbformat: 4, nbformat_minor: 5 }),
+    );
+    const { success, stderr } = await new Deno.Command(python, {
+      args: ["-m", "nbconvert", "--to", "html", `${folder}/chart.ipynb`],
+    }).output();
+    assert(success, new TextDecoder().decode(stderr));
+    const page = await Deno.readTextFile(`${folder}/chart.html`);
+    const [, address] = /<img src="(data:image\/svg\+xml;base64,[^"]*)"/.exec(page)!;
+    assertStringIncludes(await (await fetch(address)).text(), ">compute</text>");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("examples/notebook.ipynb shows the chart, a bar and a plot in its cells", {
-  ignore: !await hasJupyter(),
+  ignore: !await hasModule("jupyter_client"),
 }, async () => {
   const file = new URL("../../examples/notebook.ipynb", import.meta.url);
   const { cells } = JSON.parse(await Deno.readTextFile(file)) as {

@@ -1,24 +1,17 @@
-import type { tf } from "../../deps/tfjs.ts";
-import { fixActivations } from "./fix_activations.ts";
-import { fixBatchNormalization } from "./fix_batch_normalization.ts";
-import { fixConvolutions } from "./fix_convolutions.ts";
-import { fixDropout } from "./fix_dropout.ts";
+import { tf } from "../../deps/tfjs.ts";
+import { hasKernel, run } from "../gradients/gradient.ts";
+import type { UnaryAttributes } from "../kernels/unary.ts";
 import { fixImageLayers } from "./fix_image_layers.ts";
-import { fixLayerNormalization } from "./fix_layer_normalization.ts";
-import { fixMerges } from "./fix_merges.ts";
-import { fixRecurrent } from "./fix_recurrent.ts";
-import { fixRegularizers } from "./fix_regularizers.ts";
-import { type AnyLayer, layerClass } from "./layer_class.ts";
+import { fixNormalization } from "./fix_normalization.ts";
+import { afterConstruction, type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
 
 /** Repairs layers of tfjs that cannot be built or trained, or ignore their options. */
 export function fixLayers(): void {
   fixActivations();
-  fixBatchNormalization();
-  fixConvolutions();
   fixDropout();
   fixImageLayers();
-  fixLayerNormalization();
   fixMerges();
+  fixNormalization();
   fixRecurrent();
   fixRegularizers();
   fixReshape();
@@ -46,4 +39,156 @@ function fixReshape(): void {
     }
     return computeOutputShape.call(this, shapes);
   };
+}
+
+/** Repairs softmax, and makes other activations one operation. */
+function fixActivations(): void {
+  fixSoftmax();
+  fuseActivations();
+}
+
+/** Makes the layer normalise along any axis; by default along the last one, as documented. */
+function fixSoftmax(): void {
+  // The default of tfjs is 1, which is the last axis of vectors only.
+  afterConstruction("softmax", "Softmax", (layer, { axis }) => {
+    layer.axis = axis ?? -1;
+  });
+  layerClass("Softmax").prototype.call = function (
+    this: AnyLayer,
+    inputs: tf.Tensor | tf.Tensor[],
+    { mask }: { mask?: tf.Tensor } = {},
+  ): tf.Tensor {
+    return tf.tidy(() => {
+      let x = onlyTensor(inputs);
+      if (mask) x = x.add(tf.sub(1, mask.cast(x.dtype)).mul(-1e9));
+      const axes = tf.util.parseAxisParam(this.axis, x.shape);
+      if (axes.length > 1) return x.sub(x.logSumExp(axes, true)).exp();
+      const order = x.shape.map((_, axis) => axis);
+      // Swaps the axis with the last one.
+      order[axes[0]] = x.rank - 1;
+      order[x.rank - 1] = axes[0];
+      return axes[0] === x.rank - 1 ? x.softmax() : x.transpose(order).softmax().transpose(order);
+    });
+  };
+}
+
+/** Activations that tfjs makes of several operations, by the names of their classes. */
+const FUSED: Record<string, (alpha: number) => UnaryAttributes> = {
+  gelu: () => ({ f: "GELU" }),
+  gelu_new: () => ({ f: "GELU_TANH" }),
+  hardSigmoid: () => ({ f: "HARD_SIGMOID", p: 0.2, q: 0.5 }),
+  mish: () => ({ f: "MISH" }),
+  softsign: () => ({ f: "SOFTSIGN" }),
+  swish: (alpha) => ({ f: "SWISH", p: alpha }),
+};
+
+/** Makes activations one operation where the backend has our kernels. */
+function fuseActivations(): void {
+  for (const [name, attributesOf] of Object.entries(FUSED)) {
+    const { prototype } = layerClass(name);
+    const { apply } = prototype;
+    prototype.apply = function (this: AnyLayer, x: tf.Tensor, alpha = 1): tf.Tensor {
+      const ours = x.dtype === "float32" && hasKernel("TrainchartActivation");
+      return ours
+        ? run("TrainchartActivation", { x }, { ...attributesOf(alpha) })
+        : apply.call(this, x, alpha);
+    };
+  }
+}
+
+/**
+ * Makes dropout draw its random numbers in a kernel where the backend has ours. They are those that
+ * tfjs draws, one by one in JavaScript.
+ */
+function fixDropout(): void {
+  const { prototype } = layerClass("Dropout");
+  const { call } = prototype;
+  prototype.call = function (
+    this: AnyLayer,
+    inputs: tf.Tensor | tf.Tensor[],
+    options: { training?: boolean } = {},
+  ): tf.Tensor {
+    const isDrawn = options.training && this.rate > 0 && this.rate < 1;
+    if (!isDrawn || !hasKernel("TrainchartDropoutMask")) return call.call(this, inputs, options);
+    const x = onlyTensor(inputs);
+    if (x.dtype !== "float32") return call.call(this, inputs, options);
+    return tf.tidy(() => {
+      this.invokeCallHook(inputs, options);
+      const shape = this.getNoiseShape(x) ?? x.shape;
+      const attributes = { shape, kept: 1 - this.rate, seed: this.seed };
+      return x.mul(run("TrainchartDropoutMask", {}, attributes));
+    });
+  };
+}
+
+/**
+ * Makes the sum, product, mean and extremes of masked inputs pass on the mask that is true where
+ * those of all inputs are, as in Keras. tfjs passes on one of them, with an axis too many.
+ */
+function fixMerges(): void {
+  Object.getPrototypeOf(layerClass("Add").prototype).computeMask = (
+    _: tf.Tensor[],
+    masks?: (tf.Tensor | null)[],
+  ): tf.Tensor | null => {
+    const given = (masks ?? []).filter((mask) => mask != null);
+    if (given.length === 0) return null;
+    return tf.tidy(() => given.reduce((all, mask) => tf.logicalAnd(all, mask), given[0].clone()));
+  };
+}
+
+/**
+ * Makes the dropout of recurrent cells draw new masks for each batch, and leave no tensors.
+ *
+ * tfjs keeps the masks until the layer is applied again, even after its disposal; within stacked
+ * cells it keeps those of the first batch for good, even if that was a prediction.
+ */
+function fixRecurrent(): void {
+  const prototype: AnyLayer = tf.layers.RNN.prototype;
+  const { call } = prototype;
+  prototype.call = function (this: AnyLayer, inputs: unknown, options: unknown) {
+    try {
+      return call.call(this, inputs, options);
+    } finally {
+      for (const cell of [this.cell, ...this.cell.cells ?? []]) disposeMasks(cell);
+    }
+  };
+}
+
+function disposeMasks(cell: AnyLayer): void {
+  for (const name of ["dropoutMask", "recurrentDropoutMask"]) {
+    if (cell[name] == null) continue;
+    tf.dispose(cell[name]);
+    cell[name] = null;
+  }
+}
+
+/**
+ * Makes a model penalise each regularized weight once.
+ *
+ * tfjs penalises it each time that its layer is applied, but never the weights of recurrent cells.
+ */
+function fixRegularizers(): void {
+  const container: AnyLayer = Object.getPrototypeOf(tf.LayersModel.prototype);
+  container.calculateLosses = function (this: AnyLayer): tf.Scalar[] {
+    return tf.tidy(() => [...lossesOf(this)].map((loss) => loss()));
+  };
+}
+
+/** The losses of a layer's weights and of the layers in it. */
+function lossesOf(layer: AnyLayer, found = new Set<() => tf.Scalar>()): Set<() => tf.Scalar> {
+  if (layer.containerNodes) {
+    for (const inner of layer.layers) {
+      const isUsed = inner.inboundNodes.some((_: unknown, index: number) =>
+        layer.containerNodes.has(`${inner.name}_ib-${index}`)
+      );
+      if (isUsed) lossesOf(inner, found);
+    }
+    return found;
+  }
+  for (const loss of layer.losses) found.add(loss);
+  const { cell, cells = [], layer: wrapped, forwardLayer, backwardLayer } = layer;
+  for (const inner of [cell, ...cells, wrapped, forwardLayer, backwardLayer]) {
+    if (inner) lossesOf(inner, found);
+  }
+  return found;
 }

@@ -5,8 +5,7 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import type { Engine, TapeNode } from "./engine.ts";
-import { connectSteps } from "./steps.ts";
+import { connectSteps, type Engine, type TapeNode } from "./engine.ts";
 
 /** Slopes by the ids of their tensors. */
 type Slopes = Map<number, tf.Tensor>;

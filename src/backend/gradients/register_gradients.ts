@@ -2,14 +2,11 @@ import { registerArithmetic } from "./arithmetic.ts";
 import { registerConvolutions } from "./convolutions.ts";
 import { registerGather } from "./gather.ts";
 import { registerImages } from "./images.ts";
-import { registerMovement } from "./movement.ts";
+import { registerAxes } from "./axes.ts";
 import { registerNormalization } from "./normalization.ts";
 import { registerPools } from "./pools.ts";
-import { registerProducts } from "./products.ts";
-import { registerReductions } from "./reductions.ts";
-import { registerActivations } from "./activations.ts";
-import { fixTape } from "./tape.ts";
 import { registerUnary } from "./unary.ts";
+import { fixTape } from "./tape.ts";
 
 /**
  * Completes and corrects the gradients of tfjs, on every backend: each differentiable operation has
@@ -19,13 +16,10 @@ export function registerGradients(): void {
   fixTape();
   registerUnary();
   registerArithmetic();
-  registerReductions();
-  registerMovement();
+  registerAxes();
   registerGather();
-  registerProducts();
   registerConvolutions();
   registerPools();
   registerNormalization();
-  registerActivations();
   registerImages();
 }

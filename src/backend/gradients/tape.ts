@@ -5,21 +5,29 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import {
+  currentLayer,
   type CustomFunction,
   type Engine,
   engineOf,
   type GradientFunction,
+  isStep,
+  locateError,
+  locateErrors,
+  noteStep,
   type TapeNode,
 } from "./engine.ts";
 import { disposeTape, endScope, gradients } from "./backpropagate.ts";
-import { complexGradient, isComplex, sumComplexSlopes, withComplexSlopes } from "./complex.ts";
+import {
+  complexGradient,
+  gradientWithin,
+  isComplex,
+  sumComplexSlopes,
+  withComplexSlopes,
+} from "./special_gradients.ts";
 import type { Attributes } from "./gradient.ts";
-import { currentLayer, locateError, locateErrors } from "./locate_errors.ts";
-import { isStep, noteStep } from "./steps.ts";
-import { gradientWithin } from "./within_functions.ts";
 
 /** The inputs and results that should have been saved, for those of which some are missing. */
-const wantedOf = new WeakMap<tf.Tensor[], (tf.Tensor | null | undefined)[]>();
+const WANTED = new WeakMap<tf.Tensor[], (tf.Tensor | null | undefined)[]>();
 
 /** Operations whose results are a list, also if it has one tensor: so are the slopes. */
 const LISTS = ["SplitV", "Unpack"];
@@ -49,7 +57,7 @@ export function fixTape(): void {
   engine.saveTensorsForBackwardMode = function (tensors) {
     const present = tensors.filter((tensor) => tensor != null);
     const saved = saveTensorsForBackwardMode.call(engine, present);
-    if (present.length < tensors.length) wantedOf.set(saved, tensors);
+    if (present.length < tensors.length) WANTED.set(saved, tensors);
     return saved;
   };
   engine.gradients = function (f, xs, dy, allowNoGradients) {
@@ -185,7 +193,7 @@ function takeCopies(
 
 /** Saved tensors at the positions where a gradient expects them. */
 function withGaps(saved: tf.Tensor[]): tf.Tensor[] {
-  const wanted = wantedOf.get(saved);
+  const wanted = WANTED.get(saved);
   if (!wanted) return saved;
   const left = [...saved];
   return wanted.map((tensor) => tensor == null ? undefined : left.shift()) as tf.Tensor[];

@@ -1,15 +1,16 @@
 /**
  * Gradients of functions of one number that tfjs computes in more passes than needed, or not as
- * PyTorch does at kinks.
+ * PyTorch does at kinks; of softmax, of its logarithm, and of activations of one kernel.
  *
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { type Parameters, SELU, type Unary } from "../kernels/unary.ts";
+import { type Parameters, SELU, type Unary, type UnaryAttributes } from "../kernels/unary.ts";
 import {
   type Attributes,
   hasKernel,
   isRecorded,
+  pullBack,
   registerGradient,
   run,
   toFloat,
@@ -45,6 +46,7 @@ function registerSlope(
 
 /** Registers the gradients. */
 export function registerUnary(): void {
+  registerActivations();
   registerSlope("Abs", "ABS", "input", (dy, x) => dy.mul(x.sign()));
   registerSlope("Square", "SQUARE", "input", (dy, x) => dy.mul(x.mul(2)));
   registerSlope("Reciprocal", "RECIPROCAL", "result", (dy, y) => dy.mul(y.square()).neg());
@@ -127,3 +129,41 @@ export function openWhere(dy: tf.Tensor, y: tf.Tensor, activation: string): tf.T
   const isOpen = activation === "relu6" ? y.greater(0).logicalAnd(y.less(6)) : y.greater(0);
   return tf.where(isOpen, dy, tf.zerosLike(dy));
 }
+
+function registerActivations(): void {
+  registerGradient("Softmax", { results: [true] }, (dy, [y], { dim }) => ({
+    logits: () => {
+      if (!isRecorded() && hasKernel("TrainchartSoftmaxGradient")) {
+        return run("TrainchartSoftmaxGradient", { dy, y });
+      }
+      return dy.sub(dy.mul(y).sum(dim, true)).mul(y);
+    },
+  }));
+  registerGradient("TrainchartLogSoftmax", { results: [true] }, (dy, [y]) => ({
+    logits: () =>
+      isRecorded()
+        ? dy.sub(dy.sum(-1, true).mul(y.exp()))
+        : run("TrainchartLogSoftmaxGradient", { dy, y }),
+  }));
+  registerGradient("TrainchartActivation", { inputs: ["x"] }, (dy, [x], attributes) => ({
+    x: () => {
+      const { f, p } = attributes as UnaryAttributes;
+      return isRecorded()
+        ? pullBack((x) => ACTIVATIONS[f]!(x, p), [x], dy)[0]
+        : run("TrainchartUnarySlope", { dy, s: x }, attributes);
+    },
+  }));
+}
+
+/** Activations of one kernel, made of operations that have gradients of any order. */
+export const ACTIVATIONS: Partial<Record<Unary, (x: tf.Tensor, p?: number) => tf.Tensor>> = {
+  GELU: (x) => x.mul(x.mul(Math.SQRT1_2).erf().add(1).mul(0.5)),
+  GELU_TANH: (x) => {
+    const inner = x.square().mul(0.044715).add(1).mul(x).mul(Math.sqrt(2 / Math.PI));
+    return x.mul(inner.tanh().add(1).mul(0.5));
+  },
+  HARD_SIGMOID: (x) => x.mul(0.2).add(0.5).clipByValue(0, 1),
+  MISH: (x) => x.mul(x.softplus().tanh()),
+  SOFTSIGN: (x) => x.div(x.abs().add(1)),
+  SWISH: (x, p = 1) => x.mul(x.mul(p).sigmoid()),
+};

@@ -28,9 +28,10 @@ export class EpochTable {
     const fits = lineOf(wide.map(() => ""), wide).length <= width;
     this.#columns = fits ? wide : columnsOf(names.map(splitTitle));
     const [{ titles }] = this.#columns;
-    this.head = titles.map((_, line) =>
+    const head = titles.map((_, line) =>
       lineOf(this.#columns.map(({ titles }) => titles[line]), this.#columns).trimEnd()
     );
+    this.head = fits ? head : [passesOf(names, this.#columns), ...head.slice(1)];
   }
 
   /** The row of an epoch, 0-based, of its values and its duration. */
@@ -43,6 +44,17 @@ export class EpochTable {
 function splitTitle(name: string, index: number, names: readonly string[]): string[] {
   const [pass, metric] = [passOf(name), name.slice(passOf(name).length + 1)];
   return [index > 0 && passOf(names[index - 1]) === pass ? "" : pass, metric];
+}
+
+/** The line of the passes: each with a rule above its other metrics. */
+function passesOf(names: readonly string[], columns: readonly Column[]): string {
+  const cells = columns.map(({ titles: [pass], width }, column) => {
+    const isRule = column > 1 && column <= names.length && pass === "";
+    if (!isRule) return GAP + pass.padStart(width);
+    const rule = "─".repeat(GAP.length + width);
+    return columns[column - 1].titles[0] === "" ? rule : ` ${rule.slice(1)}`;
+  });
+  return cells.join("").slice(GAP.length).trimEnd();
 }
 
 function passOf(name: string): string {

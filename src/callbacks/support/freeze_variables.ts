@@ -1,5 +1,5 @@
 import type { tf } from "../../deps/tfjs.ts";
-import { holdLayer } from "../../backend/fix_layers/fix_batch_normalization.ts";
+import { holdLayer } from "../../backend/fix_layers/fix_normalization.ts";
 import type { NamedVariable } from "../../model/named_variables.ts";
 
 /** The number of holds on each frozen variable that was trainable before. */

@@ -84,7 +84,7 @@ Deno.test("ProgressBar leaves the run alone when the notebook is gone", async ()
   assert(messages.length > 1);
 });
 
-Deno.test("a plot and the chart display themselves in a notebook, as SVG and as PNG", async () => {
+Deno.test("a plot and the chart display themselves in a notebook, as HTML, SVG and PNG", async () => {
   const recorder = new Recorder();
   await tinyLearner({ kind: "scalar", sizes: { train: 4 }, callbacks: [recorder] }).learner.train({
     epochs: 2,
@@ -94,7 +94,10 @@ Deno.test("a plot and the chart display themselves in a notebook, as SVG and as 
       Symbol.for("Jupyter.display")
     ];
     const bundle = await display();
-    assertEquals(Object.keys(bundle), ["image/svg+xml", ...hasFont ? ["image/png"] : []]);
+    const formats = ["text/html", "image/svg+xml", ...hasFont ? ["image/png"] : []];
+    assertEquals(Object.keys(bundle), formats);
     assert(bundle["image/svg+xml"].startsWith("<svg"));
+    const [, address] = /^<img src="([^"]*)" alt="picture">$/.exec(bundle["text/html"])!;
+    assertEquals(await (await fetch(address)).text(), bundle["image/svg+xml"]);
   }
 });

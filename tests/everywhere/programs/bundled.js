@@ -1,8 +1,9 @@
 /**
- * A bundle that looks for the WebAssembly file.
+ * A bundle that looks for the WebAssembly file. `?threads=2` in the address is the number of threads.
  *
  * @module
  */
-import { trainLine } from "./train_line.js";
+import { trainNetwork } from "./train_network.js";
 
-await trainLine();
+const query = new URLSearchParams(globalThis.location?.search ?? "");
+await trainNetwork({ threads: Number(query.get("threads") ?? 1) });

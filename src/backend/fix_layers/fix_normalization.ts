@@ -1,6 +1,13 @@
 import { tf } from "../../deps/tfjs.ts";
-import { hasKernel, runAll } from "../gradients/gradient.ts";
+import { hasKernel, run, runAll } from "../gradients/gradient.ts";
+import { normalize } from "../gradients/normalization.ts";
 import { type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
+
+/** Repairs batch and layer normalisation. */
+export function fixNormalization(): void {
+  fixBatchNormalization();
+  fixLayerNormalization();
+}
 
 /** For each layer, the callers that freeze it, and how many of them let its statistics move. */
 const HOLDS = new WeakMap<object, { frozen: number; moving: number }>();
@@ -64,7 +71,7 @@ function propertyOf(prototype: object | null, name: string): PropertyDescriptor 
  * Makes batch normalisation work without scale or offset, along any axis, and for inputs of any
  * rank. While it is frozen, it is in inference mode, as in Keras 2.
  */
-export function fixBatchNormalization(): void {
+function fixBatchNormalization(): void {
   rememberFrozenModels();
   layerClass("BatchNormalization").prototype.call = function (
     this: AnyLayer,
@@ -76,13 +83,13 @@ export function fixBatchNormalization(): void {
       const axis: number = this.axis >= 0 ? this.axis : this.axis + x.rank;
       const isMoving = training && movesStatistics(this);
       if (!isMoving) {
-        return normalize(this, x, axis, this.movingMean.read(), this.movingVariance.read());
+        return normalizeBatch(this, x, axis, this.movingMean.read(), this.movingVariance.read());
       }
       if (axis === x.rank - 1 && x.dtype === "float32" && x.size > 0) {
         if (hasKernel("TrainchartBatchNorm")) return normalizeAndMove(this, x);
       }
       const { mean, variance } = tf.moments(x, x.shape.map((_, i) => i).filter((i) => i !== axis));
-      const y = normalize(this, x, axis, mean, variance);
+      const y = normalizeBatch(this, x, axis, mean, variance);
       move(this.movingMean, mean, this.momentum);
       move(this.movingVariance, variance, this.momentum);
       return y;
@@ -120,7 +127,7 @@ function normalizeAndMove(layer: AnyLayer, x: tf.Tensor): tf.Tensor {
   return results[0];
 }
 
-function normalize(
+function normalizeBatch(
   layer: AnyLayer,
   x: tf.Tensor,
   axis: number,
@@ -144,4 +151,30 @@ function normalize(
 function move(statistic: AnyLayer, value: tf.Tensor, momentum: number): void {
   const current: tf.Tensor = statistic.read();
   statistic.write(current.sub(current.sub(value).mul(1 - momentum)));
+}
+
+/**
+ * Makes layer normalisation one operation where the backend has our kernels; elsewhere, one without
+ * copies of its vectors for each row.
+ */
+function fixLayerNormalization(): void {
+  layerClass("LayerNormalization").prototype.call = function (
+    this: AnyLayer,
+    inputs: tf.Tensor | tf.Tensor[],
+  ): tf.Tensor {
+    return tf.tidy(() => {
+      const x = onlyTensor(inputs);
+      const axes: number[] = this.axis, epsilon: number = this.epsilon;
+      const scale: tf.Tensor | undefined = this.gamma?.read(), offset = this.beta?.read();
+      const first = x.rank - axes.length;
+      const areLast = axes.every((axis) => axis >= first);
+      if (areLast && x.dtype === "float32" && x.size > 0 && hasKernel("TrainchartLayerNorm")) {
+        const size = tf.util.sizeFromShape(x.shape.slice(first));
+        const vectors = { scale, offset } as tf.NamedTensorMap;
+        return run("TrainchartLayerNorm", { x, ...vectors }, { axes, size, epsilon });
+      }
+      const shape = x.shape.map((size, axis) => axes.includes(axis) ? size : 1);
+      return normalize(x, axes, epsilon, scale?.reshape(shape), offset?.reshape(shape));
+    });
+  };
 }

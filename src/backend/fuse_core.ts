@@ -1,13 +1,12 @@
 /**
- * Computes a layer as one operation: product or convolution, bias and activation, one gradient.
- *
- * tfjs's layers call `tf.fused`, which fuses in predictions but not in training. Here it fuses in
- * both, if the backend has our kernels.
+ * Computes what tfjs makes of several kernels as one operation, if the backend has our kernels.
  *
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
+import { runInPlace } from "../tensors/tensor_memory.ts";
 import { convolutionGradients } from "./gradients/convolutions.ts";
+import { engineOf } from "./gradients/engine.ts";
 import { hasKernel, run, runAll } from "./gradients/gradient.ts";
 import { openWhere } from "./gradients/unary.ts";
 
@@ -16,6 +15,17 @@ type Conv2D = typeof tf.fused.conv2d;
 
 /** The activations that our kernels apply, and whose gradients they compute. */
 const FUSED_ACTIVATIONS = ["linear", "relu", "relu6"];
+
+let isFused = false;
+
+/** Fuses layers, `tf.logSoftmax` and `tf.train.adam`. A second call does nothing. */
+export function fuseCore(): void {
+  if (isFused) return;
+  isFused = true;
+  fuseLayers();
+  fuseLogSoftmax();
+  fuseAdam();
+}
 
 /** Whether a fused call is part of a gradient, and our kernels compute it. */
 function isOurs(
@@ -36,14 +46,13 @@ function isFloat(x: unknown, rank: number): x is tf.Tensor {
 }
 
 /**
- * Makes `tf.fused.matMul` and `tf.fused.conv2d` fuse while a gradient is taken. A second call does
- * nothing.
+ * Makes a layer one operation: product or convolution, bias and activation, one gradient. tfjs's
+ * layers call `tf.fused`, which fuses in predictions but not in training.
  *
  * A bundler for browsers binds the layers to tfjs's own functions: there, layers compute the same
  * in three operations.
  */
-export function fuseLayers(): void {
-  if (tf.getGradient("TrainchartDense")) return;
+function fuseLayers(): void {
   const fused = tf.fused as { matMul: MatMul; conv2d: Conv2D };
   if (!Object.getOwnPropertyDescriptor(fused, "matMul")?.writable) return;
   registerGradients();
@@ -131,4 +140,88 @@ function registerGradients(): void {
       };
     },
   });
+}
+
+/** Makes `tf.logSoftmax` one operation. tfjs computes it within `tf.customGrad`, by seven kernels. */
+function fuseLogSoftmax(): void {
+  const engine = engineOf();
+  const { customGrad } = engine;
+  engine.customGrad = (f) => {
+    const custom = customGrad(f);
+    if (engine.state.scopeStack.at(-1)?.name !== "logSoftmax__op") return custom;
+    return (logits: tf.Tensor) => {
+      const isOurs = logits.dtype === "float32" && logits.rank > 0 &&
+        hasKernel("TrainchartLogSoftmax");
+      return isOurs ? run("TrainchartLogSoftmax", { logits }) : custom(logits);
+    };
+  };
+}
+
+/** The state of `tf.train.adam`; moments are listed in the order of the gradients. */
+interface StockAdam {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly accBeta1: tf.Variable;
+  readonly accBeta2: tf.Variable;
+  readonly accumulatedFirstMoment: { originalName: string; variable: tf.Variable }[];
+  readonly accumulatedSecondMoment: { originalName: string; variable: tf.Variable }[];
+  incrementIterations(): void;
+}
+
+type Gradients = tf.NamedTensorMap | { name: string; tensor: tf.Tensor }[];
+
+/**
+ * Makes `tf.train.adam` update a weight in one pass instead of ten. Its state stays where it was, so
+ * that saving and loading work as before.
+ */
+function fuseAdam(): void {
+  const { prototype } = tf.AdamOptimizer;
+  const { applyGradients } = prototype;
+  prototype.applyGradients = function (this: tf.Optimizer, gradients: Gradients): void {
+    const entries = Array.isArray(gradients)
+      ? gradients
+      : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
+    const ours = tf.getKernel("TrainchartAdam", tf.getBackend()) !== undefined &&
+      entries.every(({ tensor }) => !tensor || tensor.dtype === "float32");
+    if (ours) update(this as unknown as StockAdam, entries);
+    else applyGradients.call(this as never, gradients as never);
+  };
+}
+
+function update(adam: StockAdam, gradients: { name: string; tensor: tf.Tensor | null }[]): void {
+  const { learningRate, beta1, beta2, epsilon, accBeta1, accBeta2 } = adam;
+  const [correction1, correction2] = [accBeta1, accBeta2].map((power) => 1 - power.dataSync()[0]);
+  const numbers = { learningRate, beta1, beta2, epsilon, correction1, correction2 };
+  gradients.forEach(({ name, tensor }, i) => {
+    const value = tf.engine().registeredVariables[name];
+    const m = momentAt(adam.accumulatedFirstMoment, i, `${name}/m`, value);
+    const v = momentAt(adam.accumulatedSecondMoment, i, `${name}/v`, value);
+    if (!tensor) return;
+    const attributes = { ...numbers, weightDecay: 0, decoupled: 0 };
+    const updated = runInPlace("TrainchartAdam", { value, gradient: tensor, m, v }, attributes)!;
+    [value, m, v].forEach((variable, at) => {
+      if (updated[at] === variable) return;
+      variable.assign(updated[at]);
+      updated[at].dispose();
+    });
+  });
+  for (const [power, beta] of [[accBeta1, beta1], [accBeta2, beta2]] as const) {
+    tf.tidy(() => power.assign(power.mul(beta)));
+  }
+  adam.incrementIterations();
+}
+
+function momentAt(
+  moments: StockAdam["accumulatedFirstMoment"],
+  index: number,
+  originalName: string,
+  value: tf.Variable,
+): tf.Variable {
+  moments[index] ??= {
+    originalName,
+    variable: tf.tidy(() => tf.zerosLike(value).variable(false)),
+  };
+  return moments[index].variable;
 }

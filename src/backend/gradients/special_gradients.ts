@@ -1,5 +1,6 @@
 /**
- * Gradients through complex numbers, as in a loss on spectra.
+ * Gradients that depend on more than the operation: through complex numbers, as in a loss on spectra,
+ * and within functions of tfjs whose slope is not that of their parts.
  *
  * The slope by a complex number z is `dL/dRe(z) + i dL/dIm(z)`, as in PyTorch. tfjs accepts float32
  * slopes only. So between two operations a complex slope travels as its real part, and the imaginary
@@ -9,12 +10,12 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import { engineOf, type GradientFunction, type Scope } from "./engine.ts";
-import { type Gradients, keepOutside, scopeOf } from "./gradient.ts";
+import { type Gradients, keepOutside, scopeOf, unbroadcast } from "./gradient.ts";
 
 type ComplexGradient = (dy: tf.Tensor, saved: tf.Tensor[], inputs: tf.NamedTensorMap) => Gradients;
 
 /** The imaginary parts of complex slopes, by their real parts. */
-const imaginaryParts = new WeakMap<tf.Tensor, tf.Tensor>();
+const IMAGINARY_PARTS = new WeakMap<tf.Tensor, tf.Tensor>();
 
 /** The scope in which imaginary parts live; by default the one in which gradients are computed. */
 let scopeOfSlopes: Scope | undefined;
@@ -87,7 +88,7 @@ export function complexGradient(
         const dx = compute();
         if (dx.dtype !== "complex64") return dx;
         const real = tf.real(dx);
-        imaginaryParts.set(real, keepOutside(scope, tf.imag(dx)));
+        IMAGINARY_PARTS.set(real, keepOutside(scope, tf.imag(dx)));
         return real;
       },
     ]);
@@ -117,7 +118,7 @@ export function withComplexSlopes(
 
 /** The complex slope whose real part tfjs knows. */
 function join(slope: tf.Tensor): tf.Tensor {
-  return tf.complex(slope, imaginaryParts.get(slope) ?? tf.zerosLike(slope));
+  return tf.complex(slope, IMAGINARY_PARTS.get(slope) ?? tf.zerosLike(slope));
 }
 
 /** Makes sums of slopes, which tfjs computes where a tensor was used several times, complex. */
@@ -127,10 +128,10 @@ export function sumComplexSlopes(): void {
   engine.runKernel = function (name, inputs, attributes) {
     const result = runKernel.call(engine, name, inputs, attributes);
     if (name !== "Add") return result;
-    const parts = [inputs.a, inputs.b].flatMap((slope) => imaginaryParts.get(slope) ?? []);
+    const parts = [inputs.a, inputs.b].flatMap((slope) => IMAGINARY_PARTS.get(slope) ?? []);
     if (parts.length > 0) {
       const sum = parts.length === 2 ? tf.add(parts[0], parts[1]) : parts[0].clone();
-      imaginaryParts.set(result as tf.Tensor, sum);
+      IMAGINARY_PARTS.set(result as tf.Tensor, sum);
     }
     return result;
   };
@@ -151,4 +152,47 @@ function sumTo(x: tf.Tensor, { shape }: tf.Tensor): tf.Tensor {
   const axes = tf.broadcast_util.getReductionAxes(shape, x.shape);
   const sum = (part: tf.Tensor) => (axes.length > 0 ? part.sum(axes) : part).reshape(shape);
   return tf.complex(sum(tf.real(x)), sum(tf.imag(x)));
+}
+
+/** Gradients by the operation, and by the scope of the function around it. */
+const WITHIN_FUNCTIONS: Record<"Sqrt" | "RealDiv", Record<string, GradientFunction>> = {
+  Sqrt: {
+    // At 0 the slope of a norm is 0, as in PyTorch; that of the root in it is infinite.
+    norm__op: (dy, [y]) => ({ x: () => tf.divNoNan(dy as tf.Tensor, y.mul(2)) }),
+  },
+  RealDiv: {
+    // The quotient by 0 is 0, and so is its slope.
+    divNoNan__op: (dy, [a, b]) => ({
+      a: () => unbroadcast(tf.divNoNan(dy as tf.Tensor, b), a.shape),
+      b: () => {
+        const slope = tf.divNoNan((dy as tf.Tensor).mul(a), b.square()).neg();
+        return unbroadcast(slope, b.shape);
+      },
+    }),
+  },
+};
+
+/** The gradient that an operation has because of the function around it. */
+export function gradientWithin(
+  kernelName: string,
+  inputs: tf.NamedTensorMap,
+): GradientFunction | undefined {
+  if (kernelName === "Abs") return besideRelu(inputs.x);
+  if (kernelName !== "Sqrt" && kernelName !== "RealDiv") return;
+  const gradients = WITHIN_FUNCTIONS[kernelName];
+  const scope = engineOf().state.scopeStack.findLast(({ name }) => name in gradients);
+  return scope && gradients[scope.name];
+}
+
+/**
+ * The gradient of `|x|` in `max(x, 0) + log(1 + exp(-|x|))`, which is how tfjs's cross-entropies of
+ * logits compute softplus. Its slope at 0 is 1/2: the slope of `max(x, 0)` there is 0, so that of
+ * `|x|` may not be.
+ */
+function besideRelu(x: tf.Tensor): GradientFunction | undefined {
+  const isBeside = engineOf().state.activeTape.slice(-8).some(({ kernelName, inputs }) =>
+    kernelName === "Relu" && inputs.x?.id === x.id
+  );
+  if (!isBeside) return;
+  return (dy, [x]) => ({ x: () => (dy as tf.Tensor).mul(tf.step(x, -1)) });
 }

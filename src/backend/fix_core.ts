@@ -1,9 +1,10 @@
-/**
- * Fused operations of tfjs in training.
- *
- * @module
- */
 import { tf } from "../deps/tfjs.ts";
+
+/** Repairs functions of tfjs's core: fused operations in training, and paddings. */
+export function fixCore(): void {
+  fixFused();
+  fixPadding();
+}
 
 type MatMul = typeof tf.fused.matMul;
 type Conv2D = typeof tf.fused.conv2d;
@@ -26,7 +27,7 @@ interface Finish {
  *
  * A bundler for browsers binds the layers to tfjs's own functions: those stay as they are.
  */
-export function fixFused(): void {
+function fixFused(): void {
   const fused = tf.fused as { matMul: MatMul; conv2d: Conv2D; depthwiseConv2d: DepthwiseConv2D };
   if (!Object.getOwnPropertyDescriptor(fused, "matMul")?.writable) return;
   const { matMul, conv2d, depthwiseConv2d } = fused;
@@ -78,4 +79,50 @@ function finish<T extends tf.Tensor>(product: T, call: Finish): T {
   };
   if (!(activation in activations)) throw new Error(`Unknown fused activation ${activation}.`);
   return activations[activation]() as T;
+}
+
+/** The parts of tfjs's engine that we use. */
+interface Engine {
+  state: { scopeStack: { name: string }[] };
+  runKernel(name: string, inputs: tf.NamedTensorMap, attributes?: Attributes): unknown;
+}
+
+/** The attributes of a kernel. */
+// deno-lint-ignore no-explicit-any
+type Attributes = Record<string, any>;
+
+/** Kernels with a window of two dimensions. */
+const KERNELS = new Set([
+  ...["Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter", "FusedConv2D", "TrainchartConv2D"],
+  ...["DepthwiseConv2dNative", "FusedDepthwiseConv2D"],
+  ...["DepthwiseConv2dNativeBackpropInput", "DepthwiseConv2dNativeBackpropFilter"],
+  ...["AvgPool", "AvgPoolGrad", "MaxPool", "MaxPoolGrad", "MaxPoolWithArgmax"],
+]);
+
+/**
+ * Makes a number as padding work for filters and strides that differ between the axes, and for
+ * convolutions of sequences.
+ *
+ * tfjs computes both sizes of the results from the height and vertical stride of the filter, and pads
+ * sequences above and below. With explicit paddings it makes neither mistake.
+ */
+function fixPadding(): void {
+  const engine = tf.engine() as unknown as Engine;
+  const { runKernel } = engine;
+  engine.runKernel = function (name, inputs, attributes) {
+    const isNumber = typeof attributes?.pad === "number" && attributes.pad > 0;
+    const exact = isNumber && KERNELS.has(name)
+      ? withExplicitPadding(engine, attributes)
+      : attributes;
+    return runKernel.call(engine, name, inputs, exact);
+  };
+}
+
+function withExplicitPadding({ state }: Engine, attributes: Attributes): Attributes {
+  const { pad, dataFormat } = attributes;
+  const isSequence = state.scopeStack.some(({ name }) => name === "conv1d__op");
+  const both = [pad, pad], none = [0, 0];
+  const spatial = [isSequence ? none : both, both];
+  const padding = dataFormat === "NCHW" ? [none, none, ...spatial] : [none, ...spatial, none];
+  return { ...attributes, pad: padding };
 }

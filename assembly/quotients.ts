@@ -1,5 +1,5 @@
 /**
- * Quotients, what they leave, and angles, of two vectors. They are called, not made part of each of the
+ * Quotients, remainders and angles, of two vectors. They are called, not made part of each of the
  * loops: those are several for each function.
  */
 import { constant } from "./constants";
@@ -30,7 +30,7 @@ function rest(a: v128, b: v128, quotient: v128): v128 {
   return v128.andnot(y, f64x2.eq(y, b));
 }
 
-/** What `a` leaves when it is divided by `b`; it has the sign of `b`. */
+/** The remainder of `a` divided by `b`; it has the sign of `b`. */
 export function modulo(a: v128, b: v128): v128 {
   const p = f64x2.floor(f64x2.div(low(a), low(b))), q = f64x2.floor(f64x2.div(high(a), high(b)));
   const limit = f64x2.splat(268435456.0);

@@ -78,7 +78,7 @@ function quartersOf(turn: u64): u64 {
   return (turn + (1 << 61)) >> 62;
 }
 
-/** What is left of quarters, as an angle. */
+/** The rest of quarters, as an angle. */
 @inline
 function restOf(turn: u64, n: u64): f64 {
   return <f64> <i64> (turn - (n << 62)) * 3.4061215800865545e-19;

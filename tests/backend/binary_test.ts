@@ -5,7 +5,7 @@ import { withoutKernel } from "./without_kernel.ts";
 
 type Binary = (a: tf.Tensor, b: tf.Tensor) => tf.Tensor;
 
-/** What a quotient leaves, with the sign of the divisor. */
+/** The remainder of a quotient, with the sign of the divisor. */
 function modulo(a: number, b: number): number {
   const rest = a % b;
   return (a < 0 && b < 0) || (a >= 0 && b >= 0) ? rest : (rest + b) % b;

@@ -259,7 +259,7 @@ testOnBackends("functions of booleans broadcast in every form", (backend) => {
 
 testOnBackends("floats become integers and booleans as in JavaScript", (backend) => {
   const values = [0, -0, 0.9, -0.9, 1, -1.5, 2147483520, -2147483648, NaN, 1e-40];
-  // What does not fit in 32 bits wraps; on cpu, too.
+  // Numbers that do not fit in 32 bits wrap; on cpu, too.
   values.push(Infinity, -Infinity, 2147483648, 4294967296, 6442450944, -3e9, 1e18, 3e38, 5, 7, 9);
   for (const size of [0, 1, 3, 4, 10, 16, 17, 21]) {
     const x = new Float32Array(values.slice(0, size));

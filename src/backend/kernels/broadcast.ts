@@ -5,8 +5,7 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { sizeOf } from "./kernel.ts";
-import { unitOf } from "./layout.ts";
+import { sizeOf, unitOf } from "./kernel.ts";
 
 /** An axis of a result, and the elements of each operand from one index to the next. */
 interface Axis {

@@ -44,6 +44,8 @@ export {
   type AnyLearner,
   Callback,
   type CallbackLike,
+  type MeasuredPhase,
+  PassCallback,
   type StateCheck,
 } from "./src/learner/callback.ts";
 export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
@@ -58,8 +60,7 @@ export type {
   Steering,
   Watch,
 } from "./src/learner/callback_protocol.ts";
-export { type MeasuredPhase, PassCallback } from "./src/learner/pass_callback.ts";
-export { PRIORITIES } from "./src/learner/priorities.ts";
+export { PRIORITIES } from "./src/learner/callback_list.ts";
 export { Monitor, type MonitorOptions } from "./src/callbacks/support/monitor.ts";
 export { EpochLogger } from "./src/callbacks/support/epoch_logger.ts";
 export { FileLogger, type FileLoggerOptions } from "./src/callbacks/support/file_logger.ts";
@@ -71,13 +72,7 @@ export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/error
 export { ConfusionMatrix, type ConfusionMatrixOptions } from "./src/callbacks/confusion_matrix.ts";
 export { Metrics, type MetricsOptions } from "./src/callbacks/metrics.ts";
 export { Recorder, type RecorderOptions } from "./src/callbacks/recorder.ts";
-export type {
-  BatchRecord,
-  EpochRecord,
-  History,
-  ValidationRecord,
-} from "./src/pictures/history.ts";
-export type { Plot } from "./src/pictures/plotters.ts";
+export type { BatchRecord, EpochRecord, History, Plot, ValidationRecord } from "./src/pictures.ts";
 
 // Showing and logging
 export { CsvLogger, type CsvLoggerOptions } from "./src/callbacks/csv_logger.ts";

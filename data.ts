@@ -31,8 +31,7 @@
 // Datasets
 export type { ArrayColumn } from "./src/data/array_gatherer.ts";
 export { ArrayDataset } from "./src/data/array_dataset.ts";
-export type { Batch, Dataset } from "./src/data/dataset.ts";
-export type { NdArray, TypedArray } from "./src/data/plain_data.ts";
+export type { Batch, Dataset, NdArray, TypedArray } from "./src/data/dataset.ts";
 export { type Fold, kFold } from "./src/data/k_fold.ts";
 export { split, type SplitOptions, subset } from "./src/data/split.ts";
 export type { Classes } from "./src/data/example_order.ts";
@@ -45,15 +44,16 @@ export type {
   BatchSource,
   IterateOptions,
   Loader,
+  Peers,
   SeekableLoader,
+  Shard,
   TensorFlowDataset,
 } from "./src/data/loader.ts";
-export type { Peers, Shard } from "./src/data/shard.ts";
 export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
 
 // Files
 export { csvDataset, type CsvDatasetOptions, type LabelOptions } from "./src/data/csv_dataset.ts";
-export type { CsvTable } from "./src/data/plain_data.ts";
+export type { CsvTable } from "./src/data/dataset.ts";
 export { parseCsv } from "./src/data/parse_csv.ts";
 export { parseIdx } from "./src/data/parse_idx.ts";
 export type { ReadOptions } from "./src/data/read_bytes.ts";

@@ -23,7 +23,7 @@ export { ChartPicture } from "./src/diagram/chart_picture.ts";
 export { chartToMermaid, type ChartToMermaidOptions } from "./src/diagram/chart_to_mermaid.ts";
 export { chartToSvg, type ChartToSvgOptions } from "./src/diagram/chart_to_svg.ts";
 export { Drawing } from "./src/plots/drawing.ts";
-export type { Plot } from "./src/pictures/plotters.ts";
+export type { Plot } from "./src/pictures.ts";
 
 // A run
 export { inspector, type InspectorOptions, type RunInspector } from "./src/inspect/inspector.ts";

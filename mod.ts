@@ -69,11 +69,17 @@ export {
   type LearnerParts,
   type LossOf,
 } from "./src/learner/learner_fields.ts";
-export type { Dataloaders, RunOptions, TrainResult } from "./src/learner/options.ts";
+export type {
+  Dataloaders,
+  RunActor,
+  RunEvent,
+  RunOptions,
+  RunSnapshot,
+  TrainResult,
+} from "./src/learner/run_interface.ts";
 export type { StepState } from "./src/learner/compiled_steps.ts";
 export type { PredictOptions } from "./src/learner/predict.ts";
 export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
-export type { RunActor, RunEvent, RunSnapshot } from "./src/learner/run_actor.ts";
 export type { Failure } from "./src/learner/run.ts";
 export { withSeed } from "./src/random/with_random.ts";
 export type { Model } from "./src/model/model.ts";
@@ -85,6 +91,8 @@ export {
   type AnyLearner,
   Callback,
   type CallbackLike,
+  type MeasuredPhase,
+  type PassCallback,
   type StateCheck,
 } from "./src/learner/callback.ts";
 export type { FieldCheck, FieldProblem } from "./src/checks/fields.ts";
@@ -99,11 +107,10 @@ export type {
   Steering,
   Watch,
 } from "./src/learner/callback_protocol.ts";
-export { PRIORITIES } from "./src/learner/priorities.ts";
+export { PRIORITIES } from "./src/learner/callback_list.ts";
 export { CancelBatch, CancelEpoch, Cancellation, CancelTrain } from "./src/errors.ts";
 export type { RunKind } from "./src/chart/chart.ts";
 export type { Cancellable, HookName, Phase, TaskName } from "./src/chart/hooks.ts";
-export type { MeasuredPhase, PassCallback } from "./src/learner/pass_callback.ts";
 
 // Callbacks
 export { Checkpoint, type CheckpointOptions } from "./src/callbacks/checkpoint.ts";
@@ -121,9 +128,10 @@ export type {
   BatchRecord,
   EpochRecord,
   History,
+  PictureOptions,
+  Plot,
   ValidationRecord,
-} from "./src/pictures/history.ts";
-export type { PictureOptions, Plot } from "./src/pictures/plotters.ts";
+} from "./src/pictures.ts";
 export {
   cosine,
   oneCycle,
@@ -144,7 +152,7 @@ export {
 } from "./src/losses/binary_cross_entropy.ts";
 export { crossEntropy, type CrossEntropyOptions } from "./src/losses/cross_entropy.ts";
 export type { ClassLossOptions } from "./src/losses/class_targets.ts";
-export { type ExampleWeights, type LossWeight, weighLoss } from "./src/losses/weights.ts";
+export { type ExampleWeights, type LossWeight, weighLoss } from "./src/losses/loss_inputs.ts";
 export { focalLoss, type FocalLossOptions } from "./src/losses/focal_loss.ts";
 export { huber, type HuberOptions, meanSquaredError } from "./src/losses/regression_losses.ts";
 export { type Loss, lossPerOutput } from "./src/losses/loss_per_output.ts";
@@ -164,16 +172,16 @@ export type { ArrayColumn } from "./src/data/array_gatherer.ts";
 export { ArrayDataset } from "./src/data/array_dataset.ts";
 export type { BatchIterator } from "./src/data/batch_iterator.ts";
 export { DataLoader, type DataLoaderOptions } from "./src/data/data_loader.ts";
-export type { Batch, Dataset } from "./src/data/dataset.ts";
+export type { Batch, CsvTable, Dataset, NdArray, TypedArray } from "./src/data/dataset.ts";
 export type {
   BatchSource,
   IterateOptions,
   Loader,
+  Peers,
   SeekableLoader,
+  Shard,
   TensorFlowDataset,
 } from "./src/data/loader.ts";
-export type { CsvTable, NdArray, TypedArray } from "./src/data/plain_data.ts";
-export type { Peers, Shard } from "./src/data/shard.ts";
 export { split, type SplitOptions, subset } from "./src/data/split.ts";
 export type { Classes } from "./src/data/example_order.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";

@@ -33,5 +33,5 @@ import "./src/plots/register_plotters.ts";
 export { Drawing } from "./src/plots/drawing.ts";
 export { Picture } from "./src/plots/picture.ts";
 export { curvePlot } from "./src/plots/curve_plot.ts";
-export type { CurvePlotOptions, PictureOptions, Plot } from "./src/pictures/plotters.ts";
+export type { CurvePlotOptions, PictureOptions, Plot } from "./src/pictures.ts";
 export { type Report, writeReport } from "./src/plots/write_report.ts";

@@ -11,7 +11,7 @@
  */
 import { BIAS, padBias, RESULTS } from "./panel";
 import { activate } from "./vector";
-import { A, A3, add, B, B3, filter, output, scale, sub } from "./winograd_transforms";
+import { add, filter, output, outputTo } from "./winograd_transforms";
 import {
   BLOCK,
   CHANNELS,
@@ -22,7 +22,7 @@ import {
   TILES_X,
   TILES_Y,
 } from "./tile_table";
-import { multiply, transformInput, workOf } from "./winograd_tiles";
+import { apart, multiply, transformInput, workOf } from "./winograd_tiles";
 
 /**
  * Transforms a filter `[3, 3, channels, columns]` to 36 matrices, packed in panels of 8 columns.
@@ -64,21 +64,6 @@ export function winogradFilter(w: usize, channels: i32, columns: i32, transposed
   }
 }
 
-/** A' m of a column, with bias and activation, to results `step` bytes apart. */
-@inline
-function outputTo(from: usize, bias: v128, activation: i32, to: usize, step: usize): void {
-  const m0 = v128.load(from), m1 = v128.load(from, 64), m2 = v128.load(from, 128);
-  const m3 = v128.load(from, 192), m4 = v128.load(from, 256), m5 = v128.load(from, 320);
-  const a = add(m1, m2), b = sub(m1, m2), c = add(m3, m4), e = sub(m3, m4);
-  v128.store(to, activate(add(add(add(m0, a), c), bias), activation));
-  to += step;
-  v128.store(to, activate(add(add(scale(b, A), scale(e, B)), bias), activation));
-  to += step;
-  v128.store(to, activate(add(add(scale(a, 0.5), scale(c, 2)), bias), activation));
-  to += step;
-  v128.store(to, activate(add(add(add(scale(b, A3), scale(e, B3)), m5), bias), activation));
-}
-
 /** Transforms products back to the 4 x 4 results of a tile, adds the bias and activates. */
 function transformOutput(
   g: usize,
@@ -103,7 +88,7 @@ function transformOutput(
     const added = bias ? v128.load(scratch + BIAS + (<usize> k << 2)) : f32x4.splat(0);
     if (rows == 4 && cols == 4) {
       let q = to;
-      for (let j: usize = 0; j < 64; j += 16, q += next) outputTo(square + j, added, activation, q, line);
+      for (let j: usize = 0; j < 64; j += 16, q += next) outputTo(square + j, 64, added, activation, q, line);
       continue;
     }
     for (let j: usize = 0; j < 4; j++) output(square + j * 16, 64, results + j * 16, 64);
@@ -141,7 +126,7 @@ export function winograd(
   padBias(bias, columns, scratch);
   for (let t = t0; t < t1; t += size) {
     const tiles = min(size, t1 - t);
-    const before = <usize> tiles * rowBefore, after = <usize> tiles * rowAfter;
+    const before = apart(<usize> tiles * rowBefore), after = apart(<usize> tiles * rowAfter);
     const products = work + 36 * before;
     for (let i = 0; i < tiles; i++) {
       transformInput(g, t + i, 0, channels, work + <usize> i * rowBefore, before, scratch);

@@ -18,7 +18,7 @@ import {
   TILES_Y,
   WIDTH,
 } from "./tile_table";
-import { FEW, listSquare, multiply, pixel, transformInput, workOf } from "./winograd_tiles";
+import { apart, FEW, listSquare, multiply, pixel, transformInput, workOf } from "./winograd_tiles";
 
 /** Transforms the gradient of a tile's results. */
 function transformSlopes(g: usize, t: i32, to: usize, step: usize, scratch: usize): void {
@@ -96,7 +96,7 @@ export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i3
   const tilesOfOne = load<i32>(g, TILES_Y) * load<i32>(g, TILES_X), last = b1 * tilesOfOne;
   for (let t = b0 * tilesOfOne; t < last; t += size) {
     const tiles = min(size, last - t);
-    const before = <usize> tiles * rowSlopes, after = <usize> tiles * rowPixels;
+    const before = apart(<usize> tiles * rowSlopes), after = apart(<usize> tiles * rowPixels);
     const products = work + 36 * before;
     for (let i = 0; i < tiles; i++) transformSlopes(g, t + i, work + <usize> i * rowSlopes, before, scratch);
     for (let i: usize = 0; i < 36; i++) {
@@ -179,11 +179,11 @@ export function winogradFilterGradient(
   if (width <= 0) return;
   const rowPixels = <usize> width << 2, rowSlopes = <usize> columns << 2;
   // Behind the zeros: 36 sums of each weight, and the transformed tiles of a block.
-  const sums = workOf(g, scratch), sum = <usize> width * rowSlopes;
+  const sums = workOf(g, scratch), sum = apart(<usize> width * rowSlopes);
   const pixels = sums + 36 * sum;
   for (let t = first; t < last; t += size) {
     const some = min(size, last - t);
-    const before = <usize> some * rowPixels, after = <usize> some * rowSlopes;
+    const before = apart(<usize> some * rowPixels), after = apart(<usize> some * rowSlopes);
     const slopes = pixels + 36 * before;
     for (let i = 0; i < some; i++) {
       transformInput(g, t + i, c0, c1, pixels + <usize> i * rowPixels, before, scratch);

@@ -10,7 +10,7 @@ import { ADDRESSES, BIAS, padBias, RESULTS, ZEROS } from "./panel";
 import { activate } from "./vector";
 import { addProducts } from "./winograd_gradients";
 import { multiply, pixel } from "./winograd_tiles";
-import { add, filter, filterSlopes, input, output, slopes } from "./winograd_transforms";
+import { add, filter, filterSlopes, input, output, outputTo, slopes } from "./winograd_transforms";
 
 /** The start of the scratch memory that nothing else uses. */
 @inline
@@ -83,8 +83,12 @@ function transformOutput(
   const count = min((width - first + dilation - 1) / dilation, 4);
   let to = y + (<usize> ((line * width + first) * columns) << 2);
   for (let k = 0; k < columns; k += 4, from += 16, to += 16) {
-    output(from, step, results, 16);
     const added = bias ? v128.load(scratch + BIAS + (<usize> k << 2)) : f32x4.splat(0);
+    if (count == 4) {
+      outputTo(from, step, added, activation, to, next);
+      continue;
+    }
+    output(from, step, results, 16);
     for (let i = 0; i < count; i++) {
       const value = add(v128.load(results + (<usize> i << 4)), added);
       v128.store(to + <usize> i * next, activate(value, activation));

@@ -40,6 +40,22 @@ export class CancelBatch extends Cancellation {
 /**
  * Thrown by a callback to skip the rest of the epoch, of the validation or of the test.
  *
+ * @example
+ * ```ts
+ * import { type CallbackLike, CancelEpoch } from "@trainchart/trainchart";
+ *
+ * // Ends epochs after a minute, however long the loader is.
+ * const shortEpochs: CallbackLike & { began: number } = {
+ *   began: 0,
+ *   beforeEpoch() {
+ *     this.began = performance.now();
+ *   },
+ *   afterBatch() {
+ *     if (performance.now() - this.began > 60_000) throw new CancelEpoch("a minute is over");
+ *   },
+ * };
+ * ```
+ *
  * @category Cancels
  */
 export class CancelEpoch extends Cancellation {
@@ -51,6 +67,26 @@ export class CancelEpoch extends Cancellation {
 
 /**
  * Thrown by a callback to end the training; its message becomes the reason in the result.
+ *
+ * @example
+ * ```ts
+ * import { CancelTrain, Learner, meanSquaredError, sgd, tf } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const learner = new Learner({
+ *   model: tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] }),
+ *   optimizer: sgd(0.1),
+ *   lossFunction: meanSquaredError,
+ *   dataloaders: { train: [[tf.tensor2d([[0], [1]]), tf.tensor2d([[1], [3]])]] },
+ *   callbacks: [{
+ *     afterEpoch({ trainLoss }) {
+ *       if (trainLoss < 0.1) throw new CancelTrain("good enough");
+ *     },
+ *   }],
+ * });
+ * const { status, reason } = await learner.train({ epochs: 1000 });
+ * assertEquals([status, reason], ["cancelled", "good enough"]);
+ * ```
  *
  * @category Cancels
  */

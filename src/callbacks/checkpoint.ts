@@ -1,13 +1,16 @@
 import type { EndSignal } from "../host/host_process.ts";
-import type { StateCheck } from "../learner/callback.ts";
+import {
+  type AnyLearner,
+  type MeasuredPhase,
+  PassCallback,
+  type StateCheck,
+} from "../learner/callback.ts";
 import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunKind } from "../chart/chart.ts";
-import type { AnyLearner } from "../learner/callback.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
-import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import { CheckpointFolder, type CheckpointFolderState } from "./support/checkpoint_folder.ts";
 import { Monitor } from "./support/monitor.ts";
 import { onTermination } from "./support/on_termination.ts";

@@ -1,12 +1,16 @@
 import { confusionTotal } from "../metrics/confusion_total.ts";
-import type { StateCheck } from "../learner/callback.ts";
+import {
+  type AnyLearner,
+  checkPhases,
+  type MeasuredPhase,
+  PassCallback,
+  type StateCheck,
+} from "../learner/callback.ts";
 import * as field from "../checks/fields.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { ConfusionTotal } from "../metrics/confusion_total.ts";
-import { type Plot, plotters } from "../pictures/plotters.ts";
-import type { AnyLearner } from "../learner/callback.ts";
-import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { type Plot, plotters } from "../pictures.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 import { textTable } from "../text/format.ts";
 
 /**

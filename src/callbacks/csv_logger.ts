@@ -1,9 +1,8 @@
 import * as field from "../checks/fields.ts";
 import { sizeOfFile } from "../io/size_of_file.ts";
-import { toPath } from "../io/to_path.ts";
-import { writeFile } from "../io/write_file.ts";
+import { toPath, writeFile } from "../io/write_file.ts";
 import type { AnyLearner } from "../learner/callback.ts";
-import type { EpochRecord } from "../pictures/history.ts";
+import type { EpochRecord } from "../pictures.ts";
 import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import type { TrainResult } from "../learner/options.ts";
+import type { TrainResult } from "../learner/run_interface.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { snapshotLearner } from "./support/snapshot_learner.ts";
 

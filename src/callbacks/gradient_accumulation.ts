@@ -5,7 +5,7 @@ import type { tf } from "../deps/tfjs.ts";
 import { hostTensorOf } from "../io/host_tensor.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 import { variablesOf } from "../model/model.ts";
 import {
   type Gradients,

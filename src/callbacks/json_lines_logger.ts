@@ -3,13 +3,11 @@ import { bytes } from "../io/host_tensor.ts";
 import * as field from "../checks/fields.ts";
 import { cutFile } from "../io/cut_file.ts";
 import { endLastLine } from "../io/end_last_line.ts";
-import { toPath } from "../io/to_path.ts";
-import { writeFile } from "../io/write_file.ts";
-import type { AnyLearner } from "../learner/callback.ts";
-import type { EpochRecord } from "../pictures/history.ts";
+import { toPath, writeFile } from "../io/write_file.ts";
+import { type AnyLearner, metricsOfPhase } from "../learner/callback.ts";
+import type { EpochRecord } from "../pictures.ts";
 import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";
 import { GrowingFile } from "./support/growing_file.ts";
-import { metricsOfPhase } from "../learner/pass_callback.ts";
 
 /**
  * Options of {@linkcode JsonLinesLogger}.

@@ -6,7 +6,7 @@ import type { HookName, TaskName } from "../chart/hooks.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
 import { type AnyLearner, Callback, type CallbackLike, nameOf } from "../learner/callback.ts";
 import { GrowthDetector } from "./support/growth_detector.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 
 /**
  * Tensors that one hook or task makes and that are never disposed.

@@ -1,13 +1,13 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { CancelTrain } from "../errors.ts";
-import { type Plot, plotters } from "../pictures/plotters.ts";
+import { type Plot, plotters } from "../pictures.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { hasDiverged, longestDescent, steepestDescent } from "./support/loss_curve.ts";
 import { snapshotLearner } from "./support/snapshot_learner.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 
 /**
  * Options of {@linkcode LearningRateFinder}.

@@ -3,7 +3,7 @@ import { describeValue } from "../checks/describe_value.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 
 /**
  * Limits of each loader: a number of batches, an integer >= 1, or a part of them in (0, 1).

@@ -2,7 +2,7 @@ import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 
 /**
  * Ends the training after a number of updates of the weights: batches that were cancelled, and those

@@ -3,7 +3,7 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 
 /**
  * Options of {@linkcode MaxTime}.

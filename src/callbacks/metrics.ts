@@ -1,9 +1,15 @@
-import type { StateCheck } from "../learner/callback.ts";
+import {
+  type AnyLearner,
+  checkPhases,
+  type MeasuredPhase,
+  PassCallback,
+  type StateCheck,
+} from "../learner/callback.ts";
 import * as field from "../checks/fields.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
-import type { Peers } from "../data/shard.ts";
-import { trackWeights } from "../losses/weights.ts";
+import type { Peers } from "../data/loader.ts";
+import { trackWeights } from "../losses/loss_inputs.ts";
 import {
   isStateful,
   MeanMetric,
@@ -11,9 +17,7 @@ import {
   type MetricInputs,
   type StatefulMetric,
 } from "../metrics/metric.ts";
-import type { AnyLearner } from "../learner/callback.ts";
-import { checkPhases, type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 import { disposeTensors, mapTensors } from "../tensors/nested_tensors.ts";
 
 /**

@@ -3,7 +3,7 @@ import { checkOptions } from "../checks/check_options.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 
 /**
  * Options of {@linkcode OverfitOneBatch}.

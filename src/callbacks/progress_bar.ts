@@ -1,8 +1,12 @@
-import type { StateCheck } from "../learner/callback.ts";
+import {
+  type AnyLearner,
+  type MeasuredPhase,
+  metricsOfPhase,
+  PassCallback,
+  type StateCheck,
+} from "../learner/callback.ts";
 import * as field from "../checks/fields.ts";
-import type { AnyLearner } from "../learner/callback.ts";
-import { type MeasuredPhase, metricsOfPhase, PassCallback } from "../learner/pass_callback.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 import { formatClock, formatMetric } from "../text/format.ts";
 import { EpochTable } from "./support/epoch_table.ts";
 import { Terminal, type TerminalOptions } from "./support/terminal.ts";

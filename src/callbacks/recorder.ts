@@ -1,14 +1,18 @@
-import { type BatchRecord, epochRecord, type History } from "../pictures/history.ts";
+import { type BatchRecord, epochRecord, type History, type Plot, plotters } from "../pictures.ts";
 import { hostTensor } from "../io/host_tensor.ts";
 import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
-import { type Plot, plotters } from "../pictures/plotters.ts";
 import type { RunKind } from "../chart/chart.ts";
-import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
-import { metricsOfEpoch, metricsOfPhase } from "../learner/pass_callback.ts";
+import {
+  type AnyLearner,
+  Callback,
+  metricsOfEpoch,
+  metricsOfPhase,
+  type StateCheck,
+} from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 
 /**
  * Options of {@linkcode Recorder}.

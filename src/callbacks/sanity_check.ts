@@ -5,7 +5,7 @@ import { tf } from "../deps/tfjs.ts";
 import { keyedRandom } from "../random/random_numbers.ts";
 import { withRandom } from "../random/with_random.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 
 /**
  * Options of {@linkcode SanityCheck}.

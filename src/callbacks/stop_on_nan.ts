@@ -5,7 +5,7 @@ import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { finiteProbes } from "./support/are_finite.ts";
 import { isTraining } from "./support/monitor.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 
 /**
  * Options of {@linkcode StopOnNaN}.

@@ -5,12 +5,11 @@ import { tf } from "../deps/tfjs.ts";
 import { cutFile } from "../io/cut_file.ts";
 import { summaryRecord, type SummaryValue, versionRecord } from "../io/event_file.ts";
 import { writeFile } from "../io/write_file.ts";
-import type { AnyLearner } from "../learner/callback.ts";
-import type { EpochRecord } from "../pictures/history.ts";
+import { type AnyLearner, metricsOfPhase } from "../learner/callback.ts";
+import type { EpochRecord } from "../pictures.ts";
 import { tensorStats } from "../tensors/tensor_stats.ts";
 import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";
 import { GrowingFile } from "./support/growing_file.ts";
-import { metricsOfPhase } from "../learner/pass_callback.ts";
 
 /**
  * Options of {@linkcode TensorBoard}.

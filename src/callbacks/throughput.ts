@@ -3,7 +3,7 @@ import { checkNumber } from "../checks/check_number.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 import { countOperations } from "../model/count_operations.ts";
 import { formatNumber, textTable } from "../text/format.ts";
 

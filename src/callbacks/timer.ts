@@ -3,12 +3,13 @@ import type { HookName, TaskName } from "../chart/hooks.ts";
 import {
   type AnyLearner,
   type CallbackLike,
+  type MeasuredPhase,
   nameOf,
+  PassCallback,
   type StateCheck,
 } from "../learner/callback.ts";
-import { type MeasuredPhase, PassCallback } from "../learner/pass_callback.ts";
 import type { StepState } from "../learner/compiled_steps.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 import { textTable } from "../text/format.ts";
 
 /**

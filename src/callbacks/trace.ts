@@ -1,9 +1,8 @@
 import type { RunKind } from "../chart/chart.ts";
 import { type HookName, stateName, type TaskName } from "../chart/hooks.ts";
 import { writeFile } from "../io/write_file.ts";
-import type { RunSnapshot } from "../learner/run_actor.ts";
-import { type AnyLearner, type CallbackLike, nameOf } from "../learner/callback.ts";
-import { PassCallback } from "../learner/pass_callback.ts";
+import type { RunSnapshot } from "../learner/run_interface.ts";
+import { type AnyLearner, type CallbackLike, nameOf, PassCallback } from "../learner/callback.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { type ChromeTrace, chromeTrace } from "./support/chrome_trace.ts";

@@ -5,7 +5,7 @@ import { withRandom } from "../random/with_random.ts";
 import { isThenable } from "../chart/event_loop.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { BatchPlace } from "../learner/callback_protocol.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 import { batchRandom } from "./support/batch_random.ts";
 
 /**

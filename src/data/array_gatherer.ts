@@ -3,7 +3,7 @@ import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { writeTensor } from "../tensors/tensor_memory.ts";
 import type { tf } from "../deps/tfjs.ts";
-import type { NdArray } from "./plain_data.ts";
+import type { NdArray } from "./dataset.ts";
 
 /**
  * A column of a {@linkcode TensorDataset} as plain numbers: `[examples, ...]`.

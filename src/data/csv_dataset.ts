@@ -1,7 +1,7 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import type { ArrayColumn } from "./array_gatherer.ts";
-import type { CsvTable } from "./plain_data.ts";
+import type { CsvTable } from "./dataset.ts";
 import { TensorDataset } from "./tensor_dataset.ts";
 
 /**

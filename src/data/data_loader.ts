@@ -6,8 +6,7 @@ import type { Batch, Dataset } from "./dataset.ts";
 import { BatchIterator } from "./batch_iterator.ts";
 import { EpochCut, epochOrder } from "./example_order.ts";
 import { keyedRandom } from "../random/random_numbers.ts";
-import type { IterateOptions } from "./loader.ts";
-import { type Shard, WHOLE } from "./shard.ts";
+import { type IterateOptions, type Shard, WHOLE } from "./loader.ts";
 
 /**
  * Options of {@linkcode DataLoader}.

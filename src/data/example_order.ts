@@ -5,7 +5,7 @@
  */
 import { describeValue } from "../checks/describe_value.ts";
 import { keyedRandom, permutation } from "../random/random_numbers.ts";
-import type { Shard } from "./shard.ts";
+import type { Shard } from "./loader.ts";
 
 /**
  * Class of each example, by index: numbers or names.

@@ -1,6 +1,12 @@
-import { type BatchSource, isLoader, type IterateOptions, type Loader } from "./loader.ts";
+import {
+  type BatchSource,
+  isLoader,
+  type IterateOptions,
+  type Loader,
+  type Shard,
+  WHOLE,
+} from "./loader.ts";
 import { cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
-import { type Shard, WHOLE } from "./shard.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { isThenable } from "../chart/event_loop.ts";
 

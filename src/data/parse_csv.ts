@@ -1,6 +1,6 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { CsvError, parse } from "../deps/csv_parse.ts";
-import type { CsvTable } from "./plain_data.ts";
+import type { CsvTable } from "./dataset.ts";
 
 /**
  * Reads a table in CSV: RFC 4180, <https://www.rfc-editor.org/rfc/rfc4180>, or with another

@@ -1,4 +1,4 @@
-import type { NdArray, TypedArray } from "./plain_data.ts";
+import type { NdArray, TypedArray } from "./dataset.ts";
 
 /** Readers of each element type of the format, by its code. */
 const TYPES: Record<number, (bytes: DataView, length: number) => TypedArray> = {

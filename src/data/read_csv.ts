@@ -1,6 +1,6 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { parseCsv } from "./parse_csv.ts";
-import type { CsvTable } from "./plain_data.ts";
+import type { CsvTable } from "./dataset.ts";
 import { readBytes, type ReadOptions } from "./read_bytes.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { checkOptions } from "../checks/check_options.ts";
-import type { NdArray } from "./plain_data.ts";
+import type { NdArray } from "./dataset.ts";
 import { parseIdx } from "./parse_idx.ts";
 import { readBytes, type ReadOptions } from "./read_bytes.ts";
 

@@ -1,6 +1,6 @@
 import { CancelBatch, CancelEpoch, CancelTrain } from "../errors.ts";
 import type { AnyLearner } from "../learner/callback.ts";
-import type { RunEvent } from "../learner/run_actor.ts";
+import type { RunEvent } from "../learner/run_interface.ts";
 import { broadcastText } from "./bundle.ts";
 import {
   cancellationOf,

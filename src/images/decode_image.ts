@@ -47,6 +47,20 @@ const DECODERS = {
  * @throws {TypeError} If the file is of another format or damaged, or an option is unknown.
  * @throws {RangeError} If the image has more than `maxPixels` pixels.
  *
+ * @example
+ * ```ts
+ * import { decodeImage } from "@trainchart/trainchart/images";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // A file: await Deno.readFile("cat.png")
+ * const file = await fetch(
+ *   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9Q" +
+ *     "DwADhgGAWjR9awAAAABJRU5ErkJggg==",
+ * );
+ * const { width, height } = await decodeImage(new Uint8Array(await file.arrayBuffer()));
+ * assertEquals([width, height], [1, 1]);
+ * ```
+ *
  * @category Images
  */
 export async function decodeImage(

@@ -4,7 +4,7 @@ import { checkOptions } from "../checks/check_options.ts";
 import { ArrayDataset } from "../data/array_dataset.ts";
 import type { Batch, Dataset } from "../data/dataset.ts";
 import { tf } from "../deps/tfjs.ts";
-import { toPath } from "../io/to_path.ts";
+import { toPath } from "../io/write_file.ts";
 import { writeTensor } from "../tensors/tensor_memory.ts";
 import { decodeImage } from "./decode_image.ts";
 import { resizePixels } from "./resize_pixels.ts";
@@ -54,6 +54,18 @@ const IMAGE = /\.(png|jpe?g|webp)$/i;
  * @returns The dataset; a `DataLoader` with `prefetch` decodes ahead.
  * @throws {TypeError} If an option is unknown.
  * @throws {RangeError} If a number is out of range, or there is no image.
+ *
+ * @example
+ * ```ts
+ * import { DataLoader } from "@trainchart/trainchart";
+ * import { imageFolder } from "@trainchart/trainchart/images";
+ *
+ * async function loaderOf(folder: string) {
+ *   const dataset = await imageFolder(folder, { size: 64, cache: true });
+ *   console.log(dataset.length, "images of", dataset.classes);
+ *   return new DataLoader({ dataset, batchSize: 32, shuffle: true, prefetch: 4 });
+ * }
+ * ```
  *
  * @category Images
  */

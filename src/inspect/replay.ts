@@ -5,7 +5,7 @@ import type { Trace } from "../callbacks/trace.ts";
 import type { TracedStep } from "../callbacks/support/trace_record.ts";
 import { type ChartEvent, type LearnerMachine, learnerMachine } from "../chart/chart.ts";
 import { transition } from "../deps/xstate.ts";
-import type { RunSnapshot } from "../learner/run_actor.ts";
+import type { RunSnapshot } from "../learner/run_interface.ts";
 
 type Snapshot = ReturnType<LearnerMachine["resolveState"]>;
 

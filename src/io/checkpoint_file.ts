@@ -54,6 +54,37 @@ export interface RunCheckpoint {
  * @param path Path of the file, or a `file:` URL. An older file is replaced in a single step.
  * @param checkpoint The checkpoint, as `learner.checkpoint()` returns it.
  * @throws {Error} If the file system fails. An older file is then unchanged.
+ *
+ * @example
+ * ```ts
+ * import { adam, Learner, meanSquaredError, tf, withSeed } from "@trainchart/trainchart";
+ * import { loadCheckpoint, saveCheckpoint } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const make = () =>
+ *   new Learner({
+ *     model: withSeed(1, () =>
+ *       tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] })),
+ *     optimizer: adam(0.1),
+ *     lossFunction: meanSquaredError,
+ *     dataloaders: { train: [[tf.tensor2d([[0], [1]]), tf.tensor2d([[1], [3]])]] },
+ *     seed: 1,
+ *   });
+ * const folder = await Deno.makeTempDir();
+ * const learner = make();
+ * learner.callbacks.push({
+ *   async afterEpoch({ epoch }) {
+ *     if (epoch !== 1) return;
+ *     await saveCheckpoint(`${folder}/two.safetensors`, await learner.checkpoint());
+ *   },
+ * });
+ * const { trainLoss } = await learner.train({ epochs: 5 });
+ *
+ * const from = await loadCheckpoint(`${folder}/two.safetensors`);
+ * assertEquals((await make().train({ epochs: 5, from })).trainLoss, trainLoss);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ *
  * @category Files
  */
 export async function saveCheckpoint(path: string | URL, checkpoint: RunCheckpoint): Promise<void> {

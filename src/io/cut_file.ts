@@ -1,5 +1,5 @@
 import { fileSystem, isMissing } from "../host/files.ts";
-import { toPath } from "./to_path.ts";
+import { toPath } from "./write_file.ts";
 
 /**
  * Truncates a file, as a resumed run does with a log that was written after its checkpoint.

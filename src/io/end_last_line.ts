@@ -1,5 +1,5 @@
 import { isMissing, OpenFile } from "../host/files.ts";
-import { toPath } from "./to_path.ts";
+import { toPath } from "./write_file.ts";
 
 const NEWLINE = 10;
 

@@ -1,7 +1,6 @@
 import { fileSystem } from "../host/files.ts";
 import { tf } from "../deps/tfjs.ts";
-import { toPath } from "./to_path.ts";
-import { splitPath, writeAtomically } from "./write_atomically.ts";
+import { splitPath, toPath, writeAtomically } from "./write_file.ts";
 
 /** Name of the file of weights beside `model.json`. */
 const WEIGHTS = "weights.bin";

@@ -7,7 +7,7 @@ import {
   type HeaderEntry,
   LARGEST_HEADER,
 } from "./safetensors_header.ts";
-import { toPath } from "./to_path.ts";
+import { toPath } from "./write_file.ts";
 import { CHECKSUM_AT, CHECKSUM_LENGTH } from "./write_safetensors.ts";
 
 /** Number of bytes that are read at once. */

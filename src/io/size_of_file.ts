@@ -1,5 +1,5 @@
 import { fileSystem, isMissing } from "../host/files.ts";
-import { toPath } from "./to_path.ts";
+import { toPath } from "./write_file.ts";
 
 /** The size of a file in bytes; 0 if the file does not exist. */
 export async function sizeOfFile(path: string | URL): Promise<number> {

@@ -5,9 +5,9 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import { dtypeOfArray, type HostTensor, type HostValues } from "./host_tensor.ts";
+import { toTensor } from "./transfer_tensors.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { StorageError } from "./storage_error.ts";
-import { toTensor } from "./transfer_tensors.ts";
 
 /** Largest number of arrays and objects within one another in a state. */
 export const MAX_STATE_DEPTH = 200;

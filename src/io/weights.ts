@@ -3,9 +3,9 @@ import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
 import { isModel, type Model, variablesOf } from "../model/model.ts";
 import type { HostTensor } from "./host_tensor.ts";
+import { readTensors, toTensor } from "./transfer_tensors.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { StorageError } from "./storage_error.ts";
-import { readTensors, toTensor } from "./transfer_tensors.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
 /**
@@ -16,6 +16,24 @@ import { writeSafetensors } from "./write_safetensors.ts";
  * @param path Path of the file, or a `file:` URL. An older file is replaced in a single step.
  * @throws {TypeError} If `model` is not a model.
  * @throws {Error} If the file system fails. An older file is then unchanged.
+ *
+ * @example
+ * ```ts
+ * import { tf } from "@trainchart/trainchart";
+ * import { loadWeights, saveWeights } from "@trainchart/trainchart/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // Layers of counted names, such as dense_1, would have other names in the second model.
+ * const build = () =>
+ *   tf.sequential({ layers: [tf.layers.dense({ name: "line", units: 1, inputShape: [2] })] });
+ * const [trained, deployed] = [build(), build()];
+ * const folder = await Deno.makeTempDir();
+ * await saveWeights(trained, `${folder}/line.safetensors`);
+ * await loadWeights(deployed, `${folder}/line.safetensors`);
+ * assertEquals(deployed.getWeights()[0].arraySync(), trained.getWeights()[0].arraySync());
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ *
  * @category Files
  */
 export async function saveWeights(
@@ -108,6 +126,32 @@ const PYTORCH: readonly (readonly [string, readonly string[]])[] = [
  * @returns The names of the weights that were set.
  * @throws {StorageError} If names or shapes do not fit. The error lists all of them.
  * @throws {TypeError} If `model` is not a model, or an option is unknown.
+ *
+ * @example
+ * ```ts
+ * import { tf } from "@trainchart/trainchart";
+ * import { type HostTensor, loadWeights, writeSafetensors } from "@trainchart/trainchart/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // A file of PyTorch's nn.Sequential(nn.Linear(2, 1)).
+ * const folder = await Deno.makeTempDir();
+ * const tensors = new Map<string, HostTensor>([
+ *   ["0.weight", { dtype: "F32", shape: [1, 2], values: Float32Array.of(3, 4) }],
+ *   ["0.bias", { dtype: "F32", shape: [1], values: Float32Array.of(5) }],
+ * ]);
+ * await writeSafetensors(`${folder}/torch.safetensors`, tensors);
+ * const model = tf.sequential({
+ *   layers: [tf.layers.dense({ name: "line", units: 1, inputShape: [2] })],
+ * });
+ * const names = await loadWeights(model, `${folder}/torch.safetensors`, {
+ *   layout: "pytorch",
+ *   rename: [[/^0\./, "line."]],
+ * });
+ * assertEquals(names, ["line/kernel", "line/bias"]);
+ * assertEquals(model.getWeights()[0].arraySync(), [[3], [4]]);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ *
  * @category Files
  */
 export async function loadWeights(

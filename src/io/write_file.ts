@@ -1,6 +1,87 @@
-import { fileSystem } from "../host/files.ts";
-import { toPath } from "./to_path.ts";
-import { splitPath } from "./write_atomically.ts";
+/**
+ * Files by their paths, written whole or in a single step.
+ *
+ * @module
+ */
+import { describeValue } from "../checks/describe_value.ts";
+import { fileSystem, OpenFile } from "../host/files.ts";
+import { hostProcess } from "../host/host_process.ts";
+
+/**
+ * Converts a path or a `file:` URL to a path.
+ *
+ * @throws {TypeError} If the value is neither, or a URL of another kind.
+ */
+export function toPath(path: string | URL): string {
+  if (typeof path !== "string" && !(path instanceof URL)) {
+    throw new TypeError(
+      `Cannot open a file as its path must be a string or a file: URL: current value is ${
+        describeValue(path)
+      }`,
+    );
+  }
+  if (typeof path === "string" && !/^[a-z]+:\/\//i.test(path)) return path;
+  const { protocol, pathname } = new URL(path);
+  if (protocol === "file:") return decodeURIComponent(pathname).replace(/^\/([a-z]:)/i, "$1");
+  throw new TypeError(
+    `Cannot open a file as its URL must begin with file: current value is ${protocol}//…`,
+  );
+}
+
+/**
+ * Writes a file in a single step: its path never shows an incomplete file.
+ *
+ * The content goes to a temporary file in the same folder, which is flushed to the disk and then
+ * renamed. The folder is flushed too, so that the new file survives a loss of power.
+ *
+ * @param path Path of the file.
+ * @param write Writes the whole content.
+ * @throws {Error} If `write` or the file system fails. An older file is then unchanged.
+ */
+export async function writeAtomically(
+  path: string,
+  write: (file: OpenFile) => Promise<void>,
+): Promise<void> {
+  const { folder, base } = splitPath(path);
+  const temporary = `${folder}/.${base}.${crypto.randomUUID()}.partial`;
+  const file = await OpenFile.open(temporary, "wx");
+  try {
+    try {
+      await write(file);
+      await file.sync();
+    } finally {
+      file.close();
+    }
+    await fileSystem.rename(temporary, path);
+  } catch (error) {
+    await fileSystem.unlink(temporary).catch(() => {});
+    throw error;
+  }
+  await flushFolder(folder);
+}
+
+/** Returns whether a file is one that {@linkcode writeAtomically} did not finish. */
+export function isPartial(name: string): boolean {
+  return name.startsWith(".") && name.endsWith(".partial");
+}
+
+/** Splits a path into its folder and its last part. */
+export function splitPath(path: string): { folder: string; base: string } {
+  const at = path.lastIndexOf("/");
+  const folder = at === 0 ? "/" : at < 0 ? "." : path.slice(0, at);
+  return { folder, base: path.slice(at + 1) };
+}
+
+/** Flushes the names in a folder to the disk, if the system supports it. */
+async function flushFolder(folder: string): Promise<void> {
+  if (hostProcess?.platform === "win32") return;
+  const handle = await OpenFile.open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    handle.close();
+  }
+}
 
 /**
  * Writes a file, and creates missing folders above it.

@@ -1,8 +1,7 @@
 import { sha256 } from "../host/files.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { encodeHeader } from "./safetensors_header.ts";
-import { toPath } from "./to_path.ts";
-import { writeAtomically } from "./write_atomically.ts";
+import { toPath, writeAtomically } from "./write_file.ts";
 
 /** Number of bytes that are written at once, so that a run can continue in between. */
 const CHUNK = 1 << 20;

@@ -22,6 +22,17 @@ export interface Tokenizer {
  *
  * @returns The tokenizer.
  *
+ * @example
+ * ```ts
+ * import { bytePairs } from "@trainchart/trainchart/text";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const tokenizer = await bytePairs();
+ * const numbers = tokenizer.encode("Call me Ishmael.");
+ * assertEquals(tokenizer.decode(numbers), "Call me Ishmael.");
+ * assertEquals(tokenizer.size, 50_257);
+ * ```
+ *
  * @category Text
  */
 export async function bytePairs(): Promise<Tokenizer> {

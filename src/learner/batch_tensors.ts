@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { type LossWeight, weightOfLoss } from "../losses/weights.ts";
+import { type LossWeight, weightOfLoss } from "../losses/loss_inputs.ts";
 import { disposeTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 
 /** The names of the tensors of a batch. */

@@ -1,8 +1,16 @@
+/**
+ * The base classes of callbacks.
+ *
+ * @module
+ */
+import { describeValue } from "../checks/describe_value.ts";
 import type { FieldProblem } from "../checks/fields.ts";
+import { closest } from "../deps/levenshtein.ts";
 import type { CallbackOf, Hooks, Placement, Stateful, Steering } from "./callback_protocol.ts";
 import type { AnyLearner } from "./learner.ts";
 
 export { nameOf } from "./callback_protocol.ts";
+
 export type { AnyLearner };
 
 /**
@@ -63,3 +71,134 @@ export interface Callback
     Stateful<AnyLearner>,
     Steering<AnyLearner>,
     Omit<Placement, "name" | "priority"> {}
+
+/**
+ * A pass over one of the loaders: an epoch, a validation or a test.
+ *
+ * @category Writing a callback
+ */
+export type MeasuredPhase = "train" | "validation" | "test";
+
+const PHASES: readonly MeasuredPhase[] = ["train", "validation", "test"];
+
+/**
+ * Checks an option that names passes.
+ *
+ * @param action Completes "Cannot …".
+ * @param phases The value of the option. Default: all passes.
+ * @returns The passes.
+ * @throws {TypeError} If it is no array, or one of its elements is no pass.
+ */
+export function checkPhases(
+  action: string,
+  phases: readonly MeasuredPhase[] = PHASES,
+): ReadonlySet<MeasuredPhase> {
+  if (!Array.isArray(phases)) {
+    throw new TypeError(
+      `Cannot ${action} as phases must be an array: current value is ${describeValue(phases)}`,
+    );
+  }
+  for (const phase of phases) {
+    if (PHASES.includes(phase)) continue;
+    throw new TypeError(
+      `Cannot ${action} as each of phases must be one of ${PHASES.join(", ")}: there is no ` +
+        `${describeValue(phase)}, did you mean "${closest(String(phase), PHASES)}"?`,
+    );
+  }
+  return new Set(phases);
+}
+
+/**
+ * The base class of callbacks that do the same thing in an epoch, in a validation and in a test:
+ * nine hooks become three methods. A subclass that also overrides one of the nine calls `super`.
+ *
+ * @example
+ * ```ts
+ * import type { AnyLearner } from "@trainchart/trainchart";
+ * import { type MeasuredPhase, PassCallback } from "@trainchart/trainchart/callbacks";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class CountBatches extends PassCallback {
+ *   readonly batches: Record<string, number> = {};
+ *   protected override afterPassBatch(_learner: AnyLearner, pass: MeasuredPhase): void {
+ *     this.batches[pass] = (this.batches[pass] ?? 0) + 1;
+ *   }
+ * }
+ * assertEquals(new CountBatches().batches, {});
+ * ```
+ *
+ * @category Writing a callback
+ */
+export abstract class PassCallback extends Callback {
+  /** The three methods: their names read like those of hooks. */
+  override readonly innerHooks: readonly string[] = ["beforePass", "afterPassBatch", "afterPass"];
+
+  /** Before an epoch, a validation or a test. */
+  protected beforePass(_learner: AnyLearner, _pass: MeasuredPhase): void | Promise<void> {}
+
+  /** After every batch that was begun, of any pass. */
+  protected afterPassBatch(_learner: AnyLearner, _pass: MeasuredPhase): void | Promise<void> {}
+
+  /** After every epoch, validation or test that was begun. */
+  protected afterPass(_learner: AnyLearner, _pass: MeasuredPhase): void | Promise<void> {}
+
+  /** Calls `beforePass`. */
+  override beforeEpoch(learner: AnyLearner): void | Promise<void> {
+    return this.beforePass(learner, "train");
+  }
+  /** Calls `beforePass`. */
+  override beforeValidate(learner: AnyLearner): void | Promise<void> {
+    return this.beforePass(learner, "validation");
+  }
+  /** Calls `beforePass`. */
+  override beforeTest(learner: AnyLearner): void | Promise<void> {
+    return this.beforePass(learner, "test");
+  }
+
+  /** Calls `afterPassBatch`. */
+  override afterBatch(learner: AnyLearner): void | Promise<void> {
+    return this.afterPassBatch(learner, "train");
+  }
+  /** Calls `afterPassBatch`. */
+  override afterValidationBatch(learner: AnyLearner): void | Promise<void> {
+    return this.afterPassBatch(learner, "validation");
+  }
+  /** Calls `afterPassBatch`. */
+  override afterTestBatch(learner: AnyLearner): void | Promise<void> {
+    return this.afterPassBatch(learner, "test");
+  }
+
+  /** Calls `afterPass`. */
+  override afterEpoch(learner: AnyLearner): void | Promise<void> {
+    return this.afterPass(learner, "train");
+  }
+  /** Calls `afterPass`. */
+  override afterValidate(learner: AnyLearner): void | Promise<void> {
+    return this.afterPass(learner, "validation");
+  }
+  /** Calls `afterPass`. */
+  override afterTest(learner: AnyLearner): void | Promise<void> {
+    return this.afterPass(learner, "test");
+  }
+}
+
+/** The metrics of a pass, by full name: `"validation.accuracy"`. */
+export function metricsOfPhase(
+  { metrics }: AnyLearner,
+  phase: MeasuredPhase,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(metrics).filter(([name]) => name.startsWith(`${phase}.`)),
+  );
+}
+
+/**
+ * The metrics of an epoch that has ended: those of training, and those of a validation within the
+ * epoch if no batch has come since.
+ */
+export function metricsOfEpoch(learner: AnyLearner): Record<string, number> {
+  return {
+    ...metricsOfPhase(learner, "train"),
+    ...learner.isValidated && metricsOfPhase(learner, "validation"),
+  };
+}

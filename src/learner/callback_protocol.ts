@@ -8,7 +8,7 @@ import type { RunKind } from "../chart/chart.ts";
 import type { FieldProblem } from "../checks/fields.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
-import type { RunEvent } from "./run_actor.ts";
+import type { RunEvent } from "./run_interface.ts";
 
 /**
  * The hooks that a callback may define, in the order in which they run.

@@ -17,7 +17,7 @@ import { isBuilt, isModel, variablesOf } from "../model/model.ts";
 import { learningRateOf } from "../optimizers/optimizer_state.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import { optimizersOf } from "./learner_optimizers.ts";
-import { RUN_EVENTS, type RunEvent } from "./run_actor.ts";
+import { RUN_EVENTS, type RunEvent } from "./run_interface.ts";
 import type { AnyObjective } from "./learner_objective.ts";
 import { DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
 

@@ -1,13 +1,12 @@
-import { checkPumpState, loaderOfState } from "../chart/check_pump_state.ts";
+import { checkPumpState, loaderOfState } from "../chart/pump_state.ts";
 import * as field from "../checks/fields.ts";
 import { refuse, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import { decodeState } from "../io/state_codec.ts";
 import { type HostTensor, hostTensor, hostTensorOf } from "../io/host_tensor.ts";
-import { runningMean } from "../metrics/running_mean.ts";
+import { type PassLossesState, runningMean } from "../metrics/running_mean.ts";
 import { BATCH_TENSORS } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { OptimizersState } from "./learner_optimizers.ts";
-import type { PassLossesState } from "./pass_losses.ts";
 import type { RunState } from "./run.ts";
 
 /** The state of a run, of which the fields beside it in a checkpoint are a summary. */

@@ -3,8 +3,8 @@ import type { Playback, Played } from "../backend/recording/playback.ts";
 import type { Recording } from "../backend/recording/recording.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
-import { weighLoss } from "../losses/weights.ts";
-import { normalsOf } from "../model/stock_model.ts";
+import { weighLoss } from "../losses/loss_inputs.ts";
+import { normalsOf, replaceStates, statesOf } from "../model/stock_model.ts";
 import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 import { markOutput, outputMark } from "../tensors/outputs.ts";
 import type { AnyFields } from "./learner_fields.ts";
@@ -26,6 +26,15 @@ export interface StepState {
 /** Number of steps with different keys that are kept at the same time. */
 const KEPT = 8;
 
+/**
+ * Size of the memory that a prediction keeps between two runs, in bytes, as programs often predict
+ * few examples at a time: to lay the memory out takes longer than the prediction.
+ */
+const KEPT_BYTES = 2 ** 20;
+
+/** Frees the memory of predictions whose Learner is gone. */
+const FORGOTTEN = new FinalizationRegistry<Playback>((playback) => playback.dispose());
+
 /** Number of played steps after which one is compared with its recording, in the next epoch. */
 const UNCOMPARED = 20;
 
@@ -38,7 +47,7 @@ const RESTARTS = 4;
  * are played back: that gives the same bits, without the work of TensorFlow.js's engine.
  *
  * A step that may depend on more than its inputs is always taken operation by operation. Between two
- * runs, recordings are kept without their memory.
+ * runs, recordings are kept without their memory, but for that of small predictions.
  */
 export class CompiledSteps {
   /** The one that was used last comes first. */
@@ -83,9 +92,9 @@ export class CompiledSteps {
     }
   }
 
-  /** Frees the memory of all recordings, at the end of a run. */
+  /** Frees the memory of all recordings, at the end of a run, except that of small predictions. */
   release(): void {
-    for (const program of this.#programs) program.release();
+    for (const program of this.#programs) program.endRun();
   }
 }
 
@@ -117,6 +126,8 @@ class CompiledStep {
   #predictions: unknown;
   /** The names of the results. */
   #names: readonly string[] = [];
+  /** Number of states of recurrent layers, the first results. */
+  #states = 0;
   #restarts = 0;
   /** Index of the inspection that finds the weight of the loss; or the weight itself. */
   #weight: { readonly index?: number; readonly constant?: number } = {};
@@ -179,6 +190,7 @@ class CompiledStep {
       holds: learner.compile === true,
       work: eager,
       outputs: () => [
+        ...statesOf(learner.model).map((state, i) => [`state ${i}`, state] as const),
         ...tensorsIn(learner.predictions).map((tensor, i) => [`prediction ${i}`, tensor] as const),
         ...key.kind === "predict" ? [] : [["loss", learner.loss] as const],
         ...key.kind === "compute" ? Object.entries(learner.gradients) : [],
@@ -192,6 +204,7 @@ class CompiledStep {
     // The marks of tensors outlive the tensors.
     this.#predictions = learner.predictions;
     this.#names = recording.outputs.map(({ name }) => name);
+    this.#states = statesOf(learner.model).length;
     return this.#weigh(recording, statedWeight);
   }
 
@@ -228,6 +241,7 @@ class CompiledStep {
     try {
       const { Playback } = stepTools()!;
       this.#playback = new Playback(program, this.key.heap);
+      FORGOTTEN.register(this, this.#playback, this);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       this.#program = undefined;
@@ -260,8 +274,9 @@ class CompiledStep {
   /** Gives the results to the batch, as the step itself does. */
   #put({ outputs, assigned, weights }: Played): void {
     const { key: { kind } } = this;
-    const { tensors } = this.#step;
-    let at = 0;
+    const { learner, tensors } = this.#step;
+    let at = this.#states;
+    if (at > 0) replaceStates(learner.model, outputs.slice(0, at));
     const predictions = mapTensors(this.#predictions, (before) => {
       const mark = outputMark(before);
       if (mark) markOutput(outputs[at], mark);
@@ -287,15 +302,22 @@ class CompiledStep {
     tensors.keep("gradients");
   }
 
-  /** Frees the memory. The next step is compared again. */
-  release(): void {
+  /** Ends a run: the next step of users' functions is compared again. */
+  endRun(): void {
+    this.#compared = -1;
+    const { bytes = 0 } = this.#playback ?? {};
+    if (this.key.kind !== "predict" || bytes > KEPT_BYTES) this.#free();
+  }
+
+  #free(): void {
+    if (this.#playback) FORGOTTEN.unregister(this);
     this.#playback?.dispose();
     this.#playback = undefined;
-    this.#compared = -1;
   }
 
   dispose(): void {
-    this.release();
+    this.#free();
+    this.#compared = -1;
     this.#program = this.#recording = this.#predictions = undefined;
   }
 }

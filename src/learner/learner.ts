@@ -4,9 +4,8 @@ import type { RunKind } from "../chart/chart.ts";
 import type { RunOutcome } from "../chart/pump.ts";
 import { reopenTraining } from "../chart/pump_state.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import type { Batch } from "../data/dataset.ts";
+import type { Batch, CsvTable } from "../data/dataset.ts";
 import type { Loader } from "../data/loader.ts";
-import type { CsvTable } from "../data/plain_data.ts";
 import type { Unlabelled } from "../data/to_batch.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { Model } from "../model/model.ts";
@@ -21,7 +20,7 @@ import { describeCallbacks } from "./callback_list.ts";
 import { LearnerFields, type LearnerParts, type LossOf } from "./learner_fields.ts";
 import type { LearnerObjective } from "./learner_objective.ts";
 import { completeParts } from "./learner_parts.ts";
-import type { Dataloaders, RunOptions, TrainResult } from "./options.ts";
+import type { Dataloaders, RunActor, RunEvent, RunOptions, TrainResult } from "./run_interface.ts";
 import {
   checkForm,
   encodeRows,
@@ -32,7 +31,6 @@ import {
 } from "./predict.ts";
 import { readBatches, type ReadBatchesOptions } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
-import type { RunActor, RunEvent } from "./run_actor.ts";
 import { RunControl } from "./run_control.ts";
 import type { Stages } from "./stages.ts";
 

@@ -1,7 +1,6 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { Phase } from "../chart/hooks.ts";
-import { loaderLength } from "../data/loader.ts";
-import type { Peers } from "../data/shard.ts";
+import { loaderLength, type Peers } from "../data/loader.ts";
 import type { Model } from "../model/model.ts";
 import { learningRateOf, setLearningRate } from "../optimizers/optimizer_state.ts";
 import { mixKey } from "../random/random_numbers.ts";
@@ -9,7 +8,7 @@ import { BatchTensors } from "./batch_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkNumber } from "../checks/check_number.ts";
 import type { AnyObjective } from "./learner_objective.ts";
-import type { Dataloaders } from "./options.ts";
+import type { Dataloaders } from "./run_interface.ts";
 import { DEFAULT_STAGES, type Stages } from "./stages.ts";
 
 /** The fields of a Learner of batches of any kind. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as field from "../checks/fields.ts";
 import { tf } from "../deps/tfjs.ts";
 import {
   learningRateOf,
@@ -13,12 +14,10 @@ import {
   setLearningRate,
   setMomentum,
 } from "../optimizers/optimizer_state.ts";
-import type { PartedOptimizer } from "../optimizers/parted_optimizer.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import * as field from "../checks/fields.ts";
 
 /** The state of an optimizer with its learning rate, which schedules change. */
-export interface RatedOptimizer {
+interface RatedOptimizer {
   /** The state of the optimizer. */
   readonly optimizer: OptimizerState;
   /** The learning rate; `undefined` if the optimizer has none. */
@@ -169,4 +168,68 @@ function optimizersFor(learner: AnyFields, objective?: string): { optimizer: tf.
     `Cannot set the learning rate of ${objective} as it must be an objective of the Learner: ` +
       `there is ${known}`,
   );
+}
+
+/** A part of a model, with an optimizer of its own. */
+interface OptimizedPart {
+  /** The optimizer of the part. */
+  readonly optimizer: tf.Optimizer;
+  /** Returns the variables of the part, which may be built later. */
+  variables(): readonly tf.Variable[];
+}
+
+/** Updates each part of a model by an optimizer of its own, from the gradients of one loss. */
+export class PartedOptimizer extends tf.Optimizer {
+  /** The parts, by name. */
+  readonly parts: Readonly<Record<string, OptimizedPart>>;
+
+  /** @param parts The parts, by name; at least one. */
+  constructor(parts: Readonly<Record<string, OptimizedPart>>) {
+    super();
+    this.parts = parts;
+  }
+
+  /** The name of the class. */
+  static get className(): string {
+    return "TrainchartParted";
+  }
+
+  /** The learning rate of the first part. */
+  get learningRate(): number {
+    return learningRateOf(Object.values(this.parts)[0].optimizer);
+  }
+
+  /** Sets the learning rate of all parts. */
+  setLearningRate(rate: number): void {
+    for (const { optimizer } of Object.values(this.parts)) setLearningRate(optimizer, rate);
+  }
+
+  /**
+   * Updates the variables.
+   *
+   * @param gradients The gradients, by name, or as a list in which frozen weights leave gaps.
+   */
+  override applyGradients(
+    gradients: tf.NamedTensorMap | { name: string; tensor: tf.Tensor }[],
+  ): void {
+    const list = Array.isArray(gradients)
+      ? gradients
+      : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
+    for (const { optimizer, variables } of Object.values(this.parts)) {
+      const names = new Set(variables().map(({ name }) => name));
+      const own = list.filter(({ name }) => names.has(name));
+      if (own.some(({ tensor }) => tensor)) optimizer.applyGradients(own);
+    }
+  }
+
+  /** Disposes all optimizers. */
+  override dispose(): void {
+    for (const { optimizer } of Object.values(this.parts)) optimizer.dispose();
+    super.dispose();
+  }
+
+  /** Returns no settings: they are those of the parts. */
+  getConfig(): tf.serialization.ConfigDict {
+    return {};
+  }
 }

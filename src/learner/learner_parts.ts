@@ -1,13 +1,13 @@
 import type { tf } from "../deps/tfjs.ts";
 import { compiledModel, namedLoss, namedOptimizer } from "../model/compile_settings.ts";
 import { isModel, type Model, variablesOf } from "../model/model.ts";
-import { PartedOptimizer } from "../optimizers/parted_optimizer.ts";
+import { PartedOptimizer } from "./learner_optimizers.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { type AnyObjective, jointModel } from "./learner_objective.ts";
 import { MeanMetric, type Metric } from "../metrics/metric.ts";
 import type { RunningMeanState } from "../metrics/running_mean.ts";
-import { PRIORITIES } from "./priorities.ts";
+import { PRIORITIES } from "./callback_list.ts";
 
 // deno-lint-ignore no-explicit-any -- batches of any kind
 type AnyParts = LearnerParts<any, any, any>;

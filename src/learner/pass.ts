@@ -1,12 +1,11 @@
 import { isThenable } from "../chart/event_loop.ts";
-import type { Loader } from "../data/loader.ts";
+import type { Loader, Shard } from "../data/loader.ts";
 import { LoaderReader } from "../data/loader_reader.ts";
-import type { Shard } from "../data/shard.ts";
 import type { SizedBatch } from "../data/to_batch.ts";
 import type { BatchTensors } from "./batch_tensors.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
-import type { Dataloaders } from "./options.ts";
-import { PassLosses } from "./pass_losses.ts";
+import type { Dataloaders } from "./run_interface.ts";
+import { PassLosses } from "../metrics/running_mean.ts";
 
 /** The loader that a pass reads: one of the Learner's, or the input of `predict()`. */
 export type LoaderName = keyof Dataloaders | "predict";

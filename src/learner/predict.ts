@@ -7,14 +7,14 @@
 import { tf } from "../deps/tfjs.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { isLoader, type Loader } from "../data/loader.ts";
-import type { CsvTable } from "../data/plain_data.ts";
+import type { CsvTable } from "../data/dataset.ts";
 import { binaryCrossEntropy } from "../losses/binary_cross_entropy.ts";
 import { areProbabilities, predictedClasses } from "../metrics/classes.ts";
 import { disposeTensors, mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
 import { outputMark } from "../tensors/outputs.ts";
 import type { TableRow } from "../tables/table_encoder.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import type { RunOptions } from "./options.ts";
+import type { RunOptions } from "./run_interface.ts";
 
 /**
  * Options of `learner.predict()`.

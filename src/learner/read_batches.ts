@@ -2,7 +2,7 @@ import type { Batch } from "../data/dataset.ts";
 import { LoaderReader } from "../data/loader_reader.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import type { AnyFields, LearnerFields } from "./learner_fields.ts";
-import type { Dataloaders } from "./options.ts";
+import type { Dataloaders } from "./run_interface.ts";
 import type { BatchPlace } from "./callback_protocol.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { type Computer, currentComputer } from "../backend/native/native_library.ts";
 import { tf } from "../deps/tfjs.ts";
-import { type Shard, WHOLE } from "../data/shard.ts";
+import { type Shard, WHOLE } from "../data/loader.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import { decodeState } from "../io/state_codec.ts";
 import { toTensor } from "../io/transfer_tensors.ts";

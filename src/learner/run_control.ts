@@ -7,9 +7,8 @@ import { CompiledSteps } from "./compiled_steps.ts";
 import { checkMatch } from "./check_match.ts";
 import { rankState } from "./checkpoint.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import type { RunOptions } from "./options.ts";
+import { isolateInspector, type RunEvent, type RunOptions } from "./run_interface.ts";
 import type { PredictOptions } from "./predict.ts";
-import { isolateInspector, type RunEvent } from "./run_actor.ts";
 import { restoreCheckpoint } from "./restore_checkpoint.ts";
 import { Run, type RunState } from "./run.ts";
 

@@ -1,10 +1,9 @@
-import type { Loader } from "../data/loader.ts";
-import type { Shard } from "../data/shard.ts";
+import type { Loader, Shard } from "../data/loader.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import type { Dataloaders } from "./options.ts";
+import type { Dataloaders } from "./run_interface.ts";
 import { type LoaderName, type OpenLoader, Pass } from "./pass.ts";
-import { PassLosses, type PassLossesState } from "./pass_losses.ts";
+import { PassLosses, type PassLossesState } from "../metrics/running_mean.ts";
 
 /** The place that a pass has reached, with the means of its losses. */
 interface PassState extends PassLossesState {

@@ -1,5 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { trackWeights } from "../losses/weights.ts";
+import { trackWeights } from "../losses/loss_inputs.ts";
 import { applyModel, constrain, type Model, trainableVariables } from "../model/model.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import { type AnyObjective, objectiveModel, objectiveVariables } from "./learner_objective.ts";

@@ -7,9 +7,9 @@
 import type { KernelHeap } from "../backend/kernel_heap.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
-import { isPure } from "../losses/pure_losses.ts";
+import { isPure } from "../losses/loss_inputs.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
-import { settingsOf, whyNotStock } from "../model/stock_model.ts";
+import { settingsOf, statesOf, whyNotStock } from "../model/stock_model.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import { objectiveModel, objectiveVariables } from "./learner_objective.ts";
 import { currentObjective, DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
@@ -28,7 +28,8 @@ export function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
   const own = current && objectiveModel(current);
   const inputs: tf.Tensor[] = [];
   const { data, labels, weights } = learner;
-  const shapes = shapesOf(kind === "predict" ? [data] : [data, labels, weights], inputs);
+  const batch = kind === "predict" ? [data] : [data, labels, weights];
+  const shapes = shapesOf([...batch, statesOf(model)], inputs);
   if (shapes === undefined) return "the batch holds more than tensors";
   const trained = kind === "compute" ? trainedIn(learner) : [];
   if (!trained) return "no weight is trained";
@@ -53,7 +54,7 @@ export interface StepKey {
   readonly objects: readonly unknown[];
   readonly text: string;
   readonly heap: KernelHeap;
-  /** The tensors of the current batch. */
+  /** The tensors of the current batch, and the states of recurrent layers. */
   inputs: tf.Tensor[];
 }
 

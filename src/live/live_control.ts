@@ -1,5 +1,5 @@
 import type { AnyLearner } from "../learner/callback.ts";
-import type { RunEvent } from "../learner/run_actor.ts";
+import type { RunEvent } from "../learner/run_interface.ts";
 import type { LiveCommand } from "./messages.ts";
 
 /** Executes the commands of viewers on the Learner of one run. */

@@ -1,5 +1,4 @@
-import type { AnyLearner } from "../learner/callback.ts";
-import { type MeasuredPhase, metricsOfPhase } from "../learner/pass_callback.ts";
+import { type AnyLearner, type MeasuredPhase, metricsOfPhase } from "../learner/callback.ts";
 import { tf } from "../deps/tfjs.ts";
 import { currentRate } from "./current_rate.ts";
 import { DownsampledSeries, type SeriesCursor } from "./downsampled_series.ts";

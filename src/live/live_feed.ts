@@ -1,8 +1,12 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import type { AnyLearner } from "../learner/callback.ts";
-import { type MeasuredPhase, metricsOfPhase, PassCallback } from "../learner/pass_callback.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import {
+  type AnyLearner,
+  type MeasuredPhase,
+  metricsOfPhase,
+  PassCallback,
+} from "../learner/callback.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 import { LiveRun } from "./live_run.ts";
 import { LiveSeats, type LiveViewer, type Seat } from "./live_seats.ts";
 import { LogBuffer } from "./log_buffer.ts";

@@ -1,6 +1,6 @@
 import type { AnyLearner } from "../learner/callback.ts";
 import { statePaths } from "../diagram/state_paths.ts";
-import { RUN_EVENTS, type RunActor, type RunSnapshot } from "../learner/run_actor.ts";
+import { RUN_EVENTS, type RunActor, type RunSnapshot } from "../learner/run_interface.ts";
 import { currentRate } from "./current_rate.ts";
 import { jsonNumber, jsonNumbers } from "./json_number.ts";
 import { LiveControl } from "./live_control.ts";

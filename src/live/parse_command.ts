@@ -1,4 +1,4 @@
-import { RUN_EVENTS } from "../learner/run_actor.ts";
+import { RUN_EVENTS } from "../learner/run_interface.ts";
 import type { LiveCommand } from "./messages.ts";
 
 /** Maximum length of a command, in characters. */

@@ -1,5 +1,5 @@
 import { statePaths } from "../diagram/state_paths.ts";
-import type { RunSnapshot } from "../learner/run_actor.ts";
+import type { RunSnapshot } from "../learner/run_interface.ts";
 
 interface Stay {
   snapshot: RunSnapshot;

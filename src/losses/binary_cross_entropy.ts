@@ -7,10 +7,8 @@ import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { inspectElements } from "../tensors/tensor_memory.ts";
-import { alignLabels, checkHead } from "./check_inputs.ts";
+import { alignLabels, checkHead, type ExampleWeights, pure } from "./loss_inputs.ts";
 import { elementwiseMean } from "./elementwise_mean.ts";
-import { pure } from "./pure_losses.ts";
-import type { ExampleWeights } from "./weights.ts";
 
 /**
  * Options of {@linkcode binaryCrossEntropy}.

@@ -5,7 +5,7 @@
  */
 import { isRecorded, pullBack, registerGradients } from "../backend/gradients/gradient.ts";
 import { tf } from "../deps/tfjs.ts";
-import { checkHead } from "./check_inputs.ts";
+import { checkHead, pure, weighLoss } from "./loss_inputs.ts";
 import {
   checkLossOptions,
   type ClassLossOptions,
@@ -13,8 +13,6 @@ import {
   logProbabilities,
   weightOnDevice,
 } from "./class_targets.ts";
-import { pure } from "./pure_losses.ts";
-import { weighLoss } from "./weights.ts";
 
 /**
  * Options of {@linkcode crossEntropy}.

@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { inspectElements } from "../tensors/tensor_memory.ts";
-import { type LossWeight, spreadWeights, weighLoss } from "./weights.ts";
+import { type LossWeight, spreadWeights, weighLoss } from "./loss_inputs.ts";
 
 /** The losses of the elements of predictions. */
 export interface ElementLosses {

@@ -1,6 +1,6 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { tf } from "../deps/tfjs.ts";
-import { checkHead } from "./check_inputs.ts";
+import { checkHead, pure, weighLoss } from "./loss_inputs.ts";
 import {
   checkLossOptions,
   type ClassLossOptions,
@@ -8,8 +8,6 @@ import {
   logProbabilities,
   weightOnDevice,
 } from "./class_targets.ts";
-import { pure } from "./pure_losses.ts";
-import { weighLoss } from "./weights.ts";
 
 /**
  * Options of {@linkcode focalLoss}.

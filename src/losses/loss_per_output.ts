@@ -3,8 +3,7 @@ import { describeValue } from "../checks/describe_value.ts";
 import { closest } from "../deps/levenshtein.ts";
 import { tf } from "../deps/tfjs.ts";
 import { pickOutput } from "../tensors/outputs.ts";
-import { isPure, pure } from "./pure_losses.ts";
-import { type LossWeight, weighLoss, weightOfLoss } from "./weights.ts";
+import { isPure, type LossWeight, pure, weighLoss, weightOfLoss } from "./loss_inputs.ts";
 
 /**
  * A loss function: the mean loss of a batch, by TensorFlow.js operations.

@@ -5,10 +5,8 @@
  */
 import { checkOptions } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
-import { alignLabels } from "./check_inputs.ts";
+import { alignLabels, type ExampleWeights, pure } from "./loss_inputs.ts";
 import { elementwiseMean } from "./elementwise_mean.ts";
-import { pure } from "./pure_losses.ts";
-import type { ExampleWeights } from "./weights.ts";
 import { checkNumber } from "../checks/check_number.ts";
 
 /**

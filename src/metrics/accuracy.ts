@@ -1,6 +1,6 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { weighLoss } from "../losses/weights.ts";
+import { weighLoss } from "../losses/loss_inputs.ts";
 import {
   type AccuracyOptions,
   actualClasses,

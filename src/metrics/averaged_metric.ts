@@ -5,7 +5,7 @@ import type { tf } from "../deps/tfjs.ts";
 import type { ClassMetricOptions } from "./classes.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";
 import { ConfusionTotal, confusionTotal } from "./confusion_total.ts";
-import type { Peers } from "../data/shard.ts";
+import type { Peers } from "../data/loader.ts";
 import type { MetricInputs, StatefulMetric } from "./metric.ts";
 
 /**

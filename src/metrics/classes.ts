@@ -5,7 +5,7 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import { checkClassLabels, IGNORED } from "../losses/class_targets.ts";
-import type { ExampleWeights } from "../losses/weights.ts";
+import type { ExampleWeights } from "../losses/loss_inputs.ts";
 import { outputMark } from "../tensors/outputs.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import { spreadWeights } from "../losses/weights.ts";
+import { spreadWeights } from "../losses/loss_inputs.ts";
 import { type AccuracyOptions, actualClasses, classCount, predictedClasses } from "./classes.ts";
 
 /**

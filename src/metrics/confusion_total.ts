@@ -1,6 +1,6 @@
 import * as field from "../checks/fields.ts";
 import { tf } from "../deps/tfjs.ts";
-import type { Peers } from "../data/shard.ts";
+import type { Peers } from "../data/loader.ts";
 import { type HostTensor, hostTensor } from "../io/host_tensor.ts";
 import type { AccuracyOptions } from "./classes.ts";
 import { countConfusions } from "./confusion.ts";

@@ -1,4 +1,4 @@
-import type { Peers } from "../data/shard.ts";
+import type { Peers } from "../data/loader.ts";
 
 /**
  * Joins the numbers of all ranks, in the order of the ranks.

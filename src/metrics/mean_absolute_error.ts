@@ -1,8 +1,7 @@
 import { checkOptions } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
-import { alignLabels } from "../losses/check_inputs.ts";
+import { alignLabels, type ExampleWeights } from "../losses/loss_inputs.ts";
 import { elementwiseMean } from "../losses/elementwise_mean.ts";
-import type { ExampleWeights } from "../losses/weights.ts";
 
 /**
  * The mean of the absolute differences. The mean of their squares is the loss `meanSquaredError`,

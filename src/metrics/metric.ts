@@ -4,7 +4,7 @@
  * @module
  */
 import type { FieldCheck } from "../checks/fields.ts";
-import type { Peers } from "../data/shard.ts";
+import type { Peers } from "../data/loader.ts";
 import { tf } from "../deps/tfjs.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import {
@@ -12,7 +12,7 @@ import {
   type TrackedWeights,
   trackWeights,
   weightOfLoss,
-} from "../losses/weights.ts";
+} from "../losses/loss_inputs.ts";
 import { RunningMean, runningMean, type RunningMeanState } from "./running_mean.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Peers } from "../data/shard.ts";
+import type { Peers } from "../data/loader.ts";
 import { pickOutput } from "../tensors/outputs.ts";
 import { isStateful, type Metric, type MetricInputs, type StatefulMetric } from "./metric.ts";
 

@@ -1,7 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
-import type { Peers } from "../data/shard.ts";
+import type { Peers } from "../data/loader.ts";
 import { crossEntropy } from "../losses/cross_entropy.ts";
-import { weightOfLoss } from "../losses/weights.ts";
+import { weightOfLoss } from "../losses/loss_inputs.ts";
 import { areProbabilities, type ClassMetricOptions } from "./classes.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";
 import type { MetricInputs, StatefulMetric } from "./metric.ts";

@@ -1,9 +1,8 @@
 import * as field from "../checks/fields.ts";
 import { hostTensor } from "../io/host_tensor.ts";
 import { tf } from "../deps/tfjs.ts";
-import type { Peers } from "../data/shard.ts";
-import { alignLabels } from "../losses/check_inputs.ts";
-import { spreadWeights } from "../losses/weights.ts";
+import type { Peers } from "../data/loader.ts";
+import { alignLabels, spreadWeights } from "../losses/loss_inputs.ts";
 import { gather } from "./gather.ts";
 import type { MetricInputs, StatefulMetric } from "./metric.ts";
 

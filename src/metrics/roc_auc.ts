@@ -1,9 +1,9 @@
 import * as field from "../checks/fields.ts";
 import { type HostTensor, hostTensor } from "../io/host_tensor.ts";
 import { tf } from "../deps/tfjs.ts";
-import type { Peers } from "../data/shard.ts";
+import type { Peers } from "../data/loader.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";
-import { spreadWeights } from "../losses/weights.ts";
+import { spreadWeights } from "../losses/loss_inputs.ts";
 import {
   actualClasses,
   areProbabilities,

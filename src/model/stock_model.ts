@@ -17,6 +17,8 @@ interface AnyLayer extends tf.layers.Layer {
   readonly backwardLayer?: AnyLayer;
   readonly cell?: AnyLayer;
   readonly cells?: readonly AnyLayer[];
+  /** The states of a stateful recurrent layer; `null` before its first call. */
+  states_?: tf.Tensor[] | null;
 }
 
 /** Activations of TensorFlow.js, by the names of their classes. */
@@ -110,4 +112,19 @@ export function normalsOf(model: unknown): { mean: number; deviation: number }[]
     if (rate !== undefined) normals.push({ mean: 1, deviation: Math.sqrt(rate / (1 - rate)) });
   }
   return normals;
+}
+
+/** The states that the stateful recurrent layers of a model keep from batch to batch. */
+export function statesOf(model: unknown): tf.Tensor[] {
+  return [...layersIn(model)].flatMap((layer) => (layer as AnyLayer).states_ ?? []);
+}
+
+/** Replaces the states of a model, in the order of {@linkcode statesOf}, and disposes the old ones. */
+export function replaceStates(model: unknown, states: readonly tf.Tensor[]): void {
+  let at = 0;
+  for (const layer of layersIn(model) as Iterable<AnyLayer>) {
+    if (!layer.states_) continue;
+    tf.dispose(layer.states_);
+    layer.states_ = layer.states_.map(() => states[at++]);
+  }
 }

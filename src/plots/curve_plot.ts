@@ -1,5 +1,5 @@
 import { checkOptions } from "../checks/check_options.ts";
-import type { CurvePlotOptions } from "../pictures/plotters.ts";
+import type { CurvePlotOptions } from "../pictures.ts";
 import { Picture } from "./picture.ts";
 import { COLORS, GROUND, logarithmic } from "./theme.ts";
 

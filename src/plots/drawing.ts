@@ -1,6 +1,6 @@
 import { encodeBase64 } from "../text/encodings.ts";
 import { writeFile } from "../io/write_file.ts";
-import type { PictureOptions, Plot } from "../pictures/plotters.ts";
+import type { PictureOptions, Plot } from "../pictures.ts";
 import { rasterize } from "./rasterize.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { History } from "../pictures/history.ts";
+import type { History } from "../pictures.ts";
 import { Picture } from "./picture.ts";
 import { COLORS, logarithmic } from "./theme.ts";
 

@@ -1,4 +1,4 @@
-import type { PictureOptions } from "../pictures/plotters.ts";
+import type { PictureOptions } from "../pictures.ts";
 import { Drawing } from "./drawing.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { registerPlotters } from "../pictures/plotters.ts";
+import { registerPlotters } from "../pictures.ts";
 import { confusionPlot } from "./confusion_plot.ts";
 import { curvePlot } from "./curve_plot.ts";
 import { historyPlot } from "./history_plot.ts";

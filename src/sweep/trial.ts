@@ -5,7 +5,7 @@ import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "../callbacks/support/monitor.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
-import { PRIORITIES } from "../learner/priorities.ts";
+import { PRIORITIES } from "../learner/callback_list.ts";
 import { CancelTrain } from "../errors.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import { StorageError } from "../io/storage_error.ts";

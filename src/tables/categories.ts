@@ -42,6 +42,17 @@ const MISSING = "(missing)";
  * @throws {RangeError} If a number is out of range.
  * @throws {TypeError} If an option is unknown or of the wrong kind.
  *
+ * @example
+ * ```ts
+ * import { oneHot, parseCsv, TableEncoder } from "@trainchart/trainchart/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const train = parseCsv("town\nRome\nRome\nOslo\n");
+ * const encoder = TableEncoder.fit(train, { town: oneHot({ minCount: 2 }) });
+ * assertEquals(encoder.features, ["town = Rome", "town = (other)"]);
+ * assertEquals([...encoder.encode([{ town: "Lima" }]).values], [0, 1]);
+ * ```
+ *
  * @category Tables
  */
 export function oneHot(options: OneHotOptions = {}): TableColumn {
@@ -111,6 +122,16 @@ export interface OrdinalOptions {
  * @param order All categories, the lowest first. Default: those of the training part, alphabetically.
  * @param options Unseen categories.
  * @throws {TypeError} If the order is not a list of different texts, or an option is unknown.
+ *
+ * @example
+ * ```ts
+ * import { ordinal, parseCsv, TableEncoder } from "@trainchart/trainchart/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const train = parseCsv("size\nS\nL\nM\n");
+ * const encoder = TableEncoder.fit(train, { size: ordinal(["S", "M", "L"]) });
+ * assertEquals([...encoder.encode([{ size: "L" }, { size: "XXL" }]).values], [2, -1]);
+ * ```
  *
  * @category Tables
  */

@@ -56,6 +56,16 @@ const PERIODS: Readonly<Partial<Record<DatePart, number>>> = {
  * @param options How dates are written.
  * @throws {TypeError} If a part or an option is unknown.
  *
+ * @example
+ * ```ts
+ * import { dateParts, parseCsv, TableEncoder } from "@trainchart/trainchart/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const train = parseCsv("day\n2025-01-31\n2025-02-01\n");
+ * const encoder = TableEncoder.fit(train, { day: dateParts(["year", "month"]) });
+ * assertEquals(encoder.features, ["day year", "day month sine", "day month cosine"]);
+ * ```
+ *
  * @category Tables
  */
 export function dateParts(

@@ -38,6 +38,18 @@ interface Fitted {
  * @param options Missing values, and scale.
  * @throws {TypeError} If an option is unknown or of the wrong kind.
  *
+ * @example
+ * ```ts
+ * import { numeric, parseCsv, TableEncoder } from "@trainchart/trainchart/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const train = parseCsv("age,pays\n20,no\n40,yes\n,yes\n");
+ * const encoder = TableEncoder.fit(train, { age: numeric() });
+ * assertEquals(encoder.features, ["age", "age is missing"]);
+ * const { values } = encoder.encode([{ age: 40 }, { age: null }]);
+ * assertEquals([...values], [1, 0, 0, 1]); // one deviation above the mean; the median, marked
+ * ```
+ *
  * @category Tables
  */
 export function numeric(options: NumericOptions = {}): TableColumn {

@@ -1,4 +1,4 @@
-import type { CsvTable } from "../data/plain_data.ts";
+import type { CsvTable } from "../data/dataset.ts";
 import { split, type SplitOptions } from "../data/split.ts";
 
 /**

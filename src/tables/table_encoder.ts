@@ -1,7 +1,7 @@
 import { checkOptions } from "../checks/check_options.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import * as field from "../checks/fields.ts";
-import type { CsvTable, NdArray } from "../data/plain_data.ts";
+import type { CsvTable, NdArray } from "../data/dataset.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { refuse } from "../io/checkpoint_file.ts";
 import type { Cell, ColumnKind, TableColumn } from "./column_kind.ts";

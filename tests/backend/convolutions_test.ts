@@ -113,7 +113,7 @@ const fused: Case[] = (["linear", "relu", "relu6", "elu", "sigmoid"] as const).f
 const winograd: Case[] = ([[7, 6, "valid"], [9, 5, "same"], [3, 3, "valid"], [8, 8, 2]] as const)
   .flatMap(
     ([height, width, pad]) =>
-      [[16, 16], [20, 36]].map(([inputs, outputs]): Case => ({
+      [[16, 16], [20, 36], [8, 8], [4, 16], [32, 4], [64, 72]].map(([inputs, outputs]): Case => ({
         name: `${height} x ${width}, pad ${pad}, ${inputs} -> ${outputs} channels`,
         shapes: [[3, height, width, inputs], [3, 3, inputs, outputs], [outputs]],
         compute: (x, w, bias) =>
@@ -138,7 +138,7 @@ const lines: Case[] = ([
   [[1, 3], 1, "valid"],
   [[3, 150], 1, [[0, 0], [0, 0], [2, 1], [0, 0]]],
 ] as const).flatMap(([size, dilation, pad]) =>
-  [[16, 16], [24, 40], [20, 36], [16, 72]].map(([inputs, outputs]): Case => ({
+  [[16, 16], [24, 40], [20, 36], [16, 72], [8, 16], [32, 8]].map(([inputs, outputs]): Case => ({
     name: `${size}, dilation ${dilation}, pad ${pad}, ${inputs} -> ${outputs} channels`,
     shapes: [[3, ...size, inputs], [1, 3, inputs, outputs], [outputs]],
     compute: (x, w, bias) =>

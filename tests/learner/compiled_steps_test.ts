@@ -22,6 +22,7 @@ import {
 import { Timer, Trace } from "../../callbacks.ts";
 import { emscriptenOf } from "../../src/backend/emscripten.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
+import { statesOf } from "../../src/model/stock_model.ts";
 
 // The WebAssembly backend reads its files.
 const { state } = await Deno.permissions.query({ name: "read" });
@@ -160,14 +161,12 @@ testOnWasm("Timer and Learner.summary() say how steps are taken, or why not", as
   model.dispose();
 });
 
-testOnWasm("recordings are freed when the run ends, and when they are too many", async () => {
+/** The blocks of the heap that work allocates and does not free, and the most at the same time. */
+async function blocksOf(work: () => Promise<unknown>): Promise<{ left: number; most: number }> {
   const module = emscriptenOf(heapOf(tf.backend())!.backend);
   const { _malloc, _free } = module;
   const blocks = new Set<number>();
   let most = 0;
-  const sizes = Array.from({ length: 12 }, (_, index) => [index + 1, index + 1, index + 1]).flat();
-  const run = () => train({ sizes, epochs: 1 });
-  await run(); // scratch memory grows to its size
   module._malloc = (bytes) => {
     const block = _malloc(bytes);
     blocks.add(block);
@@ -179,13 +178,58 @@ testOnWasm("recordings are freed when the run ends, and when they are too many",
     _free(block);
   };
   try {
-    await run();
+    await work();
   } finally {
     module._malloc = _malloc;
     module._free = _free;
   }
-  assertEquals(blocks.size, 0);
+  return { left: blocks.size, most };
+}
+
+testOnWasm("recordings are freed when the run ends, and when they are too many", async () => {
+  const sizes = Array.from({ length: 12 }, (_, index) => [index + 1, index + 1, index + 1]).flat();
+  const run = () => train({ sizes, epochs: 1 });
+  await run(); // scratch memory grows to its size
+  const { left, most } = await blocksOf(run);
+  assertEquals(left, 0);
   assert(most > 8);
+});
+
+testOnWasm("small predictions keep their memory between runs, large ones do not", async () => {
+  const build = (units: number) =>
+    tf.sequential({
+      layers: [
+        tf.layers.dense({ units, inputShape: [5], activation: "relu" }),
+        tf.layers.dense({ units: 3 }),
+      ],
+    });
+  const models = [8, 1000].map(build);
+  const [small, large] = models.map((model) =>
+    new Learner({ model, optimizer: adam(), lossFunction: crossEntropy })
+  );
+  const predict = async (learner: AnyLearner, size: number, times = 4) => {
+    const x = tf.randomNormal([size, 5]);
+    const expected = learner.model.apply(x, { training: false }) as tf.Tensor;
+    for (let i = 0; i < times; i++) {
+      const predicted: tf.Tensor = await learner.predict(x);
+      assertEquals(predicted.dataSync(), expected.dataSync());
+      predicted.dispose();
+    }
+    assertEquals(learner.stepState?.way, times > 3 || learner === small ? "played" : "recorded");
+    tf.dispose([x, expected]);
+  };
+  await predict(large, 400); // scratch memory grows to its size
+  assertEquals((await blocksOf(() => predict(large, 401))).left, 0);
+  assertEquals((await blocksOf(() => predict(small, 1))).left, 1);
+  assertEquals((await blocksOf(() => predict(small, 1, 1))).left, 0);
+  // The weights of the next prediction are those of then.
+  tf.tidy(() => models[0].weights.forEach((weight) => weight.write(weight.read().add(1))));
+  await predict(small, 1, 2);
+  const many = async () => {
+    for (let size = 2; size < 20; size++) await predict(small, size);
+  };
+  assertEquals((await blocksOf(many)).left, 8);
+  for (const model of models) model.dispose();
 });
 
 testOnWasm("Trace leaves steps compiled, and notes how they are taken", async () => {
@@ -407,6 +451,70 @@ testOnWasm(
     assertEquals(ways(steps), "errppe".concat("pppppe".repeat(3)));
   },
 );
+
+const RECURRENT: Record<string, (options: Any) => tf.layers.Layer> = {
+  lstm: (options) => tf.layers.lstm({ units: 3, ...options }),
+  gru: (options) => tf.layers.gru({ units: 3, ...options }),
+  simpleRNN: (options) => tf.layers.simpleRNN({ units: 3, ...options }),
+  "lstm without a kernel": (options) =>
+    tf.layers.lstm({ units: 3, activation: "selu", ...options }),
+  rnn: (options) =>
+    tf.layers.rnn({
+      cell: [tf.layers.lstmCell({ units: 4, dropout: 0.3 }), tf.layers.gruCell({ units: 3 })],
+      ...options,
+    }),
+  bidirectional: ({ stateful, ...options }) =>
+    tf.layers.bidirectional({
+      layer: tf.layers.gru({ units: 3, dropout: 0.3, recurrentDropout: 0.2, stateful }) as Any,
+      ...options,
+    }),
+  convLstm2d: (options) =>
+    tf.layers.convLstm2d({ filters: 2, kernelSize: 2, dropout: 0.3, ...options }) as Any,
+};
+
+for (const [name, makeLayer] of Object.entries(RECURRENT)) {
+  testOnWasm(`played steps carry the states of ${name} from batch to batch`, async () => {
+    const shape = name === "convLstm2d" ? [BATCH, 3, 4, 4, 2] : [BATCH, 5, 6];
+    const loader = function* (): Iterable<Any> {
+      for (let seed = 1; seed <= 7; seed++) {
+        yield [tf.randomUniform(shape, -1, 1, "float32", seed), tf.tensor1d([0, 1, 2, 1], "int32")];
+      }
+    };
+    const run = async (compile?: boolean) => {
+      const states: number[][] = [];
+      const head = shape.length > 3 ? [tf.layers.flatten()] : [];
+      const { numbers, steps } = await train({
+        make: () =>
+          tf.sequential({
+            layers: [
+              makeLayer({ stateful: true, batchInputShape: shape }),
+              ...head,
+              tf.layers.dense({ units: 3 }),
+            ],
+          }),
+        dataloaders: { train: loader, validation: loader },
+        callbacks: [{
+          beforeEpoch({ model, epoch }: AnyLearner) {
+            if (epoch === 2) (model as tf.LayersModel).resetStates();
+          },
+          afterBatch({ model }: AnyLearner) {
+            states.push(...statesOf(model).map((state) => Array.from(state.dataSync())));
+          },
+          // A model that is disposed keeps its states, and those of training until they are reset.
+          afterTrain({ model }: AnyLearner) {
+            (model as tf.LayersModel).resetStates();
+            tf.dispose(statesOf(model));
+          },
+        }],
+        compile,
+      });
+      return { results: { ...numbers, states }, steps };
+    };
+    const { results, steps } = await run();
+    assertEquals(results, (await run(false)).results);
+    assertEquals(ways(steps), "errpppp".concat("ppppppp".repeat(3)));
+  });
+}
 
 testOnWasm("a wrong label in a played step fails as in any other", async () => {
   const loader = function* (): Iterable<Any> {

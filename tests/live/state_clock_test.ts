@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { StateClock } from "../../src/live/state_clock.ts";
-import type { RunSnapshot } from "../../src/learner/run_actor.ts";
+import type { RunSnapshot } from "../../src/learner/run_interface.ts";
 
 /** A snapshot in a state; each has a value of its own. */
 const inState = (value: unknown) => ({ value: structuredClone(value) }) as RunSnapshot;

@@ -6,7 +6,7 @@
 /// <reference lib="deno.worker" />
 import type { CallbackLike, RunEvent } from "../../mod.ts";
 import { LivePage } from "../../live.ts";
-import { RUN_EVENTS } from "../../src/learner/run_actor.ts";
+import { RUN_EVENTS } from "../../src/learner/run_interface.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
 import { recorder } from "../fixtures/recorded_hooks.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";

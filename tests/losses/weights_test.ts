@@ -14,7 +14,7 @@ import {
   tf,
 } from "../../mod.ts";
 import { meanAbsoluteError } from "../../metrics.ts";
-import { weightOfLoss } from "../../src/losses/weights.ts";
+import { weightOfLoss } from "../../src/losses/loss_inputs.ts";
 import { relativeError, testOnBackends } from "../fixtures/on_backends.ts";
 
 const LOGITS = [[2, -1, 0.5], [0.1, 0.2, -3], [1, 1, 4], [-2, 0, 1]];

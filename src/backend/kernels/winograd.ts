@@ -4,7 +4,7 @@
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
-import { type Convolution, mirrored } from "../geometry.ts";
+import { type Convolution, mirrored, pointsOf } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { addressesIn, layOut } from "../table_layouts.ts";
 
@@ -13,13 +13,14 @@ const BLOCK_BYTES = 512 * 1024;
 /** Largest size of 36 transformed filters, in bytes; beyond, plain products are as fast. */
 const FILTER_BYTES = 4 * 1024 * 1024;
 
-/** Whether the algorithm applies, and is faster than a plain product. */
-export function isWinograd(
-  { filter, stride, dilation, channels, outChannels }: Convolution,
-): boolean {
+/** Whether the algorithm applies, and is faster than others. */
+export function isWinograd(c: Convolution): boolean {
+  const { filter, stride, dilation, channels, outChannels } = c;
   return filter.join() === "1,3,3" && stride.join() === "1,1,1" && dilation.join() === "1,1,1" &&
-    channels % 4 === 0 && outChannels % 4 === 0 && channels >= 16 && outChannels >= 16 &&
-    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES;
+    channels % 4 === 0 && outChannels % 4 === 0 && channels * outChannels >= 64 &&
+    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES &&
+    // Tiles that lie half outside cost as much as others.
+    tilesOf(c) * 5 <= pointsOf(c);
 }
 
 /** Number of tiles of a block: as many as fit, in whole panels. */
@@ -54,7 +55,7 @@ function tileTable(c: Convolution, source: number, target: number): number[] {
 
 /** Size of the transformed tiles of a block, before and after the products, in bytes. */
 function tileBytes(c: Convolution): number {
-  return blockOf(c) * 36 * 4 * (c.channels + c.outChannels);
+  return blockOf(c) * 36 * 4 * (c.channels + c.outChannels) + 36 * 3 * 128;
 }
 
 /** Number of multiply-adds. */
@@ -159,7 +160,7 @@ export function isWinogradLine(c: Convolution): boolean {
   const { filter, stride, input, output, pad, channels, outChannels } = c;
   return filter.join() === "1,1,3" && stride.join() === "1,1,1" &&
     [0, 1].every((axis) => pad[axis] === 0 && input[axis] === output[axis]) &&
-    channels % 8 === 0 && outChannels % 8 === 0 && channels >= 16 && outChannels >= 16 &&
+    channels % 8 === 0 && outChannels % 8 === 0 &&
     channels <= 384 && outChannels <= 384;
 }
 

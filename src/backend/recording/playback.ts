@@ -255,8 +255,9 @@ export class Playback {
     return played;
   }
 
-  /** Frees the arena. */
+  /** Frees the arena. The memory of a backend that is gone is gone, too. */
   dispose(): void {
+    if (!this.#backend.wasm) return;
     this.#places.dispose();
     this.#module._free(this.#base);
   }

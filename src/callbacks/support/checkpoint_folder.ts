@@ -8,15 +8,16 @@ import { lockFolder } from "../../host/lock_folder.ts";
 import {
   checkpointFile,
   checkpointName,
+  loadCheckpoint,
   parseCheckpointName,
   type RunCheckpoint,
 } from "../../io/checkpoint_file.ts";
-import { listCheckpoints, newestCheckpoint, removePartials } from "../../io/newest_checkpoint.ts";
-import { toPath } from "../../io/to_path.ts";
+import { StorageError } from "../../io/storage_error.ts";
+import { isPartial, toPath } from "../../io/write_file.ts";
 import { writeInBackground } from "../../io/write_in_background.ts";
 
 /** The files that a run keeps. */
-export interface KeptCheckpoints {
+interface KeptCheckpoints {
   /** Number of the newest files to keep. */
   readonly last: number;
   /** Number of the best files to keep. */
@@ -165,5 +166,60 @@ export class CheckpointFolder {
     const sign = this.#kept.mode === "max" ? -1 : 1;
     this.#best = [...this.#best, file]
       .sort((a, b) => sign * (a.value - b.value)).slice(0, this.#kept.best);
+  }
+}
+
+/** Returns the names of the checkpoints in a folder, oldest first, without links and other files. */
+async function listCheckpoints(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for (const entry of await fileSystem.readdir(folder, { withFileTypes: true })) {
+      if (entry.isFile() && parseCheckpointName(entry.name)) names.push(entry.name);
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  return names.sort();
+}
+
+/** Removes incomplete files, which a process leaves if it is killed while it writes. */
+async function removePartials(folder: string): Promise<void> {
+  try {
+    for (const entry of await fileSystem.readdir(folder, { withFileTypes: true })) {
+      if (entry.isFile() && isPartial(entry.name) && /^\.\d{8}-/.test(entry.name)) {
+        await fileSystem.unlink(`${folder}/${entry.name}`);
+      }
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+/**
+ * Loads the newest checkpoint in a folder that a run can be resumed from.
+ *
+ * @param folder Folder of the Checkpoint callback.
+ * @param warn Called with a message for each damaged file, which is skipped.
+ * @param check Rejects with a {@linkcode StorageError} if a checkpoint is damaged. Default: accepts
+ *   every checkpoint that can be loaded.
+ * @returns The checkpoint and its path; `undefined` if the folder has no checkpoint.
+ * @throws {StorageError} If the newest intact checkpoint is of a newer version of this package.
+ */
+async function newestCheckpoint(
+  folder: string,
+  warn: (message: string) => void,
+  check: (checkpoint: RunCheckpoint) => Promise<void> = () => Promise.resolve(),
+): Promise<{ file: string; checkpoint: RunCheckpoint } | undefined> {
+  for (const name of (await listCheckpoints(folder)).reverse()) {
+    if (parseCheckpointName(name)!.failed) continue;
+    const file = `${folder}/${name}`;
+    try {
+      const checkpoint = await loadCheckpoint(file);
+      await check(checkpoint);
+      return { file, checkpoint };
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.problem !== "damaged") throw error;
+      warn(`Skipped the damaged checkpoint ${file}: ${error.message}`);
+    }
   }
 }

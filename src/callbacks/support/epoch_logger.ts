@@ -1,9 +1,14 @@
 import type { RunKind } from "../../chart/chart.ts";
-import { type EpochRecord, epochRecord } from "../../pictures/history.ts";
+import { type EpochRecord, epochRecord } from "../../pictures.ts";
 import * as field from "../../checks/fields.ts";
-import { type AnyLearner, Callback, type StateCheck } from "../../learner/callback.ts";
-import { PRIORITIES } from "../../learner/priorities.ts";
-import { metricsOfEpoch, metricsOfPhase } from "../../learner/pass_callback.ts";
+import {
+  type AnyLearner,
+  Callback,
+  metricsOfEpoch,
+  metricsOfPhase,
+  type StateCheck,
+} from "../../learner/callback.ts";
+import { PRIORITIES } from "../../learner/callback_list.ts";
 
 /**
  * The base class of callbacks that write something for each epoch. It calls `logEpoch` when the

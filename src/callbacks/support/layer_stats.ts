@@ -5,9 +5,9 @@ import { describeValue } from "../../checks/describe_value.ts";
 import type { tf } from "../../deps/tfjs.ts";
 import { tensorStats, type TensorStatsOptions } from "../../tensors/tensor_stats.ts";
 import type { LayerRecord } from "../../pictures/layer_record.ts";
-import { type Plot, plotters } from "../../pictures/plotters.ts";
+import { type Plot, plotters } from "../../pictures.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../../learner/callback.ts";
-import { PRIORITIES } from "../../learner/priorities.ts";
+import { PRIORITIES } from "../../learner/callback_list.ts";
 
 /**
  * Options of {@linkcode ActivationStats} and {@linkcode GradientStats}.

@@ -3,7 +3,7 @@ import { describeValue } from "../../checks/describe_value.ts";
 import { tf } from "../../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import type { BatchPlace } from "../../learner/callback_protocol.ts";
-import { PRIORITIES } from "../../learner/priorities.ts";
+import { PRIORITIES } from "../../learner/callback_list.ts";
 import { permutation, type Stream } from "../../random/random_numbers.ts";
 import { batchRandom } from "./batch_random.ts";
 

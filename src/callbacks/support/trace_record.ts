@@ -1,6 +1,6 @@
 import type { HookName, TaskName } from "../../chart/hooks.ts";
 import type { StepState } from "../../learner/compiled_steps.ts";
-import type { RunSnapshot } from "../../learner/run_actor.ts";
+import type { RunSnapshot } from "../../learner/run_interface.ts";
 
 /**
  * A call of a hook of a callback, or of a task of the Learner.

@@ -1,4 +1,4 @@
-import type { RunEvent } from "../../learner/run_actor.ts";
+import type { RunEvent } from "../../learner/run_interface.ts";
 import type { LiveCommand, LiveState } from "../messages.ts";
 import { element } from "./element.ts";
 import { formatNumber } from "../../text/format.ts";

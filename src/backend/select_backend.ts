@@ -11,7 +11,6 @@ import { checkWasmFile } from "./find_wasm.ts";
 import { fixCore } from "./fix_core.ts";
 import { fixCpu } from "./fix_cpu/fix_cpu.ts";
 import { fixLayers } from "./fix_layers/fix_layers.ts";
-import { fixOptimizers } from "./fix_optimizers.ts";
 import { registerGradients } from "./gradients/register_gradients.ts";
 import { NATIVE_NAMES, type NativeName } from "./native/native_library.ts";
 import type { WasmOptions } from "./start_wasm.ts";
@@ -65,7 +64,6 @@ registerGradients();
 fixCpu();
 fixCore();
 fixLayers();
-fixOptimizers();
 
 let lastLine = "";
 

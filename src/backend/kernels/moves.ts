@@ -5,8 +5,7 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
-import { copy, layoutOf, unitOf } from "./layout.ts";
+import { copy, type Inputs, type KernelTable, layoutOf, sizeOf, unitOf } from "./kernel.ts";
 
 /** A new tensor of a box of elements. */
 function copyBox(heap: KernelHeap, x: tf.TensorInfo, begin: number[], size: number[]) {

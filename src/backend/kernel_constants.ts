@@ -1,8 +1,10 @@
 /**
- * The tables of 32-bit integers that describe convolutions and windows to the kernels.
+ * The numbers on which the kernels and their callers agree: fields of the tables of 32-bit integers
+ * that describe convolutions and windows, and the functions of elements that one kernel computes.
  *
  * The build of the kernels reads this file as well: `import { PAD_Y } from "./window_table"` is the
- * offset of that field, in bytes.
+ * offset of that field, in bytes, and `import { TANH } from "./unary_functions"` the place of that name
+ * in its list.
  *
  * @module
  */
@@ -39,10 +41,10 @@ export const TABLE_LAYOUTS = {
 } as const;
 
 /** The name of a table. */
-export type TableName = keyof typeof TABLE_LAYOUTS;
+type TableName = keyof typeof TABLE_LAYOUTS;
 
 /** The names of a table's fields. */
-export type TableField<Name extends TableName> = (typeof TABLE_LAYOUTS)[Name][number];
+type TableField<Name extends TableName> = (typeof TABLE_LAYOUTS)[Name][number];
 
 /** Puts the fields of a table in order. */
 export function layOut<Name extends TableName>(
@@ -58,4 +60,37 @@ export function addressesIn(name: TableName): number[] {
   return TABLE_LAYOUTS[name].flatMap((field, place) =>
     field === "SOURCE" || field === "TARGET" ? [place] : []
   );
+}
+
+/** The names of functions, in order. */
+export const FUNCTION_NAMES = {
+  /** Functions of one number. */
+  // deno-fmt-ignore
+  unary_functions: [
+    "NEG", "ABS", "SQUARE", "RECIPROCAL", "SQRT", "RSQRT", "EXP", "EXPM1", "LOG", "LOG1P", "SIGMOID",
+    "TANH", "SOFTPLUS", "ERF", "SIGN", "STEP", "CLIP", "RELU", "LEAKY_RELU", "ELU", "SWISH",
+    "HARD_SIGMOID", "MISH", "SOFTSIGN", "SIN", "COS", "GELU", "GELU_TANH",
+  ],
+  /** Functions of two numbers. */
+  // deno-fmt-ignore
+  binary_functions: [
+    "ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU",
+  ],
+  /** Slopes of functions of two numbers, by one of them. */
+  binary_slopes: ["MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU_X", "PRELU_ALPHA", "DIVISOR"],
+  /** Comparisons of two numbers, and connections of two booleans. */
+  comparisons: ["EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"],
+  /** Reductions of numbers. */
+  reducers: ["MAX", "MIN", "PROD"],
+} as const;
+
+/** The name of a list of functions. */
+type FunctionList = keyof typeof FUNCTION_NAMES;
+
+/** A function of a list. */
+export type FunctionName<List extends FunctionList> = (typeof FUNCTION_NAMES)[List][number];
+
+/** The number of a function. */
+export function numberOf<List extends FunctionList>(list: List, name: FunctionName<List>): number {
+  return (FUNCTION_NAMES[list] as readonly string[]).indexOf(name);
 }

@@ -1,7 +1,7 @@
 /**
  * Copies of boxes of elements between two layouts in memory: slices, paddings, transposes, tiles.
  *
- * The box is a table of 32-bit integers, which `src/backend/kernels/layout.ts` writes: its rank, then
+ * The box is a table of 32-bit integers, which `src/backend/kernels/kernel.ts` writes: its rank, then
  * for each axis its size and the distances between neighbours in the source and in the target, in
  * units.
  */

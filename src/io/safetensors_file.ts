@@ -1,14 +1,15 @@
 import { OpenFile, sha256 } from "../host/files.ts";
 import { DTYPES, type HostTensor } from "./host_tensor.ts";
 import {
+  CHECKSUM_AT,
+  CHECKSUM_LENGTH,
   damaged,
   decodeHeader,
   type Header,
   type HeaderEntry,
   LARGEST_HEADER,
-} from "./safetensors_header.ts";
+} from "./safetensors_format.ts";
 import { toPath } from "./write_file.ts";
-import { CHECKSUM_AT, CHECKSUM_LENGTH } from "./write_safetensors.ts";
 
 /** Number of bytes that are read at once. */
 const CHUNK = 1 << 20;

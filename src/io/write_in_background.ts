@@ -1,6 +1,6 @@
 import { nodeThreads, threadModule, type Worker } from "../deps/node_worker_threads.ts";
 import type { HostTensor } from "./host_tensor.ts";
-import { writeSafetensors } from "./write_safetensors.ts";
+import { writeSafetensors } from "./safetensors_format.ts";
 
 /** Number of bytes from which a thread of its own pays: its start takes about 20 ms. */
 const LARGE = 1 << 26;

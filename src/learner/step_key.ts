@@ -11,8 +11,13 @@ import { isPure } from "../losses/loss_inputs.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import { settingsOf, statesOf, whyNotStock } from "../model/stock_model.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import { objectiveModel, objectiveVariables } from "./learner_objective.ts";
-import { currentObjective, DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
+import {
+  currentObjective,
+  DEFAULT_STAGES,
+  objectiveModel,
+  objectiveVariables,
+  variablesToTrain,
+} from "./own_steps.ts";
 import type { StepOf } from "./step.ts";
 
 /** The part of a step that is compiled: that of a training, of an evaluation or of a prediction. */

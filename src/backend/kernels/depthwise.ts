@@ -14,8 +14,7 @@ import {
 import type { KernelHeap } from "../kernel_heap.ts";
 import { addBias, convolveNatively, filterGradientNatively } from "../native/native_kernels.ts";
 import { resultShape } from "./convolution.ts";
-import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
-import { copy } from "./layout.ts";
+import { ACTIVATIONS, areFloats, copy, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
 
 interface Attributes extends WindowAttributes {

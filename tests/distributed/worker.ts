@@ -267,7 +267,7 @@ async function answerTo(order: Order): Promise<Answer> {
   const { backend = "wasm" } = order;
   if (backend === "native") {
     await selectBackend({ native: true, quiet: true });
-    Object.assign(WORTHWHILE, { product: 0, convolution: 0 });
+    Object.assign(WORTHWHILE, { product: 0, convolution: 0, elements: 0, columns: 0 });
   } else await selectBackend({ prefer: backend, quiet: true });
   const before = tf.memory().numTensors;
   const { examples = 320, batchSize = 16, epochs = 2, limits } = order;

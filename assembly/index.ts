@@ -21,7 +21,8 @@ export {
 } from "./elementwise";
 export { binary } from "./binary";
 export { binarySlope } from "./binary_slope";
-export { compare, connect, select } from "./comparison";
+export { compare, connect, select, selectBytes } from "./comparison";
+export { convert } from "./convert";
 export { powers, powerSlope } from "./power";
 export { unary, unarySlope } from "./unary";
 export { extremeSlope, reduce, reduceBytes } from "./reduce";

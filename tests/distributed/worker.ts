@@ -237,8 +237,8 @@ const EVENTS: Record<string, (learner: AnyLearner) => void> = {
   requestTrain: (learner) => void learner.cancel("train", "asked"),
   pause: (learner) => {
     learner.pause();
-    setTimeout(() => learner.step(), 150);
-    setTimeout(() => learner.resume(), 300);
+    setTimeout(() => learner.step(), 1000);
+    setTimeout(() => learner.resume(), 1300);
   },
   nan: (learner) => void (learner.data = tf.fill(learner.data.shape, NaN)),
   throw: () => {

@@ -96,7 +96,7 @@ export interface Descriptions {
   convolution(scope: Scope, pass: Pass, c: Described, engine: bigint, forward: bigint): bigint;
   /** Describes a pooling, or its gradient where the description of its forward pass is given. */
   pool(scope: Scope, kind: number, p: DescribedPool, engine: bigint, forward: bigint): bigint;
-  /** Describes a product of batches of matrices; `bias` is 0 where there is none. */
+  /** Describes a product of batches of matrices; `bias` is 0 if it is missing. */
   product(
     ...[scope, a, b, bias, c, engine]: [Scope, ...[bigint, bigint, bigint, bigint], bigint]
   ): bigint;

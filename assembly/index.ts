@@ -35,5 +35,5 @@ export { gru, gruGradient } from "./gru";
 export { simpleRnn, simpleRnnGradient } from "./simple_rnn";
 export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
 export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
-export { softmax, softmaxGradient } from "./softmax";
+export { softmax, softmaxGradient, spreadNaN } from "./softmax";
 export { dropoutMask } from "./dropout";

@@ -204,8 +204,9 @@ async function probeWebGPU(): Promise<Adapter | undefined> {
   const restore = giveRuntimeFolder();
   const adapter = await gpu.requestAdapter().catch(() => null).finally(restore);
   if (!adapter) return undefined;
-  const { description, device, vendor, isFallbackAdapter } = adapter.info;
-  const name = description || device || vendor || "an unnamed adapter";
+  const { description, device, vendor, architecture, isFallbackAdapter } = adapter.info;
+  // Browsers give away no more than the vendor and the architecture.
+  const name = description || device || `${vendor} ${architecture}`.trim() || "an unnamed adapter";
   return { name, software: isFallbackAdapter || RASTERIZERS.test(name) };
 }
 

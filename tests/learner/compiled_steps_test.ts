@@ -232,6 +232,42 @@ testOnWasm("small predictions keep their memory between runs, large ones do not"
   for (const model of models) model.dispose();
 });
 
+testOnWasm(
+  "a played step names an index that is out of range, and the next one is played",
+  async () => {
+    const model = tf.sequential({
+      layers: [
+        tf.layers.embedding({ inputDim: 5, outputDim: 2, inputLength: 3 }),
+        tf.layers.flatten(),
+        tf.layers.dense({ units: 2 }),
+      ],
+    });
+    const learner = new Learner({ model, optimizer: adam(), lossFunction: crossEntropy });
+    const predict = async (...indices: number[]) => {
+      const x = tf.tensor2d(indices, [indices.length / 3, 3], "int32");
+      try {
+        tf.dispose(await learner.predict(x));
+      } finally {
+        x.dispose();
+      }
+      return learner.stepState?.way;
+    };
+    for (let i = 0; i < 4; i++) await predict(0, 1, 2, 4, 4, 0);
+    for (const wrong of [5, -1, 2 ** 30]) {
+      for (let place = 0; place < 6; place++) {
+        const indices = [0, 1, 2, 3, 4, 0].with(place, wrong);
+        await assertRejects(
+          () => predict(...indices),
+          RangeError,
+          `GatherV2: the index value ${wrong} is not in [0, 4]`,
+        );
+      }
+      assertEquals(await predict(4, 3, 2, 1, 0, 4), "played");
+    }
+    model.dispose();
+  },
+);
+
 testOnWasm("Trace leaves steps compiled, and notes how they are taken", async () => {
   const trace = new Trace();
   await train({ callbacks: [trace], epochs: 1, sizes: [4, 4, 4, 4] });

@@ -7,6 +7,7 @@ export { convolveFilterGradient, convolveInputGradient } from "./convolution_gra
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
 export { copyBox, fill, gatherRows } from "./boxes";
+export { stridedFilter, winogradStrided, winogradStridedFilterGradient } from "./winograd_strided";
 export { winogradLineFilter, winogradLines, winogradLinesFilterGradient } from "./winograd_lines";
 export { copyBox, fill } from "./boxes";
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";

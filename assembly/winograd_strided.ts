@@ -341,10 +341,16 @@ function transformGradient(
   }
 }
 
-/** Multiplies all planes of `tiles` tiles with their matrices. */
+/** Number of rows of a plane: an odd number, so that planes do not share a set of the cache. */
+@inline
+function rowsFor(tiles: i32): i32 {
+  return tiles | 1;
+}
+
+/** Multiplies all planes, of so many rows, with their matrices. */
 function multiplyPlanes(
   from: usize,
-  tiles: i32,
+  rows: i32,
   my: i32,
   mx: i32,
   depth: i32,
@@ -358,8 +364,8 @@ function multiplyPlanes(
   for (let y = 0; y <= ALL; y++) {
     for (let x = 0; x <= ALL; x++) {
       if (!hasPoint(my, y) || !hasPoint(mx, x)) continue;
-      const first = planeOf(y, x, my, mx) * tiles;
-      const last = first + (y < ALL ? 1 : my) * (x < ALL ? 1 : mx) * tiles;
+      const first = planeOf(y, x, my, mx) * rows;
+      const last = first + (y < ALL ? 1 : my) * (x < ALL ? 1 : mx) * rows;
       const b = matrices + <usize> (y * 6 + x) * matrix;
       for (let row = first; row < last; row += ROWS) {
         const some = min(ROWS, last - row);
@@ -447,12 +453,12 @@ export function winogradStrided(
     store<i32>(list, 0, 4);
     for (let line = l0; line < l1;) {
       line = listTiles(line, l1, tilesY, allY, allX, restY, restX, size, scratch);
-      const tiles = load<i32>(list);
-      const products = work + <usize> (planesOf(my, mx) * tiles) * before;
+      const tiles = load<i32>(list), rows = rowsFor(tiles);
+      const products = work + <usize> (planesOf(my, mx) * rows) * before;
       for (let i = 0; i < tiles; i++) {
         const l = load<i32>(list + 16 + (<usize> i << 3)), x = load<i32>(list + 16 + (<usize> i << 3), 4);
         const b = l / tilesY, y = (l - b * tilesY) * 4, to = work + <usize> i * before;
-        const plane = <usize> tiles * before;
+        const plane = <usize> rows * before;
         if (gradient) {
           const slopes = <usize> load<u32>(g, TARGET) + <usize> b * image1;
           transformNeighbours(slopes, outHeight, outWidth, result, y - 1, x - 1, my, mx, to, plane, scratch);
@@ -462,11 +468,11 @@ export function winogradStrided(
           transformPixels(from, height, width, pixel, 0, pixel, top, left, my, mx, to, plane, scratch);
         }
       }
-      multiplyPlanes(work, tiles, my, mx, depth, matrices, outputs, products, scratch);
+      multiplyPlanes(work, rows, my, mx, depth, matrices, outputs, products, scratch);
       for (let i = 0; i < tiles; i++) {
         const l = load<i32>(list + 16 + (<usize> i << 3)), x = load<i32>(list + 16 + (<usize> i << 3), 4);
         const b = l / tilesY, y = (l - b * tilesY) * 4, from = products + <usize> i * after;
-        const plane = <usize> tiles * after;
+        const plane = <usize> rows * after;
         if (gradient) {
           const to = <usize> load<u32>(g, SOURCE) + <usize> b * image;
           transformGradient(from, plane, my, mx, to, height, width, channels, 2 * y - padY, 2 * x - padX, scratch);
@@ -478,6 +484,11 @@ export function winogradStrided(
       }
     }
   }
+}
+
+/** Sets the last row of each plane to zeros. */
+function clearLast(from: usize, planes: i32, plane: usize, row: usize): void {
+  for (let i = 0; i < planes; i++, from += plane) memory.fill(from + plane - row, 0, row);
 }
 
 /** `to += x' dy` of `rows` rows, `[width]` and `[columns]`. */
@@ -540,9 +551,13 @@ export function winogradStridedFilterGradient(
     store<i32>(list, 0, 4);
     for (let line = first; line < last;) {
       line = listTiles(line, last, tilesY, outHeight, outWidth, restY, restX, size, scratch);
-      const tiles = load<i32>(list);
-      const planeX = <usize> tiles * rowPixels, plane = <usize> tiles * row;
+      const tiles = load<i32>(list), rows = rowsFor(tiles);
+      const planeX = <usize> rows * rowPixels, plane = <usize> rows * row;
       const transformed = pixels + <usize> planesOf(my, mx) * planeX;
+      if (rows > tiles) {
+        clearLast(pixels, planesOf(my, mx), planeX, rowPixels);
+        clearLast(transformed, planesOf(my, mx), plane, row);
+      }
       for (let i = 0; i < tiles; i++) {
         const l = load<i32>(list + 16 + (<usize> i << 3)), x = load<i32>(list + 16 + (<usize> i << 3), 4);
         const b = l / tilesY, y = (l - b * tilesY) * 4;
@@ -555,9 +570,9 @@ export function winogradStridedFilterGradient(
       for (let y = 0; y <= ALL; y++) {
         for (let x = 0; x <= ALL; x++) {
           if (!hasPoint(my, y) || !hasPoint(mx, x)) continue;
-          const at = <usize> planeOf(y, x, my, mx), rows = (y < ALL ? 1 : my) * (x < ALL ? 1 : mx) * tiles;
+          const at = <usize> planeOf(y, x, my, mx), all = (y < ALL ? 1 : my) * (x < ALL ? 1 : mx) * rows;
           const to = sums + <usize> (y * 6 + x) * sum;
-          addPlanes(pixels + at * planeX, some, transformed + at * plane, columns, rows, to, scratch);
+          addPlanes(pixels + at * planeX, some, transformed + at * plane, columns, all, to, scratch);
         }
       }
     }

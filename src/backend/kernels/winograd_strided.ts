@@ -23,7 +23,7 @@ export function isStrided(c: Convolution): boolean {
     channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES;
 }
 
-/** Number of tiles of a block: an odd number, so that planes do not share a set of the cache. */
+/** Number of tiles of a block, an odd number, as planes have an odd number of rows. */
 function blockOf({ channels, outChannels }: Convolution): number {
   return Math.min(Math.floor(BLOCK_BYTES / (PLANES * 4 * (channels + outChannels))) | 1, 127);
 }

@@ -32,7 +32,7 @@ import {
 import { activate } from "./vector";
 import { addProducts } from "./winograd_gradients";
 import { add } from "./winograd_transforms";
-import { FEW, multiply, workOf } from "./winograd_tiles";
+import { apart, FEW, multiply, workOf } from "./winograd_tiles";
 import { filterPoints, filterSlopes, hasPoint, pixelPoints, results, slopePoints } from "./winograd_pairs";
 
 /** Points of interpolation. */
@@ -67,7 +67,7 @@ function planesOf(my: i32, mx: i32): i32 {
 export function stridedFilter(w: usize, channels: i32, columns: i32, gradient: bool, to: usize, square: usize): void {
   const tap = <usize> (channels * columns) << 2, start = gradient ? 2 * tap : 0, end = 2 * tap - start;
   const rows = gradient ? columns : channels, width = gradient ? channels : columns;
-  const matrix = <usize> (((width + 7) / 8) * rows) << 5, all = square + 288;
+  const matrix = apart(<usize> (((width + 7) / 8) * rows) << 5), all = square + 288;
   for (let c = 0; c < channels; c++) {
     for (let k = 0; k < columns; k += 4) {
       const from = w + (<usize> (c * columns + k) << 2);
@@ -360,7 +360,7 @@ function multiplyPlanes(
   scratch: usize,
 ): void {
   const before = <usize> depth << 2, after = <usize> columns << 2;
-  const matrix = (<usize> ((columns + 7) / 8) * <usize> depth) << 5;
+  const matrix = apart((<usize> ((columns + 7) / 8) * <usize> depth) << 5);
   for (let y = 0; y <= ALL; y++) {
     for (let x = 0; x <= ALL; x++) {
       if (!hasPoint(my, y) || !hasPoint(mx, x)) continue;
@@ -543,7 +543,7 @@ export function winogradStridedFilterGradient(
   const image = <usize> (height * width) * pixel, slopes = <usize> (outHeight * outWidth) * row;
   const padY = load<i32>(g, PAD_Y), padX = load<i32>(g, PAD_X), list = scratch + POINTS;
   // Behind the zeros: 36 sums of each weight, and the transformed tiles of a block.
-  const sums = workOf(g, scratch), sum = <usize> some * row, pixels = sums + 36 * sum;
+  const sums = workOf(g, scratch), sum = apart(<usize> some * row), pixels = sums + 36 * sum;
   memory.fill(sums, 0, 36 * sum);
   for (let kind = 0; kind < 4; kind++) {
     const restY = kind & 1, restX = kind >> 1, my = sizeOf(restY, outHeight), mx = sizeOf(restX, outWidth);
@@ -578,7 +578,7 @@ export function winogradStridedFilterGradient(
     }
   }
   const tap = <usize> channels * row, square = scratch + RESULTS;
-  for (let offset: usize = 0; offset < sum; offset += 16) {
+  for (let offset: usize = 0; offset < <usize> some * row; offset += 16) {
     const from = sums + offset, to = dw + <usize> c0 * row + offset;
     for (let i: usize = 0; i < 6; i++) filterSlopes(from + i * 6 * sum, sum, square + i * 48, 16);
     for (let j: usize = 0; j < 3; j++) filterSlopes(square + j * 16, 48, to + j * tap, 3 * tap);

@@ -75,7 +75,7 @@ export function forward(
     winogradLines(heap, c, [x, filter, result], false, bias, activation);
     return result;
   }
-  if (isStrided(c)) {
+  if (isStrided(c, 16)) {
     winogradStrided(heap, c, false, [x, filter, result], bias, activation);
     return result;
   }

@@ -4,23 +4,29 @@
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
-import type { Convolution } from "../geometry.ts";
+import { type Convolution, pointsOf } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { addressesIn, layOut } from "../table_layouts.ts";
 
 /** Size of a block of transformed tiles, in bytes: about half a second-level cache. */
 const BLOCK_BYTES = 512 * 1024;
-/** Largest size of 36 transformed filters, in bytes. */
-const FILTER_BYTES = 2 * 1024 * 1024;
+/** Largest size of 36 transformed filters, in bytes; beyond, plain products are as fast. */
+const FILTER_BYTES = 4 * 1024 * 1024;
 /** Number of planes of a tile. */
 const PLANES = 81;
 
-/** Whether the algorithm applies, and is faster than a plain product. */
-export function isStrided(c: Convolution): boolean {
+/**
+ * Whether the algorithm applies, and is faster than others.
+ *
+ * @param least Least number of channels.
+ */
+export function isStrided(c: Convolution, least = 8): boolean {
   const { filter, stride, dilation, channels, outChannels } = c;
   return filter.join() === "1,3,3" && stride.join() === "1,2,2" && dilation.join() === "1,1,1" &&
-    channels % 4 === 0 && outChannels % 4 === 0 && channels * outChannels >= 256 &&
-    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES;
+    channels % 4 === 0 && outChannels % 4 === 0 && channels >= least && outChannels >= 8 &&
+    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES &&
+    // Transforming the filter costs as much as some products.
+    pointsOf(c) >= 128;
 }
 
 /** Number of tiles of a block, an odd number, as planes have an odd number of rows. */
@@ -86,7 +92,7 @@ export function winogradStrided(
   activation = 0,
 ): void {
   const [rows, columns] = gradient ? [c.outChannels, c.channels] : [c.channels, c.outChannels];
-  const matrices = heap.shared(36 * rows * Math.ceil(columns / 8) * 8 * 4);
+  const matrices = heap.shared(36 * (rows * Math.ceil(columns / 8) * 8 * 4 + 128));
   const sizes = [c.channels, c.outChannels, Number(gradient)];
   heap.run("stridedFilter", [heap.at(filter), ...sizes, matrices, heap.scratch()]);
   const [source, target] = gradient ? [to, from] : [from, to];
@@ -107,7 +113,7 @@ export function winogradStridedFilterGradient(
   first: number,
   last: number,
 ): void {
-  const scratch = scratchFor(heap, c, 36 * c.channels * c.outChannels);
+  const scratch = scratchFor(heap, c, 36 * (c.channels * c.outChannels + 32));
   heap.run("winogradStridedFilterGradient", [
     ...[tableOf(heap, c, heap.at(x), heap.at(dy)), first, last, to, 0, c.channels, scratch],
   ], { argument: 4, multiple: 4, work: workOf(c) });

@@ -9,7 +9,7 @@ import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 import { assignWeights, cloneWeights, variablesOf } from "../model/model.ts";
-import { areFinite } from "./support/are_finite.ts";
+import { areFinite } from "../tensors/nested_tensors.ts";
 import { WeightAverage } from "./weight_average.ts";
 
 /**

@@ -3,7 +3,7 @@ import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
-import { finiteProbes } from "./support/are_finite.ts";
+import { finiteProbes } from "../tensors/nested_tensors.ts";
 import { isTraining } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 

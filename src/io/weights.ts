@@ -6,7 +6,7 @@ import type { HostTensor } from "./host_tensor.ts";
 import { readTensors, toTensor } from "./transfer_tensors.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { StorageError } from "./storage_error.ts";
-import { writeSafetensors } from "./write_safetensors.ts";
+import { writeSafetensors } from "./safetensors_format.ts";
 
 /**
  * Saves the weights of a model in the safetensors format, in the layout of TensorFlow.js.

@@ -7,7 +7,7 @@ import { closest, distance } from "../deps/levenshtein.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
-import type { Stages } from "./stages.ts";
+import type { Stages } from "./own_steps.ts";
 
 /** A method whose name differs from a hook by at most this many letters is taken for a misspelling. */
 const MISSPELT = 2;

@@ -18,8 +18,7 @@ import { learningRateOf } from "../optimizers/optimizer_state.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import { optimizersOf } from "./learner_optimizers.ts";
 import { RUN_EVENTS, type RunEvent } from "./run_interface.ts";
-import type { AnyObjective } from "./learner_objective.ts";
-import { DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
+import { type AnyObjective, DEFAULT_STAGES, variablesToTrain } from "./own_steps.ts";
 
 /** The options of other frameworks for half precision. */
 const HALF_PRECISION =

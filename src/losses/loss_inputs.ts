@@ -7,7 +7,7 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { describeValue } from "../checks/describe_value.ts";
 import { tf } from "../deps/tfjs.ts";
-import { outputMark } from "../tensors/outputs.ts";
+import { outputMark } from "../tensors/nested_tensors.ts";
 import { inspectElements } from "../tensors/tensor_memory.ts";
 
 /**

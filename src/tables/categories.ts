@@ -6,7 +6,7 @@
 import { checkNumber } from "../checks/check_number.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import * as field from "../checks/fields.ts";
-import { type ColumnKind, type TableColumn, wrongCell } from "./column_kind.ts";
+import { type ColumnKind, type TableColumn, wrongCell } from "./columns.ts";
 import { describeValue } from "../checks/describe_value.ts";
 
 /**

@@ -4,9 +4,8 @@ import * as field from "../checks/fields.ts";
 import type { CsvTable, NdArray } from "../data/dataset.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { refuse } from "../io/checkpoint_file.ts";
-import type { Cell, ColumnKind, TableColumn } from "./column_kind.ts";
+import { type Cell, type ColumnKind, numeric, numericKind, type TableColumn } from "./columns.ts";
 import { type DatePart, dateParts, datePartsKind } from "./date_parts.ts";
-import { numeric, numericKind } from "./numeric.ts";
 import { oneHot, oneHotKind, ordinal, ordinalKind } from "./categories.ts";
 
 /**

@@ -17,7 +17,11 @@ import {
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { directFilterGradient, directForward, directInputGradient } from "./direct.ts";
-import { addBias, convolveNatively, filterGradientNatively } from "../native/native_kernels.ts";
+import {
+  addBias,
+  convolveNatively,
+  filterGradientNatively,
+} from "../native/native_convolutions.ts";
 import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
 import { sumInParts } from "./reductions.ts";

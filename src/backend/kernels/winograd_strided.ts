@@ -6,7 +6,7 @@
 import type { tf } from "../../deps/tfjs.ts";
 import { type Convolution, pointsOf } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { addressesIn, layOut } from "../table_layouts.ts";
+import { addressesIn, layOut } from "../kernel_constants.ts";
 
 /** Size of a block of transformed tiles, in bytes: about half a second-level cache. */
 const BLOCK_BYTES = 512 * 1024;

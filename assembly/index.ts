@@ -8,7 +8,6 @@ export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
 export { checkIndices, copyBox, fill, gatherRows } from "./boxes";
 export { winogradLineFilter, winogradLines, winogradLinesFilterGradient } from "./winograd_lines";
-export { copyBox, fill } from "./boxes";
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
 export { convolveDirectly, convolveDirectlyFilterGradient, convolveToFew } from "./direct";
 export { pool } from "./pool";

@@ -10,7 +10,6 @@ export { copyBox, fill, gatherRows } from "./boxes";
 export { stridedFilter, winogradStrided, winogradStridedFilterGradient } from "./winograd_strided";
 export { checkIndices, copyBox, fill, gatherRows } from "./boxes";
 export { winogradLineFilter, winogradLines, winogradLinesFilterGradient } from "./winograd_lines";
-export { copyBox, fill } from "./boxes";
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
 export { convolveDirectly, convolveDirectlyFilterGradient, convolveToFew } from "./direct";
 export { pool } from "./pool";

@@ -61,9 +61,8 @@ export { readCsv } from "./src/data/read_csv.ts";
 export { readIdx } from "./src/data/read_idx.ts";
 
 // Tables of mixed columns
-export type { TableColumn } from "./src/tables/column_kind.ts";
+export { numeric, type NumericOptions, type TableColumn } from "./src/tables/columns.ts";
 export { type DatePart, dateParts, type DatePartsOptions } from "./src/tables/date_parts.ts";
-export { numeric, type NumericOptions } from "./src/tables/numeric.ts";
 export {
   oneHot,
   type OneHotOptions,

@@ -41,6 +41,5 @@ export type { ModelStructure } from "./src/model/model_structure.ts";
 export { type Dtype, DTYPES, type HostTensor, type HostValues } from "./src/io/host_tensor.ts";
 export { toTensor } from "./src/io/transfer_tensors.ts";
 export { SafetensorsFile } from "./src/io/safetensors_file.ts";
-export type { HeaderEntry } from "./src/io/safetensors_header.ts";
+export { type HeaderEntry, writeSafetensors } from "./src/io/safetensors_format.ts";
 export { StorageError, type StorageProblem } from "./src/io/storage_error.ts";
-export { writeSafetensors } from "./src/io/write_safetensors.ts";

@@ -1,7 +1,7 @@
 /**
  * Copies of boxes of elements between two layouts in memory: slices, paddings, transposes, tiles.
  *
- * The box is a table of 32-bit integers, which `src/backend/kernels/layout.ts` writes: its rank, then
+ * The box is a table of 32-bit integers, which `src/backend/kernels/kernel.ts` writes: its rank, then
  * for each axis its size and the distances between neighbours in the source and in the target, in
  * units.
  */
@@ -157,6 +157,17 @@ export function fill(target: usize, n: i32, unit: i32, bits: i32): void {
   let i = 0;
   for (; i + 4 <= n; i += 4, target += 16) v128.store(target, four);
   for (; i < n; i++, target += 4) store<u32>(target, bits);
+}
+
+/** Traps if one of `count` indices is not one of `rows`: a caller then finds out which. */
+export function checkIndices(indices: usize, count: i32, rows: i32): void {
+  const end = indices + (<usize> count << 2), limit = i32x4.splat(rows);
+  let outside = i32x4.splat(0);
+  let at = indices;
+  // Unsigned, a negative index is a large one.
+  for (; at + 16 <= end; at += 16) outside = v128.or(outside, i32x4.ge_u(v128.load(at), limit));
+  for (; at < end; at += 4) if (load<u32>(at) >= <u32> rows) unreachable();
+  if (v128.any_true(outside)) unreachable();
 }
 
 /**

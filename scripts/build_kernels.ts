@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { FUNCTION_NAMES } from "../src/backend/function_names.ts";
-import { TABLE_LAYOUTS } from "../src/backend/table_layouts.ts";
+import { FUNCTION_NAMES, TABLE_LAYOUTS } from "../src/backend/kernel_constants.ts";
 import { main } from "../src/deps/assemblyscript.ts";
 
 const SOURCE = new URL("../assembly/", import.meta.url);

@@ -1,6 +1,7 @@
 /**
  * Trains on a part of MNIST in the tab that shows the run. `?inspect` in the address opens Stately's
- * inspector, too; `?epochs=20` sets the number of epochs.
+ * inspector, too; `?epochs=20` sets the number of epochs, `?examples=1000` that of examples, and
+ * `?backend=wasm` the backend. By default, it is WebGPU where there is a graphics card for it.
  *
  * @module
  */
@@ -8,6 +9,7 @@
 import {
   accuracy,
   adam,
+  type BackendName,
   crossEntropy,
   DataLoader,
   Learner,
@@ -24,14 +26,16 @@ import { LiveView } from "../../src/live/page/live_view.ts";
 
 const SIDE = 28;
 
-/** Reads the examples from the server: the bytes of all images, then all labels. */
-async function digits(): Promise<TensorDataset> {
+/** Reads at most so many examples from the server: the bytes of all images, then all labels. */
+async function digits(limit: number): Promise<TensorDataset> {
   const bytes = new Uint8Array(await (await fetch("digits")).arrayBuffer());
-  const count = bytes.length / (SIDE * SIDE + 1);
+  const all = bytes.length / (SIDE * SIDE + 1);
+  const count = Math.min(all, limit);
   const images = bytes.subarray(0, count * SIDE * SIDE);
+  const labels = bytes.subarray(all * SIDE * SIDE).subarray(0, count);
   return new TensorDataset({
     data: { values: images, shape: [count, SIDE, SIDE, 1], scale: 1 / 255 },
-    labels: { values: Int32Array.from(bytes.subarray(images.length)), shape: [count] },
+    labels: { values: Int32Array.from(labels), shape: [count] },
   });
 }
 
@@ -60,9 +64,10 @@ const view = new LiveView(
 const seat = feed.join({ send: (message) => view.show(JSON.parse(message)) });
 
 const query = new URLSearchParams(location.search);
-const { name, reason } = await selectBackend({ prefer: "wasm" });
+const prefer = query.get("backend") as BackendName | null ?? undefined;
+const { name, reason } = await selectBackend({ prefer });
 feed.log(`backend ${name}: ${reason}`);
-const all = await digits();
+const all = await digits(Number(query.get("examples") ?? Infinity));
 const held = Math.round(all.length / 8);
 const [train, validation, test] = split(all, [all.length - 2 * held, held, held], { seed: 1 });
 const learner = new Learner({

@@ -35,8 +35,15 @@ const SECTIONS: Record<string, Record<string, string>> = {
     "docs/guides/more_processes.md": "More processes",
     "docs/guides/sweeps.md": "Sweeps",
     "docs/guides/deploy.md": "Deploy",
-    "docs/guides/everywhere.md": "Everywhere",
     "docs/guides/permissions.md": "Permissions",
+  },
+  Everywhere: {
+    "docs/guides/everywhere.md": "What works where",
+    "docs/guides/node.md": "Node",
+    "docs/guides/bun.md": "Bun",
+    "docs/guides/browsers.md": "Browsers",
+    "docs/guides/workers.md": "Workers and threads",
+    "docs/guides/compiled_programs.md": "Compiled programs",
   },
   "Coming from": {
     "docs/coming_from/keras.md": "Keras",

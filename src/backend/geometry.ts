@@ -4,7 +4,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { addressesIn, layOut } from "./table_layouts.ts";
+import { addressesIn, layOut } from "./kernel_constants.ts";
 
 /** Depth, height and width. */
 export type Extent = [number, number, number];

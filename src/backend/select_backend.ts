@@ -3,15 +3,13 @@
  *
  * @module
  */
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { hostProcess, isGranted } from "../host/host_process.ts";
 import { checkWasmFile } from "./find_wasm.ts";
 import { fixCore } from "./fix_core.ts";
 import { fixCpu } from "./fix_cpu/fix_cpu.ts";
 import { fixLayers } from "./fix_layers/fix_layers.ts";
-import { fixOptimizers } from "./fix_optimizers.ts";
 import { registerGradients } from "./gradients/register_gradients.ts";
 import { NATIVE_NAMES, type NativeName } from "./native/native_library.ts";
 import type { WasmOptions } from "./start_wasm.ts";
@@ -65,7 +63,6 @@ registerGradients();
 fixCpu();
 fixCore();
 fixLayers();
-fixOptimizers();
 
 let lastLine = "";
 
@@ -206,8 +203,9 @@ async function probeWebGPU(): Promise<Adapter | undefined> {
   const restore = giveRuntimeFolder();
   const adapter = await gpu.requestAdapter().catch(() => null).finally(restore);
   if (!adapter) return undefined;
-  const { description, device, vendor, isFallbackAdapter } = adapter.info;
-  const name = description || device || vendor || "an unnamed adapter";
+  const { description, device, vendor, architecture, isFallbackAdapter } = adapter.info;
+  // Browsers give away no more than the vendor and the architecture.
+  const name = description || device || `${vendor} ${architecture}`.trim() || "an unnamed adapter";
   return { name, software: isFallbackAdapter || RASTERIZERS.test(name) };
 }
 

@@ -1,7 +1,6 @@
 import { weightList } from "./support/kept_weights.ts";
 import * as field from "../checks/fields.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
 import type { RunKind } from "../chart/chart.ts";
@@ -9,7 +8,7 @@ import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 import { assignWeights, cloneWeights, variablesOf } from "../model/model.ts";
-import { areFinite } from "./support/are_finite.ts";
+import { areFinite } from "../tensors/nested_tensors.ts";
 import { WeightAverage } from "./weight_average.ts";
 
 /**

@@ -1,9 +1,8 @@
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
-import { finiteProbes } from "./support/are_finite.ts";
+import { finiteProbes } from "../tensors/nested_tensors.ts";
 import { isTraining } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 

@@ -7,15 +7,12 @@ import {
   weightList,
 } from "./support/kept_weights.ts";
 import * as field from "../checks/fields.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { refreshStatistics } from "../model/batch_norm_statistics.ts";
+import { cloneWeights, refreshStatistics, variablesOf } from "../model/model.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { isTraining } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
-import { cloneWeights, variablesOf } from "../model/model.ts";
 
 /**
  * Options of {@linkcode WeightAverage}.

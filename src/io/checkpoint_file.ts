@@ -1,10 +1,9 @@
 import { type ModelStructure, structureDigest } from "../model/model_structure.ts";
-import { type JsonLimits, parseJson } from "../text/parse_json.ts";
+import { type JsonLimits, parseJson } from "../text/encodings.ts";
 import { MAX_STATE_DEPTH } from "./state_codec.ts";
 import { DTYPES, type HostTensor, hostTensor, TENSOR_DTYPES } from "./host_tensor.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
-import { damaged } from "./safetensors_header.ts";
-import { writeSafetensors } from "./write_safetensors.ts";
+import { damaged, writeSafetensors } from "./safetensors_format.ts";
 import * as field from "../checks/fields.ts";
 import { StorageError } from "./storage_error.ts";
 

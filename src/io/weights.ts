@@ -1,12 +1,11 @@
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkOptions, describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { isModel, type Model, variablesOf } from "../model/model.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { readTensors, toTensor } from "./transfer_tensors.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { StorageError } from "./storage_error.ts";
-import { writeSafetensors } from "./write_safetensors.ts";
+import { writeSafetensors } from "./safetensors_format.ts";
 
 /**
  * Saves the weights of a model in the safetensors format, in the layout of TensorFlow.js.

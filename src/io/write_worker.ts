@@ -5,7 +5,7 @@
  * @module
  */
 import { nodeThreads } from "../deps/node_worker_threads.ts";
-import { writeSafetensors } from "./write_safetensors.ts";
+import { writeSafetensors } from "./safetensors_format.ts";
 
 const parent = nodeThreads()!.parentPort!;
 const answer = (result: { failure?: string }) => parent.postMessage(result);

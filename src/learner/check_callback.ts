@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { closest, distance } from "../deps/levenshtein.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { closest, describeValue, editDistance } from "../checks/check_options.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
-import type { Stages } from "./stages.ts";
+import type { Stages } from "./own_steps.ts";
 
 /** A method whose name differs from a hook by at most this many letters is taken for a misspelling. */
 const MISSPELT = 2;
@@ -60,7 +59,7 @@ export function checkCallback(callback: AnyCallback): void {
 function resemblesHook(name: string): boolean {
   return /^(before|after|on_?(cancel|error|fit|train|epoch|batch|step|val|test|before|after))/i
     .test(name) ||
-    distance(name, closest(name, HOOK_NAMES)) <= MISSPELT;
+    editDistance(name, closest(name, HOOK_NAMES)) <= MISSPELT;
 }
 
 function* methodsOf(callback: object): Iterable<string> {

@@ -4,9 +4,9 @@ import type { Recording } from "../backend/recording/recording.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { weighLoss } from "../losses/loss_inputs.ts";
-import { normalsOf } from "../model/stock_model.ts";
-import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
-import { markOutput, outputMark } from "../tensors/outputs.ts";
+import { variablesOf } from "../model/model.ts";
+import { normalsOf, replaceStates, statesOf } from "../model/stock_model.ts";
+import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { StepOf } from "./step.ts";
 import { isSameKey, keyOf, type StepKey, type StepKind, whyEager } from "./step_key.ts";
@@ -126,6 +126,8 @@ class CompiledStep {
   #predictions: unknown;
   /** The names of the results. */
   #names: readonly string[] = [];
+  /** Number of states of recurrent layers, the first results. */
+  #states = 0;
   #restarts = 0;
   /** Index of the inspection that finds the weight of the loss; or the weight itself. */
   #weight: { readonly index?: number; readonly constant?: number } = {};
@@ -150,6 +152,10 @@ class CompiledStep {
     if (this.#playback && this.#isToBeCompared(this.#playback)) return this.#compare(eager);
     if (this.#playback) return this.#play(eager);
     if (this.#state.reason !== undefined || this.#taken++ === 0) return eager();
+    if (this.#holdsWeight()) {
+      this.#giveUp("a weight is part of the batch");
+      return eager();
+    }
     const recording = this.#record(eager);
     if (!recording) return;
     if (this.#recording) this.#match(this.#recording, recording);
@@ -160,7 +166,13 @@ class CompiledStep {
   #isToBeCompared(playback: Playback): boolean {
     const { compile, epoch } = this.#step.learner;
     return compile === true && this.#played >= UNCOMPARED && epoch !== this.#compared &&
-      playback.fits(this.key.inputs);
+      playback.fits(this.key.inputs) && !this.#holdsWeight();
+  }
+
+  /** Whether a weight is part of the batch: a recording could not tell them apart. */
+  #holdsWeight(): boolean {
+    const weights = new Set(variablesOf(this.#step.learner.model).map(({ dataId }) => dataId));
+    return this.key.inputs.some(({ dataId }) => weights.has(dataId));
   }
 
   #compare(eager: () => void): void {
@@ -188,6 +200,7 @@ class CompiledStep {
       holds: learner.compile === true,
       work: eager,
       outputs: () => [
+        ...statesOf(learner.model).map((state, i) => [`state ${i}`, state] as const),
         ...tensorsIn(learner.predictions).map((tensor, i) => [`prediction ${i}`, tensor] as const),
         ...key.kind === "predict" ? [] : [["loss", learner.loss] as const],
         ...key.kind === "compute" ? Object.entries(learner.gradients) : [],
@@ -201,6 +214,7 @@ class CompiledStep {
     // The marks of tensors outlive the tensors.
     this.#predictions = learner.predictions;
     this.#names = recording.outputs.map(({ name }) => name);
+    this.#states = statesOf(learner.model).length;
     return this.#weigh(recording, statedWeight);
   }
 
@@ -270,8 +284,9 @@ class CompiledStep {
   /** Gives the results to the batch, as the step itself does. */
   #put({ outputs, assigned, weights }: Played): void {
     const { key: { kind } } = this;
-    const { tensors } = this.#step;
-    let at = 0;
+    const { learner, tensors } = this.#step;
+    let at = this.#states;
+    if (at > 0) replaceStates(learner.model, outputs.slice(0, at));
     const predictions = mapTensors(this.#predictions, (before) => {
       const mark = outputMark(before);
       if (mark) markOutput(outputs[at], mark);

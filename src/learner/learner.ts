@@ -18,7 +18,7 @@ import { checkParts, checkStart, eventOf, refuseHalfPrecision } from "./check_le
 import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./callback_list.ts";
 import { LearnerFields, type LearnerParts, type LossOf } from "./learner_fields.ts";
-import type { LearnerObjective } from "./learner_objective.ts";
+import type { LearnerObjective, Stages } from "./own_steps.ts";
 import { completeParts } from "./learner_parts.ts";
 import type { Dataloaders, RunActor, RunEvent, RunOptions, TrainResult } from "./run_interface.ts";
 import {
@@ -32,7 +32,6 @@ import {
 import { readBatches, type ReadBatchesOptions } from "./read_batches.ts";
 import type { Failure } from "./run.ts";
 import { RunControl } from "./run_control.ts";
-import type { Stages } from "./stages.ts";
 
 /**
  * A Learner of batches of any kind: a callback serves them all.

@@ -6,10 +6,9 @@ import { learningRateOf, setLearningRate } from "../optimizers/optimizer_state.t
 import { mixKey } from "../random/random_numbers.ts";
 import { BatchTensors } from "./batch_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import type { AnyObjective } from "./learner_objective.ts";
+import { checkNumber } from "../checks/check_options.ts";
+import { type AnyObjective, DEFAULT_STAGES, type Stages } from "./own_steps.ts";
 import type { Dataloaders } from "./run_interface.ts";
-import { DEFAULT_STAGES, type Stages } from "./stages.ts";
 
 /** The fields of a Learner of batches of any kind. */
 // deno-lint-ignore no-explicit-any -- the kind of batch is known only where a Learner is made

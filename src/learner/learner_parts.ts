@@ -4,7 +4,7 @@ import { isModel, type Model, variablesOf } from "../model/model.ts";
 import { PartedOptimizer } from "./learner_optimizers.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import type { AnyFields, LearnerParts } from "./learner_fields.ts";
-import { type AnyObjective, jointModel } from "./learner_objective.ts";
+import { type AnyObjective, jointModel } from "./own_steps.ts";
 import { MeanMetric, type Metric } from "../metrics/metric.ts";
 import type { RunningMeanState } from "../metrics/running_mean.ts";
 import { PRIORITIES } from "./callback_list.ts";

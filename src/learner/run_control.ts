@@ -5,11 +5,10 @@ import { loadCheckpoint, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { CompiledSteps } from "./compiled_steps.ts";
 import { checkMatch } from "./check_match.ts";
-import { rankState } from "./checkpoint.ts";
+import { rankState, restoreCheckpoint } from "./checkpoint.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import { isolateInspector, type RunEvent, type RunOptions } from "./run_interface.ts";
 import type { PredictOptions } from "./predict.ts";
-import { restoreCheckpoint } from "./restore_checkpoint.ts";
 import { Run, type RunState } from "./run.ts";
 
 /** The input of a run, beside its options. */

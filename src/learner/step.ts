@@ -7,7 +7,7 @@ import { tf } from "../deps/tfjs.ts";
 import { applyModel, isBuilt, penaltiesOf } from "../model/model.ts";
 import type { BatchTensors } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import { modelInTraining } from "./stages.ts";
+import { modelInTraining } from "./own_steps.ts";
 
 /** The parts of a step. */
 export interface StepOf {

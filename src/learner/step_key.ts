@@ -8,11 +8,10 @@ import type { KernelHeap } from "../backend/kernel_heap.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { isPure } from "../losses/loss_inputs.ts";
-import { isBuilt, variablesOf } from "../model/model.ts";
-import { settingsOf, whyNotStock } from "../model/stock_model.ts";
+import { isBuilt } from "../model/model.ts";
+import { settingsOf, statesOf, whyNotStock } from "../model/stock_model.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import { objectiveModel, objectiveVariables } from "./learner_objective.ts";
-import { currentObjective, DEFAULT_STAGES, variablesToTrain } from "./stages.ts";
+import { currentObjective, DEFAULT_STAGES, objectiveModel, variablesToTrain } from "./own_steps.ts";
 import type { StepOf } from "./step.ts";
 
 /** The part of a step that is compiled: that of a training, of an evaluation or of a prediction. */
@@ -28,20 +27,15 @@ export function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
   const own = current && objectiveModel(current);
   const inputs: tf.Tensor[] = [];
   const { data, labels, weights } = learner;
-  const shapes = shapesOf(kind === "predict" ? [data] : [data, labels, weights], inputs);
+  const batch = kind === "predict" ? [data] : [data, labels, weights];
+  const shapes = shapesOf([...batch, statesOf(model)], inputs);
   if (shapes === undefined) return "the batch holds more than tensors";
   const trained = kind === "compute" ? trainedIn(learner) : [];
   if (!trained) return "no weight is trained";
-  const variables = variablesOf(model);
-  if (inputs.some(({ dataId }) => variables.some((variable) => variable.dataId === dataId))) {
-    return "a weight is part of the batch";
-  }
-  const flags = [...variables, ...current ? objectiveVariables(current) : []]
-    .map(({ trainable }) => trainable ? 1 : 0).join("");
   return {
     kind,
     objects: [heap, model, lossFunction, current, stages.predict, compile, ...trained],
-    text: `${objective} ${shapes} ${flags} ${settingsOf(model)} ${settingsOf(own)}`,
+    text: `${objective} ${shapes} ${settingsOf(model)} ${settingsOf(own)}`,
     heap,
     inputs,
   };
@@ -53,7 +47,7 @@ export interface StepKey {
   readonly objects: readonly unknown[];
   readonly text: string;
   readonly heap: KernelHeap;
-  /** The tensors of the current batch. */
+  /** The tensors of the current batch, and the states of recurrent layers. */
   inputs: tf.Tensor[];
 }
 

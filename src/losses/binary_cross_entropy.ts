@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { inspectElements } from "../tensors/tensor_memory.ts";
 import { alignLabels, checkHead, type ExampleWeights, pure } from "./loss_inputs.ts";
-import { elementwiseMean } from "./elementwise_mean.ts";
+import { elementwiseMean } from "./elementwise_losses.ts";
 
 /**
  * Options of {@linkcode binaryCrossEntropy}.

@@ -1,7 +1,7 @@
 import { checkOptions } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { alignLabels, type ExampleWeights } from "../losses/loss_inputs.ts";
-import { elementwiseMean } from "../losses/elementwise_mean.ts";
+import { elementwiseMean } from "../losses/elementwise_losses.ts";
 
 /**
  * The mean of the absolute differences. The mean of their squares is the loss `meanSquaredError`,

@@ -1,12 +1,14 @@
 /**
- * A model, its weights, and its application to data.
+ * A model, its weights and statistics, and its application to data.
  *
  * @module
  */
+import { describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
+import { keyedRandom } from "../random/random_numbers.ts";
+import { withRandom } from "../random/with_random.ts";
+import { markOutput, type OutputMark } from "../tensors/nested_tensors.ts";
 import { compiledVariables } from "./compile_settings.ts";
-import { describeValue } from "../checks/describe_value.ts";
-import { markOutput, type OutputMark } from "../tensors/outputs.ts";
 
 /**
  * The least that a model has: a function of its inputs, and the weights to train.
@@ -128,7 +130,7 @@ const SHAPING = new Set(["Flatten", "Permute", "RepeatVector", "Reshape"]);
 
 const KNOWN: ReadonlySet<string> = new Set(["softmax", "sigmoid", "linear"]);
 
-const marks = new WeakMap<tf.LayersModel, readonly OutputMark[]>();
+const MARKS = new WeakMap<tf.LayersModel, readonly OutputMark[]>();
 
 /** Marks the outputs of a model that is made of layers; those of any other are left alone. */
 export function markOutputs(model: unknown, outputs: unknown): void {
@@ -140,13 +142,13 @@ export function markOutputs(model: unknown, outputs: unknown): void {
 }
 
 function marksOf(model: tf.LayersModel): readonly OutputMark[] {
-  let own = marks.get(model);
+  let own = MARKS.get(model);
   if (!own && model.outputs) {
     own = model.outputs.map((output, index) => ({
       name: model.outputNames[index],
       activation: activationOf(output),
     }));
-    marks.set(model, own);
+    MARKS.set(model, own);
   }
   return own ?? [];
 }
@@ -163,4 +165,64 @@ function activationOf(output: tf.SymbolicTensor): OutputMark["activation"] {
   const { activation } = layer as { activation?: { getClassName?(): string } };
   const name = activation?.getClassName?.();
   return name !== undefined && KNOWN.has(name) ? name as OutputMark["activation"] : undefined;
+}
+
+/** A layer of batch normalisation; its type does not declare these properties. */
+interface BatchNormalization {
+  momentum: number;
+  readonly movingMean: { read(): tf.Tensor };
+  readonly movingVariance: { read(): tf.Tensor };
+}
+
+/**
+ * Replaces the moving statistics of batch normalisation by means over batches of training data.
+ *
+ * @param model The model; its other weights do not change.
+ * @param batches The batches to read; the generator disposes them.
+ * @param limit The largest number of batches to read, >= 0.
+ */
+export async function refreshStatistics(
+  model: tf.LayersModel | Model,
+  batches: () => AsyncIterable<{ data: unknown }>,
+  limit: number,
+): Promise<void> {
+  const layers = "layers" in model ? [...normalizations(model.layers)] : [];
+  if (layers.length === 0 || limit === 0) return;
+  const momenta = layers.map(({ momentum }) => momentum);
+  try {
+    let index = 0;
+    for await (const { data } of batches()) {
+      // With these momenta, a moving average is the mean of all batches so far.
+      for (const layer of layers) layer.momentum = index / (index + 1);
+      withRandom(keyedRandom(0, index), () =>
+        tf.tidy(() => {
+          applyModel(model, data, { training: true });
+        }));
+      if (++index >= limit) break;
+    }
+  } finally {
+    layers.forEach((layer, index) => layer.momentum = momenta[index]);
+  }
+}
+
+/** The variables that training changes without a gradient. */
+export function statisticsOf(model: tf.LayersModel | Model): tf.Variable[] {
+  if ("layers" in model) {
+    return [...normalizations(model.layers)].flatMap(({ movingMean, movingVariance }) => [
+      movingMean.read() as tf.Variable,
+      movingVariance.read() as tf.Variable,
+    ]);
+  }
+  const { variables = [], trainableVariables } = model as Model;
+  return variables.filter((variable) => !trainableVariables.includes(variable));
+}
+
+/** The layers of batch normalisation in a list of layers, and in the models there. */
+export function* normalizations(layers: tf.layers.Layer[]): Iterable<BatchNormalization> {
+  for (const layer of layers) {
+    if ("layers" in layer) yield* normalizations(layer.layers as tf.layers.Layer[]);
+    else if (layer.getClassName() === "BatchNormalization") {
+      yield layer as unknown as BatchNormalization;
+    }
+  }
 }

@@ -1,7 +1,6 @@
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkOptions, describeValue } from "../checks/check_options.ts";
 import * as field from "../checks/fields.ts";
-import { type Cell, type ColumnKind, type TableColumn, wrongCell } from "./column_kind.ts";
+import { type Cell, type ColumnKind, type TableColumn, wrongCell } from "./columns.ts";
 
 /**
  * A part of a date that {@linkcode dateParts} encodes. `"days"` is the time since 1970, standardised;

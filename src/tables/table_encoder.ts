@@ -1,12 +1,10 @@
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkOptions, describeValue } from "../checks/check_options.ts";
 import * as field from "../checks/fields.ts";
 import type { CsvTable, NdArray } from "../data/dataset.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { refuse } from "../io/checkpoint_file.ts";
-import type { Cell, ColumnKind, TableColumn } from "./column_kind.ts";
+import { type Cell, type ColumnKind, numeric, numericKind, type TableColumn } from "./columns.ts";
 import { type DatePart, dateParts, datePartsKind } from "./date_parts.ts";
-import { numeric, numericKind } from "./numeric.ts";
 import { oneHot, oneHotKind, ordinal, ordinalKind } from "./categories.ts";
 
 /**

@@ -17,11 +17,18 @@ export const noBrowser: boolean = await (async () => {
   return !(await Deno.stat(PATH).catch(() => undefined));
 })();
 
-/** Opens a browser for some work. */
-export async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<void> {
+/** Flags that give Chromium a WebGPU adapter which computes in software, if its build has one. */
+export const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
+/** Opens a browser, with some flags, for some work. */
+export async function withBrowser(
+  work: (browser: Browser) => Promise<void>,
+  flags: readonly string[] = [],
+): Promise<void> {
   // Imported late: it reads the environment at once, and the process may lack that permission.
   const { chromium } = await import("npm:playwright-core@1.65.1");
-  const browser = await chromium.launch({ executablePath: PATH, args: ["--no-sandbox"] });
+  const args = ["--no-sandbox", ...flags];
+  const browser = await chromium.launch({ executablePath: PATH, args });
   try {
     await work(browser);
   } finally {

@@ -42,7 +42,7 @@ const MOST = 500_000;
 const LIMIT = 60_000;
 
 /** Headers with which a page may share memory between threads. */
-const ISOLATED = {
+export const ISOLATED: Record<string, string> = {
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-embedder-policy": "require-corp",
 };
@@ -218,10 +218,10 @@ async function copyWasm(app: string, folder: string): Promise<void> {
 }
 
 /** Serves a folder; adds the path of each script that it serves to a set. */
-function serve(
+export function serve(
   folder: string,
   headers: Record<string, string>,
-  scripts: Set<string>,
+  scripts: Set<string> = new Set(),
 ): Deno.HttpServer<Deno.NetAddr> {
   return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
     const path = folder + new URL(request.url).pathname;

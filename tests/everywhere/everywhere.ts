@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { testBundles } from "./bundles.ts";
 import { findRuntimes, install, run, succeed } from "./installed.ts";
+import { testPages } from "./pages.ts";
 
 const runtimes = await findRuntimes();
 let app = "";
@@ -142,6 +143,7 @@ Deno.test(`${NAMES}: an error of a program is shown as its own`, async () => {
 });
 
 testBundles(() => app, runtimes);
+testPages(() => app, runtimes);
 
 for (const resolution of ["bundler", "node16"]) {
   Deno.test(`TypeScript accepts the types of the package, as ${resolution} resolves it`, async () => {

@@ -22,6 +22,7 @@ import {
 import { Timer, Trace } from "../../callbacks.ts";
 import { emscriptenOf } from "../../src/backend/emscripten.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
+import { statesOf } from "../../src/model/stock_model.ts";
 
 // The WebAssembly backend reads its files.
 const { state } = await Deno.permissions.query({ name: "read" });
@@ -231,6 +232,42 @@ testOnWasm("small predictions keep their memory between runs, large ones do not"
   for (const model of models) model.dispose();
 });
 
+testOnWasm(
+  "a played step names an index that is out of range, and the next one is played",
+  async () => {
+    const model = tf.sequential({
+      layers: [
+        tf.layers.embedding({ inputDim: 5, outputDim: 2, inputLength: 3 }),
+        tf.layers.flatten(),
+        tf.layers.dense({ units: 2 }),
+      ],
+    });
+    const learner = new Learner({ model, optimizer: adam(), lossFunction: crossEntropy });
+    const predict = async (...indices: number[]) => {
+      const x = tf.tensor2d(indices, [indices.length / 3, 3], "int32");
+      try {
+        tf.dispose(await learner.predict(x));
+      } finally {
+        x.dispose();
+      }
+      return learner.stepState?.way;
+    };
+    for (let i = 0; i < 4; i++) await predict(0, 1, 2, 4, 4, 0);
+    for (const wrong of [5, -1, 2 ** 30]) {
+      for (let place = 0; place < 6; place++) {
+        const indices = [0, 1, 2, 3, 4, 0].with(place, wrong);
+        await assertRejects(
+          () => predict(...indices),
+          RangeError,
+          `GatherV2: the index value ${wrong} is not in [0, 4]`,
+        );
+      }
+      assertEquals(await predict(4, 3, 2, 1, 0, 4), "played");
+    }
+    model.dispose();
+  },
+);
+
 testOnWasm("Trace leaves steps compiled, and notes how they are taken", async () => {
   const trace = new Trace();
   await train({ callbacks: [trace], epochs: 1, sizes: [4, 4, 4, 4] });
@@ -415,6 +452,35 @@ for (const [name, callback] of Object.entries(CHANGES)) {
   });
 }
 
+/** A model whose kernel, `[5, 5]`, may be its batch. */
+function ownBatch(isWeight: (batch: number) => boolean) {
+  return () => {
+    let model: tf.Sequential;
+    const make = () =>
+      model = tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape: [5] })] });
+    const loader = function* (): Iterable<Any> {
+      for (let i = 0; i < 6; i++) {
+        const x = isWeight(i)
+          ? model.weights[0].read().clone()
+          : tf.randomUniform([5, 5], -1, 1, "float32", i + 1);
+        yield [x, tf.ones([5, 5])];
+      }
+    };
+    return { make, lossFunction: meanSquaredError, dataloaders: { train: loader } };
+  };
+}
+
+testOnWasm(
+  "steps are not played back whose batch was a weight when they were recorded",
+  async () => {
+    assertMatch(await reasonOf(ownBatch((i) => i === 1)), /a weight is part of the batch/);
+  },
+);
+
+testOnWasm("played steps take a weight for a batch", async () => {
+  assertEquals(ways(await assertSame(ownBatch((i) => i === 4))).slice(0, 6), "errppp");
+});
+
 testOnWasm("played steps keep tensors apart that were one tensor before", async () => {
   const make = () => tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape: [5] })] });
   const data = (seed: number) => tf.randomUniform([BATCH, 5], -1, 1, "float32", seed);
@@ -450,6 +516,70 @@ testOnWasm(
     assertEquals(ways(steps), "errppe".concat("pppppe".repeat(3)));
   },
 );
+
+const RECURRENT: Record<string, (options: Any) => tf.layers.Layer> = {
+  lstm: (options) => tf.layers.lstm({ units: 3, ...options }),
+  gru: (options) => tf.layers.gru({ units: 3, ...options }),
+  simpleRNN: (options) => tf.layers.simpleRNN({ units: 3, ...options }),
+  "lstm without a kernel": (options) =>
+    tf.layers.lstm({ units: 3, activation: "selu", ...options }),
+  rnn: (options) =>
+    tf.layers.rnn({
+      cell: [tf.layers.lstmCell({ units: 4, dropout: 0.3 }), tf.layers.gruCell({ units: 3 })],
+      ...options,
+    }),
+  bidirectional: ({ stateful, ...options }) =>
+    tf.layers.bidirectional({
+      layer: tf.layers.gru({ units: 3, dropout: 0.3, recurrentDropout: 0.2, stateful }) as Any,
+      ...options,
+    }),
+  convLstm2d: (options) =>
+    tf.layers.convLstm2d({ filters: 2, kernelSize: 2, dropout: 0.3, ...options }) as Any,
+};
+
+for (const [name, makeLayer] of Object.entries(RECURRENT)) {
+  testOnWasm(`played steps carry the states of ${name} from batch to batch`, async () => {
+    const shape = name === "convLstm2d" ? [BATCH, 3, 4, 4, 2] : [BATCH, 5, 6];
+    const loader = function* (): Iterable<Any> {
+      for (let seed = 1; seed <= 7; seed++) {
+        yield [tf.randomUniform(shape, -1, 1, "float32", seed), tf.tensor1d([0, 1, 2, 1], "int32")];
+      }
+    };
+    const run = async (compile?: boolean) => {
+      const states: number[][] = [];
+      const head = shape.length > 3 ? [tf.layers.flatten()] : [];
+      const { numbers, steps } = await train({
+        make: () =>
+          tf.sequential({
+            layers: [
+              makeLayer({ stateful: true, batchInputShape: shape }),
+              ...head,
+              tf.layers.dense({ units: 3 }),
+            ],
+          }),
+        dataloaders: { train: loader, validation: loader },
+        callbacks: [{
+          beforeEpoch({ model, epoch }: AnyLearner) {
+            if (epoch === 2) (model as tf.LayersModel).resetStates();
+          },
+          afterBatch({ model }: AnyLearner) {
+            states.push(...statesOf(model).map((state) => Array.from(state.dataSync())));
+          },
+          // A model that is disposed keeps its states, and those of training until they are reset.
+          afterTrain({ model }: AnyLearner) {
+            (model as tf.LayersModel).resetStates();
+            tf.dispose(statesOf(model));
+          },
+        }],
+        compile,
+      });
+      return { results: { ...numbers, states }, steps };
+    };
+    const { results, steps } = await run();
+    assertEquals(results, (await run(false)).results);
+    assertEquals(ways(steps), "errpppp".concat("ppppppp".repeat(3)));
+  });
+}
 
 testOnWasm("a wrong label in a played step fails as in any other", async () => {
   const loader = function* (): Iterable<Any> {

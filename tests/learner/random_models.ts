@@ -235,6 +235,8 @@ const CALLBACKS: ((draw: Draw) => CallbackLike)[] = [
   (draw) => cancelling(draw.number(6)),
   (draw) => newWeights(draw.number(6)),
   (draw) => unevenRates(draw.number(6)),
+  (draw) => otherSettings(draw.number(6)),
+  (draw) => otherLoss(draw.number(6)),
   () => keptClones(),
 ];
 
@@ -283,6 +285,28 @@ function unevenRates(at: number): CallbackLike {
   return { name: `changes the rate in batch ${at}`, afterStep: inBatch(at, change) };
 }
 
+function otherSettings(at: number): CallbackLike {
+  const change = ({ model }: AnyLearner) => {
+    for (const layer of "layers" in model ? model.layers : []) {
+      const settings = layer as unknown as Record<string, unknown>;
+      for (const name of ["rate", "stddev", "momentum", "alpha", "theta"]) {
+        if (typeof settings[name] === "number") settings[name] /= 2;
+      }
+    }
+  };
+  return {
+    name: `changes settings of layers before batch ${at}`,
+    beforeBatch: inBatch(at, change),
+  };
+}
+
+function otherLoss(at: number): CallbackLike {
+  const change = (learner: AnyLearner) => {
+    if (learner.lossFunction === meanSquaredError) learner.lossFunction = huber;
+  };
+  return { name: `changes the loss before batch ${at}`, beforeBatch: inBatch(at, change) };
+}
+
 /** Its clones must keep their numbers, whatever is computed where their originals were. */
 function keptClones(): CallbackLike & { sums: number[] } {
   const clones: tf.Tensor[] = [];
@@ -312,7 +336,9 @@ export interface RandomRunOptions extends Record<string, unknown> {
 
 /** The training of a seed. */
 export interface RandomTraining {
-  /** Its layers, batches, losses and callbacks, in words. */
+  /** Its batches, losses and callbacks, in words. */
+  traits: string;
+  /** Its traits and its layers: it builds the model. */
   description: string;
   /** Trains, validates and predicts; returns all numbers that come out. */
   run(options?: RandomRunOptions): Promise<Record<string, unknown>>;
@@ -332,7 +358,7 @@ export function randomTraining(seed: number): RandomTraining {
       heads[at] = head.loss === meanSquaredError ? numberHead(head) : head
     );
   }
-  const sizes = draw.one([[3, 3, 3], [4, 4, 2], [3, 1, 3, 2], [2, 2, 2, 2]]);
+  const sizes = draw.one([[3, 3, 3], [4, 4, 2], [3, 1, 3, 2], [3, 3, 3, 3, 1]]);
   const makeOptimizer = draw.one(OPTIMIZERS);
   const rate = draw.one([0.01, 0.001]);
   const rows = Array.from({ length: draw.one([0, 0, 1, 2]) }, () => draw.one(CALLBACKS));
@@ -422,15 +448,16 @@ export function randomTraining(seed: number): RandomTraining {
     dispose();
     return layers;
   };
+  const callbacks = rows.map((row) => row(new Draw(seed, 3)));
+  const traits = [
+    `batches of ${sizes}`,
+    `losses ${heads.map(({ loss }) => typeof loss === "string" ? loss : loss.name)}`,
+    `callbacks ${callbacks.map(({ name, constructor }) => name ?? constructor?.name)}`,
+  ].join("; ");
   return {
+    traits,
     get description() {
-      const callbacks = rows.map((row) => row(new Draw(seed, 3)));
-      return [
-        `seed ${seed}: ${parts()}`,
-        `batches of ${sizes}`,
-        `losses ${heads.map(({ loss }) => typeof loss === "string" ? loss : loss.name)}`,
-        `callbacks ${callbacks.map(({ name, constructor }) => name ?? constructor?.name)}`,
-      ].join("; ");
+      return `seed ${seed}: ${parts()}; ${traits}`;
     },
     run,
   };

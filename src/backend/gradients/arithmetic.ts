@@ -5,7 +5,7 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import { einsumGradient } from "../einsum.ts";
-import type { FunctionName } from "../function_names.ts";
+import type { FunctionName } from "../kernel_constants.ts";
 import { areFloats } from "../kernels/kernel.ts";
 import {
   areNeighbours,

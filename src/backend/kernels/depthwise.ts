@@ -12,10 +12,13 @@ import {
   windowTable,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { addBias, convolveNatively, filterGradientNatively } from "../native/native_kernels.ts";
+import {
+  addBias,
+  convolveNatively,
+  filterGradientNatively,
+} from "../native/native_convolutions.ts";
 import { resultShape } from "./convolution.ts";
-import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
-import { copy } from "./layout.ts";
+import { ACTIVATIONS, areFloats, copy, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
 
 interface Attributes extends WindowAttributes {

@@ -1,11 +1,18 @@
 /**
- * Normalisation of columns (batch) and of rows (layer), and their gradients.
+ * Normalisation of columns (batch) and of rows (layer, softmax and its logarithm), and their gradients.
  *
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import {
+  ACTIVATIONS,
+  areFloats,
+  type Inputs,
+  type Kernel,
+  type KernelTable,
+  sizeOf,
+} from "./kernel.ts";
 
 /** A tensor as a matrix whose last axis has the columns. */
 function matrixOf({ shape }: tf.TensorInfo): { rows: number; columns: number } {
@@ -168,10 +175,19 @@ function layerNormGradient(
   const dx = heap.output(x.shape),
     scaleSlope = heap.output([size]),
     offsetSlope = heap.output([size]);
+  const addresses = [dy, x, dx].map((tensor) => heap.at(tensor));
+  if (
+    scale && heap.native?.canCompute({ kind: "layerNormGradient", rows, columns: size, epsilon })
+  ) {
+    const slopes = [scale, scaleSlope, offsetSlope].map((tensor) => heap.at(tensor));
+    const memory = heap.shared(rows * 8);
+    heap.run("nativeLayerNormGradient", [...addresses, ...slopes, memory, rows, size, epsilon]);
+    return [dx, scaleSlope, offsetSlope];
+  }
   // The statistics of each row, then memory for the sums of the widest rows.
   const fits = size * 24 <= SCRATCH;
   const statistics = heap.shared(rows * 8 + (fits ? 0 : size * 24));
-  const [from, input, to] = [dy, x, dx].map((tensor) => heap.at(tensor));
+  const [from, input, to] = addresses;
   const scratch = heap.scratch();
   heap.run(
     "layerNormGradient",
@@ -195,4 +211,43 @@ export const NORMALIZATION_KERNELS: KernelTable = {
   TrainchartBatchNormSums: batchNormSums,
   TrainchartLayerNorm: layerNorm,
   TrainchartLayerNormGradient: layerNormGradient,
+};
+
+function forward(logarithm: boolean): Kernel {
+  return function softmax(heap: KernelHeap, { logits }: Inputs) {
+    if (!areFloats(logits)) return;
+    const result = heap.output(logits.shape);
+    run(heap, "softmax", [heap.at(logits), heap.at(result)], logits.shape, logarithm);
+    return result;
+  };
+}
+
+function gradient(logarithm: boolean): Kernel {
+  return function softmaxGradient(heap: KernelHeap, { dy, y }: Inputs) {
+    const result = heap.output(y.shape);
+    const addresses = [dy, y, result].map((tensor) => heap.at(tensor));
+    run(heap, "softmaxGradient", addresses, y.shape, logarithm);
+    return result;
+  };
+}
+
+function run(
+  heap: KernelHeap,
+  name: string,
+  addresses: number[],
+  shape: number[],
+  logarithm: boolean,
+): void {
+  if (sizeOf(shape) === 0) return;
+  const size = shape.at(-1) ?? 1, rows = sizeOf(shape) / size;
+  const args = [...addresses, 0, rows, size, Number(logarithm), heap.scratch()];
+  heap.run(name, args, { argument: addresses.length, multiple: 1, work: rows * size * 16 });
+}
+
+/** The kernels of softmax. */
+export const SOFTMAX_KERNELS: KernelTable = {
+  Softmax: forward(false),
+  TrainchartLogSoftmax: forward(true),
+  TrainchartLogSoftmaxGradient: gradient(true),
+  TrainchartSoftmaxGradient: gradient(false),
 };

@@ -5,8 +5,7 @@
  */
 import type { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import type { Inputs, KernelTable } from "./kernel.ts";
-import { copy, layoutOf, stridesOf, unitOf } from "./layout.ts";
+import { copy, type Inputs, type KernelTable, layoutOf, stridesOf, unitOf } from "./kernel.ts";
 
 type Paddings = [before: number, after: number][];
 

@@ -5,8 +5,15 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
-import { copy, layoutOf, stridesOf } from "./layout.ts";
+import {
+  areFloats,
+  copy,
+  type Inputs,
+  type KernelTable,
+  layoutOf,
+  sizeOf,
+  stridesOf,
+} from "./kernel.ts";
 import { pad } from "./paddings.ts";
 
 /** The elements of `x` as if it had this shape, in another order of its axes, as a new tensor. */

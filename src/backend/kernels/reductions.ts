@@ -4,7 +4,7 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { type FunctionName, numberOf } from "../function_names.ts";
+import { type FunctionName, numberOf } from "../kernel_constants.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { KernelHeap } from "../kernel_heap.ts";
-import { layOut } from "../table_layouts.ts";
+import { layOut } from "../kernel_constants.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
 /** The attributes by which tfjs describes a resizing. */

@@ -5,7 +5,7 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { runOnCpu } from "../run_on_cpu.ts";
+import { runOnCpu } from "../fallback_kernels.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
 /** A tensor of sums, of which `add` makes each. */

@@ -1,8 +1,10 @@
 /**
- * Updates of a variable in one pass, and a loss with its gradient.
+ * Kernels of training alone: updates of a variable in one pass, a loss with its gradient, and masks of
+ * dropout.
  *
  * @module
  */
+import type { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
@@ -24,12 +26,19 @@ function update(
           `they are ${value.dtype} and ${gradient.dtype}`,
       );
     }
-    const slots = slotNames.map((name) => inputs[name]).filter((slot) => slot !== undefined);
-    const results = [value, ...slots].map((tensor) =>
-      heap.isSole(tensor) ? tensor : heap.output(tensor.shape)
-    );
-    const from = [value, gradient, ...slots].map((tensor) => heap.at(tensor));
-    const to = results.map((tensor) => heap.at(tensor));
+    // At each step for each variable, so not by maps.
+    const results: tf.TensorInfo[] = [];
+    const from: number[] = [], to: number[] = [];
+    const add = (tensor: tf.TensorInfo) => {
+      const address = heap.at(tensor);
+      const result = heap.isSole(tensor) ? tensor : heap.output(tensor.shape);
+      results.push(result);
+      from.push(address);
+      to.push(result === tensor ? address : heap.at(result));
+    };
+    add(value);
+    from.push(heap.at(gradient));
+    for (const name of slotNames) if (inputs[name] !== undefined) add(inputs[name]);
     call(heap, from, to, sizeOf(value.shape), attributes);
     return results;
   };
@@ -93,4 +102,50 @@ export const TRAINING_KERNELS: KernelTable = {
   TrainchartSgd: sgd,
   TrainchartRmsprop: rmsprop,
   TrainchartCrossEntropy: crossEntropy,
+};
+
+interface Attributes {
+  shape: number[];
+  /** The share of the elements that are kept, in (0, 1). */
+  kept: number;
+  seed?: number | string;
+}
+
+/** Factors: 0, or the inverse of the share that is kept. */
+function dropoutMask(heap: KernelHeap, _: Inputs, { shape, kept, seed }: Attributes) {
+  // Like tfjs, it draws one number for all elements, unless it is given a seed.
+  const state = aleaState(String(seed ?? Math.random()));
+  const mask = heap.output(shape);
+  heap.run("dropoutMask", [heap.at(mask), sizeOf(shape), kept, ...state]);
+  return mask;
+}
+
+/** The first three numbers of the generator Alea, times 2 ** 32. */
+function aleaState(seed: string): number[] {
+  const hash = mash();
+  const numbers = [0, 1, 2].map(() => hash(" "));
+  return numbers.map((number) => (number - hash(seed)) | 0);
+}
+
+/** Baagøe's hash function Mash, whose state is changed by each text. */
+function mash(): (text: string) => number {
+  let n = 0xefc8249d;
+  return (text) => {
+    for (let i = 0; i < text.length; i++) {
+      n += text.charCodeAt(i);
+      let h = 0.02519603282416938 * n;
+      n = h >>> 0;
+      h -= n;
+      h *= n;
+      n = h >>> 0;
+      h -= n;
+      n += h * 2 ** 32;
+    }
+    return n >>> 0;
+  };
+}
+
+/** The kernels of dropout. */
+export const DROPOUT_KERNELS: KernelTable = {
+  TrainchartDropoutMask: dropoutMask,
 };

@@ -36,6 +36,8 @@ interface WatchedBackend {
   move(dataId: object, values: unknown, shape: number[], dtype: tf.DataType, refs: number): void;
 }
 
+type Kernel = ReturnType<typeof tf.getKernelsForBackend>[number];
+
 type Wrap = (
   name: string,
   result: string | null,
@@ -60,7 +62,7 @@ export function listen<T>(heap: KernelHeap, to: StepListener, work: () => T): T 
   const backend = heap.backend as unknown as WatchedBackend;
   wrapStockKernels(heap.backend);
   const { wasm } = backend;
-  const kernels = tf.getKernelsForBackend("wasm");
+  const kernels = kernelsOnWasm();
   const functions = kernels.map(({ kernelFunc }) => kernelFunc);
   const { random } = Math;
   const { move, makeOutput } = backend;
@@ -115,6 +117,16 @@ export function listen<T>(heap: KernelHeap, to: StepListener, work: () => T): T 
     if (own.makeOutput) backend.makeOutput = makeOutput;
     else delete (backend as Partial<WatchedBackend>).makeOutput;
   }
+}
+
+/** The kernels of the backend: `tf.getKernelsForBackend()` takes as long as a small step. */
+function kernelsOnWasm(): Kernel[] {
+  const { _tfGlobals: globals } = globalThis as {
+    _tfGlobals?: Map<string, Map<string, Kernel>>;
+  };
+  const registry = globals?.get("kernelRegistry");
+  if (!registry) return tf.getKernelsForBackend("wasm");
+  return [...registry.values()].filter(({ backendName }) => backendName === "wasm");
 }
 
 /**

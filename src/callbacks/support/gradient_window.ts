@@ -1,5 +1,5 @@
 import { tf } from "../../deps/tfjs.ts";
-import { finiteProbes } from "./are_finite.ts";
+import { finiteProbes } from "../../tensors/nested_tensors.ts";
 
 /** Gradients by the position of their variable: names differ from one process to the next. */
 export type Gradients = Readonly<Record<number, tf.Tensor>>;

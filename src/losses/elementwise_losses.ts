@@ -1,0 +1,183 @@
+/**
+ * Losses of numbers: means over all elements of the predictions.
+ *
+ * @module
+ */
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
+import { tf } from "../deps/tfjs.ts";
+import { inspectElements } from "../tensors/tensor_memory.ts";
+import {
+  alignLabels,
+  type ExampleWeights,
+  type LossWeight,
+  pure,
+  spreadWeights,
+  weighLoss,
+} from "./loss_inputs.ts";
+
+/** The losses of the elements of predictions. */
+interface ElementLosses {
+  /** The losses, in the shape of the predictions. */
+  readonly losses: tf.Tensor;
+  /** The elements that are not left out. Default: all. */
+  readonly counted?: CountedElements;
+}
+
+/** The elements that a mean does not leave out. */
+interface CountedElements {
+  /** The elements, `bool`. */
+  readonly mask: tf.Tensor;
+  /** The labels of the batch, in the order of the elements. */
+  readonly labels: tf.Tensor;
+  /** Whether a label counts. */
+  readonly isCounted: (label: number) => boolean;
+}
+
+/**
+ * The mean of the losses of elements, weighted by the weights of their examples.
+ *
+ * @param name The loss, for messages.
+ * @param predictions The predictions.
+ * @param weights The weights of examples, if any.
+ * @param compute Computes the losses of the elements, inside `tf.tidy`.
+ * @returns The mean, `[]`, which says what it weighs: 1 for each whole example.
+ */
+export function elementwiseMean(
+  name: string,
+  predictions: tf.Tensor,
+  weights: tf.Tensor | undefined,
+  compute: () => ElementLosses,
+): tf.Scalar {
+  const perExample = predictions.size / (predictions.shape[0] ?? 1);
+  let total: LossWeight | undefined;
+  const mean = tf.tidy(() => {
+    const { losses, counted } = compute();
+    if (!weights && !counted) return losses.mean<tf.Scalar>();
+    const all = weightsOf(name, predictions, weights, counted);
+    const sum = sumOfWeights(predictions.size, weights, counted, perExample);
+    total = sum === undefined
+      ? () =>
+        weightsOf(name, predictions, weights, counted && compute().counted).sum().div(perExample)
+      : sum / perExample;
+    if (sum === 0) return losses.mul(0).sum();
+    return losses.mul(all).sum().div(all.sum().maximum(1e-30)).asScalar();
+  });
+  return total === undefined ? mean as tf.Scalar : weighLoss(mean as tf.Scalar, total);
+}
+
+function weightsOf(
+  name: string,
+  { shape }: tf.Tensor,
+  weights: tf.Tensor | undefined,
+  counted: CountedElements | undefined,
+): tf.Tensor {
+  const ones = counted?.mask.toFloat() ?? tf.ones(shape as number[]);
+  return weights ? spreadWeights(name, weights, shape).reshape(shape).mul(ones) : ones;
+}
+
+/** The sum of the weights of elements; `undefined` if they cannot be read at once. */
+function sumOfWeights(
+  count: number,
+  weights: tf.Tensor | undefined,
+  counted: CountedElements | undefined,
+  perExample: number,
+): number | undefined {
+  const inspected = [...weights ? [weights] : [], ...counted ? [counted.labels] : []];
+  let sum = 0;
+  const facts = inspectElements(inspected, (elements) => {
+    const values = weights && elements[0], labels = counted && elements.at(-1);
+    sum = 0;
+    for (let i = 0; i < count; i++) {
+      if (labels && !counted.isCounted(labels[i])) continue;
+      // Each weight is of one element, or of all elements of an example.
+      sum += values ? values[Math.floor(i * values.length / count)] : 1;
+    }
+    return { decision: sum === 0, weight: sum / perExample };
+  });
+  return facts && sum;
+}
+
+/**
+ * The mean of the squared differences, for regression.
+ *
+ * @param predictions `[batch, …] float32`.
+ * @param labels The same shape, any numeric dtype; `[batch]` for `[batch, 1]`.
+ * @param options Weights of the examples.
+ * @returns The mean over all elements, weighted if there are weights, `[]`.
+ * @throws {TypeError} If the shapes differ, or an option is unknown.
+ *
+ * @example
+ * ```ts
+ * import { meanSquaredError, tf } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const loss = meanSquaredError(tf.tensor1d([1, 2]), tf.tensor1d([1, 4]));
+ * assertEquals(loss.dataSync()[0], 2);
+ * ```
+ *
+ * @category Losses
+ */
+export function meanSquaredError(
+  predictions: tf.Tensor,
+  labels: tf.Tensor,
+  options: ExampleWeights = {},
+): tf.Scalar {
+  checkOptions("compute meanSquaredError", options, { weights: true });
+  return elementwiseMean("meanSquaredError", predictions, options.weights, () => {
+    const aligned = alignLabels("meanSquaredError", predictions, labels);
+    return { losses: predictions.sub(aligned.toFloat()).square() };
+  });
+}
+
+/**
+ * Options of {@linkcode huber}.
+ *
+ * @category Losses
+ */
+export interface HuberOptions extends ExampleWeights {
+  /** The error from which the loss is linear, > 0. Default: 1. */
+  delta?: number;
+}
+
+/**
+ * The Huber loss: half the squared error up to `delta` and linear beyond, so that outliers have less
+ * influence.
+ *
+ * Huber, "Robust Estimation of a Location Parameter", 1964, https://doi.org/10.1214/aoms/1177703732.
+ *
+ * @param predictions `[batch, …] float32`.
+ * @param labels The same shape, any numeric dtype; `[batch]` for `[batch, 1]`.
+ * @param options The point from which the loss is linear, and weights.
+ * @returns The mean over all elements, weighted if there are weights, `[]`.
+ * @throws {TypeError} If the shapes differ, or an option is unknown.
+ * @throws {RangeError} If `delta` is not finite and > 0.
+ *
+ * @example
+ * ```ts
+ * import { huber, tf } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const loss = huber(tf.tensor1d([0.5, 10]), tf.tensor1d([0, 0]));
+ * assertEquals(loss.dataSync()[0], (0.125 + 9.5) / 2);
+ * ```
+ *
+ * @category Losses
+ */
+export function huber(
+  predictions: tf.Tensor,
+  labels: tf.Tensor,
+  options: HuberOptions = {},
+): tf.Scalar {
+  checkOptions("compute huber", options, { delta: true, weights: true });
+  const { delta = 1, weights } = options;
+  checkNumber("compute huber", "delta", delta, { above: 0 });
+  return elementwiseMean("huber", predictions, weights, () => {
+    const error = predictions.sub(alignLabels("huber", predictions, labels).toFloat()).abs();
+    const quadratic = error.minimum(delta);
+    const linear = error.sub(quadratic);
+    return { losses: quadratic.square().mul(0.5).add(linear.mul(delta)) };
+  });
+}
+
+pure(meanSquaredError);
+pure(huber);

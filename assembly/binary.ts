@@ -4,23 +4,48 @@
  * After neighbouring axes are merged, a result has rows, in one or two axes, and each operand goes
  * along with the rows and their elements, or stays where it is.
  */
+import { arcOf, modulo, quotient, quotientOfIntegers } from "./quotients";
 import {
   Add,
+  AddIntegers,
+  AndIntegers,
+  Atan2,
   Div,
+  FloorDiv,
+  FloorDivIntegers,
   Maximum,
+  MaximumIntegers,
   Minimum,
+  MinimumIntegers,
+  Mod,
+  ModIntegers,
   Mul,
+  MulIntegers,
   Prelu,
   SquaredDifference,
+  SquaredDifferenceIntegers,
   Sub,
+  SubIntegers,
   ADD,
+  ADD_INTEGERS,
+  AND_INTEGERS,
+  ATAN2,
   DIV,
+  FLOOR_DIV,
+  FLOOR_DIV_INTEGERS,
   MAXIMUM,
+  MAXIMUM_INTEGERS,
   MINIMUM,
+  MINIMUM_INTEGERS,
+  MOD,
+  MOD_INTEGERS,
   MUL,
+  MUL_INTEGERS,
   PRELU,
   SQUARED_DIFFERENCE,
+  SQUARED_DIFFERENCE_INTEGERS,
   SUB,
+  SUB_INTEGERS,
 } from "./binary_functions";
 
 @inline
@@ -37,6 +62,24 @@ function compute<F>(a: v128, b: v128): v128 {
   // Cheaper than `max`, which knows that 0 is more than -0. NaN of either operand stays.
   if (idof<F>() == idof<Maximum>()) return v128.bitselect(a, f32x4.pmax(b, a), isNaN4(a));
   if (idof<F>() == idof<Minimum>()) return v128.bitselect(a, f32x4.pmin(b, a), isNaN4(a));
+  if (idof<F>() == idof<FloorDiv>()) return quotient(a, b);
+  if (idof<F>() == idof<Mod>()) return modulo(a, b);
+  if (idof<F>() == idof<Atan2>()) return arcOf(a, b);
+  if (idof<F>() == idof<AddIntegers>()) return i32x4.add(a, b);
+  if (idof<F>() == idof<SubIntegers>()) return i32x4.sub(a, b);
+  if (idof<F>() == idof<MulIntegers>()) return i32x4.mul(a, b);
+  if (idof<F>() == idof<MaximumIntegers>()) return i32x4.max_s(a, b);
+  if (idof<F>() == idof<MinimumIntegers>()) return i32x4.min_s(a, b);
+  if (idof<F>() == idof<FloorDivIntegers>()) return quotientOfIntegers(a, b);
+  if (idof<F>() == idof<ModIntegers>()) {
+    const rest = i32x4.sub(a, i32x4.mul(quotientOfIntegers(a, b), b));
+    return v128.and(rest, i32x4.ne(b, i32x4.splat(0)));
+  }
+  if (idof<F>() == idof<AndIntegers>()) return v128.and(a, b);
+  if (idof<F>() == idof<SquaredDifferenceIntegers>()) {
+    const d = i32x4.sub(a, b);
+    return i32x4.mul(d, d);
+  }
   if (idof<F>() == idof<Prelu>()) return v128.bitselect(f32x4.mul(a, b), a, f32x4.lt(a, f32x4.splat(0)));
   const d = f32x4.sub(a, b);
   return f32x4.mul(d, d);
@@ -79,7 +122,7 @@ function row<F>(a: usize, b: usize, y: usize, size: i32, stepA: i32, stepB: i32)
   }
   for (; i < size; i++, a += stepA << 2, b += stepB << 2, y += 4) {
     const result = compute<F>(v128.load32_splat(a), v128.load32_splat(b));
-    store<f32>(y, f32x4.extract_lane(result, 0));
+    store<i32>(y, i32x4.extract_lane(result, 0));
   }
 }
 
@@ -157,6 +200,42 @@ export function binary(
       break;
     case PRELU:
       rows<Prelu>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case FLOOR_DIV:
+      rows<FloorDiv>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case MOD:
+      rows<Mod>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case ATAN2:
+      rows<Atan2>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case ADD_INTEGERS:
+      rows<AddIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case SUB_INTEGERS:
+      rows<SubIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case MUL_INTEGERS:
+      rows<MulIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case MAXIMUM_INTEGERS:
+      rows<MaximumIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case MINIMUM_INTEGERS:
+      rows<MinimumIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case SQUARED_DIFFERENCE_INTEGERS:
+      rows<SquaredDifferenceIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case FLOOR_DIV_INTEGERS:
+      rows<FloorDivIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case MOD_INTEGERS:
+      rows<ModIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case AND_INTEGERS:
+      rows<AndIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
       break;
   }
 }

@@ -1,18 +1,37 @@
 /** Comparisons of two numbers, with broadcasting, and choices between two: see `binary`. */
 import {
   Equal,
+  EqualIntegers,
   Greater,
   GreaterEqual,
+  GreaterEqualIntegers,
+  GreaterIntegers,
+  IsFinite,
+  IsInfinite,
+  IsNan,
   Less,
   LessEqual,
+  LessEqualIntegers,
+  LessIntegers,
   NotEqual,
+  NotEqualIntegers,
   EQUAL,
+  EQUAL_INTEGERS,
   GREATER,
   GREATER_EQUAL,
+  GREATER_EQUAL_INTEGERS,
+  GREATER_INTEGERS,
+  IS_FINITE,
+  IS_INFINITE,
+  IS_NAN,
   LESS,
   LESS_EQUAL,
+  LESS_EQUAL_INTEGERS,
+  LESS_INTEGERS,
   NOT_EQUAL,
+  NOT_EQUAL_INTEGERS,
 } from "./comparisons";
+import * as connections from "./connections";
 
 @inline
 function test<F>(a: v128, b: v128): v128 {
@@ -21,6 +40,15 @@ function test<F>(a: v128, b: v128): v128 {
   if (idof<F>() == idof<Greater>()) return f32x4.gt(a, b);
   if (idof<F>() == idof<GreaterEqual>()) return f32x4.ge(a, b);
   if (idof<F>() == idof<Less>()) return f32x4.lt(a, b);
+  if (idof<F>() == idof<IsNan>()) return f32x4.ne(a, a);
+  if (idof<F>() == idof<IsInfinite>()) return f32x4.eq(f32x4.abs(a), f32x4.splat(Infinity));
+  if (idof<F>() == idof<IsFinite>()) return f32x4.lt(f32x4.abs(a), f32x4.splat(Infinity));
+  if (idof<F>() == idof<EqualIntegers>()) return i32x4.eq(a, b);
+  if (idof<F>() == idof<NotEqualIntegers>()) return i32x4.ne(a, b);
+  if (idof<F>() == idof<GreaterIntegers>()) return i32x4.gt_s(a, b);
+  if (idof<F>() == idof<GreaterEqualIntegers>()) return i32x4.ge_s(a, b);
+  if (idof<F>() == idof<LessIntegers>()) return i32x4.lt_s(a, b);
+  if (idof<F>() == idof<LessEqualIntegers>()) return i32x4.le_s(a, b);
   return f32x4.le(a, b);
 }
 
@@ -107,6 +135,33 @@ export function compare(
     case LESS_EQUAL:
       rows<LessEqual>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
       break;
+    case IS_NAN:
+      rows<IsNan>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case IS_INFINITE:
+      rows<IsInfinite>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case IS_FINITE:
+      rows<IsFinite>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case EQUAL_INTEGERS:
+      rows<EqualIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case NOT_EQUAL_INTEGERS:
+      rows<NotEqualIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case GREATER_INTEGERS:
+      rows<GreaterIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case GREATER_EQUAL_INTEGERS:
+      rows<GreaterEqualIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case LESS_INTEGERS:
+      rows<LessIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
+    case LESS_EQUAL_INTEGERS:
+      rows<LessEqualIntegers>(a, b, y, begin, end, middle, size, outerA, middleA, stepA, outerB, middleB, stepB);
+      break;
   }
 }
 
@@ -138,9 +193,9 @@ export function select(
   }
 }
 
-/** Connects booleans, bytes of 0 and 1, `begin` to `end`: 0 and, 1 or, 2 xor. */
-export function connect(
-  how: i32,
+/** As `select`, of bytes. */
+export function selectBytes(
+  condition: usize,
   a: usize,
   b: usize,
   y: usize,
@@ -148,13 +203,74 @@ export function connect(
   end: i32,
   _scratch: usize,
 ): void {
+  const zero = i32x4.splat(0);
   let i = begin;
   for (; i + 16 <= end; i += 16) {
-    const u = v128.load(a + i), v = v128.load(b + i);
-    v128.store(y + i, how == 0 ? v128.and(u, v) : how == 1 ? v128.or(u, v) : v128.xor(u, v));
+    const isTrue = i8x16.ne(v128.load(condition + i), zero);
+    v128.store(y + i, v128.bitselect(v128.load(a + i), v128.load(b + i), isTrue));
   }
-  for (; i < end; i++) {
-    const u = load<u8>(a + i), v = load<u8>(b + i);
-    store<u8>(y + i, how == 0 ? u & v : how == 1 ? u | v : u ^ v);
+  for (; i < end; i++) store<u8>(y + i, load<u8>((load<u8>(condition + i) ? a : b) + i));
+}
+
+/** A connection or a comparison of bytes. */
+@inline
+function join(how: i32, a: v128, b: v128): v128 {
+  const ones = i8x16.splat(1);
+  switch (how) {
+    case connections.AND:
+      return v128.and(a, b);
+    case connections.OR:
+      return v128.or(a, b);
+    case connections.XOR:
+      return v128.xor(a, b);
+    case connections.NOT:
+      return v128.and(i8x16.eq(a, i8x16.splat(0)), ones);
+    case connections.EQUAL:
+      return v128.and(i8x16.eq(a, b), ones);
+    case connections.NOT_EQUAL:
+      return v128.and(i8x16.ne(a, b), ones);
+    case connections.GREATER:
+      return v128.and(i8x16.gt_u(a, b), ones);
+    case connections.GREATER_EQUAL:
+      return v128.and(i8x16.ge_u(a, b), ones);
+    case connections.LESS:
+      return v128.and(i8x16.lt_u(a, b), ones);
+    default:
+      return v128.and(i8x16.le_u(a, b), ones);
+  }
+}
+
+/** A connection of booleans, bytes of 0 and 1, for rows `begin` to `end`: see `binary`. */
+export function connect(
+  how: i32,
+  a: usize,
+  b: usize,
+  y: usize,
+  begin: i32,
+  end: i32,
+  middle: i32,
+  size: i32,
+  outerA: i32,
+  middleA: i32,
+  stepA: i32,
+  outerB: i32,
+  middleB: i32,
+  stepB: i32,
+  _scratch: usize,
+): void {
+  for (let row = begin; row < end; row++) {
+    const outer = row / middle, inner = row - outer * middle;
+    let to = y + <usize> row * <usize> size;
+    let u = a + <usize> (outer * outerA + inner * middleA);
+    let v = b + <usize> (outer * outerB + inner * middleB);
+    let i = 0;
+    for (; i + 16 <= size; i += 16, to += 16, u += stepA << 4, v += stepB << 4) {
+      const left = stepA ? v128.load(u) : v128.load8_splat(u);
+      v128.store(to, join(how, left, stepB ? v128.load(v) : v128.load8_splat(v)));
+    }
+    for (; i < size; i++, to++, u += stepA, v += stepB) {
+      const result = join(how, v128.load8_splat(u), v128.load8_splat(v));
+      store<u8>(to, i8x16.extract_lane_u(result, 0));
+    }
   }
 }

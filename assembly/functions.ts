@@ -67,6 +67,17 @@ export function exponential(x: v128): v128 {
   return f32x4.mul(f32x4.mul(y, powerOfTwo(half)), powerOfTwo(i32x4.sub(n, half)));
 }
 
+/** `e ** x / 2`, which is finite where `e ** x` is not, for `x` that is not negative. */
+@inline
+export function halfOfExponential(x: v128): v128 {
+  x = f32x4.pmin(x, constant(90));
+  const z = wholePowers(x);
+  const r = lessPowers(x, f32x4.sub(z, constant(12582912)));
+  const y = f32x4.add(madd(tailOfExp(r), f32x4.mul(r, r), r), constant(1));
+  const n = i32x4.sub(z, constantInteger(0x4b400001)), half = i32x4.shr_s(n, 1);
+  return f32x4.mul(f32x4.mul(y, powerOfTwo(half)), powerOfTwo(i32x4.sub(n, half)));
+}
+
 /** `e ** x - 1`. */
 @inline
 export function exponentialLessOne(x: v128): v128 {

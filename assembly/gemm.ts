@@ -14,7 +14,7 @@ import {
   todoAt,
 } from "./panel";
 import { packAcross, packAlong } from "./pack";
-import { activate, madd } from "./vector";
+import { activate, madd, sum } from "./vector";
 
 /**
  * Columns `n0` to `n1` of one row times a matrix. Memory is the limit, so rows of the matrix are read
@@ -82,6 +82,54 @@ function multiplyRow(
   }
 }
 
+/** Elements of a row whose products are summed in floats. */
+const SOME: i32 = 128;
+
+/**
+ * Rows `m0` to `m1` of a matrix times a vector, without packing: memory is the limit. The sums of parts
+ * are added in doubles, so that rows may be long.
+ *
+ * @param bias The bias of all rows, or 0.
+ */
+function multiplyVector(
+  a: usize,
+  stride: usize,
+  x: usize,
+  c: usize,
+  depth: i32,
+  m0: i32,
+  m1: i32,
+  bias: usize,
+  activation: i32,
+): void {
+  a += <usize> m0 * stride;
+  c += <usize> m0 << 2;
+  for (let m = m0; m < m1; m++, a += stride, c += 4) {
+    let p = a, q = x;
+    let total: f64 = 0;
+    for (let k = 0; k < depth;) {
+      let x0 = f32x4.splat(0), x1 = x0, x2 = x0, x3 = x0;
+      const end = min(k + SOME, depth);
+      for (; k + 16 <= end; k += 16, p += 64, q += 64) {
+        x0 = madd(v128.load(p), v128.load(q), x0);
+        x1 = madd(v128.load(p, 16), v128.load(q, 16), x1);
+        x2 = madd(v128.load(p, 32), v128.load(q, 32), x2);
+        x3 = madd(v128.load(p, 48), v128.load(q, 48), x3);
+      }
+      for (; k + 4 <= end; k += 4, p += 16, q += 16) x0 = madd(v128.load(p), v128.load(q), x0);
+      total += <f64> sum(f32x4.add(f32x4.add(x0, x1), f32x4.add(x2, x3)));
+      for (; k < end; k++, p += 4, q += 4) total += <f64> load<f32>(p) * <f64> load<f32>(q);
+    }
+    storeSum(c, <f32> total, bias, activation);
+  }
+}
+
+@inline
+function storeSum(c: usize, total: f32, bias: usize, activation: i32): void {
+  const y = f32x4.splat(bias ? total + load<f32>(bias) : total);
+  store<f32>(c, f32x4.extract_lane(activate(y, activation), 0));
+}
+
 /**
  * Rows `m0` to `m1` and columns `n0` to `n1` of `activation(a b + bias)`, `[rows, columns]`.
  *
@@ -115,6 +163,14 @@ export function gemm(
   const strideA = <usize> widthA << 2;
   const strideB = <usize> widthB << 2;
   const strideC = <usize> columns << 2;
+  if (columns == 1 && !transposeA && (transposeB || widthB == 1)) {
+    multiplyVector(a, strideA, b, c, depth, m0, m1, bias, activation);
+    return;
+  }
+  if (columns == 1 && transposeA && bias == 0 && (transposeB || widthB == 1)) {
+    multiplyRow(b, 4, a, strideA, c, depth, m0, m1, 0, activation);
+    return;
+  }
   if (m1 - m0 == 1 && !transposeB) {
     const from = a + (transposeA ? <usize> m0 << 2 : <usize> m0 * strideA);
     const step = transposeA ? strideA : 4;

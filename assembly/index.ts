@@ -7,8 +7,9 @@ export { convolveFilterGradient, convolveInputGradient } from "./convolution_gra
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
 export { copyBox, fill, gatherRows } from "./boxes";
+export { stridedFilter, winogradStrided, winogradStridedFilterGradient } from "./winograd_strided";
+export { checkIndices, copyBox, fill, gatherRows } from "./boxes";
 export { winogradLineFilter, winogradLines, winogradLinesFilterGradient } from "./winograd_lines";
-export { copyBox, fill } from "./boxes";
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
 export { convolveDirectly, convolveDirectlyFilterGradient, convolveToFew } from "./direct";
 export { pool } from "./pool";
@@ -21,7 +22,8 @@ export {
 } from "./elementwise";
 export { binary } from "./binary";
 export { binarySlope } from "./binary_slope";
-export { compare, connect, select } from "./comparison";
+export { compare, connect, select, selectBytes } from "./comparison";
+export { convert } from "./convert";
 export { powers, powerSlope } from "./power";
 export { unary, unarySlope } from "./unary";
 export { extremeSlope, reduce, reduceBytes } from "./reduce";
@@ -34,5 +36,5 @@ export { gru, gruGradient } from "./gru";
 export { simpleRnn, simpleRnnGradient } from "./simple_rnn";
 export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
 export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
-export { softmax, softmaxGradient } from "./softmax";
+export { softmax, softmaxGradient, spreadNaN } from "./softmax";
 export { dropoutMask } from "./dropout";

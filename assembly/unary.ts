@@ -1,4 +1,14 @@
 /** Functions of one number, and their slopes. */
+import {
+  arcCosine,
+  arcSine,
+  arcTangent,
+  hyperbolicCosine,
+  hyperbolicSine,
+  inverseHyperbolicCosine,
+  inverseHyperbolicSine,
+  inverseHyperbolicTangent,
+} from "./arcs";
 import { constant } from "./constants";
 import {
   clamp,
@@ -18,12 +28,23 @@ import {
 } from "./functions";
 import {
   Abs,
+  AbsIntegers,
+  Acos,
+  Acosh,
+  Asin,
+  Asinh,
+  Atan,
+  Atanh,
+  Ceil,
   Clip,
+  ClipIntegers,
   Cos,
+  Cosh,
   Elu,
   Erf,
   Exp,
   Expm1,
+  Floor,
   Gelu,
   GeluTanh,
   HardSigmoid,
@@ -32,26 +53,43 @@ import {
   Log1p,
   Mish,
   Neg,
+  NegIntegers,
   Reciprocal,
   Relu,
+  Round,
   Rsqrt,
   Sigmoid,
   Sign,
+  SignIntegers,
   Sin,
+  Sinh,
   Softplus,
   Softsign,
   Sqrt,
   Square,
+  SquareIntegers,
   Step,
   Swish,
+  Tan,
   Tanh,
   ABS,
+  ABS_INTEGERS,
+  ACOS,
+  ACOSH,
+  ASIN,
+  ASINH,
+  ATAN,
+  ATANH,
+  CEIL,
   CLIP,
+  CLIP_INTEGERS,
   COS,
+  COSH,
   ELU,
   ERF,
   EXP,
   EXPM1,
+  FLOOR,
   GELU,
   GELU_TANH,
   HARD_SIGMOID,
@@ -60,22 +98,28 @@ import {
   LOG1P,
   MISH,
   NEG,
+  NEG_INTEGERS,
   RECIPROCAL,
   RELU,
+  ROUND,
   RSQRT,
   SIGMOID,
   SIGN,
+  SIGN_INTEGERS,
   SIN,
+  SINH,
   SOFTPLUS,
   SOFTSIGN,
   SQRT,
   SQUARE,
+  SQUARE_INTEGERS,
   STEP,
   SWISH,
+  TAN,
   TANH,
 } from "./unary_functions";
 import { madd } from "./vector";
-import { wave } from "./waves";
+import { tangent, wave } from "./waves";
 
 @inline
 function one(): v128 {
@@ -119,6 +163,27 @@ function compute<F>(x: v128, p: v128, q: v128): v128 {
   if (idof<F>() == idof<Erf>()) return errorFunction(x);
   if (idof<F>() == idof<Sin>()) return wave(x, 0);
   if (idof<F>() == idof<Cos>()) return wave(x, 1);
+  if (idof<F>() == idof<Tan>()) return tangent(x);
+  if (idof<F>() == idof<Asin>()) return arcSine(x);
+  if (idof<F>() == idof<Acos>()) return arcCosine(x);
+  if (idof<F>() == idof<Atan>()) return arcTangent(x);
+  if (idof<F>() == idof<Sinh>()) return hyperbolicSine(x);
+  if (idof<F>() == idof<Cosh>()) return hyperbolicCosine(x);
+  if (idof<F>() == idof<Asinh>()) return inverseHyperbolicSine(x);
+  if (idof<F>() == idof<Acosh>()) return inverseHyperbolicCosine(x);
+  if (idof<F>() == idof<Atanh>()) return inverseHyperbolicTangent(x);
+  if (idof<F>() == idof<Ceil>()) return f32x4.ceil(x);
+  if (idof<F>() == idof<Floor>()) return f32x4.floor(x);
+  if (idof<F>() == idof<Round>()) return f32x4.nearest(x);
+  if (idof<F>() == idof<NegIntegers>()) return i32x4.neg(x);
+  if (idof<F>() == idof<AbsIntegers>()) return i32x4.abs(x);
+  if (idof<F>() == idof<SquareIntegers>()) return i32x4.mul(x, x);
+  if (idof<F>() == idof<SignIntegers>()) {
+    return i32x4.sub(i32x4.shr_s(x, 31), i32x4.gt_s(x, i32x4.splat(0)));
+  }
+  if (idof<F>() == idof<ClipIntegers>()) {
+    return i32x4.min_s(i32x4.max_s(x, i32x4.trunc_sat_f32x4_s(p)), i32x4.trunc_sat_f32x4_s(q));
+  }
   if (idof<F>() == idof<Sign>()) return sign(x);
   if (idof<F>() == idof<Step>()) {
     // NaN stays NaN.
@@ -328,6 +393,57 @@ function computeAll(f: i32, x: usize, y: usize, size: i32, p: f32, q: f32): void
       break;
     case GELU_TANH:
       each<GeluTanh>(x, y, size, p, q);
+      break;
+    case TAN:
+      each<Tan>(x, y, size, p, q);
+      break;
+    case ASIN:
+      each<Asin>(x, y, size, p, q);
+      break;
+    case ACOS:
+      each<Acos>(x, y, size, p, q);
+      break;
+    case ATAN:
+      each<Atan>(x, y, size, p, q);
+      break;
+    case SINH:
+      each<Sinh>(x, y, size, p, q);
+      break;
+    case COSH:
+      each<Cosh>(x, y, size, p, q);
+      break;
+    case ASINH:
+      each<Asinh>(x, y, size, p, q);
+      break;
+    case ACOSH:
+      each<Acosh>(x, y, size, p, q);
+      break;
+    case ATANH:
+      each<Atanh>(x, y, size, p, q);
+      break;
+    case CEIL:
+      eachShort<Ceil>(x, y, size, p, q);
+      break;
+    case FLOOR:
+      eachShort<Floor>(x, y, size, p, q);
+      break;
+    case ROUND:
+      eachShort<Round>(x, y, size, p, q);
+      break;
+    case NEG_INTEGERS:
+      eachShort<NegIntegers>(x, y, size, p, q);
+      break;
+    case ABS_INTEGERS:
+      eachShort<AbsIntegers>(x, y, size, p, q);
+      break;
+    case SQUARE_INTEGERS:
+      eachShort<SquareIntegers>(x, y, size, p, q);
+      break;
+    case SIGN_INTEGERS:
+      each<SignIntegers>(x, y, size, p, q);
+      break;
+    case CLIP_INTEGERS:
+      each<ClipIntegers>(x, y, size, p, q);
       break;
   }
 }

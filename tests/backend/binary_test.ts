@@ -5,6 +5,12 @@ import { withoutKernel } from "./without_kernel.ts";
 
 type Binary = (a: tf.Tensor, b: tf.Tensor) => tf.Tensor;
 
+/** The remainder of a quotient, with the sign of the divisor. */
+function modulo(a: number, b: number): number {
+  const rest = a % b;
+  return (a < 0 && b < 0) || (a >= 0 && b >= 0) ? rest : (rest + b) % b;
+}
+
 /** Functions that floats have exactly: one rounding of what doubles compute. */
 const functions: Record<string, [Binary, (a: number, b: number) => number | boolean]> = {
   add: [tf.add, (a, b) => a + b],
@@ -18,6 +24,14 @@ const functions: Record<string, [Binary, (a: number, b: number) => number | bool
     (a, b) => Math.fround(a - b) ** 2,
   ],
   prelu: [tf.prelu, (a, b) => a < 0 ? a * b : a],
+  floorDiv: [tf.floorDiv, (a, b) => Math.floor(a / b)],
+  mod: [tf.mod, modulo],
+  "where nan": [(a, b) => a.mul(b).isNaN(), (a, b) => Number.isNaN(a * b)],
+  "where infinite": [
+    (a, b) => a.mul(b).isInf(),
+    (a, b) => Math.abs(Math.fround(a * b)) === Infinity,
+  ],
+  "where finite": [(a, b) => a.mul(b).isFinite(), (a, b) => Number.isFinite(Math.fround(a * b))],
   equal: [tf.equal, (a, b) => a === b],
   notEqual: [tf.notEqual, (a, b) => a !== b],
   greater: [tf.greater, (a, b) => a > b],
@@ -63,7 +77,7 @@ function valuesOf(shape: number[], salt: number): Float32Array {
 }
 
 /** The elements of a tensor broadcast to a shape, one by one. */
-function broadcast(values: Float32Array, shape: number[], result: number[]): number[] {
+function broadcast(values: ArrayLike<number>, shape: number[], result: number[]): number[] {
   return Array.from({ length: tf.util.sizeFromShape(result) }, (_, index) => {
     let at = 0, stride = 1, rest = index;
     for (let axis = 1; axis <= result.length; axis++) {
@@ -142,6 +156,130 @@ testOnBackends("other dtypes than float32 are as on cpu", () => {
   const bits = tf.tensor1d([1, 0, 1], "bool");
   assertEquals([...bits.add(bits).dataSync()], [2, 0, 2]);
   assertEquals([...bits.equal(tf.tensor1d([1, 1, 0], "bool")).dataSync()], [1, 0, 0]);
+});
+
+/** Functions of integers, as 32 bits have them. */
+const ofIntegers: Record<string, [Binary, (a: number, b: number) => number | boolean]> = {
+  add: [tf.add, (a, b) => a + b],
+  sub: [tf.sub, (a, b) => a - b],
+  mul: [tf.mul, Math.imul],
+  maximum: [tf.maximum, Math.max],
+  minimum: [tf.minimum, Math.min],
+  squaredDifference: [tf.squaredDifference, (a, b) => Math.imul(a - b, a - b)],
+  floorDiv: [tf.floorDiv, (a, b) => Math.floor(a / b)],
+  mod: [tf.mod, modulo],
+  bitwiseAnd: [tf.bitwiseAnd, (a, b) => a & b],
+  abs: [(a, b) => tf.abs(a.add(b)), (a, b) => Math.abs((a + b) | 0)],
+  neg: [(a, b) => tf.neg(a.add(b)), (a, b) => -(a + b)],
+  sign: [(a, b) => tf.sign(a.add(b)), (a, b) => Math.sign((a + b) | 0)],
+  square: [(a, b) => tf.square(a.add(b)), (a, b) => Math.imul(a + b, a + b)],
+  relu: [(a, b) => tf.relu(a.add(b)), (a, b) => Math.max((a + b) | 0, 0)],
+  relu6: [(a, b) => tf.relu6(a.add(b)), (a, b) => Math.min(Math.max((a + b) | 0, 0), 6)],
+  clip: [(a, b) => a.add(b).clipByValue(-2.5, 3), (a, b) => Math.max(Math.min((a + b) | 0, 3), -2)],
+  "clip at large numbers": [
+    (a, b) => a.add(b).clipByValue(-16777217, 2147483647),
+    (a, b) => Math.max((a + b) | 0, -16777217),
+  ],
+  "as floats": [(a, b) => a.add(b).toFloat(), (a, b) => Math.fround((a + b) | 0)],
+  "as booleans": [(a, b) => a.add(b).toBool(), (a, b) => ((a + b) | 0) !== 0],
+  ...Object.fromEntries(
+    ["equal", "notEqual", "greater", "greaterEqual", "less", "lessEqual"]
+      .map((name) => [name, functions[name]]),
+  ),
+};
+
+testOnBackends("functions of integers broadcast in every form", (backend) => {
+  if (backend === "cpu") return;
+  const special = [0, 1, -1, 2, -7, 256, 65536, 16777217, 2147483647, -2147483648, 3, 0];
+  const make = (shape: number[], salt: number) =>
+    Int32Array.from(
+      { length: tf.util.sizeFromShape(shape) },
+      (_, i) => i % 3 ? (i * 7 + salt * 3) % 23 - 11 : special[(i / 3 * (1 + salt) + salt) % 12],
+    );
+  for (const [name, [compute, expected]] of Object.entries(ofIntegers)) {
+    for (const [left, right] of pairs.flatMap(([a, b]) => [[a, b], [b, a]])) {
+      if (name === "bitwiseAnd" && left.join() !== right.join()) continue;
+      const shape = tf.broadcast_util.assertAndGetBroadcastShape(left, right);
+      const [x, y] = [make(left, 0), make(right, 1)];
+      const result = tf.tidy(() =>
+        compute(tf.tensor(x, left, "int32"), tf.tensor(y, right, "int32"))
+      );
+      const actual = result.dataSync();
+      const [a, b] = [x, y].map((values, i) => broadcast(values, [left, right][i], shape));
+      const isFloat = result.dtype === "float32";
+      a.forEach((a, i) => {
+        const want = Number(expected(a, b[i])), value = isFloat ? want : want | 0;
+        if (actual[i] === value) return;
+        assertEquals(actual[i], value, `${name} of [${left}] and [${right}]: ${a}, ${b[i]}`);
+      });
+      result.dispose();
+    }
+  }
+});
+
+/** Functions of booleans. */
+const ofBooleans: Record<string, [Binary, (a: number, b: number) => number | boolean]> = {
+  and: [tf.logicalAnd, (a, b) => a && b],
+  or: [tf.logicalOr, (a, b) => a || b],
+  xor: [tf.logicalXor, (a, b) => a !== b],
+  not: [(a, b) => a.logicalAnd(b).logicalNot(), (a, b) => !(a && b)],
+  "as floats": [(a, b) => a.logicalOr(b).toFloat(), (a, b) => a || b],
+  "as integers": [(a, b) => a.logicalOr(b).toInt(), (a, b) => a || b],
+  ...Object.fromEntries(
+    ["equal", "notEqual", "greater", "greaterEqual", "less", "lessEqual"]
+      .map((name) => [name, functions[name]]),
+  ),
+};
+
+testOnBackends("functions of booleans broadcast in every form", (backend) => {
+  if (backend === "cpu") return;
+  const make = (shape: number[], salt: number) =>
+    Uint8Array.from(
+      { length: tf.util.sizeFromShape(shape) },
+      (_, i) => (i * (5 + 2 * salt) >> 2) & 1,
+    );
+  for (const [name, [compute, expected]] of Object.entries(ofBooleans)) {
+    for (const [left, right] of pairs.flatMap(([a, b]) => [[a, b], [b, a]])) {
+      const shape = tf.broadcast_util.assertAndGetBroadcastShape(left, right);
+      const [x, y] = [make(left, 0), make(right, 1)];
+      const result = tf.tidy(() =>
+        compute(tf.tensor(x, left, "bool"), tf.tensor(y, right, "bool"))
+      );
+      const actual = result.dataSync();
+      const [a, b] = [x, y].map((values, i) => broadcast(values, [left, right][i], shape));
+      assertEquals(
+        [...actual],
+        a.map((a, i) => Number(expected(a, b[i]))),
+        `${name} of [${left}] and [${right}]`,
+      );
+      result.dispose();
+    }
+  }
+});
+
+testOnBackends("floats become integers and booleans as in JavaScript", (backend) => {
+  const values = [0, -0, 0.9, -0.9, 1, -1.5, 2147483520, -2147483648, NaN, 1e-40];
+  // Numbers that do not fit in 32 bits wrap; on cpu, too.
+  values.push(Infinity, -Infinity, 2147483648, 4294967296, 6442450944, -3e9, 1e18, 3e38, 5, 7, 9);
+  for (const size of [0, 1, 3, 4, 10, 16, 17, 21]) {
+    const x = new Float32Array(values.slice(0, size));
+    const tensor = tf.tensor1d(x);
+    assertEquals([...tensor.toInt().dataSync()], [...Int32Array.from(x)]);
+    assertEquals([...tensor.toBool().dataSync()], [...x].map((x) => Number(x !== 0)), backend);
+  }
+});
+
+testOnBackends("angles are those of JavaScript", (backend) => {
+  if (backend === "cpu") return;
+  const values = [0, -0, 1, -1, 2, -3, 0.1, 1e-40, -1e-40, 1e30, -1e30, Infinity, -Infinity, NaN]
+    .map(Math.fround);
+  for (let i = 0; i < 30; i++) values.push(Math.fround(Math.sin(i) * 5 ** (i % 5)));
+  const y = values.flatMap((y) => values.map(() => y)), x = values.flatMap(() => values);
+  tf.atan2(tf.tensor1d(y), tf.tensor1d(x)).dataSync().forEach((actual, i) => {
+    const want = Math.fround(Math.atan2(y[i], x[i]));
+    const isClose = Math.abs(actual - want) <= 4e-7 * Math.abs(want) + 1e-38;
+    if (!isClose) assertEquals(actual, want, `${y[i]}, ${x[i]}`);
+  });
 });
 
 testOnBackends("powers are those of JavaScript", (backend) => {

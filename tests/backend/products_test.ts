@@ -17,6 +17,8 @@ const sizes = [
   [5, 3, 521],
   [13, 37, 600],
   [133, 529, 9],
+  [39, 1, 1027],
+  [1, 1, 600],
 ];
 
 const matmuls: Case[] = sizes.flatMap(([rows, columns, depth]) =>
@@ -158,7 +160,7 @@ Deno.test(
     await selectBackend({ prefer: "wasm", quiet: true });
     const before = tf.memory().numTensors;
     tf.tidy(() => {
-      for (const [depth, columns] of [[30, 21], [512, 16], [784, 75], [1300, 523]]) {
+      for (const [depth, columns] of [[30, 21], [512, 16], [784, 75], [1300, 523], [1300, 1]]) {
         const a = tf.range(0, 140 * depth).sin().reshape([140, depth]);
         const b = tf.range(0, depth * columns).cos().reshape([depth, columns]);
         const bias = tf.range(0, columns);

@@ -23,6 +23,11 @@ function erf(x: number): number {
 const softplus = (x: number) => x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x));
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
+const roundToEven = (x: number) => {
+  const rest = x - Math.floor(x);
+  return rest === 0.5 ? 2 * Math.round(x / 2) : Math.round(x);
+};
+
 /** Each function in doubles, and the largest error in units in the last place. */
 const functions: Record<string, [(x: tf.Tensor) => tf.Tensor, (x: number) => number, number]> = {
   abs: [tf.abs, Math.abs, 0],
@@ -41,6 +46,18 @@ const functions: Record<string, [(x: tf.Tensor) => tf.Tensor, (x: number) => num
   erf: [tf.erf, erf, 6],
   sin: [tf.sin, Math.sin, 2],
   cos: [tf.cos, Math.cos, 2],
+  tan: [tf.tan, Math.tan, 4],
+  asin: [tf.asin, Math.asin, 4],
+  acos: [tf.acos, Math.acos, 4],
+  atan: [tf.atan, Math.atan, 4],
+  sinh: [tf.sinh, Math.sinh, 4],
+  cosh: [tf.cosh, Math.cosh, 4],
+  asinh: [tf.asinh, Math.asinh, 4],
+  acosh: [tf.acosh, Math.acosh, 4],
+  atanh: [tf.atanh, Math.atanh, 4],
+  ceil: [tf.ceil, Math.ceil, 0],
+  floor: [tf.floor, Math.floor, 0],
+  round: [tf.round, roundToEven, 0],
   sign: [tf.sign, Math.sign, 0],
   step: [(x) => tf.step(x, 0.5), (x) => x > 0 ? 1 : 0.5, 0],
   clip: [(x) => x.clipByValue(-0.5, 3), (x) => Math.min(Math.max(x, -0.5), 3), 0],

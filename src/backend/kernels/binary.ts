@@ -9,35 +9,64 @@ import type { KernelHeap } from "../kernel_heap.ts";
 import { broadcastShape, isSameShape, passOver } from "./broadcast.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
-/** A kernel that computes a function of two numbers. */
-function binary(name: FunctionName<"binary_functions">): Kernel {
-  const f = numberOf("binary_functions", name);
+/**
+ * A kernel that computes a function of two numbers.
+ *
+ * @param name Its name for floats.
+ * @param ofIntegers Its name for integers. Default: integers are left to tfjs.
+ */
+function binary(
+  name: FunctionName<"binary_functions"> | undefined,
+  ofIntegers?: FunctionName<"binary_functions">,
+): Kernel {
+  const numbers = [name, ofIntegers].map((f) => f && numberOf("binary_functions", f));
   return function combineElements(heap: KernelHeap, { a, b }: Inputs) {
-    if (!areFloats(a, b)) return;
-    const result = heap.output(broadcastShape(a.shape, b.shape));
+    const f = numbers[areFloats(a, b) ? 0 : areAll("int32", a, b) ? 1 : 2];
+    if (f === undefined) return;
+    const result = heap.output(broadcastShape(a.shape, b.shape), a.dtype);
     passOver(heap, { kernel: "binary", f, a, b, result });
     return result;
   };
 }
 
-function compare(name: FunctionName<"comparisons">): Kernel {
-  const f = numberOf("comparisons", name);
-  return function compareElements(heap: KernelHeap, { a, b }: Inputs) {
-    if (!areFloats(a, b)) return;
+function compare(name: FunctionName<"connections"> & FunctionName<"comparisons">): Kernel {
+  const f = numberOf("comparisons", name), ofIntegers = numberOf("comparisons", `${name}_INTEGERS`);
+  const ofBooleans = connect(name);
+  return function compareElements(heap: KernelHeap, { a, b }: Inputs, attributes, stock) {
+    const isInteger = areAll("int32", a, b);
+    if (!isInteger && !areFloats(a, b)) return ofBooleans(heap, { a, b }, attributes, stock);
     const result = heap.output(broadcastShape(a.shape, b.shape), "bool");
-    passOver(heap, { kernel: "compare", f, a, b, result });
+    passOver(heap, { kernel: "compare", f: isInteger ? ofIntegers : f, a, b, result });
     return result;
   };
 }
 
-/** Connects booleans of one shape: 0 and, 1 or, 2 xor. */
-function connect(how: number): Kernel {
-  return function connectBooleans(heap: KernelHeap, { a, b }: Inputs) {
-    if (a.dtype !== "bool" || b.dtype !== "bool" || !isSameShape(a.shape, b.shape)) return;
-    const y = heap.output(a.shape, "bool"), size = sizeOf(a.shape);
-    heap.run("connect", [how, heap.at(a), heap.at(b), heap.at(y), 0, size, heap.scratch()]);
-    return y;
+/** A kernel that asks about each number. */
+function question(name: FunctionName<"comparisons">): Kernel {
+  const f = numberOf("comparisons", name);
+  return function askOfElements(heap: KernelHeap, { x }: Inputs) {
+    if (!areFloats(x)) return;
+    const result = heap.output(x.shape, "bool");
+    passOver(heap, { kernel: "compare", f, a: x, b: x, result });
+    return result;
   };
+}
+
+/** Connects booleans; NOT has one operand. */
+function connect(name: FunctionName<"connections">): Kernel {
+  const f = numberOf("connections", name);
+  return function connectBooleans(heap: KernelHeap, { a, b = a }: Inputs) {
+    if (!areAll("bool", a, b)) return;
+    const result = heap.output(broadcastShape(a.shape, b.shape), "bool");
+    passOver(heap, { kernel: "connect", f, a, b, result });
+    return result;
+  };
+}
+
+const not = connect("NOT");
+
+function areAll(dtype: tf.DataType, ...tensors: tf.TensorInfo[]): boolean {
+  return tensors.every((tensor) => tensor.dtype === dtype);
 }
 
 /** Chooses elements; a kernel of our gradients leaves out an operand that is all zeros. */
@@ -45,11 +74,13 @@ function select(heap: KernelHeap, { condition, t, e }: Inputs) {
   const chosen = t ?? e;
   if (!isSameShape(condition.shape, chosen.shape)) return;
   if (t && e && (t.dtype !== e.dtype || !isSameShape(t.shape, e.shape))) return;
-  if (condition.dtype !== "bool" || !["float32", "int32"].includes(chosen.dtype)) return;
+  if (condition.dtype !== "bool" || !["float32", "int32", "bool"].includes(chosen.dtype)) return;
+  const areBytes = chosen.dtype === "bool";
   const y = heap.output(chosen.shape, chosen.dtype), size = sizeOf(chosen.shape);
   const [first, second] = [t, e].map((tensor) => tensor ? heap.at(tensor) : 0);
   const args = [heap.at(condition), first, second, heap.at(y), 0, size, heap.scratch()];
-  heap.run("select", args, { argument: 4, multiple: 4, work: size * 2 });
+  const split = { argument: 4, multiple: 16, work: areBytes ? size / 2 : size * 2 };
+  heap.run(areBytes ? "selectBytes" : "select", args, split);
   return y;
 }
 
@@ -98,25 +129,33 @@ const prelu: Kernel = (heap, { x, alpha }, attributes, stock) =>
 
 /** The kernels of functions of two numbers. */
 export const BINARY_KERNELS: KernelTable = {
-  Add: binary("ADD"),
+  Add: binary("ADD", "ADD_INTEGERS"),
+  Atan2: binary("ATAN2"),
+  BitwiseAnd: binary(undefined, "AND_INTEGERS"),
   Equal: compare("EQUAL"),
+  FloorDiv: binary("FLOOR_DIV", "FLOOR_DIV_INTEGERS"),
   Greater: compare("GREATER"),
   GreaterEqual: compare("GREATER_EQUAL"),
+  IsFinite: question("IS_FINITE"),
+  IsInf: question("IS_INFINITE"),
+  IsNan: question("IS_NAN"),
   Less: compare("LESS"),
   LessEqual: compare("LESS_EQUAL"),
-  LogicalAnd: connect(0),
-  LogicalOr: connect(1),
-  LogicalXor: connect(2),
-  Maximum: binary("MAXIMUM"),
-  Minimum: binary("MINIMUM"),
-  Multiply: binary("MUL"),
+  LogicalAnd: connect("AND"),
+  LogicalNot: (heap, { x }, attributes, stock) => not(heap, { a: x }, attributes, stock),
+  LogicalOr: connect("OR"),
+  LogicalXor: connect("XOR"),
+  Maximum: binary("MAXIMUM", "MAXIMUM_INTEGERS"),
+  Minimum: binary("MINIMUM", "MINIMUM_INTEGERS"),
+  Mod: binary("MOD", "MOD_INTEGERS"),
+  Multiply: binary("MUL", "MUL_INTEGERS"),
   NotEqual: compare("NOT_EQUAL"),
   Pow: pow,
   Prelu: prelu,
   RealDiv: binary("DIV"),
   Select: select,
-  SquaredDifference: binary("SQUARED_DIFFERENCE"),
-  Sub: binary("SUB"),
+  SquaredDifference: binary("SQUARED_DIFFERENCE", "SQUARED_DIFFERENCE_INTEGERS"),
+  Sub: binary("SUB", "SUB_INTEGERS"),
   TrainchartBinarySlope: binarySlope,
   TrainchartPowSlope: powSlope,
   TrainchartSelectSlope: select,

@@ -5,7 +5,7 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { sizeOf } from "./kernel.ts";
+import { sizeOf, unitOf } from "./kernel.ts";
 
 /** An axis of a result, and the elements of each operand from one index to the next. */
 interface Axis {
@@ -52,7 +52,7 @@ function axesOf(a: number[], b: number[], shape: number[]): Axis[] {
 
 /** A call of a kernel that passes over two operands with broadcasting. */
 export interface Pass {
-  kernel: "binary" | "binarySlope" | "compare";
+  kernel: "binary" | "binarySlope" | "compare" | "connect";
   /** The number of the function. */
   f: number;
   a: tf.TensorInfo;
@@ -67,14 +67,14 @@ export function passOver(heap: KernelHeap, { kernel, f, a, b, result, dy }: Pass
   const { shape } = result, size = sizeOf(shape);
   if (size === 0) return;
   const axes = axesOf(a.shape, b.shape, shape);
-  const bytes = result.dtype === "bool" ? 1 : 4;
+  const bytes = unitOf(result.dtype), bytesOfInput = unitOf(a.dtype);
   const fromA = heap.at(a), fromB = heap.at(b), to = heap.at(result), slopes = dy && heap.at(dy);
   const scratch = heap.scratch();
   const single = { size: 1, a: 0, b: 0 };
   const call = (inner: Axis, middle: Axis, outer: Axis, atA: number, atB: number, at: number) => {
     const args = [f];
     if (slopes !== undefined) args.push(slopes + at * 4);
-    args.push(fromA + atA * 4, fromB + atB * 4, to + at * bytes);
+    args.push(fromA + atA * bytesOfInput, fromB + atB * bytesOfInput, to + at * bytes);
     const argument = args.length;
     args.push(0, outer.size * middle.size, middle.size, inner.size);
     args.push(outer.a, middle.a, inner.a, outer.b, middle.b, inner.b, scratch);

@@ -3,16 +3,8 @@
  *
  * @module
  */
-import { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import {
-  ACTIVATIONS,
-  areFloats,
-  type Inputs,
-  type Kernel,
-  type KernelTable,
-  sizeOf,
-} from "./kernel.ts";
+import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 
 /** Another tensor of the same elements: tfjs counts references, so no copy is needed. */
 function identity(heap: KernelHeap, { x }: Inputs) {
@@ -85,30 +77,8 @@ function unsortedSegmentSum(
   return result;
 }
 
-/** A function of two numbers, in doubles. */
-function combine(compute: (a: number, b: number) => number): Kernel {
-  return function combineElements(heap: KernelHeap, { a, b }: Inputs): tf.TensorInfo | undefined {
-    if (!areFloats(a, b)) return;
-    const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
-    const size = sizeOf(shape);
-    const whole = [a, b].every((tensor) => [1, size].includes(sizeOf(tensor.shape)));
-    if (!whole && size > 0) {
-      const [left, right] = [a, b].map((tensor) => tf.broadcastTo(tensor as tf.Tensor, shape));
-      const result = combineElements(heap, { a: left, b: right });
-      tf.dispose([left, right]);
-      return result;
-    }
-    const result = heap.output(shape);
-    const [x, y, to] = [a, b, result].map((tensor) => heap.elements(tensor));
-    const stepX = Number(x.length > 1), stepY = Number(y.length > 1);
-    for (let i = 0; i < size; i++) to[i] = compute(x[i * stepX], y[i * stepY]);
-    return result;
-  };
-}
-
 /** The kernels that pass over memory. */
 export const ELEMENTWISE_KERNELS: KernelTable = {
-  FloorDiv: combine((a, b) => Math.floor(a / b)),
   Identity: identity,
   TrainchartActivationGradient: activationGradient,
   TrainchartActivationAndBiasGradient: activationAndBiasGradient,

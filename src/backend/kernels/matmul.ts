@@ -37,7 +37,9 @@ export function multiply(
     a.shape.slice(0, -2),
     b.shape.slice(0, -2),
   );
-  if (depth > LONG) {
+  // A product with one vector adds its parts in doubles.
+  const isVector = columns === 1 && !transposeA && sizeOf(outer) === 1 && !heap.native;
+  if (depth > LONG && !isVector) {
     return multiplyInParts(a, b, transposeA, transposeB, bias, activation);
   }
   const result = heap.output([...outer, rows, columns]);

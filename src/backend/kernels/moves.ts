@@ -4,6 +4,7 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
+import { type FunctionName, numberOf } from "../kernel_constants.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { copy, type Inputs, type KernelTable, layoutOf, sizeOf, unitOf } from "./kernel.ts";
 
@@ -87,12 +88,8 @@ function gather(
       axis,
       attributes.batchDims ?? 0,
     );
-  const at = heap.elements(indices);
-  for (let i = 0; i < at.length; i++) {
-    if (at[i] >= 0 && at[i] < dimSize) continue;
-    throw new RangeError(`GatherV2: the index value ${at[i]} is not in [0, ${dimSize - 1}]`);
-  }
-  const count = at.length / batchSize, blocks = batchSize * outerSize;
+  checkIndices(heap, indices, dimSize);
+  const count = sizeOf(indices.shape) / batchSize, blocks = batchSize * outerSize;
   const result = heap.output(outputShape, x.dtype);
   const addresses = [x, indices, result].map((tensor) => heap.at(tensor));
   const bytes = sliceSize * unitOf(x.dtype);
@@ -101,13 +98,35 @@ function gather(
   return result;
 }
 
+/** Conversions by the dtypes of input and result. */
+const CONVERSIONS: Record<string, FunctionName<"conversions"> | undefined> = {
+  "float32 int32": "FLOAT_TO_INTEGER",
+  "int32 float32": "INTEGER_TO_FLOAT",
+  "bool float32": "BOOL_TO_FLOAT",
+  "bool int32": "BOOL_TO_INTEGER",
+  "float32 bool": "FLOAT_TO_BOOL",
+  "int32 bool": "INTEGER_TO_BOOL",
+};
+
+/** @throws {RangeError} If an index is not in [0, rows). */
+function checkIndices(heap: KernelHeap, indices: tf.TensorInfo, rows: number): void {
+  try {
+    heap.run("checkIndices", [heap.at(indices), sizeOf(indices.shape), rows]);
+  } catch (error) {
+    const wrong = (heap.elements(indices) as Int32Array).find((at) => at < 0 || at >= rows);
+    if (wrong === undefined) throw error;
+    throw new RangeError(`GatherV2: the index value ${wrong} is not in [0, ${rows - 1}]`);
+  }
+}
+
 function cast(heap: KernelHeap, { x }: Inputs, { dtype }: { dtype: tf.DataType }) {
   if (x.dtype === dtype && dtype !== "string") return heap.alias(x);
-  if (![x.dtype, dtype].every((type) => ["float32", "int32", "bool"].includes(type))) return;
-  const result = heap.output(x.shape, dtype);
-  const from = heap.elements(x), to = heap.elements(result);
-  if (dtype !== "bool") to.set(from);
-  else for (let i = 0; i < to.length; i++) to[i] = Number(from[i] !== 0);
+  const conversion = CONVERSIONS[`${x.dtype} ${dtype}`];
+  if (!conversion) return;
+  const result = heap.output(x.shape, dtype), size = sizeOf(x.shape);
+  const how = numberOf("conversions", conversion);
+  const args = [how, heap.at(x), heap.at(result), 0, size, heap.scratch()];
+  heap.run("convert", args, { argument: 3, multiple: 16, work: size });
   return result;
 }
 

@@ -5,7 +5,7 @@
  */
 import { runInPlace } from "../tensors/tensor_memory.ts";
 import { tf } from "../deps/tfjs.ts";
-import { checkNumber } from "../checks/check_number.ts";
+import { checkNumber } from "../checks/check_options.ts";
 import { type ParameterGroup, ParameterGroups } from "./parameter_groups.ts";
 
 const ACTION = "build an optimizer";

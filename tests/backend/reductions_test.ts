@@ -104,6 +104,31 @@ testOnBackends("reductions go along any axes", (backend) => {
   }
 });
 
+testOnBackends("sums are precise, and those that are finite do not overflow", (backend) => {
+  if (backend === "cpu") return;
+  for (const size of [63, 64, 65, 1027]) {
+    for (const columns of [1, 3, 35, 70]) {
+      const wave = Float32Array.from({ length: size * columns }, (_, i) => Math.sin(i * 0.7) + 1);
+      const huge = wave.map((_, i) => Math.floor(i / columns) % 4 < 2 ? 3e38 : -3e38);
+      for (const values of [wave, huge]) {
+        for (const axis of [0, 1]) {
+          const shape: [number, number] = [size, columns];
+          const y = tf.tidy(() => {
+            const x = tf.tensor2d(values, shape);
+            return (axis ? x.transpose() : x).sum(axis).dataSync();
+          });
+          y.forEach((sum, j) => {
+            let want = 0;
+            for (let i = 0; i < size; i++) want += values[i * columns + j];
+            const isClose = Math.abs(sum - want) <= 3e-7 * Math.abs(want);
+            if (!isClose) assertEquals(sum, Math.fround(want), `${size} x ${columns}, ${axis}`);
+          });
+        }
+      }
+    }
+  }
+});
+
 testOnBackends(
   "a reduction of axes with others between them moves no elements",
   async (backend) => {

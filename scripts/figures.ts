@@ -123,6 +123,7 @@ const readFineTuning = (output: string) =>
     ),
   );
 
+/** Of Debian's package dataset-fashion-mnist. */
 const FASHION = "/usr/share/datasets/fashion-mnist";
 
 const SOURCES: Record<string, Source> = {
@@ -149,8 +150,8 @@ const SOURCES: Record<string, Source> = {
   live: {
     command: "deno task bench:live",
     read: all(
-      one(["live.unwatched"], /page, unwatched: ([\d.]+ %)/),
-      one(["live.watched"], /page, watched: ([\d.]+ %)/),
+      one(["live.unwatched"], /page, unwatched: (-?[\d.]+ %)/),
+      one(["live.watched"], /page, watched: (-?[\d.]+ %)/),
     ),
   },
   checkpoint: {
@@ -307,6 +308,13 @@ if (import.meta.main) {
       Deno.exit(2);
     }
     const found = await measure(name);
+    const { command } = SOURCES[name];
+    const stale = Object.keys(figures).filter((name) =>
+      figures[name].command === command && !(name in found)
+    );
+    if (stale.length > 0) {
+      console.error(`${command} prints no ${stale.join(", ")}: old values stay`);
+    }
     Object.assign(figures, found);
     for (const [name, { value }] of Object.entries(found)) console.log(name, value);
   }

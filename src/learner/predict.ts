@@ -5,7 +5,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import { isLoader, type Loader } from "../data/loader.ts";
 import type { CsvTable } from "../data/dataset.ts";
 import { binaryCrossEntropy } from "../losses/binary_cross_entropy.ts";

@@ -452,6 +452,35 @@ for (const [name, callback] of Object.entries(CHANGES)) {
   });
 }
 
+/** A model whose kernel, `[5, 5]`, may be its batch. */
+function ownBatch(isWeight: (batch: number) => boolean) {
+  return () => {
+    let model: tf.Sequential;
+    const make = () =>
+      model = tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape: [5] })] });
+    const loader = function* (): Iterable<Any> {
+      for (let i = 0; i < 6; i++) {
+        const x = isWeight(i)
+          ? model.weights[0].read().clone()
+          : tf.randomUniform([5, 5], -1, 1, "float32", i + 1);
+        yield [x, tf.ones([5, 5])];
+      }
+    };
+    return { make, lossFunction: meanSquaredError, dataloaders: { train: loader } };
+  };
+}
+
+testOnWasm(
+  "steps are not played back whose batch was a weight when they were recorded",
+  async () => {
+    assertMatch(await reasonOf(ownBatch((i) => i === 1)), /a weight is part of the batch/);
+  },
+);
+
+testOnWasm("played steps take a weight for a batch", async () => {
+  assertEquals(ways(await assertSame(ownBatch((i) => i === 4))).slice(0, 6), "errppp");
+});
+
 testOnWasm("played steps keep tensors apart that were one tensor before", async () => {
   const make = () => tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape: [5] })] });
   const data = (seed: number) => tf.randomUniform([BATCH, 5], -1, 1, "float32", seed);

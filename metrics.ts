@@ -27,8 +27,7 @@
  *
  * @module
  */
-export { accuracy } from "./src/metrics/accuracy.ts";
-export type { AccuracyOptions, ClassMetricOptions } from "./src/metrics/classes.ts";
+export { accuracy, type AccuracyOptions, type ClassMetricOptions } from "./src/metrics/classes.ts";
 export type { AveragingOptions } from "./src/metrics/averaged_metric.ts";
 export { confusion } from "./src/metrics/confusion.ts";
 export { f1 } from "./src/metrics/f1.ts";

@@ -140,8 +140,7 @@ export {
 export type { Schedule } from "./src/schedules/schedule.ts";
 
 // Metrics
-export { accuracy } from "./src/metrics/accuracy.ts";
-export type { AccuracyOptions, ClassMetricOptions } from "./src/metrics/classes.ts";
+export { accuracy, type AccuracyOptions, type ClassMetricOptions } from "./src/metrics/classes.ts";
 export type { Metric, MetricInputs, StatefulMetric } from "./src/metrics/metric.ts";
 
 // Losses and optimizers
@@ -149,10 +148,14 @@ export {
   binaryCrossEntropy,
   type BinaryCrossEntropyOptions,
 } from "./src/losses/binary_cross_entropy.ts";
-export { crossEntropy, type CrossEntropyOptions } from "./src/losses/cross_entropy.ts";
+export {
+  crossEntropy,
+  type CrossEntropyOptions,
+  focalLoss,
+  type FocalLossOptions,
+} from "./src/losses/class_losses.ts";
 export type { ClassLossOptions } from "./src/losses/class_targets.ts";
 export { type ExampleWeights, type LossWeight, weighLoss } from "./src/losses/loss_inputs.ts";
-export { focalLoss, type FocalLossOptions } from "./src/losses/focal_loss.ts";
 export { huber, type HuberOptions, meanSquaredError } from "./src/losses/elementwise_losses.ts";
 export { type Loss, lossPerOutput } from "./src/losses/loss_per_output.ts";
 export { adam, type AdamOptions, adamW } from "./src/optimizers/adam.ts";

@@ -161,6 +161,17 @@ export function fill(target: usize, n: i32, unit: i32, bits: i32): void {
   for (; i < n; i++, target += 4) store<u32>(target, bits);
 }
 
+/** Traps if one of `count` indices is not one of `rows`: a caller then finds out which. */
+export function checkIndices(indices: usize, count: i32, rows: i32): void {
+  const end = indices + (<usize> count << 2), limit = i32x4.splat(rows);
+  let outside = i32x4.splat(0);
+  let at = indices;
+  // Unsigned, a negative index is a large one.
+  for (; at + 16 <= end; at += 16) outside = v128.or(outside, i32x4.ge_u(v128.load(at), limit));
+  for (; at < end; at += 4) if (load<u32>(at) >= <u32> rows) unreachable();
+  if (v128.any_true(outside)) unreachable();
+}
+
 /**
  * Copies the rows that `indices` name, those at `i0` to `i1`, out of each block of rows.
  *

@@ -74,6 +74,24 @@ export function softmax(
   }
 }
 
+/** Makes each of the rows `r0` to `r1` that has a NaN a row of NaN. */
+export function spreadNaN(y: usize, r0: i32, r1: i32, size: i32, _scratch: usize): void {
+  const stride = <usize> size << 2;
+  y += <usize> r0 * stride;
+  for (let r = r0; r < r1; r++, y += stride) {
+    let a = f32x4.splat(0), b = a;
+    let i: i32 = 0;
+    let o = y;
+    for (; i + 8 <= size; i += 8, o += 32) {
+      a = f32x4.add(a, v128.load(o));
+      b = f32x4.add(b, v128.load(o, 16));
+    }
+    let all = sum(f32x4.add(a, b));
+    for (; i < size; i++, o += 4) all += load<f32>(o);
+    if (isNaN(all)) scale(y, size, all);
+  }
+}
+
 /** `y = x - a - b`. */
 function subtract(x: usize, y: usize, size: i32, a: f32, b: f32): void {
   let i: i32 = 0;

@@ -56,8 +56,10 @@ export class KernelHeap {
   observer: HeapObserver | undefined;
   /** The places of the addresses among each kernel's arguments. */
   readonly addresses: Readonly<Record<string, readonly number[]>>;
-  /** Kernels of the native library, which are not split. */
-  readonly #native: Kernels;
+  /** Our kernels. */
+  readonly #own: Kernels;
+  /** Kernels of the native library, which are not split; each returns whether it computed. */
+  readonly #native: Record<string, (...args: number[]) => boolean>;
 
   /**
    * Adopts a backend.
@@ -76,7 +78,12 @@ export class KernelHeap {
     readonly native?: LibraryOnHeap,
   ) {
     this.#native = native?.kernelsOver(kernels) ?? {};
-    this.kernels = { ...kernels, ...this.#native };
+    this.#own = kernels;
+    this.kernels = { ...kernels };
+    for (const [name, compute] of Object.entries(this.#native)) {
+      const own = kernels[name];
+      this.kernels[name] = (...args) => compute(...args) ? 0 : own(...args);
+    }
     this.addresses = { ...addresses, ...native?.addresses };
     this.scratchBytes = kernels.scratchBytes();
     const count = 1 + (threads?.count ?? 0);
@@ -198,9 +205,10 @@ export class KernelHeap {
    */
   run(name: string, args: number[], split?: Split): void {
     this.observer?.calls(name, args, split);
+    if (this.#native[name]?.(...args)) return;
     const threads = this.threads;
-    if (!threads || !split || split.work < WORTHWHILE || Object.hasOwn(this.#native, name)) {
-      this.kernels[name](...args);
+    if (!threads || !split || split.work < WORTHWHILE) {
+      this.#own[name](...args);
       return;
     }
     const { argument, multiple } = split;
@@ -213,7 +221,7 @@ export class KernelHeap {
       return own;
     };
     for (let i = 0; i < threads.count; i++) threads.begin(i, name, part(i + 1));
-    this.kernels[name](...part(0));
+    this.#own[name](...part(0));
     for (let i = 0; i < threads.count; i++) threads.finish(i);
   }
 }

@@ -43,7 +43,7 @@ export interface WasmOptions {
    */
   wasm?: WasmFile;
   /**
-   * A native library for products and convolutions: its name, or `true` for the fastest that is
+   * A native library for products, convolutions and more: its name, or `true` for the fastest that is
    * installed. It needs `--allow-ffi`; without it, or without the library, WebAssembly computes all,
    * and the reason says so. Default: false.
    */

@@ -38,23 +38,23 @@ export type ConvolutionalCell = Pick<StockCell, "activation" | "recurrentActivat
 /** The methods of tfjs's classes that the kernels stand for. */
 type Methods = Record<string, unknown>;
 
-const kinds = new Map<unknown, CellKind>();
-const activations = new Map<unknown, RecurrentActivation>();
-const methods = new Map<unknown, Methods>();
+const KIND_OF = new Map<unknown, CellKind>();
+const ACTIVATION_OF = new Map<unknown, RecurrentActivation>();
+const METHODS_OF = new Map<unknown, Methods>();
 
 /** Notes the classes of tfjs before a program can register others of the same names. */
 export function noteStockCells(): void {
-  for (const name in KINDS) kinds.set(noteMethods(name, "call"), KINDS[name]);
+  for (const name in KINDS) KIND_OF.set(noteMethods(name, "call"), KINDS[name]);
   noteMethods("StackedRNNCells", "call");
   noteMethods("ConvLSTM2DCell", "call", "inputConv", "recurrentConv");
   for (const name of Object.keys(RECURRENT_ACTIVATIONS) as RecurrentActivation[]) {
-    activations.set(noteMethods(name, "apply"), name);
+    ACTIVATION_OF.set(noteMethods(name, "apply"), name);
   }
 }
 
 function noteMethods(className: string, ...names: string[]): unknown {
   const owner = layerClass(className);
-  methods.set(owner, Object.fromEntries(names.map((name) => [name, owner.prototype[name]])));
+  METHODS_OF.set(owner, Object.fromEntries(names.map((name) => [name, owner.prototype[name]])));
   return owner;
 }
 
@@ -67,13 +67,13 @@ export function stockCells(cell: AnyLayer): StockCell[] | undefined {
 
 /** Whether an object is of a class of tfjs itself, and its methods are tfjs's. */
 function isOriginal(object: AnyLayer): boolean {
-  const originals = methods.get(object?.constructor);
+  const originals = METHODS_OF.get(object?.constructor);
   return originals !== undefined &&
     Object.entries(originals).every(([name, method]) => object[name] === method);
 }
 
 function stockCell(cell: AnyLayer): StockCell | undefined {
-  const kind = kinds.get(cell?.constructor);
+  const kind = KIND_OF.get(cell?.constructor);
   if (!kind || !isOriginal(cell) || cell.dropoutFunc) return;
   const activation = activationOf(cell.activation);
   const recurrentActivation = kind.gates > 1 ? activationOf(cell.recurrentActivation) : "linear";
@@ -88,7 +88,7 @@ export function convolutionalCell(
   cell: AnyLayer,
   training: boolean,
 ): ConvolutionalCell | undefined {
-  if (!methods.get(cell?.constructor)?.recurrentConv || !isOriginal(cell)) return;
+  if (!METHODS_OF.get(cell?.constructor)?.recurrentConv || !isOriginal(cell)) return;
   const activation = activationOf(cell.activation);
   const recurrentActivation = activationOf(cell.recurrentActivation);
   // It drops other inputs of each gate.
@@ -105,5 +105,5 @@ function isRate(rate: number): boolean {
 
 function activationOf(activation: AnyLayer): RecurrentActivation | undefined {
   if (activation == null) return "linear";
-  return isOriginal(activation) ? activations.get(activation.constructor) : undefined;
+  return isOriginal(activation) ? ACTIVATION_OF.get(activation.constructor) : undefined;
 }

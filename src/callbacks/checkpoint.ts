@@ -6,8 +6,7 @@ import {
   type StateCheck,
 } from "../learner/callback.ts";
 import * as field from "../checks/fields.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunKind } from "../chart/chart.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";

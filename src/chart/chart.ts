@@ -272,7 +272,7 @@ function pass(is: Pass): StateConfig {
   });
 }
 
-const validation = {
+const VALIDATION = {
   phase: "validate",
   before: ["beforeValidate", "openValidation"],
   after: ["afterValidate"],
@@ -283,10 +283,10 @@ const validation = {
 } satisfies Partial<Pass>;
 
 /** A cancel in the after hooks of the end cuts nothing short, but is the outcome and its reason. */
-const lateCancel = { "cancel.train": { actions: ["drop", mark("train")] } } as const;
+const LATE_CANCEL = { "cancel.train": { actions: ["drop", mark("train")] } } as const;
 
 /** A finished epoch counts, also if the training is cancelled at its end. */
-const nextEpoch = [
+const NEXT_EPOCH = [
   { guard: "epochCutShort", target: "next" },
   { target: "next", actions: "advance" },
 ] as const;
@@ -338,7 +338,7 @@ const makeMachine = () =>
             onDone: "epochEnd",
             onCancelTrain: "#learner.train.epochEnd",
             inner: pass({
-              ...validation,
+              ...VALIDATION,
               id: "validateWithinEpoch",
               onDone: "validated",
               onCancelTrain: "#learner.train.validated",
@@ -349,17 +349,17 @@ const makeMachine = () =>
             on: {
               next: [
                 { guard: "validationDue", target: "validate" },
-                ...nextEpoch,
+                ...NEXT_EPOCH,
               ],
             },
           },
           validate: pass({
-            ...validation,
+            ...VALIDATION,
             id: "validate",
             onDone: "validated",
             onCancelTrain: "#learner.train.validated",
           }),
-          validated: { on: { next: nextEpoch } },
+          validated: { on: { next: NEXT_EPOCH } },
           cancelled: {
             entry: "onCancelTrain",
             on: { "cancel.train": {}, next: "done" },
@@ -370,13 +370,13 @@ const makeMachine = () =>
 
       trainEnd: {
         on: {
-          ...lateCancel,
+          ...LATE_CANCEL,
           next: [{ guard: "testDue", target: "test" }, { target: "testEnd" }],
         },
       },
 
       validate: pass({
-        ...validation,
+        ...VALIDATION,
         id: "validateOnly",
         onDone: "testEnd",
         onCancelTrain: "#learner.testEnd",
@@ -410,7 +410,7 @@ const makeMachine = () =>
 
       testEnd: {
         on: {
-          ...lateCancel,
+          ...LATE_CANCEL,
           next: [{ guard: "trainCancelled", target: "cancelled" }, { target: "completed" }],
         },
       },

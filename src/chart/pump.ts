@@ -21,7 +21,7 @@ import { type HookName, isFinally, isTask, type TaskName, type WorkName } from "
 import { isThenable, yieldToEventLoop } from "./event_loop.ts";
 import { HookCalls, type Listeners, OBSOLETE } from "./hook_calls.ts";
 import { type PumpState, releasedSnapshot } from "./pump_state.ts";
-import { memoizeTransitions, queueWork, workQueues } from "./pumped_machine.ts";
+import { memoizeTransitions, queueWork, WORK_QUEUES } from "./pumped_machine.ts";
 import { type Level, passLevel, Signals } from "./signals.ts";
 
 /** Does the work that the machine names. */
@@ -98,7 +98,7 @@ export class Pump<Listener> {
       inspect,
       snapshot: from && releasedSnapshot(from.snapshot),
     });
-    workQueues.set(this.actor, {
+    WORK_QUEUES.set(this.actor, {
       queue: this.#queue,
       wake: () => this.#wake?.(),
       drop: (event) => this.#drop(event),

@@ -104,7 +104,7 @@ const LEFT: Readonly<Record<string, "train" | "validation" | "test">> = {
 
 const count = field.integer({ min: 0 });
 
-const context: Record<keyof ChartContext, field.FieldCheck> = {
+const CONTEXT: Record<keyof ChartContext, field.FieldCheck> = {
   epoch: count,
   // JSON has no Infinity: the snapshot of a training without an end has null.
   epochs: field.nullable(field.number({ min: 0 })),
@@ -123,7 +123,7 @@ const shape = field.record({
     value: field.that("must be a state from which a training can continue", isResumable),
     historyValue: isEmpty("must be an empty object"),
     children: isEmpty("must be an empty object"),
-    context: field.record(context),
+    context: field.record(CONTEXT),
   }),
   queue: field.all(
     field.list(field.oneOf(waiting)),

@@ -23,19 +23,19 @@ export interface WorkQueue {
 }
 
 /** The queue of each actor, set by whatever creates the actor. */
-export const workQueues = new WeakMap<object, WorkQueue>();
+export const WORK_QUEUES = new WeakMap<object, WorkQueue>();
 
 /** Returns the machine with actions that put their work into the queue of their actor. */
 export const queueWork = oncePerMachine((machine: Machine): Machine => {
   const put = (work: WorkName) => ({ self }: { self: object }) => {
-    const queue = workQueues.get(self)!;
+    const queue = WORK_QUEUES.get(self)!;
     queue.queue.push(work);
     queue.wake();
   };
   const actions = {
     ...Object.fromEntries(WORK_NAMES.map((work) => [work, put(work)])),
     drop: ({ self, event }: { self: object; event: ChartEvent }) =>
-      workQueues.get(self)!.drop(event),
+      WORK_QUEUES.get(self)!.drop(event),
   };
   return machine.provide({ actions: actions as never });
 });
@@ -82,7 +82,7 @@ export const memoizeTransitions = oncePerMachine((original: Machine): Machine =>
 
   machine.transition = (snapshot, event, scope) => {
     if (event.type !== "next") return transition(snapshot, event, scope);
-    const { queue } = workQueues.get(scope.self)!;
+    const { queue } = WORK_QUEUES.get(scope.self)!;
     const facts = { context: snapshot.context, event };
     let answers = 0;
     for (const guard of guards) answers = 2 * answers + Number(guard(facts));

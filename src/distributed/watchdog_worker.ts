@@ -26,23 +26,23 @@ const handle = vendor === "Open MPI" ? "pointer" : "i32";
 const { MPI_Abort } = Deno.dlopen(library, {
   MPI_Abort: { parameters: [handle, "i32"], result: "i32", nonblocking: true },
 }).symbols;
-const names = new Map<number, string>();
+const NAMES = new Map<number, string>();
 let beats = 0;
 let idle = 0;
 
-parentPort!.on("message", ([number, name]: [number, string]) => names.set(number, name));
+parentPort!.on("message", ([number, name]: [number, string]) => NAMES.set(number, name));
 
 const timer = setInterval(() => {
   const now = Atomics.load(words, WORDS.beats);
   const work = Atomics.load(words, WORDS.work);
   idle = now === beats && work !== 0 ? idle + INTERVAL : 0;
   beats = now;
-  const waits = names.get(work)?.includes("others") ? PATIENCE : 0;
+  const waits = NAMES.get(work)?.includes("others") ? PATIENCE : 0;
   if (idle < limit + waits) return;
   clearInterval(timer);
   console.error(
     `Cannot continue as each step must take at most ${limit / 1000} s: rank ${rank} is still in ` +
-      `${names.get(work)}`,
+      `${NAMES.get(work)}`,
   );
   setTimeout(() => MPI_Abort(handles.world as never, EXIT.hung), DRAIN);
   setTimeout(exitAlone, GRACE);

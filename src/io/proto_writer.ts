@@ -1,4 +1,4 @@
-const encoder = new TextEncoder();
+const ENCODER = new TextEncoder();
 
 /**
  * Writes a message of Protocol Buffers, field by field, as far as event files need the format.
@@ -25,7 +25,7 @@ export class ProtoWriter {
 
   /** Adds a `string`. */
   string(field: number, value: string): this {
-    return this.bytes(field, encoder.encode(value));
+    return this.bytes(field, ENCODER.encode(value));
   }
 
   /** Adds a message. */

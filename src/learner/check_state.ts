@@ -80,7 +80,7 @@ const callbacks = field.list(field.record({
 
 const index = field.integer({ min: -1 });
 
-const losses = {
+const LOSSES = {
   mean: runningMean,
   objectiveMeans: field.optional(field.recordOf(runningMean)),
 };
@@ -112,8 +112,8 @@ const shape = field.record({
     batchIndex: index,
     shards: field.optional(field.integer({ min: 1 })),
     loader: field.optional(loader),
-    ...losses,
-    outer: field.optional(field.record({ batchIndex: index, loader, ...losses })),
+    ...LOSSES,
+    outer: field.optional(field.record({ batchIndex: index, loader, ...LOSSES })),
     outerIndex: field.optional(index),
     open: field.optional(field.record({ taken: count, epoch: count })),
     trainedBatches: field.optional(count),
@@ -139,7 +139,7 @@ const shape = field.record({
   optimizer: field.optional(optimizer),
   objectives: field.optional(field.recordOf(field.record({ optimizer, learningRate }))),
   callbacks,
-  own: field.optional(field.list(field.record({ ...losses, callbacks }))),
+  own: field.optional(field.list(field.record({ ...LOSSES, callbacks }))),
 });
 
 /**

@@ -4,9 +4,9 @@ import type { Recording } from "../backend/recording/recording.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { weighLoss } from "../losses/loss_inputs.ts";
+import { variablesOf } from "../model/model.ts";
 import { normalsOf, replaceStates, statesOf } from "../model/stock_model.ts";
-import { mapTensors, tensorsIn } from "../tensors/nested_tensors.ts";
-import { markOutput, outputMark } from "../tensors/outputs.ts";
+import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { StepOf } from "./step.ts";
 import { isSameKey, keyOf, type StepKey, type StepKind, whyEager } from "./step_key.ts";
@@ -152,6 +152,10 @@ class CompiledStep {
     if (this.#playback && this.#isToBeCompared(this.#playback)) return this.#compare(eager);
     if (this.#playback) return this.#play(eager);
     if (this.#state.reason !== undefined || this.#taken++ === 0) return eager();
+    if (this.#holdsWeight()) {
+      this.#giveUp("a weight is part of the batch");
+      return eager();
+    }
     const recording = this.#record(eager);
     if (!recording) return;
     if (this.#recording) this.#match(this.#recording, recording);
@@ -162,7 +166,13 @@ class CompiledStep {
   #isToBeCompared(playback: Playback): boolean {
     const { compile, epoch } = this.#step.learner;
     return compile === true && this.#played >= UNCOMPARED && epoch !== this.#compared &&
-      playback.fits(this.key.inputs);
+      playback.fits(this.key.inputs) && !this.#holdsWeight();
+  }
+
+  /** Whether a weight is part of the batch: a recording could not tell them apart. */
+  #holdsWeight(): boolean {
+    const weights = new Set(variablesOf(this.#step.learner.model).map(({ dataId }) => dataId));
+    return this.key.inputs.some(({ dataId }) => weights.has(dataId));
   }
 
   #compare(eager: () => void): void {

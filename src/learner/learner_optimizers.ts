@@ -104,15 +104,15 @@ export interface OptimizerSettings {
   readonly others?: readonly OptimizerSettings[];
 }
 
-const settings = {
+const SETTINGS = {
   learningRate: field.number({ min: 0 }),
   momentum: field.optional(field.number()),
 };
 
 /** Checks settings from a file. */
 export const settingsField: field.FieldCheck = field.record({
-  ...settings,
-  others: field.optional(field.list(field.record(settings))),
+  ...SETTINGS,
+  others: field.optional(field.list(field.record(SETTINGS))),
 });
 
 /**

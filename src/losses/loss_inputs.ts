@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { checkNumber } from "../checks/check_number.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkNumber, describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { outputMark } from "../tensors/outputs.ts";
+import { outputMark } from "../tensors/nested_tensors.ts";
 import { inspectElements } from "../tensors/tensor_memory.ts";
 
 /**

@@ -1,8 +1,6 @@
-import { checkNumber } from "../checks/check_number.ts";
-import { describeValue } from "../checks/describe_value.ts";
-import { closest } from "../deps/levenshtein.ts";
+import { checkNumber, closest, describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { pickOutput } from "../tensors/outputs.ts";
+import { pickOutput } from "../tensors/nested_tensors.ts";
 import { isPure, type LossWeight, pure, weighLoss, weightOfLoss } from "./loss_inputs.ts";
 
 /**

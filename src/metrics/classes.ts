@@ -1,12 +1,13 @@
 /**
- * Predictions and labels of every usual form, as class numbers.
+ * Predictions and labels of every usual form, as class numbers, and the share of those that agree.
  *
  * @module
  */
+import { checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { checkClassLabels, IGNORED } from "../losses/class_targets.ts";
-import type { ExampleWeights } from "../losses/loss_inputs.ts";
-import { outputMark } from "../tensors/outputs.ts";
+import { type ExampleWeights, weighLoss } from "../losses/loss_inputs.ts";
+import { outputMark } from "../tensors/nested_tensors.ts";
 
 /**
  * Options of the metrics of classes.
@@ -85,7 +86,7 @@ export function predictedClasses(
 }
 
 /** The labels of a batch, as class numbers. */
-export interface ActualClasses {
+interface ActualClasses {
   /** `[examples] int32`; the number of an example that is left out is negative. */
   readonly numbers: tf.Tensor1D;
   /** Whether examples may have to be left out. */
@@ -131,4 +132,57 @@ export function actualClasses(
 /** The weight of each example: 0 for those that are left out, `[examples] float32`. */
 export function countedExamples({ numbers }: ActualClasses): tf.Tensor1D {
   return numbers.greaterEqual(0).toFloat() as tf.Tensor1D;
+}
+
+/** A number that no label has. */
+const UNKNOWN = -(2 ** 31);
+
+/**
+ * The share of examples whose class is predicted right. Predictions that are NaN or +Infinity are
+ * wrong; examples whose label is `ignoreIndex`, -1 by default, do not count.
+ *
+ * Keras: `accuracy`, `sparseCategoricalAccuracy` and `binaryAccuracy`.
+ *
+ * @param predictions `[batch, classes]`, logits or probabilities: the largest counts. With one
+ *   class, `[batch]` or `[batch, 1]`, a logit > 0 means yes, or a probability > 0.5.
+ * @param labels `[batch]` class numbers, or one-hot `[batch, classes]`.
+ * @param options Form of the predictions, labels to leave out.
+ * @returns `[batch] float32`, 1 for a right prediction and 0 for a wrong one.
+ * @throws {TypeError} If the shapes do not fit, or an option is unknown.
+ * @throws {RangeError} If a label is no class number.
+ *
+ * @example
+ * ```ts
+ * import { accuracy, tf } from "@trainchart/trainchart";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const logits = tf.tensor2d([[2, 1], [0, 3]]);
+ * const labels = tf.tensor1d([0, 0], "int32");
+ * assertEquals([...accuracy(logits, labels).dataSync()], [1, 0]);
+ * ```
+ *
+ * @category Metrics
+ */
+export function accuracy(
+  predictions: tf.Tensor,
+  labels: tf.Tensor,
+  options: AccuracyOptions = {},
+): tf.Tensor1D {
+  checkOptions("measure accuracy", options, {
+    probabilities: true,
+    ignoreIndex: true,
+    weights: true,
+  });
+  let ignoring = false;
+  const hits = tf.tidy(() => {
+    const actual = actualClasses("accuracy", predictions, labels, options);
+    ignoring = actual.ignoring;
+    const predicted = predictedClasses(predictions, UNKNOWN, options);
+    return predicted.equal(actual.numbers).toFloat() as tf.Tensor1D;
+  });
+  if (!ignoring) return hits;
+  return weighLoss(
+    hits,
+    () => countedExamples(actualClasses("accuracy", predictions, labels, options)),
+  );
 }

@@ -1,5 +1,5 @@
 import type { Peers } from "../data/loader.ts";
-import { pickOutput } from "../tensors/outputs.ts";
+import { pickOutput } from "../tensors/nested_tensors.ts";
 import { isStateful, type Metric, type MetricInputs, type StatefulMetric } from "./metric.ts";
 
 /**

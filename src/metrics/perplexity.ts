@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Peers } from "../data/loader.ts";
-import { crossEntropy } from "../losses/cross_entropy.ts";
+import { crossEntropy } from "../losses/class_losses.ts";
 import { weightOfLoss } from "../losses/loss_inputs.ts";
 import { areProbabilities, type ClassMetricOptions } from "./classes.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";

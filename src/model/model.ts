@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { keyedRandom } from "../random/random_numbers.ts";
 import { withRandom } from "../random/with_random.ts";
-import { markOutput, type OutputMark } from "../tensors/outputs.ts";
+import { markOutput, type OutputMark } from "../tensors/nested_tensors.ts";
 import { compiledVariables } from "./compile_settings.ts";
 
 /**
@@ -130,7 +130,7 @@ const SHAPING = new Set(["Flatten", "Permute", "RepeatVector", "Reshape"]);
 
 const KNOWN: ReadonlySet<string> = new Set(["softmax", "sigmoid", "linear"]);
 
-const marks = new WeakMap<tf.LayersModel, readonly OutputMark[]>();
+const MARKS = new WeakMap<tf.LayersModel, readonly OutputMark[]>();
 
 /** Marks the outputs of a model that is made of layers; those of any other are left alone. */
 export function markOutputs(model: unknown, outputs: unknown): void {
@@ -142,13 +142,13 @@ export function markOutputs(model: unknown, outputs: unknown): void {
 }
 
 function marksOf(model: tf.LayersModel): readonly OutputMark[] {
-  let own = marks.get(model);
+  let own = MARKS.get(model);
   if (!own && model.outputs) {
     own = model.outputs.map((output, index) => ({
       name: model.outputNames[index],
       activation: activationOf(output),
     }));
-    marks.set(model, own);
+    MARKS.set(model, own);
   }
   return own ?? [];
 }

@@ -43,16 +43,21 @@ function stockClasses(): Set<unknown> {
   ]);
 }
 
-/** The layers of a model, with those inside of others. */
-export function* layersIn(model: unknown): Iterable<tf.layers.Layer> {
-  if (!model) return;
+/** The layers of a model, with those inside of others: at each step, so not a generator. */
+function layersIn(model: unknown, into: AnyLayer[] = []): AnyLayer[] {
   const { layers, layer, forwardLayer, backwardLayer, cell, cells } = model as Partial<AnyLayer>;
-  const inner = [...layers ?? [], layer, forwardLayer, backwardLayer, cell, ...cells ?? []];
-  for (const part of inner) {
-    if (!part) continue;
-    yield part;
-    yield* layersIn(part);
-  }
+  if (layers) { for (const inner of layers) collect(inner, into); }
+  if (layer) collect(layer, into);
+  if (forwardLayer) collect(forwardLayer, into);
+  if (backwardLayer) collect(backwardLayer, into);
+  if (cell) collect(cell, into);
+  if (cells) { for (const inner of cells) collect(inner, into); }
+  return into;
+}
+
+function collect(layer: AnyLayer, into: AnyLayer[]): void {
+  into.push(layer);
+  layersIn(layer, into);
 }
 
 /**
@@ -95,7 +100,7 @@ function hasStockLosses(layer: AnyLayer): boolean {
 /** The settings of all layers, as text: a change of one may change the steps. */
 export function settingsOf(model: unknown): string {
   const settings: unknown[] = [];
-  for (const layer of layersIn(model)) {
+  for (const layer of model ? layersIn(model) : []) {
     if ("layers" in layer) continue;
     settings.push(layer.getConfig());
     if (layer.getClassName() === "BatchNormalization") settings.push(movesStatistics(layer));
@@ -116,13 +121,13 @@ export function normalsOf(model: unknown): { mean: number; deviation: number }[]
 
 /** The states that the stateful recurrent layers of a model keep from batch to batch. */
 export function statesOf(model: unknown): tf.Tensor[] {
-  return [...layersIn(model)].flatMap((layer) => (layer as AnyLayer).states_ ?? []);
+  return layersIn(model).flatMap(({ states_ }) => states_ ?? []);
 }
 
 /** Replaces the states of a model, in the order of {@linkcode statesOf}, and disposes the old ones. */
 export function replaceStates(model: unknown, states: readonly tf.Tensor[]): void {
   let at = 0;
-  for (const layer of layersIn(model) as Iterable<AnyLayer>) {
+  for (const layer of layersIn(model)) {
     if (!layer.states_) continue;
     tf.dispose(layer.states_);
     layer.states_ = layer.states_.map(() => states[at++]);

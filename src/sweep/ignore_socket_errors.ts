@@ -3,7 +3,7 @@ import type { Socket } from "../deps/node_net.ts";
 type Opening = "dial" | "startTLS" | "tlsFirst";
 type Transport = Record<Opening, (...args: unknown[]) => Promise<Socket>>;
 
-const patched = new WeakSet<object>();
+const PATCHED = new WeakSet<object>();
 
 /**
  * Keeps errors of the NATS client's sockets from ending the process.
@@ -15,8 +15,8 @@ const patched = new WeakSet<object>();
  * @param prototype The prototype of the client's transport.
  */
 export function ignoreSocketErrors(prototype: object): void {
-  if (patched.has(prototype)) return;
-  patched.add(prototype);
+  if (PATCHED.has(prototype)) return;
+  PATCHED.add(prototype);
   const transport = prototype as Transport;
   for (const opening of ["dial", "startTLS", "tlsFirst"] as const) {
     const open = transport[opening];

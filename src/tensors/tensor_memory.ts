@@ -94,9 +94,8 @@ export function runInPlace(
   const kernel = tf.getKernel(kernelName, tf.getBackend());
   if (!kernel) return;
   const results = kernel.kernelFunc({ inputs, attrs: attributes, backend: tf.backend() });
-  const tensors = Object.values(inputs);
   return (results as tf.TensorInfo[]).map((result) =>
-    tensors.find((tensor) => tensor === result) ?? tf.engine().makeTensorFromTensorInfo(result)
+    result instanceof tf.Tensor ? result : tf.engine().makeTensorFromTensorInfo(result)
   );
 }
 

@@ -88,7 +88,9 @@ const batchNorms = [[1, 1], [2, 3], [3, 8], [70, 9], [130, 13], [2, 3, 5, 17], [
     ];
   });
 
-sweep("normalisations with the moments of their input", [...layerNorms, ...batchNorms]);
+sweep("normalisations with the moments of their input", [...layerNorms, ...batchNorms], {
+  native: true,
+});
 
 sweep(
   "softmax and its logarithm",
@@ -96,6 +98,7 @@ sweep(
     { name: `softmax of [${shape}]`, shapes: [shape], compute: (x) => tf.softmax(x.mul(4)) },
     { name: `logSoftmax of [${shape}]`, shapes: [shape], compute: (x) => tf.logSoftmax(x.mul(4)) },
   ]),
+  { native: true },
 );
 
 sweep(

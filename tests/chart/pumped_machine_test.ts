@@ -7,7 +7,7 @@ import {
   learnerMachine,
 } from "../../src/chart/chart.ts";
 import { isFinally, type WorkName } from "../../src/chart/hooks.ts";
-import { memoizeTransitions, queueWork, workQueues } from "../../src/chart/pumped_machine.ts";
+import { memoizeTransitions, queueWork, WORK_QUEUES } from "../../src/chart/pumped_machine.ts";
 import { keyedRandom } from "../../src/random/random_numbers.ts";
 
 /** An actor, and what it has queued. */
@@ -15,7 +15,7 @@ function actorOf(machine: LearnerMachine) {
   const actor = createActor(machine);
   const queue: WorkName[] = [];
   const drop = () => void queue.splice(0, Infinity, ...queue.filter(isFinally));
-  workQueues.set(actor, { queue, wake() {}, drop });
+  WORK_QUEUES.set(actor, { queue, wake() {}, drop });
   return { actor: actor.start(), work: () => queue.splice(0) };
 }
 

@@ -118,7 +118,7 @@ testOnMpi(
       for (const [index, { weights, batches, status, reason, losses, gap }] of answers.entries()) {
         const { event } = EVENTS[index];
         // Rank 1 pauses in batch 2: all ranks wait before batch 3, for a step, then for a resume.
-        if (event === "pause") assert(gap.time > 130, `${gap.before}: ${gap.time} ms`);
+        if (event === "pause") assert(gap.time > 500, `${gap.before}: ${gap.time} ms`);
         const single = expected[index];
         assertEquals([event, rank, status, batches], [event, rank, single.status, single.batches]);
         assert(difference(weights, single.weights) < 5e-6, `${event}`);

@@ -237,8 +237,8 @@ const EVENTS: Record<string, (learner: AnyLearner) => void> = {
   requestTrain: (learner) => void learner.cancel("train", "asked"),
   pause: (learner) => {
     learner.pause();
-    setTimeout(() => learner.step(), 150);
-    setTimeout(() => learner.resume(), 300);
+    setTimeout(() => learner.step(), 1000);
+    setTimeout(() => learner.resume(), 1300);
   },
   nan: (learner) => void (learner.data = tf.fill(learner.data.shape, NaN)),
   throw: () => {
@@ -267,7 +267,7 @@ async function answerTo(order: Order): Promise<Answer> {
   const { backend = "wasm" } = order;
   if (backend === "native") {
     await selectBackend({ native: true, quiet: true });
-    Object.assign(WORTHWHILE, { product: 0, convolution: 0 });
+    Object.assign(WORTHWHILE, { product: 0, convolution: 0, elements: 0, columns: 0 });
   } else await selectBackend({ prefer: backend, quiet: true });
   const before = tf.memory().numTensors;
   const { examples = 320, batchSize = 16, epochs = 2, limits } = order;

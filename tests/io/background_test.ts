@@ -9,7 +9,7 @@ import {
   tf,
 } from "../../mod.ts";
 import { type HostTensor, SafetensorsFile } from "../../io.ts";
-import { writeInBackground } from "../../src/io/write_in_background.ts";
+import { writeInBackground } from "../../src/io/safetensors_file.ts";
 
 const { state: write } = await Deno.permissions.query({ name: "write" });
 const { state: read } = await Deno.permissions.query({ name: "read" });

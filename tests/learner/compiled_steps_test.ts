@@ -232,6 +232,42 @@ testOnWasm("small predictions keep their memory between runs, large ones do not"
   for (const model of models) model.dispose();
 });
 
+testOnWasm(
+  "a played step names an index that is out of range, and the next one is played",
+  async () => {
+    const model = tf.sequential({
+      layers: [
+        tf.layers.embedding({ inputDim: 5, outputDim: 2, inputLength: 3 }),
+        tf.layers.flatten(),
+        tf.layers.dense({ units: 2 }),
+      ],
+    });
+    const learner = new Learner({ model, optimizer: adam(), lossFunction: crossEntropy });
+    const predict = async (...indices: number[]) => {
+      const x = tf.tensor2d(indices, [indices.length / 3, 3], "int32");
+      try {
+        tf.dispose(await learner.predict(x));
+      } finally {
+        x.dispose();
+      }
+      return learner.stepState?.way;
+    };
+    for (let i = 0; i < 4; i++) await predict(0, 1, 2, 4, 4, 0);
+    for (const wrong of [5, -1, 2 ** 30]) {
+      for (let place = 0; place < 6; place++) {
+        const indices = [0, 1, 2, 3, 4, 0].with(place, wrong);
+        await assertRejects(
+          () => predict(...indices),
+          RangeError,
+          `GatherV2: the index value ${wrong} is not in [0, 4]`,
+        );
+      }
+      assertEquals(await predict(4, 3, 2, 1, 0, 4), "played");
+    }
+    model.dispose();
+  },
+);
+
 testOnWasm("Trace leaves steps compiled, and notes how they are taken", async () => {
   const trace = new Trace();
   await train({ callbacks: [trace], epochs: 1, sizes: [4, 4, 4, 4] });
@@ -415,6 +451,35 @@ for (const [name, callback] of Object.entries(CHANGES)) {
     assert(steps.slice(0, 9).some(({ way }) => way === "played"));
   });
 }
+
+/** A model whose kernel, `[5, 5]`, may be its batch. */
+function ownBatch(isWeight: (batch: number) => boolean) {
+  return () => {
+    let model: tf.Sequential;
+    const make = () =>
+      model = tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape: [5] })] });
+    const loader = function* (): Iterable<Any> {
+      for (let i = 0; i < 6; i++) {
+        const x = isWeight(i)
+          ? model.weights[0].read().clone()
+          : tf.randomUniform([5, 5], -1, 1, "float32", i + 1);
+        yield [x, tf.ones([5, 5])];
+      }
+    };
+    return { make, lossFunction: meanSquaredError, dataloaders: { train: loader } };
+  };
+}
+
+testOnWasm(
+  "steps are not played back whose batch was a weight when they were recorded",
+  async () => {
+    assertMatch(await reasonOf(ownBatch((i) => i === 1)), /a weight is part of the batch/);
+  },
+);
+
+testOnWasm("played steps take a weight for a batch", async () => {
+  assertEquals(ways(await assertSame(ownBatch((i) => i === 4))).slice(0, 6), "errppp");
+});
 
 testOnWasm("played steps keep tensors apart that were one tensor before", async () => {
   const make = () => tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape: [5] })] });

@@ -12,7 +12,11 @@ import {
   windowTable,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { addBias, convolveNatively, filterGradientNatively } from "../native/native_kernels.ts";
+import {
+  addBias,
+  convolveNatively,
+  filterGradientNatively,
+} from "../native/native_convolutions.ts";
 import { resultShape } from "./convolution.ts";
 import { ACTIVATIONS, areFloats, copy, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";

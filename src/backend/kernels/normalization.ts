@@ -175,10 +175,19 @@ function layerNormGradient(
   const dx = heap.output(x.shape),
     scaleSlope = heap.output([size]),
     offsetSlope = heap.output([size]);
+  const addresses = [dy, x, dx].map((tensor) => heap.at(tensor));
+  if (
+    scale && heap.native?.canCompute({ kind: "layerNormGradient", rows, columns: size, epsilon })
+  ) {
+    const slopes = [scale, scaleSlope, offsetSlope].map((tensor) => heap.at(tensor));
+    const memory = heap.shared(rows * 8);
+    heap.run("nativeLayerNormGradient", [...addresses, ...slopes, memory, rows, size, epsilon]);
+    return [dx, scaleSlope, offsetSlope];
+  }
   // The statistics of each row, then memory for the sums of the widest rows.
   const fits = size * 24 <= SCRATCH;
   const statistics = heap.shared(rows * 8 + (fits ? 0 : size * 24));
-  const [from, input, to] = [dy, x, dx].map((tensor) => heap.at(tensor));
+  const [from, input, to] = addresses;
   const scratch = heap.scratch();
   heap.run(
     "layerNormGradient",

@@ -12,7 +12,7 @@ import {
   windowTable,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { poolNatively } from "../native/native_kernels.ts";
+import { poolNatively } from "../native/native_convolutions.ts";
 import { resultShape } from "./convolution.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 

@@ -1,63 +1,39 @@
 /**
- * Products and convolutions by a native library, on the heap of the WebAssembly backend.
+ * A native library on the heap of the WebAssembly backend.
  *
  * @module
  */
-import type { tf } from "../../deps/tfjs.ts";
-import { type Convolution, type Extent, pointsOf } from "../geometry.ts";
-import type { KernelHeap } from "../kernel_heap.ts";
-import { sumInParts } from "../kernels/reductions.ts";
+import { type Convolution, pointsOf } from "../geometry.ts";
 import type { Kernels } from "../load_kernels.ts";
 import { addressOf } from "./foreign.ts";
-import type { LibraryOnHeap, NativeLibrary, Pass, PoolOperation } from "./native_library.ts";
+import { decode, PASSES, POOLS, volumeOf } from "./native_convolutions.ts";
+import type {
+  LibraryOnHeap,
+  NativeLibrary,
+  Operation,
+  Pass,
+  PoolOperation,
+  RowOperation,
+} from "./native_library.ts";
 
-/** Multiply-adds from which a call of the library pays. Tests set them to 0. */
-export const WORTHWHILE: { product: number; convolution: number } = {
-  product: 20_000,
-  convolution: 100_000,
-};
+/**
+ * Multiply-adds of products and convolutions, elements of other operations, and elements of their
+ * rows from which a call of the library pays. Tests set them to 0.
+ */
+export const WORTHWHILE = { product: 20_000, convolution: 100_000, elements: 8192, columns: 32 };
 
-/** Number of points whose products are summed in floats: those of few channels are cheap to part. */
-const MANY_POINTS = { plain: 2 ** 17, depthwise: 2 ** 14 };
+/** Elements of the second matrix from which oneDNN's product with a bias is the slower one. */
+const LARGE = 2 ** 18;
+
+/** Numbers of rows and columns whose sums are made in floats. */
+const MANY_ROWS = 2 ** 14, MANY_COLUMNS = 2 ** 16;
+
+/** Address and number of floats of a tensor; missing for one that is not there. */
+type Place = [at: number, size: number] | undefined;
 
 /** The heap; its bytes are replaced when it grows. */
 export interface Bytes {
   HEAPU8: Uint8Array;
-}
-
-/** Passes of a convolution, by the number that stands for each in a call. */
-const PASSES: readonly Pass[] = ["forward", "input", "filter"];
-
-/** Arguments of the kernel `nativeConvolve`. */
-export function convolveArguments(
-  ...[pass, c, source, filter, result]: [Pass, Convolution, number, number, number]
-): number[] {
-  return [source, filter, result, PASSES.indexOf(pass), ...encode(c)];
-}
-
-/** Poolings, by the number that stands for each in a call. */
-const POOLS: readonly PoolOperation[] = ["average", "averageGradient", "maximumGradient"];
-
-function encode(c: Convolution): number[] {
-  const { batch, channels, outChannels, depthwise = false } = c;
-  return [
-    ...[batch, channels, outChannels, Number(depthwise)],
-    ...[...c.input, ...c.output, ...c.filter, ...c.stride, ...c.dilation, ...c.pad],
-  ];
-}
-
-function decode([batch, channels, outChannels, depthwise, ...extents]: number[]): Convolution {
-  const [input, output, filter, stride, dilation, pad] = Array.from(
-    { length: 6 },
-    (_, i) => extents.slice(i * 3, i * 3 + 3) as Extent,
-  );
-  const sizes = { batch, channels, outChannels, input, output, filter };
-  return { ...sizes, depthwise: depthwise === 1, stride, dilation, pad };
-}
-
-/** Number of pixels of an extent. */
-function volumeOf(extent: Extent): number {
-  return extent[0] * extent[1] * extent[2];
 }
 
 /** Number of pairs of a channel of the input and a channel of the results that depends on it. */
@@ -75,13 +51,14 @@ export class NativeKernels implements LibraryOnHeap {
   readonly addresses: Readonly<Record<string, readonly number[]>> = {
     nativeConvolve: [0, 1, 2],
     nativePool: [0, 1, 2, 3],
+    nativeLayerNormGradient: [0, 1, 2, 3, 4, 5, 6],
   };
   #bytes: Uint8Array | undefined;
   #base = 0n;
 
   constructor(readonly library: NativeLibrary, readonly heap: Bytes) {}
 
-  kernelsOver({ gemm, gemmBatch, addBiasInPlace }: Kernels): Kernels {
+  kernelsOver({ addBiasInPlace, spreadNaN }: Kernels): ReturnType<LibraryOnHeap["kernelsOver"]> {
     return {
       gemm: (...args) => {
         const [a, b, c, , widthC, depth, m0, m1, n0, n1, tA, tB, widthA, widthB] = args;
@@ -90,32 +67,39 @@ export class NativeKernels implements LibraryOnHeap {
         // Bias and activation are added to whole rows.
         const isPart = columns < widthC && (bias || activation);
         const isSmall = !this.canMultiply(work) || rows < this.library.leastRows;
-        if (isSmall || isPart) return gemm(...args);
+        if (isSmall || isPart) return false;
         const transposeA = tA === 1, transposeB = tB === 1;
         const first = c + 4 * (m0 * widthC + n0);
-        const at = this.#addresses(
+        const tensors: [at: number, size: number][] = [
           [a + 4 * (transposeA ? m0 : m0 * widthA), sizeOf(rows, depth, widthA, transposeA)],
           [b + 4 * (transposeB ? n0 * widthB : n0), sizeOf(depth, columns, widthB, transposeB)],
           [first, sizeOf(rows, columns, widthC, false)],
-        );
+        ];
         const widths = { widthA, widthB, widthC };
         const product = { rows, columns, depth, transposeA, transposeB, ...widths };
+        if (bias && !activation && depth * columns < LARGE) {
+          const one = { count: 1, nextA: 0, nextB: 0, bias: true } as const;
+          const operation = { kind: "products", ...one, ...product } as const;
+          if (this.#compute(operation, ...tensors, [bias, columns])) return true;
+        }
+        const at = this.#addresses(...tensors);
         this.library.multiply(product, at[0], at[1], at[2]);
         if (bias || activation) {
           addBiasInPlace(first, 0, rows, columns, bias, activation, scratch);
         }
-        return 0;
+        return true;
       },
       gemmBatch: (...args) => {
         const [a, b, c, rows, columns, depth, first, end, nextA, nextB, tA, tB] = args;
         const [bias, activation, scratch] = args.slice(12);
-        if (!this.canMultiply(rows * columns * depth)) return gemmBatch(...args);
-        const nextC = rows * columns, last = end - first - 1;
-        const [atA, atB, atC] = this.#addresses(
+        const work = rows * columns * depth, count = end - first, last = count - 1;
+        if (!this.canMultiply(work * count)) return false;
+        const nextC = rows * columns, top = c + 4 * first * nextC;
+        const tensors: [at: number, size: number][] = [
           [a + 4 * first * nextA, last * nextA + rows * depth],
           [b + 4 * first * nextB, last * nextB + depth * columns],
-          [c + 4 * first * nextC, last * nextC + nextC],
-        );
+          [top, count * nextC],
+        ];
         const widths = {
           widthA: tA === 1 ? rows : depth,
           widthB: tB === 1 ? depth : columns,
@@ -123,29 +107,92 @@ export class NativeKernels implements LibraryOnHeap {
         };
         const transposed = { transposeA: tA === 1, transposeB: tB === 1 };
         const product = { rows, columns, depth, ...transposed, ...widths };
-        for (let i = 0; i <= last; i++) {
-          const [fromA, fromB, to] = [nextA, nextB, nextC].map((next) => BigInt(4 * i * next));
-          this.library.multiply(product, atA + fromA, atB + fromB, atC + to);
+        const operation = {
+          kind: "products",
+          count,
+          nextA,
+          nextB,
+          bias: false,
+          ...product,
+        } as const;
+        if (!this.#compute(operation, ...tensors)) {
+          if (!this.canMultiply(work)) return false;
+          const [atA, atB, atC] = this.#addresses(...tensors);
+          for (let i = 0; i < count; i++) {
+            const [fromA, fromB, to] = [nextA, nextB, nextC].map((next) => BigInt(4 * i * next));
+            this.library.multiply(product, atA + fromA, atB + fromB, atC + to);
+          }
         }
         if (bias || activation) {
-          const top = c + 4 * first * nextC;
-          addBiasInPlace(top, 0, (last + 1) * rows, columns, bias, activation, scratch);
+          addBiasInPlace(top, 0, count * rows, columns, bias, activation, scratch);
         }
-        return 0;
+        return true;
+      },
+      softmax: (x, y, first, end, columns, logarithm) => {
+        const rows = end - first, from = 4 * first * columns, size = rows * columns;
+        // The library makes the logarithm of a sum of floats, which is less precise near 0.
+        if (logarithm || !this.#isWorthwhile(rows, columns)) return false;
+        const operation = { kind: "softmax", rows, columns } as const;
+        if (!this.#compute(operation, [x + from, size], [y + from, size])) return false;
+        // The library's maximum hides a NaN: only its own result is NaN.
+        spreadNaN(y, first, end, columns, 0);
+        return true;
+      },
+      softmaxGradient: (dy, y, dx, first, end, columns, logarithm) => {
+        const rows = end - first, from = 4 * first * columns;
+        // The library's exponential hides NaN.
+        if (logarithm || !this.#isWorthwhile(rows, columns)) return false;
+        const tensors = [dy, y, dx].map((at): Place => [at + from, rows * columns]);
+        return this.#compute({ kind: "softmaxGradient", rows, columns }, ...tensors);
+      },
+      layerNorm: (x, scale, offset, y, first, end, columns, epsilon) => {
+        const rows = end - first, from = 4 * first * columns, size = rows * columns;
+        if (!this.#isWorthwhile(rows, columns)) return false;
+        const has = { scale: scale !== 0, offset: offset !== 0 };
+        const operation: RowOperation = { kind: "layerNorm", rows, columns, epsilon, ...has };
+        const factors = [scale, offset].map((at): Place => at === 0 ? undefined : [at, columns]);
+        return this.#compute(operation, [x + from, size], [y + from, size], ...factors);
+      },
+      nativeLayerNormGradient: (dy, x, dx, scale, scaleSlope, offsetSlope, memory, ...sizes) => {
+        const [rows, columns, epsilon] = sizes;
+        return this.#compute(
+          { kind: "layerNormGradient", rows, columns, epsilon },
+          ...[dy, x, dx].map((at): Place => [at, rows * columns]),
+          ...[scale, scaleSlope, offsetSlope].map((at): Place => [at, columns]),
+          ...[memory, memory + 4 * rows].map((at): Place => [at, rows]),
+        );
       },
       nativeConvolve: (source, filter, result, pass, ...geometry) => {
         this.#convolve(PASSES[pass], decode(geometry), source, filter, result);
-        return 0;
+        return true;
       },
       nativePool: (x, y, dx, memory, operation, ...geometry) => {
         this.#pool(POOLS[operation], decode(geometry), x, y, dx, memory);
-        return 0;
+        return true;
       },
     };
   }
 
   canMultiply(work: number): boolean {
     return work > 0 && work >= WORTHWHILE.product;
+  }
+
+  canCompute(operation: RowOperation): boolean {
+    return this.#isWorthwhile(operation.rows, operation.columns) &&
+      (this.library.can?.(operation) ?? false);
+  }
+
+  #isWorthwhile(rows: number, columns: number): boolean {
+    const elements = rows * columns;
+    return elements > 0 && elements >= WORTHWHILE.elements && columns >= WORTHWHILE.columns &&
+      rows <= MANY_ROWS && columns <= MANY_COLUMNS;
+  }
+
+  /** Computes an operation; returns whether the library has a fast way for it. */
+  #compute(operation: Operation, ...tensors: Place[]): boolean {
+    if (!this.library.compute) return false;
+    const addresses = tensors.map((tensor) => tensor ? this.#addresses(tensor)[0] : 0n);
+    return this.library.compute(operation, addresses);
   }
 
   canConvolve(pass: Pass, c: Convolution): boolean {
@@ -203,83 +250,4 @@ export class NativeKernels implements LibraryOnHeap {
       return this.#base + BigInt(at);
     });
   }
-}
-
-/**
- * Computes results, or the gradient of an input.
- *
- * @returns Whether the library computed it; otherwise nothing is written.
- */
-export function convolveNatively(
-  heap: KernelHeap,
-  pass: Exclude<Pass, "filter">,
-  c: Convolution,
-  ...tensors: [source: tf.TensorInfo, filter: tf.TensorInfo, result: tf.TensorInfo]
-): boolean {
-  if (!heap.native?.canConvolve(pass, c)) return false;
-  const [source, filter, result] = tensors.map((tensor) => heap.at(tensor));
-  heap.run("nativeConvolve", convolveArguments(pass, c, source, filter, result));
-  return true;
-}
-
-/**
- * Computes an average pooling, or the gradient of a pooling.
- *
- * @param x Address of the input.
- * @param y Address of the results or their gradient.
- * @param dx Address of the input's gradient, for gradients.
- * @returns Whether the library computed it; otherwise nothing is written.
- */
-export function poolNatively(
-  heap: KernelHeap,
-  operation: PoolOperation,
-  c: Convolution,
-  ...[x, y, dx]: [x: number, y: number, dx: number]
-): boolean {
-  if (!heap.native?.canPool(operation, c)) return false;
-  const memory = operation === "maximumGradient" ? heap.shared(8 * pointsOf(c) * c.channels) : 0;
-  heap.run("nativePool", [x, y, dx, memory, POOLS.indexOf(operation), ...encode(c)]);
-  return true;
-}
-
-/** Computes `activation(y + bias)` in place. */
-export function addBias(
-  heap: KernelHeap,
-  c: Convolution,
-  y: tf.TensorInfo,
-  bias: tf.TensorInfo | undefined,
-  activation: number,
-): void {
-  if (!bias && !activation) return;
-  const rows = pointsOf(c), columns = c.outChannels;
-  const args = [heap.at(y), 0, rows, columns, bias ? heap.at(bias) : 0, activation];
-  const split = { argument: 1, multiple: 1, work: rows * columns };
-  heap.run("addBiasInPlace", [...args, heap.scratch()], split);
-}
-
-/** The gradient of the filter; `undefined` if the library does not compute it. */
-export function filterGradientNatively(
-  heap: KernelHeap,
-  c: Convolution,
-  shape: number[],
-  x: tf.TensorInfo,
-  dy: tf.TensorInfo,
-): tf.TensorInfo | undefined {
-  const { native } = heap;
-  if (!native) return;
-  // The library sums over all examples of a call in floats, so that there are not too many of them.
-  const points = pointsOf(c) / c.batch;
-  const most = Math.floor(MANY_POINTS[c.depthwise ? "depthwise" : "plain"] / points);
-  if (!(most >= 1)) return;
-  const step = Math.ceil(c.batch / Math.max(Math.ceil(c.batch / most), 1));
-  const rest = c.batch % step || step;
-  const can = [step, rest].every((batch) => native.canConvolve("filter", { ...c, batch }));
-  if (!can) return;
-  const elements = (extent: Extent, channels: number) => volumeOf(extent) * channels * 4;
-  return sumInParts(heap, shape, c.batch, most, (to, first, last) => {
-    const source = heap.at(x) + first * elements(c.input, c.channels);
-    const result = heap.at(dy) + first * elements(c.output, c.outChannels);
-    const some = { ...c, batch: last - first };
-    heap.run("nativeConvolve", convolveArguments("filter", some, source, to, result));
-  });
 }

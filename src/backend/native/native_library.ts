@@ -32,6 +32,32 @@ export interface Product {
   widthC: number;
 }
 
+/** Products of as many pairs of matrices, each in row-major order: `c = a b + bias`. */
+export interface Products extends Product {
+  kind: "products";
+  count: number;
+  /** Number of elements from one matrix to the next; 0 if one serves all. */
+  nextA: number;
+  nextB: number;
+  /** Whether there is a bias, `[columns]`. */
+  bias: boolean;
+}
+
+/** An operation on the rows of a matrix, or its gradient. */
+export interface RowOperation {
+  kind: "softmax" | "softmaxGradient" | "layerNorm" | "layerNormGradient";
+  rows: number;
+  columns: number;
+  /** For layer normalisations. */
+  epsilon?: number;
+  /** Whether the results are multiplied by a scale, and whether an offset is added. */
+  scale?: boolean;
+  offset?: boolean;
+}
+
+/** An operation of {@linkcode NativeLibrary.compute}. */
+export type Operation = Products | RowOperation;
+
 /** The results of a convolution, the gradient of its input, or the gradient of its filter. */
 export type Pass = "forward" | "input" | "filter";
 
@@ -50,6 +76,18 @@ export interface NativeLibrary {
   setThreads(count: number): void;
   /** Computes a product. */
   multiply(product: Product, a: bigint, b: bigint, c: bigint): void;
+  /**
+   * Computes an operation.
+   *
+   * @param addresses Those of its tensors, 0 for one that is missing: for products `a`, `b`, `c` and
+   *   the bias; for a softmax `x` and `y`; for its gradient `dy`, `y` and `dx`; for a layer
+   *   normalisation `x`, `y`, scale and offset; for its gradient `dy`, `x`, `dx`, scale, the gradients
+   *   of scale and offset, and memory for the mean and for the variance of each row.
+   * @returns Whether it has a fast way; otherwise nothing is written.
+   */
+  compute?(operation: Operation, addresses: readonly bigint[]): boolean;
+  /** Whether it has a fast way for this operation. */
+  can?(operation: Operation): boolean;
   /**
    * Computes a pass of a convolution of float32 with the channels last.
    *
@@ -80,14 +118,19 @@ export interface NativeLibrary {
 /** A native library that computes on the heap of a backend. */
 export interface LibraryOnHeap {
   readonly library: NativeLibrary;
-  /** Returns the kernels that the library takes over, and those that it adds. */
-  kernelsOver(kernels: Kernels): Kernels;
+  /**
+   * Returns the kernels that the library takes over, and those that it adds. Each returns whether it
+   * computed; otherwise it has written nothing, and our kernel computes.
+   */
+  kernelsOver(kernels: Kernels): Record<string, (...args: number[]) => boolean>;
   /** The places of the addresses among the arguments of each kernel that it adds. */
   readonly addresses: Readonly<Record<string, readonly number[]>>;
   /** Whether a product of so many multiply-adds is worth a call of the library. */
   canMultiply(work: number): boolean;
   /** Whether the library computes this pass, and faster than our kernel. */
   canConvolve(pass: Pass, c: Convolution): boolean;
+  /** Whether the library computes this operation, and faster than our kernel. */
+  canCompute(operation: RowOperation): boolean;
   /** Whether the library computes this pooling, and faster than our kernel. */
   canPool(operation: PoolOperation, c: Convolution): boolean;
 }

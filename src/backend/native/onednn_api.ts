@@ -1,17 +1,16 @@
 /**
- * The functions of oneDNN that we call: those of every version, and the descriptions of tensors and
- * operations, which 2.x and 3.x make in different ways.
+ * The functions of oneDNN that every version has, and the descriptions of tensors and operations,
+ * which each generation makes in its own way.
  *
  * @module
  */
-import { allocate, openLibrary } from "./foreign.ts";
 import type { Pass } from "./native_library.ts";
 
 /** Native types: an address, bytes of this program, and a number. */
-const A = "u64", B = "buffer", I = "i32";
+export const A = "u64", B = "buffer", I = "i32";
 
 /** An array of sizes, as the library reads it. */
-type Sizes = BigInt64Array<ArrayBuffer>;
+export type Sizes = BigInt64Array<ArrayBuffer>;
 
 /** A function that returns a status. */
 export function call<const P extends readonly Deno.NativeType[]>(...parameters: P) {
@@ -42,7 +41,11 @@ export const COMMON_SYMBOLS = {
 } as const;
 
 /** Numbers that are the same in every version. */
-export const FLOAT = 3, ANY_LAYOUT = 1, DIRECT = 1, FORWARD_TRAINING = 64;
+export const FLOAT = 3, ANY_LAYOUT = 1, DIRECT = 1;
+/** Numbers of passes: with what a gradient needs, without it, and gradients. */
+export const FORWARD_TRAINING = 64, FORWARD_INFERENCE = 96, BACKWARD = 128;
+/** Number of the softmax among its kinds, the other of which is its logarithm. */
+export const SOFTMAX = 0x30000;
 
 /** A description of a convolution, by addresses of descriptions of its tensors. */
 export interface Described {
@@ -69,6 +72,18 @@ export interface DescribedPool {
 /** Numbers of poolings: the maximum, and the mean of the pixels within the input. */
 export const MAXIMUM = 0x1ff, AVERAGE = 0x3ff;
 
+/** A description of a layer normalisation, by addresses of descriptions of its tensors. */
+export interface DescribedNorm {
+  /** Input and results, `[rows, columns]`. */
+  rows: bigint;
+  /** Mean and variance of each row, `[rows]`. */
+  statistics: bigint;
+  epsilon: number;
+  /** Whether the results are multiplied by a scale, and whether an offset is added. */
+  scale: boolean;
+  offset: boolean;
+}
+
 /** Descriptions of tensors and of operations, which each generation makes in its own way. */
 export interface Descriptions {
   /**
@@ -81,6 +96,16 @@ export interface Descriptions {
   convolution(scope: Scope, pass: Pass, c: Described, engine: bigint, forward: bigint): bigint;
   /** Describes a pooling, or its gradient where the description of its forward pass is given. */
   pool(scope: Scope, kind: number, p: DescribedPool, engine: bigint, forward: bigint): bigint;
+  /** Describes a product of batches of matrices; `bias` is 0 if it is missing. */
+  product(
+    ...[scope, a, b, bias, c, engine]: [Scope, ...[bigint, bigint, bigint, bigint], bigint]
+  ): bigint;
+  /** Describes the softmax of rows, or its gradient where that of its forward pass is given. */
+  softmax(scope: Scope, rows: bigint, engine: bigint, forward: bigint): bigint;
+  /** Describes a layer normalisation in a pass. */
+  layerNorm(
+    ...[scope, pass, norm, engine, forward]: [Scope, number, DescribedNorm, bigint, bigint]
+  ): bigint;
 }
 
 /** Objects of the library that are freed together. */
@@ -116,179 +141,4 @@ export function sizes(values: readonly number[]): BigInt64Array<ArrayBuffer> {
   const array = new BigInt64Array(12);
   values.forEach((value, i) => array[i] = BigInt(value));
   return array;
-}
-
-/** Room for a `dnnl_memory_desc_t`, of 696 bytes in 2.6, and a `dnnl_convolution_desc_t`, of 5976. */
-const TENSOR_BYTES = 2048, OPERATION_BYTES = 16384;
-
-/**
- * Binds the functions of 2.x, whose descriptions are structures that the caller allocates. The library
- * writes them; the room for each is larger than the structure of any 2.x.
- *
- * @returns `undefined` if a function is missing.
- */
-export function descriptions2(names: readonly string[]): Descriptions | undefined {
-  const opened = openLibrary(names, {
-    dnnl_memory_desc_init_by_tag: call(A, I, B, I, I),
-    dnnl_memory_desc_init_by_strides: call(A, I, B, I, B),
-    dnnl_dilated_convolution_forward_desc_init: call(A, I, I, A, A, A, A, B, B, B, B),
-    dnnl_dilated_convolution_backward_data_desc_init: call(A, I, A, A, A, B, B, B, B),
-    dnnl_dilated_convolution_backward_weights_desc_init: call(A, I, A, A, A, A, B, B, B, B),
-    dnnl_pooling_forward_desc_init: call(A, I, I, A, A, B, B, B, B),
-    dnnl_pooling_backward_desc_init: call(A, I, A, A, B, B, B, B),
-    dnnl_primitive_desc_create: call(B, A, A, A, A),
-    dnnl_primitive_desc_destroy: call(A),
-  });
-  if ("refused" in opened) return undefined;
-  const { symbols } = opened;
-  return {
-    tensor(scope, shape, strides) {
-      // The scope holds the bytes as long as the library may read them.
-      const { address } = scope.add(allocate(TENSOR_BYTES), () => {});
-      const [rank, dims] = [shape.length, sizes(shape)];
-      const status = strides
-        ? symbols.dnnl_memory_desc_init_by_strides(address, rank, dims, FLOAT, sizes(strides))
-        : symbols.dnnl_memory_desc_init_by_tag(address, rank, dims, FLOAT, ANY_LAYOUT);
-      check(status, "description of a tensor");
-      return address;
-    },
-    convolution(scope, pass, c, engine, forward) {
-      const { address } = scope.add(allocate(OPERATION_BYTES), () => {});
-      const { source, filter, result, strides, dilations, before, behind } = c;
-      const geometry = [strides, dilations, before, behind] as [Sizes, Sizes, Sizes, Sizes];
-      const describe = {
-        forward: () =>
-          symbols.dnnl_dilated_convolution_forward_desc_init(
-            ...[address, FORWARD_TRAINING, DIRECT, source, filter, 0n, result] as const,
-            ...geometry,
-          ),
-        input: () =>
-          symbols.dnnl_dilated_convolution_backward_data_desc_init(
-            ...[address, DIRECT, source, filter, result] as const,
-            ...geometry,
-          ),
-        filter: () =>
-          symbols.dnnl_dilated_convolution_backward_weights_desc_init(
-            ...[address, DIRECT, source, filter, 0n, result] as const,
-            ...geometry,
-          ),
-      };
-      check(describe[pass](), "description of a convolution");
-      return scope.add(
-        make(
-          "choice of a convolution",
-          (out) => symbols.dnnl_primitive_desc_create(out, address, 0n, engine, forward),
-        ),
-        symbols.dnnl_primitive_desc_destroy,
-      );
-    },
-    pool(scope, kind, { source, result, ...p }, engine, forward) {
-      const { address } = scope.add(allocate(OPERATION_BYTES), () => {});
-      const windows = [p.strides, p.window, p.before, p.behind] as [Sizes, Sizes, Sizes, Sizes];
-      const status = forward
-        ? symbols.dnnl_pooling_backward_desc_init(address, kind, source, result, ...windows)
-        : symbols.dnnl_pooling_forward_desc_init(
-          ...[address, FORWARD_TRAINING, kind, source, result] as const,
-          ...windows,
-        );
-      check(status, "description of a pooling");
-      return scope.add(
-        make(
-          "choice of a pooling",
-          (out) => symbols.dnnl_primitive_desc_create(out, address, 0n, engine, forward),
-        ),
-        symbols.dnnl_primitive_desc_destroy,
-      );
-    },
-  };
-}
-
-/**
- * Binds the functions of 3.x, whose descriptions are objects of the library.
- *
- * @returns `undefined` if a function is missing.
- */
-export function descriptions3(names: readonly string[]): Descriptions | undefined {
-  const opened = openLibrary(names, {
-    dnnl_memory_desc_create_with_tag: call(B, I, B, I, I),
-    dnnl_memory_desc_create_with_strides: call(B, I, B, I, B),
-    dnnl_memory_desc_destroy: call(A),
-    dnnl_convolution_forward_primitive_desc_create: call(B, A, I, I, A, A, A, A, B, B, B, B, A),
-    dnnl_convolution_backward_data_primitive_desc_create: call(
-      ...[B, A, I, A, A, A, B, B, B, B, A, A] as const,
-    ),
-    dnnl_convolution_backward_weights_primitive_desc_create: call(
-      ...[B, A, I, A, A, A, A, B, B, B, B, A, A] as const,
-    ),
-    dnnl_pooling_forward_primitive_desc_create: call(B, A, I, I, A, A, B, B, B, B, B, A),
-    dnnl_pooling_backward_primitive_desc_create: call(B, A, I, A, A, B, B, B, B, B, A, A),
-    dnnl_primitive_desc_destroy: call(A),
-  });
-  if ("refused" in opened) return undefined;
-  const { symbols } = opened;
-  return {
-    tensor(scope, shape, strides) {
-      const [rank, dims] = [shape.length, sizes(shape)];
-      const description = make(
-        "description of a tensor",
-        (out) =>
-          strides
-            ? symbols.dnnl_memory_desc_create_with_strides(out, rank, dims, FLOAT, sizes(strides))
-            : symbols.dnnl_memory_desc_create_with_tag(out, rank, dims, FLOAT, ANY_LAYOUT),
-      );
-      return scope.add(description, symbols.dnnl_memory_desc_destroy);
-    },
-    convolution(scope, pass, c, engine, forward) {
-      const { source, filter, result, strides, dilations, before, behind } = c;
-      const geometry = [strides, dilations, before, behind] as [Sizes, Sizes, Sizes, Sizes];
-      const create = {
-        forward: (out: BigUint64Array<ArrayBuffer>) =>
-          symbols.dnnl_convolution_forward_primitive_desc_create(
-            ...[out, engine, FORWARD_TRAINING, DIRECT, source, filter, 0n, result] as const,
-            ...geometry,
-            0n,
-          ),
-        input: (out: BigUint64Array<ArrayBuffer>) =>
-          symbols.dnnl_convolution_backward_data_primitive_desc_create(
-            ...[out, engine, DIRECT, source, filter, result] as const,
-            ...geometry,
-            ...[forward, 0n] as const,
-          ),
-        filter: (out: BigUint64Array<ArrayBuffer>) =>
-          symbols.dnnl_convolution_backward_weights_primitive_desc_create(
-            ...[out, engine, DIRECT, source, filter, 0n, result] as const,
-            ...geometry,
-            ...[forward, 0n] as const,
-          ),
-      };
-      return scope.add(
-        make("choice of a convolution", create[pass]),
-        symbols.dnnl_primitive_desc_destroy,
-      );
-    },
-    pool(scope, kind, { source, result, ...p }, engine, forward) {
-      // Without dilation.
-      const windows = [p.strides, p.window, sizes([]), p.before, p.behind] as [
-        ...[Sizes, Sizes, Sizes, Sizes, Sizes],
-      ];
-      return scope.add(
-        make(
-          "choice of a pooling",
-          (out) =>
-            forward
-              ? symbols.dnnl_pooling_backward_primitive_desc_create(
-                ...[out, engine, kind, source, result] as const,
-                ...windows,
-                ...[forward, 0n] as const,
-              )
-              : symbols.dnnl_pooling_forward_primitive_desc_create(
-                ...[out, engine, FORWARD_TRAINING, kind, source, result] as const,
-                ...windows,
-                0n,
-              ),
-        ),
-        symbols.dnnl_primitive_desc_destroy,
-      );
-    },
-  };
 }

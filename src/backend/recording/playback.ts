@@ -217,8 +217,8 @@ export class Playback {
    * Plays a step back.
    *
    * @param inputs The tensors of the batch, in the order of the recording.
-   * @returns The results; `undefined` if this batch leads to other operations.
-   * @throws {unknown} If a kernel throws: that.
+   * @returns The results; `undefined` if this batch leads to other operations, or a kernel refuses it.
+   * @throws {unknown} If a kernel in JavaScript throws: that.
    */
   play(inputs: readonly tf.Tensor[]): Played | undefined {
     const weights = this.#inspect(inputs);
@@ -235,6 +235,8 @@ export class Playback {
       for (let i = 0; i < functions.length; i++) functions[i](...args[i]);
     } catch (error) {
       for (const { dataId } of infos) backend.disposeData(dataId);
+      // A kernel traps where it cannot take its inputs: taken by operations, the step says why.
+      if (error instanceof WebAssembly.RuntimeError) return;
       throw error;
     }
     const tensorOf = ({ memory, shape, dtype }: TensorUse) => {

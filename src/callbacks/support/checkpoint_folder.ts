@@ -14,7 +14,7 @@ import {
 } from "../../io/checkpoint_file.ts";
 import { StorageError } from "../../io/storage_error.ts";
 import { isPartial, toPath } from "../../io/write_file.ts";
-import { writeInBackground } from "../../io/write_in_background.ts";
+import { writeInBackground } from "../../io/safetensors_file.ts";
 
 /** The files that a run keeps. */
 interface KeptCheckpoints {

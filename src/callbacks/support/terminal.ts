@@ -107,7 +107,7 @@ const STANDARD_OUTPUT = 1;
 /** Pause before the next attempt to write to a pipe that is full, in ms. */
 const FULL = 2;
 
-const encoder = new TextEncoder();
+const ENCODER = new TextEncoder();
 
 /** A display never ends a run: a pipe that was closed at its other end is left alone. */
 function writeToStandardOutput(text: string): void {
@@ -116,7 +116,7 @@ function writeToStandardOutput(text: string): void {
     if (text.endsWith("\n")) console.log(text.slice(0, -1));
     return;
   }
-  let rest = encoder.encode(text);
+  let rest = ENCODER.encode(text);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(fs.writeSync(STANDARD_OUTPUT, rest));
@@ -150,41 +150,41 @@ const METHODS = ["log", "info", "debug", "warn", "error"] as const;
 
 type Write = (...values: unknown[]) => void;
 
-const drawn = new Set<LiveLine>();
-const originals = new Map<typeof METHODS[number], { original: Write; ours: Write }>();
+const DRAWN = new Set<LiveLine>();
+const ORIGINALS = new Map<typeof METHODS[number], { original: Write; ours: Write }>();
 
 /**
  * A live line is on the screen now: until {@linkcode removeLiveLine}, text of the console is
  * written above it. Otherwise the text would end up behind the line, and be wiped out with it.
  */
 export function addLiveLine(line: LiveLine): void {
-  if (drawn.size === 0) METHODS.forEach(wrap);
-  drawn.add(line);
+  if (DRAWN.size === 0) METHODS.forEach(wrap);
+  DRAWN.add(line);
 }
 
 /** A live line is no longer on the screen. */
 export function removeLiveLine(line: LiveLine): void {
-  if (drawn.delete(line) && drawn.size === 0) METHODS.forEach(unwrap);
+  if (DRAWN.delete(line) && DRAWN.size === 0) METHODS.forEach(unwrap);
 }
 
 function wrap(method: typeof METHODS[number]): void {
-  if (originals.get(method)?.ours === console[method]) return;
+  if (ORIGINALS.get(method)?.ours === console[method]) return;
   const original: Write = console[method];
   const ours: Write = (...values) => {
-    for (const line of drawn) line.hide();
+    for (const line of DRAWN) line.hide();
     original.apply(console, values);
-    for (const line of drawn) line.show();
+    for (const line of DRAWN) line.show();
   };
-  originals.set(method, { original, ours });
+  ORIGINALS.set(method, { original, ours });
   console[method] = ours;
 }
 
 /** Where another program has wrapped the method meanwhile, ours stays: it only passes on. */
 function unwrap(method: typeof METHODS[number]): void {
-  const { original, ours } = originals.get(method)!;
+  const { original, ours } = ORIGINALS.get(method)!;
   if (console[method] !== ours) return;
   console[method] = original;
-  originals.delete(method);
+  ORIGINALS.delete(method);
 }
 
 /** One output of a notebook, in one form or more, by media type. */

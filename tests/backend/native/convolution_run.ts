@@ -1,5 +1,5 @@
 /**
- * A training of a convolutional network by a native library, which computes everything that it can:
+ * A training of a network by a native library, which computes everything that it can:
  * `deno run convolution_run.ts OPTIONS`, where OPTIONS is a {@linkcode RunOptions} as JSON.
  *
  * @module
@@ -50,28 +50,9 @@ export async function convolutionRun(
 ): Promise<RunOutcome> {
   const threadsBefore = threadsHere();
   const { reason, native } = await selectBackend({ prefer: "wasm", ...options, quiet: true });
-  Object.assign(WORTHWHILE, { product: 0, convolution: 0 });
+  Object.assign(WORTHWHILE, { product: 0, convolution: 0, elements: 0, columns: 0 });
   const before = tf.memory().numTensors;
-  const model = withSeed(3, () =>
-    tf.sequential({
-      layers: [
-        tf.layers.conv2d({
-          inputShape: [13, 13, 3],
-          filters: 16,
-          kernelSize: 3,
-          activation: "relu",
-        }),
-        tf.layers.maxPooling2d({ poolSize: 3, strides: 2, padding: "same" }),
-        tf.layers.depthwiseConv2d({ kernelSize: 3, padding: "same" }),
-        tf.layers.averagePooling2d({ poolSize: 2, strides: 1 }),
-        tf.layers.conv2d({ filters: 24, kernelSize: 3, strides: 2, padding: "same" }),
-        tf.layers.batchNormalization(),
-        tf.layers.flatten(),
-        tf.layers.dropout({ rate: 0.2 }),
-        tf.layers.dense({ units: 40, activation: "tanh" }),
-        tf.layers.dense({ units: 5 }),
-      ],
-    }));
+  const model = withSeed(3, build);
   const data = {
     values: Float32Array.from({ length: 44 * 507 }, (_, i) => Math.sin(i * i)),
     shape: [44, 13, 13, 3],
@@ -120,6 +101,31 @@ export async function convolutionRun(
     left: tf.memory().numTensors - before,
     threads: threadsHere() - threadsBefore,
   };
+}
+
+/** Layers that lead to every operation of a library. */
+function build(): tf.LayersModel {
+  const { layers } = tf;
+  const chain = (input: tf.SymbolicTensor, ...chained: tf.layers.Layer[]) =>
+    chained.reduce((x, layer) => layer.apply(x) as tf.SymbolicTensor, input);
+  const input = tf.input({ shape: [13, 13, 3] });
+  const rows = chain(
+    input,
+    layers.conv2d({ filters: 16, kernelSize: 3, activation: "relu" }),
+    layers.maxPooling2d({ poolSize: 3, strides: 2, padding: "same" }),
+    layers.depthwiseConv2d({ kernelSize: 3, padding: "same" }),
+    layers.averagePooling2d({ poolSize: 2, strides: 1 }),
+    layers.conv2d({ filters: 24, kernelSize: 3, strides: 2, padding: "same" }),
+    layers.batchNormalization(),
+    layers.flatten(),
+    layers.dropout({ rate: 0.2 }),
+    layers.dense({ units: 40, activation: "tanh" }),
+    layers.reshape({ targetShape: [8, 5] }),
+    layers.layerNormalization(),
+  );
+  const products = layers.dot({ axes: 2 }).apply([rows, rows]) as tf.SymbolicTensor;
+  const outputs = chain(products, layers.softmax(), layers.flatten(), layers.dense({ units: 5 }));
+  return tf.model({ inputs: input, outputs });
 }
 
 /** Number of threads that have the name of the main thread, as those of a library do. */

@@ -588,7 +588,7 @@ for (const [name, makeLayer] of Object.entries(RECURRENT)) {
 function twoHeads(lossFunction: Any): () => Parameters<typeof train>[0] {
   const loader = function* (): Iterable<Any> {
     for (let i = 0; i < 9; i++) {
-      // Of the labels, either as many are left out for both outputs, or more for the second.
+      // Both outputs leave out one label, or the second one leaves out two.
       const [a, b] = [[0, 1, -1, 1], i % 3 === 1 ? [-1, 2, 0, 1] : [-1, -1, 2, 0]];
       yield [
         tf.randomUniform([4, 5], -1, 1, "float32", i + 1),

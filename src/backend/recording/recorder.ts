@@ -36,7 +36,7 @@ export interface RecordedStep {
   work(): void;
   /** The tensors that the step has left behind, by name. */
   outputs(): readonly (readonly [name: string, tensor: tf.Tensor])[];
-  /** The loss as the loss function has returned it; `undefined` if there is none. */
+  /** The loss as the loss function has returned it; `undefined` in a prediction. */
   loss(): tf.Tensor | undefined;
 }
 

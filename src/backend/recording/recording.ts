@@ -140,7 +140,7 @@ export interface Inspection {
   readonly weight: number | undefined;
 }
 
-/** How the weight of a loss follows from what inspections find in a batch. */
+/** The rule by which the weight of a loss follows from the weights that inspections find. */
 export type WeightRule =
   /** It is the same in each batch; `undefined`: the number of examples. */
   | { readonly constant: number | undefined }

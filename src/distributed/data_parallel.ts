@@ -75,7 +75,7 @@ export class DataParallel extends Callback implements Peers {
   /** In the last batch of an epoch, ranks may have different numbers of examples. */
   override readonly perRank: boolean = true;
   /** Synchronises the ranks before each task; `undefined` in a world of one. */
-  override readonly watch: Watch | undefined;
+  override readonly watch?: Watch;
   /** The share of this rank in the data. */
   readonly shard: Shard;
   readonly #world: World;

@@ -5,7 +5,7 @@ import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { weighLoss } from "../losses/loss_inputs.ts";
 import { variablesOf } from "../model/model.ts";
-import { normalsOf, replaceStates, statesOf } from "../model/stock_model.ts";
+import { normalsOf, replaceStates, statesOf } from "../model/model_structure.ts";
 import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { StepOf } from "./step.ts";

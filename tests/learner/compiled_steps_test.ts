@@ -22,7 +22,7 @@ import {
 import { Timer, Trace } from "../../callbacks.ts";
 import { emscriptenOf } from "../../src/backend/emscripten.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
-import { statesOf } from "../../src/model/stock_model.ts";
+import { statesOf } from "../../src/model/model_structure.ts";
 
 // The WebAssembly backend reads its files.
 const { state } = await Deno.permissions.query({ name: "read" });

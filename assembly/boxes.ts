@@ -51,6 +51,8 @@ function copyLine(from: usize, step: usize, to: usize, stride: usize, n: i32, un
     }
   } else if (unit == 8) {
     for (; n > 0; n--, from += step, to += stride) store<u64>(to, load<u64>(from));
+  } else if (step == 0 && stride == 1) {
+    memory.fill(to, load<u8>(from), <usize> n);
   } else {
     for (; n > 0; n--, from += step, to += stride) store<u8>(to, load<u8>(from));
   }

@@ -28,7 +28,7 @@ const LONG: usize = 256;
 
 /** Copies adjacent bytes; the lengths are multiples of four, or the unit is a byte. */
 @inline
-function copyRun(from: usize, to: usize, bytes: usize): void {
+export function copyRun(from: usize, to: usize, bytes: usize): void {
   if (bytes >= LONG) {
     memory.copy(to, from, bytes);
     return;
@@ -51,6 +51,8 @@ function copyLine(from: usize, step: usize, to: usize, stride: usize, n: i32, un
     }
   } else if (unit == 8) {
     for (; n > 0; n--, from += step, to += stride) store<u64>(to, load<u64>(from));
+  } else if (step == 0 && stride == 1) {
+    memory.fill(to, load<u8>(from), <usize> n);
   } else {
     for (; n > 0; n--, from += step, to += stride) store<u8>(to, load<u8>(from));
   }

@@ -67,6 +67,19 @@ const readModels = (prefix: string) => (output: string) => {
   );
 };
 
+/** Ratios over batch sizes and layers, from `bench:models --growth --json`: `growth.mlp.256`. */
+const readGrowth = (prefix: string) => (output: string) => {
+  const { rows } = JSON.parse(output) as {
+    rows: { model: string; batch: number; wallRatio?: [number, median: number, number] }[];
+  };
+  return Object.fromEntries(
+    rows.flatMap(({ model, batch, wallRatio }) => {
+      const [name, layers] = model.split("_");
+      return wallRatio ? [[`${prefix}.${name}.${layers ?? batch}`, ratio(wallRatio[1])]] : [];
+    }),
+  );
+};
+
 /** Ratios and times of `bench:scale --json`: `scale.mlp.efficiency`, `allreduce.4.time`. */
 function readScale(output: string): Record<string, string> {
   const { allreduce, ...models } = JSON.parse(output) as {
@@ -166,6 +179,11 @@ const SOURCES: Record<string, Source> = {
     command:
       "deno task bench:models --compile true --models gpt,gpt_tanh,gpt_tiled,vit,seq2seq,siamese --json",
     read: readModels("models_compiled"),
+  },
+  growth: { command: "deno task bench:models --growth --json", read: readGrowth("growth") },
+  growth_predict: {
+    command: "deno task bench:models --growth --predict --json",
+    read: readGrowth("growth_predict"),
   },
   scale: { command: "deno task bench:scale --json", read: readScale },
   scale_model: {

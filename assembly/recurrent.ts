@@ -4,6 +4,7 @@
  * Every kernel computes a whole sequence, for some examples of the batch. Sequences are
  * `[batch, steps, units]`; the weights of the states are packed once.
  */
+import { copyRun } from "./boxes";
 import { packAcross, packAlong } from "./pack";
 import { ACCUMULATE, block, BLOCK_A, blockDepth, listRows } from "./panel";
 import { multiplyRows } from "./recurrent_rows";
@@ -71,5 +72,5 @@ export function setRows(from: usize, to: usize, row: i32, rows: i32, size: i32):
 @inline
 export function dropRow(state: usize, dropout: usize, to: usize, size: i32): void {
   if (dropout) multiplyRows(state, dropout, to, size);
-  else memory.copy(to, state, <usize> size << 2);
+  else copyRun(state, to, <usize> size << 2);
 }

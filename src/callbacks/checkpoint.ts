@@ -1,4 +1,4 @@
-import type { EndSignal } from "../host/host_process.ts";
+import { type EndSignal, onTermination } from "../host/host_process.ts";
 import {
   type AnyLearner,
   type MeasuredPhase,
@@ -12,7 +12,6 @@ import type { RunKind } from "../chart/chart.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
 import { CheckpointFolder, type CheckpointFolderState } from "./support/checkpoint_folder.ts";
 import { Monitor } from "./support/monitor.ts";
-import { onTermination } from "./support/on_termination.ts";
 
 /**
  * Options of {@linkcode Checkpoint}.

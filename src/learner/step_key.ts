@@ -9,7 +9,7 @@ import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { isPure } from "../losses/loss_inputs.ts";
 import { isBuilt } from "../model/model.ts";
-import { settingsOf, statesOf, whyNotStock } from "../model/stock_model.ts";
+import { settingsOf, statesOf, whyNotStock } from "../model/model_structure.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import { currentObjective, DEFAULT_STAGES, objectiveModel, variablesToTrain } from "./own_steps.ts";
 import type { StepOf } from "./step.ts";

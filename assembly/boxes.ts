@@ -28,7 +28,7 @@ const LONG: usize = 256;
 
 /** Copies adjacent bytes; the lengths are multiples of four, or the unit is a byte. */
 @inline
-function copyRun(from: usize, to: usize, bytes: usize): void {
+export function copyRun(from: usize, to: usize, bytes: usize): void {
   if (bytes >= LONG) {
     memory.copy(to, from, bytes);
     return;
@@ -51,6 +51,8 @@ function copyLine(from: usize, step: usize, to: usize, stride: usize, n: i32, un
     }
   } else if (unit == 8) {
     for (; n > 0; n--, from += step, to += stride) store<u64>(to, load<u64>(from));
+  } else if (step == 0 && stride == 1) {
+    memory.fill(to, load<u8>(from), <usize> n);
   } else {
     for (; n > 0; n--, from += step, to += stride) store<u8>(to, load<u8>(from));
   }
@@ -157,6 +159,17 @@ export function fill(target: usize, n: i32, unit: i32, bits: i32): void {
   let i = 0;
   for (; i + 4 <= n; i += 4, target += 16) v128.store(target, four);
   for (; i < n; i++, target += 4) store<u32>(target, bits);
+}
+
+/** Traps if one of `count` indices is not one of `rows`: a caller then finds out which. */
+export function checkIndices(indices: usize, count: i32, rows: i32): void {
+  const end = indices + (<usize> count << 2), limit = i32x4.splat(rows);
+  let outside = i32x4.splat(0);
+  let at = indices;
+  // Unsigned, a negative index is a large one.
+  for (; at + 16 <= end; at += 16) outside = v128.or(outside, i32x4.ge_u(v128.load(at), limit));
+  for (; at < end; at += 4) if (load<u32>(at) >= <u32> rows) unreachable();
+  if (v128.any_true(outside)) unreachable();
 }
 
 /**

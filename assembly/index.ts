@@ -7,8 +7,9 @@ export { convolveFilterGradient, convolveInputGradient } from "./convolution_gra
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
 export { copyBox, fill, gatherRows } from "./boxes";
+export { stridedFilter, winogradStrided, winogradStridedFilterGradient } from "./winograd_strided";
+export { checkIndices, copyBox, fill, gatherRows } from "./boxes";
 export { winogradLineFilter, winogradLines, winogradLinesFilterGradient } from "./winograd_lines";
-export { copyBox, fill } from "./boxes";
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
 export { convolveDirectly, convolveDirectlyFilterGradient, convolveToFew } from "./direct";
 export { pool } from "./pool";

@@ -2,20 +2,37 @@
  * Extremes and products along the middle axis of `[outer, size, inner]`, for outer indices `begin` to
  * `end`, and the slopes of extremes. For sums, see `sumRows` and `sumMiddle`.
  */
-import { Max, MAX, Min, MIN, Prod, PROD } from "./reducers";
+import {
+  Max,
+  MaxIntegers,
+  Min,
+  MinIntegers,
+  SumIntegers,
+  MAX,
+  MAX_INTEGERS,
+  MIN,
+  MIN_INTEGERS,
+  PROD,
+  SUM_INTEGERS,
+} from "./reducers";
 import { high, low } from "./reductions";
 
 /** The element that changes no result. */
 @inline
-function first<F>(): f32 {
-  if (idof<F>() == idof<Max>()) return -Infinity;
-  if (idof<F>() == idof<Min>()) return Infinity;
-  return 1;
+function first<F>(): v128 {
+  if (idof<F>() == idof<Max>()) return f32x4.splat(-Infinity);
+  if (idof<F>() == idof<Min>()) return f32x4.splat(Infinity);
+  if (idof<F>() == idof<MaxIntegers>()) return i32x4.splat(i32.MIN_VALUE);
+  if (idof<F>() == idof<MinIntegers>()) return i32x4.splat(i32.MAX_VALUE);
+  return i32x4.splat(0);
 }
 
 /** NaN of either operand stays. */
 @inline
 function combine<F>(a: v128, b: v128): v128 {
+  if (idof<F>() == idof<MaxIntegers>()) return i32x4.max_s(a, b);
+  if (idof<F>() == idof<MinIntegers>()) return i32x4.min_s(a, b);
+  if (idof<F>() == idof<SumIntegers>()) return i32x4.add(a, b);
   if (idof<F>() == idof<Max>()) {
     return v128.bitselect(a, f32x4.pmax(b, a), f32x4.ne(a, a));
   }
@@ -38,8 +55,8 @@ function productOfRow(x: usize, size: i32): f32 {
 }
 
 @inline
-function extremeOfRow<F>(x: usize, size: i32): f32 {
-  let a = f32x4.splat(first<F>()), b = a, c = a, d = a;
+function extremeOfRow<F>(x: usize, size: i32): i32 {
+  let a = first<F>(), b = a, c = a, d = a;
   let i = 0;
   for (; i + 16 <= size; i += 16, x += 64) {
     a = combine<F>(a, v128.load(x));
@@ -48,11 +65,11 @@ function extremeOfRow<F>(x: usize, size: i32): f32 {
     d = combine<F>(d, v128.load(x, 48));
   }
   for (; i + 4 <= size; i += 4, x += 16) a = combine<F>(a, v128.load(x));
-  for (; i < size; i++, x += 4) a = combine<F>(a, v128.load32_splat(x));
   a = combine<F>(combine<F>(a, b), combine<F>(c, d));
   a = combine<F>(a, v128.shuffle<i32>(a, a, 2, 3, 0, 1));
   a = combine<F>(a, v128.shuffle<i32>(a, a, 1, 0, 3, 2));
-  return f32x4.extract_lane(a, 0);
+  for (; i < size; i++, x += 4) a = combine<F>(a, v128.load32_splat(x));
+  return i32x4.extract_lane(a, 0);
 }
 
 @inline
@@ -61,7 +78,7 @@ function extremes<F>(x: usize, begin: i32, end: i32, size: i32, inner: i32, y: u
   for (let outer = begin; outer < end; outer++) {
     let from = x + <usize> outer * <usize> size * stride;
     if (inner == 1) {
-      store<f32>(y + (<usize> outer << 2), extremeOfRow<F>(from, size));
+      store<i32>(y + (<usize> outer << 2), extremeOfRow<F>(from, size));
       continue;
     }
     let to = y + <usize> outer * stride;
@@ -79,7 +96,7 @@ function extremes<F>(x: usize, begin: i32, end: i32, size: i32, inner: i32, y: u
     for (; j < inner; j++, from += 4, to += 4) {
       let a = v128.load32_splat(from), at = from;
       for (let i = 1; i < size; i++) a = combine<F>(a, v128.load32_splat(at += stride));
-      store<f32>(to, f32x4.extract_lane(a, 0));
+      store<i32>(to, i32x4.extract_lane(a, 0));
     }
   }
 }
@@ -113,7 +130,7 @@ function products(x: usize, begin: i32, end: i32, size: i32, inner: i32, y: usiz
 }
 
 /**
- * The largest, the smallest, or the product of the elements along the middle axis.
+ * The largest, the smallest, or the product of the elements along the middle axis, or the sum of integers.
  *
  * @param f The number of the reduction.
  */
@@ -133,6 +150,15 @@ export function reduce(
       break;
     case MIN:
       extremes<Min>(x, begin, end, size, inner, y);
+      break;
+    case MAX_INTEGERS:
+      extremes<MaxIntegers>(x, begin, end, size, inner, y);
+      break;
+    case MIN_INTEGERS:
+      extremes<MinIntegers>(x, begin, end, size, inner, y);
+      break;
+    case SUM_INTEGERS:
+      extremes<SumIntegers>(x, begin, end, size, inner, y);
       break;
     case PROD:
       products(x, begin, end, size, inner, y);

@@ -45,6 +45,34 @@ export function sumRows(
 export function addToDoubles(x: usize, rows: i32, columns: i32, total: usize): void {
   const stride = <usize> columns << 2;
   let j: i32 = 0;
+  // Whole lines of the cache.
+  for (; j + 16 <= columns; j += 16, x += 64, total += 128) {
+    let a = v128.load(total), b = v128.load(total, 16);
+    let c = v128.load(total, 32), d = v128.load(total, 48);
+    let e = v128.load(total, 64), f = v128.load(total, 80);
+    let g = v128.load(total, 96), h = v128.load(total, 112);
+    let at = x;
+    for (let i = 0; i < rows; i++, at += stride) {
+      const u = v128.load(at), v = v128.load(at, 16);
+      a = f64x2.add(a, low(u));
+      b = f64x2.add(b, high(u));
+      c = f64x2.add(c, low(v));
+      d = f64x2.add(d, high(v));
+      const w = v128.load(at, 32), z = v128.load(at, 48);
+      e = f64x2.add(e, low(w));
+      f = f64x2.add(f, high(w));
+      g = f64x2.add(g, low(z));
+      h = f64x2.add(h, high(z));
+    }
+    v128.store(total, a);
+    v128.store(total, b, 16);
+    v128.store(total, c, 32);
+    v128.store(total, d, 48);
+    v128.store(total, e, 64);
+    v128.store(total, f, 80);
+    v128.store(total, g, 96);
+    v128.store(total, h, 112);
+  }
   for (; j + 8 <= columns; j += 8, x += 32, total += 64) {
     let a = v128.load(total), b = v128.load(total, 16);
     let c = v128.load(total, 32), d = v128.load(total, 48);

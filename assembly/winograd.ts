@@ -33,7 +33,7 @@ import { apart, multiply, transformInput, workOf } from "./winograd_tiles";
 export function winogradFilter(w: usize, channels: i32, columns: i32, transposed: bool, mirrored: bool, to: usize, square: usize): void {
   const tap = <usize> (channels * columns) << 2;
   const rows = transposed ? columns : channels, width = transposed ? channels : columns;
-  const matrix = <usize> (((width + 7) / 8) * rows) << 5;
+  const matrix = apart(<usize> (((width + 7) / 8) * rows) << 5);
   for (let c = 0; c < channels; c++) {
     for (let k = 0; k < columns; k += 4) {
       const from = w + (<usize> (c * columns + k) << 2);
@@ -119,7 +119,7 @@ export function winograd(
   scratch: usize,
 ): void {
   const channels = load<i32>(g, CHANNELS), columns = load<i32>(g, COLUMNS), size = load<i32>(g, BLOCK);
-  const panel = <usize> channels << 5, matrix = <usize> ((columns + 7) / 8) * panel;
+  const panel = <usize> channels << 5, matrix = apart(<usize> ((columns + 7) / 8) * panel);
   const rowBefore = <usize> channels << 2, rowAfter = <usize> columns << 2;
   // Transformed tiles of a block, before and after the products, lie behind the zeros.
   const work = workOf(g, scratch);

@@ -90,7 +90,7 @@ export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i3
   const channels = load<i32>(g, CHANNELS), columns = load<i32>(g, COLUMNS), size = load<i32>(g, BLOCK);
   const image = <usize> (load<i32>(g, HEIGHT) * load<i32>(g, WIDTH) * channels) << 2;
   memory.fill(<usize> load<u32>(g, SOURCE) + <usize> b0 * image, 0, <usize> (b1 - b0) * image);
-  const panel = <usize> columns << 5, matrix = <usize> ((channels + 7) / 8) * panel;
+  const panel = <usize> columns << 5, matrix = apart(<usize> ((channels + 7) / 8) * panel);
   const rowSlopes = <usize> columns << 2, rowPixels = <usize> channels << 2;
   const work = workOf(g, scratch);
   const tilesOfOne = load<i32>(g, TILES_Y) * load<i32>(g, TILES_X), last = b1 * tilesOfOne;

@@ -142,7 +142,9 @@ if (import.meta.main) {
   };
   for (let seed = 1; seed <= Number(values.seeds); seed++) {
     const callbacks = [new ProgressBar()];
+    console.log(`seed ${seed}, a trained network with a new head`);
     const tuned = await trainNetwork(images, { pretrained: true, seed, callbacks });
+    console.log(`seed ${seed}, the same network from scratch`);
     const scratch = await trainNetwork(images, { pretrained: false, seed, callbacks });
     console.log(
       `seed ${seed}  fine-tuned ${tuned.toFixed(3)}  from scratch ${scratch.toFixed(3)}`,

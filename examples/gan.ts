@@ -112,7 +112,7 @@ async function main(
       new ProgressBar(),
       {
         name: "Samples",
-        afterEpoch: () => tf.tidy(() => withSeed(2, () => print(draw(4)))),
+        afterEpoch: () => tf.tidy(() => withSeed(2, () => print(draw(2)))),
       },
     ],
     seed: 3,

@@ -130,6 +130,7 @@ if (import.meta.main) {
   await selectBackend({ quiet: true });
   const limit = values.limit === undefined ? undefined : Number(values.limit);
   const images = await readImages(values.data ?? await mnistFolder(), limit);
+  console.log(`test accuracy, epochs of each training: ${values.epochs}`);
   console.log("seed  rate found  constant rate  one cycle");
   for (let seed = 1; seed <= Number(values.seeds); seed++) {
     const { learningRate, constant, oneCycle, search } = await compare(images, {

@@ -125,8 +125,9 @@ function standardized(values: number[]): number[] {
 if (import.meta.main) {
   await selectBackend({ prefer: "cpu", quiet: true });
   const { metrics, scatter } = await fitPenguins();
-  for (const [name, value] of Object.entries(metrics)) {
-    if (name.startsWith("test.")) console.log(name.slice(5), value.toFixed(3));
-  }
+  const [loss, error, r2] = ["loss", "error, kg", "r2"].map((name) =>
+    metrics[`test.${name}`].toFixed(3)
+  );
+  console.log(`test: loss ${loss}, error ${error} kg, R² ${r2}`);
   if (Deno.args[0]) await scatter.save(Deno.args[0]);
 }

@@ -141,9 +141,11 @@ if (import.meta.main) {
     const table = readStrikes();
     const metrics = await trainOnStrikes(table, folder);
     const names = ["precision", "recall", "f1", "rocAuc"];
-    console.log(names.map((name) => `${name} ${metrics[`test.${name}`].toFixed(3)}`).join("  "));
+    const results = names.map((name) => `${name} ${metrics[`test.${name}`].toFixed(3)}`);
+    console.log(`test: ${results.join(", ")}`);
     const record = Object.fromEntries(table.columns.map((name, i) => [name, table.rows[0][i]]));
     const example = JSON.stringify({ ...record, "Wildlife Size": "Large" });
-    console.log(`\ndeno run -A --no-lock examples/tabular.ts ${folder} '${example}'`);
+    console.log(`saved in ${folder}; this asks for the damage of one strike:\n`);
+    console.log(`deno run -A --no-lock examples/tabular.ts ${folder} '${example}'`);
   }
 }

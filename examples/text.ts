@@ -97,7 +97,5 @@ export async function trainReader(
 
 if (import.meta.main) {
   await selectBackend();
-  const metrics = await trainReader(readMail(), { progress: true });
-  const names = ["accuracy", "precision", "recall"];
-  console.log(names.map((name) => `${name} ${metrics[`test.${name}`].toFixed(3)}`).join("  "));
+  await trainReader(readMail(), { progress: true });
 }

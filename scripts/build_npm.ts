@@ -10,6 +10,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "npm:esbuild@0.28.2";
 import ts from "npm:typescript@6.0.3";
+import { wasmPackage } from "../src/deps/tfjs_wasm.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
@@ -18,6 +19,13 @@ const TARGET = "node22";
 
 /** The files of the package that are neither code nor types. */
 const OTHER_FILES = ["README.md", "LICENSE", "CHANGELOG.md"];
+
+/** TensorFlow.js's file of WebAssembly, which bundlers find beside the module that looks for it. */
+const WASM = "tfjs-backend-wasm-simd.wasm";
+const WASM_FOLDER = "esm/src/backend";
+const NOTICE = `${WASM} is a part of TensorFlow.js, Copyright Google LLC, under the
+Apache License, Version 2.0: https://www.apache.org/licenses/LICENSE-2.0
+`;
 
 /** Modules that every other one which needs their effect imports itself. */
 const NEEDED_WHERE_IMPORTED = ["src/deps/tfjs.ts", "src/deps/buffer.ts"];
@@ -94,8 +102,10 @@ export async function buildNpm(folder: string): Promise<Record<string, unknown>>
   await Promise.all([
     ...[...modules.values()].map((module) => writeCode(module, folder)),
     write(folder, TFJS_FILE, TFJS_BROWSER),
+    write(folder, "NOTICE", NOTICE),
     ...OTHER_FILES.map((name) => write(folder, name, Deno.readTextFile(join(ROOT, name)))),
   ]);
+  await Deno.copyFile(new URL(WASM, wasmPackage()), `${folder}/${WASM_FOLDER}/${WASM}`);
   await esbuild.stop();
   await writeTypes(modules, entries, folder);
   const fields = packageOf(config, modules);
@@ -274,7 +284,7 @@ function packageOf(
     imports: { [TFJS_IMPORT]: { browser: `./${TFJS_FILE}`, default: tfjs } },
     types: "./esm/mod.d.ts",
     sideEffects: [...effectsOf(modules), `./${TFJS_FILE}`],
-    files: ["esm", "CHANGELOG.md"],
+    files: ["esm", "CHANGELOG.md", "NOTICE"],
     dependencies: Object.fromEntries(Object.entries(dependencies).sort()),
     publishConfig: { access: "public" },
   };

@@ -67,6 +67,19 @@ const readModels = (prefix: string) => (output: string) => {
   );
 };
 
+/** Ratios over batch sizes and layers, from `bench:models --growth --json`: `growth.mlp.256`. */
+const readGrowth = (prefix: string) => (output: string) => {
+  const { rows } = JSON.parse(output) as {
+    rows: { model: string; batch: number; wallRatio?: [number, median: number, number] }[];
+  };
+  return Object.fromEntries(
+    rows.flatMap(({ model, batch, wallRatio }) => {
+      const [name, layers] = model.split("_");
+      return wallRatio ? [[`${prefix}.${name}.${layers ?? batch}`, ratio(wallRatio[1])]] : [];
+    }),
+  );
+};
+
 /** Ratios and times of `bench:scale --json`: `scale.mlp.efficiency`, `allreduce.4.time`. */
 function readScale(output: string): Record<string, string> {
   const { allreduce, ...models } = JSON.parse(output) as {
@@ -110,6 +123,7 @@ const readFineTuning = (output: string) =>
     ),
   );
 
+/** Of Debian's package dataset-fashion-mnist. */
 const FASHION = "/usr/share/datasets/fashion-mnist";
 
 const SOURCES: Record<string, Source> = {
@@ -136,8 +150,8 @@ const SOURCES: Record<string, Source> = {
   live: {
     command: "deno task bench:live",
     read: all(
-      one(["live.unwatched"], /page, unwatched: ([\d.]+ %)/),
-      one(["live.watched"], /page, watched: ([\d.]+ %)/),
+      one(["live.unwatched"], /page, unwatched: (-?[\d.]+ %)/),
+      one(["live.watched"], /page, watched: (-?[\d.]+ %)/),
     ),
   },
   checkpoint: {
@@ -165,6 +179,11 @@ const SOURCES: Record<string, Source> = {
     command:
       "deno task bench:models --compile true --models gpt,gpt_tanh,gpt_tiled,vit,seq2seq,siamese --json",
     read: readModels("models_compiled"),
+  },
+  growth: { command: "deno task bench:models --growth --json", read: readGrowth("growth") },
+  growth_predict: {
+    command: "deno task bench:models --growth --predict --json",
+    read: readGrowth("growth_predict"),
   },
   scale: { command: "deno task bench:scale --json", read: readScale },
   scale_model: {
@@ -289,6 +308,13 @@ if (import.meta.main) {
       Deno.exit(2);
     }
     const found = await measure(name);
+    const { command } = SOURCES[name];
+    const stale = Object.keys(figures).filter((name) =>
+      figures[name].command === command && !(name in found)
+    );
+    if (stale.length > 0) {
+      console.error(`${command} prints no ${stale.join(", ")}: old values stay`);
+    }
     Object.assign(figures, found);
     for (const [name, { value }] of Object.entries(found)) console.log(name, value);
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import { fileSystem, isMissing } from "../host/files.ts";
 import { builtinModule, hostProcess } from "../host/host_process.ts";
 
@@ -95,13 +95,20 @@ function placeOf(file: Exclude<WasmFile, { bytes: unknown }>, name: string): URL
   return new URL(whole, page());
 }
 
+/**
+ * Place of the file beside this module or bundle. The package for npm has it there, and Vite, webpack
+ * and plugins of Rollup, which know this expression, put it into the bundle.
+ */
+const BESIDE = new URL("./tfjs-backend-wasm-simd.wasm", import.meta.url).href;
+
 /** The places where the file may be: in its package, beside this module or bundle, beside the program. */
 function placesOf(name: string, installed: string | undefined): URL[] {
   const programs = hostProcess ? [hostProcess.argv[1], hostProcess.execPath] : [];
-  const near = [installed, import.meta.url, ...programs.map(fileUrl), page()];
   // A library that expects a page may have set a `location` without an address.
-  const places = near.flatMap((place) => place ? URL.parse(name, place)?.href ?? [] : []);
-  return [...new Set(places)].map((place) => new URL(place));
+  const at = (place: string | URL | undefined) => place && URL.parse(name, place)?.href;
+  const beside = name.includes("-simd") ? BESIDE : at(import.meta.url);
+  const near = [at(installed), beside, ...programs.map(fileUrl).map(at), at(page())];
+  return [...new Set(near)].flatMap((place) => place ? new URL(place) : []);
 }
 
 function fileUrl(path: string | undefined): URL | undefined {

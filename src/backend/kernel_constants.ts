@@ -103,7 +103,7 @@ export const FUNCTION_NAMES = {
     "INTEGER_TO_BOOL",
   ],
   /** Reductions of numbers. */
-  reducers: ["MAX", "MIN", "PROD"],
+  reducers: ["MAX", "MIN", "PROD", "MAX_INTEGERS", "MIN_INTEGERS", "SUM_INTEGERS"],
 } as const;
 
 /** The name of a list of functions. */

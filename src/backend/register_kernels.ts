@@ -9,6 +9,7 @@ import { fixBackend } from "./emscripten.ts";
 import { heapOf, KernelHeap, useHeap } from "./kernel_heap.ts";
 import { loadKernels } from "./load_kernels.ts";
 import { BINARY_KERNELS } from "./kernels/binary.ts";
+import { COMPLEX_KERNELS } from "./kernels/complex.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";
 import { DEPTHWISE_KERNELS } from "./kernels/depthwise.ts";
 import { DILATION_KERNELS, POOL_KERNELS } from "./kernels/pool.ts";
@@ -39,6 +40,7 @@ const KERNELS: KernelTable = {
   ...UNARY_KERNELS,
   ...BINARY_KERNELS,
   ...SOFTMAX_KERNELS,
+  ...COMPLEX_KERNELS,
   ...ELEMENTWISE_KERNELS,
   ...MOVE_KERNELS,
   ...RECURRENT_KERNELS,

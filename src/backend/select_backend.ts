@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { hostProcess, isGranted } from "../host/host_process.ts";
 import { checkWasmFile } from "./find_wasm.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { nodeThreads, type Threads as NodeThreads } from "../deps/node_worker_threads.ts";
+import { nodeThreads, type Threads as NodeThreads } from "../host/host_process.ts";
 import type { Kernels } from "./load_kernels.ts";
 
 /** The data that a worker starts with. */

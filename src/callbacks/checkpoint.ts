@@ -1,4 +1,4 @@
-import type { EndSignal } from "../host/host_process.ts";
+import { type EndSignal, onTermination } from "../host/host_process.ts";
 import {
   type AnyLearner,
   type MeasuredPhase,
@@ -6,14 +6,12 @@ import {
   type StateCheck,
 } from "../learner/callback.ts";
 import * as field from "../checks/fields.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunKind } from "../chart/chart.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
 import { CheckpointFolder, type CheckpointFolderState } from "./support/checkpoint_folder.ts";
 import { Monitor } from "./support/monitor.ts";
-import { onTermination } from "./support/on_termination.ts";
 
 /**
  * Options of {@linkcode Checkpoint}.

@@ -1,5 +1,4 @@
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import type { TrainResult } from "../learner/run_interface.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { snapshotLearner } from "./support/snapshot_learner.ts";

@@ -1,6 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import type { AnyCallback } from "../learner/callback_protocol.ts";
 import type { TrainOptions } from "../learner/learner.ts";

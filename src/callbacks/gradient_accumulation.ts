@@ -1,6 +1,6 @@
 import type { RunKind } from "../chart/chart.ts";
 import * as field from "../checks/fields.ts";
-import { checkNumber } from "../checks/check_number.ts";
+import { checkNumber } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { hostTensorOf } from "../io/host_tensor.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";

@@ -1,5 +1,4 @@
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { RunKind } from "../chart/chart.ts";
 import type { HookName, TaskName } from "../chart/hooks.ts";

@@ -1,5 +1,4 @@
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { CancelTrain } from "../errors.ts";
 import { type Plot, plotters } from "../pictures.ts";
 import type { RunKind } from "../chart/chart.ts";

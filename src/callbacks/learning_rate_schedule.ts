@@ -1,9 +1,7 @@
 import * as field from "../checks/fields.ts";
 import type { RateAndMomentum } from "../schedules/cosine.ts";
 import type { Schedule } from "../schedules/schedule.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";

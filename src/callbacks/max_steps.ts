@@ -1,5 +1,5 @@
 import * as field from "../checks/fields.ts";
-import { checkNumber } from "../checks/check_number.ts";
+import { checkNumber } from "../checks/check_options.ts";
 import { CancelTrain } from "../errors.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";

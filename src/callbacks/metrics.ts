@@ -6,8 +6,7 @@ import {
   type StateCheck,
 } from "../learner/callback.ts";
 import * as field from "../checks/fields.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkOptions, describeValue } from "../checks/check_options.ts";
 import type { Peers } from "../data/loader.ts";
 import { trackWeights } from "../losses/loss_inputs.ts";
 import {

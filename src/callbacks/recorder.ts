@@ -1,8 +1,7 @@
 import { type BatchRecord, epochRecord, type History, type Plot, plotters } from "../pictures.ts";
 import { hostTensor } from "../io/host_tensor.ts";
 import * as field from "../checks/fields.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
 import type { RunKind } from "../chart/chart.ts";
 import {

@@ -1,6 +1,6 @@
 import { bytes } from "../io/host_tensor.ts";
 import * as field from "../checks/fields.ts";
-import { checkNumber } from "../checks/check_number.ts";
+import { checkNumber } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { cutFile } from "../io/cut_file.ts";
 import { summaryRecord, type SummaryValue, versionRecord } from "../io/event_file.ts";

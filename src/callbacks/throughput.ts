@@ -1,6 +1,4 @@
-import { checkOptions } from "../checks/check_options.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";

@@ -1,5 +1,4 @@
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkOptions, describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { withRandom } from "../random/with_random.ts";
 import { isThenable } from "../chart/event_loop.ts";

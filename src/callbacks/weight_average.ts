@@ -7,9 +7,7 @@ import {
   weightList,
 } from "./support/kept_weights.ts";
 import * as field from "../checks/fields.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { cloneWeights, refreshStatistics, variablesOf } from "../model/model.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";

@@ -19,8 +19,7 @@
  *
  * @module
  */
-import { describeRange, isInRange, type NumberRange } from "./check_number.ts";
-import { describeValue } from "./describe_value.ts";
+import { describeRange, describeValue, isInRange, type NumberRange } from "./check_options.ts";
 
 /**
  * The first problem of a value.

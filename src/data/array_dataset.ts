@@ -1,8 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
 import { type Batch, checkIndices, type Dataset } from "./dataset.ts";
 import { isThenable } from "../chart/event_loop.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkOptions, describeValue } from "../checks/check_options.ts";
 import { tensorsIn } from "../tensors/nested_tensors.ts";
 
 /**

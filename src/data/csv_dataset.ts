@@ -1,5 +1,4 @@
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkOptions, describeValue } from "../checks/check_options.ts";
 import type { ArrayColumn } from "./array_gatherer.ts";
 import type { CsvTable } from "./dataset.ts";
 import { TensorDataset } from "./tensor_dataset.ts";

@@ -1,6 +1,4 @@
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 import { ArrayDataset } from "./array_dataset.ts";
 import type { Batch, Dataset } from "./dataset.ts";
 import { BatchIterator } from "./batch_iterator.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkNumber } from "../checks/check_number.ts";
+import { checkNumber } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import { keyedRandom, permutation } from "../random/random_numbers.ts";
 import type { Shard } from "./loader.ts";
 

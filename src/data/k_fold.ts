@@ -1,5 +1,4 @@
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import type { Dataset } from "./dataset.ts";
 import { type SplitOptions, subset } from "./split.ts";
 import { exampleOrder, strata } from "./example_order.ts";

@@ -1,5 +1,5 @@
 import { fileSystem } from "../host/files.ts";
-import { checkNumber } from "../checks/check_number.ts";
+import { checkNumber } from "../checks/check_options.ts";
 
 /** Limit of {@linkcode readBytes} if none is given: 1 GiB. */
 const MAX_BYTES = 2 ** 30;

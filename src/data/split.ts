@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { checkIndices, type Dataset } from "./dataset.ts";
 import { type Classes, exampleOrder, strata } from "./example_order.ts";
-import { checkNumber } from "../checks/check_number.ts";
 
 /**
  * Options of {@linkcode split}.

@@ -1,6 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkOptions, describeValue } from "../checks/check_options.ts";
 import { type Batch, checkIndices, type Dataset } from "./dataset.ts";
 import { type ArrayColumn, arrayGatherer } from "./array_gatherer.ts";
 import type { Tensors } from "../tensors/nested_tensors.ts";

@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Batch } from "./dataset.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import { mapTensors, type Tensors, tensorsIn } from "../tensors/nested_tensors.ts";
 
 /**

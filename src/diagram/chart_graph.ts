@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 
 /** An action of a state or a transition. */
 export interface ChartAction {

@@ -1,4 +1,4 @@
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 
 /**
  * Checks the form of a drawing.

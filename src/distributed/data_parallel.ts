@@ -6,7 +6,7 @@ import type { Watch } from "../learner/callback_protocol.ts";
 import type { Peers, Shard } from "../data/loader.ts";
 import { tf } from "../deps/tfjs.ts";
 import { statisticsOf } from "../model/model.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import { Cancellation } from "../errors.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { RunEvent } from "../learner/run_interface.ts";
@@ -75,7 +75,7 @@ export class DataParallel extends Callback implements Peers {
   /** In the last batch of an epoch, ranks may have different numbers of examples. */
   override readonly perRank: boolean = true;
   /** Synchronises the ranks before each task; `undefined` in a world of one. */
-  override readonly watch: Watch | undefined;
+  override readonly watch?: Watch;
   /** The share of this rank in the data. */
   readonly shard: Shard;
   readonly #world: World;

@@ -1,6 +1,5 @@
 import { hostProcess } from "../host/host_process.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { endJobTogether } from "./end_job_together.ts";
 import { LIBRARIES, type MpiVendor, openMpi } from "./mpi_library.ts";
 import { MpiWorld } from "./mpi_world.ts";

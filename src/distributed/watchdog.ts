@@ -1,4 +1,4 @@
-import { nodeThreads, threadModule, type Worker } from "../deps/node_worker_threads.ts";
+import { nodeThreads, threadModule, type Worker } from "../host/host_process.ts";
 import { type WatchdogOrders, WORDS } from "./watchdog_memory.ts";
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { nodeThreads } from "../deps/node_worker_threads.ts";
+import { nodeThreads } from "../host/host_process.ts";
 import { EXIT } from "./exit_codes.ts";
 import { DRAIN } from "./fail_job.ts";
 import { openMpi } from "./mpi_library.ts";

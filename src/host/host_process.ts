@@ -1,5 +1,5 @@
 /**
- * The process and its runtime: Deno, Node or Bun.
+ * The process, its end and its threads, and its runtime: Deno, Node or Bun.
  *
  * @module
  */
@@ -8,10 +8,10 @@
 export type EndSignal = "SIGINT" | "SIGTERM";
 
 /** Events of errors that nothing has caught. */
-export type UnhandledError = "uncaughtException" | "unhandledRejection";
+type UnhandledError = "uncaughtException" | "unhandledRejection";
 
 /** The parts of `process` in use, which Deno, Node and Bun share. */
-export interface HostProcess {
+interface HostProcess {
   readonly pid: number;
   readonly platform: string;
   /** The runtime, the flags for it, and the arguments: the runtime, the script and those after it. */
@@ -59,7 +59,7 @@ export function builtinModule<T>(name: string): T | undefined {
 }
 
 /** A permission of Deno. */
-export type Permission =
+type Permission =
   | { name: "read"; path: string }
   | { name: "env"; variable: string };
 
@@ -88,4 +88,68 @@ export function scriptCommand(flags: readonly string[]): string[] {
 /** Whether colours and drawings are unwanted. Deno reads the variable without a permission. */
 export function noColor(): boolean {
   return typeof Deno === "undefined" ? Boolean(hostProcess?.env.NO_COLOR) : Deno.noColor;
+}
+
+/**
+ * Listens for the first request to end the process, SIGINT or SIGTERM (on Windows, SIGINT only); a
+ * second one ends it as usual. A browser has no such requests.
+ *
+ * @param heard Called with the signal.
+ * @returns A function that ends the listening.
+ */
+export function onTermination(heard: (signal: EndSignal) => void): () => void {
+  if (!hostProcess) return () => {};
+  const { platform } = hostProcess;
+  const names: EndSignal[] = platform === "win32" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  const stop = () => {
+    for (const [name, handler] of handlers.splice(0)) hostProcess!.off(name, handler);
+  };
+  const handlers = names.map((name) => {
+    const handler = () => {
+      stop();
+      heard(name);
+    };
+    hostProcess!.on(name, handler);
+    return [name, handler] as const;
+  });
+  return stop;
+}
+
+/** A thread. */
+export interface Worker {
+  postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  once(event: "message", listener: (message: never) => void): this;
+  once(event: "error", listener: (error: Error) => void): this;
+  unref(): void;
+  terminate(): Promise<number>;
+}
+
+/** The other end of a thread, in that thread. */
+interface Parent {
+  postMessage(message: unknown): void;
+  on(event: "message", listener: (message: never) => void): this;
+}
+
+/** `node:worker_threads`, as far as it is used. */
+export interface Threads {
+  readonly Worker: new (
+    source: string | URL,
+    options: { eval?: boolean; workerData?: unknown },
+  ) => Worker;
+  readonly parentPort: Parent | null;
+  readonly workerData: unknown;
+}
+
+/** The module that a thread runs: it starts from a file, or from code in a `data:` URL only. */
+export function threadModule(url: URL): URL {
+  if (url.protocol === "file:") return url;
+  return new URL(`data:text/javascript,import ${JSON.stringify(url.href)}`);
+}
+
+/**
+ * Returns the threads of this runtime; `undefined` in a browser. Loading them takes a millisecond,
+ * which a program without threads need not spend.
+ */
+export function nodeThreads(): Threads | undefined {
+  return builtinModule("node:worker_threads");
 }

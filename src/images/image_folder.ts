@@ -1,6 +1,5 @@
 import { fileSystem } from "../host/files.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { ArrayDataset } from "../data/array_dataset.ts";
 import type { Batch, Dataset } from "../data/dataset.ts";
 import { tf } from "../deps/tfjs.ts";

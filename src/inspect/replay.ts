@@ -1,4 +1,4 @@
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import type { ChromeTrace } from "../callbacks/support/chrome_trace.ts";
 import { stateName } from "../chart/hooks.ts";
 import type { Trace } from "../callbacks/trace.ts";

@@ -1,4 +1,4 @@
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { fileHandler } from "./file_handler.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { nodeThreads, threadModule, type Worker } from "../deps/node_worker_threads.ts";
+import { nodeThreads, threadModule, type Worker } from "../host/host_process.ts";
 import { OpenFile, sha256 } from "../host/files.ts";
 import { DTYPES, type HostTensor } from "./host_tensor.ts";
 import {

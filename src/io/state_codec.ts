@@ -6,7 +6,7 @@
 import { tf } from "../deps/tfjs.ts";
 import { dtypeOfArray, type HostTensor, type HostValues } from "./host_tensor.ts";
 import { toTensor } from "./transfer_tensors.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import { StorageError } from "./storage_error.ts";
 
 /** Largest number of arrays and objects within one another in a state. */

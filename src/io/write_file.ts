@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import { fileSystem, OpenFile } from "../host/files.ts";
 import { hostProcess } from "../host/host_process.ts";
 

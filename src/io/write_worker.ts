@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { nodeThreads } from "../deps/node_worker_threads.ts";
+import { nodeThreads } from "../host/host_process.ts";
 import { writeSafetensors } from "./safetensors_format.ts";
 
 const parent = nodeThreads()!.parentPort!;

@@ -1,5 +1,4 @@
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import * as field from "../checks/fields.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { refuse } from "../io/checkpoint_file.ts";

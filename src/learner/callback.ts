@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { describeValue } from "../checks/describe_value.ts";
+import { closest, describeValue } from "../checks/check_options.ts";
 import type { FieldProblem } from "../checks/fields.ts";
-import { closest } from "../deps/levenshtein.ts";
 import type { CallbackOf, Hooks, Placement, Stateful, Steering } from "./callback_protocol.ts";
 import type { AnyLearner } from "./learner.ts";
 

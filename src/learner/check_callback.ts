@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { closest, distance } from "../deps/levenshtein.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { closest, describeValue, editDistance } from "../checks/check_options.ts";
 import { HOOK_NAMES, type HookName } from "../chart/hooks.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import type { Stages } from "./own_steps.ts";
@@ -60,7 +59,7 @@ export function checkCallback(callback: AnyCallback): void {
 function resemblesHook(name: string): boolean {
   return /^(before|after|on_?(cancel|error|fit|train|epoch|batch|step|val|test|before|after))/i
     .test(name) ||
-    distance(name, closest(name, HOOK_NAMES)) <= MISSPELT;
+    editDistance(name, closest(name, HOOK_NAMES)) <= MISSPELT;
 }
 
 function* methodsOf(callback: object): Iterable<string> {

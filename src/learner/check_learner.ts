@@ -4,15 +4,12 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { closest } from "../deps/levenshtein.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkNumber, checkOptions, closest, describeValue } from "../checks/check_options.ts";
 import type { RunKind } from "../chart/chart.ts";
 import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { isLoader, loaderLength } from "../data/loader.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkCallback, checkDecisions } from "./check_callback.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { checkNumber } from "../checks/check_number.ts";
 import { isBuilt, isModel, variablesOf } from "../model/model.ts";
 import { learningRateOf } from "../optimizers/optimizer_state.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";

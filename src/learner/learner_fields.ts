@@ -6,7 +6,7 @@ import { learningRateOf, setLearningRate } from "../optimizers/optimizer_state.t
 import { mixKey } from "../random/random_numbers.ts";
 import { BatchTensors } from "./batch_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
-import { checkNumber } from "../checks/check_number.ts";
+import { checkNumber } from "../checks/check_options.ts";
 import { type AnyObjective, DEFAULT_STAGES, type Stages } from "./own_steps.ts";
 import type { Dataloaders } from "./run_interface.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import { isLoader, type Loader } from "../data/loader.ts";
 import type { CsvTable } from "../data/dataset.ts";
 import { binaryCrossEntropy } from "../losses/binary_cross_entropy.ts";
@@ -118,7 +118,7 @@ export function copyPredictions(
   try {
     return mapTensors(predictions, (tensor) => {
       made.push(
-        tf.tidy(() => form === "outputs" ? tensor.clone() : inForm(tensor, form, isSigmoid)),
+        form === "outputs" ? tensor.clone() : tf.tidy(() => inForm(tensor, form, isSigmoid)),
       );
       return made.at(-1)!;
     });

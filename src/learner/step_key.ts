@@ -8,16 +8,10 @@ import type { KernelHeap } from "../backend/kernel_heap.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { isPure } from "../losses/loss_inputs.ts";
-import { isBuilt, variablesOf } from "../model/model.ts";
-import { settingsOf, statesOf, whyNotStock } from "../model/stock_model.ts";
+import { isBuilt } from "../model/model.ts";
+import { settingsOf, statesOf, whyNotStock } from "../model/model_structure.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import {
-  currentObjective,
-  DEFAULT_STAGES,
-  objectiveModel,
-  objectiveVariables,
-  variablesToTrain,
-} from "./own_steps.ts";
+import { currentObjective, DEFAULT_STAGES, objectiveModel, variablesToTrain } from "./own_steps.ts";
 import type { StepOf } from "./step.ts";
 
 /** The part of a step that is compiled: that of a training, of an evaluation or of a prediction. */
@@ -38,16 +32,10 @@ export function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
   if (shapes === undefined) return "the batch holds more than tensors";
   const trained = kind === "compute" ? trainedIn(learner) : [];
   if (!trained) return "no weight is trained";
-  const variables = variablesOf(model);
-  if (inputs.some(({ dataId }) => variables.some((variable) => variable.dataId === dataId))) {
-    return "a weight is part of the batch";
-  }
-  const flags = [...variables, ...current ? objectiveVariables(current) : []]
-    .map(({ trainable }) => trainable ? 1 : 0).join("");
   return {
     kind,
     objects: [heap, model, lossFunction, current, stages.predict, compile, ...trained],
-    text: `${objective} ${shapes} ${flags} ${settingsOf(model)} ${settingsOf(own)}`,
+    text: `${objective} ${shapes} ${settingsOf(model)} ${settingsOf(own)}`,
     heap,
     inputs,
   };

@@ -1,6 +1,5 @@
 import { encodeHex } from "../text/encodings.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { isLoopback } from "./is_loopback.ts";
 import { LiveFeed, type LiveFeedOptions } from "./live_feed.ts";
 import { LiveServer } from "./live_server.ts";

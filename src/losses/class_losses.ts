@@ -4,7 +4,7 @@
  * @module
  */
 import { isRecorded, pullBack, registerGradients } from "../backend/gradients/gradient.ts";
-import { checkNumber } from "../checks/check_number.ts";
+import { checkNumber } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import {
   checkLossOptions,

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { type Elements, inspectElements, memoryOf } from "../tensors/tensor_memory.ts";
 import { type ExampleWeights, spreadWeights } from "./loss_inputs.ts";

@@ -1,6 +1,5 @@
 import type { FieldCheck } from "../checks/fields.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkNumber, describeValue } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
 import type { ClassMetricOptions } from "./classes.ts";
 import { checkMetricOptions } from "./check_metric_options.ts";

@@ -6,7 +6,7 @@
 import type { FieldCheck } from "../checks/fields.ts";
 import type { Peers } from "../data/loader.ts";
 import { tf } from "../deps/tfjs.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import {
   spreadWeights,
   type TrackedWeights,

@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { closest } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { closest } from "../deps/levenshtein.ts";
 import { binaryCrossEntropy } from "../losses/binary_cross_entropy.ts";
 import { crossEntropy } from "../losses/class_losses.ts";
 import { pure } from "../losses/loss_inputs.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { keyedRandom } from "../random/random_numbers.ts";
 import { withRandom } from "../random/with_random.ts";

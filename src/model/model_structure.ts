@@ -1,5 +1,12 @@
+/**
+ * The layers of which a model is made: their description for checkpoints, and whether all of them are
+ * TensorFlow.js's own, so that a step depends on its inputs, its weights and their settings alone.
+ *
+ * @module
+ */
+import { movesStatistics } from "../backend/fix_layers/fix_normalization.ts";
+import { tf } from "../deps/tfjs.ts";
 import { encodeHex } from "../text/encodings.ts";
-import type { tf } from "../deps/tfjs.ts";
 import { type Model, variablesOf } from "./model.ts";
 
 /**
@@ -101,4 +108,131 @@ function describeLayers(model: tf.LayersModel): string[] {
       return numbers.get(value) ?? value;
     });
   });
+}
+
+/** A layer with the parts that only some layers have. */
+interface AnyLayer extends tf.layers.Layer {
+  /** The layers of a model. */
+  readonly layers?: readonly AnyLayer[];
+  /** The layer that a wrapper applies. */
+  readonly layer?: AnyLayer;
+  readonly forwardLayer?: AnyLayer;
+  readonly backwardLayer?: AnyLayer;
+  readonly cell?: AnyLayer;
+  readonly cells?: readonly AnyLayer[];
+  /** The states of a stateful recurrent layer; `null` before its first call. */
+  states_?: tf.Tensor[] | null;
+}
+
+/** Activations of TensorFlow.js, by the names of their classes. */
+const ACTIVATIONS = [
+  ...["elu", "gelu", "gelu_new", "hardSigmoid", "linear", "logSoftmax", "mish", "relu", "relu6"],
+  ...["selu", "sigmoid", "softmax", "softplus", "softsign", "swish", "tanh"],
+];
+
+const STOCK: ReadonlySet<unknown> = stockClasses();
+
+/** The classes of layers and activations, as they are when this module is loaded. */
+function stockClasses(): Set<unknown> {
+  const { classNameMap } = tf.serialization.SerializationMap.getMap();
+  const layers = Object.keys(tf.layers).map((name) => name.toLowerCase());
+  const names = Object.keys(classNameMap).filter((name) =>
+    ACTIVATIONS.includes(name) || layers.includes(name.toLowerCase())
+  );
+  return new Set<unknown>([
+    tf.LayersModel,
+    tf.Sequential,
+    ...names.map((name) => classNameMap[name][0]),
+  ]);
+}
+
+/** The layers of a model, with those inside of others: at each step, so not a generator. */
+function layersIn(model: unknown, into: AnyLayer[] = []): AnyLayer[] {
+  const { layers, layer, forwardLayer, backwardLayer, cell, cells } = model as Partial<AnyLayer>;
+  if (layers) { for (const inner of layers) collect(inner, into); }
+  if (layer) collect(layer, into);
+  if (forwardLayer) collect(forwardLayer, into);
+  if (backwardLayer) collect(backwardLayer, into);
+  if (cell) collect(cell, into);
+  if (cells) { for (const inner of cells) collect(inner, into); }
+  return into;
+}
+
+function collect(layer: AnyLayer, into: AnyLayer[]): void {
+  into.push(layer);
+  layersIn(layer, into);
+}
+
+/**
+ * Says why a model may depend on more than its inputs, its weights and the settings of its layers.
+ *
+ * @returns The reason; `undefined` if it does not.
+ */
+export function whyNotStock(model: unknown): string | undefined {
+  if (!(model instanceof tf.LayersModel)) return "the model is not made of layers";
+  if (!isStock(model)) return "the model is of a class of its own, or was changed";
+  for (const layer of layersIn(model)) {
+    if (!isStock(layer)) return `layer ${layer.name} is not one of TensorFlow.js, or was changed`;
+  }
+}
+
+/** Whether an object is what TensorFlow.js has made. */
+function isStock(layer: object): boolean {
+  if (!STOCK.has(layer.constructor)) return false;
+  if (Object.hasOwn(layer, "call") || Object.hasOwn(layer, "apply")) return false;
+  const parts = layer as Record<string, { constructor: unknown } | null | undefined>;
+  if (parts._callHook) return false;
+  const { activation, recurrentActivation } = parts;
+  if (activation && !STOCK.has(activation.constructor)) return false;
+  if (recurrentActivation && !STOCK.has(recurrentActivation.constructor)) return false;
+  return hasStockLosses(layer as AnyLayer);
+}
+
+/** Whether each loss of a layer is that of one of TensorFlow.js's regularizers. */
+function hasStockLosses(layer: AnyLayer): boolean {
+  const { _losses: losses = [] } = layer as unknown as { _losses?: unknown[] };
+  if (losses.length === 0) return true;
+  const regularizers = Object.entries(layer).filter(([name, value]) =>
+    name.toLowerCase().endsWith("regularizer") && value
+  );
+  const stock = tf.regularizers.l1l2().constructor;
+  return regularizers.length >= losses.length &&
+    regularizers.every(([, value]) => (value as object).constructor === stock);
+}
+
+/** The settings of all layers, as text: a change of one may change the steps. */
+export function settingsOf(model: unknown): string {
+  const settings: unknown[] = [];
+  for (const layer of model ? layersIn(model) : []) {
+    if ("layers" in layer) continue;
+    settings.push(layer.getConfig());
+    if (layer.getClassName() === "BatchNormalization") settings.push(movesStatistics(layer));
+  }
+  return JSON.stringify(settings);
+}
+
+/** The normal distributions that the layers of a model draw from. */
+export function normalsOf(model: unknown): { mean: number; deviation: number }[] {
+  const normals: { mean: number; deviation: number }[] = [];
+  for (const layer of layersIn(model)) {
+    const { stddev, rate } = layer as unknown as { stddev?: number; rate?: number };
+    if (stddev !== undefined) normals.push({ mean: 0, deviation: stddev });
+    if (rate !== undefined) normals.push({ mean: 1, deviation: Math.sqrt(rate / (1 - rate)) });
+  }
+  return normals;
+}
+
+/** The states that the stateful recurrent layers of a model keep from batch to batch. */
+export function statesOf(model: unknown): tf.Tensor[] {
+  return layersIn(model).flatMap(({ states_ }) => states_ ?? []);
+}
+
+/** Replaces the states of a model, in the order of {@linkcode statesOf}, and disposes the old ones. */
+export function replaceStates(model: unknown, states: readonly tf.Tensor[]): void {
+  let at = 0;
+  for (const layer of layersIn(model)) {
+    if (!layer.states_) continue;
+    tf.dispose(layer.states_);
+    layer.states_ = layer.states_.map(() => states[at++]);
+  }
 }

@@ -6,9 +6,7 @@
 import type { tf } from "../deps/tfjs.ts";
 import { matchesName, type ParameterGroup } from "../optimizers/parameter_groups.ts";
 import { type Model, variablesOf } from "./model.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 
 /** A variable of a model, and the names under which it can be chosen. */
 export interface NamedVariable {

@@ -1,7 +1,4 @@
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
-import { closest } from "../deps/levenshtein.ts";
+import { checkNumber, checkOptions, closest, describeValue } from "../checks/check_options.ts";
 
 /**
  * Variables with settings of their own, chosen by name.

@@ -5,7 +5,7 @@
  */
 import { runInPlace } from "../tensors/tensor_memory.ts";
 import { tf } from "../deps/tfjs.ts";
-import { checkNumber } from "../checks/check_number.ts";
+import { checkNumber } from "../checks/check_options.ts";
 import { type ParameterGroup, ParameterGroups } from "./parameter_groups.ts";
 
 const ACTION = "build an optimizer";
@@ -37,6 +37,14 @@ interface Memory {
   slots: tf.Tensor[];
 }
 
+/** The numbers of the last update, which most variables of a step share. */
+interface LastUpdate {
+  readonly step: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  readonly attributes: UpdateAttributes;
+}
+
 /**
  * An optimizer that keeps its state (*slots*) by variable name.
  *
@@ -61,6 +69,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   readonly #options: OptimizerOptions;
   #groups: ParameterGroups;
   #learningRate = 0;
+  #last: LastUpdate | undefined;
 
   /**
    * Checks the learning rate, the weight decay and the groups.
@@ -136,6 +145,8 @@ export abstract class SlotOptimizer extends tf.Optimizer {
       ? gradients.map(({ name, tensor }) => [name, tensor])
       : Object.entries(gradients);
     this.#groups.check(() => Object.keys(tf.engine().registeredVariables));
+    // Other settings, such as momentum, may have changed since the last step.
+    this.#last = undefined;
     for (const [name, gradient] of entries) {
       if (gradient) this.#update(name, gradient);
     }
@@ -150,25 +161,33 @@ export abstract class SlotOptimizer extends tf.Optimizer {
       );
     }
     const memory = this.#memory(name, value);
-    const group = this.#groups.of(name);
-    const rate = this.#learningRate * (group?.learningRateFactor ?? 1);
-    const attributes = {
-      ...this.attributes(++memory.step, rate),
-      weightDecay: group?.weightDecay ?? this.#options.weightDecay ?? 0,
-    };
-    const slots = Object.fromEntries(this.slotNames.map((slot, i) => [slot, memory.slots[i]]));
-    const [updated, ...updatedSlots] =
-      runInPlace(this.kernelName, { value, gradient, ...slots }, attributes) ??
-        tf.tidy(() => this.compose(value, gradient, memory.slots, attributes));
+    const attributes = this.#attributesOf(name, ++memory.step);
+    const inputs: tf.NamedTensorMap = { value, gradient };
+    for (let i = 0; i < this.slotNames.length; i++) inputs[this.slotNames[i]] = memory.slots[i];
+    const [updated, ...updatedSlots] = runInPlace(this.kernelName, inputs, attributes) ??
+      tf.tidy(() => this.compose(value, gradient, memory.slots, attributes));
     if (updated !== value) {
       value.assign(updated);
       updated.dispose();
     }
-    memory.slots = updatedSlots.map((slot, i) => {
-      if (slot === memory.slots[i]) return slot;
+    for (let i = 0; i < updatedSlots.length; i++) {
+      if (updatedSlots[i] === memory.slots[i]) continue;
       memory.slots[i].dispose();
-      return tf.keep(slot);
-    });
+      memory.slots[i] = tf.keep(updatedSlots[i]);
+    }
+  }
+
+  #attributesOf(name: string, step: number): UpdateAttributes {
+    const group = this.#groups.of(name);
+    const learningRate = this.#learningRate * (group?.learningRateFactor ?? 1);
+    const weightDecay = group?.weightDecay ?? this.#options.weightDecay ?? 0;
+    const last = this.#last;
+    const isSame = last?.step === step && last.learningRate === learningRate &&
+      last.weightDecay === weightDecay;
+    if (isSame) return last.attributes;
+    const attributes = { ...this.attributes(step, learningRate), weightDecay };
+    this.#last = { step, learningRate, weightDecay, attributes };
+    return attributes;
   }
 
   #memory(name: string, value: tf.Tensor): Memory {

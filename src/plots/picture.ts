@@ -1,7 +1,6 @@
 import type { PictureOptions } from "../pictures.ts";
 import { Drawing } from "./drawing.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkOptions, describeValue } from "../checks/check_options.ts";
 import { darkened, THEME } from "./theme.ts";
 
 /**

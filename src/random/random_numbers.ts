@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkNumber } from "../checks/check_number.ts";
+import { checkNumber } from "../checks/check_options.ts";
 
 /** Returns the upper 32 bits of the 64-bit product of two unsigned 32-bit integers. */
 function highProduct(a: number, b: number): number {

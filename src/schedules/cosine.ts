@@ -4,8 +4,7 @@
  * @module
  */
 import { checkValues, type Schedule, sequence } from "./schedule.ts";
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions } from "../checks/check_options.ts";
 
 /**
  * From one value to another along half a cosine wave: slowly at first, then fast, then slowly.

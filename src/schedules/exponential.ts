@@ -1,4 +1,4 @@
-import { checkNumber } from "../checks/check_number.ts";
+import { checkNumber } from "../checks/check_options.ts";
 import type { Schedule } from "./schedule.ts";
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkNumber } from "../checks/check_number.ts";
+import { checkNumber } from "../checks/check_options.ts";
 
 /**
  * A number that changes during training. It depends only on the progress, so that a resumed run

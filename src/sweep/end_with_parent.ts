@@ -1,4 +1,4 @@
-import { nodeThreads } from "../deps/node_worker_threads.ts";
+import { nodeThreads } from "../host/host_process.ts";
 
 /** Interval of the checks, in ms. */
 const INTERVAL = 500;

@@ -1,5 +1,4 @@
-import { checkNumber } from "../checks/check_number.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkNumber, describeValue } from "../checks/check_options.ts";
 import * as field from "../checks/fields.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";

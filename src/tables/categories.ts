@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { checkNumber } from "../checks/check_number.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 import * as field from "../checks/fields.ts";
 import { type ColumnKind, type TableColumn, wrongCell } from "./columns.ts";
-import { describeValue } from "../checks/describe_value.ts";
 
 /**
  * Options of {@linkcode oneHot}.

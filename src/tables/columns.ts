@@ -4,8 +4,7 @@
  * @module
  */
 import * as field from "../checks/fields.ts";
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkOptions, describeValue } from "../checks/check_options.ts";
 import type { FieldCheck } from "../checks/fields.ts";
 
 /** A cell, and where it is, for errors. */

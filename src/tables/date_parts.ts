@@ -1,5 +1,4 @@
-import { checkOptions } from "../checks/check_options.ts";
-import { describeValue } from "../checks/describe_value.ts";
+import { checkOptions, describeValue } from "../checks/check_options.ts";
 import * as field from "../checks/fields.ts";
 import { type Cell, type ColumnKind, type TableColumn, wrongCell } from "./columns.ts";
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { describeValue } from "../checks/describe_value.ts";
+import { describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 
 /**

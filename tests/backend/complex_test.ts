@@ -32,6 +32,47 @@ testOnBackends("the inverse of a Fourier transform gives the signal back, of any
   }
 });
 
+testOnBackends("a Fourier transform is a sum of waves, of each row", () => {
+  for (const size of [1, 2, 3, 5, 8, 12, 31, 64, 97]) {
+    const rows = 3;
+    const [x, y] = [1.3, 0.7].map((step) =>
+      Float32Array.from({ length: rows * size }, (_, i) => Math.sin(i * i * step) * 3)
+    );
+    const z = tf.complex(tf.tensor2d(x, [rows, size]), tf.tensor2d(y, [rows, size]));
+    for (const [compute, sign, factor] of [[tf.fft, -1, 1], [tf.ifft, 1, 1 / size]] as const) {
+      const actual = compute(z).dataSync();
+      for (let row = 0; row < rows; row++) {
+        for (let k = 0; k < size; k++) {
+          let real = 0, imag = 0;
+          for (let i = 0; i < size; i++) {
+            const angle = sign * 2 * Math.PI * (i * k % size) / size, at = row * size + i;
+            real += factor * (x[at] * Math.cos(angle) - y[at] * Math.sin(angle));
+            imag += factor * (x[at] * Math.sin(angle) + y[at] * Math.cos(angle));
+          }
+          const place = 2 * (row * size + k);
+          assertLess(Math.abs(actual[place] - real), 1e-5 * Math.sqrt(size) + 1e-6);
+          assertLess(Math.abs(actual[place + 1] - imag), 1e-5 * Math.sqrt(size) + 1e-6);
+        }
+      }
+    }
+  }
+});
+
+testOnBackends("sums, products and parts of complex numbers are right, with broadcasting", () => {
+  const a = tf.complex(tf.tensor2d([[1, 2, 3], [4, 5, 6]]), tf.tensor2d([[0, 1, 0], [-1, 2, -2]]));
+  const b = tf.complex(tf.tensor1d([1, -1, 2]), tf.tensor1d([1, 2, 3]));
+  const one = tf.complex(1, 2);
+  assertEquals([...a.add(b).dataSync()], [2, 1, 1, 3, 5, 3, 5, 0, 4, 4, 8, 1]);
+  assertEquals([...b.sub(a).dataSync()], [0, 1, -3, 1, -1, 3, -3, 2, -6, 0, -4, 5]);
+  assertEquals([...a.add(one).dataSync()].slice(0, 4), [2, 2, 3, 3]);
+  assertEquals([...b.mul(b).dataSync()], [0, 2, -3, -4, -5, 12]);
+  assertEquals([...a.mul(b).dataSync()].slice(0, 4), [1, 1, -4, 3]);
+  assertEquals([...tf.abs(tf.complex([3, 0], [4, -2])).dataSync()], [5, 2]);
+  assertEquals([...tf.real(a).dataSync()], [1, 2, 3, 4, 5, 6]);
+  assertEquals([...tf.imag(b).dataSync()], [1, 2, 3]);
+  assertEquals(tf.complex(tf.zeros([0]), tf.zeros([0])).dataSync().length, 0);
+});
+
 testOnBackends("complex numbers are moved as a whole", (backend) => {
   // The cpu backend refuses to slice them.
   if (backend === "cpu") return;

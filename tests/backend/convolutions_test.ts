@@ -1,4 +1,5 @@
-import { tf } from "../../mod.ts";
+import { assertLess } from "@std/assert";
+import { selectBackend, tf } from "../../mod.ts";
 import { type Case, mixed, negative, sweep } from "./sweep.ts";
 
 type Pad = "same" | "valid" | number;
@@ -127,6 +128,27 @@ const winograd: Case[] = ([[7, 6, "valid"], [9, 5, "same"], [3, 3, "valid"], [8,
           }),
       })),
   );
+
+/** Tiles of four, three, two and one results; paddings of both parities; packed and other products. */
+const strided: Case[] = ([
+  [8, [8, 7], "same"],
+  [4, [11, 16], "valid"],
+  [7, [5, 14], 1],
+  [128, [1, 2], "same"],
+  [4, [12, 9], [[0, 0], [2, 1], [1, 3], [0, 0]]],
+] as const).flatMap(([batch, size, pad]) =>
+  [[16, 16], [20, 36], [8, 12], [16, 72], [136, 8]].map(([inputs, outputs]): Case => ({
+    name: `${size}, pad ${pad}, ${inputs} -> ${outputs} channels`,
+    shapes: [[batch, ...size, inputs], [3, 3, inputs, outputs], [outputs]],
+    compute: (x, w, bias) =>
+      tf.fused.conv2d({
+        ...{ x: x as tf.Tensor4D, filter: w as tf.Tensor4D, bias, strides: 2 },
+        pad: pad as "same",
+        dimRoundingMode: pad === 1 ? "floor" : undefined,
+        activation: size[0] > 10 ? "relu6" : "linear",
+      }),
+  }))
+);
 
 /** Lines that are not multiples of a tile, shorter than one, and with places between two taps. */
 const lines: Case[] = ([
@@ -301,9 +323,33 @@ sweep("depthwise convolutions", depthwise, { native: true });
 sweep("fused depthwise convolutions", fusedDepthwise, { native: true });
 sweep("fused convolutions", fused, { native: true });
 sweep("convolutions by Winograd's algorithm", winograd, { native: true });
+sweep("convolutions with a stride of 2 by Winograd's algorithm", strided, { native: true });
 sweep("convolutions along lines by Winograd's algorithm", lines, { native: true });
 sweep("convolutions of few channels or results", thin, { native: true });
 sweep("other convolutions", others, { native: true });
 sweep("3D convolutions", conv3d, { native: true });
 sweep("2D pooling", pools, { native: true });
 sweep("3D pooling", pools3d, { native: true });
+
+Deno.test("both builds compute and differentiate convolutions by Winograd's algorithm alike", {
+  ignore: (await Deno.permissions.query({ name: "read" })).state !== "granted",
+}, async () => {
+  const cases = [...winograd, ...strided, ...lines].filter(({ shapes }) => shapes[1][3] > 16);
+  const results: Float32Array[][] = [];
+  for (const relaxed of [true, false]) {
+    await selectBackend({ prefer: "wasm", relaxed, quiet: true });
+    results.push(cases.flatMap(({ shapes, compute }) =>
+      tf.tidy(() => {
+        const inputs = shapes.map((shape) => tf.tensor(mixed(tf.util.sizeFromShape(shape)), shape));
+        const y = compute(...inputs);
+        const slopes = tf.grads((...xs: tf.Tensor[]) => compute(...xs).square().sum())(inputs);
+        return [y, ...slopes].map((tensor) => tensor.dataSync() as Float32Array);
+      })
+    ));
+  }
+  const [fused, plain] = results;
+  fused.forEach((numbers, index) => {
+    const largest = numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-6);
+    numbers.forEach((x, i) => assertLess(Math.abs(x - plain[index][i]) / largest, 1e-5));
+  });
+});

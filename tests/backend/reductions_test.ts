@@ -104,6 +104,31 @@ testOnBackends("reductions go along any axes", (backend) => {
   }
 });
 
+testOnBackends("sums are precise, and those that are finite do not overflow", (backend) => {
+  if (backend === "cpu") return;
+  for (const size of [63, 64, 65, 1027]) {
+    for (const columns of [1, 3, 35, 70]) {
+      const wave = Float32Array.from({ length: size * columns }, (_, i) => Math.sin(i * 0.7) + 1);
+      const huge = wave.map((_, i) => Math.floor(i / columns) % 4 < 2 ? 3e38 : -3e38);
+      for (const values of [wave, huge]) {
+        for (const axis of [0, 1]) {
+          const shape: [number, number] = [size, columns];
+          const y = tf.tidy(() => {
+            const x = tf.tensor2d(values, shape);
+            return (axis ? x.transpose() : x).sum(axis).dataSync();
+          });
+          y.forEach((sum, j) => {
+            let want = 0;
+            for (let i = 0; i < size; i++) want += values[i * columns + j];
+            const isClose = Math.abs(sum - want) <= 3e-7 * Math.abs(want);
+            if (!isClose) assertEquals(sum, Math.fround(want), `${size} x ${columns}, ${axis}`);
+          });
+        }
+      }
+    }
+  }
+});
+
 testOnBackends(
   "a reduction of axes with others between them moves no elements",
   async (backend) => {
@@ -121,6 +146,63 @@ testOnBackends(
     assertEquals(tf.engine().backend.numDataIds(), data + 6, "parts of the work are left");
   },
 );
+
+testOnBackends("reductions of integers go along any axes", (backend) => {
+  if (backend === "cpu") return;
+  const special = [2147483647, -2147483648, 0, 16777217];
+  for (const shape of shapes) {
+    const values = Array.from(
+      { length: tf.util.sizeFromShape(shape) },
+      (_, i) => i % 11 ? (i * 7919) % 101 - 50 : special[i % 4],
+    );
+    const x = tf.tensor(values, shape, "int32");
+    check("sum", [tf.sum, 0, (a, b) => (a + b) | 0], x);
+    check("max", [tf.max, -2147483648, Math.max], x);
+    check("min", [tf.min, 2147483647, Math.min], x);
+    for (
+      const [exclusive, reverse] of [[false, false], [true, false], [false, true], [true, true]]
+    ) {
+      const axis = shape.length - 1, size = shape[axis];
+      const sums = tf.tidy(() => tf.cumsum(x, axis, exclusive, reverse).dataSync());
+      sums.forEach((sum, i) => {
+        const row = values.slice(i - i % size, i - i % size + size), at = i % size;
+        const some = reverse
+          ? row.slice(exclusive ? at + 1 : at)
+          : row.slice(0, exclusive ? at : at + 1);
+        assertEquals(sum, some.reduce((a, b) => (a + b) | 0, 0));
+      });
+    }
+    x.dispose();
+  }
+});
+
+testOnBackends("topk takes the first of equals, and NaN for the largest", (backend) => {
+  for (const columns of [1, 2, 9, 40]) {
+    for (const dtype of ["float32", "int32"] as const) {
+      const values = Array.from({ length: 3 * columns }, (_, i) => (i * 7) % 5 - 2 + (i % 3));
+      if (backend === "wasm" && dtype === "float32") values[columns - 1] = NaN;
+      const x = tf.tensor2d(values, [3, columns], dtype);
+      for (const k of [1, 3, 32, 40].filter((k) => k <= columns)) {
+        // Rows of NaN and many results are left to tfjs.
+        const first = k > 32 && Number.isNaN(values[columns - 1]) ? 1 : 0;
+        const { values: largest, indices } = tf.topk(x, k);
+        for (let row = first; row < 3; row++) {
+          const sorted = values.slice(row * columns, (row + 1) * columns)
+            .map((value, i) => ({ value, i }))
+            .sort((a, b) => {
+              const [u, v] = [a, b].map(({ value }) => Number.isNaN(value) ? Infinity : value);
+              return v - u || a.i - b.i;
+            }).slice(0, k);
+          const part = (tensor: tf.Tensor) => [...tensor.dataSync().slice(row * k, (row + 1) * k)];
+          assertEquals(part(largest), sorted.map(({ value }) => value));
+          assertEquals(part(indices), sorted.map(({ i }) => i));
+        }
+        tf.dispose([largest, indices]);
+      }
+      x.dispose();
+    }
+  }
+});
 
 testOnBackends("extremes keep NaN at every place", (backend) => {
   if (backend === "cpu") return;

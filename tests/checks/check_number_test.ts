@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { checkNumber, type NumberRange } from "../../src/checks/check_number.ts";
+import { checkNumber, type NumberRange } from "../../src/checks/check_options.ts";
 
 interface Row {
   range: NumberRange;

@@ -18,13 +18,6 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const REQUIRE =
   "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
 
-/** Vite places the file by itself. */
-const VITE = `
-  import url from "@tensorflow/tfjs-backend-wasm/dist/${WASM}?url";
-  import { trainNetwork } from "./train_network.js";
-  await trainNetwork({ wasm: { url } });
-`;
-
 /** Rollup leaves alone what is no module of its own, unless plugins read it. */
 const ROLLUP = `
   import commonjs from "@rollup/plugin-commonjs";
@@ -70,6 +63,7 @@ const REFUSED =
 const VISITS: Visit[] = [
   { path: "esbuild/page.html", reason: ONE, small: true },
   { path: "esbuild/worker.html", reason: ONE, small: true },
+  { path: `esbuild/page.html?wasm=../rollup/${WASM}`, reason: ONE },
   { path: "esbuild/page.html?threads=2", reason: REFUSED },
   { path: "esbuild/page.html?threads=2", headers: ISOLATED, reason: TWO },
   { path: "esbuild/worker.html?threads=2", headers: ISOLATED, reason: TWO },
@@ -171,7 +165,8 @@ async function testPage(page: Page, address: string, expected: RegExp): Promise<
 /** Makes a folder of pages with each bundler. */
 async function buildPages(app: string, folder: string): Promise<void> {
   await build(app, `--outdir=${folder}/esbuild`, "--splitting", "--minify");
-  await Deno.writeTextFile(`${app}/programs/index.html`, `<script type="module">${VITE}</script>`);
+  const script = '<script type="module" src="bundled.js"></script>';
+  await Deno.writeTextFile(`${app}/programs/index.html`, script);
   const flags = ["--outDir", `${folder}/vite`, "--base", "./", "--logLevel", "error"];
   await succeed(`${app}/programs`, `${app}/node_modules/.bin/vite`, "build", ...flags);
   await Deno.writeTextFile(`${app}/rollup.config.js`, ROLLUP);
@@ -184,7 +179,7 @@ async function buildPages(app: string, folder: string): Promise<void> {
         `${folder}/${name}/${page}.html`,
         `<!doctype html><title>-</title>${script}`,
       );
-    await write("page", '<script type="module" src="bundled.js"></script>');
+    await write("page", script);
     await write(
       "worker",
       `<script>new Worker("bundled.js" + location.search, { type: "module" })

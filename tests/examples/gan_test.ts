@@ -17,7 +17,7 @@ for (const mode of [[], ["--penalty"]]) {
       }).output();
       const [text, complaints] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
       assertEquals(code, 0, complaints);
-      assertMatch(text, /critic\.loss/);
+      assertMatch(text, /train critic loss/);
       assert(/[.:+#@]{3}/.test(text), "nothing is drawn");
     },
   );

@@ -54,7 +54,8 @@ Deno.test("the one-cycle example prints a row for each seed", { ignore }, async 
     ...["--limit", "640", "--epochs", "1", "--seeds", "2", "--picture", picture],
   );
   assertEquals(code, 0, stderr);
-  const [head, ...rows] = stdout.trimEnd().split("\n");
+  const [title, head, ...rows] = stdout.trimEnd().split("\n");
+  assertEquals(title, "test accuracy, epochs of each training: 1");
   assertEquals(head, "seed  rate found  constant rate  one cycle");
   assertEquals(rows.map((row) => row.trim().split(/ +/).length), [4, 4]);
   assert((await Deno.readTextFile(picture)).startsWith("<svg"));

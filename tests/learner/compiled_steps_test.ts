@@ -12,17 +12,20 @@ import {
   crossEntropy,
   Learner,
   type LearnerOptions,
+  lossPerOutput,
   meanSquaredError,
   type RunCheckpoint,
   selectBackend,
   type StepState,
   tf,
+  weighLoss,
   withSeed,
 } from "../../mod.ts";
 import { Timer, Trace } from "../../callbacks.ts";
 import { emscriptenOf } from "../../src/backend/emscripten.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
-import { statesOf } from "../../src/model/stock_model.ts";
+import { isPure, weightOfLoss } from "../../src/losses/loss_inputs.ts";
+import { statesOf } from "../../src/model/model_structure.ts";
 
 // The WebAssembly backend reads its files.
 const { state } = await Deno.permissions.query({ name: "read" });
@@ -232,6 +235,42 @@ testOnWasm("small predictions keep their memory between runs, large ones do not"
   for (const model of models) model.dispose();
 });
 
+testOnWasm(
+  "a played step names an index that is out of range, and the next one is played",
+  async () => {
+    const model = tf.sequential({
+      layers: [
+        tf.layers.embedding({ inputDim: 5, outputDim: 2, inputLength: 3 }),
+        tf.layers.flatten(),
+        tf.layers.dense({ units: 2 }),
+      ],
+    });
+    const learner = new Learner({ model, optimizer: adam(), lossFunction: crossEntropy });
+    const predict = async (...indices: number[]) => {
+      const x = tf.tensor2d(indices, [indices.length / 3, 3], "int32");
+      try {
+        tf.dispose(await learner.predict(x));
+      } finally {
+        x.dispose();
+      }
+      return learner.stepState?.way;
+    };
+    for (let i = 0; i < 4; i++) await predict(0, 1, 2, 4, 4, 0);
+    for (const wrong of [5, -1, 2 ** 30]) {
+      for (let place = 0; place < 6; place++) {
+        const indices = [0, 1, 2, 3, 4, 0].with(place, wrong);
+        await assertRejects(
+          () => predict(...indices),
+          RangeError,
+          `GatherV2: the index value ${wrong} is not in [0, 4]`,
+        );
+      }
+      assertEquals(await predict(4, 3, 2, 1, 0, 4), "played");
+    }
+    model.dispose();
+  },
+);
+
 testOnWasm("Trace leaves steps compiled, and notes how they are taken", async () => {
   const trace = new Trace();
   await train({ callbacks: [trace], epochs: 1, sizes: [4, 4, 4, 4] });
@@ -416,6 +455,35 @@ for (const [name, callback] of Object.entries(CHANGES)) {
   });
 }
 
+/** A model whose kernel, `[5, 5]`, may be its batch. */
+function ownBatch(isWeight: (batch: number) => boolean) {
+  return () => {
+    let model: tf.Sequential;
+    const make = () =>
+      model = tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape: [5] })] });
+    const loader = function* (): Iterable<Any> {
+      for (let i = 0; i < 6; i++) {
+        const x = isWeight(i)
+          ? model.weights[0].read().clone()
+          : tf.randomUniform([5, 5], -1, 1, "float32", i + 1);
+        yield [x, tf.ones([5, 5])];
+      }
+    };
+    return { make, lossFunction: meanSquaredError, dataloaders: { train: loader } };
+  };
+}
+
+testOnWasm(
+  "steps are not played back whose batch was a weight when they were recorded",
+  async () => {
+    assertMatch(await reasonOf(ownBatch((i) => i === 1)), /a weight is part of the batch/);
+  },
+);
+
+testOnWasm("played steps take a weight for a batch", async () => {
+  assertEquals(ways(await assertSame(ownBatch((i) => i === 4))).slice(0, 6), "errppp");
+});
+
 testOnWasm("played steps keep tensors apart that were one tensor before", async () => {
   const make = () => tf.sequential({ layers: [tf.layers.dense({ units: 5, inputShape: [5] })] });
   const data = (seed: number) => tf.randomUniform([BATCH, 5], -1, 1, "float32", seed);
@@ -515,6 +583,57 @@ for (const [name, makeLayer] of Object.entries(RECURRENT)) {
     assertEquals(ways(steps), "errpppp".concat("ppppppp".repeat(3)));
   });
 }
+
+/** A loss of two outputs, whose labels are left out here and there. */
+function twoHeads(lossFunction: Any): () => Parameters<typeof train>[0] {
+  const loader = function* (): Iterable<Any> {
+    for (let i = 0; i < 9; i++) {
+      // Both outputs leave out one label, or the second one leaves out two.
+      const [a, b] = [[0, 1, -1, 1], i % 3 === 1 ? [-1, 2, 0, 1] : [-1, -1, 2, 0]];
+      yield [
+        tf.randomUniform([4, 5], -1, 1, "float32", i + 1),
+        [tf.tensor1d(a, "int32"), tf.tensor1d(b, "int32")],
+      ];
+    }
+  };
+  const make = () => {
+    const input = tf.input({ shape: [5] });
+    const outputs = [3, 3].map((units) => tf.layers.dense({ units }).apply(input) as Any);
+    return tf.model({ inputs: input, outputs });
+  };
+  return () => ({
+    make,
+    lossFunction,
+    compile: isPure(lossFunction) ? undefined : true,
+    dataloaders: { train: loader, validation: loader },
+    epochs: 3,
+  });
+}
+
+const HEADS = { a: crossEntropy, b: crossEntropy };
+
+testOnWasm("losses of several outputs are played back with the weight that all have", async () => {
+  const steps = await assertSame(twoHeads(lossPerOutput(HEADS, { b: 0.5 })));
+  assertEquals(ways(steps).slice(0, 9), "errpppppp");
+});
+
+testOnWasm(
+  "losses that weigh several parts in a way of their own are not played back",
+  async () => {
+    const parts = ([x, y]: Any, [a, b]: Any) => [crossEntropy(x, a), crossEntropy(y, b)];
+    const first = (predictions: Any, labels: Any) => {
+      const [a, b] = parts(predictions, labels);
+      return weighLoss(a.add(b), weightOfLoss(a)!);
+    };
+    const sum = (predictions: Any, labels: Any) => {
+      const [a, b] = parts(predictions, labels);
+      return weighLoss(a.add(b), weightOfLoss(a) as number + (weightOfLoss(b) as number));
+    };
+    for (const loss of [first, sum]) {
+      assertMatch(await reasonOf(twoHeads(loss)), /the loss computes its own weight/);
+    }
+  },
+);
 
 testOnWasm("a wrong label in a played step fails as in any other", async () => {
   const loader = function* (): Iterable<Any> {

@@ -47,7 +47,7 @@ const FAULTS: Record<string, Fault> = {
   ],
   "a key without the trained weights": [
     KEY,
-    { ", compile, ...trained]": ", compile]", "${flags} ": "" },
+    { ", compile, ...trained]": ", compile]" },
     "Freeze",
   ],
 };

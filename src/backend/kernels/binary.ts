@@ -7,6 +7,7 @@ import { tf } from "../../deps/tfjs.ts";
 import { type FunctionName, numberOf } from "../kernel_constants.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { broadcastShape, isSameShape, passOver } from "./broadcast.ts";
+import { multiplyComplex } from "./complex.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
 /**
@@ -28,6 +29,42 @@ function binary(
     return result;
   };
 }
+
+/** A kernel that takes complex numbers, too, part by part. */
+function ofParts(name: "ADD" | "SUB"): Kernel {
+  const combine = binary(name, `${name}_INTEGERS`), f = numberOf("binary_functions", name);
+  return function combineParts(heap: KernelHeap, inputs: Inputs, attributes, stock) {
+    const { a, b } = inputs;
+    if (!areAll("complex64", a, b)) return combine(heap, inputs, attributes, stock);
+    const result = heap.output(broadcastShape(a.shape, b.shape), "complex64");
+    const parts = ({ dataId, shape }: tf.TensorInfo): tf.TensorInfo => ({
+      dataId,
+      shape: [...shape, 2],
+      dtype: "float32",
+    });
+    passOver(heap, { kernel: "binary", f, a: parts(a), b: parts(b), result: parts(result) });
+    return result;
+  };
+}
+
+/** The sum of tensors of one shape. */
+const addAll: Kernel = (heap, inputs) => {
+  const tensors = Object.values(inputs), [first, ...others] = tensors;
+  if (!areFloats(...tensors) && !areAll("int32", ...tensors)) return;
+  if (others.length === 0) return heap.alias(first);
+  const result = heap.output(first.shape, first.dtype);
+  const f = numberOf("binary_functions", areFloats(first) ? "ADD" : "ADD_INTEGERS");
+  others.forEach((b, i) =>
+    passOver(heap, { kernel: "binary", f, a: i === 0 ? first : result, b, result })
+  );
+  return result;
+};
+
+const multiplyNumbers = binary("MUL", "MUL_INTEGERS");
+
+/** Products; those of complex numbers of two shapes are left to tfjs. */
+const multiply: Kernel = (heap, inputs, attributes, stock) =>
+  multiplyComplex(heap, inputs) ?? multiplyNumbers(heap, inputs, attributes, stock);
 
 function compare(name: FunctionName<"connections"> & FunctionName<"comparisons">): Kernel {
   const f = numberOf("comparisons", name), ofIntegers = numberOf("comparisons", `${name}_INTEGERS`);
@@ -129,7 +166,8 @@ const prelu: Kernel = (heap, { x, alpha }, attributes, stock) =>
 
 /** The kernels of functions of two numbers. */
 export const BINARY_KERNELS: KernelTable = {
-  Add: binary("ADD", "ADD_INTEGERS"),
+  Add: ofParts("ADD"),
+  AddN: addAll,
   Atan2: binary("ATAN2"),
   BitwiseAnd: binary(undefined, "AND_INTEGERS"),
   Equal: compare("EQUAL"),
@@ -148,14 +186,14 @@ export const BINARY_KERNELS: KernelTable = {
   Maximum: binary("MAXIMUM", "MAXIMUM_INTEGERS"),
   Minimum: binary("MINIMUM", "MINIMUM_INTEGERS"),
   Mod: binary("MOD", "MOD_INTEGERS"),
-  Multiply: binary("MUL", "MUL_INTEGERS"),
+  Multiply: multiply,
   NotEqual: compare("NOT_EQUAL"),
   Pow: pow,
   Prelu: prelu,
   RealDiv: binary("DIV"),
   Select: select,
   SquaredDifference: binary("SQUARED_DIFFERENCE", "SQUARED_DIFFERENCE_INTEGERS"),
-  Sub: binary("SUB", "SUB_INTEGERS"),
+  Sub: ofParts("SUB"),
   TrainchartBinarySlope: binarySlope,
   TrainchartPowSlope: powSlope,
   TrainchartSelectSlope: select,

@@ -36,6 +36,12 @@ import {
   winogradLines,
   winogradLinesFilterGradient,
 } from "./winograd.ts";
+import {
+  isStrided,
+  stridedLinesOf,
+  winogradStrided,
+  winogradStridedFilterGradient,
+} from "./winograd_strided.ts";
 
 interface Attributes extends WindowAttributes {
   inputShape: number[];
@@ -73,6 +79,10 @@ export function forward(
     winogradLines(heap, c, [x, filter, result], false, bias, activation);
     return result;
   }
+  if (isStrided(c, 16)) {
+    winogradStrided(heap, c, false, [x, filter, result], bias, activation);
+    return result;
+  }
   if (directForward(heap, c, result, x, filter, bias, activation)) return result;
   const end = [bias ? heap.at(bias) : 0, activation, heap.scratch(c.channels)];
   const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
@@ -107,6 +117,10 @@ function inputGradient(
     winogradLines(heap, mirrored(c), [dy, filter, result], true);
     return result;
   }
+  if (isStrided(c)) {
+    winogradStrided(heap, c, true, [dy, filter, result]);
+    return result;
+  }
   if (directInputGradient(heap, c, result, dy, filter)) return result;
   if (isProduct(c)) {
     const points = pointsOf(c), { channels, outChannels } = c;
@@ -138,6 +152,12 @@ function filterGradient(
   if (isWinogradLine(c)) {
     return sumInParts(heap, shape, lineTilesOf(c), MANY_POINTS / 4, (to, first, last) => {
       winogradLinesFilterGradient(heap, c, to, x, dy, first, last);
+    });
+  }
+  if (isStrided(c)) {
+    const many = Math.max(Math.floor(MANY_POINTS / (4 * c.output[2])), 1);
+    return sumInParts(heap, shape, stridedLinesOf(c), many, (to, first, last) => {
+      winogradStridedFilterGradient(heap, c, to, x, dy, first, last);
     });
   }
   const winograd = isWinograd(c);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 
@@ -51,6 +52,23 @@ function scale(heap: KernelHeap, { x }: Inputs, { factor }: { factor: number }) 
   return [x];
 }
 
+/** The sums of rows of floats with the same number; others than those of the result are left out. */
+export function addRows(
+  heap: KernelHeap,
+  x: tf.TensorInfo,
+  numbers: tf.TensorInfo,
+  rows: number,
+  shape: number[],
+): tf.TensorInfo {
+  const result = heap.output(shape), count = shape[0], size = sizeOf(shape.slice(1));
+  const [from, ids, to] = [x, numbers, result].map((tensor) => heap.at(tensor));
+  // Long sums are made in doubles, unless those would take too much memory.
+  const bytes = count * size * 8;
+  const doubles = rows > 512 && bytes <= 2 ** 26 ? heap.shared(bytes) : 0;
+  heap.run("addSegments", [from, ids, rows, size, to, count, doubles]);
+  return result;
+}
+
 function unsortedSegmentSum(
   heap: KernelHeap,
   { x, segmentIds }: Inputs,
@@ -58,16 +76,10 @@ function unsortedSegmentSum(
 ) {
   if (segmentIds.shape.length !== 1 || segmentIds.dtype !== "int32") return;
   if (!["float32", "int32"].includes(x.dtype) || segmentIds.shape[0] !== x.shape[0]) return;
-  const result = heap.output([numSegments, ...x.shape.slice(1)], x.dtype);
+  const shape = [numSegments, ...x.shape.slice(1)];
   const rows = x.shape[0], size = sizeOf(x.shape.slice(1));
-  if (areFloats(x)) {
-    const [from, ids, to] = [x, segmentIds, result].map((tensor) => heap.at(tensor));
-    // Long sums are made in doubles, unless those would take too much memory.
-    const bytes = numSegments * size * 8;
-    const doubles = rows > 512 && bytes <= 2 ** 26 ? heap.shared(bytes) : 0;
-    heap.run("addSegments", [from, ids, rows, size, to, numSegments, doubles]);
-    return result;
-  }
+  if (areFloats(x)) return addRows(heap, x, segmentIds, rows, shape);
+  const result = heap.output(shape, x.dtype);
   const [values, ids, totals] = [x, segmentIds, result].map((tensor) => heap.elements(tensor));
   totals.fill(0);
   for (let i = 0; i < rows; i++) {

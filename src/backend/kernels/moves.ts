@@ -88,12 +88,8 @@ function gather(
       axis,
       attributes.batchDims ?? 0,
     );
-  const at = heap.elements(indices);
-  for (let i = 0; i < at.length; i++) {
-    if (at[i] >= 0 && at[i] < dimSize) continue;
-    throw new RangeError(`GatherV2: the index value ${at[i]} is not in [0, ${dimSize - 1}]`);
-  }
-  const count = at.length / batchSize, blocks = batchSize * outerSize;
+  checkIndices(heap, indices, dimSize);
+  const count = sizeOf(indices.shape) / batchSize, blocks = batchSize * outerSize;
   const result = heap.output(outputShape, x.dtype);
   const addresses = [x, indices, result].map((tensor) => heap.at(tensor));
   const bytes = sliceSize * unitOf(x.dtype);
@@ -111,6 +107,17 @@ const CONVERSIONS: Record<string, FunctionName<"conversions"> | undefined> = {
   "float32 bool": "FLOAT_TO_BOOL",
   "int32 bool": "INTEGER_TO_BOOL",
 };
+
+/** @throws {RangeError} If an index is not in [0, rows). */
+function checkIndices(heap: KernelHeap, indices: tf.TensorInfo, rows: number): void {
+  try {
+    heap.run("checkIndices", [heap.at(indices), sizeOf(indices.shape), rows]);
+  } catch (error) {
+    const wrong = (heap.elements(indices) as Int32Array).find((at) => at < 0 || at >= rows);
+    if (wrong === undefined) throw error;
+    throw new RangeError(`GatherV2: the index value ${wrong} is not in [0, ${rows - 1}]`);
+  }
+}
 
 function cast(heap: KernelHeap, { x }: Inputs, { dtype }: { dtype: tf.DataType }) {
   if (x.dtype === dtype && dtype !== "string") return heap.alias(x);

@@ -85,12 +85,13 @@ function sum(isMean: boolean): Kernel {
     const args = [from, 0, outer, size, inner, to, factor, doubles];
     heap.run("sumMiddle", args, fits ? split : undefined);
   };
-  return function sumElements(heap: KernelHeap, { x }: Inputs, attributes: Attributes) {
+  return function sumElements(heap: KernelHeap, { x }: Inputs, attributes: Attributes, stock) {
     if (isMean && ["int32", "bool"].includes(x.dtype)) {
       return tf.tidy(() =>
         tf.mean((x as tf.Tensor).toFloat(), attributes.axis, attributes.keepDims)
       );
     }
+    if (x.dtype === "int32") return sumIntegers(heap, { x }, attributes, stock);
     return areFloats(x) ? reduceAxes(heap, x, attributes, add) : undefined;
   };
 }
@@ -112,15 +113,22 @@ function sumProducts(
 }
 
 /** The largest, the smallest, or the product of elements. */
-function reduce(name: FunctionName<"reducers">): Kernel {
-  const f = numberOf("reducers", name);
-  const pass: Pass = (heap, x, y, { outer, size, inner }) => {
-    const args = [f, heap.at(x), 0, outer, size, inner, heap.at(y), heap.scratch()];
-    heap.run("reduce", args, { argument: 2, multiple: 1, work: outer * size * inner });
+function reduce(
+  name: FunctionName<"reducers"> | undefined,
+  ofIntegers?: FunctionName<"reducers">,
+): Kernel {
+  const [f, g] = [name, ofIntegers].map((name) => name && numberOf("reducers", name));
+  return function reduceElements(heap: KernelHeap, { x }: Inputs, attributes: Attributes) {
+    const number = areFloats(x) ? f : x.dtype === "int32" ? g : undefined;
+    if (number === undefined) return;
+    return reduceAxes(heap, x, attributes, (heap, x, y, { outer, size, inner }) => {
+      const args = [number, heap.at(x), 0, outer, size, inner, heap.at(y), heap.scratch()];
+      heap.run("reduce", args, { argument: 2, multiple: 1, work: outer * size * inner });
+    });
   };
-  return (heap: KernelHeap, { x }: Inputs, attributes: Attributes) =>
-    areFloats(x) ? reduceAxes(heap, x, attributes, pass) : undefined;
 }
+
+const sumIntegers = reduce(undefined, "SUM_INTEGERS");
 
 /** Whether all booleans are true, or any of them. */
 function connect(every: boolean): Kernel {
@@ -146,16 +154,20 @@ function extremeSlope(heap: KernelHeap, { dy, x, y }: Inputs, { axes }: { axes: 
   return dx;
 }
 
-/** The sums or products up to each element of an axis, in doubles. */
-function accumulate(start: number, combine: (a: number, b: number) => number): Kernel {
+/** The sums or products up to each element of an axis, in doubles; those of integers wrap. */
+function accumulate(
+  start: number,
+  combine: (a: number, b: number) => number,
+  ...dtypes: tf.DataType[]
+): Kernel {
   return function scan(
     heap: KernelHeap,
     { x }: Inputs,
     { axis, exclusive, reverse }: { axis: number; exclusive: boolean; reverse: boolean },
   ) {
-    if (!areFloats(x) || axis >= x.shape.length) return;
+    if (!dtypes.includes(x.dtype) || axis >= x.shape.length) return;
     const { outer, size, inner } = mergeAxes(x.shape, tf.util.parseAxisParam(axis, x.shape)[0]);
-    const result = heap.output(x.shape);
+    const result = heap.output(x.shape, x.dtype);
     const from = heap.elements(x), to = heap.elements(result);
     const step = reverse ? -inner : inner;
     for (let i = 0; i < outer; i++) {
@@ -170,6 +182,37 @@ function accumulate(start: number, combine: (a: number, b: number) => number): K
     }
     return result;
   };
+}
+
+/** Number of largest elements up to which they are kept in order while a row is read. */
+const FEW = 32;
+
+/** The largest elements of each row, and their places; NaN is the largest, the first of equals wins. */
+function topK(heap: KernelHeap, { x }: Inputs, { k }: { k: number }) {
+  const columns = x.shape.at(-1) ?? 0;
+  if (!["float32", "int32"].includes(x.dtype) || k < 1 || k > Math.min(columns, FEW)) return;
+  const shape = [...x.shape.slice(0, -1), k];
+  const values = heap.output(shape, x.dtype), indices = heap.output(shape, "int32");
+  const [from, best, places] = [x, values, indices].map((tensor) => heap.elements(tensor));
+  for (let row = 0, to = 0; row < from.length; row += columns, to += k) {
+    let last = to - 1;
+    for (let i = 0; i < columns; i++) {
+      const value = from[row + i], isFull = last === to + k - 1;
+      if (isFull && !isMore(value, best[last])) continue;
+      let at = isFull ? last : ++last;
+      for (; at > to && isMore(value, best[at - 1]); at--) {
+        best[at] = best[at - 1];
+        places[at] = places[at - 1];
+      }
+      best[at] = value;
+      places[at] = i;
+    }
+  }
+  return [values, indices];
+}
+
+function isMore(a: number, b: number): boolean {
+  return a > b || (a !== a && b === b);
 }
 
 /**
@@ -207,13 +250,14 @@ export function sumInParts(
 export const REDUCTION_KERNELS: KernelTable = {
   All: connect(true),
   Any: connect(false),
-  Cumprod: accumulate(1, (a, b) => a * b),
-  Cumsum: accumulate(0, (a, b) => a + b),
-  Max: reduce("MAX"),
+  Cumprod: accumulate(1, (a, b) => a * b, "float32"),
+  Cumsum: accumulate(0, (a, b) => a + b, "float32", "int32"),
+  Max: reduce("MAX", "MAX_INTEGERS"),
   Mean: sum(true),
-  Min: reduce("MIN"),
+  Min: reduce("MIN", "MIN_INTEGERS"),
   Prod: reduce("PROD"),
   Sum: sum(false),
+  TopK: topK,
   TrainchartExtremeSlope: extremeSlope,
   TrainchartSumProducts: sumProducts,
 };

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
@@ -25,12 +26,19 @@ function update(
           `they are ${value.dtype} and ${gradient.dtype}`,
       );
     }
-    const slots = slotNames.map((name) => inputs[name]).filter((slot) => slot !== undefined);
-    const results = [value, ...slots].map((tensor) =>
-      heap.isSole(tensor) ? tensor : heap.output(tensor.shape)
-    );
-    const from = [value, gradient, ...slots].map((tensor) => heap.at(tensor));
-    const to = results.map((tensor) => heap.at(tensor));
+    // At each step for each variable, so not by maps.
+    const results: tf.TensorInfo[] = [];
+    const from: number[] = [], to: number[] = [];
+    const add = (tensor: tf.TensorInfo) => {
+      const address = heap.at(tensor);
+      const result = heap.isSole(tensor) ? tensor : heap.output(tensor.shape);
+      results.push(result);
+      from.push(address);
+      to.push(result === tensor ? address : heap.at(result));
+    };
+    add(value);
+    from.push(heap.at(gradient));
+    for (const name of slotNames) if (inputs[name] !== undefined) add(inputs[name]);
     call(heap, from, to, sizeOf(value.shape), attributes);
     return results;
   };

@@ -19,8 +19,8 @@ export function isWinograd(c: Convolution): boolean {
   return filter.join() === "1,3,3" && stride.join() === "1,1,1" && dilation.join() === "1,1,1" &&
     channels % 4 === 0 && outChannels % 4 === 0 && channels * outChannels >= 64 &&
     channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES &&
-    // Tiles that lie half outside cost as much as others.
-    tilesOf(c) * 5 <= pointsOf(c);
+    // Tiles that lie half outside cost as much as others; the transformed filter as some tiles.
+    tilesOf(c) * 5 <= pointsOf(c) && tilesOf(c) >= 4;
 }
 
 /** Number of tiles of a block: as many as fit, in whole panels. */
@@ -77,7 +77,7 @@ function matricesOf(
   mirrored = false,
 ): number {
   const [rows, columns] = transposed ? [outChannels, channels] : [channels, outChannels];
-  const matrices = heap.shared(36 * rows * Math.ceil(columns / 8) * 8 * 4);
+  const matrices = heap.shared(36 * (rows * Math.ceil(columns / 8) * 8 * 4 + 128));
   const sizes = [channels, outChannels, Number(transposed), Number(mirrored)];
   heap.run("winogradFilter", [heap.at(filter), ...sizes, matrices, heap.scratch()]);
   return matrices;

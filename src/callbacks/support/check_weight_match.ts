@@ -1,4 +1,4 @@
-import { describeValue } from "../../checks/describe_value.ts";
+import { describeValue } from "../../checks/check_options.ts";
 
 /**
  * Weights, chosen by name: the name of a layer, of a model within the model or of a weight; a pattern

@@ -24,7 +24,7 @@ export class EpochTable {
    */
   constructor(names: readonly string[], width: number) {
     this.names = names;
-    const wide = columnsOf(names.map((name) => [name.replace(".", " ")]));
+    const wide = columnsOf(names.map((name) => [name.replaceAll(/\.(?=\p{L})/gu, " ")]));
     const fits = lineOf(wide.map(() => ""), wide).length <= width;
     this.#columns = fits ? wide : columnsOf(names.map(splitTitle));
     const [{ titles }] = this.#columns;

@@ -1,7 +1,5 @@
 import * as field from "../../checks/fields.ts";
-import { checkNumber } from "../../checks/check_number.ts";
-import { checkOptions } from "../../checks/check_options.ts";
-import { describeValue } from "../../checks/describe_value.ts";
+import { checkNumber, checkOptions, describeValue } from "../../checks/check_options.ts";
 import type { tf } from "../../deps/tfjs.ts";
 import { tensorStats, type TensorStatsOptions } from "../../tensors/tensor_stats.ts";
 import type { LayerRecord } from "../../pictures/layer_record.ts";

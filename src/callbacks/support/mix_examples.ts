@@ -1,5 +1,4 @@
-import { checkNumber } from "../../checks/check_number.ts";
-import { describeValue } from "../../checks/describe_value.ts";
+import { checkNumber, describeValue } from "../../checks/check_options.ts";
 import { tf } from "../../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../../learner/callback.ts";
 import type { BatchPlace } from "../../learner/callback_protocol.ts";

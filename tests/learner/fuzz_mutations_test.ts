@@ -11,7 +11,7 @@ const states = await Promise.all(names.map((name) => Deno.permissions.query({ na
 const ignore = states.some(({ state }) => state !== "granted");
 
 const ROOT = new URL("../../", import.meta.url);
-const RECORDER = "src/backend/recording/recorder.ts";
+const ADDRESSES = "src/backend/recording/step_addresses.ts";
 const PLAYBACK = "src/backend/recording/playback.ts";
 const PLACES = "src/backend/recording/places.ts";
 const KEY = "src/learner/step_key.ts";
@@ -51,8 +51,8 @@ const FAULTS: Record<string, Fault> = {
 /** With these, the two recordings of a step differ, so that nothing is played back. */
 const REFUSED: Record<string, Fault> = {
   "an address that is taken for a number": [
-    RECORDER,
-    { "for (const place of places) if": "for (const place of places.slice(1)) if" },
+    ADDRESSES,
+    { "of this.#heap.addresses[kernel])": "of this.#heap.addresses[kernel].slice(1))" },
   ],
 };
 

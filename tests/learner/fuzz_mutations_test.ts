@@ -33,7 +33,6 @@ const FAULTS: Record<string, Fault> = {
     PLACES,
     { "place.words.push({ address, offset: field.offset });": "" },
   ],
-  "the number of a tensor that is not renewed": [PLACES, { "place.ids.push({ args, at });": "" }],
   "a key without shapes": [KEY, { "${shapes} ": "" }, "batches of 3,3,3,3,1"],
   "a key without the settings of layers": [KEY, { " ${settingsOf(model)}": "" }, "settings"],
   "a key without the loss": [
@@ -95,7 +94,7 @@ async function fuzz([file, changes, traits = ""]: Fault, to: number) {
 
 for (const [name, fault] of Object.entries(FAULTS)) {
   Deno.test(`random models see ${name}`, { ignore }, async () => {
-    assertMatch(await fuzz(fault, 2000), /seeds, 1 failures/);
+    assertMatch(await fuzz(fault, 1000), /seeds, 1 failures/);
   });
 }
 

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { tf } from "../deps/tfjs.ts";
 
 /**
  * Checks that options are an object, and that each of them is known, because a misspelt option would
@@ -117,7 +116,8 @@ export function describeValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return describeFunction(value);
   if (typeof value !== "object" || value === null) return String(value);
-  if (value instanceof tf.Tensor) return `a tensor of shape [${value.shape}]`;
+  // As TensorFlow.js tells tensors; to import it would load it with the machine, too.
+  if ("dataId" in value && "shape" in value) return `a tensor of shape [${value.shape}]`;
   if (Array.isArray(value)) return `an array of length ${value.length}`;
   const { constructor } = value;
   if (typeof constructor === "function" && constructor !== Object) {

@@ -23,7 +23,8 @@ export type BatchTensorName = typeof BATCH_TENSORS[number];
 export class BatchTensors {
   readonly #values: Partial<Record<BatchTensorName, unknown>> = {};
   readonly #owned: tf.Tensor[] = [];
-  /** The divisor of the loss function's own loss. */
+  /** The loss that the loss function has returned, and its divisor. */
+  #statedLoss: tf.Tensor | undefined;
   #lossWeight: LossWeight | undefined;
   #gradientWeight: tf.Scalar | number | undefined;
 
@@ -37,7 +38,8 @@ export class BatchTensors {
     this.own(value);
     // The first loss is that of the loss function; others are computed from it.
     if (name === "loss" && !this.#values.loss) {
-      this.#lossWeight = weightOfLoss(value as tf.Tensor);
+      this.#statedLoss = value as tf.Tensor;
+      this.#lossWeight = weightOfLoss(this.#statedLoss);
       this.#gradientWeight = undefined;
     }
     this.#values[name] = value;
@@ -54,6 +56,11 @@ export class BatchTensors {
   set gradientWeight(weight: tf.Scalar | number) {
     this.own(weight);
     this.#gradientWeight = weight;
+  }
+
+  /** The loss that the loss function has returned; it may be disposed. */
+  get statedLoss(): tf.Tensor | undefined {
+    return this.#statedLoss;
   }
 
   /** Weight of the loss as the loss function says it. */
@@ -107,7 +114,7 @@ export class BatchTensors {
 
   /** Disposes everything. */
   dispose(): void {
-    this.#lossWeight = this.#gradientWeight = undefined;
+    this.#statedLoss = this.#lossWeight = this.#gradientWeight = undefined;
     const values = this.#values;
     for (const name of BATCH_TENSORS) {
       // A callback may have put tensors into a record after `put()`: they are not in the list.

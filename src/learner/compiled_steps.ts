@@ -1,6 +1,6 @@
 import type { Program } from "../backend/recording/match_recordings.ts";
 import type { Playback, Played } from "../backend/recording/playback.ts";
-import type { Recording } from "../backend/recording/recording.ts";
+import { type Recording, weightBy } from "../backend/recording/recording.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { weighLoss } from "../losses/loss_inputs.ts";
@@ -129,8 +129,6 @@ class CompiledStep {
   /** Number of states of recurrent layers, the first results. */
   #states = 0;
   #restarts = 0;
-  /** Index of the inspection that finds the weight of the loss; or the weight itself. */
-  #weight: { readonly index?: number; readonly constant?: number } = {};
   /** Index of the epoch whose first step was compared with the recording. */
   #compared: number;
   /** Number of steps played since. */
@@ -205,35 +203,19 @@ class CompiledStep {
         ...key.kind === "predict" ? [] : [["loss", learner.loss] as const],
         ...key.kind === "compute" ? Object.entries(learner.gradients) : [],
       ],
+      loss: () => tensors.statedLoss,
     });
-    const { statedWeight } = tensors;
     if (reason !== undefined) return this.#giveUp(reason);
-    if (typeof statedWeight === "function") return this.#giveUp("the loss computes its own weight");
+    const found = recording.inspections.map(({ weight }) => weight);
+    if (tensors.statedWeight !== weightBy(recording.weight, found)) {
+      return this.#giveUp("the loss computes its own weight");
+    }
     if (!isPlain(learner.predictions)) return this.#giveUp("the predictions hold other values");
     if (this.#playback) return recording;
     // The marks of tensors outlive the tensors.
     this.#predictions = learner.predictions;
     this.#names = recording.outputs.map(({ name }) => name);
     this.#states = statesOf(learner.model).length;
-    return this.#weigh(recording, statedWeight);
-  }
-
-  /** Finds out where the weight of the loss comes from. */
-  #weigh(recording: Recording, weight: number | undefined): Recording | undefined {
-    const found = recording.inspections.flatMap((inspection, index) =>
-      inspection.weight === undefined ? [] : [{ index, weight: inspection.weight }]
-    );
-    const [only] = found;
-    const next = weight === undefined || found.length === 0
-      ? { constant: weight }
-      : { index: only.index };
-    const known = weight === undefined || found.length === 0 ||
-      found.length === 1 && only.weight === weight;
-    const again = !this.#recording ||
-      next.index === this.#weight.index && next.constant === this.#weight.constant;
-    // Several parts of a loss may or may not have the same weight.
-    if (!known || !again || found.length > 1) return this.#giveUp("the loss weighs its parts");
-    this.#weight = next;
     return recording;
   }
 
@@ -282,7 +264,7 @@ class CompiledStep {
   }
 
   /** Gives the results to the batch, as the step itself does. */
-  #put({ outputs, assigned, weights }: Played): void {
+  #put({ outputs, assigned, weight }: Played): void {
     const { key: { kind } } = this;
     const { learner, tensors } = this.#step;
     let at = this.#states;
@@ -296,8 +278,6 @@ class CompiledStep {
     tensors.keep("predictions");
     if (kind !== "predict") {
       const loss = outputs[at++];
-      const { index, constant } = this.#weight;
-      const weight = index === undefined ? constant : weights[index];
       if (weight !== undefined) weighLoss(loss, weight);
       tensors.put("loss", loss);
       tensors.keep("loss");

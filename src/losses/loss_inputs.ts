@@ -7,7 +7,7 @@
 import { checkNumber, describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { outputMark } from "../tensors/nested_tensors.ts";
-import { inspectElements } from "../tensors/tensor_memory.ts";
+import { inspectElements, noteWeight } from "../tensors/tensor_memory.ts";
 
 /**
  * Gives labels the shape of the predictions: `[batch]` becomes `[batch, 1]` or the reverse, as in
@@ -161,7 +161,19 @@ const WEIGHTS = new WeakMap<tf.Tensor, LossWeight>();
  */
 export function weighLoss<T extends tf.Tensor>(loss: T, weight: LossWeight): T {
   WEIGHTS.set(loss, weight);
+  if (typeof weight === "number") noteWeight(loss, weight);
   return loss;
+}
+
+/** Gives a sum of losses the weight of its parts, if all have the same. */
+export function weighSum<T extends tf.Tensor>(sum: T, parts: readonly tf.Tensor[]): T {
+  const [first, ...others] = parts.map(weightOfLoss);
+  const common = typeof first === "number" && others.every((weight) => weight === first)
+    ? first
+    : undefined;
+  if (common !== undefined) WEIGHTS.set(sum, common);
+  noteWeight(sum, common, parts);
+  return sum;
 }
 
 /** The weight of a loss or a metric; `undefined` if it does not say it: the number of examples. */

@@ -1,7 +1,7 @@
 import { checkNumber, closest, describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { pickOutput } from "../tensors/nested_tensors.ts";
-import { isPure, type LossWeight, pure, weighLoss, weightOfLoss } from "./loss_inputs.ts";
+import { isPure, pure, weighSum } from "./loss_inputs.ts";
 
 /**
  * A loss function: the mean loss of a batch, by TensorFlow.js operations.
@@ -73,20 +73,18 @@ export function lossPerOutput(
   function sumOfLosses(predictions: unknown, labels: unknown, options?: unknown): tf.Tensor {
     const shared = options as { weights?: unknown } | undefined;
     const whole = { predictions, labels, weights: shared?.weights };
-    const parts: (LossWeight | undefined)[] = [];
+    const parts: tf.Tensor[] = [];
     const total = tf.tidy(() =>
       tf.addN(names.map((name, position) => {
         const output = pickOutput(action, whole, name, position);
         const loss = output.weights === undefined
           ? losses[name](output.predictions, output.labels)
           : losses[name](output.predictions, output.labels, { ...shared, weights: output.weights });
-        parts.push(weightOfLoss(loss));
+        parts.push(loss);
         return loss.mul(weights[name] ?? 1);
       }))
     );
-    const [first] = parts;
-    const same = typeof first === "number" && parts.every((part) => part === first);
-    return same ? weighLoss(total, first) : total;
+    return weighSum(total, parts);
   }
   return Object.values(losses).every(isPure) ? pure(sumOfLosses) : sumOfLosses;
 }

@@ -115,6 +115,8 @@ export interface InspectionObserver {
     inspect: (elements: readonly Elements[]) => F,
     work: () => F | undefined,
   ): F | undefined;
+  /** A loss was weighed; `parts` are the losses whose common weight it takes. */
+  weighs(loss: tf.Tensor, weight: number | undefined, parts?: readonly tf.Tensor[]): void;
 }
 
 let observer: InspectionObserver | undefined;
@@ -126,6 +128,22 @@ export function observeInspections(
   const before = observer;
   observer = next;
   return before;
+}
+
+/**
+ * Notes that a loss was weighed, for a step that is recorded.
+ *
+ * @param loss The loss.
+ * @param weight Its weight, as an inspection has found it; `undefined` if its parts have no common
+ *   one.
+ * @param parts The losses whose common weight it takes, if any.
+ */
+export function noteWeight(
+  loss: tf.Tensor,
+  weight: number | undefined,
+  parts?: readonly tf.Tensor[],
+): void {
+  observer?.weighs(loss, weight, parts);
 }
 
 /**

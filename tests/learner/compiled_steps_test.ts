@@ -12,16 +12,19 @@ import {
   crossEntropy,
   Learner,
   type LearnerOptions,
+  lossPerOutput,
   meanSquaredError,
   type RunCheckpoint,
   selectBackend,
   type StepState,
   tf,
+  weighLoss,
   withSeed,
 } from "../../mod.ts";
 import { Timer, Trace } from "../../callbacks.ts";
 import { emscriptenOf } from "../../src/backend/emscripten.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
+import { isPure, weightOfLoss } from "../../src/losses/loss_inputs.ts";
 import { statesOf } from "../../src/model/model_structure.ts";
 
 // The WebAssembly backend reads its files.
@@ -580,6 +583,57 @@ for (const [name, makeLayer] of Object.entries(RECURRENT)) {
     assertEquals(ways(steps), "errpppp".concat("ppppppp".repeat(3)));
   });
 }
+
+/** A loss of two outputs, whose labels are left out here and there. */
+function twoHeads(lossFunction: Any): () => Parameters<typeof train>[0] {
+  const loader = function* (): Iterable<Any> {
+    for (let i = 0; i < 9; i++) {
+      // Both outputs leave out one label, or the second one leaves out two.
+      const [a, b] = [[0, 1, -1, 1], i % 3 === 1 ? [-1, 2, 0, 1] : [-1, -1, 2, 0]];
+      yield [
+        tf.randomUniform([4, 5], -1, 1, "float32", i + 1),
+        [tf.tensor1d(a, "int32"), tf.tensor1d(b, "int32")],
+      ];
+    }
+  };
+  const make = () => {
+    const input = tf.input({ shape: [5] });
+    const outputs = [3, 3].map((units) => tf.layers.dense({ units }).apply(input) as Any);
+    return tf.model({ inputs: input, outputs });
+  };
+  return () => ({
+    make,
+    lossFunction,
+    compile: isPure(lossFunction) ? undefined : true,
+    dataloaders: { train: loader, validation: loader },
+    epochs: 3,
+  });
+}
+
+const HEADS = { a: crossEntropy, b: crossEntropy };
+
+testOnWasm("losses of several outputs are played back with the weight that all have", async () => {
+  const steps = await assertSame(twoHeads(lossPerOutput(HEADS, { b: 0.5 })));
+  assertEquals(ways(steps).slice(0, 9), "errpppppp");
+});
+
+testOnWasm(
+  "losses that weigh several parts in a way of their own are not played back",
+  async () => {
+    const parts = ([x, y]: Any, [a, b]: Any) => [crossEntropy(x, a), crossEntropy(y, b)];
+    const first = (predictions: Any, labels: Any) => {
+      const [a, b] = parts(predictions, labels);
+      return weighLoss(a.add(b), weightOfLoss(a)!);
+    };
+    const sum = (predictions: Any, labels: Any) => {
+      const [a, b] = parts(predictions, labels);
+      return weighLoss(a.add(b), weightOfLoss(a) as number + (weightOfLoss(b) as number));
+    };
+    for (const loss of [first, sum]) {
+      assertMatch(await reasonOf(twoHeads(loss)), /the loss computes its own weight/);
+    }
+  },
+);
 
 testOnWasm("a wrong label in a played step fails as in any other", async () => {
   const loader = function* (): Iterable<Any> {

@@ -4,6 +4,7 @@ import {
   inspectElements,
   isSole,
   memoryOf,
+  noteWeight,
   observeInspections,
   writeTensor,
 } from "../../src/tensors/tensor_memory.ts";
@@ -47,15 +48,19 @@ testOnBackends(
       inspectElements([labels], ([elements]) => ({ decision: Math.max(...elements) }));
     assertEquals(largest(), { decision: 2 });
     let seen: readonly tf.Tensor[] = [];
+    const weighed: unknown[] = [];
     const before = observeInspections({
       inspects(tensors, _inspect, work) {
         seen = tensors;
         return work();
       },
+      weighs: (loss, weight) => weighed.push([loss.id, weight]),
     });
     try {
       assertEquals(largest(), { decision: 2 });
       assertEquals(seen[0].id, labels.id);
+      noteWeight(labels, 3);
+      assertEquals(weighed, [[labels.id, 3]]);
     } finally {
       observeInspections(before);
     }

@@ -63,17 +63,16 @@ export function matchRecordings(first: Recording, second: Recording): MatchResul
 }
 
 function differenceOfEnds(first: Recording, second: Recording): string | undefined {
-  const ends = ({ inspections, outputs, assigned }: Recording) =>
+  const ends = ({ inspections, weight, outputs, assigned }: Recording) =>
     [
+      `the weight of the loss is ${JSON.stringify(weight)}`,
       inspections.map(({ inputs, decision }) => `inspection of ${usesText(inputs)}: ${decision}`),
       outputs.map((output) => `${output.name} is ${usesText(output)}`),
       assigned.map(({ variable, value }) => `${variable.name} becomes ${value.name}`),
     ].flat();
   const [a, b] = [ends(first), ends(second)];
   const at = a.length === b.length ? a.findIndex((text, i) => text !== b[i]) : 0;
-  return at < 0 || a.length === 0 && b.length === 0
-    ? undefined
-    : `${a[at] ?? "nothing"}, then ${b[at] ?? "nothing"}`;
+  return at < 0 ? undefined : `${a[at] ?? "nothing"}, then ${b[at] ?? "nothing"}`;
 }
 
 function matchCalls(a: Call, b: Call): LinkedCall | undefined {

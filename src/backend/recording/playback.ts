@@ -7,7 +7,7 @@ import { layOut } from "./arena.ts";
 import type { LinkedCall, Program } from "./match_recordings.ts";
 import { memoriesOf, pruneCalls } from "./prune_calls.ts";
 import { type Fn, type Place, Places, SCRATCH, SHARED, SPARE, type StockModule } from "./places.ts";
-import type { Memory, TensorUse } from "./recording.ts";
+import { type Memory, type TensorUse, weightBy } from "./recording.ts";
 
 /** The results of a step that was played back; the tensors are the caller's. */
 export interface Played {
@@ -15,8 +15,8 @@ export interface Played {
   readonly outputs: readonly tf.Tensor[];
   /** Variables, and the values that they are to be assigned. */
   readonly assigned: readonly (readonly [variable: tf.Variable, value: tf.Tensor])[];
-  /** The weight that each inspection found. */
-  readonly weights: readonly (number | undefined)[];
+  /** The weight of the loss; `undefined` if it is the number of examples. */
+  readonly weight: number | undefined;
 }
 
 /**
@@ -244,13 +244,13 @@ export class Playback {
       backend.incRef(dataId!);
       return tf.engine().makeTensorFromTensorInfo({ dataId: dataId!, shape, dtype });
     };
-    const { outputs, assigned } = this.#program;
+    const { outputs, assigned, weight } = this.#program;
     const played: Played = {
       outputs: outputs.map(tensorOf),
       assigned: assigned.map(({ variable, value }) =>
         [variable, tensorOf({ ...value, memory: value })] as const
       ),
-      weights,
+      weight: weightBy(weight, weights),
     };
     // Each tensor has counted its own reference.
     for (const { dataId } of infos) backend.disposeData(dataId);

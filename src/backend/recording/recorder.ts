@@ -19,6 +19,7 @@ import type {
   Output,
   Recording,
   Uses,
+  WeightRule,
 } from "./recording.ts";
 import { describe, memoriesIn, StepMemory, tensorsOf } from "./step_memory.ts";
 import { renumber } from "./tensor_numbers.ts";
@@ -35,6 +36,8 @@ export interface RecordedStep {
   work(): void;
   /** The tensors that the step has left behind, by name. */
   outputs(): readonly (readonly [name: string, tensor: tf.Tensor])[];
+  /** The loss as the loss function has returned it; `undefined` in a prediction. */
+  loss(): tf.Tensor | undefined;
 }
 
 /** A recording, or the reason why the step cannot be played back. */
@@ -105,6 +108,8 @@ export class Recorder implements StepListener, InspectionObserver {
   readonly #operations: Operation[] = [];
   readonly #inspections: Inspection[] = [];
   readonly #assigned: { variable: tf.Variable; value: Memory }[] = [];
+  readonly #weights = new WeakMap<tf.Tensor, WeightRule>();
+  readonly #weighed = new Set<number>();
   readonly #frames: Frame[] = [];
   readonly #scratch = regionOf("scratch");
   readonly #shared = regionOf("shared");
@@ -150,10 +155,13 @@ export class Recorder implements StepListener, InspectionObserver {
       tf.Variable.prototype.assign = assign;
       observeInspections(observer);
     }
-    return recorder.#finish(step.outputs());
+    return recorder.#finish(step.outputs(), step.loss());
   }
 
-  #finish(tensors: readonly (readonly [name: string, tensor: tf.Tensor])[]): RecordResult {
+  #finish(
+    tensors: readonly (readonly [name: string, tensor: tf.Tensor])[],
+    loss: tf.Tensor | undefined,
+  ): RecordResult {
     if (this.#draws.length > 0) this.#refuse("a random number is drawn for something unknown");
     const outputs = tensors.map(([name, { dataId, shape, dtype }]): Output => {
       const memory = this.#memory.find(dataId);
@@ -167,6 +175,7 @@ export class Recorder implements StepListener, InspectionObserver {
         calls: this.#calls,
         operations: this.#operations,
         inspections: this.#inspections,
+        weight: this.#weightOf(loss),
         outputs,
         assigned: this.#assigned,
       },
@@ -406,6 +415,35 @@ export class Recorder implements StepListener, InspectionObserver {
     const decision = JSON.stringify(facts?.decision) ?? "";
     this.#inspections.push({ inputs, inspect: inspect as never, decision, weight: facts?.weight });
     return facts;
+  }
+
+  /** A loss was weighed. */
+  weighs(loss: tf.Tensor, weight: number | undefined, parts?: readonly tf.Tensor[]): void {
+    const rule = parts
+      ? { common: parts.map((part) => this.#weightOf(part)) }
+      : this.#ruleOf(weight);
+    this.#weights.set(loss, rule);
+  }
+
+  /** A loss inspects elements, then weighs what it returns: each inspection weighs one loss. */
+  #ruleOf(weight: number | undefined): WeightRule {
+    const found = this.#inspections.flatMap((facts, inspection) =>
+      facts.weight === undefined ? [] : [{ inspection, weight: facts.weight }]
+    );
+    if (found.length === 0) return { constant: weight };
+    const { inspection } =
+      found.find((facts) => facts.weight === weight && !this.#weighed.has(facts.inspection)) ??
+        found[0];
+    const isKnown = found.length === 1 || !this.#weighed.has(inspection);
+    if (!isKnown || this.#inspections[inspection].weight !== weight) {
+      this.#refuse("the loss computes its own weight");
+    }
+    this.#weighed.add(inspection);
+    return { inspection };
+  }
+
+  #weightOf(loss: tf.Tensor | undefined): WeightRule {
+    return loss && this.#weights.get(loss) || { constant: undefined };
   }
 
   #quietly<T>(work: () => T): T {

@@ -140,6 +140,31 @@ export interface Inspection {
   readonly weight: number | undefined;
 }
 
+/** The rule by which the weight of a loss follows from the weights that inspections find. */
+export type WeightRule =
+  /** It is the same in each batch; `undefined`: the number of examples. */
+  | { readonly constant: number | undefined }
+  /** It is the weight that an inspection finds. */
+  | { readonly inspection: number }
+  /** It is the weight of all parts, if that is the same. */
+  | { readonly common: readonly WeightRule[] };
+
+/**
+ * Computes the weight of a loss.
+ *
+ * @param rule The rule.
+ * @param found The weight that each inspection has found.
+ */
+export function weightBy(
+  rule: WeightRule,
+  found: readonly (number | undefined)[],
+): number | undefined {
+  if ("constant" in rule) return rule.constant;
+  if ("inspection" in rule) return found[rule.inspection];
+  const [first, ...others] = rule.common.map((part) => weightBy(part, found));
+  return others.every((weight) => weight === first) ? first : undefined;
+}
+
 /** A tensor that a step leaves behind: by what name, and where its elements are. */
 export interface Output extends TensorUse {
   readonly name: string;
@@ -150,6 +175,8 @@ export interface Recording {
   readonly calls: readonly Call[];
   readonly operations: readonly Operation[];
   readonly inspections: readonly Inspection[];
+  /** The weight of the loss. */
+  readonly weight: WeightRule;
   /** Predictions, loss and gradients, in their order. */
   readonly outputs: readonly Output[];
   /** New values of variables, in the order in which they are assigned. */

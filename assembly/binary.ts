@@ -90,11 +90,15 @@ function compute<F>(a: v128, b: v128): v128 {
 function row<F>(a: usize, b: usize, y: usize, size: i32, stepA: i32, stepB: i32): void {
   let i = 0;
   if (stepA && stepB) {
-    for (; i + 8 <= size; i += 8, a += 32, b += 32, y += 32) {
+    for (; i + 16 <= size; i += 16, a += 64, b += 64, y += 64) {
       const u = compute<F>(v128.load(a), v128.load(b));
       const v = compute<F>(v128.load(a, 16), v128.load(b, 16));
+      const w = compute<F>(v128.load(a, 32), v128.load(b, 32));
+      const z = compute<F>(v128.load(a, 48), v128.load(b, 48));
       v128.store(y, u);
       v128.store(y, v, 16);
+      v128.store(y, w, 32);
+      v128.store(y, z, 48);
     }
     for (; i + 4 <= size; i += 4, a += 16, b += 16, y += 16) {
       v128.store(y, compute<F>(v128.load(a), v128.load(b)));

@@ -28,7 +28,7 @@ const LONG: usize = 256;
 
 /** Copies adjacent bytes; the lengths are multiples of four, or the unit is a byte. */
 @inline
-function copyRun(from: usize, to: usize, bytes: usize): void {
+export function copyRun(from: usize, to: usize, bytes: usize): void {
   if (bytes >= LONG) {
     memory.copy(to, from, bytes);
     return;

@@ -214,29 +214,36 @@ export function selectBytes(
 
 /** A connection or a comparison of bytes. */
 @inline
-function join(how: i32, a: v128, b: v128): v128 {
+function join<F>(a: v128, b: v128, ones: v128): v128 {
+  if (idof<F>() == idof<connections.And>()) return v128.and(a, b);
+  if (idof<F>() == idof<connections.Or>()) return v128.or(a, b);
+  if (idof<F>() == idof<connections.Xor>()) return v128.xor(a, b);
+  if (idof<F>() == idof<connections.Not>()) return v128.and(i8x16.eq(a, i8x16.splat(0)), ones);
+  if (idof<F>() == idof<connections.Equal>()) return v128.and(i8x16.eq(a, b), ones);
+  if (idof<F>() == idof<connections.NotEqual>()) return v128.and(i8x16.ne(a, b), ones);
+  if (idof<F>() == idof<connections.Greater>()) return v128.and(i8x16.gt_u(a, b), ones);
+  if (idof<F>() == idof<connections.GreaterEqual>()) return v128.and(i8x16.ge_u(a, b), ones);
+  if (idof<F>() == idof<connections.Less>()) return v128.and(i8x16.lt_u(a, b), ones);
+  return v128.and(i8x16.le_u(a, b), ones);
+}
+
+/** One row of connections. A step is 1, or 0 for an operand that stays. */
+function row<F>(a: usize, b: usize, y: usize, size: i32, stepA: i32, stepB: i32): void {
   const ones = i8x16.splat(1);
-  switch (how) {
-    case connections.AND:
-      return v128.and(a, b);
-    case connections.OR:
-      return v128.or(a, b);
-    case connections.XOR:
-      return v128.xor(a, b);
-    case connections.NOT:
-      return v128.and(i8x16.eq(a, i8x16.splat(0)), ones);
-    case connections.EQUAL:
-      return v128.and(i8x16.eq(a, b), ones);
-    case connections.NOT_EQUAL:
-      return v128.and(i8x16.ne(a, b), ones);
-    case connections.GREATER:
-      return v128.and(i8x16.gt_u(a, b), ones);
-    case connections.GREATER_EQUAL:
-      return v128.and(i8x16.ge_u(a, b), ones);
-    case connections.LESS:
-      return v128.and(i8x16.lt_u(a, b), ones);
-    default:
-      return v128.and(i8x16.le_u(a, b), ones);
+  let i = 0;
+  if (stepA && stepB) {
+    for (; i + 16 <= size; i += 16, a += 16, b += 16, y += 16) {
+      v128.store(y, join<F>(v128.load(a), v128.load(b), ones));
+    }
+  } else {
+    const left = v128.load8_splat(a), right = v128.load8_splat(b);
+    for (; i + 16 <= size; i += 16, a += stepA << 4, b += stepB << 4, y += 16) {
+      v128.store(y, join<F>(stepA ? v128.load(a) : left, stepB ? v128.load(b) : right, ones));
+    }
+  }
+  for (; i < size; i++, y++, a += stepA, b += stepB) {
+    const result = join<F>(v128.load8_splat(a), v128.load8_splat(b), ones);
+    store<u8>(y, i8x16.extract_lane_u(result, 0));
   }
 }
 
@@ -258,19 +265,42 @@ export function connect(
   stepB: i32,
   _scratch: usize,
 ): void {
-  for (let row = begin; row < end; row++) {
-    const outer = row / middle, inner = row - outer * middle;
-    let to = y + <usize> row * <usize> size;
-    let u = a + <usize> (outer * outerA + inner * middleA);
-    let v = b + <usize> (outer * outerB + inner * middleB);
-    let i = 0;
-    for (; i + 16 <= size; i += 16, to += 16, u += stepA << 4, v += stepB << 4) {
-      const left = stepA ? v128.load(u) : v128.load8_splat(u);
-      v128.store(to, join(how, left, stepB ? v128.load(v) : v128.load8_splat(v)));
-    }
-    for (; i < size; i++, to++, u += stepA, v += stepB) {
-      const result = join(how, v128.load8_splat(u), v128.load8_splat(v));
-      store<u8>(to, i8x16.extract_lane_u(result, 0));
+  for (let i = begin; i < end; i++) {
+    const outer = i / middle, inner = i - outer * middle;
+    const to = y + <usize> i * <usize> size;
+    const u = a + <usize> (outer * outerA + inner * middleA);
+    const v = b + <usize> (outer * outerB + inner * middleB);
+    switch (how) {
+      case connections.AND:
+        row<connections.And>(u, v, to, size, stepA, stepB);
+        break;
+      case connections.OR:
+        row<connections.Or>(u, v, to, size, stepA, stepB);
+        break;
+      case connections.XOR:
+        row<connections.Xor>(u, v, to, size, stepA, stepB);
+        break;
+      case connections.NOT:
+        row<connections.Not>(u, v, to, size, stepA, stepB);
+        break;
+      case connections.EQUAL:
+        row<connections.Equal>(u, v, to, size, stepA, stepB);
+        break;
+      case connections.NOT_EQUAL:
+        row<connections.NotEqual>(u, v, to, size, stepA, stepB);
+        break;
+      case connections.GREATER:
+        row<connections.Greater>(u, v, to, size, stepA, stepB);
+        break;
+      case connections.GREATER_EQUAL:
+        row<connections.GreaterEqual>(u, v, to, size, stepA, stepB);
+        break;
+      case connections.LESS:
+        row<connections.Less>(u, v, to, size, stepA, stepB);
+        break;
+      case connections.LESS_EQUAL:
+        row<connections.LessEqual>(u, v, to, size, stepA, stepB);
+        break;
     }
   }
 }

@@ -14,7 +14,11 @@ import {
   todoAt,
 } from "./panel";
 import { packAcross, packAlong } from "./pack";
+import { multiplySixes, packSixes, rowsInSixes } from "./six_rows";
 import { activate, madd, sum } from "./vector";
+
+/** Rows of a block that are computed in sixes. */
+const SIXES: i32 = 126;
 
 /**
  * Columns `n0` to `n1` of one row times a matrix. Memory is the limit, so rows of the matrix are read
@@ -195,9 +199,24 @@ export function gemm(
       } else if (whole < cols) {
         packAlong(packed, strideB, cols - whole, deep, 8, rest, panelB);
       }
-      for (let m = m0; m < m1; m += MC) {
-        const some = min(MC, m1 - m);
-        const panelA = <usize> deep << 4;
+      const inSixes = rowsInSixes(m1 - m0) > 0;
+      for (let m = m0, some = 0; m < m1; m += some) {
+        const isPacked = transposeB || !few && m > m0;
+        // B is packed with the first four rows; the others are computed in sixes.
+        some = min(inSixes ? isPacked ? SIXES : 4 : MC, m1 - m);
+        const panelA = <usize> deep << 4, sixes = inSixes && isPacked ? rowsInSixes(some) : 0;
+        if (sixes > 0) {
+          const to = c + <usize> m * strideC + (<usize> n << 2);
+          let from = a + <usize> m * strideA + (<usize> k << 2);
+          if (transposeA) {
+            packSixes(a + <usize> k * strideA + (<usize> m << 2), strideA, sixes, deep, scratch + BLOCK_A);
+            from = scratch + BLOCK_A;
+          }
+          const step = transposeA ? 0 : strideA;
+          multiplySixes(from, step, sixes, deep, scratch + BLOCK_B, panelB, cols, to, strideC, todo, scratch);
+          some = sixes;
+          continue;
+        }
         if (transposeA) {
           const from = a + <usize> k * strideA + (<usize> m << 2);
           packAlong(from, strideA, some, deep, 4, scratch + BLOCK_A, panelA);
@@ -206,7 +225,7 @@ export function gemm(
           packAcross(from, strideA, some, deep, 4, scratch + BLOCK_A, panelA);
         }
         listRows(c + <usize> m * strideC + (<usize> n << 2), some, strideC, scratch);
-        if (transposeB || !few && m > m0) {
+        if (isPacked) {
           block(some, cols, deep, scratch + BLOCK_B, 32, panelB, 0, todo, scratch);
           continue;
         }

@@ -1,4 +1,5 @@
 /** Gated recurrent units (Cho et al., 2014): the reset gate comes before the product. */
+import { copyRun } from "./boxes";
 import { MC } from "./panel";
 import { dropRow, multiplyStates, setRows } from "./recurrent";
 import {
@@ -122,7 +123,7 @@ export function gru(
         mix(row, previous + first + <usize> i * strideP, newState, to, units);
         if (mask) blendRow(load<f32>(mask + (<usize> ((m + i) * steps + t) << 2)), to, h + at, units);
         if (sequence) {
-          memory.copy(sequence + <usize> (m + i) * stride + <usize> s * unit, h + at, unit);
+          copyRun(h + at, sequence + <usize> (m + i) * stride + <usize> s * unit, unit);
         }
       }
     }

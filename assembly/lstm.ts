@@ -1,7 +1,8 @@
 /** Long short-term memory (Hochreiter and Schmidhuber, 1997) with forget gates. */
+import { copyRun } from "./boxes";
 import { MC, RESULTS } from "./panel";
 import { dropRow, multiplyStates, setRows } from "./recurrent";
-import { activateRow, addRow, blendRow, multiplyRows, scaleBySlopes, scaleRow } from "./recurrent_rows";
+import { activateRow, addRow, addRows, blendRow, multiplyRows, scaleBySlopes, scaleRow } from "./recurrent_rows";
 
 /** `y = f c + i g`. */
 function remember(gates: usize, c: usize, y: usize, units: i32): void {
@@ -114,7 +115,7 @@ export function lstm(
         const example = <usize> (m + i) * stride, place = example + <usize> t * unit;
         if (product) addRow(product + 4 * at, row, 4 * units);
         const activatedC = saves ? activated + place : newH;
-        if (saves) memory.copy(cells + place, c + at, unit);
+        if (saves) copyRun(c + at, cells + place, unit);
         const toC = mask ? newC : c + at, toH = mask ? newH : h + at;
         step(row, c + at, toC, activatedC, toH, units, activation, recurrentActivation);
         if (mask) {
@@ -122,7 +123,7 @@ export function lstm(
           blendRow(share, toC, c + at, units);
           blendRow(share, toH, h + at, units);
         }
-        if (sequence) memory.copy(sequence + example + <usize> s * unit, h + at, unit);
+        if (sequence) copyRun(h + at, sequence + example + <usize> s * unit, unit);
       }
     }
   }
@@ -300,8 +301,7 @@ export function lstmCell(
   const unit = <usize> units << 2;
   for (let r = r0; r < r1; r++) {
     const at = <usize> r * unit, row = gates + 4 * at;
-    memory.copy(row, x + 4 * at, 4 * unit);
-    addRow(product + 4 * at, row, 4 * units);
+    addRows(x + 4 * at, product + 4 * at, row, 4 * units);
     step(row, c + at, newC + at, activated + at, h + at, units, activation, recurrentActivation);
   }
 }
@@ -332,7 +332,7 @@ export function lstmCellGradient(
   const unit = <usize> units << 2;
   for (let r = r0; r < r1; r++) {
     const at = <usize> r * unit;
-    memory.copy(dc + at, dNewC + at, unit);
+    copyRun(dNewC + at, dc + at, unit);
     stepGradient(
       gates + 4 * at, c + at, activated + at, dh + at, dc + at, scratch + RESULTS, dz + 4 * at, units,
       activation, recurrentActivation,

@@ -4,9 +4,11 @@
  * Every kernel computes a whole sequence, for some examples of the batch. Sequences are
  * `[batch, steps, units]`; the weights of the states are packed once.
  */
+import { copyRun } from "./boxes";
 import { packAcross, packAlong } from "./pack";
 import { ACCUMULATE, block, BLOCK_A, blockDepth, listRows } from "./panel";
 import { multiplyRows } from "./recurrent_rows";
+import { multiplySixes, rowsInSixes } from "./six_rows";
 
 /**
  * Packs a matrix as the panels that {@linkcode multiplyStates} reads: `[columns / 8, depth, 8]`.
@@ -46,13 +48,16 @@ export function multiplyStates(
   adds: bool,
   scratch: usize,
 ): void {
-  const full = blockDepth(depth);
-  listRows(c, rows, strideC, scratch);
+  const full = blockDepth(depth), panel = <usize> depth << 5;
+  const sixes = rowsInSixes(rows), rest = rows - sixes;
+  listRows(c + <usize> sixes * strideC, rest, strideC, scratch);
   for (let k = 0; k < depth; k += full) {
-    const deep = min(full, depth - k);
-    packAcross(a + (<usize> k << 2), strideA, rows, deep, 4, scratch + BLOCK_A, <usize> deep << 4);
-    const todo = adds || k > 0 ? ACCUMULATE : 0;
-    block(rows, columns, deep, b + (<usize> k << 5), 32, <usize> depth << 5, 0, todo, scratch);
+    const deep = min(full, depth - k), todo = adds || k > 0 ? ACCUMULATE : 0;
+    const from = a + (<usize> k << 2), at = b + (<usize> k << 5);
+    if (sixes > 0) multiplySixes(from, strideA, sixes, deep, at, panel, columns, c, strideC, todo, scratch);
+    if (rest == 0) continue;
+    packAcross(from + <usize> sixes * strideA, strideA, rest, deep, 4, scratch + BLOCK_A, <usize> deep << 4);
+    block(rest, columns, deep, at, 32, panel, 0, todo, scratch);
   }
 }
 
@@ -67,5 +72,5 @@ export function setRows(from: usize, to: usize, row: i32, rows: i32, size: i32):
 @inline
 export function dropRow(state: usize, dropout: usize, to: usize, size: i32): void {
   if (dropout) multiplyRows(state, dropout, to, size);
-  else memory.copy(to, state, <usize> size << 2);
+  else copyRun(state, to, <usize> size << 2);
 }

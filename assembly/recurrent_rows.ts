@@ -91,6 +91,15 @@ export function multiplyRows(a: usize, b: usize, y: usize, size: i32): void {
   for (; i < size; i++, a += 4, b += 4, y += 4) store<f32>(y, load<f32>(a) * load<f32>(b));
 }
 
+/** `y = a + b`, element by element. */
+export function addRows(a: usize, b: usize, y: usize, size: i32): void {
+  let i: i32 = 0;
+  for (; i + 4 <= size; i += 4, a += 16, b += 16, y += 16) {
+    v128.store(y, f32x4.add(v128.load(a), v128.load(b)));
+  }
+  for (; i < size; i++, a += 4, b += 4, y += 4) store<f32>(y, load<f32>(a) + load<f32>(b));
+}
+
 /** `y += a`. */
 export function addRow(a: usize, y: usize, size: i32): void {
   let i: i32 = 0;

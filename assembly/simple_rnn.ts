@@ -1,4 +1,5 @@
 /** The simple recurrent layer (Elman, 1990). */
+import { copyRun } from "./boxes";
 import { MC } from "./panel";
 import { dropRow, multiplyStates, setRows } from "./recurrent";
 import { activateRow, addRow, blendRow, multiplyRows, scaleBySlopes, scaleRow } from "./recurrent_rows";
@@ -64,9 +65,9 @@ export function simpleRnn(
         if (product) addRow(product + at, row, units);
         activateRow(row, row, units, activation);
         if (mask) blendRow(load<f32>(mask + (<usize> ((m + i) * steps + t) << 2)), row, h + at, units);
-        else memory.copy(h + at, row, unit);
+        else copyRun(row, h + at, unit);
         if (sequence) {
-          memory.copy(sequence + <usize> (m + i) * stride + <usize> s * unit, h + at, unit);
+          copyRun(h + at, sequence + <usize> (m + i) * stride + <usize> s * unit, unit);
         }
       }
     }
@@ -121,7 +122,7 @@ export function simpleRnnGradient(
           scaleRow(1 - share, dh + at, rest + at, units);
           scaleRow(share, dh + at, dh + at, units);
         }
-        memory.copy(dz + place, dh + at, unit);
+        copyRun(dh + at, dz + place, unit);
         scaleBySlopes(dz + place, gates + place, units, activation);
       }
       if (!weights) continue;

@@ -132,8 +132,16 @@ export function softmaxGradient(
     let all: f64 = 0;
     let i: i32 = 0;
     while (i + 4 <= size) {
-      let some = f32x4.splat(0);
-      for (const end = min(i + PART, size); i + 4 <= end; i += 4) {
+      let some = f32x4.splat(0), more = some;
+      const end = min(i + PART, size);
+      for (; i + 8 <= end; i += 8) {
+        const p = dy + (<usize> i << 2), q = y + (<usize> i << 2);
+        const d = v128.load(p), e = v128.load(p, 16);
+        some = f32x4.add(some, logarithm ? d : f32x4.mul(d, v128.load(q)));
+        more = f32x4.add(more, logarithm ? e : f32x4.mul(e, v128.load(q, 16)));
+      }
+      some = f32x4.add(some, more);
+      for (; i + 4 <= end; i += 4) {
         const o = <usize> i << 2;
         const d = v128.load(dy + o);
         some = f32x4.add(some, logarithm ? d : f32x4.mul(d, v128.load(y + o)));
@@ -145,16 +153,14 @@ export function softmaxGradient(
       all += <f64> (load<f32>(dy + o) * (logarithm ? 1 : load<f32>(y + o)));
     }
     const sums = f32x4.splat(<f32> all);
-    i = 0;
-    for (let o: usize = 0; i < size; i += 4, o += 16) {
-      if (i + 4 <= size) {
-        v128.store(dx + o, slope(v128.load(dy + o), v128.load(y + o), sums, logarithm));
-        continue;
-      }
-      for (; i < size; i++, o += 4) {
-        const d = slope(v128.load32_splat(dy + o), v128.load32_splat(y + o), sums, logarithm);
-        store<f32>(dx + o, f32x4.extract_lane(d, 0));
-      }
+    const whole = <usize> (size & ~3) << 2;
+    let o: usize = 0;
+    for (; o < whole; o += 16) {
+      v128.store(dx + o, slope(v128.load(dy + o), v128.load(y + o), sums, logarithm));
+    }
+    for (; o < stride; o += 4) {
+      const d = slope(v128.load32_splat(dy + o), v128.load32_splat(y + o), sums, logarithm);
+      store<f32>(dx + o, f32x4.extract_lane(d, 0));
     }
   }
 }

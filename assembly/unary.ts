@@ -118,6 +118,7 @@ import {
   TAN,
   TANH,
 } from "./unary_functions";
+import { power } from "./softmax";
 import { madd } from "./vector";
 import { tangent, wave } from "./waves";
 
@@ -222,7 +223,7 @@ function slope<F>(dy: v128, s: v128, p: v128, q: v128): v128 {
   if (idof<F>() == idof<Sin>()) return f32x4.mul(dy, wave(s, 1));
   if (idof<F>() == idof<Cos>()) return f32x4.neg(f32x4.mul(dy, wave(s, 0)));
   if (idof<F>() == idof<Erf>()) {
-    const bell = exponential(f32x4.neg(f32x4.mul(s, s)));
+    const bell = power(f32x4.neg(f32x4.mul(s, s)));
     return f32x4.mul(f32x4.mul(dy, constant(1.1283791670955126)), bell);
   }
   if (idof<F>() == idof<Clip>()) return v128.and(dy, v128.and(f32x4.ge(s, p), f32x4.le(s, q)));

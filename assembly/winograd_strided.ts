@@ -65,7 +65,7 @@ function planesOf(my: i32, mx: i32): i32 {
  * @param gradient Whether the matrices are `[columns, channels]`, for the input's gradient.
  */
 export function stridedFilter(w: usize, channels: i32, columns: i32, gradient: bool, to: usize, square: usize): void {
-  const tap = <usize> (channels * columns) << 2, start = gradient ? 2 * tap : 0, end = 2 * tap - start;
+  const tap = <usize> (channels * columns) << 2, start: usize = gradient ? 2 * tap : 0, end = 2 * tap - start;
   const rows = gradient ? columns : channels, width = gradient ? channels : columns;
   const matrix = apart(<usize> (((width + 7) / 8) * rows) << 5), all = square + 288;
   for (let c = 0; c < channels; c++) {
@@ -163,7 +163,7 @@ function transform(
   square: usize,
 ): void {
   const nextX = stride * pixel, nextY = stride * line, row = stride * ROW;
-  const wide = <usize> (ALL + mx) * plane, lower = to + ALL * wide, lowest = lower + <usize> (ALL * my) * plane;
+  const wide = <usize> (ALL + mx) * plane, lower = to + <usize> ALL * wide, lowest = lower + <usize> (ALL * my) * plane;
   const highRows = <usize> my * plane, lowRows = <usize> mx * plane;
   for (let c: usize = 0; c < bytes; c += 16) {
     const start = from + c;
@@ -271,11 +271,11 @@ function transformResults(
       const row = from + <usize> i * wide, s = square + (<usize> i << 6);
       results(mx, row, plane, s, 16);
       for (let j: usize = 0; j < <usize> mx; j++) {
-        const single = v128.load(row + (ALL + j) * plane);
+        const single = v128.load(row + (<usize> ALL + j) * plane);
         v128.store(s + (j << 4), add(v128.load(s + (j << 4)), single));
       }
     }
-    const lower = from + ALL * wide, lowest = lower + <usize> (ALL * my) * plane;
+    const lower = from + <usize> ALL * wide, lowest = lower + <usize> (ALL * my) * plane;
     for (let i = 0; i < my; i++) {
       const s = singles + (<usize> i << 6), row = lowest + <usize> (i * mx) * plane;
       results(mx, lower + <usize> i * plane, <usize> my * plane, s, 16);
@@ -320,9 +320,9 @@ function transformGradient(
       if (!hasPoint(my, i)) continue;
       const row = from + <usize> i * wide, s = square + <usize> i * RESULT_ROW;
       results(mx, row, plane, s, 32);
-      for (let j: usize = 0; j < <usize> mx; j++) v128.store(s + (j << 5), v128.load(row + (ALL + j) * plane), 16);
+      for (let j: usize = 0; j < <usize> mx; j++) v128.store(s + (j << 5), v128.load(row + (<usize> ALL + j) * plane), 16);
     }
-    const lower = from + ALL * wide, lowest = lower + <usize> (ALL * my) * plane;
+    const lower = from + <usize> ALL * wide, lowest = lower + <usize> (ALL * my) * plane;
     for (let i = 0; i < my; i++) {
       const s = singles + <usize> i * RESULT_ROW, row = lowest + <usize> (i * mx) * plane;
       results(mx, lower + <usize> i * plane, <usize> my * plane, s, 32);

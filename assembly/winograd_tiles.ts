@@ -6,6 +6,7 @@
 import { packAcross } from "./pack";
 import { ADDRESSES, block, BLOCK_A, listRows, RESULTS, ZEROS } from "./panel";
 import { CHANNELS, COLUMNS, HEIGHT, PAD_X, PAD_Y, SOURCE, TILES_X, TILES_Y, WIDTH } from "./tile_table";
+import { multiplySix, multiplySixes, rowsInSixes } from "./six_rows";
 import { madd } from "./vector";
 import { input } from "./winograd_transforms";
 
@@ -118,107 +119,37 @@ export const FEW: i32 = 64;
  */
 export function multiply(a: usize, rows: i32, depth: i32, b: usize, columns: i32, to: usize, scratch: usize): void {
   const panel = <usize> depth << 5, rowBefore = <usize> depth << 2, rowAfter = <usize> columns << 2;
+  const sixes = depth >= 32 ? rowsInSixes(rows) : 0;
   if ((columns & 7) || columns > FEW) {
-    packAcross(a, rowBefore, rows, depth, 4, scratch + BLOCK_A, <usize> depth << 4);
-    listRows(to, rows, rowAfter, scratch);
-    block(rows, columns, depth, b, 32, panel, 0, 0, scratch);
+    if (sixes > 0) multiplySixes(a, rowBefore, sixes, depth, b, panel, columns, to, rowAfter, 0, scratch);
+    if (sixes == rows) return;
+    a += <usize> sixes * rowBefore;
+    packAcross(a, rowBefore, rows - sixes, depth, 4, scratch + BLOCK_A, <usize> depth << 4);
+    listRows(to + <usize> sixes * rowAfter, rows - sixes, rowAfter, scratch);
+    block(rows - sixes, columns, depth, b, 32, panel, 0, 0, scratch);
     return;
   }
   for (let column = 0; column < columns; column += 8, b += panel, to += 32) {
     let from = a, at = to, row = 0;
-    if (ASC_FEATURE_RELAXED_SIMD && depth >= 32) {
-      for (const sixes = rows - fours(rows); row < sixes; row += 6, from += 6 * rowBefore, at += 6 * rowAfter) {
-        multiplySix(from, rowBefore, depth, b, at, rowAfter);
-      }
+    for (; row < sixes; row += 6, from += 6 * rowBefore, at += 6 * rowAfter) {
+      multiplySix(from, rowBefore, 4, depth, b, at, rowAfter, 0, 0);
     }
     for (; row < rows; row += 4, from += rowBefore << 2, at += rowAfter << 2) {
-      multiplyFour(from, from + rowBefore, from + 2 * rowBefore, from + 3 * rowBefore, depth, b, at, at + rowAfter, at + 2 * rowAfter, at + 3 * rowAfter);
+      multiplyFour(from, rowBefore, depth, b, at, rowAfter);
     }
   }
-}
-
-/** Number of rows, of whole fours, so that the rest are whole sixes. */
-@inline
-function fours(rows: i32): i32 {
-  const rest = (rows + 1) % 6;
-  return rest <= 1 ? 0 : rest < 4 ? 8 : 4;
-}
-
-/** Six rows times a panel. */
-function multiplySix(a: usize, step: usize, depth: i32, b: usize, c: usize, stride: usize): void {
-  let x00 = f32x4.splat(0), x01 = x00;
-  let x10 = f32x4.splat(0), x11 = x10;
-  let x20 = f32x4.splat(0), x21 = x20;
-  let x30 = f32x4.splat(0), x31 = x30;
-  let x40 = f32x4.splat(0), x41 = x40;
-  let x50 = f32x4.splat(0), x51 = x50;
-  for (const end = a + (<usize> depth << 2); a < end; a += 4, b += 32) {
-    const b0 = v128.load(b), b1 = v128.load(b, 16);
-    let p = a;
-    const a0 = v128.load32_splat(p);
-    x00 = madd(a0, b0, x00);
-    x01 = madd(a0, b1, x01);
-    p += step;
-    const a1 = v128.load32_splat(p);
-    x10 = madd(a1, b0, x10);
-    x11 = madd(a1, b1, x11);
-    p += step;
-    const a2 = v128.load32_splat(p);
-    x20 = madd(a2, b0, x20);
-    x21 = madd(a2, b1, x21);
-    p += step;
-    const a3 = v128.load32_splat(p);
-    x30 = madd(a3, b0, x30);
-    x31 = madd(a3, b1, x31);
-    p += step;
-    const a4 = v128.load32_splat(p);
-    x40 = madd(a4, b0, x40);
-    x41 = madd(a4, b1, x41);
-    p += step;
-    const a5 = v128.load32_splat(p);
-    x50 = madd(a5, b0, x50);
-    x51 = madd(a5, b1, x51);
-  }
-  v128.store(c, x00);
-  v128.store(c, x01, 16);
-  c += stride;
-  v128.store(c, x10);
-  v128.store(c, x11, 16);
-  c += stride;
-  v128.store(c, x20);
-  v128.store(c, x21, 16);
-  c += stride;
-  v128.store(c, x30);
-  v128.store(c, x31, 16);
-  c += stride;
-  v128.store(c, x40);
-  v128.store(c, x41, 16);
-  c += stride;
-  v128.store(c, x50);
-  v128.store(c, x51, 16);
 }
 
 /** Four rows, read four elements at a time, times a panel; the depth is a multiple of four. */
-function multiplyFour(
-  a0: usize,
-  a1: usize,
-  a2: usize,
-  a3: usize,
-  depth: i32,
-  b: usize,
-  c0: usize,
-  c1: usize,
-  c2: usize,
-  c3: usize,
-): void {
+function multiplyFour(a: usize, step: usize, depth: i32, b: usize, c: usize, stride: usize): void {
   let x00 = f32x4.splat(0), x01 = x00;
   let x10 = x00, x11 = x00;
   let x20 = x00, x21 = x00;
   let x30 = x00, x31 = x00;
-  for (const end = a0 + (<usize> depth << 2); a0 < end; a0 += 16, a1 += 16, a2 += 16, a3 += 16, b += 128) {
-    const r0 = v128.load(a0), r1 = v128.load(a1), r2 = v128.load(a2), r3 = v128.load(a3);
+  for (const end = a + (<usize> depth << 2); a < end; a += 16, b += 128) {
+    const q = a + 2 * step, r0 = v128.load(a), r1 = v128.load(a + step), r2 = v128.load(q), r3 = v128.load(q + step);
     {
-      const b0 = v128.load(b, 0), b1 = v128.load(b, 16);
+      const b0 = v128.load(b), b1 = v128.load(b, 16);
       const p0 = v128.shuffle<f32>(r0, r0, 0, 0, 0, 0);
       x00 = madd(p0, b0, x00);
       x01 = madd(p0, b1, x01);
@@ -278,12 +209,13 @@ function multiplyFour(
       x31 = madd(p3, b1, x31);
     }
   }
-  v128.store(c0, x00);
-  v128.store(c0, x01, 16);
-  v128.store(c1, x10);
-  v128.store(c1, x11, 16);
-  v128.store(c2, x20);
-  v128.store(c2, x21, 16);
-  v128.store(c3, x30);
-  v128.store(c3, x31, 16);
+  v128.store(c, x00);
+  v128.store(c, x01, 16);
+  v128.store(c + stride, x10);
+  v128.store(c + stride, x11, 16);
+  c += 2 * stride;
+  v128.store(c, x20);
+  v128.store(c, x21, 16);
+  v128.store(c + stride, x30);
+  v128.store(c + stride, x31, 16);
 }

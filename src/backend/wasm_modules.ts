@@ -124,7 +124,7 @@ export function loadKernels(backend: BackendWasm, relaxed = true): LoadedKernels
   const names: Build[] = relaxed ? ["relaxed", "simd"] : ["simd"];
   const { memory } = emscriptenOf(backend).asm;
   for (const build of names) {
-    const plain = decodeBase64(builds[build]);
+    const plain = bytesOf(build);
     const bytes = isShared(memory) ? shareMemory(plain) : plain;
     if (!WebAssembly.validate(bytes)) continue;
     const module = new WebAssembly.Module(bytes);
@@ -133,6 +133,45 @@ export function loadKernels(backend: BackendWasm, relaxed = true): LoadedKernels
     const kernels = Object.fromEntries(functions) as Kernels;
     return { kernels, addresses: builds.addresses, module, memory, build };
   }
+}
+
+/** The module of a build: the file holds one, and what the other has of its own. */
+function bytesOf(build: Build): Uint8Array<ArrayBuffer> {
+  const relaxed = decodeBase64(builds.relaxed);
+  return build === "relaxed" ? relaxed : decodeDifference(relaxed, decodeBase64(builds.simd));
+}
+
+/** Decodes bytes from what they have in common with others, as scripts/build_kernels.ts encodes it. */
+export function decodeDifference(
+  source: Uint8Array,
+  difference: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const parts: Uint8Array[] = [];
+  let at = 0, end = 0;
+  const read = (): number => {
+    let value = 0, shift = 0;
+    for (;;) {
+      const byte = difference[at++];
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+      shift += 7;
+    }
+  };
+  while (at < difference.length) {
+    const added = read();
+    parts.push(difference.subarray(at, at += added));
+    if (at === difference.length) break;
+    const length = read(), distance = read();
+    const from = distance % 2 ? end - (distance + 1) / 2 : end + distance / 2;
+    parts.push(source.subarray(from, end = from + length));
+  }
+  const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let size = 0;
+  for (const part of parts) {
+    bytes.set(part, size);
+    size += part.length;
+  }
+  return bytes;
 }
 
 /** Whether several threads can use this heap. */

@@ -103,10 +103,18 @@ export class ProgressBar extends PassCallback {
   }
 
   /** Removes the bar, and writes the row or the results if they are complete. */
-  protected override afterPass(learner: AnyLearner, pass: MeasuredPhase): void {
+  protected override afterPass(
+    learner: AnyLearner,
+    pass: MeasuredPhase,
+  ): void | Promise<void> {
     this.#terminal.clear();
+    if (pass === "test") this.#writeTest(learner);
+    else this.#endPass(learner, pass);
+    return this.#terminal.settle();
+  }
+
+  #endPass(learner: AnyLearner, pass: MeasuredPhase): void {
     const { cancelled } = learner;
-    if (pass === "test") return this.#writeTest(learner);
     if (pass === "validation") {
       const half = cancelled.has("train") && cancelled.has("validate");
       return this.#flushRow(learner, { validated: !half });
@@ -117,9 +125,11 @@ export class ProgressBar extends PassCallback {
   }
 
   /** Writes a row that is still due. */
-  override afterTrain(learner: AnyLearner): void {
+  override afterTrain(learner: AnyLearner): void | Promise<void> {
     this.#flushRow(learner);
+    return this.#terminal.settle();
   }
+
   /** Removes the bar. */
   override onError(): void {
     this.#terminal.clear();

@@ -1,4 +1,5 @@
-import { tf } from "../../mod.ts";
+import { assertLess } from "@std/assert";
+import { selectBackend, tf } from "../../mod.ts";
 import { type Case, mixed, negative, sweep } from "./sweep.ts";
 
 type Pad = "same" | "valid" | number;
@@ -329,3 +330,26 @@ sweep("other convolutions", others, { native: true });
 sweep("3D convolutions", conv3d, { native: true });
 sweep("2D pooling", pools, { native: true });
 sweep("3D pooling", pools3d, { native: true });
+
+Deno.test("both builds compute and differentiate convolutions by Winograd's algorithm alike", {
+  ignore: (await Deno.permissions.query({ name: "read" })).state !== "granted",
+}, async () => {
+  const cases = [...winograd, ...strided, ...lines].filter(({ shapes }) => shapes[1][3] > 16);
+  const results: Float32Array[][] = [];
+  for (const relaxed of [true, false]) {
+    await selectBackend({ prefer: "wasm", relaxed, quiet: true });
+    results.push(cases.flatMap(({ shapes, compute }) =>
+      tf.tidy(() => {
+        const inputs = shapes.map((shape) => tf.tensor(mixed(tf.util.sizeFromShape(shape)), shape));
+        const y = compute(...inputs);
+        const slopes = tf.grads((...xs: tf.Tensor[]) => compute(...xs).square().sum())(inputs);
+        return [y, ...slopes].map((tensor) => tensor.dataSync() as Float32Array);
+      })
+    ));
+  }
+  const [fused, plain] = results;
+  fused.forEach((numbers, index) => {
+    const largest = numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-6);
+    numbers.forEach((x, i) => assertLess(Math.abs(x - plain[index][i]) / largest, 1e-5));
+  });
+});

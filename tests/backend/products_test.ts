@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertLess, assertThrows } from "@std/assert";
 import { selectBackend, tf } from "../../mod.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 import { type Case, sweep } from "./sweep.ts";
@@ -182,3 +182,48 @@ Deno.test(
     assertEquals(tf.memory().numTensors, before);
   },
 );
+
+/** Fused products of each number of rows, of one and two blocks of depth; exact ones beside them. */
+function productsOfRows(): { actual: Float32Array; exact: number[] }[] {
+  const numbers = (size: number, step: number) =>
+    Array.from({ length: size }, (_, i) => Math.fround(Math.sin(i * step + 1)));
+  const all: { actual: Float32Array; exact: number[] }[] = [];
+  for (const rows of [...Array.from({ length: 20 }, (_, i) => i + 1), 135]) {
+    for (const [columns, depth] of [[8, 33], [21, 40], [16, 530]]) {
+      const [a, b] = [numbers(rows * depth, 0.7), numbers(depth * columns, 1.3)];
+      const bias = numbers(columns, 2.1), exact: number[] = [];
+      for (let i = 0; i < rows * columns; i++) {
+        const row = Math.floor(i / columns), column = i % columns;
+        let sum = bias[column];
+        for (let k = 0; k < depth; k++) sum += a[row * depth + k] * b[k * columns + column];
+        exact.push(Math.max(sum, 0));
+      }
+      for (const [transposeA, transposeB] of [[false, false], [true, false], [false, true]]) {
+        const actual = tf.tidy(() => {
+          const [left, right] = [tf.tensor2d(a, [rows, depth]), tf.tensor2d(b, [depth, columns])];
+          return tf.fused.matMul({
+            ...{
+              a: transposeA ? left.transpose() : left,
+              b: transposeB ? right.transpose() : right,
+            },
+            ...{ transposeA, transposeB, bias: tf.tensor1d(bias), activation: "relu" },
+          }).dataSync() as Float32Array;
+        });
+        all.push({ actual, exact });
+      }
+    }
+  }
+  return all;
+}
+
+for (const relaxed of [true, false]) {
+  const build = relaxed ? "relaxed" : "plain";
+  Deno.test(`products of any number of rows are right, in the ${build} build`, {
+    ignore: (await Deno.permissions.query({ name: "read" })).state !== "granted",
+  }, async () => {
+    await selectBackend({ prefer: "wasm", relaxed, quiet: true });
+    for (const { actual, exact } of productsOfRows()) {
+      actual.forEach((x, i) => assertLess(Math.abs(x - exact[i]), 2e-5));
+    }
+  });
+}

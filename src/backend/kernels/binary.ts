@@ -47,6 +47,19 @@ function ofParts(name: "ADD" | "SUB"): Kernel {
   };
 }
 
+/** The sum of tensors of one shape. */
+const addAll: Kernel = (heap, inputs) => {
+  const tensors = Object.values(inputs), [first, ...others] = tensors;
+  if (!areFloats(...tensors) && !areAll("int32", ...tensors)) return;
+  if (others.length === 0) return heap.alias(first);
+  const result = heap.output(first.shape, first.dtype);
+  const f = numberOf("binary_functions", areFloats(first) ? "ADD" : "ADD_INTEGERS");
+  others.forEach((b, i) =>
+    passOver(heap, { kernel: "binary", f, a: i === 0 ? first : result, b, result })
+  );
+  return result;
+};
+
 const multiplyNumbers = binary("MUL", "MUL_INTEGERS");
 
 /** Products; those of complex numbers of two shapes are left to tfjs. */
@@ -154,6 +167,7 @@ const prelu: Kernel = (heap, { x, alpha }, attributes, stock) =>
 /** The kernels of functions of two numbers. */
 export const BINARY_KERNELS: KernelTable = {
   Add: ofParts("ADD"),
+  AddN: addAll,
   Atan2: binary("ATAN2"),
   BitwiseAnd: binary(undefined, "AND_INTEGERS"),
   Equal: compare("EQUAL"),

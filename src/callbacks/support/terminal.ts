@@ -86,6 +86,11 @@ export class Terminal {
     this.#write(`${text}\n`);
   }
 
+  /** In a notebook, waits until the last line was sent: what is sent after a cell may be lost. */
+  settle(): void | Promise<void> {
+    return this.#display?.settle();
+  }
+
   readonly #line = {
     hide: () => this.#over(""),
     show: () => this.#over(this.#drawn),
@@ -103,6 +108,9 @@ export class Terminal {
 
 /** Number of the file of standard output. */
 const STANDARD_OUTPUT = 1;
+
+/** Longest wait for a notebook that does not answer, in ms. */
+const LATE = 1000;
 
 /** Pause before the next attempt to write to a pipe that is full, in ms. */
 const FULL = 2;
@@ -205,12 +213,22 @@ export class NotebookDisplay {
   readonly #id: string = crypto.randomUUID();
   #sent: Promise<void> = Promise.resolve();
   #shown = false;
+  #isLost = false;
   #next: MediaBundle | undefined;
 
   /** Replaces the content. Content that was replaced before it could be sent is left out. */
   show(data: MediaBundle): void {
     if (!this.#next) this.#sent = this.#sent.then(() => this.#send());
     this.#next = data;
+  }
+
+  /** Waits until the content was sent; a front end that no longer answers is waited for once. */
+  async settle(): Promise<void> {
+    if (this.#isLost) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<boolean>((resolve) => timer = setTimeout(resolve, LATE, true));
+    this.#isLost = await Promise.race([this.#sent.then(() => false), late]);
+    clearTimeout(timer);
   }
 
   async #send(): Promise<void> {

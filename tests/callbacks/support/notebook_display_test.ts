@@ -74,6 +74,33 @@ Deno.test("ProgressBar draws one bar per run into a notebook, and its rows below
   assert(!lines.join().includes("\x1b"));
 });
 
+Deno.test("ProgressBar has removed its bar from a notebook when a run ends", async () => {
+  let shown: string | undefined;
+  const atEnd: (string | undefined)[] = [];
+  await inNotebook(async () => {
+    const { learner } = tinyLearner({
+      kind: "scalar",
+      sizes: { train: 4 },
+      callbacks: [slow, new ProgressBar()],
+    });
+    await learner.train();
+    atEnd.push(shown);
+  }, async ({ content }) => {
+    await wait(50); // the front end is slow
+    shown = content.data["text/plain"];
+  });
+  assertEquals(atEnd, [""]);
+});
+
+Deno.test("ProgressBar does not wait for ever for a notebook that no longer answers", async () => {
+  await inNotebook(
+    () =>
+      tinyLearner({ kind: "scalar", sizes: { train: 4 }, callbacks: [slow, new ProgressBar()] })
+        .learner.train(),
+    () => new Promise(() => {}),
+  );
+});
+
 Deno.test("ProgressBar leaves the run alone when the notebook is gone", async () => {
   const { messages } = await inNotebook(
     () =>

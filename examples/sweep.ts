@@ -90,4 +90,4 @@ const { best } = await sweep({
   },
 });
 
-console.log(`best: ${best?.value.toFixed(4)} with ${JSON.stringify(best?.parameters)}`);
+console.log(`best: trial ${best?.trial}, validation accuracy ${best?.value.toFixed(4)}`);

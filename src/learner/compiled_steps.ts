@@ -7,6 +7,7 @@ import { weighLoss } from "../losses/loss_inputs.ts";
 import { variablesOf } from "../model/model.ts";
 import { normalsOf, replaceStates, statesOf } from "../model/model_structure.ts";
 import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
+import type { AnyCallback } from "./callback_protocol.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { StepOf } from "./step.ts";
 import { isSameKey, keyOf, type StepKey, type StepKind, whyEager } from "./step_key.ts";
@@ -64,18 +65,16 @@ export class CompiledSteps {
    *
    * @param step The step.
    * @param kind Its kind.
-   * @param listener The name of a callback with a hook in the middle of the step, if any.
+   * @param listeners The callbacks with a hook in the middle of the step.
    * @param eager Takes it operation by operation.
    */
   take(
     step: StepOf,
     kind: StepKind,
-    listener: string | undefined,
+    listeners: readonly AnyCallback[],
     eager: (step: StepOf) => void,
   ): void {
-    const key = listener === undefined
-      ? keyOf(step, kind)
-      : `${listener} acts in the middle of the step`;
+    const key = keyOf(step, kind, listeners);
     if (typeof key === "string") {
       this.#state = { way: "eager", reason: key };
       return eager(step);

@@ -114,13 +114,12 @@ export class Run implements Performer<AnyCallback>, StepOf {
     return this.#passes.current;
   }
 
-  /** The name of a callback with a hook in the middle of a step. */
-  #listenerWithin(): string | undefined {
+  /** The callbacks with a hook in the middle of a step; one may be there twice. */
+  #listenersWithin(): AnyCallback[] {
     const { callbacks } = this.learner;
-    const [first] = (["afterPredict", "afterLoss"] as const).flatMap((hook) => [
+    return (["afterPredict", "afterLoss"] as const).flatMap((hook) => [
       ...this.#callbacks.listeners(hook, callbacks),
     ]);
-    return first && nameOf(first);
   }
 
   /** Runs a synchronous hook in the middle of a step. */
@@ -364,7 +363,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
   }
 
   #seeded(kind: StepKind, eager: (step: StepOf) => void): void {
-    const work = () => this.#steps.take(this, kind, this.#listenerWithin(), eager);
+    const work = () => this.#steps.take(this, kind, this.#listenersWithin(), eager);
     this.#pass!.beginObjective();
     const { trainingSeed, epoch, batchIndex, phase, peers } = this.learner;
     if (trainingSeed === undefined) return work();

@@ -10,6 +10,7 @@ import { tf } from "../deps/tfjs.ts";
 import { isPure } from "../losses/loss_inputs.ts";
 import { isBuilt } from "../model/model.ts";
 import { settingsOf, statesOf, whyNotStock } from "../model/model_structure.ts";
+import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import { currentObjective, DEFAULT_STAGES, objectiveModel, variablesToTrain } from "./own_steps.ts";
 import type { StepOf } from "./step.ts";
@@ -17,10 +18,41 @@ import type { StepOf } from "./step.ts";
 /** The part of a step that is compiled: that of a training, of an evaluation or of a prediction. */
 export type StepKind = "compute" | "evaluate" | "predict";
 
-/** Everything on which a step depends, or why it may depend on more. */
-export function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
+/** Returns the tensors on which the hooks of a callback depend in the middle of the current step. */
+type StepInputs = (learner: AnyFields) => readonly tf.Tensor[] | undefined;
+
+const STEP_INPUTS = new WeakMap<AnyCallback, StepInputs>();
+
+/**
+ * Says that the hooks of a callback in the middle of a step, `afterPredict` and `afterLoss`, compute
+ * with nothing but the batch, the predictions, the loss, its function and some tensors, so that a
+ * step with them can be compiled. In a step that is played back, they are not called.
+ *
+ * @param callback The callback.
+ * @param inputs Returns these tensors of a step, which live as long as its batch; `undefined` if the
+ *   hooks may depend on more.
+ */
+export function declareStepInputs(callback: AnyCallback, inputs: StepInputs): void {
+  STEP_INPUTS.set(callback, inputs);
+}
+
+/**
+ * Everything on which a step depends, or why it may depend on more.
+ *
+ * @param step The step.
+ * @param kind Its kind.
+ * @param listeners The callbacks with a hook in the middle of it.
+ */
+export function keyOf(
+  { learner }: StepOf,
+  kind: StepKind,
+  listeners: readonly AnyCallback[],
+): StepKey | string {
   const reason = whyEager(learner, kind);
   if (reason !== undefined) return reason;
+  const more = listeners.map((callback) => STEP_INPUTS.get(callback)?.(learner));
+  const other = more.indexOf(undefined);
+  if (other >= 0) return `${nameOf(listeners[other])} acts in the middle of the step`;
   const heap = stepTools()!.heapOf(tf.backend())!;
   const { model, stages, lossFunction, objective, compile } = learner;
   const current = currentObjective(learner);
@@ -28,13 +60,17 @@ export function keyOf({ learner }: StepOf, kind: StepKind): StepKey | string {
   const inputs: tf.Tensor[] = [];
   const { data, labels, weights } = learner;
   const batch = kind === "predict" ? [data] : [data, labels, weights];
-  const shapes = shapesOf([...batch, statesOf(model)], inputs);
+  const shapes = shapesOf([...batch, statesOf(model), ...more], inputs);
   if (shapes === undefined) return "the batch holds more than tensors";
   const trained = kind === "compute" ? trainedIn(learner) : [];
   if (!trained) return "no weight is trained";
   return {
     kind,
-    objects: [heap, model, lossFunction, current, stages.predict, compile, ...trained],
+    objects: [
+      ...[heap, model, lossFunction, current, stages.predict, compile],
+      ...listeners,
+      ...trained,
+    ],
     text: `${objective} ${shapes} ${settingsOf(model)} ${settingsOf(own)}`,
     heap,
     inputs,
@@ -47,7 +83,7 @@ export interface StepKey {
   readonly objects: readonly unknown[];
   readonly text: string;
   readonly heap: KernelHeap;
-  /** The tensors of the current batch, and the states of recurrent layers. */
+  /** The tensors of the current batch, the states of recurrent layers, and those of callbacks. */
   inputs: tf.Tensor[];
 }
 

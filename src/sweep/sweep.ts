@@ -112,7 +112,8 @@ export async function sweep<const S extends Space>(
     await withFileErrors(path, picture.save(path));
   }
   await fileSystem.rm(`${folder}/checkpoints`, { recursive: true, force: true }).catch(() => {});
-  terminal.line(`\n${found}\n\nmore in ${folder}/: trials.jsonl, parallel.svg, history.svg`);
+  const table = found.table(20, terminal.live ? terminal.columns : Infinity);
+  terminal.line(`\n${table}\n\nmore in ${folder}/: trials.jsonl, parallel.svg, history.svg`);
   return found;
 }
 

@@ -107,26 +107,52 @@ export class SweepResult<Parameters = AnyParameters> {
    * A table of the best trials.
    *
    * @param rows The largest number of rows. Default: 20.
+   * @param width The width that is available, in characters. Where columns for all parameters would
+   *   not fit, they stand below each trial. Default: no limit.
    * @returns The table, as text.
    */
-  table(rows: number = 20): string {
+  table(rows: number = 20, width: number = Infinity): string {
     const names = Object.keys(this.#space);
-    const lines = this.trials.slice(0, rows).map((trial) => [
+    const trials = this.trials.slice(0, rows);
+    const parameters = trials.map((trial) =>
+      names.map((name) => shortNumber((trial.parameters as AnyParameters)[name]))
+    );
+    const lines = trials.map((trial) => [
       String(trial.trial),
       trial.status,
       shortNumber(trial.value),
       String(lastEpoch(trial) || "-"),
       trial.seconds.toFixed(1),
-      ...names.map((name) => shortNumber((trial.parameters as AnyParameters)[name])),
     ]);
-    const head = ["trial", "status", this.monitor, "epochs", "seconds", ...names];
-    return textTable([head, ...lines], 2);
+    const head = ["trial", "status", this.monitor, "epochs", "seconds"];
+    const wide = textTable(
+      [[...head, ...names], ...lines.map((line, row) => [...line, ...parameters[row]])],
+      2,
+    );
+    if (wide.split("\n").every((line) => line.length <= width)) return wide;
+    const [title, rule, ...narrow] = textTable([head, ...lines], 2).split("\n");
+    const below = (row: number) =>
+      fill(names.map((name, index) => `${name} ${parameters[row][index]}`), width, "       ");
+    return [title, rule, ...narrow.flatMap((line, row) => [line, ...below(row)])].join("\n");
   }
 
   /** The table. */
   toString(): string {
     return this.table();
   }
+}
+
+/** Joins texts by commas, in lines of a width. */
+function fill(texts: readonly string[], width: number, indent: string): string[] {
+  const lines: string[] = [];
+  for (const [index, text] of texts.entries()) {
+    const item = index < texts.length - 1 ? `${text},` : text;
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + item.length <= width) {
+      lines[lines.length - 1] = `${last} ${item}`;
+    } else lines.push(indent + item);
+  }
+  return lines;
 }
 
 /** Formats a value with few digits. */

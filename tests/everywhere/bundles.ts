@@ -164,15 +164,17 @@ async function testPage(page: Page, address: string, expected: RegExp): Promise<
 
 /** Makes a folder of pages with each bundler. */
 async function buildPages(app: string, folder: string): Promise<void> {
-  await build(app, `--outdir=${folder}/esbuild`, "--splitting", "--minify");
   const script = '<script type="module" src="bundled.js"></script>';
   await Deno.writeTextFile(`${app}/programs/index.html`, script);
-  const flags = ["--outDir", `${folder}/vite`, "--base", "./", "--logLevel", "error"];
-  await succeed(`${app}/programs`, `${app}/node_modules/.bin/vite`, "build", ...flags);
   await Deno.writeTextFile(`${app}/rollup.config.js`, ROLLUP);
+  const vite = ["--outDir", `${folder}/vite`, "--base", "./", "--logLevel", "error"];
   const rollup = ["--config", "--silent", "--dir", `${folder}/rollup`];
-  await succeed(app, `${app}/node_modules/.bin/rollup`, ...rollup);
-  await denoBundle(`${folder}/deno/bundled.js`, "browser");
+  await Promise.all([
+    build(app, `--outdir=${folder}/esbuild`, "--splitting", "--minify"),
+    succeed(`${app}/programs`, `${app}/node_modules/.bin/vite`, "build", ...vite),
+    succeed(app, `${app}/node_modules/.bin/rollup`, ...rollup),
+    denoBundle(`${folder}/deno/bundled.js`, "browser"),
+  ]);
   for (const name of ["esbuild", "rollup", "deno"]) {
     const write = (page: string, script: string) =>
       Deno.writeTextFile(

@@ -21,8 +21,8 @@ import {
   weighLoss,
   withSeed,
 } from "../../mod.ts";
-import { Timer, Trace } from "../../callbacks.ts";
-import { emscriptenOf } from "../../src/backend/emscripten.ts";
+import { CutMix, MixUp, Timer, Trace } from "../../callbacks.ts";
+import { emscriptenOf } from "../../src/backend/wasm_modules.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
 import { isPure, weightOfLoss } from "../../src/losses/loss_inputs.ts";
 import { statesOf } from "../../src/model/model_structure.ts";
@@ -635,6 +635,54 @@ testOnWasm(
   },
 );
 
+/** A training on images whose examples are mixed. */
+function mixing(mixers: () => CallbackLike[]): () => Parameters<typeof train>[0] {
+  const loader = function* (): Iterable<Any> {
+    for (let i = 0; i < 6; i++) {
+      yield [
+        tf.randomUniform([4, 4, 4, 1], -1, 1, "float32", i + 1),
+        tf.tensor1d([0, i % 2 ? -1 : 2, 1, 2], "int32"),
+      ];
+    }
+  };
+  return () => ({
+    make: () =>
+      tf.sequential({
+        layers: [tf.layers.flatten({ inputShape: [4, 4, 1] }), tf.layers.dense({ units: 3 })],
+      }),
+    dataloaders: { train: loader, validation: loader },
+    callbacks: mixers(),
+    epochs: 2,
+  });
+}
+
+const MIXERS: Record<string, () => CallbackLike[]> = {
+  MixUp: () => [new MixUp()],
+  CutMix: () => [new CutMix()],
+  "both of them": () => [new CutMix(), new MixUp({ alpha: 1 })],
+};
+
+for (const [name, mixers] of Object.entries(MIXERS)) {
+  testOnWasm(`the mixed losses of ${name} are played back`, async () => {
+    const steps = await assertSame(mixing(mixers));
+    // Whether labels are left out decides on operations.
+    assert(steps.filter(({ way }) => way === "played").length >= 3, ways(steps));
+    const timer = new Timer();
+    await train({ ...mixing(mixers)(), callbacks: [...mixers(), timer] });
+    assertEquals(timer.steps.eager < timer.steps.played, true, String(timer));
+  });
+}
+
+testOnWasm("steps are not played back with a MixUp whose hook is replaced", async () => {
+  class Doubled extends MixUp {
+    override afterLoss(learner: AnyLearner): void {
+      super.afterLoss(learner);
+      learner.loss = tf.mul(learner.loss, 2);
+    }
+  }
+  assertMatch(await reasonOf(mixing(() => [new Doubled()])), /Doubled acts in the middle/);
+});
+
 testOnWasm("a wrong label in a played step fails as in any other", async () => {
   const loader = function* (): Iterable<Any> {
     for (let i = 0; i < 6; i++) {
@@ -728,6 +776,14 @@ for (const [name, compute] of Object.entries(KINDS)) {
     assert(steps.some(({ way }) => way === "played"), steps.at(-1)!.reason);
   });
 }
+
+testOnWasm("kernels that work in JavaScript on the batch are played back", async () => {
+  const make = ownModel((x, w) =>
+    tf.matMul(x, w).add(tf.lowerBound(x, x).toFloat().sum<tf.Tensor>(1, true))
+  );
+  const steps = await assertSame(() => ({ make, compile: true }));
+  assert(steps.some(({ way }) => way === "played"), steps.at(-1)!.reason);
+});
 
 testOnWasm("a compiled model may hold tensors, and replace them", async () => {
   let scale: tf.Tensor | undefined;

@@ -34,10 +34,6 @@ const FAULTS: Record<string, Fault> = {
     { "place.words.push({ address, offset: field.offset });": "" },
   ],
   "the number of a tensor that is not renewed": [PLACES, { "place.ids.push({ args, at });": "" }],
-  "a tensor of a kernel in JavaScript that is not renewed": [
-    PLACES,
-    { "place.infos.push(info);": "" },
-  ],
   "a key without shapes": [KEY, { "${shapes} ": "" }, "batches of 3,3,3,3,1"],
   "a key without the settings of layers": [KEY, { " ${settingsOf(model)}": "" }, "settings"],
   "a key without the loss": [
@@ -47,7 +43,7 @@ const FAULTS: Record<string, Fault> = {
   ],
   "a key without the trained weights": [
     KEY,
-    { ", compile, ...trained]": ", compile]" },
+    { "      ...trained,\n": "" },
     "Freeze",
   ],
 };

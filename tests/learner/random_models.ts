@@ -28,6 +28,7 @@ import {
   GradientClip,
   LearningRateSchedule,
   Metrics,
+  MixUp,
   Recorder,
   schedules,
   StopOnNaN,
@@ -238,6 +239,7 @@ const CALLBACKS: ((draw: Draw) => CallbackLike)[] = [
   (draw) => otherSettings(draw.number(6)),
   (draw) => otherLoss(draw.number(6)),
   () => keptClones(),
+  (draw) => new MixUp({ alpha: draw.one([0.4, 1]) }),
 ];
 
 function scaled(data: tf.Tensor | tf.Tensor[], factor: number): tf.Tensor | tf.Tensor[] {

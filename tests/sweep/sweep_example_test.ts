@@ -14,7 +14,7 @@ Deno.test({
     }).output();
     const [printed, complaints] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
     assertEquals(code, 0, complaints);
-    const [, accuracy] = /^best: (0\.\d{4}) with \{"learningRate":/m.exec(printed)!;
+    const [, accuracy] = /^best: trial \d+, validation accuracy (0\.\d{4})$/m.exec(printed)!;
     assertEquals(Number(accuracy) > 0.7, true, accuracy);
     assertMatch(printed, /^trial +status +validation\.accuracy +epochs/m);
     const names = [...Deno.readDirSync(folder)].map(({ name }) => name).toSorted();

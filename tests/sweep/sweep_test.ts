@@ -273,6 +273,14 @@ test("a trial cancels its Learner at a rung, and resumes there bit for bit", () 
     assertEquals(epochs.length, 9 + 3 * 2 + 6, "no epoch was trained twice");
     assert(cancelled >= 8, "all but the best were cancelled at some rung");
 
+    const [first] = found.trials;
+    const rateOf = Number(first.parameters.rate.toPrecision(4));
+    assert(found.table(3).split("\n")[2].endsWith(` ${rateOf}`));
+    const narrow = found.table(3, 56).split("\n");
+    assertEquals(narrow.length, 2 + 2 * 3);
+    assert(narrow.every((line) => line.length <= 56), narrow.join("\n"));
+    assertEquals(narrow[3], `       rate ${rateOf}`);
+
     const plain = await sweep({ ...shared, trials: 9, folder: `${folder}/plain` });
     assertEquals(tf.memory().numTensors, before);
     const { best } = found;

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Convolution, pointsOf } from "../geometry.ts";
-import type { Kernels } from "../load_kernels.ts";
+import type { Kernels } from "../wasm_modules.ts";
 import { addressOf } from "./foreign.ts";
 import { decode, PASSES, POOLS, volumeOf } from "./native_convolutions.ts";
 import type {
@@ -13,6 +13,7 @@ import type {
   Operation,
   Pass,
   PoolOperation,
+  Products,
   RowOperation,
 } from "./native_library.ts";
 
@@ -22,7 +23,10 @@ import type {
  */
 export const WORTHWHILE = { product: 20_000, convolution: 100_000, elements: 8192, columns: 32 };
 
-/** Elements of the second matrix from which oneDNN's product with a bias is the slower one. */
+/**
+ * Elements of the second matrix from which `multiply` is faster than `compute`: the first call of
+ * oneDNN's `dnnl_sgemm` takes tens of milliseconds, and small products are slower with it.
+ */
 const LARGE = 2 ** 18;
 
 /** Numbers of rows and columns whose sums are made in floats. */
@@ -68,23 +72,24 @@ export class NativeKernels implements LibraryOnHeap {
         const isPart = columns < widthC && (bias || activation);
         const isSmall = !this.canMultiply(work) || rows < this.library.leastRows;
         if (isSmall || isPart) return false;
-        const transposeA = tA === 1, transposeB = tB === 1;
+        const transposeA = tA === 1, transposeB = tB === 1, isBiased = bias !== 0 && !activation;
         const first = c + 4 * (m0 * widthC + n0);
         const tensors: [at: number, size: number][] = [
           [a + 4 * (transposeA ? m0 : m0 * widthA), sizeOf(rows, depth, widthA, transposeA)],
           [b + 4 * (transposeB ? n0 * widthB : n0), sizeOf(depth, columns, widthB, transposeB)],
           [first, sizeOf(rows, columns, widthC, false)],
         ];
-        const widths = { widthA, widthB, widthC };
-        const product = { rows, columns, depth, transposeA, transposeB, ...widths };
-        if (bias && !activation && depth * columns < LARGE) {
-          const one = { count: 1, nextA: 0, nextB: 0, bias: true } as const;
-          const operation = { kind: "products", ...one, ...product } as const;
-          if (this.#compute(operation, ...tensors, [bias, columns])) return true;
+        const product: Products = {
+          ...{ kind: "products", count: 1, rows, columns, depth, nextA: 0, nextB: 0 },
+          ...{ transposeA, transposeB, widthA, widthB, widthC, bias: isBiased },
+        };
+        const last: Place = isBiased ? [bias, columns] : undefined;
+        const isDone = depth * columns < LARGE && this.#compute(product, ...tensors, last);
+        if (!isDone) {
+          const at = this.#addresses(...tensors);
+          this.library.multiply(product, at[0], at[1], at[2]);
         }
-        const at = this.#addresses(...tensors);
-        this.library.multiply(product, at[0], at[1], at[2]);
-        if (bias || activation) {
+        if (!(isDone && isBiased) && (bias || activation)) {
           addBiasInPlace(first, 0, rows, columns, bias, activation, scratch);
         }
         return true;
@@ -100,22 +105,12 @@ export class NativeKernels implements LibraryOnHeap {
           [b + 4 * first * nextB, last * nextB + depth * columns],
           [top, count * nextC],
         ];
-        const widths = {
-          widthA: tA === 1 ? rows : depth,
-          widthB: tB === 1 ? depth : columns,
-          widthC: columns,
+        const product: Products = {
+          ...{ kind: "products", count, rows, columns, depth, nextA, nextB, bias: false },
+          ...{ transposeA: tA === 1, widthA: tA === 1 ? rows : depth },
+          ...{ transposeB: tB === 1, widthB: tB === 1 ? depth : columns, widthC: columns },
         };
-        const transposed = { transposeA: tA === 1, transposeB: tB === 1 };
-        const product = { rows, columns, depth, ...transposed, ...widths };
-        const operation = {
-          kind: "products",
-          count,
-          nextA,
-          nextB,
-          bias: false,
-          ...product,
-        } as const;
-        if (!this.#compute(operation, ...tensors)) {
+        if (!this.#compute(product, ...tensors)) {
           if (!this.canMultiply(work)) return false;
           const [atA, atB, atC] = this.#addresses(...tensors);
           for (let i = 0; i < count; i++) {
@@ -190,9 +185,7 @@ export class NativeKernels implements LibraryOnHeap {
 
   /** Computes an operation; returns whether the library has a fast way for it. */
   #compute(operation: Operation, ...tensors: Place[]): boolean {
-    if (!this.library.compute) return false;
-    const addresses = tensors.map((tensor) => tensor ? this.#addresses(tensor)[0] : 0n);
-    return this.library.compute(operation, addresses);
+    return this.library.compute?.(operation, this.#addresses(...tensors)) ?? false;
   }
 
   canConvolve(pass: Pass, c: Convolution): boolean {
@@ -231,15 +224,17 @@ export class NativeKernels implements LibraryOnHeap {
     this.library.pool!(operation, c, source, result, slope, extra);
   }
 
-  /** The addresses in the process of tensors of so many floats on the heap. */
-  #addresses(...tensors: [at: number, size: number][]): bigint[] {
+  /** The addresses in the process of tensors on the heap; 0 for one that is missing. */
+  #addresses(...tensors: Place[]): bigint[] {
     const bytes = this.heap.HEAPU8;
     // A heap that grows may move: then its bytes are another array.
     if (bytes !== this.#bytes) {
       this.#bytes = bytes;
       this.#base = addressOf(bytes);
     }
-    return tensors.map(([at, size]) => {
+    return tensors.map((tensor) => {
+      if (!tensor) return 0n;
+      const [at, size] = tensor;
       // The library would write past the end, and the process would die or compute nonsense.
       if (!(at > 0 && at % 4 === 0 && size > 0 && at + size * 4 <= bytes.length)) {
         throw new RangeError(

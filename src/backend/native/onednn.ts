@@ -15,7 +15,7 @@ import type {
 } from "./native_library.ts";
 import { descriptions2 } from "./onednn_2.ts";
 import { descriptions3 } from "./onednn_3.ts";
-import { check, COMMON_SYMBOLS, type Descriptions, make } from "./onednn_api.ts";
+import { check, COMMON_SYMBOLS, make, PRODUCT_SYMBOLS } from "./onednn_api.ts";
 import { OneDnnPlans, type Plan, type Symbols } from "./onednn_plans.ts";
 
 /** The generations whose headers were read, and the last minor version of each. */
@@ -47,34 +47,48 @@ export function openOneDnn(names: readonly string[]): NativeLibrary | Refusal {
   const found = [major, minor, patch].join(".");
   const known = KNOWN[major];
   const isKnown = known && minor <= known.last;
-  const opened = isKnown && runtime === OPENMP ? openLibrary(names, COMMON_SYMBOLS) : undefined;
-  const describe = opened && "symbols" in opened && known!.describe(names);
-  if (describe) return new OneDnn(`oneDNN ${found}`, opened.symbols, describe);
-  if (opened && "symbols" in opened) opened.close();
+  const opened = isKnown && runtime === OPENMP ? openLibrary(names, PRODUCT_SYMBOLS) : undefined;
+  if (opened && "symbols" in opened) {
+    return new OneDnn(`oneDNN ${found}`, opened.symbols, () => bind(names, known!.describe));
+  }
   first.close();
   if (!isKnown) return { refused: "version", found };
   if (runtime !== OPENMP) return { refused: "threads", found: "it is not built for OpenMP" };
   return { refused: "symbols" };
 }
 
+/** All of the library but products. */
+interface Bound {
+  symbols: Symbols;
+  stream: bigint;
+  plans: OneDnnPlans;
+}
+
+/** Binds everything but products; `undefined` if a function is missing. */
+function bind(names: readonly string[], describe: typeof descriptions2): Bound | undefined {
+  const opened = openLibrary(names, COMMON_SYMBOLS);
+  const descriptions = describe(names);
+  if ("refused" in opened || !descriptions) return undefined;
+  const { symbols } = opened;
+  const engine = make("engine", (out) => symbols.dnnl_engine_create(out, CPU, 0n));
+  const stream = make("stream", (out) => symbols.dnnl_stream_create(out, engine, IN_ORDER));
+  return { symbols, stream, plans: new OneDnnPlans(symbols, descriptions, engine) };
+}
+
 /** oneDNN on one engine. */
 class OneDnn implements NativeLibrary {
   readonly leastRows = 1;
-  readonly #stream: bigint;
-  readonly #build: OneDnnPlans;
   #threads = 0;
+  /** Bound at the first operation that is no product: to bind all functions takes milliseconds. */
+  #bound: Bound | undefined;
   /** Operations by their shapes, the newest last; `null` for those that it has no fast way for. */
   readonly #plans = new Map<string, Plan | null>();
 
   constructor(
     readonly name: string,
-    readonly symbols: Symbols,
-    describe: Descriptions,
-  ) {
-    const engine = make("engine", (out) => symbols.dnnl_engine_create(out, CPU, 0n));
-    this.#stream = make("stream", (out) => symbols.dnnl_stream_create(out, engine, IN_ORDER));
-    this.#build = new OneDnnPlans(symbols, describe, engine);
-  }
+    readonly symbols: Deno.DynamicLibrary<typeof PRODUCT_SYMBOLS>["symbols"],
+    readonly bind: () => Bound | undefined,
+  ) {}
 
   setThreads(count: number): void {
     if (count === this.#threads) return;
@@ -133,10 +147,11 @@ class OneDnn implements NativeLibrary {
   }
 
   #execute({ places, steps }: Plan, addresses: readonly bigint[]): void {
-    const { dnnl_memory_set_data_handle: place, dnnl_primitive_execute: execute } = this.symbols;
+    const { symbols, stream } = this.#bound!;
+    const { dnnl_memory_set_data_handle: place, dnnl_primitive_execute: execute } = symbols;
     places.forEach((memory, i) => memory && check(place(memory, addresses[i]), "address"));
     for (const { primitive, args, count } of steps) {
-      check(execute(primitive, this.#stream, count, args), "operation");
+      check(execute(primitive, stream, count, args), "operation");
     }
   }
 
@@ -146,23 +161,24 @@ class OneDnn implements NativeLibrary {
   }
 
   #operation(operation: Operation): Plan | null {
-    const key = Object.values(operation).join();
-    return this.#plan(key, () => this.#build.operation(operation));
+    return this.#plan(keyOfOperation(operation), (plans) => plans.operation(operation));
   }
 
   #convolution(pass: Pass, c: Convolution): Plan | null {
-    return this.#plan(keyOf(pass, c), () => this.#build.convolution(pass, c));
+    return this.#plan(keyOf(pass, c), (plans) => plans.convolution(pass, c));
   }
 
   #pool(operation: PoolOperation, c: Convolution): Plan | null {
-    return this.#plan(keyOf(operation, c), () => this.#build.pool(operation, c));
+    return this.#plan(keyOf(operation, c), (plans) => plans.pool(operation, c));
   }
 
   /** Returns an operation ready to be executed, `null` if the library has no fast way for it. */
-  #plan(key: string, build: () => Plan | null): Plan | null {
+  #plan(key: string, build: (plans: OneDnnPlans) => Plan | null): Plan | null {
     let plan = this.#plans.get(key);
-    if (plan === undefined) plan = build();
-    else this.#plans.delete(key);
+    if (plan === undefined) {
+      this.#bound ??= this.bind();
+      plan = this.#bound ? build(this.#bound.plans) : null;
+    } else this.#plans.delete(key);
     this.#plans.set(key, plan);
     if (this.#plans.size > KEPT) {
       const [oldest, dropped] = this.#plans.entries().next().value!;
@@ -171,6 +187,14 @@ class OneDnn implements NativeLibrary {
     }
     return plan;
   }
+}
+
+function keyOfOperation(o: Operation): string {
+  // Written out, because small products are over before a list of them is made.
+  return o.kind === "products"
+    ? `${o.count} ${o.rows} ${o.columns} ${o.depth} ${o.nextA} ${o.nextB} ${o.widthA} ${o.widthB} ` +
+      `${o.widthC} ${o.transposeA} ${o.transposeB} ${o.bias}`
+    : `${o.kind} ${o.rows} ${o.columns} ${o.epsilon} ${o.scale} ${o.offset}`;
 }
 
 function keyOf(operation: Pass | PoolOperation, c: Convolution): string {

@@ -17,7 +17,16 @@ export function call<const P extends readonly Deno.NativeType[]>(...parameters: 
   return { parameters, result: "i32" } as const;
 }
 
-/** Functions of every version. */
+/** Functions of products, of every version. */
+export const PRODUCT_SYMBOLS = {
+  // deno-fmt-ignore
+  dnnl_sgemm: call(
+    "i8", "i8", "i64", "i64", "i64", "f32", A, "i64", A, "i64", "f32", A, "i64",
+  ),
+  omp_set_num_threads: { parameters: [I], result: "void" },
+} as const;
+
+/** The other functions of every version. */
 export const COMMON_SYMBOLS = {
   dnnl_engine_create: call(B, I, "usize"),
   dnnl_stream_create: call(B, A, "u32"),
@@ -33,11 +42,6 @@ export const COMMON_SYMBOLS = {
   dnnl_primitive_create: call(B, A),
   dnnl_primitive_destroy: call(A),
   dnnl_primitive_execute: call(A, A, I, A),
-  // deno-fmt-ignore
-  dnnl_sgemm: call(
-    "i8", "i8", "i64", "i64", "i64", "f32", A, "i64", A, "i64", "f32", A, "i64",
-  ),
-  omp_set_num_threads: { parameters: [I], result: "void" },
 } as const;
 
 /** Numbers that are the same in every version. */

@@ -1,8 +1,9 @@
 import { checkNumber, describeValue } from "../../checks/check_options.ts";
 import { tf } from "../../deps/tfjs.ts";
-import { type AnyLearner, Callback } from "../../learner/callback.ts";
+import { type AnyLearner, Callback, type CallbackLike } from "../../learner/callback.ts";
 import type { BatchPlace } from "../../learner/callback_protocol.ts";
 import { PRIORITIES } from "../../learner/callback_list.ts";
+import { declareStepInputs } from "../../learner/step_key.ts";
 import { permutation, type Stream } from "../../random/random_numbers.ts";
 import { batchRandom } from "./batch_random.ts";
 
@@ -10,6 +11,8 @@ import { batchRandom } from "./batch_random.ts";
 interface LossPart {
   readonly labels: tf.Tensor;
   readonly share: number;
+  /** The share as a scalar, which is an input of a compiled step. */
+  readonly factor: tf.Scalar;
 }
 
 /** The loss of a batch whose examples are mixed, maybe more than once. */
@@ -21,6 +24,11 @@ interface Mixture {
 }
 
 const MIXTURES = new WeakMap<AnyLearner, Mixture>();
+
+function partOf(labels: tf.Tensor, before: number, part: number): LossPart {
+  const share = before * part;
+  return { labels, share, factor: tf.scalar(share) };
+}
 
 /**
  * A batch after it was mixed.
@@ -57,6 +65,7 @@ export abstract class MixExamples extends Callback {
     super();
     this.#stream = stream;
     this.#alpha = checkNumber(`mix batches with ${this.name}`, "alpha", alpha, { above: 0 });
+    declareStepInputs(this, (learner) => this.#stepInputs(learner as AnyLearner));
   }
 
   /**
@@ -82,13 +91,14 @@ export abstract class MixExamples extends Callback {
     const random = batchRandom(learner, this, this.#stream);
     const { share, order, ...mixed } = this.#mixed(data, random);
     learner.data = mixed.data;
-    const mixture = MIXTURES.get(learner) ?? { owner: this, parts: [{ labels, share: 1 }] };
-    const others = mixture.parts.map((part) => ({
-      labels: tf.gather(part.labels, order),
-      share: part.share * (1 - share),
-    }));
-    const own = mixture.parts.map((part) => ({ ...part, share: part.share * share }));
-    MIXTURES.set(learner, { ...mixture, parts: [...own, ...others] });
+    const mixture = MIXTURES.get(learner);
+    const parts = mixture?.parts ?? [{ labels, share: 1 }];
+    const others = parts.map((part) =>
+      partOf(tf.gather(part.labels, order), part.share, 1 - share)
+    );
+    const own = parts.map((part) => partOf(part.labels, part.share, share));
+    mixture?.parts.forEach(({ factor }) => factor.dispose());
+    MIXTURES.set(learner, { owner: mixture?.owner ?? this, parts: [...own, ...others] });
     order.dispose();
   }
 
@@ -112,16 +122,27 @@ export abstract class MixExamples extends Callback {
     const { lossFunction, predictions, loss } = learner;
     const [own, ...others] = mixture.parts;
     learner.loss = others.reduce(
-      (sum, { labels, share }) => tf.add(sum, tf.mul(lossFunction(predictions, labels), share)),
-      tf.mul(loss, own.share),
+      (sum, { labels, factor }) => tf.add(sum, tf.mul(lossFunction(predictions, labels), factor)),
+      tf.mul(loss, own.factor),
     );
   }
 
   /** Disposes the labels of the partners. */
   override afterBatch(learner: AnyLearner): void {
-    const [, ...others] = MIXTURES.get(learner)?.parts ?? [];
-    for (const { labels } of others) labels.dispose();
+    const { parts = [] } = MIXTURES.get(learner) ?? {};
+    for (const { factor } of parts) factor.dispose();
+    for (const { labels } of parts.slice(1)) labels.dispose();
     MIXTURES.delete(learner);
+  }
+
+  /** The tensors of the mixed loss; `undefined` if a subclass has changed or added a hook. */
+  #stepInputs(learner: AnyLearner): tf.Tensor[] | undefined {
+    const { afterLoss } = MixExamples.prototype;
+    if (this.afterLoss !== afterLoss || (this as CallbackLike).afterPredict) return;
+    const mixture = MIXTURES.get(learner);
+    if (mixture?.owner !== this) return [];
+    const [own, ...others] = mixture.parts;
+    return [own.factor, ...others.flatMap(({ labels, factor }) => [labels, factor])];
   }
 
   #mixed(data: tf.Tensor, random: () => number): MixedData & { order: tf.Tensor1D } {

@@ -14,6 +14,8 @@ const geometries: [size: [number, number], filter: [number, number], stride: num
   [[9, 5], [5, 1], 3, "same"],
   [[6, 6], [2, 4], 2, 1],
   [[13, 11], [4, 4], 1, "same"],
+  [[8, 6], [2, 2], 2, "valid"],
+  [[4, 9], [2, 3], 3, "same"],
 ];
 
 const channels = [[1, 1], [3, 5], [4, 8], [5, 9]];

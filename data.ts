@@ -61,7 +61,12 @@ export { readCsv } from "./src/data/read_csv.ts";
 export { readIdx } from "./src/data/read_idx.ts";
 
 // Tables of mixed columns
-export { numeric, type NumericOptions, type TableColumn } from "./src/tables/columns.ts";
+export {
+  numeric,
+  type NumericOptions,
+  type TableColumn,
+  type TableRow,
+} from "./src/tables/columns.ts";
 export { type DatePart, dateParts, type DatePartsOptions } from "./src/tables/date_parts.ts";
 export {
   oneHot,
@@ -71,11 +76,7 @@ export {
 } from "./src/tables/categories.ts";
 export { splitTable, type SplitTableOptions } from "./src/tables/split_table.ts";
 export { tableDataset } from "./src/tables/table_dataset.ts";
-export {
-  TableEncoder,
-  type TableEncoderOptions,
-  type TableRow,
-} from "./src/tables/table_encoder.ts";
+export { TableEncoder, type TableEncoderOptions } from "./src/tables/table_encoder.ts";
 
 // Random numbers without hidden state
 export { keyedRandom, mixKey, permutation } from "./src/random/random_numbers.ts";

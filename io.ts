@@ -38,8 +38,13 @@ export { loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "./src/io/che
 export type { ModelStructure } from "./src/model/model_structure.ts";
 
 // Tensors
-export { type Dtype, DTYPES, type HostTensor, type HostValues } from "./src/io/host_tensor.ts";
-export { toTensor } from "./src/io/transfer_tensors.ts";
+export {
+  type Dtype,
+  DTYPES,
+  type HostTensor,
+  type HostValues,
+  toTensor,
+} from "./src/io/host_tensor.ts";
 export { SafetensorsFile } from "./src/io/safetensors_file.ts";
 export { type HeaderEntry, writeSafetensors } from "./src/io/safetensors_format.ts";
 export { StorageError, type StorageProblem } from "./src/io/storage_error.ts";

@@ -188,7 +188,7 @@ export { split, type SplitOptions, subset } from "./src/data/split.ts";
 export type { Classes } from "./src/data/example_order.ts";
 export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
-export type { TableRow } from "./src/tables/table_encoder.ts";
+export type { TableRow } from "./src/tables/columns.ts";
 export type { Tensors } from "./src/tensors/nested_tensors.ts";
 
 // Files

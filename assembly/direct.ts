@@ -6,6 +6,7 @@
  * place needs a check. The geometry is a table of 32-bit integers, which `src/backend/geometry.ts`
  * writes.
  */
+import { copyRun } from "./boxes";
 import { depthwise, depthwiseInputGradient } from "./depthwise";
 import { ADD_BIAS, BIAS, BLOCK_A, BLOCK_B, padBias, POINTS, RESULTS, TILE, ZEROS } from "./panel";
 import { activate, madd } from "./vector";
@@ -70,7 +71,7 @@ function copyLines(w: usize, image: usize, oy: i32, n: i32, to: usize): void {
     }
     const from = image + <usize> (y * width + first) * pixel;
     clear(to, to + start);
-    for (let i: usize = 0; i < length; i += 4) store<u32>(to + start + i, load<u32>(from + i));
+    copyRun(from, to + start, length);
     clear(to + start + length, to + bytes);
   }
 }
@@ -204,15 +205,17 @@ export function convolveDirectly(
         const b = packed + <usize> (column >> 3) * panel, offset = <usize> column << 2;
         const whole = column + 8 <= columns;
         for (let j = 0; j < places; j += 4) {
-          const from = line + <usize> j * step, to = result + <usize> j * stride + offset;
-          if (whole && j + 4 <= places) {
+          // The last four results may be computed in part for the second time.
+          const at = <usize> (whole && places >= 4 ? min(j, places - 4) : j);
+          const from = line + at * step, to = result + at * stride + offset;
+          if (whole && places >= 4) {
             tile(runs, end, from, step, b, scratch + BIAS + offset, todo, to, stride);
             continue;
           }
           tile(runs, end, from, step, b, scratch + BIAS + offset, todo, scratch + TILE, 32);
           const width = <usize> min(8, columns - column) << 2;
           for (let k = 0; k < min(4, places - j); k++) {
-            memory.copy(to + <usize> k * stride, scratch + TILE + (<usize> k << 5), width);
+            copyRun(scratch + TILE + (<usize> k << 5), to + <usize> k * stride, width);
           }
         }
       }

@@ -121,7 +121,7 @@ export function activationAndBiasGradient(
         store<f32>(p, load<f32>(p) + slope);
       }
     }
-    addToDoubles(part, 1, width, sums);
+    addToDoubles(part, 0, 1, width, sums);
   }
   roundDoubles(sums, width, 1, total + (<usize> c0 << 2));
 }
@@ -154,7 +154,7 @@ export function addSegments(
   for (let i = 0; i < rows; i++, x += stride, ids += 4) {
     const id = load<i32>(ids);
     if (<u32> id >= <u32> segments) continue;
-    if (doubles) addToDoubles(x, 1, size, doubles + <usize> id * 2 * stride);
+    if (doubles) addToDoubles(x, 0, 1, size, doubles + <usize> id * 2 * stride);
     else addRows(x, 1, size, total + <usize> id * stride);
   }
   if (doubles) roundDoubles(doubles, <i32> elements, 1, total);

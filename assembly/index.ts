@@ -27,7 +27,7 @@ export { convert } from "./convert";
 export { powers, powerSlope } from "./power";
 export { unary, unarySlope } from "./unary";
 export { extremeSlope, reduce, reduceBytes } from "./reduce";
-export { sumColumns, sumMiddle, sumProducts, sumRows } from "./reductions";
+export { addDoubles, sumColumns, sumMiddle, sumParts, sumProducts, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, rmsprop, sgd } from "./optimizers";
 export { packStates } from "./recurrent";

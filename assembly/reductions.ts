@@ -12,6 +12,23 @@ export function high(x: v128): v128 {
   return f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 0));
 }
 
+/** The sum of adjacent elements. */
+function sumOf(x: usize, size: i32): f64 {
+  let a = f64x2.splat(0), b = a, c = a, d = a;
+  let i = 0;
+  for (; i + 8 <= size; i += 8, x += 32) {
+    const u = v128.load(x), v = v128.load(x, 16);
+    a = f64x2.add(a, low(u));
+    b = f64x2.add(b, high(u));
+    c = f64x2.add(c, low(v));
+    d = f64x2.add(d, high(v));
+  }
+  a = f64x2.add(f64x2.add(a, b), f64x2.add(c, d));
+  let total = f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1);
+  for (; i < size; i++, x += 4) total += <f64> load<f32>(x);
+  return total;
+}
+
 /** The sums of rows `begin` to `end` of `x`, `[rows, size]`, times `factor`. */
 export function sumRows(
   x: usize,
@@ -24,26 +41,42 @@ export function sumRows(
 ): void {
   x += <usize> begin * <usize> size << 2;
   y += <usize> begin << 2;
-  for (let row = begin; row < end; row++, y += 4) {
-    let a = f64x2.splat(0), b = a, c = a, d = a;
-    let i = 0;
-    for (; i + 8 <= size; i += 8, x += 32) {
-      const u = v128.load(x), v = v128.load(x, 16);
-      a = f64x2.add(a, low(u));
-      b = f64x2.add(b, high(u));
-      c = f64x2.add(c, low(v));
-      d = f64x2.add(d, high(v));
-    }
-    a = f64x2.add(f64x2.add(a, b), f64x2.add(c, d));
-    let total = f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1);
-    for (; i < size; i++, x += 4) total += <f64> load<f32>(x);
-    store<f32>(y, <f32> (total * factor));
+  for (let row = begin; row < end; row++, x += <usize> size << 2, y += 4) {
+    store<f32>(y, <f32> (sumOf(x, size) * factor));
   }
 }
 
-/** Adds the rows of `x`, `[rows, columns]`, to doubles, `[columns]`. */
-export function addToDoubles(x: usize, rows: i32, columns: i32, total: usize): void {
-  const stride = <usize> columns << 2;
+/** The sums, as doubles, of parts `begin` to `end` of `size` elements, `part` elements each. */
+export function sumParts(
+  x: usize,
+  begin: i32,
+  end: i32,
+  size: i32,
+  part: i32,
+  sums: usize,
+  _scratch: usize,
+): void {
+  for (let i = begin; i < end; i++) {
+    const from = i * part;
+    store<f64>(sums + (<usize> i << 3), sumOf(x + (<usize> from << 2), min(part, size - from)));
+  }
+}
+
+/** The sum of doubles, times `factor`. */
+export function addDoubles(sums: usize, count: i32, y: usize, factor: f64): void {
+  let total: f64 = 0;
+  for (let i = 0; i < count; i++, sums += 8) total += load<f64>(sums);
+  store<f32>(y, <f32> (total * factor));
+}
+
+/** Adds `columns` of the rows of `x`, `stride` bytes apart, to doubles. */
+export function addToDoubles(
+  x: usize,
+  stride: usize,
+  rows: i32,
+  columns: i32,
+  total: usize,
+): void {
   let j: i32 = 0;
   // Whole lines of the cache.
   for (; j + 16 <= columns; j += 16, x += 64, total += 128) {
@@ -103,17 +136,28 @@ export function roundDoubles(total: usize, columns: i32, factor: f64, y: usize):
 }
 
 /**
- * The sums of the columns of `x`, `[rows, columns]`, times `factor`.
+ * The sums of columns `c0` to `c1` of `x`, `[rows, columns]`, times `factor`.
  *
- * @param total Memory for one double a column.
+ * @param total Memory for one double for each of these columns.
  */
-export function sumColumns(x: usize, rows: i32, columns: i32, y: usize, factor: f64, total: usize): void {
-  memory.fill(total, 0, <usize> columns << 3);
+export function sumColumns(
+  x: usize,
+  rows: i32,
+  columns: i32,
+  c0: i32,
+  c1: i32,
+  y: usize,
+  factor: f64,
+  total: usize,
+): void {
+  const stride = <usize> columns << 2, count = c1 - c0;
+  x += <usize> c0 << 2;
+  memory.fill(total, 0, <usize> count << 3);
   // A block of rows stays in the cache while its columns are summed.
-  for (let i = 0; i < rows; i += 64) {
-    addToDoubles(x + (<usize> i * <usize> columns << 2), min(64, rows - i), columns, total);
+  for (let i = 0; i < rows; i += 64, x += stride << 6) {
+    addToDoubles(x, stride, min(64, rows - i), count, total);
   }
-  roundDoubles(total, columns, factor, y);
+  roundDoubles(total, count, factor, y + (<usize> c0 << 2));
 }
 
 /**
@@ -134,7 +178,7 @@ export function sumMiddle(
 ): void {
   for (let outer = begin; outer < end; outer++) {
     const from = x + (<usize> outer * <usize> size * <usize> inner << 2);
-    sumColumns(from, size, inner, y + (<usize> outer * <usize> inner << 2), factor, total);
+    sumColumns(from, size, inner, 0, inner, y + (<usize> outer * <usize> inner << 2), factor, total);
   }
 }
 

@@ -83,7 +83,7 @@ export function slopeSums(
       store<f32>(to, a);
       store<f32>(to + bytes, b);
     }
-    addToDoubles(parts, 1, 2 * width, totals);
+    addToDoubles(parts, 0, 1, 2 * width, totals);
   }
   roundDoubles(totals, width, 1, plain + (<usize> c0 << 2));
   roundDoubles(totals + 2 * bytes, width, 1, moment + (<usize> c0 << 2));

@@ -119,7 +119,7 @@ const SHORTEST = 12;
 
 /**
  * Encodes bytes by what they have in common with others: the bytes of an array are written as they
- * are, or copied from the other array. `src/backend/load_kernels.ts` decodes it.
+ * are, or copied from the other array. `src/backend/wasm_modules.ts` decodes it.
  *
  * @returns Groups of numbers, each in bytes of 7 bits: number of new bytes, these bytes, number of bytes
  *   to copy, and how far the copy begins after the end of the last one, doubled; odd: before it.

@@ -286,16 +286,28 @@ async function renderApi(entries: string[], index: Section[]): Promise<string> {
   return frame("API · Trainchart", "api.html", parts.join("\n"));
 }
 
-/** Makes the name at the top of each page of the API lead back to the site. */
-async function linkBack(folder: string, up: string): Promise<void> {
+/** An import in a page of the API, from an entry point as Deno names it: `"."`, `"callbacks"`. */
+const USAGE = /(import (?:(?!&quot;)[^;])*? from )&quot;([\w.]+)&quot;/g;
+
+/** Makes the name at the top of each page of the API lead back to the site, and imports real. */
+async function mendApi(folder: string, up: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     const path = `${folder}/${name}`;
-    if (isDirectory) await linkBack(path, `../${up}`);
+    if (isDirectory) await mendApi(path, `../${up}`);
     if (!name.endsWith(".html")) continue;
     const page = await Deno.readTextFile(path);
-    const link = /<a href="[^"]*" class="contextLink">Trainchart</;
-    const back = `<a href="${up}api.html" class="contextLink">Trainchart<`;
-    await Deno.writeTextFile(path, page.replace(link, back));
+    const mended = page
+      .replace(
+        /<a href="[^"]*" class="contextLink">Trainchart</,
+        `<a href="${up}api.html" class="contextLink">Trainchart<`,
+      )
+      .replace('class="contextLink">default<', 'class="contextLink">main<')
+      .replace(
+        USAGE,
+        (_, start, entry) =>
+          `${start}&quot;@trainchart/trainchart${entry === "." ? "" : `/${entry}`}&quot;`,
+      );
+    await Deno.writeTextFile(path, mended);
   }
 }
 
@@ -322,7 +334,7 @@ export async function buildSite(folder: string): Promise<void> {
     `${folder}/api/page.css`,
     css + await readHere("api.css"),
   );
-  await linkBack(`${folder}/api`, "../");
+  await mendApi(`${folder}/api`, "../");
   const index: Section[] = [];
   const copied = new Set<string>();
   for (const path of Object.keys(PAGES)) {

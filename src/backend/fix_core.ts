@@ -1,7 +1,17 @@
 import { tf } from "../deps/tfjs.ts";
+import { registerArithmetic } from "./gradients/arithmetic.ts";
+import { registerAxes } from "./gradients/axes.ts";
+import { registerConvolutions } from "./gradients/convolutions.ts";
+import { registerGather } from "./gradients/gather.ts";
+import { registerImages } from "./gradients/images.ts";
+import { registerNormalization } from "./gradients/normalization.ts";
+import { registerPools } from "./gradients/pools.ts";
+import { fixTape } from "./gradients/tape.ts";
+import { registerUnary } from "./gradients/unary.ts";
 
-/** Repairs functions of tfjs's core: fused operations in training, paddings, and optimizers. */
+/** Repairs tfjs's core: gradients, fused operations in training, paddings, and optimizers. */
 export function fixCore(): void {
+  registerGradients();
   fixFused();
   fixPadding();
   fixOptimizers();
@@ -234,4 +244,20 @@ function update(
     moment.assign(newMoment);
     value.assign(value.sub(newMoment));
   });
+}
+
+/**
+ * Completes and corrects the gradients of tfjs, on every backend: each differentiable operation has
+ * one, which can be differentiated itself, and which is PyTorch's at kinks.
+ */
+function registerGradients(): void {
+  fixTape();
+  registerUnary();
+  registerArithmetic();
+  registerAxes();
+  registerGather();
+  registerConvolutions();
+  registerPools();
+  registerNormalization();
+  registerImages();
 }

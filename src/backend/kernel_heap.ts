@@ -5,8 +5,7 @@
  */
 import type { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
-import { emscriptenOf } from "./emscripten.ts";
-import type { Kernels } from "./load_kernels.ts";
+import { emscriptenOf, type Kernels } from "./wasm_modules.ts";
 import type { LibraryOnHeap } from "./native/native_library.ts";
 import type { Threads } from "./threads.ts";
 

@@ -5,9 +5,8 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
-import { fixBackend } from "./emscripten.ts";
+import { fixBackend, loadKernels } from "./wasm_modules.ts";
 import { heapOf, KernelHeap, useHeap } from "./kernel_heap.ts";
-import { loadKernels } from "./load_kernels.ts";
 import { BINARY_KERNELS } from "./kernels/binary.ts";
 import { COMPLEX_KERNELS } from "./kernels/complex.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";

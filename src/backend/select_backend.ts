@@ -10,7 +10,6 @@ import { checkWasmFile } from "./find_wasm.ts";
 import { fixCore } from "./fix_core.ts";
 import { fixCpu } from "./fix_cpu/fix_cpu.ts";
 import { fixLayers } from "./fix_layers/fix_layers.ts";
-import { registerGradients } from "./gradients/register_gradients.ts";
 import { NATIVE_NAMES, type NativeName } from "./native/native_library.ts";
 import type { WasmOptions } from "./start_wasm.ts";
 
@@ -59,9 +58,8 @@ const CANDIDATES: Record<BackendName, (options: BackendOptions) => Promise<Attem
 };
 
 // At import, so that they also apply before a backend is selected.
-registerGradients();
-fixCpu();
 fixCore();
+fixCpu();
 fixLayers();
 
 let lastLine = "";

@@ -8,10 +8,16 @@ import { tf } from "../deps/tfjs.ts";
 import type { BackendWasm } from "../deps/tfjs_wasm.ts";
 import { fuseCore } from "./fuse_core.ts";
 import { fuseRecurrent } from "./fuse_recurrent.ts";
-import { emscriptenOf, fixBackend, missingInternals } from "./emscripten.ts";
+import {
+  emscriptenOf,
+  fixBackend,
+  isShared,
+  loadKernels,
+  missingInternals,
+  shareMemory,
+} from "./wasm_modules.ts";
 import { findWasm, type WasmFile } from "./find_wasm.ts";
 import { heapOf, KernelHeap } from "./kernel_heap.ts";
-import { isShared, loadKernels, shareMemory } from "./load_kernels.ts";
 import { NativeKernels } from "./native/native_kernels.ts";
 import { type NativeName, noteLibrary } from "./native/native_library.ts";
 import { matchRecordings } from "./recording/match_recordings.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { nodeThreads, type Threads as NodeThreads } from "../host/host_process.ts";
-import type { Kernels } from "./load_kernels.ts";
+import type { Kernels } from "./wasm_modules.ts";
 
 /** The data that a worker starts with. */
 interface WorkerData {

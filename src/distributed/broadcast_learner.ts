@@ -1,8 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import { decodeState, encodeState } from "../io/state_codec.ts";
-import type { HostTensor } from "../io/host_tensor.ts";
-import { readTensors, toTensor } from "../io/transfer_tensors.ts";
+import { type HostTensor, readTensors, toTensor } from "../io/host_tensor.ts";
 import { renaming } from "../learner/check_match.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import {

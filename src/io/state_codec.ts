@@ -4,8 +4,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { dtypeOfArray, type HostTensor, type HostValues } from "./host_tensor.ts";
-import { toTensor } from "./transfer_tensors.ts";
+import { dtypeOfArray, type HostTensor, type HostValues, toTensor } from "./host_tensor.ts";
 import { describeValue } from "../checks/check_options.ts";
 import { StorageError } from "./storage_error.ts";
 

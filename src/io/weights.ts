@@ -1,8 +1,7 @@
 import { checkOptions, describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { isModel, type Model, variablesOf } from "../model/model.ts";
-import type { HostTensor } from "./host_tensor.ts";
-import { readTensors, toTensor } from "./transfer_tensors.ts";
+import { type HostTensor, readTensors, toTensor } from "./host_tensor.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { StorageError } from "./storage_error.ts";
 import { writeSafetensors } from "./safetensors_format.ts";

@@ -7,9 +7,8 @@ import { type Computer, currentComputer } from "../backend/native/native_library
 import { type Shard, WHOLE } from "../data/loader.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CHECKPOINT_FORMAT, type RunCheckpoint } from "../io/checkpoint_file.ts";
-import type { HostTensor } from "../io/host_tensor.ts";
+import { type HostTensor, readTensors, toTensor } from "../io/host_tensor.ts";
 import { decodeState, encodeState } from "../io/state_codec.ts";
-import { readTensors, toTensor } from "../io/transfer_tensors.ts";
 import { variablesOf } from "../model/model.ts";
 import { modelStructure } from "../model/model_structure.ts";
 import { readOptimizer, restoreOptimizer, setLearningRate } from "../optimizers/optimizer_state.ts";

@@ -10,7 +10,7 @@ import type { Unlabelled } from "../data/to_batch.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { Model } from "../model/model.ts";
 import { type ModelSummary, summarize } from "../model/summarize.ts";
-import type { TableRow } from "../tables/table_encoder.ts";
+import type { TableRow } from "../tables/columns.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import type { CallbackOf } from "./callback_protocol.ts";
 import type { StepState } from "./compiled_step.ts";

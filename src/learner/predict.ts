@@ -11,7 +11,7 @@ import type { CsvTable } from "../data/dataset.ts";
 import { binaryCrossEntropy } from "../losses/binary_cross_entropy.ts";
 import { areProbabilities, predictedClasses } from "../metrics/classes.ts";
 import { disposeTensors, mapTensors, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
-import type { TableRow } from "../tables/table_encoder.ts";
+import type { TableRow } from "../tables/columns.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { RunOptions } from "./run_interface.ts";
 

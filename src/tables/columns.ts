@@ -1,11 +1,11 @@
 /**
- * Columns of a table, and those of numbers.
+ * Columns of a table: their cells, their kinds, and those of numbers.
  *
  * @module
  */
-import * as field from "../checks/fields.ts";
 import { checkOptions, describeValue } from "../checks/check_options.ts";
-import type { FieldCheck } from "../checks/fields.ts";
+import * as field from "../checks/fields.ts";
+import type { CsvTable } from "../data/dataset.ts";
 
 /** A cell, and where it is, for errors. */
 export interface Cell {
@@ -13,6 +13,68 @@ export interface Cell {
   readonly text: string;
   /** Place of the cell: `"line 4, column age"`. */
   readonly place: string;
+}
+
+/**
+ * A row of a table by the names of its columns. A missing value is `null`, `undefined` or NaN.
+ *
+ * @category Tables
+ */
+export type TableRow = Readonly<
+  Record<string, string | number | boolean | Date | null | undefined>
+>;
+
+/** The cells of a table, or of rows by name, column by column. */
+export class Cells {
+  /** Number of rows. */
+  readonly rows: number;
+  readonly #missing: ReadonlySet<string>;
+  readonly #source: CsvTable | readonly TableRow[];
+
+  constructor(source: CsvTable | readonly TableRow[], missing: ReadonlySet<string>) {
+    this.#source = source;
+    this.#missing = missing;
+    this.rows = isTable(source) ? source.rows.length : source.length;
+  }
+
+  /** The cells of a column, a row each. */
+  of(column: string): Cell[] {
+    const source = this.#source;
+    if (!isTable(source)) {
+      return source.map((row, index) => {
+        if (!Object.hasOwn(row, column)) {
+          throw new RangeError(
+            `Cannot encode a table as row ${index} must have a column ${column} (null, if the value ` +
+              `is missing): its columns are ${Object.keys(row).join(", ")}`,
+          );
+        }
+        return this.#cell(textOf(row[column]), `row ${index}, column ${column}`);
+      });
+    }
+    const place = source.columns.indexOf(column);
+    if (place < 0) {
+      throw new RangeError(
+        `Cannot encode a table as it must have a column ${column}: its columns are ` +
+          source.columns.join(", "),
+      );
+    }
+    return source.rows.map((row, index) =>
+      this.#cell(row[place], `line ${source.lines[index]}, column ${column}`)
+    );
+  }
+
+  #cell(text: string, place: string): Cell {
+    return { text: this.#missing.has(text) ? "" : text, place };
+  }
+}
+
+function isTable(source: CsvTable | readonly TableRow[]): source is CsvTable {
+  return !Array.isArray(source) && "rows" in source;
+}
+
+function textOf(value: TableRow[string]): string {
+  if (value === undefined || value === null || Number.isNaN(value)) return "";
+  return value instanceof Date ? value.toISOString() : String(value);
 }
 
 /**
@@ -29,7 +91,7 @@ export interface ColumnKind<Fitted> {
   /** Encodes a cell as one number for each name. */
   encode(cell: Cell, fitted: Fitted): number[];
   /** Accepts what was learnt, in a file. */
-  readonly check: FieldCheck;
+  readonly check: field.FieldCheck;
 }
 
 /**

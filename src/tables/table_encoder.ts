@@ -3,18 +3,16 @@ import * as field from "../checks/fields.ts";
 import type { CsvTable, NdArray } from "../data/dataset.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { refuse } from "../io/checkpoint_file.ts";
-import { type Cell, type ColumnKind, numeric, numericKind, type TableColumn } from "./columns.ts";
+import {
+  Cells,
+  type ColumnKind,
+  numeric,
+  numericKind,
+  type TableColumn,
+  type TableRow,
+} from "./columns.ts";
 import { type DatePart, dateParts, datePartsKind } from "./date_parts.ts";
 import { oneHot, oneHotKind, ordinal, ordinalKind } from "./categories.ts";
-
-/**
- * A row of a table by the names of its columns. A missing value is `null`, `undefined` or NaN.
- *
- * @category Tables
- */
-export type TableRow = Readonly<
-  Record<string, string | number | boolean | Date | null | undefined>
->;
 
 /**
  * Options of {@linkcode TableEncoder.fit}.
@@ -191,57 +189,6 @@ export class TableEncoder {
   toJSON(): unknown {
     return { columns: this.#columns, missing: [...this.#missing] };
   }
-}
-
-/** The cells of a table, or of rows by name, column by column. */
-class Cells {
-  readonly rows: number;
-  readonly #missing: ReadonlySet<string>;
-  readonly #source: CsvTable | readonly TableRow[];
-
-  constructor(source: CsvTable | readonly TableRow[], missing: ReadonlySet<string>) {
-    this.#source = source;
-    this.#missing = missing;
-    this.rows = isTable(source) ? source.rows.length : source.length;
-  }
-
-  of(column: string): Cell[] {
-    const source = this.#source;
-    if (!isTable(source)) {
-      return source.map((row, index) => {
-        if (!Object.hasOwn(row, column)) {
-          throw new RangeError(
-            `Cannot encode a table as row ${index} must have a column ${column} (null, if the value ` +
-              `is missing): its columns are ${Object.keys(row).join(", ")}`,
-          );
-        }
-        return this.#cell(textOf(row[column]), `row ${index}, column ${column}`);
-      });
-    }
-    const place = source.columns.indexOf(column);
-    if (place < 0) {
-      throw new RangeError(
-        `Cannot encode a table as it must have a column ${column}: its columns are ` +
-          source.columns.join(", "),
-      );
-    }
-    return source.rows.map((row, index) =>
-      this.#cell(row[place], `line ${source.lines[index]}, column ${column}`)
-    );
-  }
-
-  #cell(text: string, place: string): Cell {
-    return { text: this.#missing.has(text) ? "" : text, place };
-  }
-}
-
-function isTable(source: CsvTable | readonly TableRow[]): source is CsvTable {
-  return !Array.isArray(source) && "rows" in source;
-}
-
-function textOf(value: TableRow[string]): string {
-  if (value === undefined || value === null || Number.isNaN(value)) return "";
-  return value instanceof Date ? value.toISOString() : String(value);
 }
 
 function kindOf({ kind, options }: TableColumn): ColumnKind<never> {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { decodeDifference } from "../../src/backend/load_kernels.ts";
+import { decodeDifference } from "../../src/backend/wasm_modules.ts";
 
 const ignore = (await Deno.permissions.query({ name: "env" })).state !== "granted" ||
   (await Deno.permissions.query({ name: "read" })).state !== "granted";

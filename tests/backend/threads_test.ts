@@ -39,7 +39,8 @@ const training = `
   const optimizer = adam(1e-3);
   for (let i = 0; i < 5; i++) optimizer.minimize(() => crossEntropy(model.apply(x, { training: true }), y));
   const [a, b] = [[50, 33, 17], [50, 17, 29]].map((shape) => tf.range(0, 50 * shape[1] * shape[2]).sin().reshape(shape));
-  const sums = [...model.getWeights(), tf.matMul(a, b), tf.matMul(a, b.slice(0, 1))].map((weight) =>
+  const big = tf.range(0, 7 * 701 * 71).sin().reshape([7 * 701, 71]);
+  const sums = [...model.getWeights(), tf.matMul(a, b), tf.matMul(a, b.slice(0, 1)), big.sum(), big.mean(0), big.reshape([7, 701, 71]).sum(1)].map((weight) =>
     new Int32Array(weight.dataSync().buffer).reduce((sum, bits) => (sum * 31 + bits) | 0, 0));
   console.log(sums.join());
 `;
@@ -103,7 +104,7 @@ Deno.test("several threads compute the same bits as one, and let the process end
 }, async () => {
   const [one, two, three] = await Promise.all([1, 2, 3].map((n) => run(select(n) + training)));
   assertMatch(two.err, /relaxed SIMD, 2 threads/);
-  assertMatch(one.out, /^-?\d+(,-?\d+){34}\n$/);
+  assertMatch(one.out, /^-?\d+(,-?\d+){37}\n$/);
   assertEquals(two.out, one.out);
   assertEquals(three.out, one.out);
   assert(one.ended && two.ended && three.ended, "a process hung");
@@ -146,12 +147,12 @@ Deno.test("a thread that fails is an error, not a hang", { ignore: !granted }, a
     const { Threads } = await import("${root}src/backend/threads.ts");
     // The address is outside the heap, so that the kernel fails.
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true });
-    const { shareMemory } = await import("${root}src/backend/load_kernels.ts");
+    const { shareMemory } = await import("${root}src/backend/wasm_modules.ts");
     const builds = await import("${root}src/backend/kernels.generated.ts");
     const module = new WebAssembly.Module(shareMemory(Uint8Array.fromBase64(builds.relaxed)));
     const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
     const pool = await Threads.start(1, exports, module, memory);
-    pool.begin(0, "sumColumns", [0, 1, 1, 2 ** 31, 0]);
+    pool.begin(0, "sumColumns", [0, 1, 1, 0, 1, 2 ** 31, 0]);
     try { pool.finish(0); } catch (error) { console.log(error.message); }
   `);
   assertEquals(out, "Cannot continue to compute: thread 1 failed in a kernel.\n", err);

@@ -44,6 +44,23 @@ Deno.test("the site has every page of docs, and lists the guides in their order"
   assertEquals(titles, guides.map((file) => `docs/guides/${file}`));
 });
 
+Deno.test("the pages of the API import from the package", { ignore }, async () => {
+  const folder = await siteFolder();
+  const { exports } = JSON.parse(
+    await Deno.readTextFile(new URL("../../deno.json", import.meta.url)),
+  );
+  const known = Object.keys(exports).map((name) => `@trainchart/trainchart${name.slice(1)}`);
+  const found = new Set<string>();
+  for await (const path of pagesOf(`${folder}/api`)) {
+    const page = await Deno.readTextFile(path);
+    for (const [, copied] of page.matchAll(/"usageContent".*?data-copy="(import [^"]*)"/gs)) {
+      for (const [, from] of copied.matchAll(/ from &quot;(.*?)&quot;/g)) found.add(from);
+    }
+  }
+  assertEquals([...found].filter((from) => !known.includes(from)), []);
+  assertEquals(found.size, known.length);
+});
+
 Deno.test("every link of the site leads to a file, and nothing is loaded from elsewhere", {
   ignore,
 }, async () => {

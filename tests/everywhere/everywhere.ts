@@ -145,8 +145,8 @@ Deno.test(`${NAMES}: an error of a program is shown as its own`, async () => {
 testBundles(() => app, runtimes);
 testPages(() => app, runtimes);
 
-for (const resolution of ["bundler", "node16"]) {
-  Deno.test(`TypeScript accepts the types of the package, as ${resolution} resolves it`, async () => {
+Deno.test("TypeScript accepts the types of the package, as bundlers and Node resolve them", async () => {
+  await Promise.all(["bundler", "node16"].map(async (resolution) => {
     const { stdout } = await run(
       app,
       `${app}/node_modules/.bin/tsc`,
@@ -159,9 +159,9 @@ for (const resolution of ["bundler", "node16"]) {
     // The types of TensorFlow.js's layers and, where optional properties are exact, those of XState
     // have errors of their own, which skipLibCheck hides.
     const others = /^node_modules\/(@tensorflow\/tfjs-layers|xstate)\//;
-    assertEquals(errors.filter((line) => !others.test(line)), []);
-  });
-}
+    assertEquals(errors.filter((line) => !others.test(line)), [], resolution);
+  }));
+});
 
 Deno.test("npm publish would accept the package", async () => {
   const { code, stderr } = await run(`${app}/../npm`, "npm", "publish", "--dry-run");

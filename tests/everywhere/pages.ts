@@ -10,8 +10,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { complaintsOf, noBrowser, withBrowser } from "../deps/playwright.ts";
 import { ISOLATED, serve } from "./bundles.ts";
-import { run } from "./installed.ts";
+import { run, succeed } from "./installed.ts";
 
+const COMPUTES = /Trainchart computes on wasm: WebAssembly with [\w ]*SIMD/;
+
+const ROOT = new URL("../../", import.meta.url).pathname;
 const GUIDES = new URL("../../docs/guides/", import.meta.url);
 
 /** Why `deno compile` cannot make a program; `undefined`: it can. */
@@ -43,8 +46,23 @@ export function testPages(
   }
   Deno.test(
     "docs/guides/compiled_programs.md runs as it says" +
-      (obstacle ? `, but for deno compile, which cannot read ${obstacle}` : ""),
+      (obstacle ? `, but for deno compile: cannot read ${obstacle}` : ""),
     async () => void await testPage("compiled_programs", "node@22"),
+  );
+  Deno.test(
+    "deno compile makes one file that trains on MNIST" +
+      (obstacle ? `: cannot read ${obstacle}` : ""),
+    { ignore: obstacle !== undefined },
+    async () => {
+      const folder = await Deno.makeTempDir();
+      const flags = ["-A", "--quiet", "--no-lock", "--no-check", "--output", `${folder}/mnist`];
+      await succeed(ROOT, runtimes.deno[0], "compile", ...flags, "examples/mnist.ts");
+      const options = ["--model", "mlp", "--limit", "600", "--epochs", "1"];
+      const { code, stderr } = await run(folder, `${folder}/mnist`, ...options);
+      assertEquals(code, 0, stderr);
+      assertMatch(stderr, COMPUTES);
+      await Deno.remove(folder, { recursive: true });
+    },
   );
   for (const page of ["browsers", "workers"]) {
     Deno.test(`docs/guides/${page}.md runs as it says`, { ignore: noBrowser }, async () => {
@@ -86,7 +104,7 @@ export function testPages(
       assertEquals(code, 0, stderr);
       // A bundle for browsers is only made here.
       if (!block.includes("--splitting")) {
-        assertMatch(stderr, /Trainchart computes on wasm: WebAssembly with [\w ]*SIMD/);
+        assertMatch(stderr, COMPUTES);
       }
       printed += stdout;
     }

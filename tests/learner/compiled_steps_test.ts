@@ -22,7 +22,7 @@ import {
   withSeed,
 } from "../../mod.ts";
 import { CutMix, MixUp, Timer, Trace } from "../../callbacks.ts";
-import { emscriptenOf } from "../../src/backend/emscripten.ts";
+import { emscriptenOf } from "../../src/backend/wasm_modules.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
 import { isPure, weightOfLoss } from "../../src/losses/loss_inputs.ts";
 import { statesOf } from "../../src/model/model_structure.ts";

@@ -70,11 +70,20 @@ function reduceAxes(
   return current === x ? heap.alias(x, shape) : current;
 }
 
+/** Elements from which one sum is made in parts, which threads share, and elements of a part. */
+const LONG = 2 ** 18, PART = 2 ** 14;
+
 /** A sum or a mean, in doubles. */
 function sum(isMean: boolean): Kernel {
   const add: Pass = (heap, x, y, { outer, size, inner }) => {
     const from = heap.at(x), to = heap.at(y), factor = isMean ? 1 / size : 1;
     const split = { argument: 1, multiple: 1, work: outer * size * inner };
+    if (inner === 1 && outer === 1 && size >= LONG) {
+      const parts = Math.ceil(size / PART), sums = heap.shared(parts * 8);
+      heap.run("sumParts", [from, 0, parts, size, PART, sums, heap.scratch()], split);
+      heap.run("addDoubles", [sums, parts, to, factor]);
+      return;
+    }
     if (inner === 1) {
       heap.run("sumRows", [from, 0, outer, size, to, factor, heap.scratch()], split);
       return;
@@ -82,6 +91,11 @@ function sum(isMean: boolean): Kernel {
     // For all but the widest rows, doubles fit in the scratch memory of each thread.
     const fits = inner * 8 <= heap.scratchBytes;
     const doubles = fits ? heap.scratch() : heap.shared(inner * 8);
+    if (outer === 1) {
+      const args = [from, size, inner, 0, inner, to, factor, doubles];
+      heap.run("sumColumns", args, fits ? { ...split, argument: 3, multiple: 16 } : undefined);
+      return;
+    }
     const args = [from, 0, outer, size, inner, to, factor, doubles];
     heap.run("sumMiddle", args, fits ? split : undefined);
   };
@@ -241,7 +255,7 @@ export function sumInParts(
   for (let i = 0; i < parts; i++) {
     compute(from + i * size * 4, i * step, Math.min((i + 1) * step, count));
   }
-  heap.run("sumColumns", [from, parts, size, heap.at(result), 1, heap.shared(size * 8)]);
+  heap.run("sumColumns", [from, parts, size, 0, size, heap.at(result), 1, heap.shared(size * 8)]);
   heap.backend.disposeData(stack.dataId);
   return result;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Convolution, pointsOf } from "../geometry.ts";
-import type { Kernels } from "../load_kernels.ts";
+import type { Kernels } from "../wasm_modules.ts";
 import { addressOf } from "./foreign.ts";
 import { decode, PASSES, POOLS, volumeOf } from "./native_convolutions.ts";
 import type {

@@ -5,7 +5,7 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import type { Convolution } from "../geometry.ts";
-import type { Kernels } from "../load_kernels.ts";
+import type { Kernels } from "../wasm_modules.ts";
 
 /**
  * A native library that `selectBackend` can use.

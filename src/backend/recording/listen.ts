@@ -1,6 +1,6 @@
 import { tf } from "../../deps/tfjs.ts";
 import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
-import { type Emscripten, emscriptenOf } from "../emscripten.ts";
+import { type Emscripten, emscriptenOf } from "../wasm_modules.ts";
 import type { HeapObserver, KernelHeap } from "../kernel_heap.ts";
 
 /** The arguments of a kernel. */

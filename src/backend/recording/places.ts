@@ -1,6 +1,6 @@
 import { tf } from "../../deps/tfjs.ts";
 import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
-import type { Emscripten } from "../emscripten.ts";
+import type { Emscripten } from "../wasm_modules.ts";
 import type { LinkedArgument } from "./match_recordings.ts";
 import type { Argument, Memory, TensorUse, Uses } from "./recording.ts";
 import { lendMemory, takeMemoryBack } from "./tensor_numbers.ts";

@@ -1,7 +1,7 @@
 import { tf } from "../../deps/tfjs.ts";
 import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
 import type { Elements } from "../../tensors/tensor_memory.ts";
-import { emscriptenOf } from "../emscripten.ts";
+import { emscriptenOf } from "../wasm_modules.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { layOut } from "./arena.ts";
 import type { LinkedCall, Program } from "./match_recordings.ts";

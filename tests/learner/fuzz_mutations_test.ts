@@ -11,7 +11,7 @@ const states = await Promise.all(names.map((name) => Deno.permissions.query({ na
 const ignore = states.some(({ state }) => state !== "granted");
 
 const ROOT = new URL("../../", import.meta.url);
-const ADDRESSES = "src/backend/recording/step_addresses.ts";
+const ADDRESSES = "src/backend/recording/step_memory.ts";
 const PLAYBACK = "src/backend/recording/playback.ts";
 const PLACES = "src/backend/recording/places.ts";
 const KEY = "src/learner/step_key.ts";

@@ -8,10 +8,24 @@ import {
 import type { KernelHeap, Split } from "../kernel_heap.ts";
 import { type KernelInput, listen, type StepListener } from "./listen.ts";
 import { type Normal, recognizeDraw } from "./recognize_draw.ts";
-import type { AnyCall, Call, Memory, Operation, Output, Recording, Uses } from "./recording.ts";
-import { describe, memoriesIn, StepMemory, tensorsOf } from "./step_memory.ts";
-import { type KnownTensor, StepAddresses } from "./step_addresses.ts";
-import { StepInspections } from "./step_inspections.ts";
+import {
+  type AnyCall,
+  type Call,
+  type Memory,
+  type Operation,
+  type Output,
+  type Recording,
+  StepInspections,
+  type Uses,
+} from "./recording.ts";
+import {
+  describe,
+  type KnownTensor,
+  memoriesIn,
+  StepAddresses,
+  StepMemory,
+  tensorsOf,
+} from "./step_memory.ts";
 import { renumber } from "./tensor_numbers.ts";
 
 /** A step to record. */

@@ -139,15 +139,25 @@ export function layerNormGradient(
     let first: f64 = 0, second: f64 = 0;
     let i: i32 = 0;
     while (i + 4 <= size) {
-      let a = f32x4.splat(0), b = a;
-      for (const end = min(i + PART, size); i + 4 <= end; i += 4) {
+      let a = f32x4.splat(0), b = a, c = a, d = a;
+      const end = min(i + PART, size);
+      for (; i + 8 <= end; i += 8) {
+        const o = <usize> i << 2;
+        const g = f32x4.mul(v128.load(dy + o), factors(scale, o));
+        const h = f32x4.mul(v128.load(dy + o, 16), factors(scale, o + 16));
+        a = f32x4.add(a, g);
+        c = f32x4.add(c, h);
+        b = madd(g, f32x4.mul(f32x4.sub(v128.load(x + o), middle), inverses), b);
+        d = madd(h, f32x4.mul(f32x4.sub(v128.load(x + o, 16), middle), inverses), d);
+      }
+      for (; i + 4 <= end; i += 4) {
         const o = <usize> i << 2;
         const g = f32x4.mul(v128.load(dy + o), factors(scale, o));
         a = f32x4.add(a, g);
         b = madd(g, f32x4.mul(f32x4.sub(v128.load(x + o), middle), inverses), b);
       }
-      first += <f64> sum(a);
-      second += <f64> sum(b);
+      first += <f64> sum(f32x4.add(a, c));
+      second += <f64> sum(f32x4.add(b, d));
     }
     for (; i < size; i++) {
       const o = <usize> i << 2;

@@ -16,10 +16,11 @@ export function rowsInSixes(rows: i32): i32 {
 }
 
 /**
- * Six rows times a packed panel of 8 columns.
+ * Six rows times 8 columns.
  *
  * @param step Distance between two rows, in bytes.
  * @param next Distance between two elements of a row.
+ * @param down Distance between two rows of `b`.
  * @param stride Distance between two rows of the result.
  */
 export function multiplySix(
@@ -28,6 +29,7 @@ export function multiplySix(
   next: usize,
   depth: i32,
   b: usize,
+  down: usize,
   c: usize,
   stride: usize,
   bias: usize,
@@ -39,7 +41,7 @@ export function multiplySix(
   let x30 = f32x4.splat(0), x31 = x30;
   let x40 = f32x4.splat(0), x41 = x40;
   let x50 = f32x4.splat(0), x51 = x50;
-  for (const end = b + (<usize> depth << 5); b < end; a += next, b += 32) {
+  for (const end = b + <usize> depth * down; b < end; a += next, b += down) {
     const b0 = v128.load(b), b1 = v128.load(b, 16);
     let p = a;
     const a0 = v128.load32_splat(p);
@@ -173,14 +175,14 @@ export function multiplySixes(
     let from = a, to = c;
     for (let i = 0; i < rows; i += 6, from += tile, to += 6 * stride) {
       if (bytes == 32) {
-        multiplySix(from, between, next, depth, b, to, stride, bias, todo);
+        multiplySix(from, between, next, depth, b, 32, to, stride, bias, todo);
         continue;
       }
       const part = scratch + RESULTS;
       for (let row: usize = 0; row < 6 && todo & ACCUMULATE; row++) {
         memory.copy(part + (row << 5), to + row * stride, bytes);
       }
-      multiplySix(from, between, next, depth, b, part, 32, bias, todo);
+      multiplySix(from, between, next, depth, b, 32, part, 32, bias, todo);
       for (let row: usize = 0; row < 6; row++) memory.copy(to + row * stride, part + (row << 5), bytes);
     }
   }

@@ -2,6 +2,7 @@
 import { madd } from "./vector";
 import { ACCUMULATE, block, BLOCK_A, BLOCK_B, listRows, RESULTS } from "./panel";
 import { packAlong } from "./pack";
+import { multiplySix, rowsInSixes } from "./six_rows";
 import { add, filterSlopes, inputSlopes, slopes } from "./winograd_transforms";
 import {
   BLOCK,
@@ -111,8 +112,13 @@ export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i3
 /** `to += x' dy`, of `n` rows `[width]` and `[columns]`, or `to = x' dy`: multiples of 4 and 8. */
 export function addProducts(x: usize, width: i32, dy: usize, columns: i32, n: i32, to: usize, clears: bool): void {
   const stepX = <usize> width << 2, step = <usize> columns << 2;
+  const sixes = rowsInSixes(width), todo = clears ? 0 : ACCUMULATE;
   for (let k: usize = 0; k < step; k += 32) {
-    for (let c = 0; c < width; c += 4) {
+    let c = 0;
+    for (; c < sixes; c += 6) {
+      multiplySix(x + (<usize> c << 2), 4, stepX, n, dy + k, step, to + <usize> c * step + k, step, 0, todo);
+    }
+    for (; c < width; c += 4) {
       const t0 = to + <usize> c * step + k, t1 = t0 + step, t2 = t1 + step, t3 = t2 + step;
       let x00 = f32x4.splat(0), x01 = x00;
       let x10 = x00, x11 = x00;

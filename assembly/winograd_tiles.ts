@@ -132,7 +132,7 @@ export function multiply(a: usize, rows: i32, depth: i32, b: usize, columns: i32
   for (let column = 0; column < columns; column += 8, b += panel, to += 32) {
     let from = a, at = to, row = 0;
     for (; row < sixes; row += 6, from += 6 * rowBefore, at += 6 * rowAfter) {
-      multiplySix(from, rowBefore, 4, depth, b, at, rowAfter, 0, 0);
+      multiplySix(from, rowBefore, 4, depth, b, 32, at, rowAfter, 0, 0);
     }
     for (; row < rows; row += 4, from += rowBefore << 2, at += rowAfter << 2) {
       multiplyFour(from, rowBefore, depth, b, at, rowAfter);

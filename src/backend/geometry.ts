@@ -128,6 +128,25 @@ export function mirrored(c: Convolution): Convolution {
   };
 }
 
+/**
+ * The same convolution, with pixels joined along the width where windows neither overlap nor leave
+ * any out: neighbours are channels of one pixel then.
+ */
+export function joined(c: Convolution): Convolution {
+  const { input, output, filter, stride, pad, dilation, channels } = c;
+  const size = filter[2];
+  const fits = size > 1 && stride[2] === size && pad[2] === 0 && dilation[2] === 1 &&
+    input[2] === output[2] * size;
+  if (!fits) return c;
+  return {
+    ...c,
+    input: [input[0], input[1], output[2]],
+    channels: channels * size,
+    filter: [filter[0], filter[1], 1],
+    stride: [stride[0], stride[1], 1],
+  };
+}
+
 /** Whether each patch is one pixel, so that the convolution is a product of matrices. */
 export function isProduct({ filter, stride, input, output }: Convolution): boolean {
   return [filter, stride].every((extent) => extent.every((n) => n === 1)) &&

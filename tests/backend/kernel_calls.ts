@@ -339,6 +339,10 @@ const images: KernelCase[] = [
     { x: make([2, 4, 5, 3]) },
     { filterSize: [2, 2], strides: [2, 2], pad: "same", includeBatchInIndex: true },
   ]],
+  ["MaxPoolWithArgmax", "of each image", (make) => [
+    { x: make([2, 5, 7, 1]) },
+    { filterSize: [3, 2], strides: [1, 2], pad: "valid", includeBatchInIndex: false },
+  ]],
   ["Conv2D", "", (make) => [{ x: make([2, 4, 4, 3]), filter: make([2, 2, 3, 5], 1) }, convolution]],
   ["Conv2D", "NCHW", (make) => [{ x: make([2, 3, 4, 4]), filter: make([2, 2, 3, 5], 1) }, first]],
   ["Conv2DBackpropInput", "", (make) => [

@@ -9,6 +9,7 @@ import {
   convolution2D,
   convolution3D,
   isProduct,
+  joined,
   mirrored,
   PATCH_ADDRESSES,
   patchTable,
@@ -71,6 +72,7 @@ export function forward(
     addBias(heap, c, result, bias, activation);
     return result;
   }
+  c = joined(c);
   if (isWinograd(c)) {
     winograd(heap, c, result, x, filter, bias, activation);
     return result;
@@ -108,6 +110,7 @@ function inputGradient(
 ): tf.TensorInfo {
   const result = heap.output(shape);
   if (convolveNatively(heap, "input", c, result, filter, dy)) return result;
+  c = joined(c);
   const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
   if (isWinograd(c)) {
     winogradInputGradient(heap, c, result, dy, filter);
@@ -149,6 +152,7 @@ function filterGradient(
 ): tf.TensorInfo {
   const native = filterGradientNatively(heap, c, shape, x, dy);
   if (native) return native;
+  c = joined(c);
   if (isWinogradLine(c)) {
     return sumInParts(heap, shape, lineTilesOf(c), MANY_POINTS / 4, (to, first, last) => {
       winogradLinesFilterGradient(heap, c, to, x, dy, first, last);

@@ -97,12 +97,57 @@ function backward(operation: number): Kernel {
   };
 }
 
+/** The maxima of windows and their places, the first of equals; NaN is the largest. */
+function maximaWithPlaces(
+  heap: KernelHeap,
+  { x }: Inputs,
+  attributes: Attributes & { includeBatchInIndex?: boolean },
+) {
+  if (!areFloats(x) || sizeOf(x.shape) === 0) return;
+  const c = geometry(x.shape, attributes), { channels } = c;
+  const [, height, width] = c.input, [, outHeight, outWidth] = c.output;
+  const [, filterHeight, filterWidth] = c.filter, [, dilationY, dilationX] = c.dilation;
+  const shape = [c.batch, outHeight, outWidth, channels];
+  const maxima = heap.output(shape), places = heap.output(shape, "int32");
+  const [from, best, at] = [x, maxima, places].map((tensor) => heap.elements(tensor));
+  const image = height * width * channels;
+  best.fill(-Infinity);
+  at.fill(-1);
+  for (let b = 0, first = 0; b < c.batch; b++) {
+    const start = b * image, less = attributes.includeBatchInIndex ? 0 : start;
+    for (let row = 0; row < outHeight; row++) {
+      for (let column = 0; column < outWidth; column++, first += channels) {
+        const top = row * c.stride[1] - c.pad[1], left = column * c.stride[2] - c.pad[2];
+        for (let i = 0; i < filterHeight; i++) {
+          const y = top + i * dilationY;
+          if (y < 0 || y >= height) continue;
+          for (let j = 0; j < filterWidth; j++) {
+            const x = left + j * dilationX;
+            if (x < 0 || x >= width) continue;
+            const pixel = start + (y * width + x) * channels;
+            for (let k = 0; k < channels; k++) {
+              const value = from[pixel + k], other = best[first + k];
+              if (!(value > other || at[first + k] < 0 || (value !== value && other === other))) {
+                continue;
+              }
+              best[first + k] = value;
+              at[first + k] = pixel + k - less;
+            }
+          }
+        }
+      }
+    }
+  }
+  return [maxima, places];
+}
+
 /** The kernels of pooling. */
 export const POOL_KERNELS: KernelTable = {
   MaxPool: forward(MAXIMUM),
   MaxPool3D: forward(MAXIMUM),
   MaxPoolGrad: backward(MAXIMUM_GRADIENT),
   MaxPool3DGrad: backward(MAXIMUM_GRADIENT),
+  MaxPoolWithArgmax: maximaWithPlaces,
   AvgPool: forward(AVERAGE),
   AvgPool3D: forward(AVERAGE),
   AvgPoolGrad: backward(AVERAGE_GRADIENT),

@@ -1,5 +1,5 @@
 /**
- * What a playback consists of: the calls that it needs, and the layout of their memory.
+ * The parts of a playback: the calls that it needs, and the layout of their memory.
  *
  * @module
  */

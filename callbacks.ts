@@ -142,8 +142,12 @@ export { Checkpoint, type CheckpointOptions } from "./src/callbacks/checkpoint.t
 // Finding out what happens
 export { ActivationStats } from "./src/callbacks/activation_stats.ts";
 export { GradientStats } from "./src/callbacks/gradient_stats.ts";
-export type { LayerRecord } from "./src/pictures/layer_record.ts";
-export type { Histogram, TensorStats, TensorStatsOptions } from "./src/tensors/tensor_stats.ts";
+export type {
+  Histogram,
+  LayerRecord,
+  TensorStats,
+  TensorStatsOptions,
+} from "./src/tensors/tensor_stats.ts";
 export { type Leak, LeakGuard, type LeakGuardOptions } from "./src/callbacks/leak_guard.ts";
 export {
   type EpochThroughput,

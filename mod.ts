@@ -76,7 +76,7 @@ export type {
   RunSnapshot,
   TrainResult,
 } from "./src/learner/run_interface.ts";
-export type { StepState } from "./src/learner/compiled_steps.ts";
+export type { StepState } from "./src/learner/compiled_step.ts";
 export type { PredictOptions } from "./src/learner/predict.ts";
 export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
 export type { Failure } from "./src/learner/run.ts";

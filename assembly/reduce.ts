@@ -54,16 +54,37 @@ function productOfRow(x: usize, size: i32): f32 {
   return <f32> total;
 }
 
+/** As `combine`, but NaN of `b` is passed over. */
+@inline
+function combineNumbers<F>(a: v128, b: v128): v128 {
+  if (idof<F>() == idof<Max>()) return f32x4.pmax(a, b);
+  if (idof<F>() == idof<Min>()) return f32x4.pmin(a, b);
+  return combine<F>(a, b);
+}
+
+/** `seen`, with all bits set in the lanes where `x` is NaN. */
+@inline
+function lookForNaN<F>(seen: v128, x: v128): v128 {
+  const areFloats = idof<F>() == idof<Max>() || idof<F>() == idof<Min>();
+  return areFloats ? v128.or(seen, f32x4.ne(x, x)) : seen;
+}
+
 @inline
 function extremeOfRow<F>(x: usize, size: i32): i32 {
   let a = first<F>(), b = a, c = a, d = a;
+  // Asking once for all elements takes fewer instructions than keeping NaN at each.
+  let seen = i32x4.splat(0), other = seen;
   let i = 0;
   for (; i + 16 <= size; i += 16, x += 64) {
-    a = combine<F>(a, v128.load(x));
-    b = combine<F>(b, v128.load(x, 16));
-    c = combine<F>(c, v128.load(x, 32));
-    d = combine<F>(d, v128.load(x, 48));
+    const p = v128.load(x), q = v128.load(x, 16), r = v128.load(x, 32), s = v128.load(x, 48);
+    a = combineNumbers<F>(a, p);
+    b = combineNumbers<F>(b, q);
+    c = combineNumbers<F>(c, r);
+    d = combineNumbers<F>(d, s);
+    seen = lookForNaN<F>(lookForNaN<F>(seen, p), r);
+    other = lookForNaN<F>(lookForNaN<F>(other, q), s);
   }
+  if (v128.any_true(v128.or(seen, other))) return 0x7fc00000;
   for (; i + 4 <= size; i += 4, x += 16) a = combine<F>(a, v128.load(x));
   a = combine<F>(combine<F>(a, b), combine<F>(c, d));
   a = combine<F>(a, v128.shuffle<i32>(a, a, 2, 3, 0, 1));
@@ -85,13 +106,18 @@ function extremes<F>(x: usize, begin: i32, end: i32, size: i32, inner: i32, y: u
     let j = 0;
     for (; j + 8 <= inner; j += 8, from += 32, to += 32) {
       let a = v128.load(from), b = v128.load(from, 16), at = from;
+      let seen = lookForNaN<F>(i32x4.splat(0), a), other = lookForNaN<F>(i32x4.splat(0), b);
       for (let i = 1; i < size; i++) {
         at += stride;
-        a = combine<F>(a, v128.load(at));
-        b = combine<F>(b, v128.load(at, 16));
+        const u = v128.load(at), v = v128.load(at, 16);
+        a = combineNumbers<F>(a, u);
+        b = combineNumbers<F>(b, v);
+        seen = lookForNaN<F>(seen, u);
+        other = lookForNaN<F>(other, v);
       }
-      v128.store(to, a);
-      v128.store(to, b, 16);
+      // All bits set are a NaN.
+      v128.store(to, v128.or(a, seen));
+      v128.store(to, v128.or(b, other), 16);
     }
     for (; j < inner; j++, from += 4, to += 4) {
       let a = v128.load32_splat(from), at = from;

@@ -301,6 +301,7 @@ async function mendApi(folder: string, up: string): Promise<void> {
         /<a href="[^"]*" class="contextLink">Trainchart</,
         `<a href="${up}api.html" class="contextLink">Trainchart<`,
       )
+      .replace('class="contextLink">default<', 'class="contextLink">main<')
       .replace(
         USAGE,
         (_, start, entry) =>

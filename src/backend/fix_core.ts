@@ -164,8 +164,6 @@ interface StockMomentum {
   momentum: number;
   /** The momentum as a tensor, with which an update computes. */
   m: tf.Scalar;
-  /** The negative learning rate as a tensor. */
-  c?: tf.Scalar;
 }
 
 /** Repairs optimizers of `tf.train`. */
@@ -174,22 +172,13 @@ function fixOptimizers(): void {
   fixRmsprop();
 }
 
-/**
- * Makes `setMomentum()` of `tf.train.momentum` act on the next update, and `dispose()` free the
- * learning rate.
- */
+/** Makes `setMomentum()` of `tf.train.momentum` act on the next update. */
 function fixMomentum(): void {
-  const { prototype } = tf.MomentumOptimizer;
-  const { dispose } = prototype;
-  prototype.setMomentum = function (momentum) {
+  tf.MomentumOptimizer.prototype.setMomentum = function (momentum) {
     const optimizer = this as unknown as StockMomentum;
     optimizer.momentum = momentum;
     optimizer.m.dispose();
     optimizer.m = tf.keep(tf.scalar(momentum));
-  };
-  prototype.dispose = function () {
-    dispose.call(this);
-    (this as unknown as StockMomentum).c?.dispose();
   };
 }
 

@@ -1,5 +1,5 @@
 import * as field from "../checks/fields.ts";
-import { sizeOfFile } from "../io/size_of_file.ts";
+import { sizeOfFile } from "../io/left_file.ts";
 import { toPath, writeFile } from "../io/write_file.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import type { EpochRecord } from "../pictures.ts";

@@ -1,8 +1,7 @@
 import { fileSystem, isMissing } from "../host/files.ts";
 import { bytes } from "../io/host_tensor.ts";
 import * as field from "../checks/fields.ts";
-import { cutFile } from "../io/cut_file.ts";
-import { endLastLine } from "../io/end_last_line.ts";
+import { cutFile, endLastLine } from "../io/left_file.ts";
 import { toPath, writeFile } from "../io/write_file.ts";
 import { type AnyLearner, metricsOfPhase } from "../learner/callback.ts";
 import type { EpochRecord } from "../pictures.ts";

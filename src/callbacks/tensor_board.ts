@@ -2,7 +2,7 @@ import { bytes } from "../io/host_tensor.ts";
 import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { cutFile } from "../io/cut_file.ts";
+import { cutFile } from "../io/left_file.ts";
 import { summaryRecord, type SummaryValue, versionRecord } from "../io/event_file.ts";
 import { writeFile } from "../io/write_file.ts";
 import { type AnyLearner, metricsOfPhase } from "../learner/callback.ts";

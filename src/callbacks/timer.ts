@@ -8,7 +8,7 @@ import {
   PassCallback,
   type StateCheck,
 } from "../learner/callback.ts";
-import type { StepState } from "../learner/compiled_steps.ts";
+import type { StepState } from "../learner/compiled_step.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 import { textTable } from "../text/format.ts";
 

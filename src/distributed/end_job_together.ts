@@ -1,6 +1,5 @@
 import { hostProcess } from "../host/host_process.ts";
-import { EXIT } from "./exit_codes.ts";
-import { DRAIN, failJob, sleep } from "./fail_job.ts";
+import { DRAIN, EXIT, failJob, sleep } from "./fail_job.ts";
 import type { World } from "./world.ts";
 
 const conditions: (() => boolean)[] = [];

@@ -1,5 +1,14 @@
-import { EXIT } from "./exit_codes.ts";
 import type { World } from "./world.ts";
+
+/** The exit codes of a job, those of `sysexits.h` where one fits. */
+export const EXIT: { readonly failed: 70; readonly hung: 75; readonly left: 76 } = {
+  /** An error was thrown. */
+  failed: 70,
+  /** A rank took too long. */
+  hung: 75,
+  /** A rank exited in the middle of a run. */
+  left: 76,
+};
 
 /** Delay per lower rank before an error is printed, in ms, and the most ranks that are counted. */
 const TURN = 300;

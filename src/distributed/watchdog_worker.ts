@@ -4,8 +4,7 @@
  * @module
  */
 import { nodeThreads } from "../host/host_process.ts";
-import { EXIT } from "./exit_codes.ts";
-import { DRAIN } from "./fail_job.ts";
+import { DRAIN, EXIT } from "./fail_job.ts";
 import { openMpi } from "./mpi_library.ts";
 import { type WatchdogOrders, WORDS } from "./watchdog_memory.ts";
 

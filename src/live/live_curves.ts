@@ -1,8 +1,7 @@
 import { type AnyLearner, type MeasuredPhase, metricsOfPhase } from "../learner/callback.ts";
 import { tf } from "../deps/tfjs.ts";
-import { currentRate } from "./current_rate.ts";
+import { currentRate, jsonNumber, jsonNumbers } from "./live_numbers.ts";
 import { DownsampledSeries, type SeriesCursor } from "./downsampled_series.ts";
-import { jsonNumber, jsonNumbers } from "./json_number.ts";
 import type { LivePoints, SeriesName } from "./messages.ts";
 
 /** Backends whose tensors are in the memory of this process: reading one does not wait. */

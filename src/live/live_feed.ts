@@ -9,7 +9,7 @@ import { PRIORITIES } from "../learner/callback_list.ts";
 import { LiveRun } from "./live_run.ts";
 import { LiveSeats, type LiveViewer, type Seat } from "./live_seats.ts";
 import { LogBuffer } from "./log_buffer.ts";
-import { memoryInUse } from "./memory_in_use.ts";
+import { memoryInUse } from "./live_numbers.ts";
 import type { LiveState } from "./messages.ts";
 import { parseCommand } from "./parse_command.ts";
 

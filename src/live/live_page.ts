@@ -1,6 +1,6 @@
 import { encodeHex } from "../text/encodings.ts";
 import { checkNumber, checkOptions } from "../checks/check_options.ts";
-import { isLoopback } from "./is_loopback.ts";
+import { isLoopback } from "./request_guard.ts";
 import { LiveFeed, type LiveFeedOptions } from "./live_feed.ts";
 import { LiveServer } from "./live_server.ts";
 

@@ -1,11 +1,9 @@
 import type { AnyLearner } from "../learner/callback.ts";
 import { statePaths } from "../diagram/state_paths.ts";
 import { RUN_EVENTS, type RunActor, type RunSnapshot } from "../learner/run_interface.ts";
-import { currentRate } from "./current_rate.ts";
-import { jsonNumber, jsonNumbers } from "./json_number.ts";
+import { currentRate, jsonNumber, jsonNumbers, memoryInUse } from "./live_numbers.ts";
 import { LiveControl } from "./live_control.ts";
 import { LiveCurves } from "./live_curves.ts";
-import { memoryInUse } from "./memory_in_use.ts";
 import type { LiveState, LiveWork, RunEnd } from "./messages.ts";
 import { RunMeter } from "./run_meter.ts";
 import { StateClock } from "./state_clock.ts";

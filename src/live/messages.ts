@@ -1,5 +1,5 @@
 import type { Phase } from "../chart/hooks.ts";
-import type { StepState } from "../learner/compiled_steps.ts";
+import type { StepState } from "../learner/compiled_step.ts";
 import type { RunEvent } from "../learner/run_interface.ts";
 
 /** The state of a run: sent whenever it has changed, at most 20 times a second. */

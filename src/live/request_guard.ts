@@ -1,5 +1,5 @@
 /** Where a server listens, and the secret that its address contains. */
-export interface RequestGuardOptions {
+interface RequestGuardOptions {
   /** The address at which the server listens. */
   readonly hostname: string;
   readonly port: number;
@@ -8,7 +8,7 @@ export interface RequestGuardOptions {
 }
 
 /** The part of a request that decides. */
-export interface GuardedRequest {
+interface GuardedRequest {
   readonly method?: string;
   readonly url?: string;
   readonly headers: { readonly host?: string; readonly origin?: string };
@@ -71,4 +71,9 @@ function equals(actual: string, expected: string): boolean {
     difference |= actual.charCodeAt(index) ^ expected.charCodeAt(index);
   }
   return difference === 0;
+}
+
+/** Whether only programs on this machine can reach an address. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }

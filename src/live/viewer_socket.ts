@@ -1,7 +1,6 @@
 import type { WebSocketConnection } from "../deps/ws.ts";
 import type { LiveSeat } from "./live_feed.ts";
 import type { LiveViewer } from "./live_seats.ts";
-import { TokenBucket } from "./token_bucket.ts";
 
 /** A viewer with more unsent bytes than this is sent nothing new. */
 const MAX_BUFFERED = 2 ** 20;
@@ -62,5 +61,30 @@ export class ViewerSocket {
   /** Says that the run has ended, and disconnects. */
   close(): void {
     this.#socket.close(ENDED, "The run has ended");
+  }
+}
+
+/** Limits a rate: a burst is allowed, then so many a second. */
+class TokenBucket {
+  #left: number;
+  #at = performance.now();
+  readonly #burst: number;
+  readonly #perSecond: number;
+
+  /** Starts full: with a whole burst. */
+  constructor({ burst, perSecond }: { burst: number; perSecond: number }) {
+    this.#left = this.#burst = burst;
+    this.#perSecond = perSecond;
+  }
+
+  /** Takes one token. Returns whether there was one. */
+  take(): boolean {
+    const now = performance.now();
+    const earned = (now - this.#at) * this.#perSecond / 1000;
+    this.#at = now;
+    this.#left = Math.min(this.#burst, this.#left + earned);
+    if (this.#left < 1) return false;
+    this.#left--;
+    return true;
   }
 }

@@ -1,4 +1,4 @@
-import type { LayerRecord } from "../pictures/layer_record.ts";
+import type { LayerRecord } from "../tensors/tensor_stats.ts";
 import { Picture } from "./picture.ts";
 import { DENSITIES } from "./theme.ts";
 

@@ -145,6 +145,8 @@ testOnBackends("setMomentum() of tf.train.momentum acts on the next update", () 
   // The second step is 1 + 0.25 of the first.
   assertEquals(w.dataSync()[0], -2.25);
   optimizer.dispose();
+  // tfjs forgets the learning rate of momentum.
+  (optimizer as unknown as { c: tf.Tensor }).c.dispose();
   w.dispose();
 });
 
@@ -169,6 +171,9 @@ for (const [name, create] of Object.entries(optimizers)) {
     assertEquals([first, second], [1, -2]);
     assert(third < 3 && Number.isFinite(third));
     optimizer.dispose();
+    // tfjs forgets the learning rate of momentum.
+    const { c } = optimizer as unknown as { c?: tf.Tensor };
+    if (c && !c.isDisposed) c.dispose();
     w.dispose();
   });
 }

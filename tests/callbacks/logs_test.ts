@@ -7,7 +7,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fs from "node:fs/promises";
 import { CsvLogger, type EpochLogger, JsonLinesLogger, TensorBoard } from "../../callbacks.ts";
 import { type CallbackLike, Learner, meanSquaredError, sgd, tf } from "../../mod.ts";
-import { endLastLine } from "../../src/io/end_last_line.ts";
+import { endLastLine } from "../../src/io/left_file.ts";
 import { testInFolder } from "../fixtures/in_folder.ts";
 
 type Options = ConstructorParameters<typeof CsvLogger>[1];

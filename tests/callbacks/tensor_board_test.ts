@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { accuracy, Metrics, selectBackend } from "../../mod.ts";
 import { TensorBoard } from "../../callbacks.ts";
-import { crc32c } from "../../src/io/crc32c.ts";
+import { crc32c } from "../../src/io/event_file.ts";
 import { type DecodedEvent, decodeEvent } from "../fixtures/event_messages.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
 

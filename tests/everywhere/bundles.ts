@@ -85,7 +85,7 @@ export function testBundles(
   Deno.test("a bundle for servers says which file is missing, and finds it beside itself", async () => {
     const folder = await Deno.makeTempDir();
     const bundle = `${folder}/bundle.mjs`;
-    await build(app(), `--outfile=${bundle}`, "--platform=node", `--banner:js=${REQUIRE}`);
+    await build(app(), [`--outfile=${bundle}`, "--platform=node", `--banner:js=${REQUIRE}`]);
     await testServerBundle(app(), bundle, [runtimes["node@22"], ...Object.values(runtimes)]);
     await Deno.remove(folder, { recursive: true });
   });
@@ -97,9 +97,35 @@ export function testBundles(
     await Deno.remove(folder, { recursive: true });
   });
 
+  Deno.test("bundles for Node have threads, a live page, and sweeps in processes", async () => {
+    const folder = await Deno.makeTempDir();
+    const programs = ["threads", "page", "sweep"].map((name) => `programs/${name}.js`);
+    const flags = [`--outdir=${folder}`, "--out-extension:.js=.mjs", "--platform=node"];
+    await build(app(), [...flags, `--banner:js=${REQUIRE}`], programs);
+    await copyWasm(app(), folder);
+    await Deno.copyFile(`${app()}/programs/points.csv`, `${folder}/points.csv`);
+    const results = programs.map(async (path) => {
+      const bundle = path.replace("programs/", "").replace(".js", ".mjs");
+      const printed = await succeed(
+        folder,
+        runtimes["node@22"][0],
+        bundle,
+        `${folder}/${bundle}.d`,
+      );
+      const { weights: _, ...rest } = JSON.parse(printed.trim().split("\n").at(-1)!);
+      return rest;
+    });
+    assertEquals(await Promise.all(results), [
+      { reason: true, status: "completed" },
+      { title: true, points: true, status: "cancelled", url: null },
+      { trials: ["completed", "completed"] },
+    ]);
+    await Deno.remove(folder, { recursive: true });
+  });
+
   Deno.test("a bundle for browsers holds nothing that the program does not use", async () => {
     const folder = await Deno.makeTempDir();
-    await build(app(), `--outdir=${folder}`, "--splitting", `--metafile=${folder}/meta.json`);
+    await build(app(), [`--outdir=${folder}`, "--splitting", `--metafile=${folder}/meta.json`]);
     const { inputs } = JSON.parse(await Deno.readTextFile(`${folder}/meta.json`));
     const unused =
       /tfjs-backend-webgl|vega|elkjs|nats|uplot|csv-parse|trainchart\/esm\/src\/(plots|live|inspect|diagram|sweep|distributed|images|language)\//;
@@ -170,7 +196,7 @@ async function buildPages(app: string, folder: string): Promise<void> {
   const vite = ["--outDir", `${folder}/vite`, "--base", "./", "--logLevel", "error"];
   const rollup = ["--config", "--silent", "--dir", `${folder}/rollup`];
   await Promise.all([
-    build(app, `--outdir=${folder}/esbuild`, "--splitting", "--minify"),
+    build(app, [`--outdir=${folder}/esbuild`, "--splitting", "--minify"]),
     succeed(`${app}/programs`, `${app}/node_modules/.bin/vite`, "build", ...vite),
     succeed(app, `${app}/node_modules/.bin/rollup`, ...rollup),
     denoBundle(`${folder}/deno/bundled.js`, "browser"),
@@ -191,12 +217,16 @@ async function buildPages(app: string, folder: string): Promise<void> {
   }
 }
 
-/** Bundles a program with esbuild. */
-async function build(app: string, ...flags: string[]): Promise<void> {
+/** Bundles programs with esbuild. */
+async function build(
+  app: string,
+  flags: readonly string[],
+  programs: readonly string[] = ["programs/bundled.js"],
+): Promise<void> {
   await succeed(
     app,
     `${app}/node_modules/.bin/esbuild`,
-    ...["programs/bundled.js", "--bundle", "--format=esm", "--target=es2022"],
+    ...[...programs, "--bundle", "--format=esm", "--target=es2022"],
     ...["--log-level=error", ...flags],
   );
 }

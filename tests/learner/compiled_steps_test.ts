@@ -785,6 +785,15 @@ testOnWasm("kernels that work in JavaScript on the batch are played back", async
   assert(steps.some(({ way }) => way === "played"), steps.at(-1)!.reason);
 });
 
+testOnWasm("kernels of TensorFlow.js on the batch are played back", async () => {
+  const make = ownModel((x, w) => {
+    const normal = tf.localResponseNormalization(x.reshape<tf.Tensor4D>([-1, 1, 1, 5]));
+    return tf.matMul(normal.reshape([-1, 5]), w);
+  });
+  const steps = await assertSame(() => ({ make, compile: true }));
+  assert(steps.some(({ way }) => way === "played"), steps.at(-1)!.reason);
+});
+
 testOnWasm("a compiled model may hold tensors, and replace them", async () => {
   let scale: tf.Tensor | undefined;
   const replace = (value: number) => {

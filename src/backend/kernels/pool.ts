@@ -97,13 +97,13 @@ function backward(operation: number): Kernel {
   };
 }
 
-/** The maxima of windows and their places, the first of equals; NaN is the largest. */
+/** The maxima of windows and their places, the first of equals; NaN is passed over, as tfjs has it. */
 function maximaWithPlaces(
   heap: KernelHeap,
   { x }: Inputs,
   attributes: Attributes & { includeBatchInIndex?: boolean },
 ) {
-  if (!areFloats(x) || sizeOf(x.shape) === 0) return;
+  if (!areFloats(x) || x.shape.length !== 4 || sizeOf(x.shape) === 0) return;
   const c = geometry(x.shape, attributes), { channels } = c;
   const [, height, width] = c.input, [, outHeight, outWidth] = c.output;
   const [, filterHeight, filterWidth] = c.filter, [, dilationY, dilationX] = c.dilation;
@@ -126,10 +126,8 @@ function maximaWithPlaces(
             if (x < 0 || x >= width) continue;
             const pixel = start + (y * width + x) * channels;
             for (let k = 0; k < channels; k++) {
-              const value = from[pixel + k], other = best[first + k];
-              if (!(value > other || at[first + k] < 0 || (value !== value && other === other))) {
-                continue;
-              }
+              const value = from[pixel + k];
+              if (!(value > best[first + k])) continue;
               best[first + k] = value;
               at[first + k] = pixel + k - less;
             }

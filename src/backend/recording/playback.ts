@@ -3,9 +3,8 @@ import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
 import type { Elements } from "../../tensors/tensor_memory.ts";
 import { emscriptenOf } from "../wasm_modules.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { layOut } from "./arena.ts";
+import { layOut, memoriesOf, pruneCalls } from "./arena.ts";
 import type { LinkedCall, Program } from "./match_recordings.ts";
-import { memoriesOf, pruneCalls } from "./prune_calls.ts";
 import { type Fn, type Place, Places, SCRATCH, SHARED, SPARE, type StockModule } from "./places.ts";
 import { type Memory, type TensorUse, weightBy } from "./recording.ts";
 

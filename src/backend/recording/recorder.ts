@@ -8,20 +8,24 @@ import {
 import type { KernelHeap, Split } from "../kernel_heap.ts";
 import { type KernelInput, listen, type StepListener } from "./listen.ts";
 import { type Normal, recognizeDraw } from "./recognize_draw.ts";
-import type {
-  Address,
-  AnyCall,
-  Argument,
-  Call,
-  Inspection,
-  Memory,
-  Operation,
-  Output,
-  Recording,
-  Uses,
-  WeightRule,
+import {
+  type AnyCall,
+  type Call,
+  type Memory,
+  type Operation,
+  type Output,
+  type Recording,
+  StepInspections,
+  type Uses,
 } from "./recording.ts";
-import { describe, memoriesIn, StepMemory, tensorsOf } from "./step_memory.ts";
+import {
+  describe,
+  type KnownTensor,
+  memoriesIn,
+  StepAddresses,
+  StepMemory,
+  tensorsOf,
+} from "./step_memory.ts";
 import { renumber } from "./tensor_numbers.ts";
 
 /** A step to record. */
@@ -53,7 +57,7 @@ interface Frame {
   readonly reads: Set<Memory>;
   readonly makes: Set<Memory>;
   /** Tensors that it may compute with, the newest last. */
-  readonly tensors: { dataId: object; memory: Memory }[];
+  readonly tensors: KnownTensor[];
   touched: boolean;
   children: number;
   /** Number of tensors that it has made itself. */
@@ -91,9 +95,6 @@ const SHAPED_BY_ELEMENTS = new Set([
   "Where",
 ]);
 
-/** Largest number that a kernel takes for an address without being given one: a length in bytes. */
-const SMALL = 65536;
-
 /**
  * Listens to a step that is taken as always, and writes down what it does.
  *
@@ -106,17 +107,10 @@ export class Recorder implements StepListener, InspectionObserver {
   readonly #memory: StepMemory;
   readonly #calls: Call[] = [];
   readonly #operations: Operation[] = [];
-  readonly #inspections: Inspection[] = [];
+  readonly #inspections: StepInspections;
+  readonly #addresses: StepAddresses;
   readonly #assigned: { variable: tf.Variable; value: Memory }[] = [];
-  readonly #weights = new WeakMap<tf.Tensor, WeightRule>();
-  readonly #weighed = new Set<number>();
   readonly #frames: Frame[] = [];
-  readonly #scratch = regionOf("scratch");
-  readonly #shared = regionOf("shared");
-  #scratchAddress = 0;
-  #sharedAddress = 0;
-  #sharedBytes = 0;
-  #table: { address: number; values: readonly (number | Address)[] } | undefined;
   #draws: number[] = [];
   #quiet = 0;
   #reason = "";
@@ -129,6 +123,8 @@ export class Recorder implements StepListener, InspectionObserver {
     this.#heap = heap;
     this.#normals = normals;
     const refuse = (reason: string) => this.#refuse(reason);
+    this.#inspections = new StepInspections(refuse);
+    this.#addresses = new StepAddresses(heap, refuse);
     this.#memory = new StepMemory(heap.backend, inputs, variables, holds, refuse);
   }
 
@@ -167,15 +163,15 @@ export class Recorder implements StepListener, InspectionObserver {
       const memory = this.#memory.find(dataId);
       if (memory?.kind === "result") return { name, memory, shape, dtype };
       this.#refuse(`its ${name} is not computed in the step`);
-      return { name, memory: this.#scratch, shape, dtype };
+      return { name, memory: this.#addresses.scratch, shape, dtype };
     });
     if (this.#reason) return { reason: this.#reason };
     return {
       recording: {
         calls: this.#calls,
         operations: this.#operations,
-        inspections: this.#inspections,
-        weight: this.#weightOf(loss),
+        inspections: this.#inspections.all,
+        weight: this.#inspections.weightOf(loss),
         outputs,
         assigned: this.#assigned,
       },
@@ -269,70 +265,32 @@ export class Recorder implements StepListener, InspectionObserver {
 
   /** One of our kernels is called. */
   calls(name: string, args: number[], split?: Split): void {
-    const places = this.#heap.addresses[name];
-    if (!places) return this.#refuse(`nothing is known about the kernel ${name}`);
-    const resolved: Argument[] = args.slice();
-    for (const place of places) if (args[place]) resolved[place] = this.#resolve(args[place], name);
-    this.#checkNumbers(name, resolved);
+    if (!this.#heap.addresses[name]) {
+      return this.#refuse(`nothing is known about the kernel ${name}`);
+    }
+    const resolved = this.#addresses.resolveCall(name, args, this.#tensors);
     this.#push({ type: "kernel", name, args: resolved, split });
   }
 
-  #resolve(address: number, kernel: string): Argument {
-    const frame = this.#frames.at(-1);
-    if (this.#table?.address === address) return { table: this.#table.values };
-    const found = frame && this.#find(frame, address);
-    if (found) return found;
-    if (address === this.#scratchAddress) return { memory: this.#scratch, offset: 0 };
-    if (address >= this.#sharedAddress && address < this.#sharedAddress + this.#sharedBytes) {
-      return { memory: this.#shared, offset: address - this.#sharedAddress };
-    }
-    if (address >= SMALL) this.#refuse(`${kernel} computes with unknown memory`);
-    return address;
-  }
-
-  /** An address that nothing declares would stay the same while its memory moves. */
-  #checkNumbers(where: string, values: readonly Argument[]): void {
-    const { dataIdMap } = this.#heap.backend;
-    for (const { dataId } of this.#frames.at(-1)?.tensors ?? []) {
-      if (!dataIdMap.has(dataId)) continue;
-      const { memoryOffset } = dataIdMap.get(dataId);
-      if (values.includes(memoryOffset)) this.#refuse(`${where} may hide an address`);
-    }
-  }
-
-  #find({ tensors }: Frame, address: number): Address | undefined {
-    const { dataIdMap } = this.#heap.backend;
-    for (let i = tensors.length - 1; i >= 0; i--) {
-      const { dataId, memory } = tensors[i];
-      if (!dataIdMap.has(dataId)) continue;
-      const offset = (address >>> 0) - (dataIdMap.get(dataId).memoryOffset >>> 0);
-      if (offset >= 0 && offset < memory.bytes) return { memory, offset };
-    }
+  /** The tensors that the current kernel may compute with. */
+  get #tensors(): readonly KnownTensor[] {
+    return this.#frames.at(-1)?.tensors ?? [];
   }
 
   /** A table was written. */
-  wroteTable(address: number, values: readonly number[], addresses: readonly number[]): void {
-    const resolved: (number | Address)[] = values.slice();
-    for (const place of addresses) {
-      const found = this.#resolve(values[place] >>> 0, "a table");
-      if (typeof found === "object" && "table" in found) this.#refuse("a table is part of a table");
-      else resolved[place] = found;
-    }
-    this.#checkNumbers("a table", resolved);
-    this.#table = { address, values: resolved };
+  wroteTable(address: number, values: readonly number[], places: readonly number[]): void {
+    this.#addresses.wroteTable(address, values, places, this.#tensors);
   }
 
   /** Scratch memory was prepared: only zeros beyond the smallest need it again. */
   prepared(address: number, zeros: number, more: number): void {
-    this.#scratchAddress = address;
+    this.#addresses.prepared(address);
     if (zeros > 1024 || more > 0) this.#push({ type: "scratch", zeros, more });
   }
 
   /** Shared memory was reserved. */
   reserved(address: number, bytes: number): void {
-    this.#sharedAddress = address;
-    this.#sharedBytes = Math.max(bytes, 1);
-    this.#shared.bytes = Math.max(this.#shared.bytes, bytes);
+    this.#addresses.reserved(address, bytes);
   }
 
   /** A kernel of TensorFlow.js is called. */
@@ -413,37 +371,18 @@ export class Recorder implements StepListener, InspectionObserver {
       this.#refuse("the loss looks at elements of computed tensors");
     }
     const decision = JSON.stringify(facts?.decision) ?? "";
-    this.#inspections.push({ inputs, inspect: inspect as never, decision, weight: facts?.weight });
+    this.#inspections.all.push({
+      inputs,
+      inspect: inspect as never,
+      decision,
+      weight: facts?.weight,
+    });
     return facts;
   }
 
   /** A loss was weighed. */
   weighs(loss: tf.Tensor, weight: number | undefined, parts?: readonly tf.Tensor[]): void {
-    const rule = parts
-      ? { common: parts.map((part) => this.#weightOf(part)) }
-      : this.#ruleOf(weight);
-    this.#weights.set(loss, rule);
-  }
-
-  /** A loss inspects elements, then weighs what it returns: each inspection weighs one loss. */
-  #ruleOf(weight: number | undefined): WeightRule {
-    const found = this.#inspections.flatMap((facts, inspection) =>
-      facts.weight === undefined ? [] : [{ inspection, weight: facts.weight }]
-    );
-    if (found.length === 0) return { constant: weight };
-    const { inspection } =
-      found.find((facts) => facts.weight === weight && !this.#weighed.has(facts.inspection)) ??
-        found[0];
-    const isKnown = found.length === 1 || !this.#weighed.has(inspection);
-    if (!isKnown || this.#inspections[inspection].weight !== weight) {
-      this.#refuse("the loss computes its own weight");
-    }
-    this.#weighed.add(inspection);
-    return { inspection };
-  }
-
-  #weightOf(loss: tf.Tensor | undefined): WeightRule {
-    return loss && this.#weights.get(loss) || { constant: undefined };
+    this.#inspections.weighs(loss, weight, parts);
   }
 
   #quietly<T>(work: () => T): T {
@@ -469,8 +408,4 @@ export class Recorder implements StepListener, InspectionObserver {
   #push(call: AnyCall, operation?: Operation): void {
     this.#calls.push({ ...call, operation: operation! });
   }
-}
-
-function regionOf(kind: "scratch" | "shared"): Memory & { bytes: number } {
-  return { kind, name: kind, shape: [], dtype: "int32", bytes: 0 };
 }

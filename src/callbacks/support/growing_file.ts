@@ -1,5 +1,4 @@
-import { cutFile } from "../../io/cut_file.ts";
-import { sizeOfFile } from "../../io/size_of_file.ts";
+import { cutFile, sizeOfFile } from "../../io/left_file.ts";
 import { writeFile } from "../../io/write_file.ts";
 
 /** The work around each record of a {@linkcode GrowingFile}. */

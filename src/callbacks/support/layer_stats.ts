@@ -1,8 +1,11 @@
 import * as field from "../../checks/fields.ts";
 import { checkNumber, checkOptions, describeValue } from "../../checks/check_options.ts";
 import type { tf } from "../../deps/tfjs.ts";
-import { tensorStats, type TensorStatsOptions } from "../../tensors/tensor_stats.ts";
-import type { LayerRecord } from "../../pictures/layer_record.ts";
+import {
+  type LayerRecord,
+  tensorStats,
+  type TensorStatsOptions,
+} from "../../tensors/tensor_stats.ts";
 import { type Plot, plotters } from "../../pictures.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../../learner/callback.ts";
 import { PRIORITIES } from "../../learner/callback_list.ts";

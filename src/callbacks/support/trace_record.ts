@@ -1,5 +1,5 @@
 import type { HookName, TaskName } from "../../chart/hooks.ts";
-import type { StepState } from "../../learner/compiled_steps.ts";
+import type { StepState } from "../../learner/compiled_step.ts";
 import type { RunSnapshot } from "../../learner/run_interface.ts";
 
 /**

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { selectBackend, tf } from "../../../mod.ts";
 import { type KernelHeap, useHeap } from "../../../src/backend/kernel_heap.ts";
 import type { NativeLibrary, RowOperation } from "../../../src/backend/native/native_library.ts";
+import type { Threads } from "../../../src/backend/threads.ts";
 import { openNative } from "../../../src/backend/native/open_native.ts";
 import { heapWith, NATIVES } from "../../fixtures/native.ts";
 import { relativeError } from "../../fixtures/on_backends.ts";
@@ -108,6 +109,17 @@ testOnOneDnn("each row of a softmax that has a NaN or an infinity is NaN", (libr
   nans.forEach((isNaN, i) =>
     assertEquals(isNaN, [3, 70, 90, 199].includes(i >> 6), `element ${i}`)
   );
+});
+
+testOnOneDnn("threads share a call that the library leaves to our kernel", (library) => {
+  const begun: string[] = [];
+  const begin = (_: number, name: string) => void begun.push(name);
+  const heap = heapWith(library, { count: 1, begin, finish: () => {} } as unknown as Threads);
+  const logits = random([4096, 128], 1);
+  onHeap(heap, () => run("Softmax", { logits }));
+  assertEquals(begun, []);
+  onHeap(heap, () => run("TrainchartLogSoftmax", { logits }));
+  assertEquals(begun, ["softmax"]);
 });
 
 testOnOneDnn("rows outside the heap are an error, not the end of the process", (library) => {

@@ -1,5 +1,39 @@
-import { isMissing, OpenFile } from "../host/files.ts";
+/**
+ * A file that an earlier run has left, which a resumed run continues: its size, its last line, its end.
+ *
+ * @module
+ */
+import { fileSystem, isMissing, OpenFile } from "../host/files.ts";
 import { toPath } from "./write_file.ts";
+
+/** The size of a file in bytes; 0 if the file does not exist. */
+export async function sizeOfFile(path: string | URL): Promise<number> {
+  try {
+    return (await fileSystem.stat(toPath(path))).size;
+  } catch (error) {
+    if (isMissing(error)) return 0;
+    throw error;
+  }
+}
+
+/**
+ * Truncates a file, as a resumed run does with a log that was written after its checkpoint.
+ *
+ * @param path Path of the file, which may be missing.
+ * @param size Number of bytes to keep.
+ * @returns Number of bytes in the file now: fewer than `size` if it was shorter.
+ */
+export async function cutFile(path: string | URL, size: number): Promise<number> {
+  try {
+    const name = toPath(path);
+    const actual = (await fileSystem.stat(name)).size;
+    if (actual > size) await fileSystem.truncate(name, size);
+    return Math.min(actual, size);
+  } catch (error) {
+    if (isMissing(error)) return 0;
+    throw error;
+  }
+}
 
 const NEWLINE = 10;
 

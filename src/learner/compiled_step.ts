@@ -1,0 +1,250 @@
+import type { Program } from "../backend/recording/match_recordings.ts";
+import type { Playback, Played } from "../backend/recording/playback.ts";
+import { type Recording, weightBy } from "../backend/recording/recording.ts";
+import { stepTools } from "../backend/recording/step_tools.ts";
+import { tf } from "../deps/tfjs.ts";
+import { weighLoss } from "../losses/loss_inputs.ts";
+import { variablesOf } from "../model/model.ts";
+import { normalsOf, replaceStates, statesOf } from "../model/model_structure.ts";
+import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
+import type { AnyFields } from "./learner_fields.ts";
+import type { StepOf } from "./step.ts";
+import type { StepKey } from "./step_key.ts";
+
+/**
+ * The way in which a step was taken.
+ *
+ * @category Learner
+ */
+export interface StepState {
+  /** Operation by operation; the same, and recorded; or played back from a recording. */
+  readonly way: "eager" | "recorded" | "played";
+  /** Why it was not played back; `undefined` if it was, or is about to be. */
+  readonly reason?: string;
+}
+
+/**
+ * Size of the memory that a prediction keeps between two runs, in bytes, as programs often predict
+ * few examples at a time: to lay the memory out takes longer than the prediction.
+ */
+const KEPT_BYTES = 2 ** 20;
+
+/** Frees the memory of predictions whose Learner is gone. */
+const FORGOTTEN = new FinalizationRegistry<Playback>((playback) => playback.dispose());
+
+/** Number of played steps after which one is compared with its recording, in the next epoch. */
+const UNCOMPARED = 20;
+
+/** Number of times that the steps of a key are recorded again. */
+const RESTARTS = 4;
+
+/**
+ * The steps with one key: the first is taken operation by operation, the second and the third are
+ * recorded, too, the following ones are played back.
+ */
+export class CompiledStep {
+  readonly key: StepKey;
+  #step!: StepOf;
+  #state: StepState = { way: "eager" };
+  #taken = 0;
+  #recording: Recording | undefined;
+  #program: Program | undefined;
+  #playback: Playback | undefined;
+  /** The predictions of the recorded steps: played ones have the same structure. */
+  #predictions: unknown;
+  /** The names of the results. */
+  #names: readonly string[] = [];
+  /** Number of states of recurrent layers, the first results. */
+  #states = 0;
+  #restarts = 0;
+  /** Index of the epoch whose first step was compared with the recording. */
+  #compared: number;
+  /** Number of steps played since. */
+  #played = 0;
+
+  constructor({ epoch }: AnyFields, key: StepKey) {
+    this.key = key;
+    this.#compared = epoch;
+  }
+
+  get state(): StepState {
+    return this.#state;
+  }
+
+  take(step: StepOf, eager: () => void): void {
+    this.#step = step;
+    if (!this.#playback && this.#program) this.#prepare(this.#program);
+    if (this.#playback?.isValid === false) this.#restart();
+    if (this.#playback && this.#isToBeCompared(this.#playback)) return this.#compare(eager);
+    if (this.#playback) return this.#play(eager);
+    if (this.#state.reason !== undefined || this.#taken++ === 0) return eager();
+    if (this.#holdsWeight()) {
+      this.#giveUp("a weight is part of the batch");
+      return eager();
+    }
+    const recording = this.#record(eager);
+    if (!recording) return;
+    if (this.#recording) this.#match(this.#recording, recording);
+    else this.#recording = recording;
+  }
+
+  /** A step of a user's own functions is compared with its recording at most once in each epoch. */
+  #isToBeCompared(playback: Playback): boolean {
+    const { compile, epoch } = this.#step.learner;
+    return compile === true && this.#played >= UNCOMPARED && epoch !== this.#compared &&
+      playback.fits(this.key.inputs) && !this.#holdsWeight();
+  }
+
+  /** Whether a weight is part of the batch: a recording could not tell them apart. */
+  #holdsWeight(): boolean {
+    const weights = new Set(variablesOf(this.#step.learner.model).map(({ dataId }) => dataId));
+    return this.key.inputs.some(({ dataId }) => weights.has(dataId));
+  }
+
+  #compare(eager: () => void): void {
+    this.#compared = this.#step.learner.epoch;
+    this.#played = 0;
+    const recording = this.#record(eager);
+    const { difference = this.#state.reason } = recording
+      ? stepTools()!.matchRecordings(this.#recording!, recording)
+      : {};
+    if (difference === undefined) return;
+    throw new Error(
+      "Cannot compile the step as it must depend on its inputs only: two steps of the same shapes " +
+        `differ: ${difference}. Leave the option compile out, or set it to false.`,
+    );
+  }
+
+  /** Takes a step and records it. */
+  #record(eager: () => void): Recording | undefined {
+    const { key: { heap, inputs }, key } = this;
+    const { learner, tensors } = this.#step;
+    this.#state = { way: "recorded" };
+    const { recording, reason } = stepTools()!.Recorder.record(heap, {
+      inputs,
+      normals: normalsOf(learner.model),
+      holds: learner.compile === true,
+      work: eager,
+      outputs: () => [
+        ...statesOf(learner.model).map((state, i) => [`state ${i}`, state] as const),
+        ...tensorsIn(learner.predictions).map((tensor, i) => [`prediction ${i}`, tensor] as const),
+        ...key.kind === "predict" ? [] : [["loss", learner.loss] as const],
+        ...key.kind === "compute" ? Object.entries(learner.gradients) : [],
+      ],
+      loss: () => tensors.statedLoss,
+    });
+    if (reason !== undefined) return this.#giveUp(reason);
+    const found = recording.inspections.map(({ weight }) => weight);
+    if (tensors.statedWeight !== weightBy(recording.weight, found)) {
+      return this.#giveUp("the loss computes its own weight");
+    }
+    if (!isPlain(learner.predictions)) return this.#giveUp("the predictions hold other values");
+    if (this.#playback) return recording;
+    // The marks of tensors outlive the tensors.
+    this.#predictions = learner.predictions;
+    this.#names = recording.outputs.map(({ name }) => name);
+    this.#states = statesOf(learner.model).length;
+    return recording;
+  }
+
+  #match(first: Recording, second: Recording): void {
+    const { program, difference } = stepTools()!.matchRecordings(first, second);
+    if (difference !== undefined) return void this.#giveUp(`two steps differ: ${difference}`);
+    // Only a step that is compared later needs it.
+    this.#recording = this.#step.learner.compile === true ? second : undefined;
+    this.#program = program;
+    this.#prepare(program);
+  }
+
+  /** Allocates the memory of a program. */
+  #prepare(program: Program): void {
+    try {
+      const { Playback } = stepTools()!;
+      this.#playback = new Playback(program, this.key.heap);
+      FORGOTTEN.register(this, this.#playback, this);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#program = undefined;
+      this.#giveUp("the heap has no room for the memory of the step");
+    }
+  }
+
+  #giveUp(reason: string): undefined {
+    if (!this.#playback) this.#recording = undefined;
+    this.#state = { way: "eager", reason };
+  }
+
+  #restart(): void {
+    this.dispose();
+    this.#taken = 1;
+    if (++this.#restarts > RESTARTS) this.#giveUp("tensors that it holds are replaced");
+  }
+
+  #play(eager: () => void): void {
+    const played = this.#playback!.play(this.key.inputs);
+    if (played) {
+      this.#state = { way: "played" };
+      this.#played++;
+      return this.#put(played);
+    }
+    this.#state = { way: "eager" };
+    eager();
+  }
+
+  /** Gives the results to the batch, as the step itself does. */
+  #put({ outputs, assigned, weight }: Played): void {
+    const { key: { kind } } = this;
+    const { learner, tensors } = this.#step;
+    let at = this.#states;
+    if (at > 0) replaceStates(learner.model, outputs.slice(0, at));
+    const predictions = mapTensors(this.#predictions, (before) => {
+      const mark = outputMark(before);
+      if (mark) markOutput(outputs[at], mark);
+      return outputs[at++];
+    });
+    tensors.put("predictions", predictions);
+    tensors.keep("predictions");
+    if (kind !== "predict") {
+      const loss = outputs[at++];
+      if (weight !== undefined) weighLoss(loss, weight);
+      tensors.put("loss", loss);
+      tensors.keep("loss");
+    }
+    for (const [variable, value] of assigned) {
+      variable.assign(value);
+      value.dispose();
+    }
+    if (kind !== "compute") return;
+    const names = this.#names.slice(at);
+    tensors.put("gradients", Object.fromEntries(names.map((name) => [name, outputs[at++]])));
+    tensors.keep("gradients");
+  }
+
+  /** Ends a run: the next step of users' functions is compared again. */
+  endRun(): void {
+    this.#compared = -1;
+    const { bytes = 0 } = this.#playback ?? {};
+    if (this.key.kind !== "predict" || bytes > KEPT_BYTES) this.#free();
+  }
+
+  #free(): void {
+    if (this.#playback) FORGOTTEN.unregister(this);
+    this.#playback?.dispose();
+    this.#playback = undefined;
+  }
+
+  dispose(): void {
+    this.#free();
+    this.#compared = -1;
+    this.#program = this.#recording = this.#predictions = undefined;
+  }
+}
+
+/** Whether a value consists of tensors in arrays and records. */
+function isPlain(nested: unknown): boolean {
+  if (nested instanceof tf.Tensor) return true;
+  if (typeof nested !== "object" || nested === null) return false;
+  const prototype = Object.getPrototypeOf(nested);
+  return (prototype === Object.prototype || prototype === Array.prototype) &&
+    Object.values(nested).every(isPlain);
+}

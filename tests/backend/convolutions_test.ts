@@ -18,7 +18,7 @@ const geometries: [size: [number, number], filter: [number, number], stride: num
   [[4, 9], [2, 3], 3, "same"],
 ];
 
-const channels = [[1, 1], [3, 5], [4, 8], [5, 9]];
+const channels = [[1, 1], [3, 5], [4, 8], [9, 5]];
 
 const table = geometries.flatMap(([size, filter, stride, pad]) =>
   channels.map(([inputs, outputs]) => ({
@@ -264,6 +264,10 @@ const conv3d: Case[] = ([[1, "same"], [2, "same"], [1, "valid"], [2, "valid"]] a
 );
 
 conv3d.push({
+  name: "3D, 1 x 1 x 1, stride 2",
+  shapes: [[2, 3, 4, 5, 8], [1, 1, 1, 8, 3]],
+  compute: (x, w) => tf.conv3d(x as tf.Tensor5D, w as tf.Tensor5D, 2, "same"),
+}, {
   name: "3D, 1 x 1 x 1",
   shapes: [[2, 3, 4, 5, 6], [1, 1, 1, 6, 9]],
   compute: (x, w) => tf.conv3d(x as tf.Tensor5D, w as tf.Tensor5D, 1, "same"),

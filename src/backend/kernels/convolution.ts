@@ -8,6 +8,7 @@ import {
   type Convolution,
   convolution2D,
   convolution3D,
+  type Extent,
   isProduct,
   joined,
   mirrored,
@@ -23,7 +24,16 @@ import {
   convolveNatively,
   filterGradientNatively,
 } from "../native/native_convolutions.ts";
-import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import {
+  ACTIVATIONS,
+  areFloats,
+  copy,
+  type Inputs,
+  type KernelTable,
+  layoutOf,
+  sizeOf,
+  stridesOf,
+} from "./kernel.ts";
 import { finish } from "./matmul.ts";
 import { sumInParts } from "./reductions.ts";
 import {
@@ -56,6 +66,40 @@ function workOf(c: Convolution): number {
   return pointsOf(c) * sizeOf(c.filter) * c.channels * c.outChannels;
 }
 
+/** Whether every patch is one pixel of several, without padding. */
+function isSparse({ filter, stride, pad, channels }: Convolution): boolean {
+  return channels >= 8 && filter.every((n) => n === 1) &&
+    stride.some((n) => n > 1) && pad.every((n) => n === 0);
+}
+
+/** The pixels of an image that patches of one pixel meet: their layout, and the shape of all of them. */
+function pixelsOf(heap: KernelHeap, c: Convolution, image: tf.TensorInfo) {
+  const shape = [c.batch, ...c.output, c.channels];
+  const strides = stridesOf([c.batch, ...c.input, c.channels]);
+  return {
+    shape,
+    layout: {
+      address: heap.at(image),
+      strides: strides.map((n, axis) => n * ([1, ...c.stride, 1][axis])),
+    },
+  };
+}
+
+/** Computes with the pixels that patches meet, as a product of matrices. */
+function withPixels<T>(
+  heap: KernelHeap,
+  c: Convolution,
+  x: tf.TensorInfo,
+  compute: (c: Convolution, pixels: tf.TensorInfo) => T,
+): T {
+  const { shape, layout } = pixelsOf(heap, c, x);
+  const pixels = heap.output(shape);
+  copy(heap, shape, layout, layoutOf(heap, pixels), "float32");
+  const result = compute({ ...c, input: c.output, stride: [1, 1, 1] }, pixels);
+  heap.backend.disposeData(pixels.dataId);
+  return result;
+}
+
 /** The results, `[batch, …output, outChannels]`. */
 export function forward(
   heap: KernelHeap,
@@ -66,13 +110,21 @@ export function forward(
   bias?: tf.TensorInfo,
   activation = 0,
 ): tf.TensorInfo {
+  if (isSparse(c) && !heap.native?.canConvolve("forward", c)) {
+    return withPixels(
+      heap,
+      c,
+      x,
+      (c, pixels) => forward(heap, c, shape, pixels, filter, bias, activation),
+    );
+  }
   const result = heap.output(shape);
-  const points = pointsOf(c), columns = c.outChannels;
   if (convolveNatively(heap, "forward", c, x, filter, result)) {
     addBias(heap, c, result, bias, activation);
     return result;
   }
   c = joined(c);
+  const points = pointsOf(c), columns = c.outChannels;
   if (isWinograd(c)) {
     winograd(heap, c, result, x, filter, bias, activation);
     return result;
@@ -111,6 +163,15 @@ function inputGradient(
   const result = heap.output(shape);
   if (convolveNatively(heap, "input", c, result, filter, dy)) return result;
   c = joined(c);
+  if (isSparse(c)) {
+    const { shape, layout } = pixelsOf(heap, c, result);
+    const dense = { ...c, input: c.output, stride: [1, 1, 1] as Extent };
+    const pixels = inputGradient(heap, dense, shape, dy, filter);
+    heap.run("fill", [heap.at(result), sizeOf(result.shape), 4, 0]);
+    copy(heap, shape, layoutOf(heap, pixels), layout, "float32");
+    heap.backend.disposeData(pixels.dataId);
+    return result;
+  }
   const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
   if (isWinograd(c)) {
     winogradInputGradient(heap, c, result, dy, filter);
@@ -153,6 +214,9 @@ function filterGradient(
   const native = filterGradientNatively(heap, c, shape, x, dy);
   if (native) return native;
   c = joined(c);
+  if (isSparse(c)) {
+    return withPixels(heap, c, x, (c, pixels) => filterGradient(heap, c, shape, pixels, dy));
+  }
   if (isWinogradLine(c)) {
     return sumInParts(heap, shape, lineTilesOf(c), MANY_POINTS / 4, (to, first, last) => {
       winogradLinesFilterGradient(heap, c, to, x, dy, first, last);

@@ -20,12 +20,9 @@ export function startWorker(
   threads: number = 1,
 ): WorkerProcess {
   const count = String(threads);
-  // Or glibc returns memory after each step, in some processes and not in others, and PyTorch takes
-  // up to half as long again.
-  const memory = { MALLOC_TRIM_THRESHOLD_: "1000000000", MALLOC_MMAP_THRESHOLD_: "33554432" };
   const child = new Deno.Command(program, {
     args,
-    env: { OMP_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count, NO_COLOR: "1", ...memory },
+    env: { OMP_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count, NO_COLOR: "1" },
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",

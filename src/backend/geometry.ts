@@ -116,6 +116,11 @@ export function pointsOf({ batch, output }: Convolution): number {
   return batch * output[0] * output[1] * output[2];
 }
 
+/** The shape of the results of a convolution of images of a rank. */
+export function resultShape(c: Convolution, rank: number, channels: number): number[] {
+  return [c.batch, ...c.output.slice(5 - rank), channels];
+}
+
 /** The convolution of stride 1 that computes the input's gradient, by the mirrored filter. */
 export function mirrored(c: Convolution): Convolution {
   return {

@@ -14,7 +14,6 @@ import { DEPTHWISE_KERNELS } from "./kernels/depthwise.ts";
 import { DILATION_KERNELS, POOL_KERNELS } from "./kernels/pool.ts";
 import { DROPOUT_KERNELS, TRAINING_KERNELS } from "./kernels/training.ts";
 import { ELEMENTWISE_KERNELS } from "./kernels/elementwise.ts";
-import { FUSED_KERNELS } from "./kernels/fused.ts";
 import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { MATMUL_KERNELS } from "./kernels/matmul.ts";
 import { MOVE_KERNELS } from "./kernels/moves.ts";
@@ -49,7 +48,6 @@ const KERNELS: KernelTable = {
   ...RESIZE_KERNELS,
   ...SCATTER_KERNELS,
   ...DROPOUT_KERNELS,
-  ...FUSED_KERNELS,
   ...NORMALIZATION_KERNELS,
   ...TRAINING_KERNELS,
 };

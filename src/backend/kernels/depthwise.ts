@@ -8,6 +8,7 @@ import {
   type Convolution,
   convolution2D,
   pointsOf,
+  resultShape,
   type WindowAttributes,
   windowTable,
 } from "../geometry.ts";
@@ -17,7 +18,6 @@ import {
   convolveNatively,
   filterGradientNatively,
 } from "../native/native_convolutions.ts";
-import { resultShape } from "./convolution.ts";
 import { ACTIVATIONS, areFloats, copy, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
 

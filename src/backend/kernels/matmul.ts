@@ -4,6 +4,7 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
+import { einsum } from "../einsum.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 
@@ -205,8 +206,29 @@ export function finish(
   });
 }
 
+/** A dense layer: `activation(a b + bias)`. */
+function dense(heap: KernelHeap, { a, b, bias }: Inputs, { activation }: { activation: string }) {
+  return multiply(heap, a, b, false, false, bias, ACTIVATIONS[activation]);
+}
+
+function einsumKernel(_: KernelHeap, inputs: Inputs, attributes: { equation: string }) {
+  return tf.tidy(() => computeEinsum(inputs, attributes));
+}
+
+function computeEinsum(inputs: Inputs, { equation }: { equation: string }): tf.Tensor {
+  const tensors = (Object.values(inputs) as tf.Tensor[]).map((tensor) =>
+    tensor.dtype === "bool" ? tensor.toInt() : tensor
+  );
+  // Throws for equations that it does not know, and for those that do not fit the tensors.
+  const { allDims, idDims } = tf.backend_util.decodeEinsumEquation(equation, tensors.length);
+  tf.backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors);
+  return einsum(equation, tensors);
+}
+
 /** The kernels of products. */
 export const MATMUL_KERNELS: KernelTable = {
   BatchMatMul: batchMatMul,
   _FusedMatMul: fusedMatMul,
+  Einsum: einsumKernel,
+  TrainchartDense: dense,
 };

@@ -8,12 +8,12 @@ import {
   type Convolution,
   fromInfo,
   pointsOf,
+  resultShape,
   type WindowAttributes,
   windowTable,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { poolNatively } from "../native/native_convolutions.ts";
-import { resultShape } from "./convolution.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
 interface Attributes extends WindowAttributes {

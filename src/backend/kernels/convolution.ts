@@ -97,17 +97,6 @@ function fusedConv2D(heap: KernelHeap, inputs: Inputs, attributes: Attributes) {
   return finish(y, plain ? undefined : bias, activation, alpha, leakyreluAlpha);
 }
 
-/** A convolutional layer: `activation(x * filter + bias)`. */
-function layerConv2D(
-  heap: KernelHeap,
-  { x, filter, bias }: Inputs,
-  attributes: WindowAttributes & { activation: string },
-) {
-  const c = convolution2D(x.shape, filter.shape, attributes);
-  const shape = resultShape(c, 4, c.outChannels);
-  return forward(heap, c, shape, x, filter, bias, ACTIVATIONS[attributes.activation]);
-}
-
 function conv2DBackpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(dy, filter)) return;
   if (isFirst(attributes)) {
@@ -148,7 +137,7 @@ function conv3DBackpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: A
 export const CONVOLUTION_KERNELS: KernelTable = {
   Conv2D: conv2D,
   FusedConv2D: fusedConv2D,
-  TrainchartConv2D: layerConv2D,
+  TrainchartConv2D: fusedConv2D,
   Conv2DBackpropInput: conv2DBackpropInput,
   Conv2DBackpropFilter: conv2DBackpropFilter,
   Conv3D: conv3D,

@@ -133,7 +133,7 @@ const KNOWN: ReadonlySet<string> = new Set(["softmax", "sigmoid", "linear"]);
 const MARKS = new WeakMap<tf.LayersModel, readonly OutputMark[]>();
 
 /** Marks the outputs of a model that is made of layers; those of any other are left alone. */
-export function markOutputs(model: unknown, outputs: unknown): void {
+function markOutputs(model: unknown, outputs: unknown): void {
   if (!(model instanceof tf.LayersModel)) return;
   const own = marksOf(model);
   [outputs].flat().forEach((output, index) => {
@@ -218,7 +218,7 @@ export function statisticsOf(model: tf.LayersModel | Model): tf.Variable[] {
 }
 
 /** The layers of batch normalisation in a list of layers, and in the models there. */
-export function* normalizations(layers: tf.layers.Layer[]): Iterable<BatchNormalization> {
+function* normalizations(layers: tf.layers.Layer[]): Iterable<BatchNormalization> {
   for (const layer of layers) {
     if ("layers" in layer) yield* normalizations(layer.layers as tf.layers.Layer[]);
     else if (layer.getClassName() === "BatchNormalization") {

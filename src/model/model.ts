@@ -218,7 +218,7 @@ export function statisticsOf(model: tf.LayersModel | Model): tf.Variable[] {
 }
 
 /** The layers of batch normalisation in a list of layers, and in the models there. */
-export function* normalizations(layers: tf.layers.Layer[]): Iterable<BatchNormalization> {
+function* normalizations(layers: tf.layers.Layer[]): Iterable<BatchNormalization> {
   for (const layer of layers) {
     if ("layers" in layer) yield* normalizations(layer.layers as tf.layers.Layer[]);
     else if (layer.getClassName() === "BatchNormalization") {

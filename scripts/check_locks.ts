@@ -8,7 +8,7 @@
  */
 
 const ROOT = new URL("../", import.meta.url);
-/** All entry points but inspect.ts, whose packages no first step needs, and the main example. */
+/** The main example, and the entry points: those left out have packages that no first step needs. */
 const ENTRIES = [
   ...["mod", "callbacks", "schedules", "data", "metrics", "io", "plots", "live", "chart"],
   ...["distributed", "sweep"],

@@ -6,6 +6,7 @@ import { tf } from "../deps/tfjs.ts";
 import { weighLoss } from "../losses/loss_inputs.ts";
 import { variablesOf } from "../model/model.ts";
 import { normalsOf, replaceStates, statesOf } from "../model/model_structure.ts";
+import { withRandom } from "../random/with_random.ts";
 import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { StepOf } from "./step.ts";
@@ -181,14 +182,22 @@ export class CompiledStep {
   }
 
   #play(eager: () => void): void {
-    const played = this.#playback!.play(this.key.inputs);
+    const { random } = Math;
+    const drawn: number[] = [];
+    const draw = () => {
+      const number = random();
+      drawn.push(number);
+      return number;
+    };
+    const played = withRandom(draw, () => this.#playback!.play(this.key.inputs));
     if (played) {
       this.#state = { way: "played" };
       this.#played++;
       return this.#put(played);
     }
     this.#state = { way: "eager" };
-    eager();
+    // The step begins again, with the numbers that it has drawn.
+    withRandom(() => drawn.shift() ?? random(), eager);
   }
 
   /** Gives the results to the batch, as the step itself does. */

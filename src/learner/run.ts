@@ -117,9 +117,10 @@ export class Run implements Performer<AnyCallback>, StepOf {
   /** The callbacks with a hook in the middle of a step; one may be there twice. */
   #listenersWithin(): AnyCallback[] {
     const { callbacks } = this.learner;
-    return (["afterPredict", "afterLoss"] as const).flatMap((hook) => [
-      ...this.#callbacks.listeners(hook, callbacks),
-    ]);
+    return [
+      ...this.#callbacks.listeners("afterPredict", callbacks),
+      ...this.#callbacks.listeners("afterLoss", callbacks),
+    ];
   }
 
   /** Runs a synchronous hook in the middle of a step. */

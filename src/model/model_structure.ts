@@ -149,18 +149,22 @@ function stockClasses(): Set<unknown> {
 /** The layers of a model, with those inside of others: at each step, so not a generator. */
 function layersIn(model: unknown, into: AnyLayer[] = []): AnyLayer[] {
   const { layers, layer, forwardLayer, backwardLayer, cell, cells } = model as Partial<AnyLayer>;
-  if (layers) { for (const inner of layers) collect(inner, into); }
-  if (layer) collect(layer, into);
-  if (forwardLayer) collect(forwardLayer, into);
-  if (backwardLayer) collect(backwardLayer, into);
-  if (cell) collect(cell, into);
-  if (cells) { for (const inner of cells) collect(inner, into); }
+  collect(layers, into);
+  collect(layer, into);
+  collect(forwardLayer, into);
+  collect(backwardLayer, into);
+  collect(cell, into);
+  collect(cells, into);
   return into;
 }
 
-function collect(layer: AnyLayer, into: AnyLayer[]): void {
-  into.push(layer);
-  layersIn(layer, into);
+/** A user's own model may have parts of these names that are not layers. */
+function collect(part: unknown, into: AnyLayer[]): void {
+  if (Array.isArray(part)) { for (const inner of part) collect(inner, into); }
+  else if (typeof (part as Partial<AnyLayer> | undefined)?.getClassName === "function") {
+    into.push(part as AnyLayer);
+    layersIn(part, into);
+  }
 }
 
 /**

@@ -1,8 +1,7 @@
-import { adam, crossEntropy, Learner, tf, withSeed } from "../../mod.ts";
 import { Playback } from "../../src/backend/recording/playback.ts";
 import { CompiledSteps } from "../../src/learner/compiled_steps.ts";
 import { median } from "./median.ts";
-import { models } from "./models.ts";
+import { prepareTraining } from "./models.ts";
 
 const ROUNDS = 9;
 /** Time of a round, in ms. */
@@ -43,30 +42,12 @@ export async function profileSteps(names: readonly string[]): Promise<string> {
   const rows: string[] = ["| model | step, µs | playback | around it | update | Learner |"];
   rows.push("|---|---|---|---|---|---|");
   for (const name of names) {
-    const { shape, classes, batch, build } = models[name];
-    // Variables, which a Learner never disposes: no time goes into batches.
-    const data = tf.variable(tf.randomNormal([batch, ...shape]), false);
-    const labels = tf.variable(
-      tf.tensor1d(Array.from({ length: batch }, (_, i) => i % classes), "int32"),
-      false,
-    );
+    const { learner, train } = prepareTraining(name);
     let steps = 10;
-    const learner = new Learner({
-      model: withSeed(1, build),
-      optimizer: adam(1e-3),
-      lossFunction: crossEntropy,
-      dataloaders: {
-        *train(): Iterable<[tf.Tensor, tf.Tensor]> {
-          for (let i = 0; i < steps; i++) yield [data, labels];
-        },
-      },
-    });
     const update = timed(learner.stages as never, "update");
     const round = async () => {
       for (const read of [playback, compiled, update]) read();
-      const began = performance.now();
-      await learner.train();
-      const wall = performance.now() - began;
+      const wall = await train(steps);
       const times = [playback(), compiled(), update()];
       return [wall, times[0], times[1] - times[0], times[2], wall - times[1] - times[2]]
         .map((ms) => 1000 * ms / steps);

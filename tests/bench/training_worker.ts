@@ -6,7 +6,7 @@
  */
 import { TextLineStream } from "./lines.ts";
 import { adam, crossEntropy, Learner, type NativeName, selectBackend, tf } from "../../mod.ts";
-import { models } from "./models.ts";
+import { batchOf, models } from "./models.ts";
 
 /** The training of a worker. */
 export interface Variant {
@@ -35,14 +35,9 @@ type Steps = (count: number) => Promise<void>;
 
 /** Builds a model, and how to train it for some steps. */
 function prepare(name: string): Steps {
-  const { shape, classes, batch, build } = models[name];
+  const { classes, batch, build } = models[name];
   const model = build();
-  // Variables, which a Learner never disposes: no contender copies or gathers its batches.
-  const data = tf.variable(tf.randomNormal([batch, ...shape]), false);
-  const labels = tf.variable(
-    tf.tensor1d(Array.from({ length: batch }, (_, i) => i % classes), "int32"),
-    false,
-  );
+  const [data, labels] = batchOf(models[name]);
   const onehot = tf.variable(tf.oneHot(labels, classes).toFloat(), false);
   if (loop === "fit") {
     model.compile({

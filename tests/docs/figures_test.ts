@@ -35,18 +35,20 @@ Deno.test(
 
 /** Headings whose tables hold nothing but measured figures. */
 const MEASURED =
-  /^(Speed|Benchmarks|Measured|A step against PyTorch|Every architecture against PyTorch|One cycle|Compiled steps)$/;
+  /^(Speed|Benchmarks|Measured|A step against PyTorch|Every architecture against PyTorch|Growth|One cycle|Compiled steps)$/;
+
+/** A table: its head, and its rows. */
+const TABLE = /^\|.*\n\|[-| ]+\n((?:\|.*\n?)+)/gm;
 
 Deno.test("no figure is written by hand into a table of measurements", { ignore }, async () => {
   const unmarked: string[] = [];
   let rows = 0;
   for (const [path, page] of await readPages()) {
     for (const section of page.split(/^#+ /m)) {
-      const [heading, ...lines] = section.split("\n");
+      const [heading] = section.split("\n", 1);
       if (!MEASURED.test(heading)) continue;
-      // The first two lines of a table are its head.
-      const table = lines.filter((line) => line.startsWith("|"));
-      for (const row of table) {
+      const tables = [...section.matchAll(TABLE)].map(([, body]) => body.trimEnd());
+      for (const row of tables.flatMap((body) => body.split("\n"))) {
         const cells = row.split("|").slice(2, -1).map((cell) => cell.trim());
         const bare = cells.filter((cell) => /^[-\d]/.test(cell) && /\d/.test(cell))
           .filter((cell) => !cell.includes("<!--") && !/^\d (threads?|ranks?)$/.test(cell));

@@ -271,6 +271,102 @@ testOnWasm(
   },
 );
 
+/** Trains a model with noise and an average on indices, of which those of batch 5 are wrong. */
+async function trainOnIndices(compile: boolean) {
+  const [rows, weight, average] = tf.tidy(() =>
+    [[5, 2], [2, 2], [1, 2]].map((shape) => tf.variable(tf.ones(shape)))
+  );
+  average.trainable = false;
+  const learner: AnyLearner = new Learner<Any, Any, Any>({
+    model: {
+      variables: [rows, weight, average],
+      trainableVariables: [rows, weight],
+      apply({ input, indices }: Record<string, tf.Tensor>) {
+        const noisy = tf.add(input, tf.randomNormal(input.shape));
+        if (learner.batchIndex === 5) draws.push(...noisy.dataSync());
+        average.assign(tf.add(tf.mul(average, 0.9), tf.mean(noisy, 0, true)));
+        return tf.add(tf.matMul(noisy, weight as tf.Tensor2D), tf.gather(rows, indices));
+      },
+    },
+    optimizer: adam(0.01),
+    lossFunction: meanSquaredError,
+    dataloaders: {
+      *train(): Iterable<Any> {
+        for (let batch = 0; batch < 7; batch++) {
+          const indices = tf.tensor1d([0, 1, 2, batch === 5 ? 5 : 3], "int32");
+          const input = tf.randomUniform([4, 2], 0, 1, "float32", batch + 1);
+          yield [{ input, indices }, tf.ones([4, 2])];
+        }
+      },
+    },
+    callbacks: [{ afterBatch: () => void ways.push(learner.stepState!.way) }],
+    seed: 5,
+    compile,
+  });
+  const ways: string[] = [], draws: number[] = [];
+  const error = await learner.train().then(() => "none", String);
+  const weights = [rows, weight, average].map((variable) => Array.from(variable.dataSync()));
+  tf.dispose([rows, weight, average]);
+  learner.optimizer.dispose();
+  return { ways: ways.join(), left: { error, weights, draws } };
+}
+
+testOnWasm(
+  "a wrong index in a played step leaves averages and draws as an eager step does",
+  async () => {
+    const eager = await trainOnIndices(false);
+    const { ways, left } = await trainOnIndices(true);
+    assertEquals(ways, "eager,recorded,recorded,played,played,eager");
+    assertEquals(left, eager.left);
+    assertEquals(left.draws.length, 8);
+    assertMatch(left.error, /the index value 5 is not in \[0, 4\]/);
+  },
+);
+
+testOnWasm("a trap of any other kernel in a played step is an error", async () => {
+  const heap = heapOf(tf.backend())!;
+  const { kernels } = heap;
+  let isArmed = false;
+  const trapping = Object.entries(kernels).map(([name, kernel]) =>
+    [name, (...args: number[]) => {
+      if (isArmed) throw new WebAssembly.RuntimeError("memory access out of bounds");
+      return kernel(...args);
+    }] as const
+  );
+  (heap as { kernels: unknown }).kernels = Object.fromEntries(trapping);
+  try {
+    const arm = {
+      afterStep({ stepState }: AnyLearner) {
+        isArmed = stepState!.way === "played";
+      },
+    };
+    await assertRejects(
+      () => train({ callbacks: [arm], epochs: 1, sizes: [4, 4, 4, 4, 4] }),
+      WebAssembly.RuntimeError,
+      "memory access out of bounds",
+    );
+  } finally {
+    (heap as { kernels: unknown }).kernels = kernels;
+  }
+});
+
+testOnWasm("a user's own model may have parts that are named like those of layers", async () => {
+  for (const layers of [[(x: tf.Tensor) => x], { first: 1 }, 3, null]) {
+    const make = () => {
+      const weight = tf.tidy(() => tf.variable(tf.ones([5, 3])));
+      const apply = (x: tf.Tensor) => tf.matMul(x, weight);
+      const variables = [weight];
+      return { layers, cell: { units: 3 }, apply, variables, trainableVariables: variables };
+    };
+    const [eager, played] = [
+      await train({ make, compile: false }),
+      await train({ make, compile: true }),
+    ];
+    assertEquals(played.numbers, eager.numbers);
+    assertEquals(ways(played.steps), "errepppr".concat("pppr", "pppp"));
+  }
+});
+
 testOnWasm("Trace leaves steps compiled, and notes how they are taken", async () => {
   const trace = new Trace();
   await train({ callbacks: [trace], epochs: 1, sizes: [4, 4, 4, 4] });

@@ -8,6 +8,9 @@ import type { LinkedCall, Program } from "./match_recordings.ts";
 import { type Fn, type Place, Places, SCRATCH, SHARED, SPARE, type StockModule } from "./places.ts";
 import { type Memory, type TensorUse, weightBy } from "./recording.ts";
 
+/** The kernel that traps on purpose: where an index is out of range. */
+const CHECK = "checkIndices";
+
 /** The results of a step that was played back; the tensors are the caller's. */
 export interface Played {
   /** The outputs, in the order of the program. */
@@ -213,11 +216,12 @@ export class Playback {
   }
 
   /**
-   * Plays a step back.
+   * Plays a step back. Variables and states are left as they are: the caller assigns them.
    *
    * @param inputs The tensors of the batch, in the order of the recording.
-   * @returns The results; `undefined` if this batch leads to other operations, or a kernel refuses it.
-   * @throws {unknown} If a kernel in JavaScript throws: that.
+   * @returns The results; `undefined` if this batch leads to other operations, or one of its indices
+   *   is out of range.
+   * @throws {unknown} If a kernel in JavaScript throws, or one in WebAssembly traps otherwise: that.
    */
   play(inputs: readonly tf.Tensor[]): Played | undefined {
     const weights = this.#inspect(inputs);
@@ -228,14 +232,16 @@ export class Playback {
     for (const place of this.#variables) this.#places.link(place, place.memory.variable!.dataId);
     for (const place of this.#held) this.#places.link(place, place.memory.held!.dataId);
     const infos = this.#results.map(({ memory }) => backend.makeOutput(memory.shape, memory.dtype));
+    const functions = this.#functions, args = this.#args;
+    let at = -1;
     try {
       this.#results.forEach((place, i) => this.#places.link(place, infos[i].dataId));
-      const functions = this.#functions, args = this.#args;
-      for (let i = 0; i < functions.length; i++) functions[i](...args[i]);
+      for (at = 0; at < functions.length; at++) functions[at](...args[at]);
     } catch (error) {
       for (const { dataId } of infos) backend.disposeData(dataId);
-      // A kernel traps where it cannot take its inputs: taken by operations, the step says why.
-      if (error instanceof WebAssembly.RuntimeError) return;
+      const isCheck = functions[at] === this.#heap.kernels[CHECK];
+      // Taken by operations, the step says which index it is. Any other trap is a fault of the playback.
+      if (isCheck && error instanceof WebAssembly.RuntimeError) return;
       throw error;
     }
     const tensorOf = ({ memory, shape, dtype }: TensorUse) => {

@@ -1,7 +1,7 @@
 /**
- * Trains the models of the zoo or predicts with them on command: reads lines of a model, a batch size (0: its
- * own), `train` or `predict`, and a number of steps; answers each with wall time and CPU time of a
- * step in ms, and the last loss.
+ * Trains the models of the zoo or predicts with them on command: reads lines of a model, a batch size
+ * (0: its own), `train` or `predict`, and a number of steps; answers each with wall time and CPU time
+ * of a step in ms, and the last loss.
  *
  * @module
  */

@@ -225,6 +225,7 @@ export class KernelHeap {
   }
 }
 
+/** The heap of our kernels on each backend. */
 const HEAPS = new WeakMap<object, KernelHeap>();
 
 /** The heap of our kernels on a backend; `undefined` if the backend has none. */

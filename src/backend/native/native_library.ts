@@ -1,5 +1,5 @@
 /**
- * The interface of a native library.
+ * The interface of a native library, and the library that computes for each backend.
  *
  * @module
  */
@@ -146,6 +146,7 @@ export interface Computer {
   native?: string;
 }
 
+/** For each backend, the name of its library and its threads; `undefined` without a library. */
 const LIBRARIES = new WeakMap<object, string | undefined>();
 
 /** Notes the library that computes for a backend from now on, or that there is no such library. */

@@ -144,7 +144,7 @@ const KNOWN: ReadonlySet<string> = new Set(["softmax", "sigmoid", "linear"]);
 const MARKS = new WeakMap<tf.LayersModel, readonly OutputMark[]>();
 
 /** Marks the outputs of a model that is made of layers; those of any other are left alone. */
-export function markOutputs(model: unknown, outputs: unknown): void {
+function markOutputs(model: unknown, outputs: unknown): void {
   if (!(model instanceof tf.LayersModel)) return;
   const own = marksOf(model);
   [outputs].flat().forEach((output, index) => {

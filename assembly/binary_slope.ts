@@ -13,6 +13,7 @@ import {
   PRELU_X,
   SQUARED_DIFFERENCE,
 } from "./binary_slopes";
+import { at } from "./vector";
 
 /** `dy` times `share`, or half of it where `a` equals `b`. */
 @inline
@@ -33,11 +34,6 @@ function slope<F>(dy: v128, a: v128, b: v128): v128 {
   if (idof<F>() == idof<Divisor>()) return f32x4.neg(f32x4.div(f32x4.mul(f32x4.div(dy, b), a), b));
   const d = f32x4.sub(a, b);
   return f32x4.mul(dy, f32x4.add(d, d));
-}
-
-@inline
-function at(x: usize, step: i32): v128 {
-  return step ? v128.load(x) : v128.load32_splat(x);
 }
 
 @inline

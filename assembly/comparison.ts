@@ -32,6 +32,7 @@ import {
   NOT_EQUAL_INTEGERS,
 } from "./comparisons";
 import * as connections from "./connections";
+import { at } from "./vector";
 
 @inline
 function test<F>(a: v128, b: v128): v128 {
@@ -50,11 +51,6 @@ function test<F>(a: v128, b: v128): v128 {
   if (idof<F>() == idof<LessIntegers>()) return i32x4.lt_s(a, b);
   if (idof<F>() == idof<LessEqualIntegers>()) return i32x4.le_s(a, b);
   return f32x4.le(a, b);
-}
-
-@inline
-function at(x: usize, step: i32): v128 {
-  return step ? v128.load(x) : v128.load32_splat(x);
 }
 
 @inline

@@ -7,7 +7,7 @@
  */
 import { constant, constantInteger } from "./constants";
 import { power } from "./softmax";
-import { madd } from "./vector";
+import { lessPowers, madd, wholePowers } from "./vector";
 
 @inline
 function splat(x: f32): v128 {
@@ -32,18 +32,6 @@ function powerOfTwo(n: v128): v128 {
   return i32x4.shl(i32x4.add(n, constantInteger(127)), 23);
 }
 
-/** `x / ln 2`, rounded, as a float to which `ROUND` was added. */
-@inline
-function wholePowers(x: v128): v128 {
-  return madd(x, constant(1.44269504), constant(12582912));
-}
-
-/** `x` less `n` times ln 2, of which the first part is exact. */
-@inline
-function lessPowers(x: v128, n: v128): v128 {
-  return madd(n, constant(2.12194440e-4), madd(n, constant(-0.693359375), x));
-}
-
 /** `e ** r - 1 - r`, over `r ** 2`, for at most half of ln 2. */
 @inline
 function tailOfExp(r: v128): v128 {
@@ -55,27 +43,27 @@ function tailOfExp(r: v128): v128 {
   return madd(p, r, constant(5.0000001201e-1));
 }
 
-/** `e ** x`. */
+/** `e ** x` times a power of 2, which is 1 if `zero` is the bits of `wholePowers(0)`. */
 @inline
-export function exponential(x: v128): v128 {
-  x = clamp(x, constant(-104), constant(89));
+function exponentialFrom(x: v128, zero: v128): v128 {
   const z = wholePowers(x);
   const r = lessPowers(x, f32x4.sub(z, constant(12582912)));
   const y = f32x4.add(madd(tailOfExp(r), f32x4.mul(r, r), r), constant(1));
   // Two factors, as the power itself may not be a normal number.
-  const n = i32x4.sub(z, constantInteger(0x4b400000)), half = i32x4.shr_s(n, 1);
+  const n = i32x4.sub(z, zero), half = i32x4.shr_s(n, 1);
   return f32x4.mul(f32x4.mul(y, powerOfTwo(half)), powerOfTwo(i32x4.sub(n, half)));
+}
+
+/** `e ** x`. */
+@inline
+export function exponential(x: v128): v128 {
+  return exponentialFrom(clamp(x, constant(-104), constant(89)), constantInteger(0x4b400000));
 }
 
 /** `e ** x / 2`, which is finite where `e ** x` is not, for `x` that is not negative. */
 @inline
 export function halfOfExponential(x: v128): v128 {
-  x = f32x4.pmin(x, constant(90));
-  const z = wholePowers(x);
-  const r = lessPowers(x, f32x4.sub(z, constant(12582912)));
-  const y = f32x4.add(madd(tailOfExp(r), f32x4.mul(r, r), r), constant(1));
-  const n = i32x4.sub(z, constantInteger(0x4b400001)), half = i32x4.shr_s(n, 1);
-  return f32x4.mul(f32x4.mul(y, powerOfTwo(half)), powerOfTwo(i32x4.sub(n, half)));
+  return exponentialFrom(f32x4.pmin(x, constant(90)), constantInteger(0x4b400001));
 }
 
 /** `e ** x - 1`. */
@@ -212,7 +200,7 @@ export function errorFunction(x: v128): v128 {
 /** The normal distribution up to `x`: 0 or 1 where floats do not tell it from that. */
 @inline
 function normal(x: v128): v128 {
-  const z = f32x4.mul(x, constant(0.70710678118));
+  const z = f32x4.mul(x, constant(0.70710678118654752));
   const y = madd(quotientOfErf(z), constant(0.5), constant(0.5));
   const limit = v128.and(f32x4.gt(x, splat(0)), constant(1));
   return v128.bitselect(limit, y, f32x4.gt(v128.andnot(z, constant(-0.0)), constant(3.9)));

@@ -6,7 +6,6 @@ export { convolve } from "./convolution";
 export { convolveFilterGradient, convolveInputGradient } from "./convolution_gradients";
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
-export { copyBox, fill, gatherRows } from "./boxes";
 export { stridedFilter, winogradStrided, winogradStridedFilterGradient } from "./winograd_strided";
 export { checkIndices, copyBox, fill, gatherRows } from "./boxes";
 export { winogradLineFilter, winogradLines, winogradLinesFilterGradient } from "./winograd_lines";

@@ -135,6 +135,34 @@ function tile<To>(
   v128.store(c3, x31, 16);
 }
 
+/** Computes a tile at a distance of `column` from the starts of four rows in the table. */
+@inline
+function tileOfRows<To>(
+  depth: i32,
+  a: usize,
+  b: usize,
+  stride: usize,
+  packed: usize,
+  table: usize,
+  column: usize,
+  bias: usize,
+  todo: i32,
+): void {
+  tile<To>(
+    depth,
+    a,
+    b,
+    stride,
+    packed,
+    <usize> load<u32>(table) + column,
+    <usize> load<u32>(table, 4) + column,
+    <usize> load<u32>(table, 8) + column,
+    <usize> load<u32>(table, 12) + column,
+    bias,
+    todo,
+  );
+}
+
 function copyTile(rows: i32, cols: i32, table: usize, column: usize, to: usize, back: bool): void {
   for (let i = 0; i < rows; i++, to += 32, table += 4) {
     const row = <usize> load<u32>(table) + column;
@@ -186,19 +214,7 @@ export function packAndBlock(
   let packed = scratch + BLOCK_B;
   for (let j = 0; j < cols; j += 8, b += 32, packed += panel) {
     const column = <usize> j << 2, bias = scratch + BIAS + column;
-    tile<usize>(
-      depth,
-      scratch + BLOCK_A,
-      b,
-      stride,
-      packed,
-      <usize> load<u32>(table) + column,
-      <usize> load<u32>(table, 4) + column,
-      <usize> load<u32>(table, 8) + column,
-      <usize> load<u32>(table, 12) + column,
-      bias,
-      todo,
-    );
+    tileOfRows<usize>(depth, scratch + BLOCK_A, b, stride, packed, table, column, bias, todo);
     columnsOfBlock(4, rows, 8, depth, packed, 32, column, bias, todo, scratch);
   }
 }
@@ -221,19 +237,7 @@ export function columnsOfBlock(
   for (let i = first; i < rows; i += 4, a += panelA) {
     const table = scratch + ROWS + (<usize> i << 2);
     if (i + 4 <= rows && cols >= 8) {
-      tile<f32>(
-        depth,
-        a,
-        b,
-        stride,
-        0,
-        <usize> load<u32>(table) + column,
-        <usize> load<u32>(table, 4) + column,
-        <usize> load<u32>(table, 8) + column,
-        <usize> load<u32>(table, 12) + column,
-        bias,
-        todo,
-      );
+      tileOfRows<f32>(depth, a, b, stride, 0, table, column, bias, todo);
     } else {
       const at = scratch + TILE, height = min(4, rows - i), width = min(8, cols);
       if (todo & ACCUMULATE) copyTile(height, width, table, column, at, false);

@@ -4,13 +4,7 @@
  */
 import { constant } from "./constants";
 import { arcTangent } from "./arcs";
-import { high, low } from "./reductions";
-
-/** Two vectors of doubles as one of floats. */
-@inline
-function demote(lower: v128, upper: v128): v128 {
-  return v128.shuffle<i64>(f32x4.demote_f64x2_zero(lower), f32x4.demote_f64x2_zero(upper), 0, 2);
-}
+import { demote, high, low } from "./reductions";
 
 /** The largest integer that is not above `a / b`. */
 export function quotient(a: v128, b: v128): v128 {

@@ -12,6 +12,12 @@ export function high(x: v128): v128 {
   return f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 0));
 }
 
+/** Two vectors of doubles as one of floats. */
+@inline
+export function demote(lower: v128, upper: v128): v128 {
+  return v128.shuffle<i64>(f32x4.demote_f64x2_zero(lower), f32x4.demote_f64x2_zero(upper), 0, 2);
+}
+
 /** The sum of adjacent elements. */
 function sumOf(x: usize, size: i32): f64 {
   let a = f64x2.splat(0), b = a, c = a, d = a;

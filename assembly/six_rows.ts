@@ -1,7 +1,8 @@
 /**
  * Products of six rows at a time, which need not be packed: twelve sums hide the time of a multiply-add
  * better than the eight of a tile of four rows. It takes all registers, so that only machines that
- * multiply and add in one instruction have enough of them.
+ * multiply and add in one instruction have enough of them. As everywhere, each sum is a variable of its
+ * own: no array stays in registers, and a function returns one value.
  */
 import { ACCUMULATE, ADD_BIAS, BIAS, RESULTS } from "./panel";
 import { activate, madd } from "./vector";

@@ -251,7 +251,7 @@ function slope<F>(dy: v128, s: v128, p: v128, q: v128): v128 {
 }
 
 /** Copies fewer than four floats. */
-export function copyRest(from: usize, to: usize, count: i32): void {
+function copyRest(from: usize, to: usize, count: i32): void {
   for (const end = from + (<usize> count << 2); from < end; from += 4, to += 4) {
     store<i32>(to, load<i32>(from));
   }

@@ -21,6 +21,12 @@ export function activate(x: v128, activation: i32): v128 {
   return x;
 }
 
+/** Four elements of an operand, or one for all if its step is 0. */
+@inline
+export function at(x: usize, step: i32): v128 {
+  return step ? v128.load(x) : v128.load32_splat(x);
+}
+
 /** The sum of four lanes. */
 @inline
 export function sum(x: v128): f32 {
@@ -35,6 +41,18 @@ export function largest(x: v128): f32 {
   return max(a, max(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)));
 }
 
+/** `x / ln 2`, rounded, as a float to which 12582912, 1.5 * 2 ** 23, was added: its lowest bits are that integer. */
+@inline
+export function wholePowers(x: v128): v128 {
+  return madd(x, constant(1.44269504), constant(12582912));
+}
+
+/** `x` less `n` times ln 2, of which the first part is exact. */
+@inline
+export function lessPowers(x: v128, n: v128): v128 {
+  return madd(n, constant(2.12194440e-4), madd(n, constant(-0.693359375), x));
+}
+
 /**
  * `e ** x`, to about one unit in the last place: 2 ** n times a polynomial on [-ln 2 / 2, ln 2 / 2].
  * `x` is clamped to [-87.3, 88.3], so that the result is a normal number; NaN stays NaN.
@@ -42,11 +60,8 @@ export function largest(x: v128): f32 {
 @inline
 export function exp(x: v128): v128 {
   x = f32x4.pmin(f32x4.pmax(x, constant(-87.3)), constant(88.3));
-  const z = madd(x, constant(1.44269504), constant(12582912));
-  const n = f32x4.sub(z, constant(12582912));
-  // ln 2 in two parts, so that the remainder is exact.
-  let r = madd(n, constant(-0.693359375), x);
-  r = madd(n, constant(2.12194440e-4), r);
+  const z = wholePowers(x);
+  const r = lessPowers(x, f32x4.sub(z, constant(12582912)));
   let p = constant(1.0 / 5040);
   p = madd(p, r, constant(1.0 / 720));
   p = madd(p, r, constant(1.0 / 120));

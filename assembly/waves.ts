@@ -5,6 +5,7 @@
  * turn are reduced by as many digits of 2 / pi as they need (Payne and Hanek, 1983).
  */
 import { constant, constantDouble } from "./constants";
+import { demote, high, low } from "./reductions";
 import { madd } from "./vector";
 
 /** The sine of `r`, whose square is `s`, over `r`, less 1. */
@@ -97,15 +98,8 @@ function ofLarge(x: f32, shift: i32): f32 {
 /** The tangent of numbers. */
 export function tangent(x: v128): v128 {
   const isUsual = f32x4.lt(f32x4.abs(x), constant(1e6));
-  const lower = f64x2.promote_low_f32x4(x);
-  const upper = f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 0));
-  const a = quarters(lower), b = quarters(upper);
-  const r = v128.shuffle<i64>(
-    f32x4.demote_f64x2_zero(lessQuarters(lower, a)),
-    f32x4.demote_f64x2_zero(lessQuarters(upper, b)),
-    0,
-    2,
-  );
+  const lower = low(x), upper = high(x), a = quarters(lower), b = quarters(upper);
+  const r = demote(lessQuarters(lower, a), lessQuarters(upper, b));
   const s = f32x4.mul(r, r);
   const sine = madd(tailOfSine(s), r, r), cosine = madd(tailOfCosine(s), s, constant(1));
   // The lowest bits of rounded doubles are integers.
@@ -137,15 +131,8 @@ function tangentOfLarge(x: f32): f32 {
 /** The sine of numbers, `shift` quarters further: 0 for the sine, 1 for the cosine. */
 export function wave(x: v128, shift: i32): v128 {
   const isUsual = f32x4.lt(f32x4.abs(x), constant(1e6));
-  const lower = f64x2.promote_low_f32x4(x);
-  const upper = f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 0));
-  const a = quarters(lower), b = quarters(upper);
-  const r = v128.shuffle<i64>(
-    f32x4.demote_f64x2_zero(lessQuarters(lower, a)),
-    f32x4.demote_f64x2_zero(lessQuarters(upper, b)),
-    0,
-    2,
-  );
+  const lower = low(x), upper = high(x), a = quarters(lower), b = quarters(upper);
+  const r = demote(lessQuarters(lower, a), lessQuarters(upper, b));
   // The lowest bits of rounded doubles are integers.
   const n = i32x4.add(v128.shuffle<i32>(a, b, 0, 2, 4, 6), i32x4.splat(shift));
   let y = ofQuarter(r, n);

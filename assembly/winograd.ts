@@ -22,7 +22,7 @@ import {
   TILES_X,
   TILES_Y,
 } from "./tile_table";
-import { apart, multiply, transformInput, workOf } from "./winograd_tiles";
+import { apart, multiply, storeFilter, transformInput, workOf } from "./winograd_tiles";
 
 /**
  * Transforms a filter `[3, 3, channels, columns]` to 36 matrices, packed in panels of 8 columns.
@@ -47,19 +47,7 @@ export function winogradFilter(w: usize, channels: i32, columns: i32, transposed
         const s = square + j * 16;
         filter(v128.load(s), v128.load(s, 96), v128.load(s, 192), square + 288 + j * 16, 96);
       }
-      let at = to + (transposed
-        ? (<usize> ((c >> 3) * rows + k) << 5) + (<usize> (c & 7) << 2)
-        : (<usize> ((k >> 3) * rows + c) << 5) + (<usize> (k & 7) << 2));
-      for (let i: usize = 0; i < 36; i++, at += matrix) {
-        const x = v128.load(square + 288 + i * 16);
-        if (!transposed) v128.store(at, x);
-        else {
-          store<f32>(at, f32x4.extract_lane(x, 0));
-          store<f32>(at, f32x4.extract_lane(x, 1), 32);
-          store<f32>(at, f32x4.extract_lane(x, 2), 64);
-          store<f32>(at, f32x4.extract_lane(x, 3), 96);
-        }
-      }
+      storeFilter(square + 288, c, k, rows, transposed, to, matrix);
     }
   }
 }

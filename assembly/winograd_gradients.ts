@@ -1,6 +1,6 @@
 /** The gradients of convolutions by Winograd's algorithm: the transposed transforms and products. */
 import { madd } from "./vector";
-import { ACCUMULATE, block, BLOCK_A, BLOCK_B, listRows, RESULTS } from "./panel";
+import { ACCUMULATE, block, BLOCK_A, BLOCK_B, KC, listRows, MC, RESULTS } from "./panel";
 import { packAlong } from "./pack";
 import { multiplySix, rowsInSixes } from "./six_rows";
 import { add, filterSlopes, inputSlopes, slopes } from "./winograd_transforms";
@@ -163,6 +163,34 @@ export function addProducts(x: usize, width: i32, dy: usize, columns: i32, n: i3
   }
 }
 
+/** `to += x' dy`, of `rows` rows `[width]` and `[columns]`, or `to = x' dy`: multiples of 4. */
+export function addMatrix(
+  x: usize,
+  width: i32,
+  dy: usize,
+  columns: i32,
+  rows: i32,
+  to: usize,
+  clears: bool,
+  scratch: usize,
+): void {
+  if ((columns & 7) == 0 && max(width, columns) <= FEW) {
+    addProducts(x, width, dy, columns, rows, to, clears);
+    return;
+  }
+  const rowX = <usize> width << 2, row = <usize> columns << 2;
+  for (let k = 0; k < rows; k += KC) {
+    const some = min(KC, rows - k), panel = <usize> some << 5, todo = clears && k == 0 ? 0 : ACCUMULATE;
+    packAlong(dy + <usize> k * row, row, columns, some, 8, scratch + BLOCK_B, panel);
+    for (let c = 0; c < width; c += MC) {
+      const part = min(MC, width - c), from = x + <usize> k * rowX + (<usize> c << 2);
+      packAlong(from, rowX, part, some, 4, scratch + BLOCK_A, <usize> some << 4);
+      listRows(to + <usize> c * row, part, row, scratch);
+      block(part, columns, some, scratch + BLOCK_B, 32, panel, 0, todo, scratch);
+    }
+  }
+}
+
 /**
  * Channels `c0` to `c1` of the filter's gradient, `[3, 3, channels, columns]`.
  *
@@ -195,18 +223,9 @@ export function winogradFilterGradient(
       transformInput(g, t + i, c0, c1, pixels + <usize> i * rowPixels, before, scratch);
       transformSlopes(g, t + i, slopes + <usize> i * rowSlopes, after, scratch);
     }
-    const panel = <usize> some << 5;
     for (let i: usize = 0; i < 36; i++) {
-      if ((columns & 7) == 0 && max(width, columns) <= FEW) {
-        const x = pixels + i * before, dy = slopes + i * after, to = sums + i * sum;
-        addProducts(x, width, dy, columns, some, to, t == first);
-        continue;
-      }
-      packAlong(pixels + i * before, rowPixels, width, some, 4, scratch + BLOCK_A, <usize> some << 4);
-      packAlong(slopes + i * after, rowSlopes, columns, some, 8, scratch + BLOCK_B, panel);
-      listRows(sums + i * sum, width, rowSlopes, scratch);
-      const todo = t > first ? ACCUMULATE : 0;
-      block(width, columns, some, scratch + BLOCK_B, 32, panel, 0, todo, scratch);
+      const dy = slopes + i * after, to = sums + i * sum;
+      addMatrix(pixels + i * before, width, dy, columns, some, to, t == first, scratch);
     }
   }
   const tap = <usize> channels * rowSlopes, square = scratch + RESULTS;

@@ -13,8 +13,7 @@
  * meets. Over all channels, planes of equal taps are one product of matrices, of which there are 36.
  * Channels and columns are multiples of 4.
  */
-import { ACCUMULATE, BIAS, block, BLOCK_A, BLOCK_B, KC, listRows, MC, padBias, POINTS, RESULTS } from "./panel";
-import { packAlong } from "./pack";
+import { BIAS, BLOCK_A, padBias, POINTS, RESULTS } from "./panel";
 import {
   BLOCK,
   CHANNELS,
@@ -30,9 +29,9 @@ import {
   WIDTH,
 } from "./tile_table";
 import { activate } from "./vector";
-import { addProducts } from "./winograd_gradients";
+import { addMatrix } from "./winograd_gradients";
 import { add } from "./winograd_transforms";
-import { apart, FEW, multiply, workOf } from "./winograd_tiles";
+import { apart, multiply, storeFilter, workOf } from "./winograd_tiles";
 import { filterPoints, filterSlopes, hasPoint, pixelPoints, results, slopePoints } from "./winograd_pairs";
 
 /** Points of interpolation. */
@@ -79,19 +78,7 @@ export function stridedFilter(w: usize, channels: i32, columns: i32, gradient: b
         const s = square + j * 16;
         filterPoints(v128.load(s), v128.load(s, 96), v128.load(s, 192), all + j * 16, 96);
       }
-      let at = to + (gradient
-        ? (<usize> ((c >> 3) * rows + k) << 5) + (<usize> (c & 7) << 2)
-        : (<usize> ((k >> 3) * rows + c) << 5) + (<usize> (k & 7) << 2));
-      for (let i: usize = 0; i < 36; i++, at += matrix) {
-        const x = v128.load(all + i * 16);
-        if (!gradient) v128.store(at, x);
-        else {
-          store<f32>(at, f32x4.extract_lane(x, 0));
-          store<f32>(at, f32x4.extract_lane(x, 1), 32);
-          store<f32>(at, f32x4.extract_lane(x, 2), 64);
-          store<f32>(at, f32x4.extract_lane(x, 3), 96);
-        }
-      }
+      storeFilter(all, c, k, rows, gradient, to, matrix);
     }
   }
 }
@@ -418,6 +405,18 @@ function listTiles(
   return line;
 }
 
+/** The line of a listed tile. */
+@inline
+function lineOf(i: i32, scratch: usize): i32 {
+  return load<i32>(scratch + POINTS + (<usize> i << 3), 16);
+}
+
+/** The column of a listed tile. */
+@inline
+function columnOf(i: i32, scratch: usize): i32 {
+  return load<i32>(scratch + POINTS + (<usize> i << 3), 20);
+}
+
 /**
  * Lines of tiles `l0` to `l1` of a convolution, or of the input's gradient.
  *
@@ -456,7 +455,7 @@ export function winogradStrided(
       const tiles = load<i32>(list), rows = rowsFor(tiles);
       const products = work + <usize> (planesOf(my, mx) * rows) * before;
       for (let i = 0; i < tiles; i++) {
-        const l = load<i32>(list + 16 + (<usize> i << 3)), x = load<i32>(list + 16 + (<usize> i << 3), 4);
+        const l = lineOf(i, scratch), x = columnOf(i, scratch);
         const b = l / tilesY, y = (l - b * tilesY) * 4, to = work + <usize> i * before;
         const plane = <usize> rows * before;
         if (gradient) {
@@ -470,7 +469,7 @@ export function winogradStrided(
       }
       multiplyPlanes(work, rows, my, mx, depth, matrices, outputs, products, scratch);
       for (let i = 0; i < tiles; i++) {
-        const l = load<i32>(list + 16 + (<usize> i << 3)), x = load<i32>(list + 16 + (<usize> i << 3), 4);
+        const l = lineOf(i, scratch), x = columnOf(i, scratch);
         const b = l / tilesY, y = (l - b * tilesY) * 4, from = products + <usize> i * after;
         const plane = <usize> rows * after;
         if (gradient) {
@@ -489,33 +488,6 @@ export function winogradStrided(
 /** Sets the last row of each plane to zeros. */
 function clearLast(from: usize, planes: i32, plane: usize, row: usize): void {
   for (let i = 0; i < planes; i++, from += plane) memory.fill(from + plane - row, 0, row);
-}
-
-/** `to += x' dy` of `rows` rows, `[width]` and `[columns]`. */
-function addPlanes(
-  x: usize,
-  width: i32,
-  dy: usize,
-  columns: i32,
-  rows: i32,
-  to: usize,
-  scratch: usize,
-): void {
-  if ((columns & 7) == 0 && max(width, columns) <= FEW) {
-    addProducts(x, width, dy, columns, rows, to, false);
-    return;
-  }
-  const rowX = <usize> width << 2, row = <usize> columns << 2;
-  for (let k = 0; k < rows; k += KC) {
-    const some = min(KC, rows - k), panel = <usize> some << 5;
-    packAlong(dy + <usize> k * row, row, columns, some, 8, scratch + BLOCK_B, panel);
-    for (let c = 0; c < width; c += MC) {
-      const part = min(MC, width - c), from = x + <usize> k * rowX + (<usize> c << 2);
-      packAlong(from, rowX, part, some, 4, scratch + BLOCK_A, <usize> some << 4);
-      listRows(to + <usize> c * row, part, row, scratch);
-      block(part, columns, some, scratch + BLOCK_B, 32, panel, 0, ACCUMULATE, scratch);
-    }
-  }
 }
 
 /**
@@ -559,7 +531,7 @@ export function winogradStridedFilterGradient(
         clearLast(transformed, planesOf(my, mx), plane, row);
       }
       for (let i = 0; i < tiles; i++) {
-        const l = load<i32>(list + 16 + (<usize> i << 3)), x = load<i32>(list + 16 + (<usize> i << 3), 4);
+        const l = lineOf(i, scratch), x = columnOf(i, scratch);
         const b = l / tilesY, y = (l - b * tilesY) * 4;
         const from = <usize> load<u32>(g, SOURCE) + <usize> b * image, to = pixels + <usize> i * rowPixels;
         const top = 2 * y - padY, left = 2 * x - padX, start = <usize> c0 << 2;
@@ -572,7 +544,7 @@ export function winogradStridedFilterGradient(
           if (!hasPoint(my, y) || !hasPoint(mx, x)) continue;
           const at = <usize> planeOf(y, x, my, mx), all = (y < ALL ? 1 : my) * (x < ALL ? 1 : mx) * rows;
           const to = sums + <usize> (y * 6 + x) * sum;
-          addPlanes(pixels + at * planeX, some, transformed + at * plane, columns, all, to, scratch);
+          addMatrix(pixels + at * planeX, some, transformed + at * plane, columns, all, to, false, scratch);
         }
       }
     }

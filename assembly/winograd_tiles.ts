@@ -26,6 +26,36 @@ export function apart(bytes: usize): usize {
   return ((bytes + 63) & ~63) | 64;
 }
 
+/**
+ * Stores the 36 transformed weights of channel `c` and four columns from `k` on, 16 bytes apart, in
+ * packed matrices, `matrix` bytes apart.
+ *
+ * @param rows Number of rows of a matrix.
+ * @param transposed Whether the matrices are `[columns, channels]`.
+ */
+export function storeFilter(
+  from: usize,
+  c: i32,
+  k: i32,
+  rows: i32,
+  transposed: bool,
+  to: usize,
+  matrix: usize,
+): void {
+  const row = transposed ? k : c, column = transposed ? c : k;
+  let at = to + (<usize> ((column >> 3) * rows + row) << 5) + (<usize> (column & 7) << 2);
+  for (const end = from + 36 * 16; from < end; from += 16, at += matrix) {
+    const x = v128.load(from);
+    if (!transposed) v128.store(at, x);
+    else {
+      store<f32>(at, f32x4.extract_lane(x, 0));
+      store<f32>(at, f32x4.extract_lane(x, 1), 32);
+      store<f32>(at, f32x4.extract_lane(x, 2), 64);
+      store<f32>(at, f32x4.extract_lane(x, 3), 96);
+    }
+  }
+}
+
 /** Lists the addresses of a square of pixels; outside the image, the address of zeros. */
 export function listSquare(
   image: usize,

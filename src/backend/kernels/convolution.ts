@@ -18,7 +18,7 @@ import {
   type WindowAttributes,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { directFilterGradient, directForward, directInputGradient } from "./direct.ts";
+import { directFilterGradient, directForward, directInputGradient, workOf } from "./direct.ts";
 import {
   addBias,
   convolveNatively,
@@ -59,11 +59,6 @@ interface Attributes extends WindowAttributes {
   filterShape: number[];
   activation?: string;
   leakyreluAlpha?: number;
-}
-
-/** Number of multiply-adds. */
-function workOf(c: Convolution): number {
-  return pointsOf(c) * sizeOf(c.filter) * c.channels * c.outChannels;
 }
 
 /** Whether every patch is one pixel of several, without padding. */

@@ -18,7 +18,7 @@ const FEW = 3;
 const LINE = 12;
 
 /** Number of multiply-adds. */
-function workOf(c: Convolution): number {
+export function workOf(c: Convolution): number {
   return pointsOf(c) * sizeOf(c.filter) * c.channels * c.outChannels;
 }
 

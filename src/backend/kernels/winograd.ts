@@ -9,16 +9,21 @@ import type { KernelHeap } from "../kernel_heap.ts";
 import { addressesIn, layOut } from "../kernel_constants.ts";
 
 /** Size of a block of transformed tiles, in bytes: about half a second-level cache. */
-const BLOCK_BYTES = 512 * 1024;
+export const BLOCK_BYTES = 512 * 1024;
 /** Largest size of 36 transformed filters, in bytes; beyond, plain products are as fast. */
 const FILTER_BYTES = 4 * 1024 * 1024;
 
+/** Whether filters of 3 x 3 at a stride of `pixels` can be transformed, and are few enough. */
+export function isTransformable(c: Convolution, pixels: number): boolean {
+  const { filter, stride, dilation, channels, outChannels } = c;
+  return filter.join() === "1,3,3" && stride.join() === `1,${pixels},${pixels}` &&
+    dilation.join() === "1,1,1" && channels % 4 === 0 && outChannels % 4 === 0 &&
+    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES;
+}
+
 /** Whether the algorithm applies, and is faster than others. */
 export function isWinograd(c: Convolution): boolean {
-  const { filter, stride, dilation, channels, outChannels } = c;
-  return filter.join() === "1,3,3" && stride.join() === "1,1,1" && dilation.join() === "1,1,1" &&
-    channels % 4 === 0 && outChannels % 4 === 0 && channels * outChannels >= 64 &&
-    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES &&
+  return isTransformable(c, 1) && c.channels * c.outChannels >= 64 &&
     // Tiles that lie half outside cost as much as others; the transformed filter as some tiles.
     tilesOf(c) * 5 <= pointsOf(c) && tilesOf(c) >= 4;
 }
@@ -41,16 +46,26 @@ export function tilesOf(c: Convolution): number {
 /** The places of the addresses in a table of tiles. */
 const TILE_ADDRESSES: readonly number[] = addressesIn("tile_table");
 
-/** The table of `assembly/winograd_tiles.ts`. */
-function tileTable(c: Convolution, source: number, target: number): number[] {
-  const [, HEIGHT, WIDTH] = c.input, [, OUT_HEIGHT, OUT_WIDTH] = c.output;
-  const [, PAD_Y, PAD_X] = c.pad, [TILES_Y, TILES_X] = tileGrid(c);
+/** Writes the table of `assembly/winograd_tiles.ts`; returns its address. */
+export function writeTiles(
+  heap: KernelHeap,
+  c: Convolution,
+  [source, target]: [source: tf.TensorInfo, target: tf.TensorInfo],
+  [TILES_Y, TILES_X] = tileGrid(c),
+  BLOCK = blockOf(c),
+): number {
+  const [, HEIGHT, WIDTH] = c.input, [, OUT_HEIGHT, OUT_WIDTH] = c.output, [, PAD_Y, PAD_X] = c.pad;
   // deno-fmt-ignore
-  return layOut("tile_table", {
-    SOURCE: source, HEIGHT, WIDTH, CHANNELS: c.channels,
-    TARGET: target, OUT_HEIGHT, OUT_WIDTH, COLUMNS: c.outChannels,
-    PAD_Y, PAD_X, TILES_Y, TILES_X, BLOCK: blockOf(c),
-  });
+  return heap.table(layOut("tile_table", {
+    SOURCE: heap.at(source), HEIGHT, WIDTH, CHANNELS: c.channels,
+    TARGET: heap.at(target), OUT_HEIGHT, OUT_WIDTH, COLUMNS: c.outChannels,
+    PAD_Y, PAD_X, TILES_Y, TILES_X, BLOCK,
+  }), TILE_ADDRESSES);
+}
+
+/** Memory for 36 matrices, in panels of 8 columns, each of which may begin a little later. */
+export function matrixMemory(heap: KernelHeap, rows: number, columns: number): number {
+  return heap.shared(36 * (rows * Math.ceil(columns / 8) * 8 * 4 + 128));
 }
 
 /** Size of the transformed tiles of a block, before and after the products, in bytes. */
@@ -77,7 +92,7 @@ function matricesOf(
   mirrored = false,
 ): number {
   const [rows, columns] = transposed ? [outChannels, channels] : [channels, outChannels];
-  const matrices = heap.shared(36 * (rows * Math.ceil(columns / 8) * 8 * 4 + 128));
+  const matrices = matrixMemory(heap, rows, columns);
   const sizes = [channels, outChannels, Number(transposed), Number(mirrored)];
   heap.run("winogradFilter", [heap.at(filter), ...sizes, matrices, heap.scratch()]);
   return matrices;
@@ -105,7 +120,7 @@ function convolveTiles(
   bias?: tf.TensorInfo,
   activation = 0,
 ): void {
-  const geometry = heap.table(tileTable(c, heap.at(x), heap.at(result)), TILE_ADDRESSES);
+  const geometry = writeTiles(heap, c, [x, result]);
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
   heap.run(
     "winograd",
@@ -126,7 +141,7 @@ export function winogradInputGradient(
   const matrices = matricesOf(heap, c, filter, true, convolves);
   // Results that overlap are written more than once: with as many tiles, a convolution is faster.
   if (convolves) return convolveTiles(heap, turned, matrices, result, dy);
-  const geometry = heap.table(tileTable(c, heap.at(result), heap.at(dy)), TILE_ADDRESSES);
+  const geometry = writeTiles(heap, c, [result, dy]);
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
   heap.run(
     "winogradInputGradient",
@@ -145,7 +160,7 @@ export function winogradFilterGradient(
   first: number,
   last: number,
 ): void {
-  const geometry = heap.table(tileTable(c, heap.at(x), heap.at(dy)), TILE_ADDRESSES);
+  const geometry = writeTiles(heap, c, [x, dy]);
   const sums = 36 * c.channels * c.outChannels * 4;
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c) + sums);
   heap.run(

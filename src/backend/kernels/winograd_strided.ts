@@ -6,12 +6,8 @@
 import type { tf } from "../../deps/tfjs.ts";
 import { type Convolution, pointsOf } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { addressesIn, layOut } from "../kernel_constants.ts";
+import { BLOCK_BYTES, isTransformable, matrixMemory, writeTiles } from "./winograd.ts";
 
-/** Size of a block of transformed tiles, in bytes: about half a second-level cache. */
-const BLOCK_BYTES = 512 * 1024;
-/** Largest size of 36 transformed filters, in bytes; beyond, plain products are as fast. */
-const FILTER_BYTES = 4 * 1024 * 1024;
 /** Number of planes of a tile. */
 const PLANES = 81;
 
@@ -21,10 +17,7 @@ const PLANES = 81;
  * @param least Least number of channels.
  */
 export function isStrided(c: Convolution, least = 8): boolean {
-  const { filter, stride, dilation, channels, outChannels } = c;
-  return filter.join() === "1,3,3" && stride.join() === "1,2,2" && dilation.join() === "1,1,1" &&
-    channels % 4 === 0 && outChannels % 4 === 0 && channels >= least && outChannels >= 8 &&
-    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES &&
+  return isTransformable(c, 2) && c.channels >= least && c.outChannels >= 8 &&
     // Transforming the filter costs as much as some products.
     pointsOf(c) >= 128;
 }
@@ -39,29 +32,9 @@ function linesOf({ input, output, pad }: Convolution, gradient: boolean): number
   return Math.ceil((gradient ? (pad[1] + input[1] + 1) >> 1 : output[1]) / 4);
 }
 
-/** Number of lines of tiles of all examples. */
-export function stridedLinesOf(c: Convolution, gradient = false): number {
-  return c.batch * linesOf(c, gradient);
-}
-
-/** The places of the addresses in a table of tiles. */
-const TILE_ADDRESSES: readonly number[] = addressesIn("tile_table");
-
-/** The table of `assembly/winograd_strided.ts`, at its address. */
-function tableOf(
-  heap: KernelHeap,
-  c: Convolution,
-  source: number,
-  target: number,
-  gradient = false,
-): number {
-  const [, HEIGHT, WIDTH] = c.input, [, OUT_HEIGHT, OUT_WIDTH] = c.output, [, PAD_Y, PAD_X] = c.pad;
-  // deno-fmt-ignore
-  return heap.table(layOut("tile_table", {
-    SOURCE: source, HEIGHT, WIDTH, CHANNELS: c.channels,
-    TARGET: target, OUT_HEIGHT, OUT_WIDTH, COLUMNS: c.outChannels,
-    PAD_Y, PAD_X, TILES_Y: linesOf(c, gradient), TILES_X: 0, BLOCK: blockOf(c),
-  }), TILE_ADDRESSES);
+/** Number of lines of tiles of the results of all examples. */
+export function stridedLinesOf(c: Convolution): number {
+  return c.batch * linesOf(c, false);
 }
 
 /** Scratch memory for the planes of a block, with a number of sums; returns its address. */
@@ -92,13 +65,13 @@ export function winogradStrided(
   activation = 0,
 ): void {
   const [rows, columns] = gradient ? [c.outChannels, c.channels] : [c.channels, c.outChannels];
-  const matrices = heap.shared(36 * (rows * Math.ceil(columns / 8) * 8 * 4 + 128));
+  const matrices = matrixMemory(heap, rows, columns);
   const sizes = [c.channels, c.outChannels, Number(gradient)];
   heap.run("stridedFilter", [heap.at(filter), ...sizes, matrices, heap.scratch()]);
-  const [source, target] = gradient ? [to, from] : [from, to];
-  const geometry = tableOf(heap, c, heap.at(source), heap.at(target), gradient);
+  const lines = linesOf(c, gradient);
+  const geometry = writeTiles(heap, c, gradient ? [to, from] : [from, to], [lines, 0], blockOf(c));
   heap.run("winogradStrided", [
-    ...[geometry, matrices, Number(gradient), 0, stridedLinesOf(c, gradient)],
+    ...[geometry, matrices, Number(gradient), 0, c.batch * lines],
     ...[bias ? heap.at(bias) : 0, activation, scratchFor(heap, c)],
   ], { argument: 3, multiple: 1, work: workOf(c) });
 }
@@ -114,7 +87,7 @@ export function winogradStridedFilterGradient(
   last: number,
 ): void {
   const scratch = scratchFor(heap, c, 36 * (c.channels * c.outChannels + 32));
-  heap.run("winogradStridedFilterGradient", [
-    ...[tableOf(heap, c, heap.at(x), heap.at(dy)), first, last, to, 0, c.channels, scratch],
-  ], { argument: 4, multiple: 4, work: workOf(c) });
+  const geometry = writeTiles(heap, c, [x, dy], [linesOf(c, false), 0], blockOf(c));
+  const args = [geometry, first, last, to, 0, c.channels, scratch];
+  heap.run("winogradStridedFilterGradient", args, { argument: 4, multiple: 4, work: workOf(c) });
 }

@@ -33,7 +33,7 @@ const CANDIDATES: Record<NativeName, Candidate> = {
       darwin: ["libdnnl.3.dylib", "/opt/homebrew/lib/libdnnl.3.dylib"],
     },
     install: "apt-get install libdnnl2",
-    work: "products, convolutions, pooling, softmax and layer normalisation",
+    work: "products and convolutions",
     open: openOneDnn,
   },
   accelerate: {

@@ -139,7 +139,7 @@ export class Gpt implements Model<tf.Tensor, tf.Tensor> {
 }
 
 /** Windows of a text: the letters, and the letters that follow them. */
-export function windowsOf(
+function windowsOf(
   letters: Int32Array,
   context: number,
 ): Dataset<{ x: tf.Tensor; y: tf.Tensor }> {
@@ -188,7 +188,7 @@ export async function write(
 }
 
 /** Reads the novel, blanks joined. */
-export function readNovel(): string {
+function readNovel(): string {
   return mobyDick().map(({ text }: { text: string }) => text).join(" ").replace(/\s+/g, " ");
 }
 

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { join } from "node:path";
 import { buildPage } from "../../scripts/build_page.ts";
+import { wasmPackage } from "../../src/deps/tfjs_wasm.ts";
 import { loadMnist } from "../mnist/load_mnist.ts";
 import { mnistFolder } from "../mnist/mnist_folder.ts";
-import { packageFolder } from "../mnist/package_folder.ts";
 
 /** Number of examples for training, validation and test together. */
 const EXAMPLES = 8000;
@@ -22,19 +21,11 @@ async function digits(): Promise<Uint8Array<ArrayBuffer>> {
   return bytes;
 }
 
-/** The folder of the files that the WebAssembly backend of TensorFlow.js loads at run time. */
-async function wasmFolder(): Promise<string> {
-  await import("npm:@tensorflow/tfjs-backend-wasm@4.22.0");
-  const module = /[\\/]tfjs-backend-wasm[\\/]([\d.]+[\\/])?dist[\\/][^\\/]+\.js$/;
-  return join(packageFolder(module), "..", "wasm-out");
-}
-
 /** Bundles the page, and returns the handler of its requests. */
 export async function browserExample(): Promise<(request: Request) => Promise<Response>> {
-  const [{ html }, examples, folder] = await Promise.all([
+  const [{ html }, examples] = await Promise.all([
     buildPage(new URL("main.ts", import.meta.url), "MNIST in this tab"),
     digits(),
-    wasmFolder(),
   ]);
   return async (request) => {
     const name = new URL(request.url).pathname.slice(1);
@@ -43,7 +34,7 @@ export async function browserExample(): Promise<(request: Request) => Promise<Re
     }
     if (name === "digits") return new Response(examples);
     if (!/^tfjs-backend-wasm[\w-]*\.wasm$/.test(name)) return new Response(null, { status: 404 });
-    const bytes = await Deno.readFile(join(folder, name));
+    const bytes = await Deno.readFile(new URL(name, wasmPackage()));
     return new Response(bytes, { headers: { "content-type": "application/wasm" } });
   };
 }

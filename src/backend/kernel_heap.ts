@@ -225,16 +225,17 @@ export class KernelHeap {
   }
 }
 
-const heaps = new WeakMap<object, KernelHeap>();
+/** The heap of our kernels on each backend. */
+const HEAPS = new WeakMap<object, KernelHeap>();
 
 /** The heap of our kernels on a backend; `undefined` if the backend has none. */
 export function heapOf(backend: object): KernelHeap | undefined {
-  return heaps.get(backend);
+  return HEAPS.get(backend);
 }
 
 /** Makes our kernels work on this heap from now on, on its backend. */
 export function useHeap(heap: KernelHeap): void {
-  heaps.set(heap.backend, heap);
+  HEAPS.set(heap.backend, heap);
 }
 
 /** Memory that grows. */

@@ -155,7 +155,7 @@ async function withoutListeners(start: () => Promise<void>): Promise<void> {
 }
 
 /** Heaps of each backend, by build and number of threads. */
-const heaps = new WeakMap<BackendWasm, Map<string, KernelHeap>>();
+const HEAPS = new WeakMap<BackendWasm, Map<string, KernelHeap>>();
 
 /** Registers our kernels; the reason names their build. */
 async function registerOurs(
@@ -180,8 +180,8 @@ async function registerOurs(
       reason: "threads must be asked for when WebAssembly is first selected",
     };
   }
-  let ofBackend = heaps.get(backend);
-  if (!ofBackend) heaps.set(backend, ofBackend = new Map());
+  let ofBackend = HEAPS.get(backend);
+  if (!ofBackend) HEAPS.set(backend, ofBackend = new Map());
   // Only a program that asks for it runs the code that opens libraries.
   const choice = native
     ? (await import("./native/open_native.ts")).openNative(native, wanted)

@@ -141,29 +141,47 @@ function bytesOf(build: Build): Uint8Array<ArrayBuffer> {
   return build === "relaxed" ? relaxed : decodeDifference(relaxed, decodeBase64(builds.simd));
 }
 
-/** Decodes bytes from what they have in common with others, as scripts/build_kernels.ts encodes it. */
+/** Reads a number in bytes of 7 bits, the lowest first, and moves the place behind it. */
+function readNumber(bytes: Uint8Array, place: { at: number }): number {
+  let value = 0, scale = 1;
+  for (; place.at < bytes.length; scale *= 128) {
+    const byte = bytes[place.at++];
+    value += (byte & 127) * scale;
+    if (byte < 128) return value;
+  }
+  throw tooShort(bytes);
+}
+
+function tooShort(bytes: Uint8Array): RangeError {
+  return new RangeError(
+    `Cannot read WebAssembly as its bytes must be complete: they end after ${bytes.length}`,
+  );
+}
+
+/**
+ * Decodes bytes from what they have in common with others, as scripts/build_kernels.ts encodes it.
+ *
+ * @throws {RangeError} If bytes are missing.
+ */
 export function decodeDifference(
   source: Uint8Array,
   difference: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];
-  let at = 0, end = 0;
-  const read = (): number => {
-    let value = 0, shift = 0;
-    for (;;) {
-      const byte = difference[at++];
-      value += (byte & 127) * 2 ** shift;
-      if (byte < 128) return value;
-      shift += 7;
-    }
+  const place = { at: 0 };
+  const read = () => readNumber(difference, place);
+  const copy = (bytes: Uint8Array, begin: number, end: number) => {
+    if (begin < 0 || end > bytes.length) throw tooShort(bytes);
+    parts.push(bytes.subarray(begin, end));
+    return end;
   };
-  while (at < difference.length) {
+  for (let end = 0; place.at < difference.length;) {
     const added = read();
-    parts.push(difference.subarray(at, at += added));
-    if (at === difference.length) break;
+    place.at = copy(difference, place.at, place.at + added);
+    if (place.at === difference.length) break;
     const length = read(), distance = read();
     const from = distance % 2 ? end - (distance + 1) / 2 : end + distance / 2;
-    parts.push(source.subarray(from, end = from + length));
+    end = copy(source, from, from + length);
   }
   const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
   let size = 0;
@@ -190,47 +208,41 @@ const HAS_MAXIMUM = 1, SHARED = 2;
  * The copy differs in one byte: the flags of that memory.
  *
  * @throws {TypeError} If the module has no memory, or one without a maximum.
+ * @throws {RangeError} If bytes are missing.
  */
 export function shareMemory(module: Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = Uint8Array.from(module);
-  let at = 8;
-  const read = (): number => {
-    let value = 0, shift = 0;
-    for (;;) {
-      const byte = bytes[at++];
-      value += (byte & 127) * 2 ** shift;
-      if (byte < 128) return value;
-      shift += 7;
-    }
-  };
+  // Behind the magic number and the version.
+  const place = { at: 8 };
+  const read = () => readNumber(bytes, place);
   const share = (): Uint8Array<ArrayBuffer> => {
-    if (!(bytes[at] & HAS_MAXIMUM)) {
+    if (!(bytes[place.at] & HAS_MAXIMUM)) {
       throw new TypeError("Cannot share a memory as it must have a maximum size: it has none");
     }
-    bytes[at] |= SHARED;
+    bytes[place.at] |= SHARED;
     return bytes;
   };
-  while (at < bytes.length) {
-    const section = read(), size = read(), end = at + size;
+  while (place.at < bytes.length) {
+    const section = read(), size = read(), end = place.at + size;
     const count = section === IMPORTS || section === MEMORIES ? read() : 0;
     if (section === MEMORIES && count > 0) return share();
     for (let i = 0; section === IMPORTS && i < count; i++) {
       for (const _ of ["module", "name"]) {
         const length = read();
-        at += length;
+        place.at += length;
       }
-      const kind = bytes[at++];
+      const kind = bytes[place.at++];
       if (kind === MEMORY) return share();
       // A function is a type; a global is a type and a flag; a table has limits.
       if (kind === 0) read();
-      else if (kind === 3) at += 2;
+      else if (kind === 3) place.at += 2;
       else {
-        at++;
-        if (bytes[at++] & HAS_MAXIMUM) read();
+        place.at++;
+        if (bytes[place.at++] & HAS_MAXIMUM) read();
         read();
       }
     }
-    at = end;
+    place.at = end;
   }
   throw new TypeError("Cannot share the memory of a module as it must have one: it has none");
 }

@@ -1,4 +1,3 @@
-import { confusionTotal } from "../metrics/confusion_total.ts";
 import {
   type AnyLearner,
   checkPhases,
@@ -8,7 +7,7 @@ import {
 } from "../learner/callback.ts";
 import * as field from "../checks/fields.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import { ConfusionTotal } from "../metrics/confusion_total.ts";
+import { ConfusionTotal, confusionTotal } from "../metrics/confusion_total.ts";
 import { type Plot, plotters } from "../pictures.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 import { textTable } from "../text/format.ts";

@@ -116,7 +116,7 @@ export function describeValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return describeFunction(value);
   if (typeof value !== "object" || value === null) return String(value);
-  // As TensorFlow.js tells tensors; to import it would load it with the machine, too.
+  // By the fields, as TensorFlow.js itself does: to import it would load it with the chart, too.
   if ("dataId" in value && "shape" in value) return `a tensor of shape [${value.shape}]`;
   if (Array.isArray(value)) return `an array of length ${value.length}`;
   const { constructor } = value;

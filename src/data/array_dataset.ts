@@ -142,7 +142,7 @@ async function disposeLoaded<Loaded>(loading: (Loaded | PromiseLike<Loaded>)[]):
  * @param owned The examples of the dataset, whose tensors are not disposed. Default: `examples`.
  * @returns The batch, which the caller owns; a promise if `collate` returned one.
  */
-export function collateBatch<Example, B>(
+function collateBatch<Example, B>(
   collate: (examples: Example[]) => B | PromiseLike<B>,
   examples: Example[],
   owned: readonly unknown[] = examples,

@@ -190,7 +190,7 @@ function iteratorOf(source: Iterable<unknown> | AsyncIterable<unknown>): BatchSo
  * @param drop Called with each batch of another shard, and with one that is left out.
  * @returns A source that is synchronous where `source` is.
  */
-export function shardBatches(
+function shardBatches(
   source: BatchSource<unknown>,
   { index, count }: Shard,
   drop: (batch: unknown) => void,

@@ -41,9 +41,9 @@ interface State {
  * learning rate and seed. Each rank takes its share of an epoch's permutation, which repeats and
  * omits no example; batches of other loaders are dealt out in turn, without an incomplete last turn.
  * Gradients are averaged in `beforeStep`, before all other callbacks, weighted by examples or by the
- * labels that count; where they are accumulated, once per window. Losses and metrics are those of all examples. Moving
- * statistics of batch normalisation are averaged at every step. Random draws inside a step differ
- * from rank to rank.
+ * labels that count; where they are accumulated, once per window. Losses and metrics are those of all
+ * examples. Moving statistics of batch normalisation are averaged at every step. Random draws inside
+ * a step differ from rank to rank.
  *
  * A cancel, a pause and an early stop on one rank act on all ranks at the same batch. Callbacks that
  * display, save or serve run on rank 0 only. An error on any rank ends the job.

@@ -2,11 +2,11 @@ import { hostProcess } from "../host/host_process.ts";
 import { DRAIN, EXIT, failJob, sleep } from "./fail_job.ts";
 import type { World } from "./world.ts";
 
-const conditions: (() => boolean)[] = [];
+const CONDITIONS: (() => boolean)[] = [];
 
 /** While a condition holds, this process may not exit: the other ranks wait for it. */
 export function keepAliveWhile(condition: () => boolean): void {
-  conditions.push(condition);
+  CONDITIONS.push(condition);
 }
 
 /**
@@ -25,7 +25,7 @@ export function endJobTogether(
   addEventListener("unload", () => {
     const code = Number(hostProcess?.exitCode ?? 0);
     if (code !== 0) world.abort(code);
-    if (!conditions.some((condition) => condition())) return world.finalize();
+    if (!CONDITIONS.some((condition) => condition())) return world.finalize();
     console.error(`Cannot continue: rank ${world.rank} exited in the middle of a run`);
     sleep(DRAIN);
     world.abort(EXIT.left);

@@ -20,10 +20,10 @@ const GRACE = 1000;
 const { parentPort, workerData } = nodeThreads()!;
 const { words, limit, rank, library } = workerData as WatchdogOrders;
 const { vendor, handles } = openMpi(library);
-const handle = vendor === "Open MPI" ? "pointer" : "i32";
+const HANDLE = vendor === "Open MPI" ? "pointer" : "i32";
 // On a thread of its own, since it does not return where the launcher cannot be reached.
 const { MPI_Abort } = Deno.dlopen(library, {
-  MPI_Abort: { parameters: [handle, "i32"], result: "i32", nonblocking: true },
+  MPI_Abort: { parameters: [HANDLE, "i32"], result: "i32", nonblocking: true },
 }).symbols;
 const NAMES = new Map<number, string>();
 let beats = 0;

@@ -26,22 +26,16 @@ interface HostProcess {
   on(signal: EndSignal, handler: () => void): void;
   off(event: EndSignal | UnhandledError, handler: () => void): void;
   listeners(event: UnhandledError): (() => void)[];
+  getBuiltinModule(name: string): unknown;
 }
 
 /** The current process; `undefined` in a browser. */
 export const hostProcess: HostProcess | undefined = findProcess();
 
 function findProcess(): HostProcess | undefined {
-  const { process } = globalThis as unknown as {
-    process?: HostProcess & { getBuiltinModule?: unknown };
-  };
+  const { process } = globalThis as unknown as { process?: HostProcess };
   // Some bundlers give a page a `process` with no more than `env`.
   return process?.getBuiltinModule ? process : undefined;
-}
-
-/** The part of Node's `process` through which its modules are reached. */
-interface Host {
-  getBuiltinModule?(name: string): unknown;
 }
 
 /**
@@ -54,8 +48,7 @@ interface Host {
  * @returns The module; `undefined` in a browser.
  */
 export function builtinModule<T>(name: string): T | undefined {
-  const { process } = globalThis as { process?: Host };
-  return process?.getBuiltinModule?.(name) as T | undefined;
+  return hostProcess?.getBuiltinModule(name) as T | undefined;
 }
 
 /** A permission of Deno. */

@@ -88,7 +88,7 @@ const TRANSLATIONS: [pattern: RegExp, ours: string][] = [
 ];
 
 /** The hook that a misspelt name most likely means. */
-export function closestHook(name: string): HookName {
+function closestHook(name: string): HookName {
   const ours = TRANSLATIONS.reduce((name, [pattern, ours]) => name.replace(pattern, ours), name);
   return closest(ours, HOOK_NAMES) as HookName;
 }

@@ -247,7 +247,7 @@ function rememberLearner(learner: AnyFields): RememberedLearner {
   };
 }
 
-/** Callbacks may not be able to tell their state before a run: then it stays as it is restored. */
+/** A callback may have no state before a run: then it keeps the restored one. */
 function stateOf(callback: AnyCallback): unknown {
   try {
     return callback.state?.();

@@ -71,7 +71,7 @@ type Pass = "train" | "validation" | "test";
  * A callback that measures the metrics of a compiled model: means over the examples of each pass, in
  * `learner.metrics` under names like `"validation.acc"`.
  */
-export function meanMetrics(metrics: Readonly<Record<string, Metric>>): AnyCallback {
+function meanMetrics(metrics: Readonly<Record<string, Metric>>): AnyCallback {
   const passes = ["train", "validation", "test"] as const;
   const means = Object.fromEntries(passes.map((pass) => [
     pass,

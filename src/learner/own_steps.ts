@@ -178,7 +178,7 @@ export interface LearnerObjective<L> {
 export type AnyObjective = LearnerObjective<any>;
 
 /** The variables that an objective trains now: weights can be frozen at any time. */
-export function objectiveVariables({ variables }: AnyObjective): tf.Variable[] {
+function objectiveVariables({ variables }: AnyObjective): tf.Variable[] {
   const all = isList(variables) ? [...variables] : trainableVariables(variables);
   return all.filter(({ trainable }) => trainable);
 }

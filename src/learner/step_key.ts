@@ -98,7 +98,7 @@ export function isSameKey(a: StepKey, b: StepKey): boolean {
 /** Why a step cannot be compiled, whatever its batch. */
 export function whyEager(learner: AnyFields, kind: StepKind): string | undefined {
   const { compile, stages, model } = learner;
-  if (!(compile ?? BY_DEFAULT)) return "compile is false";
+  if (compile === false) return "compile is false";
   if (!stepTools()?.heapOf(tf.backend())) {
     return `the backend "${tf.getBackend()}" lacks our kernels`;
   }
@@ -115,9 +115,6 @@ export function whyEager(learner: AnyFields, kind: StepKind): string | undefined
   }
   return whyNotStock(model);
 }
-
-/** Whether steps are compiled where they are known to depend on nothing but their inputs. */
-const BY_DEFAULT = true;
 
 function trainedIn(learner: AnyFields): tf.Variable[] | undefined {
   try {

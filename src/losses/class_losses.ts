@@ -228,7 +228,7 @@ export function focalLoss(
     const logs = logProbabilities(rows, probabilities);
     const hardness = tf.sub(1, logs.exp()).maximum(0).pow(gamma);
     const losses = logs.mul(hardness).mul(weighted.mul(1 - labelSmoothing).add(spread));
-    const norm = total === undefined ? weighted.sum().maximum(1e-30) : tf.scalar(total);
+    const norm = total === undefined ? weighted.sum().maximum(TINY) : tf.scalar(total);
     return losses.sum().div(norm).neg().asScalar();
   });
   return weighLoss(loss, total ?? (() => weightOnDevice(pairs(), numbers(), options)));

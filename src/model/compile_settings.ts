@@ -121,7 +121,7 @@ export function namedLoss(name: string): LossFunction {
 }
 
 /** Returns the sum of the mean losses of all outputs of a model. */
-export function meanOfStock(losses: readonly StockLoss[]): LossFunction {
+function meanOfStock(losses: readonly StockLoss[]): LossFunction {
   return (predictions, labels) => {
     if (!Array.isArray(predictions)) return meanOf(losses[0], predictions, labels);
     const means = predictions.map((output, index) =>
@@ -135,7 +135,7 @@ export function meanOfStock(losses: readonly StockLoss[]): LossFunction {
  * The mean of a loss or metric of TensorFlow.js. Labels `[batch]` fit predictions `[batch, 1]`, and may
  * be of any dtype: TensorFlow.js takes class numbers only as float32.
  */
-export function meanOf(loss: StockLoss, predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor {
+function meanOf(loss: StockLoss, predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
     const fits = [...labels.shape, 1].join() === predictions.shape.join();
     return loss((fits ? labels.expandDims(-1) : labels).toFloat(), predictions).mean();

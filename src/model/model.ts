@@ -74,6 +74,17 @@ export function constrain(model: tf.LayersModel | Model): void {
   }
 }
 
+/** Whether a part of a model is a layer: a user's own model may give parts the names of layers. */
+export function isLayer(part: unknown): part is tf.layers.Layer {
+  return typeof (part as Partial<tf.layers.Layer> | undefined)?.getClassName === "function";
+}
+
+/** The layers of a model; none if it is not made of them. */
+export function layersOf(model: object): tf.layers.Layer[] {
+  const { layers } = model as { layers?: unknown };
+  return Array.isArray(layers) ? layers.filter(isLayer) : [];
+}
+
 /** Whether a value is a model. */
 export function isModel(value: unknown): value is Model {
   return typeof (value as Model | undefined)?.apply === "function" &&
@@ -133,7 +144,7 @@ const KNOWN: ReadonlySet<string> = new Set(["softmax", "sigmoid", "linear"]);
 const MARKS = new WeakMap<tf.LayersModel, readonly OutputMark[]>();
 
 /** Marks the outputs of a model that is made of layers; those of any other are left alone. */
-export function markOutputs(model: unknown, outputs: unknown): void {
+function markOutputs(model: unknown, outputs: unknown): void {
   if (!(model instanceof tf.LayersModel)) return;
   const own = marksOf(model);
   [outputs].flat().forEach((output, index) => {
@@ -186,7 +197,7 @@ export async function refreshStatistics(
   batches: () => AsyncIterable<{ data: unknown }>,
   limit: number,
 ): Promise<void> {
-  const layers = "layers" in model ? [...normalizations(model.layers)] : [];
+  const layers = normalizations(model);
   if (layers.length === 0 || limit === 0) return;
   const momenta = layers.map(({ momentum }) => momentum);
   try {
@@ -207,8 +218,8 @@ export async function refreshStatistics(
 
 /** The variables that training changes without a gradient. */
 export function statisticsOf(model: tf.LayersModel | Model): tf.Variable[] {
-  if ("layers" in model) {
-    return [...normalizations(model.layers)].flatMap(({ movingMean, movingVariance }) => [
+  if (layersOf(model).length > 0) {
+    return normalizations(model).flatMap(({ movingMean, movingVariance }) => [
       movingMean.read() as tf.Variable,
       movingVariance.read() as tf.Variable,
     ]);
@@ -217,12 +228,10 @@ export function statisticsOf(model: tf.LayersModel | Model): tf.Variable[] {
   return variables.filter((variable) => !trainableVariables.includes(variable));
 }
 
-/** The layers of batch normalisation in a list of layers, and in the models there. */
-export function* normalizations(layers: tf.layers.Layer[]): Iterable<BatchNormalization> {
-  for (const layer of layers) {
-    if ("layers" in layer) yield* normalizations(layer.layers as tf.layers.Layer[]);
-    else if (layer.getClassName() === "BatchNormalization") {
-      yield layer as unknown as BatchNormalization;
-    }
-  }
+/** The layers of batch normalisation in a model, and in the models there. */
+function normalizations(model: object): BatchNormalization[] {
+  return layersOf(model).flatMap((layer) => {
+    if ("layers" in layer) return normalizations(layer);
+    return layer.getClassName() === "BatchNormalization" ? [layer as never] : [];
+  });
 }

@@ -7,7 +7,7 @@
 import { movesStatistics } from "../backend/fix_layers/fix_normalization.ts";
 import { tf } from "../deps/tfjs.ts";
 import { encodeHex } from "../text/encodings.ts";
-import { type Model, variablesOf } from "./model.ts";
+import { isLayer, layersOf, type Model, variablesOf } from "./model.ts";
 
 /**
  * The layers and weights of a model, without the names that differ from process to process.
@@ -29,7 +29,7 @@ export interface ModelStructure {
 
 /** Describes a model independently of the names of its layers in this process. */
 export async function modelStructure(model: tf.LayersModel | Model): Promise<ModelStructure> {
-  const layers = "layers" in model ? describeLayers(model) : [];
+  const layers = describeLayers(layersOf(model));
   const weights = variablesOf(model).map(({ name, shape, dtype }) => ({ name, shape, dtype }));
   return { digest: await structureDigest(layers, weights), layers, weights };
 }
@@ -89,9 +89,8 @@ function describeDifferences(
 }
 
 /** Replaces names by the order in which they appear: the wiring is kept, the names are not. */
-function describeLayers(model: tf.LayersModel): string[] {
+function describeLayers(layers: readonly tf.layers.Layer[]): string[] {
   const numbers = new Map<string, string>();
-  const { layers } = model;
   return layers.map((layer) => {
     // Building and applying a model add the same nodes again.
     const inputs = layer.inboundNodes.map(({ inboundLayers }) =>
@@ -158,11 +157,10 @@ function layersIn(model: unknown, into: AnyLayer[] = []): AnyLayer[] {
   return into;
 }
 
-/** A user's own model may have parts of these names that are not layers. */
 function collect(part: unknown, into: AnyLayer[]): void {
   if (Array.isArray(part)) { for (const inner of part) collect(inner, into); }
-  else if (typeof (part as Partial<AnyLayer> | undefined)?.getClassName === "function") {
-    into.push(part as AnyLayer);
+  else if (isLayer(part)) {
+    into.push(part);
     layersIn(part, into);
   }
 }

@@ -5,7 +5,7 @@
  */
 import type { tf } from "../deps/tfjs.ts";
 import { matchesName, type ParameterGroup } from "../optimizers/parameter_groups.ts";
-import { type Model, variablesOf } from "./model.ts";
+import { layersOf, type Model, variablesOf } from "./model.ts";
 import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 
 /** A variable of a model, and the names under which it can be chosen. */
@@ -76,8 +76,7 @@ function* variablesOfLayers(
 
 /** The names of all layers, those without weights and those of models within the model included. */
 function layerNames(model: object): string[] {
-  const layers = "layers" in model ? model.layers as tf.layers.Layer[] : [];
-  return layers.flatMap((layer) => [layer.name, ...layerNames(layer)]);
+  return layersOf(model).flatMap((layer) => [layer.name, ...layerNames(layer)]);
 }
 
 /**

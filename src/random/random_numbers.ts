@@ -67,7 +67,7 @@ const ABSENT = 0xffffffff;
  *   `[4] uint32`.
  * @throws {RangeError} If the seed is not a safe integer, or a key is out of range.
  */
-export function randomBlock(
+function randomBlock(
   seed: number,
   keys: readonly number[],
 ): (block: number, words: Uint32Array) => void {

@@ -8,10 +8,9 @@
  *
  * @module
  */
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { packageFolder } from "../../examples/mnist/package_folder.ts";
 import { bundle } from "../../scripts/build_page.ts";
+import { wasmPackage } from "../../src/deps/tfjs_wasm.ts";
 import { noBrowser, withBrowser } from "../deps/playwright.ts";
 import type { Ratio } from "./browser/measure.ts";
 
@@ -30,8 +29,6 @@ if (noBrowser) {
   console.error("Chromium is not installed: apt-get install chromium");
   Deno.exit(1);
 }
-await import("npm:@tensorflow/tfjs-backend-wasm@4.22.0");
-const folder = packageFolder(/[\\/]tfjs-backend-wasm[\\/]([\d.]+[\\/])?dist[\\/][^\\/]+\.js$/);
 const script = await bundle(new URL("browser/measure.ts", import.meta.url));
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
   const name = new URL(request.url).pathname.slice(1);
@@ -47,7 +44,7 @@ const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, asy
   if (name === "") return answer('<script type="module" src="/script.js"></script>', "text/html");
   if (name === "script.js") return answer(script, "text/javascript");
   if (!/^[\w-]+\.wasm$/.test(name)) return new Response(null, { status: 404 });
-  const bytes = await Deno.readFile(join(folder, "..", "wasm-out", name));
+  const bytes = await Deno.readFile(new URL(name, wasmPackage()));
   return answer(bytes, "application/wasm");
 });
 console.log(

@@ -5,7 +5,7 @@
  * ```sh
  * deno task bench:models                        # the whole table, wall time and CPU time
  * deno task bench:models --models lstm,gru --threads 2 --rounds 21
- * deno task bench:models --native onednn        # products and convolutions by a native library
+ * deno task bench:models --native onednn        # by a native library
  * deno task bench:models --compile false        # steps operation by operation; true: all models
  * deno task bench:models --predict --batch 1    # inference
  * deno task bench:models --growth               # over batch sizes and numbers of layers

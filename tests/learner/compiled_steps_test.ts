@@ -25,7 +25,8 @@ import { CutMix, MixUp, Timer, Trace } from "../../callbacks.ts";
 import { emscriptenOf } from "../../src/backend/wasm_modules.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
 import { isPure, weightOfLoss } from "../../src/losses/loss_inputs.ts";
-import { statesOf } from "../../src/model/model_structure.ts";
+import { statisticsOf } from "../../src/model/model.ts";
+import { modelStructure, statesOf } from "../../src/model/model_structure.ts";
 
 // The WebAssembly backend reads its files.
 const { state } = await Deno.permissions.query({ name: "read" });
@@ -364,6 +365,10 @@ testOnWasm("a user's own model may have parts that are named like those of layer
     ];
     assertEquals(played.numbers, eager.numbers);
     assertEquals(ways(played.steps), "errepppr".concat("pppr", "pppp"));
+    const model = make();
+    assertEquals(statisticsOf(model as Any), []);
+    assertEquals((await modelStructure(model as Any)).layers, []);
+    tf.dispose(model.variables);
   }
 });
 

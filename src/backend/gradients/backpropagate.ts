@@ -103,7 +103,7 @@ export function disposeTape({ state }: Engine): void {
  * The part of a tape that leads from some tensors to a result: operations in their order, each with
  * the names of those inputs that depend on the tensors.
  */
-export function pathsBetween(
+function pathsBetween(
   tape: TapeNode[],
   xs: tf.Tensor[],
   y: tf.Tensor,
@@ -129,7 +129,7 @@ export function pathsBetween(
 }
 
 /** Follows a path backward: adds the slopes of all tensors on it to those of its result. */
-export function backpropagate(
+function backpropagate(
   engine: Engine,
   paths: { node: TapeNode; names: string[] }[],
   slopes: Slopes,

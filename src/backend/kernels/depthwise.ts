@@ -55,7 +55,7 @@ function repeatChannels(heap: KernelHeap, x: tf.TensorInfo, times: number): tf.T
 }
 
 /** The results, `activation(x * filter + bias)`. */
-export function forward(
+function forward(
   heap: KernelHeap,
   c: Convolution,
   x: tf.TensorInfo,

@@ -1,5 +1,5 @@
 /**
- * The interface of a native library.
+ * The interface of a native library, and the library that computes for each backend.
  *
  * @module
  */
@@ -146,16 +146,17 @@ export interface Computer {
   native?: string;
 }
 
-const libraries = new WeakMap<object, string | undefined>();
+/** For each backend, the name of its library and its threads; `undefined` without a library. */
+const LIBRARIES = new WeakMap<object, string | undefined>();
 
 /** Notes the library that computes for a backend from now on, or that there is no such library. */
 export function noteLibrary(backend: object, library?: NativeLibrary, threads = 1): void {
   const count = threads === 1 ? "1 thread" : `${threads} threads`;
-  libraries.set(backend, library && `${library.name}, ${count}`);
+  LIBRARIES.set(backend, library && `${library.name}, ${count}`);
 }
 
 /** Returns the backend that computes, and its native library. */
 export function currentComputer(): Computer {
-  const native = libraries.get(tf.backend());
+  const native = LIBRARIES.get(tf.backend());
   return { backend: tf.getBackend(), ...native && { native } };
 }

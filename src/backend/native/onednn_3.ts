@@ -18,11 +18,13 @@ import {
   type Scope,
   type Sizes,
   sizes,
-  SOFTMAX,
 } from "./onednn_api.ts";
 
 /** Flags of a normalisation: it has a scale, and it has an offset. */
 const HAS_SCALE = 2, HAS_OFFSET = 4;
+
+/** Number of the softmax among its kinds, the other of which is its logarithm. */
+const SOFTMAX = 0x30000;
 
 /** Where the library writes the address of an object. */
 type Out = BigUint64Array<ArrayBuffer>;

@@ -48,8 +48,6 @@ export const COMMON_SYMBOLS = {
 export const FLOAT = 3, ANY_LAYOUT = 1, DIRECT = 1;
 /** Numbers of passes: with what a gradient needs, without it, and gradients. */
 export const FORWARD_TRAINING = 64, FORWARD_INFERENCE = 96, BACKWARD = 128;
-/** Number of the softmax among its kinds, the other of which is its logarithm. */
-export const SOFTMAX = 0x30000;
 
 /** A description of a convolution, by addresses of descriptions of its tensors. */
 export interface Described {

@@ -71,7 +71,7 @@ export interface NativeChoice {
 }
 
 /** Libraries that are open: they stay so until the process ends. */
-const opened = new Map<NativeName, NativeLibrary>();
+const OPENED = new Map<NativeName, NativeLibrary>();
 
 /**
  * Opens a library.
@@ -117,12 +117,12 @@ function usual(): NativeName[] {
 }
 
 function open(name: NativeName, threads: number): NativeLibrary | Refusal {
-  const known = opened.get(name);
+  const known = OPENED.get(name);
   if (known) return known;
   const files = CANDIDATES[name].files[platform().os];
   if (!files) return { refused: "missing" };
   const library = CANDIDATES[name].open(files, threads);
-  if (!("refused" in library)) opened.set(name, library);
+  if (!("refused" in library)) OPENED.set(name, library);
   return library;
 }
 

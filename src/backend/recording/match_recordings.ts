@@ -6,9 +6,8 @@ import type {
   Memory,
   Recording,
   StockCall,
-  TensorUse,
-  Uses,
 } from "./recording.ts";
+import { describe } from "./step_memory.ts";
 
 /** A call of a kernel of TensorFlow.js whose tensors are known. */
 export interface LinkedStockCall {
@@ -66,8 +65,8 @@ function differenceOfEnds(first: Recording, second: Recording): string | undefin
   const ends = ({ inspections, weight, outputs, assigned }: Recording) =>
     [
       `the weight of the loss is ${JSON.stringify(weight)}`,
-      inspections.map(({ inputs, decision }) => `inspection of ${usesText(inputs)}: ${decision}`),
-      outputs.map((output) => `${output.name} is ${usesText(output)}`),
+      inspections.map(({ inputs, decision }) => `inspection of ${describe(inputs)}: ${decision}`),
+      outputs.map((output) => `${output.name} is ${describe(output)}`),
       assigned.map(({ variable, value }) => `${variable.name} becomes ${value.name}`),
     ].flat();
   const [a, b] = [ends(first), ends(second)];
@@ -81,7 +80,7 @@ function matchCalls(a: Call, b: Call): LinkedCall | undefined {
   const same = a.type === "kernel"
     ? sameKernel(a, b as KernelCall)
     : a.type === "script" && b.type === "script"
-    ? usesText(a.inputs) === usesText(b.inputs) && namesOf(a.results) === namesOf(b.results)
+    ? describe(a.inputs) === describe(b.inputs) && namesOf(a.results) === namesOf(b.results)
     : a.type === "random" && b.type === "random"
     ? a.memory.name === b.memory.name
     : a.type === "scratch" && b.type === "scratch" && a.zeros === b.zeros && a.more === b.more;
@@ -140,13 +139,6 @@ function linkArray(
   const linked = Array.from(second, (value, i) => tensorOf(first[i], value));
   if (same && linked.every((value) => typeof value === "number")) return y;
   return linked.includes(undefined) ? undefined : linked as (number | { tensor: Memory })[];
-}
-
-function usesText(uses: Uses): string {
-  return JSON.stringify(uses, (key, value) => {
-    if (key === "memory") return (value as TensorUse["memory"]).name;
-    return value;
-  }) ?? "";
 }
 
 function namesOf(memories: readonly (Memory | undefined)[]): string {

@@ -2,7 +2,7 @@ import { tf } from "../../deps/tfjs.ts";
 import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
 import type { Emscripten } from "../wasm_modules.ts";
 import type { LinkedArgument } from "./match_recordings.ts";
-import type { Argument, Memory, TensorUse, Uses } from "./recording.ts";
+import { type Argument, type Memory, regionOf, type TensorUse, type Uses } from "./recording.ts";
 import { lendMemory, takeMemoryBack } from "./tensor_numbers.ts";
 
 /** Where a piece of memory is now, and all that refers to it. */
@@ -32,15 +32,8 @@ export interface StockModule extends Omit<Emscripten, "asm"> {
 /** Spare bytes behind a block: kernels may read a vector beyond the end of a tensor. */
 export const SPARE = 64;
 
-/** The scratch memory, and the shared memory, of all kernels: there is one of each. */
-const region = (kind: "scratch" | "shared"): Memory => ({
-  kind,
-  name: kind,
-  shape: [],
-  dtype: "int32",
-  bytes: 0,
-});
-export const SCRATCH = region("scratch"), SHARED = region("shared");
+/** The regions that stand for those of all recordings. */
+export const SCRATCH: Memory = regionOf("scratch"), SHARED: Memory = regionOf("shared");
 
 /**
  * The places of the memory of a playback, and everything that refers to them: arguments, tables,
@@ -82,7 +75,6 @@ export class Places {
 
   /** The place of a piece of memory; a constant is written to its own. */
   of(memory: Memory): Place {
-    // There is one scratch memory, and one shared memory.
     const key = memory.kind === "scratch" ? SCRATCH : memory.kind === "shared" ? SHARED : memory;
     let place = this.#all.get(key);
     if (place) return place;

@@ -14,7 +14,7 @@ import type { Split } from "../kernel_heap.ts";
 
 /** The role of a piece of memory in a step. */
 export type MemoryKind =
-  /** A tensor of the batch. */
+  /** A tensor of the batch, or another one that each step is given: a state, a share of a mixed loss. */
   | "input"
   /** The value of a variable when the step begins. */
   | "variable"
@@ -51,6 +51,11 @@ export interface Memory {
   readonly values?: Uint8Array;
   /** Index of an input. */
   readonly index?: number;
+}
+
+/** A region of the heap that kernels share: there is one of each kind. */
+export function regionOf(kind: "scratch" | "shared"): Memory & { bytes: number } {
+  return { kind, name: kind, shape: [], dtype: "int32", bytes: 0 };
 }
 
 /** An address: a place in a piece of memory. */
@@ -177,7 +182,7 @@ export interface Recording {
   readonly inspections: readonly Inspection[];
   /** The weight of the loss. */
   readonly weight: WeightRule;
-  /** Predictions, loss and gradients, in their order. */
+  /** States, predictions, loss and gradients, in their order. */
   readonly outputs: readonly Output[];
   /** New values of variables, in the order in which they are assigned. */
   readonly assigned: readonly { readonly variable: tf.Variable; readonly value: Memory }[];

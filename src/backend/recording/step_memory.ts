@@ -6,7 +6,15 @@
 import { tf } from "../../deps/tfjs.ts";
 import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import type { Address, Argument, Memory, MemoryKind, TensorUse, Uses } from "./recording.ts";
+import {
+  type Address,
+  type Argument,
+  type Memory,
+  type MemoryKind,
+  regionOf,
+  type TensorUse,
+  type Uses,
+} from "./recording.ts";
 
 /** Numbers of the tensors that a step reads though they were made before it, for their names. */
 const held = new WeakMap<object, number>();
@@ -254,8 +262,4 @@ export class StepAddresses {
     this.#sharedBytes = Math.max(bytes, 1);
     this.#shared.bytes = Math.max(this.#shared.bytes, bytes);
   }
-}
-
-function regionOf(kind: "scratch" | "shared"): Memory & { bytes: number } {
-  return { kind, name: kind, shape: [], dtype: "int32", bytes: 0 };
 }

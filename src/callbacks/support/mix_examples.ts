@@ -127,7 +127,7 @@ export abstract class MixExamples extends Callback {
     );
   }
 
-  /** Disposes the labels of the partners. */
+  /** Disposes the labels of the partners, and the shares. */
   override afterBatch(learner: AnyLearner): void {
     const { parts = [] } = MIXTURES.get(learner) ?? {};
     for (const { factor } of parts) factor.dispose();

@@ -165,13 +165,13 @@ const ORIGINALS = new Map<typeof METHODS[number], { original: Write; ours: Write
  * A live line is on the screen now: until {@linkcode removeLiveLine}, text of the console is
  * written above it. Otherwise the text would end up behind the line, and be wiped out with it.
  */
-export function addLiveLine(line: LiveLine): void {
+function addLiveLine(line: LiveLine): void {
   if (DRAWN.size === 0) METHODS.forEach(wrap);
   DRAWN.add(line);
 }
 
 /** A live line is no longer on the screen. */
-export function removeLiveLine(line: LiveLine): void {
+function removeLiveLine(line: LiveLine): void {
   if (DRAWN.delete(line) && DRAWN.size === 0) METHODS.forEach(unwrap);
 }
 
@@ -204,12 +204,12 @@ interface Kernel {
 }
 
 /** Whether the program runs in a notebook. */
-export function inNotebook(): boolean {
+function inNotebook(): boolean {
   return kernelOf() !== undefined;
 }
 
 /** A place in the output of the running cell, whose content can be replaced. */
-export class NotebookDisplay {
+class NotebookDisplay {
   readonly #id: string = crypto.randomUUID();
   #sent: Promise<void> = Promise.resolve();
   #shown = false;

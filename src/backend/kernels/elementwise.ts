@@ -5,7 +5,14 @@
  */
 import type { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import {
+  ACTIVATIONS,
+  areFloats,
+  type Inputs,
+  type KernelTable,
+  runWithMemory,
+  sizeOf,
+} from "./kernel.ts";
 
 /** Another tensor of the same elements: tfjs counts references, so no copy is needed. */
 function identity(heap: KernelHeap, { x }: Inputs) {
@@ -37,12 +44,10 @@ function activationAndBiasGradient(
   const result = heap.output(y.shape), total = heap.output([columns]);
   const [from, at, to, bias] = [dy, y, result, total].map((tensor) => heap.at(tensor));
   const code = ACTIVATIONS[activation]!;
-  // A double and a float for each column; for all but the widest layers they fit in scratch memory.
-  const fits = columns * 12 <= 2 ** 20;
-  const sums = fits ? heap.scratch() : heap.shared(columns * 12);
-  const args = [from, at, to, rows, columns, 0, columns, code, bias, sums];
+  const args = [from, at, to, rows, columns, 0, columns, code, bias];
   const split = { argument: 5, multiple: 16, work: rows * columns * 4 };
-  heap.run("activationAndBiasGradient", args, fits ? split : undefined);
+  // A double and a float for each column.
+  runWithMemory(heap, "activationAndBiasGradient", args, columns * 12, split);
   return [result, total];
 }
 

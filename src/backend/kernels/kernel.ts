@@ -4,7 +4,7 @@
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
-import type { KernelHeap } from "../kernel_heap.ts";
+import type { KernelHeap, Split } from "../kernel_heap.ts";
 
 /** The tensors that a kernel reads, by name. */
 export type Inputs = Record<string, tf.TensorInfo>;
@@ -37,6 +37,21 @@ export function sizeOf(shape: number[]): number {
 
 /** Numbers of the activations that our compiled kernels apply. */
 export const ACTIVATIONS: Record<string, number | undefined> = { linear: 0, relu: 1, relu6: 2 };
+
+/**
+ * Calls a kernel whose last argument is memory for `bytes` bytes. Threads share the call if it fits into
+ * the scratch memory of each, as it does for all but the widest rows.
+ */
+export function runWithMemory(
+  heap: KernelHeap,
+  name: string,
+  args: number[],
+  bytes: number,
+  split: Split,
+): void {
+  const fits = bytes <= heap.scratchBytes;
+  heap.run(name, [...args, fits ? heap.scratch() : heap.shared(bytes)], fits ? split : undefined);
+}
 
 /** Size of an element, in bytes. */
 export function unitOf(dtype: tf.DataType): number {

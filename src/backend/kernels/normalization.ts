@@ -11,6 +11,7 @@ import {
   type Inputs,
   type Kernel,
   type KernelTable,
+  runWithMemory,
   sizeOf,
 } from "./kernel.ts";
 
@@ -23,24 +24,6 @@ function matrixOf({ shape }: tf.TensorInfo): { rows: number; columns: number } {
 /** The address of a tensor, or 0 if it is missing. */
 function at(heap: KernelHeap, tensor: tf.TensorInfo | undefined): number {
   return tensor ? heap.at(tensor) : 0;
-}
-
-/** Largest scratch memory that is part of what products need, in bytes. */
-const SCRATCH = 2 ** 20;
-
-/**
- * Calls a kernel whose last argument is memory for `bytes` bytes. Threads share the call if their
- * scratch memory is large enough.
- */
-function runWithMemory(
-  heap: KernelHeap,
-  name: string,
-  args: number[],
-  bytes: number,
-  split: { argument: number; multiple: number; work: number },
-): void {
-  const fits = bytes <= SCRATCH;
-  heap.run(name, [...args, fits ? heap.scratch() : heap.shared(bytes)], fits ? split : undefined);
 }
 
 /** Means and variances of columns, `[columns]` each. */
@@ -185,7 +168,7 @@ function layerNormGradient(
     return [dx, scaleSlope, offsetSlope];
   }
   // The statistics of each row, then memory for the sums of the widest rows.
-  const fits = size * 24 <= SCRATCH;
+  const fits = size * 24 <= heap.scratchBytes;
   const statistics = heap.shared(rows * 8 + (fits ? 0 : size * 24));
   const [from, input, to] = addresses;
   const scratch = heap.scratch();

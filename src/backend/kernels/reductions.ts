@@ -6,7 +6,14 @@
 import { tf } from "../../deps/tfjs.ts";
 import { type FunctionName, numberOf } from "../kernel_constants.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
+import {
+  areFloats,
+  type Inputs,
+  type Kernel,
+  type KernelTable,
+  runWithMemory,
+  sizeOf,
+} from "./kernel.ts";
 
 interface Attributes {
   axis?: number | number[];
@@ -88,16 +95,12 @@ function sum(isMean: boolean): Kernel {
       heap.run("sumRows", [from, 0, outer, size, to, factor, heap.scratch()], split);
       return;
     }
-    // For all but the widest rows, doubles fit in the scratch memory of each thread.
-    const fits = inner * 8 <= heap.scratchBytes;
-    const doubles = fits ? heap.scratch() : heap.shared(inner * 8);
     if (outer === 1) {
-      const args = [from, size, inner, 0, inner, to, factor, doubles];
-      heap.run("sumColumns", args, fits ? { ...split, argument: 3, multiple: 16 } : undefined);
+      const args = [from, size, inner, 0, inner, to, factor];
+      runWithMemory(heap, "sumColumns", args, inner * 8, { ...split, argument: 3, multiple: 16 });
       return;
     }
-    const args = [from, 0, outer, size, inner, to, factor, doubles];
-    heap.run("sumMiddle", args, fits ? split : undefined);
+    runWithMemory(heap, "sumMiddle", [from, 0, outer, size, inner, to, factor], inner * 8, split);
   };
   return function sumElements(heap: KernelHeap, { x }: Inputs, attributes: Attributes, stock) {
     if (isMean && ["int32", "bool"].includes(x.dtype)) {
@@ -118,11 +121,9 @@ function sumProducts(
 ) {
   const result = heap.output(shape);
   const { outer, size, inner } = mergeAxes(a.shape, axes[0], axes.at(-1)! + 1);
-  const fits = inner * 8 <= heap.scratchBytes;
-  const doubles = fits ? heap.scratch() : heap.shared(inner * 8);
-  const args = [heap.at(a), heap.at(b), 0, outer, size, inner, heap.at(result), doubles];
+  const args = [heap.at(a), heap.at(b), 0, outer, size, inner, heap.at(result)];
   const split = { argument: 2, multiple: 1, work: outer * size * inner * 2 };
-  heap.run("sumProducts", args, fits ? split : undefined);
+  runWithMemory(heap, "sumProducts", args, inner * 8, split);
   return result;
 }
 
@@ -160,11 +161,9 @@ function extremeSlope(heap: KernelHeap, { dy, x, y }: Inputs, { axes }: { axes: 
   if (sizeOf(x.shape) === 0) return dx;
   const { outer, size, inner } = mergeAxes(x.shape, axes[0], axes.at(-1)! + 1);
   const [slopes, from, extremes, to] = [dy, x, y, dx].map((tensor) => heap.at(tensor));
-  const fits = inner * 4 <= heap.scratchBytes;
-  const counts = fits ? heap.scratch() : heap.shared(inner * 4);
-  const args = [slopes, from, extremes, to, 0, outer, size, inner, counts];
+  const args = [slopes, from, extremes, to, 0, outer, size, inner];
   const split = { argument: 4, multiple: 1, work: outer * size * inner * 2 };
-  heap.run("extremeSlope", args, fits ? split : undefined);
+  runWithMemory(heap, "extremeSlope", args, inner * 4, split);
   return dx;
 }
 

@@ -32,7 +32,7 @@ export interface HeapObserver {
 }
 
 /** Multiply-adds below which a call is done before another thread has begun. */
-const WORTHWHILE = 400_000;
+export const WORTHWHILE = 400_000;
 
 /**
  * Tensors of one backend as addresses, and scratch memory between them.

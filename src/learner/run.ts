@@ -9,10 +9,8 @@ import {
 } from "../chart/hooks.ts";
 import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
 import type { PumpState } from "../chart/pump_state.ts";
-import { type Loader, type Shard, WHOLE } from "../data/loader.ts";
-import type { SizedBatch } from "../data/to_batch.ts";
-import { keyedRandom, mixKey, streamKey } from "../random/random_numbers.ts";
-import { withRandom } from "../random/with_random.ts";
+import { type Loader, type Shard, type SizedBatch, WHOLE } from "../data/loader.ts";
+import { keyedRandom, mixKey, streamKey, withRandom } from "../random/random_numbers.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
 import { CallbackList, SetUps, watched } from "./callback_list.ts";

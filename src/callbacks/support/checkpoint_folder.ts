@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { fileSystem, isMissing } from "../../host/files.ts";
-import { lockFolder } from "../../host/lock_folder.ts";
+import { fileSystem, isMissing, lockFolder } from "../../host/files.ts";
 import {
   checkpointFile,
   checkpointName,

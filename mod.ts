@@ -206,7 +206,7 @@ export type { Tensors } from "./src/tensors/nested_tensors.ts";
 // Files
 export { loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "./src/io/checkpoint_file.ts";
 export type { Dtype, HostTensor, HostValues } from "./src/io/host_tensor.ts";
-export { StorageError, type StorageProblem } from "./src/io/storage_error.ts";
+export { StorageError, type StorageProblem } from "./src/io/files.ts";
 
 // Backends
 export {

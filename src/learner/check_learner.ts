@@ -9,7 +9,7 @@ import type { RunKind } from "../chart/chart.ts";
 import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { isLoader, loaderLength } from "../data/loader.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
-import { checkCallback, checkDecisions } from "./check_callback.ts";
+import { checkCallback, checkDecisions } from "./callback_list.ts";
 import { isBuilt, isModel, variablesOf } from "../model/model.ts";
 import { learningRateOf } from "../optimizers/optimizer_state.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";

@@ -13,9 +13,8 @@ import { type Loader, type Shard, type SizedBatch, WHOLE } from "../data/loader.
 import { keyedRandom, mixKey, streamKey, withRandom } from "../random/random_numbers.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
-import { CallbackList, SetUps, watched } from "./callback_list.ts";
+import { CallbackList, checkDecisions, SetUps, watched } from "./callback_list.ts";
 import { changeBatch } from "./read_batches.ts";
-import { checkDecisions } from "./check_callback.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import type { CompiledSteps } from "./compiled_steps.ts";

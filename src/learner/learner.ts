@@ -14,12 +14,17 @@ import { disposeTensors } from "../tensors/nested_tensors.ts";
 import type { CallbackOf } from "./callback_protocol.ts";
 import type { StepState } from "./compiled_step.ts";
 import { describeSteps } from "./compiled_steps.ts";
-import { checkParts, checkStart, eventOf, refuseHalfPrecision } from "./check_learner.ts";
+import {
+  checkParts,
+  checkStart,
+  completeParts,
+  eventOf,
+  refuseHalfPrecision,
+} from "./learner_parts.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./callback_list.ts";
 import { LearnerFields, type LearnerParts, type LossOf } from "./learner_fields.ts";
 import type { LearnerObjective, Stages } from "./own_steps.ts";
-import { completeParts } from "./learner_parts.ts";
 import type { Dataloaders, RunActor, RunEvent, RunOptions, TrainResult } from "./run_interface.ts";
 import {
   checkForm,

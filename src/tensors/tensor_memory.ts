@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { tf } from "../deps/tfjs.ts";
-import type { BackendWasm } from "../deps/tfjs_wasm.ts";
+import { type BackendWasm, tf } from "../deps/tfjs.ts";
 
 /** The array that holds the elements of a tensor. */
 export type Elements = Float32Array | Int32Array | Uint8Array;

@@ -42,7 +42,7 @@ interface JointUpdate {
   /** The numbers of the update, which all of them share. */
   attributes: UpdateAttributes | undefined;
   readonly memories: Memory[];
-  /** Of each variable the value, the gradient and the slots. */
+  /** The value, the gradient and the slots of each variable. */
   readonly inputs: tf.Tensor[];
 }
 

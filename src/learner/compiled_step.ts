@@ -7,7 +7,7 @@ import { weighLoss } from "../losses/loss_inputs.ts";
 import { replaceStates, statesOf } from "../model/layers.ts";
 import { variablesOf } from "../model/model.ts";
 import { normalsOf } from "../model/model_structure.ts";
-import { withRandom } from "../random/with_random.ts";
+import { withRandom } from "../random/random_numbers.ts";
 import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { StepOf } from "./step.ts";

@@ -6,8 +6,7 @@
  */
 import { type AnyLayer as Inner, eachInnerLayer } from "../backend/fix_layers/layer_class.ts";
 import { tf } from "../deps/tfjs.ts";
-import { keyedRandom } from "../random/random_numbers.ts";
-import { withRandom } from "../random/with_random.ts";
+import { keyedRandom, withRandom } from "../random/random_numbers.ts";
 import { applyModel, type Model } from "./model.ts";
 
 /** A layer with the parts that only some layers have. */

@@ -1,8 +1,7 @@
 import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { applyModel } from "../model/model.ts";
 import { tf } from "../deps/tfjs.ts";
-import { keyedRandom } from "../random/random_numbers.ts";
-import { withRandom } from "../random/with_random.ts";
+import { keyedRandom, withRandom } from "../random/random_numbers.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 

@@ -3,7 +3,7 @@ import type { FieldProblem } from "../checks/fields.ts";
 import { loaderLength } from "../data/loader.ts";
 import { checkCheckpoint, refuse, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import { type HostTensor, TENSOR_DTYPES } from "../io/host_tensor.ts";
-import { StorageError } from "../io/storage_error.ts";
+import { StorageError } from "../io/files.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import { differencesOf, modelStructure } from "../model/model_structure.ts";
 import { type OptimizerState, readOptimizer } from "../optimizers/optimizer_state.ts";

@@ -6,7 +6,7 @@ import { tf } from "../deps/tfjs.ts";
 import { weighLoss } from "../losses/loss_inputs.ts";
 import { variablesOf } from "../model/model.ts";
 import { normalsOf, replaceStates, statesOf } from "../model/model_structure.ts";
-import { withRandom } from "../random/with_random.ts";
+import { withRandom } from "../random/random_numbers.ts";
 import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { StepOf } from "./step.ts";

@@ -1,7 +1,6 @@
 import { isThenable } from "../chart/event_loop.ts";
-import type { Loader, Shard } from "../data/loader.ts";
+import type { Loader, Shard, SizedBatch } from "../data/loader.ts";
 import { LoaderReader } from "../data/loader_reader.ts";
-import type { SizedBatch } from "../data/to_batch.ts";
 import type { BatchTensors } from "./batch_tensors.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import type { Dataloaders } from "./run_interface.ts";

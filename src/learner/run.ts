@@ -9,15 +9,12 @@ import {
 } from "../chart/hooks.ts";
 import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
 import type { PumpState } from "../chart/pump_state.ts";
-import { type Loader, type Shard, WHOLE } from "../data/loader.ts";
-import type { SizedBatch } from "../data/to_batch.ts";
-import { keyedRandom, mixKey, streamKey } from "../random/random_numbers.ts";
-import { withRandom } from "../random/with_random.ts";
+import { type Loader, type Shard, type SizedBatch, WHOLE } from "../data/loader.ts";
+import { keyedRandom, mixKey, streamKey, withRandom } from "../random/random_numbers.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
-import { CallbackList, SetUps, watched } from "./callback_list.ts";
+import { CallbackList, checkDecisions, SetUps, watched } from "./callback_list.ts";
 import { changeBatch } from "./read_batches.ts";
-import { checkDecisions } from "./check_callback.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
 import type { CompiledSteps } from "./compiled_steps.ts";

@@ -5,8 +5,7 @@
  */
 import { describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { keyedRandom } from "../random/random_numbers.ts";
-import { withRandom } from "../random/with_random.ts";
+import { keyedRandom, withRandom } from "../random/random_numbers.ts";
 import { markOutput, type OutputMark } from "../tensors/nested_tensors.ts";
 import { compiledVariables } from "./compile_settings.ts";
 

@@ -1,5 +1,4 @@
-import { tf } from "../../deps/tfjs.ts";
-import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
+import { type BackendWasm, tf } from "../../deps/tfjs.ts";
 import type { Elements } from "../../tensors/tensor_memory.ts";
 import { emscriptenOf } from "../wasm_modules.ts";
 import type { KernelHeap } from "../kernel_heap.ts";

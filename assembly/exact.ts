@@ -120,7 +120,7 @@ export function stridedSlopes(
 }
 
 /**
- * What a box of results adds to four slopes of weights of a tap.
+ * The part of a box of results in four slopes of weights of a tap.
  *
  * @param image The pixels of an example, from the channel on.
  * @param dy The gradient of its results, from the first of the four columns on.

@@ -35,7 +35,7 @@ export interface CallbackState {
 
 /** The part of a run's state that is different on each rank. */
 export interface RankState extends PassLossesState {
-  /** The states of stateful layers. Default: there are none, or they were not saved. */
+  /** The states of stateful layers. Default: no layer is stateful, or they were not saved. */
   readonly layerStates?: LayerStates;
   /** The states of the callbacks whose state is different on each rank. */
   readonly callbacks: readonly CallbackState[];

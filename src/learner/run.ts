@@ -64,7 +64,7 @@ export interface LayerStates {
 export interface RunState extends PassesState {
   /** The state of the pump and of the machine. */
   readonly pump: PumpState;
-  /** The states of stateful layers. Default: there are none, or they were not saved. */
+  /** The states of stateful layers. Default: no layer is stateful, or they were not saved. */
   readonly layerStates?: LayerStates;
   /** The batch whose after hooks are running. */
   readonly batch?: {

@@ -193,7 +193,7 @@ export async function refreshStatistics(
   }
 }
 
-/** Makes each moving average the mean of all calls from now on: one of a batch, or of a step in time. */
+/** Makes each moving average the mean of all calls from now on: one for each batch, or for each step in time. */
 function averageCalls(layer: BatchNormalization): () => void {
   const { momentum, call } = layer;
   let calls = 0;

@@ -42,7 +42,7 @@ interface Memory {
  *
  * @param optimizer The optimizer.
  * @param gradients The elements of each gradient, by the name of its variable.
- * @returns Whether it could: it needs an optimizer of ours, as it is, and its kernel.
+ * @returns Whether it could: it needs one of our optimizers, as it is, and its kernel.
  */
 export let updateFrom: (
   optimizer: tf.Optimizer,

@@ -147,7 +147,7 @@ for (const [name, make] of Object.entries(CALLBACKS)) {
   testSame(name, () => ({ callbacks: make() }));
 }
 
-/** What a callback does in some steps, and not in others. */
+/** Changes that a callback makes in some steps, and not in others. */
 const CHANGES: Record<string, (learner: AnyLearner) => void> = {
   "with gradients that are read now and then": ({ gradients }) => {
     tf.tidy(() => Object.values(gradients).map((gradient) => gradient.sum().dataSync()));
@@ -218,11 +218,13 @@ testSame("with clones of gradients, predictions and weights that are kept", () =
 testSame("by an optimizer whose method is replaced", () => {
   const optimizer = adam(0.01);
   const { applyGradients } = optimizer;
+  let calls = 0;
   optimizer.applyGradients = function (gradients) {
+    calls++;
     for (const gradient of Object.values(gradients)) assert(gradient instanceof tf.Tensor);
     applyGradients.call(this, gradients);
   };
-  return { optimizer };
+  return { optimizer, callbacks: [{ name: "counts", afterTrain: () => assertEquals(calls, 18) }] };
 });
 
 testSame("by a stage of the user's", () => ({

@@ -288,7 +288,7 @@ export function mendConvolution(image: usize, filter: usize, columns: i32, resul
   }
 }
 
-/** The result along one axis whose window meets a place by a tap; -1 if there is none. */
+/** The result along one axis whose window meets a place by a tap; -1 without one. */
 @inline
 function metBy(place: i32, tap: i32, pad: i32, dilation: i32, step: i32, out: i32): i32 {
   const from = place + pad - tap * dilation, at = from / step;

@@ -240,7 +240,6 @@ function update(
  * one, which can be differentiated itself, and which is PyTorch's at kinks.
  */
 function registerGradients(): void {
-  fixTape();
   registerUnary();
   registerArithmetic();
   registerAxes();
@@ -249,4 +248,5 @@ function registerGradients(): void {
   registerPools();
   registerNormalization();
   registerImages();
+  fixTape();
 }

@@ -47,8 +47,23 @@ export interface Scope {
   track: tf.Tensor[];
 }
 
+/** An operation as the engine is asked for it; the name is missing for a function with its own gradient. */
+export interface KernelRequest {
+  kernelName?: string;
+  inputs: tf.NamedTensorMap;
+  attrs: Attributes;
+}
+
+/** A backend, as far as copies of tensors need it. */
+interface Backend {
+  incRef(dataId: object): void;
+}
+
 /** The engine. */
 export interface Engine {
+  backend: Backend;
+  backendName: string;
+  ENV: { getBool(flag: string): boolean };
   state: {
     activeTape: TapeNode[];
     gradientDepth: number;
@@ -56,7 +71,13 @@ export interface Engine {
     nextTapeNodeId: number;
     scopeStack: Scope[];
     activeScope: Scope;
+    profiling: boolean;
+    tensorInfo: WeakMap<object, { backend: Backend }>;
   };
+  clone(x: tf.Tensor): tf.Tensor;
+  keep(x: tf.Tensor): tf.Tensor;
+  makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
+  runKernelFunc(request: KernelRequest): tf.Tensor | tf.Tensor[];
   tidy<T>(name: string, work: () => T): T;
   tidy<T>(work: () => T): T;
   endScope(result?: unknown): void;

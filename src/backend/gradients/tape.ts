@@ -41,16 +41,38 @@ interface Operation {
 /** The operation whose gradient is being computed. */
 let current: Operation | undefined;
 
+/**
+ * Operations whose gradients read the shapes of the tensors that they save, and no elements: their
+ * inputs need not be kept.
+ */
+const OF_SHAPES = [
+  ...["Add", "Concat", "ExpandDims", "Mean", "PadV2", "Reshape", "Slice", "StridedSlice", "Sub"],
+  ...["Sum", "Tile"],
+];
+
+/** The gradients of those operations; a user's own gradient may read elements. */
+const GRADIENTS_OF_SHAPES = new Set<unknown>();
+
 let isFixed = false;
 
-/** Repairs the tape. A second call does nothing. */
+/** Repairs the tape, once all gradients are registered. A second call does nothing. */
 export function fixTape(): void {
   if (isFixed) return;
   isFixed = true;
+  for (const name of OF_SHAPES) GRADIENTS_OF_SHAPES.add(tf.getGradient(name));
   locateErrors();
   sumComplexSlopes();
   const engine = engineOf();
-  const { customGrad, saveTensorsForBackwardMode } = engine;
+  const { customGrad, saveTensorsForBackwardMode, runKernelFunc } = engine;
+  engine.runKernelFunc = function (request) {
+    const { ENV, state } = this;
+    const { kernelName, inputs, attrs } = request;
+    const isOurs = kernelName !== undefined && !state.profiling && !ENV.getBool("DEBUG") &&
+      !ENV.getBool("IS_TEST");
+    return isOurs
+      ? takeOperation(this, kernelName, inputs, attrs)
+      : runKernelFunc.call(this, request);
+  };
   engine.addTapeNode = record;
   engine.endScope = endScope;
   engine.customGrad = (f) => customGrad.call(engine, (...inputs) => runCustom(engine, f, inputs));
@@ -79,6 +101,121 @@ export function fixTape(): void {
   };
 }
 
+/** What an operation keeps for its gradient. */
+interface Saved {
+  /** The tensors that the gradient is given. */
+  readonly given: readonly (tf.Tensor | undefined)[];
+  /** Those of them that are copies: the tape disposes them. */
+  readonly copies: tf.Tensor[];
+  /** The copied tensors, where the tape does not lead from them to the copies yet. */
+  readonly originals?: readonly tf.Tensor[];
+}
+
+const NOTHING: Saved = { given: [], copies: [] };
+
+/** An operation whose copies are not on the tape. */
+const NO_COPIES = { copies: [] as TapeNode[], others: [] as tf.Tensor[] };
+
+/**
+ * Takes an operation as tfjs does, but with fewer containers, and with copies of the saved tensors
+ * that are no operations themselves: otherwise half of all operations of a step are copies.
+ */
+function takeOperation(
+  engine: Engine,
+  kernelName: string,
+  inputs: tf.NamedTensorMap,
+  attrs: Attributes,
+): tf.Tensor | tf.Tensor[] {
+  const { state, backend } = engine;
+  const kernel = tf.getKernel(kernelName, engine.backendName);
+  const isTapeOn = state.gradientDepth > 0 && state.kernelDepth === 0;
+  state.kernelDepth++;
+  let made: tf.TensorInfo | tf.TensorInfo[], outputs: tf.Tensor[];
+  try {
+    made = kernel.kernelFunc({ inputs, attrs, backend });
+    outputs = (Array.isArray(made) ? made : [made]).map((info) => toTensor(engine, info));
+    if (isTapeOn) {
+      const present = presentIn(inputs), tensors = Object.values(present);
+      if (isStep(tensors, outputs)) noteStep(tensors, outputs);
+      else {
+        const saved = save(engine, kernelName, inputs, outputs);
+        put(engine, kernelName, present, tensors, outputs, null, saved, attrs);
+      }
+    }
+  } finally {
+    state.kernelDepth--;
+  }
+  return Array.isArray(made) ? outputs : outputs[0];
+}
+
+/** A kernel may return a tensor. */
+function toTensor(engine: Engine, info: tf.TensorInfo): tf.Tensor {
+  return "rank" in info ? info as tf.Tensor : engine.makeTensorFromTensorInfo(info);
+}
+
+/** Saves the tensors that the gradient of an operation needs. */
+function save(
+  engine: Engine,
+  kernelName: string,
+  inputs: Record<string, tf.Tensor | null | undefined>,
+  outputs: tf.Tensor[],
+): Saved {
+  const gradient = tf.getGradient(kernelName);
+  if (!gradient) return NOTHING;
+  const { inputsToSave = [], saveAllInputs, outputsToSave } = gradient;
+  const wanted = saveAllInputs ? Object.values(inputs) : inputsToSave.map((name) => inputs[name]);
+  if (GRADIENTS_OF_SHAPES.has(gradient)) return { given: wanted as tf.Tensor[], copies: [] };
+  outputs.forEach((output, i) => {
+    if (outputsToSave?.[i]) wanted.push(output);
+  });
+  const given: (tf.Tensor | undefined)[] = [], copies: tf.Tensor[] = [], originals: tf.Tensor[] = [];
+  for (const tensor of wanted) {
+    const copy = tensor == null ? undefined : engine.keep(copyOf(engine, tensor));
+    given.push(copy);
+    if (!copy) continue;
+    copies.push(copy);
+    originals.push(tensor!);
+  }
+  return { given, copies, originals };
+}
+
+/** A tensor of the same elements. */
+function copyOf(engine: Engine, x: tf.Tensor): tf.Tensor {
+  const { backend, state } = engine;
+  const isLight = x.dtype !== "complex64" && x.dtype !== "string" &&
+    state.tensorInfo.get(x.dataId)?.backend === backend;
+  if (!isLight) return engine.runKernel("Identity", { x }) as tf.Tensor;
+  const copy = engine.makeTensorFromTensorInfo(x);
+  backend.incRef(x.dataId);
+  return copy;
+}
+
+/** Puts an operation on the tape that tfjs has taken. */
+function record(
+  this: Engine,
+  kernelName: string,
+  inputs: Record<string, tf.Tensor | null | undefined>,
+  outputs: tf.Tensor[],
+  gradientFunction: GradientFunction | null,
+  saved: tf.Tensor[],
+  attributes: Attributes,
+): void {
+  const present = presentIn(inputs), tensors = Object.values(present);
+  if (isStep(tensors, outputs)) {
+    saved.forEach((tensor) => tensor.dispose());
+    noteStep(tensors, outputs);
+    return;
+  }
+  const kept = { given: withGaps(saved), copies: saved };
+  put(this, kernelName, present, tensors, outputs, gradientFunction, kept, attributes);
+}
+
+function presentIn(inputs: Record<string, tf.Tensor | null | undefined>): tf.NamedTensorMap {
+  const present: tf.NamedTensorMap = {};
+  for (const name in inputs) if (inputs[name] != null) present[name] = inputs[name];
+  return present;
+}
+
 /**
  * Puts an operation on the tape. Unlike tfjs,
  *
@@ -90,53 +227,69 @@ export function fixTape(): void {
  * - it gives the gradient of a list of one result a list of one slope;
  * - it gives an operation without a gradient one that throws, and says where.
  */
-function record(
-  this: Engine,
+function put(
+  { state }: Engine,
   kernelName: string,
-  inputs: Record<string, tf.Tensor | null | undefined>,
+  inputs: tf.NamedTensorMap,
+  tensors: tf.Tensor[],
   outputs: tf.Tensor[],
   gradientFunction: GradientFunction | null,
-  saved: tf.Tensor[],
+  saved: Saved,
   attributes: Attributes,
 ): void {
-  const { state } = this;
-  const present: tf.NamedTensorMap = {};
-  for (const name in inputs) if (inputs[name] != null) present[name] = inputs[name];
-  const tensors = Object.values(present);
-  if (isStep(tensors, outputs)) {
-    saved.forEach((tensor) => tensor.dispose());
-    noteStep(tensors, outputs);
-    return;
-  }
   const operation = { kernelName, layer: currentLayer() };
   const compute =
     (isComplex(tensors, outputs)
-      ? complexGradient(kernelName, present, outputs[0])
-      : gradientWithin(kernelName, present) ?? tf.getGradient(kernelName)?.gradFunc ??
+      ? complexGradient(kernelName, inputs, outputs[0])
+      : gradientWithin(kernelName, inputs) ?? tf.getGradient(kernelName)?.gradFunc ??
         gradientFunction) as GradientFunction | undefined ?? refuse;
-  const { copies, others } = takeCopies(state.activeTape, outputs, saved);
+  const { copies, others } = saved.originals
+    ? NO_COPIES
+    : takeCopies(state.activeTape, outputs, saved.copies);
   // Only a function with a gradient of its own saves tensors that are neither inputs nor results.
   const isBlind = gradientFunction !== null && state.gradientDepth < 2 &&
     others.some((x) => !tensors.includes(x));
+  let isConnected = false;
   const node: TapeNode = {
     id: state.nextTapeNodeId++,
     kernelName,
-    inputs: present,
+    inputs,
     outputs,
-    saved,
+    saved: saved.copies,
     gradient: (dys) => {
       current = operation;
-      if (isBlind && state.gradientDepth > 0) {
-        throw new TypeError(
-          "its gradient has none, as the function was called outside of the inner gradient",
-        );
+      if (state.gradientDepth > 0) {
+        if (isBlind) {
+          throw new TypeError(
+            "its gradient has none, as the function was called outside of the inner gradient",
+          );
+        }
+        if (!isConnected) connect(saved);
+        isConnected = true;
       }
       const isList = outputs.length > 1 || LISTS.includes(kernelName);
       const slopes = isList ? withZeros(dys, outputs) : dys[0]!;
-      return compute(slopes, withGaps(saved), attributes);
+      return compute(slopes, saved.given as tf.Tensor[], attributes);
     },
   };
   state.activeTape.push(node, ...copies);
+}
+
+/** Makes the tape lead from tensors to their copies: a gradient that uses them is recorded itself. */
+function connect({ copies, originals = [] }: Saved): void {
+  const { state } = engineOf();
+  originals.forEach((x, i) => {
+    const copy = copies[i];
+    const complex = isComplex([x], [copy]) && complexGradient("Identity", { x }, copy);
+    state.activeTape.push({
+      id: state.nextTapeNodeId++,
+      kernelName: "Identity",
+      inputs: { x },
+      outputs: [copy],
+      saved: [],
+      gradient: ([dy]) => complex ? complex(dy!, [], {}) : { x: () => dy!.clone() },
+    });
+  });
 }
 
 /**

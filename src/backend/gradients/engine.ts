@@ -47,13 +47,6 @@ export interface Scope {
   track: tf.Tensor[];
 }
 
-/** An operation as the engine is asked for it; the name is missing for a function with its own gradient. */
-export interface KernelRequest {
-  kernelName?: string;
-  inputs: tf.NamedTensorMap;
-  attrs: Attributes;
-}
-
 /** A backend, as far as copies of tensors need it. */
 interface Backend {
   incRef(dataId: object): void;
@@ -77,9 +70,9 @@ export interface Engine {
   clone(x: tf.Tensor): tf.Tensor;
   keep(x: tf.Tensor): tf.Tensor;
   makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
-  runKernelFunc(request: KernelRequest): tf.Tensor | tf.Tensor[];
   tidy<T>(name: string, work: () => T): T;
   tidy<T>(work: () => T): T;
+  startScope(name?: string): void;
   endScope(result?: unknown): void;
   track(tensor: tf.Tensor): void;
   startTape(): void;
@@ -106,6 +99,33 @@ export interface Engine {
 /** The only engine. */
 export function engineOf(): Engine {
   return tf.engine() as unknown as Engine;
+}
+
+/** A kernel, as it is registered. */
+export type KernelConfig = ReturnType<typeof tf.getKernel>;
+
+/** The kernels of all backends; `undefined` if tfjs keeps them elsewhere. */
+function registryOf(): Map<string, KernelConfig> | undefined {
+  const { _tfGlobals: globals } = globalThis as {
+    _tfGlobals?: Map<string, Map<string, KernelConfig>>;
+  };
+  return globals?.get("kernelRegistry");
+}
+
+const REGISTRY = registryOf();
+
+/** The keys of kernels in the registry: tfjs makes and hashes a new string for each look-up. */
+const KEYS = new Map<string, Map<string, string>>();
+
+/** The kernel of a name on the current backend. */
+export function kernelOf(name: string): KernelConfig | undefined {
+  const { backendName } = engineOf();
+  if (!REGISTRY || !backendName) return tf.getKernel(name, tf.getBackend());
+  let keys = KEYS.get(backendName);
+  if (!keys) KEYS.set(backendName, keys = new Map());
+  let key = keys.get(name);
+  if (!key) keys.set(name, key = `${backendName}_${name}`);
+  return REGISTRY.get(key);
 }
 
 /** The layers that are being applied, the innermost last. */

@@ -11,6 +11,8 @@ import {
   engineOf,
   type GradientFunction,
   isStep,
+  type KernelConfig,
+  kernelOf,
   locateError,
   locateErrors,
   noteStep,
@@ -61,18 +63,17 @@ export function fixTape(): void {
   isFixed = true;
   for (const name of OF_SHAPES) GRADIENTS_OF_SHAPES.add(tf.getGradient(name));
   locateErrors();
-  sumComplexSlopes();
   const engine = engineOf();
-  const { customGrad, saveTensorsForBackwardMode, runKernelFunc } = engine;
-  engine.runKernelFunc = function (request) {
-    const { ENV, state } = this;
-    const { kernelName, inputs, attrs } = request;
-    const isOurs = kernelName !== undefined && !state.profiling && !ENV.getBool("DEBUG") &&
-      !ENV.getBool("IS_TEST");
+  const { customGrad, saveTensorsForBackwardMode, runKernel } = engine;
+  engine.runKernel = (name, inputs, attributes) => {
+    const { ENV, state } = engine;
+    const kernel = kernelOf(name);
+    const isOurs = kernel && !state.profiling && !ENV.getBool("DEBUG") && !ENV.getBool("IS_TEST");
     return isOurs
-      ? takeOperation(this, kernelName, inputs, attrs)
-      : runKernelFunc.call(this, request);
+      ? takeOperation(engine, kernel, inputs, attributes)
+      : runKernel.call(engine, name, inputs, attributes);
   };
+  sumComplexSlopes();
   engine.addTapeNode = record;
   engine.endScope = endScope;
   engine.customGrad = (f) => customGrad.call(engine, (...inputs) => runCustom(engine, f, inputs));
@@ -122,17 +123,16 @@ const NO_COPIES = { copies: [] as TapeNode[], others: [] as tf.Tensor[] };
  */
 function takeOperation(
   engine: Engine,
-  kernelName: string,
+  { kernelName, kernelFunc }: KernelConfig,
   inputs: tf.NamedTensorMap,
   attrs: Attributes,
 ): tf.Tensor | tf.Tensor[] {
   const { state, backend } = engine;
-  const kernel = tf.getKernel(kernelName, engine.backendName);
   const isTapeOn = state.gradientDepth > 0 && state.kernelDepth === 0;
   state.kernelDepth++;
   let made: tf.TensorInfo | tf.TensorInfo[], outputs: tf.Tensor[];
   try {
-    made = kernel.kernelFunc({ inputs, attrs, backend });
+    made = kernelFunc({ inputs, attrs, backend });
     outputs = (Array.isArray(made) ? made : [made]).map((info) => toTensor(engine, info));
     if (isTapeOn) {
       const present = presentIn(inputs), tensors = Object.values(present);
@@ -168,7 +168,9 @@ function save(
   outputs.forEach((output, i) => {
     if (outputsToSave?.[i]) wanted.push(output);
   });
-  const given: (tf.Tensor | undefined)[] = [], copies: tf.Tensor[] = [], originals: tf.Tensor[] = [];
+  const given: (tf.Tensor | undefined)[] = [],
+    copies: tf.Tensor[] = [],
+    originals: tf.Tensor[] = [];
   for (const tensor of wanted) {
     const copy = tensor == null ? undefined : engine.keep(copyOf(engine, tensor));
     given.push(copy);

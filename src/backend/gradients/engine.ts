@@ -50,6 +50,7 @@ export interface Scope {
 /** A backend, as far as copies of tensors need it. */
 interface Backend {
   incRef(dataId: object): void;
+  numDataIds(): number;
 }
 
 /** The engine. */
@@ -65,10 +66,13 @@ export interface Engine {
     scopeStack: Scope[];
     activeScope: Scope;
     profiling: boolean;
+    numDataMovesStack: number[];
     tensorInfo: WeakMap<object, { backend: Backend }>;
   };
   clone(x: tf.Tensor): tf.Tensor;
   keep(x: tf.Tensor): tf.Tensor;
+  shouldCheckForMemLeaks(): boolean;
+  checkKernelForMemLeak(kernelName: string, tensorsBefore: number, made: tf.TensorInfo[]): void;
   makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
   tidy<T>(name: string, work: () => T): T;
   tidy<T>(work: () => T): T;

@@ -68,7 +68,7 @@ export function fixTape(): void {
   engine.runKernel = (name, inputs, attributes) => {
     const { ENV, state } = engine;
     const kernel = kernelOf(name);
-    const isOurs = kernel && !state.profiling && !ENV.getBool("DEBUG") && !ENV.getBool("IS_TEST");
+    const isOurs = kernel && !state.profiling && !ENV.getBool("DEBUG");
     return isOurs
       ? takeOperation(engine, kernel, inputs, attributes)
       : runKernel.call(engine, name, inputs, attributes);
@@ -129,11 +129,15 @@ function takeOperation(
 ): tf.Tensor | tf.Tensor[] {
   const { state, backend } = engine;
   const isTapeOn = state.gradientDepth > 0 && state.kernelDepth === 0;
+  const isTest = engine.shouldCheckForMemLeaks(), tensorsBefore = isTest ? backend.numDataIds() : 0;
+  if (isTest) state.numDataMovesStack.push(0);
   state.kernelDepth++;
   let made: tf.TensorInfo | tf.TensorInfo[], outputs: tf.Tensor[];
   try {
     made = kernelFunc({ inputs, attrs, backend });
-    outputs = (Array.isArray(made) ? made : [made]).map((info) => toTensor(engine, info));
+    const infos = Array.isArray(made) ? made : [made];
+    if (isTest) engine.checkKernelForMemLeak(kernelName, tensorsBefore, infos);
+    outputs = infos.map((info) => toTensor(engine, info));
     if (isTapeOn) {
       const present = presentIn(inputs), tensors = Object.values(present);
       if (isStep(tensors, outputs)) noteStep(tensors, outputs);
@@ -163,6 +167,11 @@ function save(
   const gradient = tf.getGradient(kernelName);
   if (!gradient) return NOTHING;
   const { inputsToSave = [], saveAllInputs, outputsToSave } = gradient;
+  if (saveAllInputs && !Array.isArray(inputs)) {
+    throw new TypeError(
+      `Cannot run ${kernelName} as its inputs must be a list to save all of them`,
+    );
+  }
   const wanted = saveAllInputs ? Object.values(inputs) : inputsToSave.map((name) => inputs[name]);
   if (GRADIENTS_OF_SHAPES.has(gradient)) return { given: wanted as tf.Tensor[], copies: [] };
   outputs.forEach((output, i) => {

@@ -1,6 +1,6 @@
 /**
  * The parts of tfjs's engine that this folder changes, which are private for TypeScript, and what is
- * noted beside its tape: the layer of each operation, and steps.
+ * noted beside its tape: the layer of each operation, what it keeps, and steps.
  *
  * Steps are operations that make integers or booleans of floats: comparisons, casts, positions of
  * extremes. Their slope is 0 everywhere, so they are no part of the tape. That is cheaper than slopes
@@ -242,4 +242,83 @@ function idsBefore(y: tf.Tensor, tape: TapeNode[], steps: Step[]): Set<number> {
   }
   followSteps(-1);
   return ids;
+}
+
+/**
+ * Operations whose gradients read the shapes of the tensors that they save, and no elements: their
+ * inputs need not be kept.
+ */
+const OF_SHAPES = [
+  ...["Add", "Concat", "ExpandDims", "Mean", "PadV2", "Reshape", "Slice", "StridedSlice", "Sub"],
+  ...["Sum", "Tile"],
+];
+
+/** The gradients of those operations; a user's own gradient may read elements. */
+const GRADIENTS_OF_SHAPES = new Set<unknown>();
+
+/** Notes the gradients of shapes, once all gradients are registered. */
+export function noteGradientsOfShapes(): void {
+  for (const name of OF_SHAPES) GRADIENTS_OF_SHAPES.add(tf.getGradient(name));
+}
+
+/** What an operation keeps for its gradient. */
+export interface Saved {
+  /** The tensors that the gradient is given. */
+  readonly given: readonly (tf.Tensor | undefined)[];
+  /** Those of them that are copies: the tape disposes them. */
+  readonly copies: tf.Tensor[];
+  /** The copied tensors, where the tape does not lead from them to the copies yet. */
+  readonly originals?: readonly tf.Tensor[];
+}
+
+const NOTHING: Saved = { given: [], copies: [] };
+
+/** A kernel may return a tensor. */
+export function toTensor(engine: Engine, info: tf.TensorInfo): tf.Tensor {
+  return "rank" in info ? info as tf.Tensor : engine.makeTensorFromTensorInfo(info);
+}
+
+/** Saves the tensors that the gradient of an operation needs. */
+export function save(
+  engine: Engine,
+  kernelName: string,
+  inputs: Record<string, tf.Tensor | null | undefined>,
+  outputs: tf.Tensor[],
+): Saved {
+  const gradient = tf.getGradient(kernelName);
+  if (!gradient) return NOTHING;
+  const { inputsToSave = [], saveAllInputs, outputsToSave } = gradient;
+  if (saveAllInputs) {
+    tf.util.assert(
+      Array.isArray(inputs),
+      () => "saveAllInputs is true, expected inputs to be an array.",
+    );
+  }
+  const wanted = saveAllInputs ? Object.values(inputs) : inputsToSave.map((name) => inputs[name]);
+  if (GRADIENTS_OF_SHAPES.has(gradient)) return { given: wanted as tf.Tensor[], copies: [] };
+  outputs.forEach((output, i) => {
+    if (outputsToSave?.[i]) wanted.push(output);
+  });
+  const given: (tf.Tensor | undefined)[] = [],
+    copies: tf.Tensor[] = [],
+    originals: tf.Tensor[] = [];
+  for (const tensor of wanted) {
+    const copy = tensor == null ? undefined : engine.keep(copyOf(engine, tensor));
+    given.push(copy);
+    if (!copy) continue;
+    copies.push(copy);
+    originals.push(tensor!);
+  }
+  return { given, copies, originals };
+}
+
+/** A tensor of the same elements. */
+function copyOf(engine: Engine, x: tf.Tensor): tf.Tensor {
+  const { backend, state } = engine;
+  const isLight = x.dtype !== "complex64" && x.dtype !== "string" &&
+    state.tensorInfo.get(x.dataId)?.backend === backend;
+  if (!isLight) return engine.runKernel("Identity", { x }) as tf.Tensor;
+  const copy = engine.makeTensorFromTensorInfo(x);
+  backend.incRef(x.dataId);
+  return copy;
 }

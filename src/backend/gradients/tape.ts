@@ -15,8 +15,12 @@ import {
   kernelOf,
   locateError,
   locateErrors,
+  noteGradientsOfShapes,
   noteStep,
+  save,
+  type Saved,
   type TapeNode,
+  toTensor,
 } from "./engine.ts";
 import { disposeTape, endScope, gradients } from "./backpropagate.ts";
 import {
@@ -43,25 +47,13 @@ interface Operation {
 /** The operation whose gradient is being computed. */
 let current: Operation | undefined;
 
-/**
- * Operations whose gradients read the shapes of the tensors that they save, and no elements: their
- * inputs need not be kept.
- */
-const OF_SHAPES = [
-  ...["Add", "Concat", "ExpandDims", "Mean", "PadV2", "Reshape", "Slice", "StridedSlice", "Sub"],
-  ...["Sum", "Tile"],
-];
-
-/** The gradients of those operations; a user's own gradient may read elements. */
-const GRADIENTS_OF_SHAPES = new Set<unknown>();
-
 let isFixed = false;
 
 /** Repairs the tape, once all gradients are registered. A second call does nothing. */
 export function fixTape(): void {
   if (isFixed) return;
   isFixed = true;
-  for (const name of OF_SHAPES) GRADIENTS_OF_SHAPES.add(tf.getGradient(name));
+  noteGradientsOfShapes();
   locateErrors();
   const engine = engineOf();
   const { customGrad, saveTensorsForBackwardMode, runKernel } = engine;
@@ -102,18 +94,6 @@ export function fixTape(): void {
   };
 }
 
-/** What an operation keeps for its gradient. */
-interface Saved {
-  /** The tensors that the gradient is given. */
-  readonly given: readonly (tf.Tensor | undefined)[];
-  /** Those of them that are copies: the tape disposes them. */
-  readonly copies: tf.Tensor[];
-  /** The copied tensors, where the tape does not lead from them to the copies yet. */
-  readonly originals?: readonly tf.Tensor[];
-}
-
-const NOTHING: Saved = { given: [], copies: [] };
-
 /** An operation whose copies are not on the tape. */
 const NO_COPIES = { copies: [] as TapeNode[], others: [] as tf.Tensor[] };
 
@@ -150,55 +130,6 @@ function takeOperation(
     state.kernelDepth--;
   }
   return Array.isArray(made) ? outputs : outputs[0];
-}
-
-/** A kernel may return a tensor. */
-function toTensor(engine: Engine, info: tf.TensorInfo): tf.Tensor {
-  return "rank" in info ? info as tf.Tensor : engine.makeTensorFromTensorInfo(info);
-}
-
-/** Saves the tensors that the gradient of an operation needs. */
-function save(
-  engine: Engine,
-  kernelName: string,
-  inputs: Record<string, tf.Tensor | null | undefined>,
-  outputs: tf.Tensor[],
-): Saved {
-  const gradient = tf.getGradient(kernelName);
-  if (!gradient) return NOTHING;
-  const { inputsToSave = [], saveAllInputs, outputsToSave } = gradient;
-  if (saveAllInputs && !Array.isArray(inputs)) {
-    throw new TypeError(
-      `Cannot run ${kernelName} as its inputs must be a list to save all of them`,
-    );
-  }
-  const wanted = saveAllInputs ? Object.values(inputs) : inputsToSave.map((name) => inputs[name]);
-  if (GRADIENTS_OF_SHAPES.has(gradient)) return { given: wanted as tf.Tensor[], copies: [] };
-  outputs.forEach((output, i) => {
-    if (outputsToSave?.[i]) wanted.push(output);
-  });
-  const given: (tf.Tensor | undefined)[] = [],
-    copies: tf.Tensor[] = [],
-    originals: tf.Tensor[] = [];
-  for (const tensor of wanted) {
-    const copy = tensor == null ? undefined : engine.keep(copyOf(engine, tensor));
-    given.push(copy);
-    if (!copy) continue;
-    copies.push(copy);
-    originals.push(tensor!);
-  }
-  return { given, copies, originals };
-}
-
-/** A tensor of the same elements. */
-function copyOf(engine: Engine, x: tf.Tensor): tf.Tensor {
-  const { backend, state } = engine;
-  const isLight = x.dtype !== "complex64" && x.dtype !== "string" &&
-    state.tensorInfo.get(x.dataId)?.backend === backend;
-  if (!isLight) return engine.runKernel("Identity", { x }) as tf.Tensor;
-  const copy = engine.makeTensorFromTensorInfo(x);
-  backend.incRef(x.dataId);
-  return copy;
 }
 
 /** Puts an operation on the tape that tfjs has taken. */

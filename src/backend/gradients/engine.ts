@@ -261,7 +261,7 @@ export function noteGradientsOfShapes(): void {
   for (const name of OF_SHAPES) GRADIENTS_OF_SHAPES.add(tf.getGradient(name));
 }
 
-/** What an operation keeps for its gradient. */
+/** The tensors that an operation keeps for its gradient. */
 export interface Saved {
   /** The tensors that the gradient is given. */
   readonly given: readonly (tf.Tensor | undefined)[];

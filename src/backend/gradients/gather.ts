@@ -18,6 +18,7 @@ export function registerGather(): void {
   }));
   registerGradients("TopK", { inputs: ["x"], results: [false, true] }, ([dy], [x, indices]) => ({
     x: () => {
+      if (x.size === 0) return tf.zeros(x.shape);
       const length = x.shape.at(-1)!, rows = x.size / length;
       const places = indices.reshape([rows, -1]).add(rowStarts(rows, length));
       return sumAt(dy.flatten(), places.flatten(), x.size).reshape(x.shape);

@@ -109,6 +109,8 @@ const KERNELS = new Set([
  * filter, and pads sequences above and below. With explicit paddings it makes neither mistake.
  *
  * Logarithms of sums of exponentials: tfjs subtracts a maximum that is infinite, which makes NaN.
+ *
+ * Choices: tfjs does not broadcast one element to none.
  */
 function fixKernelCalls(): void {
   const engine = engineOf();
@@ -117,6 +119,7 @@ function fixKernelCalls(): void {
     const { state } = engine;
     const isNumber = typeof attributes?.pad === "number" && attributes.pad > 0;
     if (isNumber && KERNELS.has(name)) attributes = withExplicitPadding(state, attributes);
+    if (name === "Select") inputs = withOneShape(inputs);
     const isShift = name === "Max" && state.scopeStack.at(-2)?.name === "logSumExp__op";
     if (!isShift) return runKernel.call(engine, name, inputs, attributes);
     // The sum does not depend on what was subtracted: so its slope is no part of the tape.
@@ -128,6 +131,21 @@ function fixKernelCalls(): void {
       state.kernelDepth--;
     }
   };
+}
+
+/** The inputs of a choice, of which some have one element where others have none. */
+function withOneShape(inputs: tf.NamedTensorMap): tf.NamedTensorMap {
+  const { condition, t, e } = inputs;
+  if (condition.size === t.size && t.size === e.size) return inputs;
+  const { assertAndGetBroadcastShape } = tf.broadcast_util;
+  const shape = [t, e].reduce(
+    (shape, x) => assertAndGetBroadcastShape(shape, x.shape),
+    condition.shape,
+  );
+  const [a, b, c] = [condition, t, e].map((x) =>
+    x.tile(shape.map((size, axis) => size === x.shape[axis] ? 1 : size))
+  );
+  return { condition: a, t: b, e: c };
 }
 
 /**

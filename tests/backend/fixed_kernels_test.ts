@@ -236,8 +236,19 @@ testOnBackends("operations of no elements have slopes of no elements", () => {
         (x: tf.Tensor) => x.sum(0, true).sub(x),
         (x: tf.Tensor) => tf.topk(x, shape[1]).values,
         (x: tf.Tensor) => x.logSumExp(shape.indexOf(0)),
+        (x: tf.Tensor) => tf.where(x.greater(0), 0, x),
+        (x: tf.Tensor) => tf.scatterND(tf.zeros([shape[0], 1], "int32"), x, [2, shape[1]]),
       ]
     ) assertEquals(slopeOf(compute, x), []);
+  }
+});
+
+testOnBackends("where broadcasts one element to none", () => {
+  for (const shape of [[0], [0, 3], [0, 0], [2, 0]]) {
+    const x = tf.zeros(shape);
+    assertEquals(tf.where(x.greater(0), 1, x).shape, shape);
+    assertEquals(tf.where(x.greater(0), x, 1).shape, shape);
+    assertEquals(tf.where(true, 1, x).shape, shape);
   }
 });
 

@@ -29,18 +29,23 @@
  */
 
 // Datasets
-export type { ArrayColumn } from "./src/data/array_gatherer.ts";
+export {
+  type ArrayColumn,
+  type Columns,
+  type Gathered,
+  TensorDataset,
+} from "./src/data/tensor_dataset.ts";
 export { ArrayDataset } from "./src/data/array_dataset.ts";
-export type { Batch, Dataset, NdArray, TypedArray } from "./src/data/dataset.ts";
+export type { Batch, CsvTable, Dataset, NdArray, TypedArray } from "./src/data/dataset.ts";
 export { type Fold, kFold } from "./src/data/k_fold.ts";
 export { split, type SplitOptions, subset } from "./src/data/split.ts";
 export type { Classes } from "./src/data/example_order.ts";
-export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
 
 // Loaders
 export { BatchIterator } from "./src/data/batch_iterator.ts";
 export { DataLoader, type DataLoaderOptions } from "./src/data/data_loader.ts";
 export type {
+  BatchLike,
   BatchSource,
   IterateOptions,
   Loader,
@@ -48,12 +53,11 @@ export type {
   SeekableLoader,
   Shard,
   TensorFlowDataset,
+  Unlabelled,
 } from "./src/data/loader.ts";
-export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
 
 // Files
 export { csvDataset, type CsvDatasetOptions, type LabelOptions } from "./src/data/csv_dataset.ts";
-export type { CsvTable } from "./src/data/dataset.ts";
 export { parseCsv } from "./src/data/parse_csv.ts";
 export { parseIdx } from "./src/data/parse_idx.ts";
 export type { ReadOptions } from "./src/data/read_bytes.ts";
@@ -79,5 +83,4 @@ export { tableDataset } from "./src/tables/table_dataset.ts";
 export { TableEncoder, type TableEncoderOptions } from "./src/tables/table_encoder.ts";
 
 // Random numbers without hidden state
-export { keyedRandom, mixKey, permutation } from "./src/random/random_numbers.ts";
-export { withSeed } from "./src/random/with_random.ts";
+export { keyedRandom, mixKey, permutation, withSeed } from "./src/random/random_numbers.ts";

@@ -47,4 +47,4 @@ export {
 } from "./src/io/host_tensor.ts";
 export { SafetensorsFile } from "./src/io/safetensors_file.ts";
 export { type HeaderEntry, writeSafetensors } from "./src/io/safetensors_format.ts";
-export { StorageError, type StorageProblem } from "./src/io/storage_error.ts";
+export { StorageError, type StorageProblem } from "./src/io/files.ts";

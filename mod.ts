@@ -80,7 +80,7 @@ export type { StepState } from "./src/learner/compiled_step.ts";
 export type { PredictOptions } from "./src/learner/predict.ts";
 export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
 export type { Failure } from "./src/learner/run.ts";
-export { withSeed } from "./src/random/with_random.ts";
+export { withSeed } from "./src/random/random_numbers.ts";
 export type { Model } from "./src/model/model.ts";
 export type { ModelStructure } from "./src/model/model_structure.ts";
 export type { LayerSummary, ModelSummary } from "./src/model/summarize.ts";
@@ -147,7 +147,10 @@ export type { Metric, MetricInputs, StatefulMetric } from "./src/metrics/metric.
 export {
   binaryCrossEntropy,
   type BinaryCrossEntropyOptions,
-} from "./src/losses/binary_cross_entropy.ts";
+  huber,
+  type HuberOptions,
+  meanSquaredError,
+} from "./src/losses/elementwise_losses.ts";
 export {
   crossEntropy,
   type CrossEntropyOptions,
@@ -155,9 +158,13 @@ export {
   type FocalLossOptions,
 } from "./src/losses/class_losses.ts";
 export type { ClassLossOptions } from "./src/losses/class_targets.ts";
-export { type ExampleWeights, type LossWeight, weighLoss } from "./src/losses/loss_inputs.ts";
-export { huber, type HuberOptions, meanSquaredError } from "./src/losses/elementwise_losses.ts";
-export { type Loss, lossPerOutput } from "./src/losses/loss_per_output.ts";
+export {
+  type ExampleWeights,
+  type Loss,
+  lossPerOutput,
+  type LossWeight,
+  weighLoss,
+} from "./src/losses/loss_inputs.ts";
 export { adam, type AdamOptions, adamW } from "./src/optimizers/adam.ts";
 export { rmsprop, type RmspropOptions } from "./src/optimizers/rmsprop.ts";
 export { sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
@@ -170,12 +177,18 @@ export type { ParameterGroup } from "./src/optimizers/parameter_groups.ts";
 export { groupsByDepth, type GroupsByDepthOptions } from "./src/model/named_variables.ts";
 
 // Data
-export type { ArrayColumn } from "./src/data/array_gatherer.ts";
+export {
+  type ArrayColumn,
+  type Columns,
+  type Gathered,
+  TensorDataset,
+} from "./src/data/tensor_dataset.ts";
 export { ArrayDataset } from "./src/data/array_dataset.ts";
 export type { BatchIterator } from "./src/data/batch_iterator.ts";
 export { DataLoader, type DataLoaderOptions } from "./src/data/data_loader.ts";
 export type { Batch, CsvTable, Dataset, NdArray, TypedArray } from "./src/data/dataset.ts";
 export type {
+  BatchLike,
   BatchSource,
   IterateOptions,
   Loader,
@@ -183,18 +196,17 @@ export type {
   SeekableLoader,
   Shard,
   TensorFlowDataset,
+  Unlabelled,
 } from "./src/data/loader.ts";
 export { split, type SplitOptions, subset } from "./src/data/split.ts";
 export type { Classes } from "./src/data/example_order.ts";
-export { type Columns, type Gathered, TensorDataset } from "./src/data/tensor_dataset.ts";
-export type { BatchLike, Unlabelled } from "./src/data/to_batch.ts";
 export type { TableRow } from "./src/tables/columns.ts";
 export type { Tensors } from "./src/tensors/nested_tensors.ts";
 
 // Files
 export { loadCheckpoint, type RunCheckpoint, saveCheckpoint } from "./src/io/checkpoint_file.ts";
 export type { Dtype, HostTensor, HostValues } from "./src/io/host_tensor.ts";
-export { StorageError, type StorageProblem } from "./src/io/storage_error.ts";
+export { StorageError, type StorageProblem } from "./src/io/files.ts";
 
 // Backends
 export {

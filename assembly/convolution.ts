@@ -5,9 +5,10 @@
  * packed (Chetlur et al., "cuDNN: Efficient Primitives for Deep Learning", 2014,
  * https://arxiv.org/abs/1410.0759).
  */
+import { mendPoints } from "./exact";
 import { block, BLOCK_A, BLOCK_B, blockDepth, listRows, MC, NC, padBias, POINTS, todoAt, ZEROS } from "./panel";
 import { packAlong, packFour } from "./pack";
-import { channelsOf, isLine, listPoints, pixelAt, pointAt, restOfLine, tapsOf } from "./patches";
+import { channelsOf, isLine, isPadded, listPoints, pixelAt, pointAt, restOfLine, tapsOf } from "./patches";
 
 /** Packs the patches of listed points, from element `k` on, as a block of A. */
 function packPatches(image: usize, rows: i32, k: i32, depth: i32, scratch: usize): void {
@@ -60,7 +61,7 @@ export function convolve(
   scratch: usize,
 ): void {
   const depth = tapsOf(image) * channelsOf(image);
-  const full = blockDepth(depth);
+  const full = blockDepth(depth), padded = isPadded(image);
   const stride = <usize> columns << 2;
   for (let n = n0; n < n1; n += NC) {
     const cols = min(NC, n1 - n);
@@ -79,6 +80,9 @@ export function convolve(
         packPatches(image, some, k, deep, scratch);
         listRows(result + <usize> m * stride + offset, some, stride, scratch);
         block(some, cols, deep, scratch + BLOCK_B, 32, panel, 0, todo, scratch);
+        if (!padded || k + deep < depth) continue;
+        const to = result + <usize> m * stride + offset, added = bias ? bias + offset : 0;
+        mendPoints(image, some, filter + offset, columns, to, cols, added, activation, scratch);
       }
       k += full;
     } while (k < depth);

@@ -3,6 +3,7 @@
  * transposed operand of a product. For the gradient of the input they are the result, which is added
  * to the image block by block, while it is in the cache.
  */
+import { mendPatchSlopes } from "./exact";
 import {
   ADDRESSES,
   block,
@@ -24,6 +25,7 @@ import {
   firstAt,
   isLine,
   isLineInside,
+  isPadded,
   lengthOf,
   lineAt,
   listPoints,
@@ -153,6 +155,7 @@ export function convolveFilterGradient(
       k += full;
     } while (k < points);
   }
+  if (isPadded(image)) mendPatchSlopes(image, first, last, dy, columns, dw, m0, m1, n0, n1, scratch);
 }
 
 /** `to += from`. */

@@ -7,6 +7,7 @@
  * writes.
  */
 import { copyRun } from "./boxes";
+import { isNaNumber } from "./exact";
 import { depthwise, depthwiseInputGradient } from "./depthwise";
 import { ADD_BIAS, BIAS, BLOCK_A, BLOCK_B, padBias, POINTS, RESULTS, TILE, ZEROS } from "./panel";
 import { activate, madd } from "./vector";
@@ -94,6 +95,50 @@ function listRuns(w: usize, to: usize): usize {
   return to;
 }
 
+/**
+ * Computes NaN among a line of results whose windows leave the image once more: there, the zeros
+ * around it met weights that are not finite.
+ */
+function mendLine(
+  w: usize,
+  image: usize,
+  oy: i32,
+  filter: usize,
+  tapStep: i32,
+  channelStep: i32,
+  columnStep: i32,
+  mirrored: i32,
+  to: usize,
+  columns: i32,
+  bias: usize,
+  activation: i32,
+): void {
+  const height = load<i32>(w, HEIGHT), width = load<i32>(w, WIDTH), channels = load<i32>(w, CHANNELS);
+  const tapsY = load<i32>(w, WINDOW_Y), tapsX = load<i32>(w, WINDOW_X);
+  const dilationY = load<i32>(w, DILATION_Y), dilationX = load<i32>(w, DILATION_X);
+  const top = oy * load<i32>(w, STEP_Y) - load<i32>(w, PAD_Y);
+  const inside = top >= 0 && top + (tapsY - 1) * dilationY < height;
+  for (let j = 0; j < load<i32>(w, OUT_X); j++) {
+    const left = j * load<i32>(w, STEP_X) - load<i32>(w, PAD_X);
+    if (inside && left >= 0 && left + (tapsX - 1) * dilationX < width) continue;
+    for (let k = 0; k < columns; k++) {
+      const at = to + (<usize> (j * columns + k) << 2);
+      if (!isNaNumber(load<f32>(at))) continue;
+      let sum: f32 = bias ? load<f32>(bias + (<usize> k << 2)) : 0;
+      for (let tap = 0; tap < tapsY * tapsX && !isNaNumber(sum); tap++) {
+        const y = top + tap / tapsX * dilationY, x = left + tap % tapsX * dilationX;
+        if (<u32> y >= <u32> height || <u32> x >= <u32> width) continue;
+        const first = (mirrored ? tapsY * tapsX - 1 - tap : tap) * tapStep + k * columnStep;
+        for (let c = 0; c < channels; c++) {
+          const pixel = load<f32>(image + (<usize> ((y * width + x) * channels + c) << 2));
+          sum += pixel * load<f32>(filter + (<usize> (first + c * channelStep) << 2));
+        }
+      }
+      store<f32>(at, f32x4.extract_lane(activate(f32x4.splat(sum), activation), 0));
+    }
+  }
+}
+
 /** Four results of eight columns, of unpacked rows; neighbours are `step` bytes apart in the lines, `stride` in `to`. */
 export function tile(
   runs: usize,
@@ -179,6 +224,8 @@ export function convolveDirectly(
   const lines = load<i32>(w, OUT_Y), places = load<i32>(w, OUT_X), channels = load<i32>(w, CHANNELS);
   const taps = load<i32>(w, WINDOW_Y) * load<i32>(w, WINDOW_X), depth = taps * channels;
   const panel = <usize> depth << 5, packed = scratch + BLOCK_B;
+  // Infinite weights and NaN make NaN of it.
+  let difference: f32 = 0;
   for (let n = 0; n < columns; n += 8) {
     for (let k = 0; k < depth; k++) {
       const tap = k / channels, channel = k - tap * channels;
@@ -187,6 +234,7 @@ export function convolveDirectly(
       for (let i = 0; i < 8; i++) {
         const value: f32 = n + i < columns ? load<f32>(filter + (<usize> (at + (n + i) * columnStep) << 2)) : 0;
         store<f32>(to + (<usize> i << 2), value);
+        difference += value - value;
       }
     }
   }
@@ -219,6 +267,9 @@ export function convolveDirectly(
           }
         }
       }
+      if (!isNaNumber(difference)) continue;
+      const own = x + <usize> b * image;
+      mendLine(w, own, oy + i, filter, tapStep, channelStep, columnStep, mirrored, result, columns, bias, activation);
     }
   }
 }
@@ -361,10 +412,32 @@ export function convolveDirectlyFilterGradient(
       const at = (mirrored ? taps - 1 - tap : tap) * tapStep + channel * channelStep;
       for (let i = 0; i < 8; i++) {
         const to = dw + (<usize> (at + (column + i) * columnStep) << 2);
-        store<f32>(to, <f32> load<f64>(from + (<usize> i << 3)));
+        let sum = load<f64>(from + (<usize> i << 3));
+        if (sum != sum) sum = slopeOf(w, batch, x, dy, columns, tap, channel, column + i);
+        store<f32>(to, <f32> sum);
       }
     }
   }
+}
+
+/** The slope of a weight, product by product: without the zeros around the image. */
+function slopeOf(w: usize, batch: i32, x: usize, dy: usize, columns: i32, tap: i32, channel: i32, column: i32): f64 {
+  const height = load<i32>(w, HEIGHT), width = load<i32>(w, WIDTH), channels = load<i32>(w, CHANNELS);
+  const tapsX = load<i32>(w, WINDOW_X), lines = load<i32>(w, OUT_Y), places = load<i32>(w, OUT_X);
+  const top = tap / tapsX * load<i32>(w, DILATION_Y) - load<i32>(w, PAD_Y);
+  const left = tap % tapsX * load<i32>(w, DILATION_X) - load<i32>(w, PAD_X);
+  let sum: f64 = 0;
+  for (let l = 0; l < batch * lines && sum == sum; l++) {
+    const b = l / lines, y = (l - b * lines) * load<i32>(w, STEP_Y) + top;
+    if (<u32> y >= <u32> height) continue;
+    for (let j = 0; j < places; j++) {
+      const at = j * load<i32>(w, STEP_X) + left;
+      if (<u32> at >= <u32> width) continue;
+      const pixel = x + (<usize> (((b * height + y) * width + at) * channels + channel) << 2);
+      sum += <f64> load<f32>(pixel) * <f64> load<f32>(dy + (<usize> ((l * places + j) * columns + column) << 2));
+    }
+  }
+  return sum;
 }
 
 /** The sum of adjacent floats. */

@@ -4,7 +4,16 @@
  *
  * Each function updates elements `first` to `end`. A rest that does not fill a vector is copied to
  * scratch memory, updated there and copied back, so that there is one formula.
+ *
+ * The functions of many variables take a table. A row of it has the addresses of one variable, in the
+ * order of the function of one variable, and its size.
  */
+
+/** Address number `at` in a row of a table. */
+@inline
+function word(row: usize, at: usize): u32 {
+  return load<u32>(row + (at << 2));
+}
 
 @inline
 function lanes(x: f32): v128 {
@@ -73,6 +82,28 @@ export function adam(
   memory.copy(newV + last, b, rest);
 }
 
+/** Adam of many variables. */
+export function adamAll(
+  table: usize,
+  count: i32,
+  learningRate: f32,
+  beta1: f32,
+  beta2: f32,
+  epsilon: f32,
+  correction1: f32,
+  correction2: f32,
+  weightDecay: f32,
+  decoupled: bool,
+  scratch: usize,
+): void {
+  for (let row = table, end = table + (<usize> count << 5); row < end; row += 32) {
+    // deno-fmt-ignore
+    adam(word(row, 0), word(row, 1), word(row, 2), word(row, 3), word(row, 4), word(row, 5),
+      word(row, 6), 0, word(row, 7), learningRate, beta1, beta2, epsilon, correction1, correction2,
+      weightDecay, decoupled, scratch);
+  }
+}
+
 /** Gradient descent; `momentum` and `newMomentum` are 0 without momentum. */
 export function sgd(
   value: usize,
@@ -111,6 +142,23 @@ export function sgd(
   sgd(scratch, g, moved, scratch, moved, 0, 4, learningRate, kept, nesterov, weightDecay, scratch);
   memory.copy(newValue + last, scratch, rest);
   if (momentum) memory.copy(newMomentum + last, moved, rest);
+}
+
+/** Gradient descent of many variables. */
+export function sgdAll(
+  table: usize,
+  count: i32,
+  learningRate: f32,
+  kept: f32,
+  nesterov: bool,
+  weightDecay: f32,
+  scratch: usize,
+): void {
+  for (let row = table, end = table + <usize> count * 24; row < end; row += 24) {
+    // deno-fmt-ignore
+    sgd(word(row, 0), word(row, 1), word(row, 2), word(row, 3), word(row, 4), 0, word(row, 5),
+      learningRate, kept, nesterov, weightDecay, scratch);
+  }
 }
 
 /** RMSProp; `momentum` and `newMomentum` are 0 without momentum. */
@@ -162,4 +210,22 @@ export function rmsprop(
   memory.copy(newValue + last, scratch, rest);
   memory.copy(newSquare + last, mean, rest);
   if (momentum) memory.copy(newMomentum + last, moved, rest);
+}
+
+/** RMSProp of many variables. */
+export function rmspropAll(
+  table: usize,
+  count: i32,
+  learningRate: f32,
+  decay: f32,
+  kept: f32,
+  epsilon: f32,
+  weightDecay: f32,
+  scratch: usize,
+): void {
+  for (let row = table, end = table + (<usize> count << 5); row < end; row += 32) {
+    // deno-fmt-ignore
+    rmsprop(word(row, 0), word(row, 1), word(row, 2), word(row, 3), word(row, 4), word(row, 5),
+      word(row, 6), 0, word(row, 7), learningRate, decay, kept, epsilon, weightDecay, scratch);
+  }
 }

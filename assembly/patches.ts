@@ -146,3 +146,19 @@ export function pixelAt(image: usize, tap: i32, point: usize, outside: usize): u
     <i32> (<u32> (load<i32>(point, 12) + load<i32>(t, 8)) < load<u32>(image, WIDTH));
   return inside ? <usize> (load<u32>(point) + load<u32>(t, 12)) : outside;
 }
+
+/** Whether the windows of some points contain pixels outside of the image. */
+export function isPadded(image: usize): bool {
+  const first = image + FIRST_TAP, last = first + (<usize> (tapsOf(image) - 1) << 4);
+  for (let axis: usize = 0; axis < 12; axis += 4) {
+    const end = (load<i32>(image + axis, GRID_Z) - 1) * load<i32>(image + axis, STEP_Z) + load<i32>(last + axis);
+    if (load<i32>(first + axis) < 0 || end >= load<i32>(image + axis, DEPTH)) return true;
+  }
+  return false;
+}
+
+/** Whether the window of a listed point lies inside of the image. */
+@inline
+export function isInside(image: usize, point: usize): bool {
+  return pixelAt(image, 0, point, 0) != 0 && pixelAt(image, tapsOf(image) - 1, point, 0) != 0;
+}

@@ -9,18 +9,24 @@
  *
  * Channels and columns are multiples of 4.
  */
+import { areFinite, resultsAt } from "./exact";
 import { BIAS, padBias, RESULTS } from "./panel";
 import { activate } from "./vector";
-import { add, filter, output, outputTo } from "./winograd_transforms";
+import { add, filter as transformed, output, outputTo } from "./winograd_transforms";
 import {
   BLOCK,
   CHANNELS,
   COLUMNS,
+  HEIGHT,
   OUT_HEIGHT,
   OUT_WIDTH,
+  PAD_X,
+  PAD_Y,
+  SOURCE,
   TARGET,
   TILES_X,
   TILES_Y,
+  WIDTH,
 } from "./tile_table";
 import { apart, multiply, storeFilter, transformInput, workOf } from "./winograd_tiles";
 
@@ -40,14 +46,39 @@ export function winogradFilter(w: usize, channels: i32, columns: i32, transposed
       for (let i: usize = 0; i < 3; i++) {
         const line = from + i * 3 * tap;
         const g0 = v128.load(line), g1 = v128.load(line + tap), g2 = v128.load(line + 2 * tap);
-        if (mirrored) filter(g2, g1, g0, square + (2 - i) * 96, 16);
-        else filter(g0, g1, g2, square + i * 96, 16);
+        if (mirrored) transformed(g2, g1, g0, square + (2 - i) * 96, 16);
+        else transformed(g0, g1, g2, square + i * 96, 16);
       }
       for (let j: usize = 0; j < 6; j++) {
         const s = square + j * 16;
-        filter(v128.load(s), v128.load(s, 96), v128.load(s, 192), square + 288 + j * 16, 96);
+        transformed(v128.load(s), v128.load(s, 96), v128.load(s, 192), square + 288 + j * 16, 96);
       }
       storeFilter(square + 288, c, k, rows, transposed, to, matrix);
+    }
+  }
+}
+
+/** Computes four columns of a tile, from `k` on, result by result. */
+function computeTile(
+  g: usize,
+  b: i32,
+  y: i32,
+  x: i32,
+  k: i32,
+  filter: usize,
+  mirrored: bool,
+  added: v128,
+  activation: i32,
+): void {
+  const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
+  const outHeight = load<i32>(g, OUT_HEIGHT), outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);
+  const image = <usize> load<u32>(g, SOURCE) + (<usize> (b * height * width * channels) << 2);
+  for (let i = y; i < min(y + 4, outHeight); i++) {
+    for (let j = x; j < min(x + 4, outWidth); j++) {
+      const top = i - load<i32>(g, PAD_Y), left = j - load<i32>(g, PAD_X);
+      const value = resultsAt(image, height, width, channels, columns, top, left, 3, 1, filter, mirrored, k);
+      const to = <usize> load<u32>(g, TARGET) + (<usize> (((b * outHeight + i) * outWidth + j) * columns + k) << 2);
+      v128.store(to, activate(add(value, added), activation));
     }
   }
 }
@@ -60,6 +91,8 @@ function transformOutput(
   step: usize,
   bias: bool,
   activation: i32,
+  filter: usize,
+  mirrored: bool,
   scratch: usize,
 ): void {
   const height = load<i32>(g, OUT_HEIGHT), width = load<i32>(g, OUT_WIDTH);
@@ -74,19 +107,24 @@ function transformOutput(
   for (let k = 0; k < columns; k += 4, from += 16, to += 16) {
     for (let i: usize = 0; i < 6; i++) output(from + i * 6 * step, step, square + i * 64, 16);
     const added = bias ? v128.load(scratch + BIAS + (<usize> k << 2)) : f32x4.splat(0);
+    let sum = f32x4.splat(0);
     if (rows == 4 && cols == 4) {
       let q = to;
-      for (let j: usize = 0; j < 64; j += 16, q += next) outputTo(square + j, 64, added, activation, q, line);
-      continue;
-    }
-    for (let j: usize = 0; j < 4; j++) output(square + j * 16, 64, results + j * 16, 64);
-    for (let i = 0; i < rows; i++) {
-      const s = results + (<usize> i << 6), q = to + <usize> i * line;
-      for (let j = 0; j < cols; j++) {
-        const value = add(v128.load(s + (<usize> j << 4)), added);
-        v128.store(q + <usize> j * next, activate(value, activation));
+      for (let j: usize = 0; j < 64; j += 16, q += next) {
+        sum = add(sum, outputTo(square + j, 64, added, activation, q, line));
+      }
+    } else {
+      for (let j: usize = 0; j < 4; j++) output(square + j * 16, 64, results + j * 16, 64);
+      for (let i = 0; i < rows; i++) {
+        const s = results + (<usize> i << 6), q = to + <usize> i * line;
+        for (let j = 0; j < cols; j++) {
+          const value = add(v128.load(s + (<usize> j << 4)), added);
+          sum = add(sum, value);
+          v128.store(q + <usize> j * next, activate(value, activation));
+        }
       }
     }
+    if (!areFinite(sum)) computeTile(g, b, y, x, k, filter, mirrored, added, activation);
   }
 }
 
@@ -96,6 +134,8 @@ function transformOutput(
  * @param g The geometry.
  * @param matrices The transformed filter.
  * @param bias `[columns]`, or 0.
+ * @param filter The filter before it was transformed.
+ * @param mirrored Whether its taps are in reverse order, and it is `[3, 3, columns, channels]`.
  */
 export function winograd(
   g: usize,
@@ -104,6 +144,8 @@ export function winograd(
   t1: i32,
   bias: usize,
   activation: i32,
+  filter: usize,
+  mirrored: bool,
   scratch: usize,
 ): void {
   const channels = load<i32>(g, CHANNELS), columns = load<i32>(g, COLUMNS), size = load<i32>(g, BLOCK);
@@ -124,7 +166,7 @@ export function winograd(
     }
     for (let i = 0; i < tiles; i++) {
       const from = products + <usize> i * rowAfter;
-      transformOutput(g, t + i, from, after, bias != 0, activation, scratch);
+      transformOutput(g, t + i, from, after, bias != 0, activation, filter, mirrored, scratch);
     }
   }
 }

@@ -1,4 +1,5 @@
 /** The gradients of convolutions by Winograd's algorithm: the transposed transforms and products. */
+import { areFinite, resultsAt, slopesOf } from "./exact";
 import { madd } from "./vector";
 import { ACCUMULATE, block, BLOCK_A, BLOCK_B, KC, listRows, MC, RESULTS } from "./panel";
 import { packAlong } from "./pack";
@@ -60,8 +61,8 @@ function transformSlopes(g: usize, t: i32, to: usize, step: usize, scratch: usiz
   }
 }
 
-/** Adds the gradient of a tile's pixels to the image. */
-function addInputSlopes(g: usize, t: i32, from: usize, step: usize, scratch: usize): void {
+/** Adds the gradient of a tile's pixels to the image; returns whether it is finite. */
+function addInputSlopes(g: usize, t: i32, from: usize, step: usize, scratch: usize): bool {
   const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
   const tilesX = load<i32>(g, TILES_X), tilesY = load<i32>(g, TILES_Y);
   const row = t / tilesX, b = row / tilesY;
@@ -70,13 +71,32 @@ function addInputSlopes(g: usize, t: i32, from: usize, step: usize, scratch: usi
   const image = <usize> load<u32>(g, SOURCE) + (<usize> (b * height * width * channels) << 2);
   const next = <usize> channels << 2;
   const i0 = max(-y, 0), i1 = min(height - y, 6), j0 = max(-x, 0), j1 = min(width - x, 6);
+  let sum = f32x4.splat(0);
   for (let c = 0; c < channels; c += 4, from += 16) {
     for (let i: usize = 0; i < 6; i++) inputSlopes(from + i * 6 * step, step, square + i * 96, 16);
-    for (let j: usize = 0; j < 6; j++) inputSlopes(square + j * 16, 96, results + j * 16, 96);
+    for (let j: usize = 0; j < 6; j++) sum = add(sum, inputSlopes(square + j * 16, 96, results + j * 16, 96));
     for (let i = i0; i < i1; i++) {
       let at = image + (<usize> (((y + i) * width + x + j0) * channels + c) << 2);
       let part = results + (<usize> (i * 6 + j0) << 4);
       for (let j = j0; j < j1; j++, at += next, part += 16) v128.store(at, add(v128.load(at), v128.load(part)));
+    }
+  }
+  return areFinite(sum);
+}
+
+/** Computes those of an example's slopes that are not finite one by one. */
+function mendInputSlopes(g: usize, b: i32, filter: usize): void {
+  const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
+  const outHeight = load<i32>(g, OUT_HEIGHT), outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);
+  const dy = <usize> load<u32>(g, TARGET) + (<usize> (b * outHeight * outWidth * columns) << 2);
+  let at = <usize> load<u32>(g, SOURCE) + (<usize> (b * height * width * channels) << 2);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const top = y + load<i32>(g, PAD_Y) - 2, left = x + load<i32>(g, PAD_X) - 2;
+      for (let c = 0; c < channels; c += 4, at += 16) {
+        if (areFinite(v128.load(at))) continue;
+        v128.store(at, resultsAt(dy, outHeight, outWidth, columns, channels, top, left, 3, 1, filter, true, c));
+      }
     }
   }
 }
@@ -86,8 +106,9 @@ function addInputSlopes(g: usize, t: i32, from: usize, step: usize, scratch: usi
  *
  * @param g The geometry; its source is the result, its target the gradient of the results.
  * @param matrices The transformed filter, transposed.
+ * @param filter The filter before it was transformed.
  */
-export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i32, scratch: usize): void {
+export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i32, filter: usize, scratch: usize): void {
   const channels = load<i32>(g, CHANNELS), columns = load<i32>(g, COLUMNS), size = load<i32>(g, BLOCK);
   const image = <usize> (load<i32>(g, HEIGHT) * load<i32>(g, WIDTH) * channels) << 2;
   memory.fill(<usize> load<u32>(g, SOURCE) + <usize> b0 * image, 0, <usize> (b1 - b0) * image);
@@ -95,6 +116,7 @@ export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i3
   const rowSlopes = <usize> columns << 2, rowPixels = <usize> channels << 2;
   const work = workOf(g, scratch);
   const tilesOfOne = load<i32>(g, TILES_Y) * load<i32>(g, TILES_X), last = b1 * tilesOfOne;
+  let finite = true;
   for (let t = b0 * tilesOfOne; t < last; t += size) {
     const tiles = min(size, last - t);
     const before = apart(<usize> tiles * rowSlopes), after = apart(<usize> tiles * rowPixels);
@@ -104,9 +126,10 @@ export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i3
       multiply(work + i * before, tiles, columns, matrices + i * matrix, channels, products + i * after, scratch);
     }
     for (let i = 0; i < tiles; i++) {
-      addInputSlopes(g, t + i, products + <usize> i * rowPixels, after, scratch);
+      if (!addInputSlopes(g, t + i, products + <usize> i * rowPixels, after, scratch)) finite = false;
     }
   }
+  for (let b = b0; b < b1 && !finite; b++) mendInputSlopes(g, b, filter);
 }
 
 /** `to += x' dy`, of `n` rows `[width]` and `[columns]`, or `to = x' dy`: multiples of 4 and 8. */
@@ -191,6 +214,27 @@ export function addMatrix(
   }
 }
 
+/** Computes four columns of a channel's slopes of weights, from `k` on, product by product. */
+function computeFilterSlopes(g: usize, first: i32, last: i32, c: i32, k: i32, dw: usize): void {
+  const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
+  const outHeight = load<i32>(g, OUT_HEIGHT), outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);
+  const tilesX = load<i32>(g, TILES_X), tilesY = load<i32>(g, TILES_Y);
+  const pixels = <usize> load<u32>(g, SOURCE) + (<usize> c << 2), slopes = <usize> load<u32>(g, TARGET) + (<usize> k << 2);
+  for (let tap = 0; tap < 9; tap++) {
+    const top = tap / 3 - load<i32>(g, PAD_Y), left = tap % 3 - load<i32>(g, PAD_X);
+    let sum = f32x4.splat(0);
+    for (let t = first; t < last && v128.any_true(f32x4.eq(sum, sum)); t++) {
+      const row = t / tilesX, b = row / tilesY, y = (row - b * tilesY) * 4, x = (t - row * tilesX) * 4;
+      const image = pixels + (<usize> (b * height * width * channels) << 2);
+      const dy = slopes + (<usize> (b * outHeight * outWidth * columns) << 2);
+      const rows = min(4, outHeight - y), cols = min(4, outWidth - x);
+      const part = slopesOf(image, height, width, channels, dy, outWidth, columns, y, rows, x, cols, 1, 1, top, left);
+      sum = add(sum, part);
+    }
+    v128.store(dw + (<usize> ((tap * channels + c) * columns + k) << 2), sum);
+  }
+}
+
 /**
  * Channels `c0` to `c1` of the filter's gradient, `[3, 3, channels, columns]`.
  *
@@ -235,7 +279,9 @@ export function winogradFilterGradient(
       const from = sums + offset;
       const to = dw + <usize> c0 * rowSlopes + offset;
       for (let i: usize = 0; i < 6; i++) filterSlopes(from + i * 6 * sum, sum, square + i * 48, 16);
-      for (let j: usize = 0; j < 3; j++) filterSlopes(square + j * 16, 48, to + j * tap, 3 * tap);
+      let sum = f32x4.splat(0);
+      for (let j: usize = 0; j < 3; j++) sum = add(sum, filterSlopes(square + j * 16, 48, to + j * tap, 3 * tap));
+      if (!areFinite(sum)) computeFilterSlopes(g, first, last, c0 + c, k, dw);
     }
   }
 }

@@ -6,11 +6,12 @@
  * columns are multiples of 8.
  */
 import { BLOCK, CHANNELS, COLUMNS, DILATION, OUT_WIDTH, PAD, TILES, WIDTH } from "./line_table";
+import { areFinite, resultsAt, slopesOf } from "./exact";
 import { ADDRESSES, BIAS, padBias, RESULTS, ZEROS } from "./panel";
 import { activate } from "./vector";
 import { addProducts } from "./winograd_gradients";
 import { multiply, pixel } from "./winograd_tiles";
-import { add, filter, filterSlopes, input, output, outputTo, slopes } from "./winograd_transforms";
+import { add, filter as transformed, filterSlopes, input, output, outputTo, slopes } from "./winograd_transforms";
 
 /** The start of the scratch memory that nothing else uses. */
 @inline
@@ -66,15 +67,41 @@ function transformSlopes(g: usize, dy: usize, t: i32, to: usize, step: usize, sc
   }
 }
 
+/** Computes four columns of a tile, from `k` on, result by result. */
+function computeTile(
+  g: usize,
+  x: usize,
+  line: i32,
+  first: i32,
+  count: i32,
+  k: i32,
+  filter: usize,
+  mirrored: bool,
+  added: v128,
+  activation: i32,
+  to: usize,
+): void {
+  const width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS), columns = load<i32>(g, COLUMNS);
+  const dilation = load<i32>(g, DILATION), from = x + (<usize> (line * width * channels) << 2);
+  for (let i = 0; i < count; i++, to += <usize> (dilation * columns) << 2) {
+    const left = first + i * dilation - load<i32>(g, PAD);
+    const value = resultsAt(from, 1, width, channels, columns, 0, left, 1, dilation, filter, mirrored, k);
+    v128.store(to, activate(add(value, added), activation));
+  }
+}
+
 /** Transforms products back to the four results of a tile, adds the bias and activates. */
 function transformOutput(
   g: usize,
+  x: usize,
   y: usize,
   t: i32,
   from: usize,
   step: usize,
   bias: bool,
   activation: i32,
+  filter: usize,
+  mirrored: bool,
   scratch: usize,
 ): void {
   const width = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS), dilation = load<i32>(g, DILATION);
@@ -84,15 +111,17 @@ function transformOutput(
   let to = y + (<usize> ((line * width + first) * columns) << 2);
   for (let k = 0; k < columns; k += 4, from += 16, to += 16) {
     const added = bias ? v128.load(scratch + BIAS + (<usize> k << 2)) : f32x4.splat(0);
-    if (count == 4) {
-      outputTo(from, step, added, activation, to, next);
-      continue;
+    let sum = f32x4.splat(0);
+    if (count == 4) sum = outputTo(from, step, added, activation, to, next);
+    else {
+      output(from, step, results, 16);
+      for (let i = 0; i < count; i++) {
+        const value = add(v128.load(results + (<usize> i << 4)), added);
+        sum = add(sum, value);
+        v128.store(to + <usize> i * next, activate(value, activation));
+      }
     }
-    output(from, step, results, 16);
-    for (let i = 0; i < count; i++) {
-      const value = add(v128.load(results + (<usize> i << 4)), added);
-      v128.store(to + <usize> i * next, activate(value, activation));
-    }
+    if (!areFinite(sum)) computeTile(g, x, line, first, count, k, filter, mirrored, added, activation, to);
   }
 }
 
@@ -111,10 +140,10 @@ export function winogradLineFilter(w: usize, channels: i32, columns: i32, mirror
       const from = w + (<usize> (c * columns + k) << 2);
       const g0 = v128.load(from), g1 = v128.load(from + tap), g2 = v128.load(from + 2 * tap);
       if (!mirrored) {
-        filter(g0, g1, g2, to + (<usize> ((k >> 3) * rows + c) << 5) + (<usize> (k & 7) << 2), matrix);
+        transformed(g0, g1, g2, to + (<usize> ((k >> 3) * rows + c) << 5) + (<usize> (k & 7) << 2), matrix);
         continue;
       }
-      filter(g2, g1, g0, products, 16);
+      transformed(g2, g1, g0, products, 16);
       let at = to + (<usize> ((c >> 3) * rows + k) << 5) + (<usize> (c & 7) << 2);
       for (let i: usize = 0; i < 6; i++, at += matrix) {
         const x = v128.load(products + i * 16);
@@ -133,6 +162,8 @@ export function winogradLineFilter(w: usize, channels: i32, columns: i32, mirror
  * @param g The geometry.
  * @param matrices The transformed filter.
  * @param bias `[columns]`, or 0.
+ * @param filter The filter before it was transformed.
+ * @param mirrored Whether its taps are in reverse order, and it is `[3, columns, channels]`.
  */
 export function winogradLines(
   g: usize,
@@ -143,6 +174,8 @@ export function winogradLines(
   t1: i32,
   bias: usize,
   activation: i32,
+  filter: usize,
+  mirrored: bool,
   scratch: usize,
 ): void {
   const channels = load<i32>(g, CHANNELS), columns = load<i32>(g, COLUMNS), size = load<i32>(g, BLOCK);
@@ -161,8 +194,28 @@ export function winogradLines(
       multiply(work + i * before, tiles, channels, matrices + i * matrix, columns, products + i * after, scratch);
     }
     for (let i = 0; i < tiles; i++) {
-      transformOutput(g, y, t + i, products + <usize> i * rowAfter, after, bias != 0, activation, scratch);
+      const from = products + <usize> i * rowAfter;
+      transformOutput(g, x, y, t + i, from, after, bias != 0, activation, filter, mirrored, scratch);
     }
+  }
+}
+
+/** Computes four columns of a channel's slopes of weights, from `k` on, product by product. */
+function computeFilterSlopes(g: usize, x: usize, dy: usize, first: i32, last: i32, c: i32, k: i32, dw: usize): void {
+  const width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS), dilation = load<i32>(g, DILATION);
+  const outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);
+  for (let tap = 0; tap < 3; tap++) {
+    const left = tap * dilation - load<i32>(g, PAD);
+    let sum = f32x4.splat(0);
+    for (let t = first; t < last && v128.any_true(f32x4.eq(sum, sum)); t++) {
+      const line = lineOf(g, t), start = placeOf(g, t, line);
+      const count = min((outWidth - start + dilation - 1) / dilation, 4);
+      const image = x + (<usize> (line * width * channels + c) << 2);
+      const slopes = dy + (<usize> (line * outWidth * columns + k) << 2);
+      const part = slopesOf(image, 1, width, channels, slopes, outWidth, columns, 0, 1, start, count, dilation, 1, 0, left);
+      sum = add(sum, part);
+    }
+    v128.store(dw + (<usize> ((tap * channels + c) * columns + k) << 2), sum);
   }
 }
 
@@ -206,6 +259,9 @@ export function winogradLinesFilterGradient(
   }
   const tap = <usize> channels * rowSlopes;
   for (let offset: usize = 0; offset < sum; offset += 16) {
-    filterSlopes(sums + offset, sum, dw + <usize> c0 * rowSlopes + offset, tap);
+    const total = filterSlopes(sums + offset, sum, dw + <usize> c0 * rowSlopes + offset, tap);
+    if (areFinite(total)) continue;
+    const c = offset / rowSlopes, k = (offset - c * rowSlopes) >> 2;
+    computeFilterSlopes(g, x, dy, first, last, c0 + <i32> c, <i32> k, dw);
   }
 }

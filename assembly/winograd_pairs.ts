@@ -127,13 +127,16 @@ export function slopePoints(m: i32, from: usize, step: usize, to: usize, next: u
   v128.store(to + 4 * next, d3);
 }
 
-/** Sums at the points, and those of the middle tap, to the slopes of three taps. */
+/** Sums at the points, and those of the middle tap, to the slopes of three taps; returns their sum. */
 @inline
-export function filterSlopes(from: usize, step: usize, to: usize, next: usize): void {
+export function filterSlopes(from: usize, step: usize, to: usize, next: usize): v128 {
   const s0 = v128.load(from), s1 = v128.load(from + step), s2 = v128.load(from + 2 * step);
   const s3 = v128.load(from + 3 * step);
-  v128.store(to, add(add(s0, s3), add(s1, s2)));
-  v128.store(to + next, v128.load(from + 5 * step));
+  const t0 = add(add(s0, s3), add(s1, s2)), t1 = v128.load(from + 5 * step);
+  v128.store(to, t0);
+  v128.store(to + next, t1);
   const odd = madd(sub(s1, s2), constant(0.70710678118654752), v128.load(from + 4 * step));
-  v128.store(to + 2 * next, madd(s3, constant(1.41421356237309505), odd));
+  const t2 = madd(s3, constant(1.41421356237309505), odd);
+  v128.store(to + 2 * next, t2);
+  return add(t0, add(t1, t2));
 }

@@ -13,6 +13,7 @@
  * meets. Over all channels, planes of equal taps are one product of matrices, of which there are 36.
  * Channels and columns are multiples of 4.
  */
+import { areFinite, resultsAt, slopesOf, stridedSlopes } from "./exact";
 import { BIAS, BLOCK_A, padBias, POINTS, RESULTS } from "./panel";
 import {
   BLOCK,
@@ -237,8 +238,62 @@ function transformSlopes(
   transform(SLOPES, from, my, line, pixel, 1, 0, my, mx, pixel, to, plane, scratch + RESULTS);
 }
 
+/** Computes four columns of a tile of results, from `k` on, result by result. */
+function computeTile(
+  g: usize,
+  b: i32,
+  y: i32,
+  x: i32,
+  my: i32,
+  mx: i32,
+  k: i32,
+  filter: usize,
+  added: v128,
+  activation: i32,
+): void {
+  const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
+  const outHeight = load<i32>(g, OUT_HEIGHT), outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);
+  const image = <usize> load<u32>(g, SOURCE) + (<usize> (b * height * width * channels) << 2);
+  for (let i = y; i < y + my; i++) {
+    for (let j = x; j < x + mx; j++) {
+      const top = 2 * i - load<i32>(g, PAD_Y), left = 2 * j - load<i32>(g, PAD_X);
+      const value = resultsAt(image, height, width, channels, columns, top, left, 3, 1, filter, false, k);
+      const to = <usize> load<u32>(g, TARGET) + (<usize> (((b * outHeight + i) * outWidth + j) * columns + k) << 2);
+      v128.store(to, activate(add(value, added), activation));
+    }
+  }
+}
+
+/** Computes four channels of a box of the input's gradient, from `c` on, pixel by pixel. */
+function computeGradient(
+  g: usize,
+  b: i32,
+  y0: i32,
+  y1: i32,
+  x0: i32,
+  x1: i32,
+  c: i32,
+  filter: usize,
+): void {
+  const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
+  const outHeight = load<i32>(g, OUT_HEIGHT), outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);
+  const dy = <usize> load<u32>(g, TARGET) + (<usize> (b * outHeight * outWidth * columns) << 2);
+  for (let y = y0; y < y1; y++) {
+    for (let x = x0; x < x1; x++) {
+      const row = y + load<i32>(g, PAD_Y), column = x + load<i32>(g, PAD_X);
+      const value = stridedSlopes(dy, outHeight, outWidth, channels, columns, row, column, filter, c);
+      v128.store(<usize> load<u32>(g, SOURCE) + (<usize> (((b * height + y) * width + x) * channels + c) << 2), value);
+    }
+  }
+}
+
 /** Transforms planes to the results of a tile, adds the bias and activates. */
 function transformResults(
+  g: usize,
+  b: i32,
+  y: i32,
+  x: i32,
+  filter: usize,
   from: usize,
   plane: usize,
   my: i32,
@@ -271,14 +326,18 @@ function transformResults(
       }
     }
     const added = bias ? v128.load(scratch + BIAS + k) : f32x4.splat(0);
+    let total = f32x4.splat(0);
     for (let j: usize = 0; j < <usize> mx; j++) {
       results(my, square + (j << 4), 64, sums, 16);
       let at = to + j * pixel;
       for (let i: usize = 0; i < <usize> my; i++, at += line) {
         const sum = add(v128.load(sums + (i << 4)), v128.load(singles + (i << 6) + (j << 4)));
-        v128.store(at, activate(add(sum, added), activation));
+        const value = add(sum, added);
+        total = add(total, value);
+        v128.store(at, activate(value, activation));
       }
     }
+    if (!areFinite(total)) computeTile(g, b, y, x, my, mx, <i32> (k >> 2), filter, added, activation);
   }
 }
 
@@ -286,6 +345,9 @@ function transformResults(
  * Transforms planes to a tile of the input's gradient, whose first pixel is at `y`, `x`.
  */
 function transformGradient(
+  g: usize,
+  b: i32,
+  filter: usize,
   from: usize,
   plane: usize,
   my: i32,
@@ -315,16 +377,19 @@ function transformGradient(
       results(mx, lower + <usize> i * plane, <usize> my * plane, s, 32);
       for (let j: usize = 0; j < <usize> mx; j++) v128.store(s + (j << 5), v128.load(row + j * plane), 16);
     }
-    let to = first + c;
+    let to = first + c, total = f32x4.splat(0);
     for (let j = x0; j < x1; j++, to += pixel) {
       const column = <usize> j << 4;
       results(my, square + column, RESULT_ROW, sums, 16);
       let at = to;
       for (let i = y0; i < y1; i++, at += line) {
         const half = <usize> i >> 1;
-        v128.store(at, v128.load(i & 1 ? singles + half * RESULT_ROW + column : sums + (half << 4)));
+        const value = v128.load(i & 1 ? singles + half * RESULT_ROW + column : sums + (half << 4));
+        total = add(total, value);
+        v128.store(at, value);
       }
     }
+    if (!areFinite(total)) computeGradient(g, b, y + y0, y + y1, x + x0, x + x1, <i32> (c >> 2), filter);
   }
 }
 
@@ -424,6 +489,7 @@ function columnOf(i: i32, scratch: usize): i32 {
  * @param matrices The transformed filter.
  * @param gradient Whether the gradient of the input is computed.
  * @param bias `[columns]`, or 0.
+ * @param filter The filter before it was transformed.
  */
 export function winogradStrided(
   g: usize,
@@ -433,6 +499,7 @@ export function winogradStrided(
   l1: i32,
   bias: usize,
   activation: i32,
+  filter: usize,
   scratch: usize,
 ): void {
   const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
@@ -474,14 +541,35 @@ export function winogradStrided(
         const plane = <usize> rows * after;
         if (gradient) {
           const to = <usize> load<u32>(g, SOURCE) + <usize> b * image;
-          transformGradient(from, plane, my, mx, to, height, width, channels, 2 * y - padY, 2 * x - padX, scratch);
+          const top = 2 * y - padY, left = 2 * x - padX;
+          transformGradient(g, b, filter, from, plane, my, mx, to, height, width, channels, top, left, scratch);
         } else {
           const to = <usize> load<u32>(g, TARGET) + <usize> b * image1 + <usize> (y * outWidth + x) * result;
           const down = <usize> outWidth * result;
-          transformResults(from, plane, my, mx, columns, bias != 0, activation, to, down, scratch);
+          transformResults(g, b, y, x, filter, from, plane, my, mx, columns, bias != 0, activation, to, down, scratch);
         }
       }
     }
+  }
+}
+
+/** Computes four columns of a channel's slopes of weights, from `k` on, product by product. */
+function computeFilterSlopes(g: usize, first: i32, last: i32, c: i32, k: i32, dw: usize): void {
+  const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
+  const outHeight = load<i32>(g, OUT_HEIGHT), outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);
+  const pixels = <usize> load<u32>(g, SOURCE) + (<usize> c << 2), slopes = <usize> load<u32>(g, TARGET) + (<usize> k << 2);
+  const tilesY = load<i32>(g, TILES_Y);
+  for (let tap = 0; tap < 9; tap++) {
+    const top = tap / 3 - load<i32>(g, PAD_Y), left = tap % 3 - load<i32>(g, PAD_X);
+    let sum = f32x4.splat(0);
+    for (let line = first; line < last && v128.any_true(f32x4.eq(sum, sum)); line++) {
+      const b = line / tilesY, y = (line - b * tilesY) * 4, rows = min(4, outHeight - y);
+      const image = pixels + (<usize> (b * height * width * channels) << 2);
+      const dy = slopes + (<usize> (b * outHeight * outWidth * columns) << 2);
+      const part = slopesOf(image, height, width, channels, dy, outWidth, columns, y, rows, 0, outWidth, 1, 2, top, left);
+      sum = add(sum, part);
+    }
+    v128.store(dw + (<usize> ((tap * channels + c) * columns + k) << 2), sum);
   }
 }
 
@@ -553,6 +641,10 @@ export function winogradStridedFilterGradient(
   for (let offset: usize = 0; offset < <usize> some * row; offset += 16) {
     const from = sums + offset, to = dw + <usize> c0 * row + offset;
     for (let i: usize = 0; i < 6; i++) filterSlopes(from + i * 6 * sum, sum, square + i * 48, 16);
-    for (let j: usize = 0; j < 3; j++) filterSlopes(square + j * 16, 48, to + j * tap, 3 * tap);
+    let total = f32x4.splat(0);
+    for (let j: usize = 0; j < 3; j++) total = add(total, filterSlopes(square + j * 16, 48, to + j * tap, 3 * tap));
+    if (areFinite(total)) continue;
+    const c = offset / row, k = (offset - c * row) >> 2;
+    computeFilterSlopes(g, first, last, c0 + <i32> c, <i32> k, dw);
   }
 }

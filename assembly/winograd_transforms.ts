@@ -63,22 +63,25 @@ export function output(from: usize, stride: usize, to: usize, step: usize): void
   v128.store(to + 3 * step, madd(e, constant(2.82842712474619010), madd(b, constant(0.35355339059327376), m5)));
 }
 
-/** As {@linkcode output}, with a bias and an activation. */
+/** As {@linkcode output}, with a bias and an activation; returns the sum of the results before it. */
 @inline
-export function outputTo(from: usize, stride: usize, bias: v128, activation: i32, to: usize, step: usize): void {
+export function outputTo(from: usize, stride: usize, bias: v128, activation: i32, to: usize, step: usize): v128 {
   const m0 = v128.load(from), m1 = v128.load(from + stride), m2 = v128.load(from + 2 * stride);
   const m3 = v128.load(from + 3 * stride), m4 = v128.load(from + 4 * stride);
   const m5 = v128.load(from + 5 * stride);
   const a = add(m1, m2), b = sub(m1, m2), c = add(m3, m4), e = sub(m3, m4);
-  v128.store(to, activate(add(add(m0, a), add(c, bias)), activation));
+  const y0 = add(add(m0, a), add(c, bias));
+  v128.store(to, activate(y0, activation));
   to += step;
   const y1 = madd(e, constant(1.41421356237309505), madd(b, constant(0.70710678118654752), bias));
   v128.store(to, activate(y1, activation));
   to += step;
-  v128.store(to, activate(madd(c, constant(2), madd(a, constant(0.5), bias)), activation));
+  const y2 = madd(c, constant(2), madd(a, constant(0.5), bias));
+  v128.store(to, activate(y2, activation));
   to += step;
   const y3 = madd(e, constant(2.82842712474619010), madd(b, constant(0.35355339059327376), add(m5, bias)));
   v128.store(to, activate(y3, activation));
+  return add(add(y0, y1), add(y2, y3));
 }
 
 /** A d: four slopes to six. */
@@ -94,31 +97,39 @@ export function slopes(d0: v128, d1: v128, d2: v128, d3: v128, to: usize, step: 
   v128.store(to + 5 * step, d3);
 }
 
-/** B m: six products to slopes of six pixels. */
+/** B m: six products to slopes of six pixels; returns their sum. */
 @inline
-export function inputSlopes(from: usize, stride: usize, to: usize, step: usize): void {
+export function inputSlopes(from: usize, stride: usize, to: usize, step: usize): v128 {
   const m0 = v128.load(from), m1 = v128.load(from + stride), m2 = v128.load(from + 2 * stride);
   const m3 = v128.load(from + 3 * stride), m4 = v128.load(from + 4 * stride);
   const m5 = v128.load(from + 5 * stride);
   const a = add(m1, m2), b = sub(m1, m2), c = add(m3, m4), e = sub(m3, m4);
   v128.store(to, m0);
-  v128.store(to + step, madd(b, constant(-1.41421356237309505), madd(e, constant(-0.70710678118654752), m5)));
-  v128.store(to + 2 * step, madd(a, constant(-2), madd(c, constant(-0.5), mul(m0, constant(-2.5)))));
-  const t3 = madd(e, constant(1.41421356237309505), mul(m5, constant(-2.5)));
-  v128.store(to + 3 * step, madd(b, constant(0.70710678118654752), t3));
-  v128.store(to + 4 * step, add(m0, add(a, c)));
+  const t1 = madd(b, constant(-1.41421356237309505), madd(e, constant(-0.70710678118654752), m5));
+  v128.store(to + step, t1);
+  const t2 = madd(a, constant(-2), madd(c, constant(-0.5), mul(m0, constant(-2.5))));
+  v128.store(to + 2 * step, t2);
+  const t3 = madd(b, constant(0.70710678118654752), madd(e, constant(1.41421356237309505), mul(m5, constant(-2.5))));
+  v128.store(to + 3 * step, t3);
+  const t4 = add(m0, add(a, c));
+  v128.store(to + 4 * step, t4);
   v128.store(to + 5 * step, m5);
+  return add(add(add(m0, t1), add(t2, t3)), add(t4, m5));
 }
 
-/** G' s: six sums to three slopes of weights. */
+/** G' s: six sums to three slopes of weights; returns their sum. */
 @inline
-export function filterSlopes(from: usize, stride: usize, to: usize, step: usize): void {
+export function filterSlopes(from: usize, stride: usize, to: usize, step: usize): v128 {
   const s0 = v128.load(from), s1 = v128.load(from + stride), s2 = v128.load(from + 2 * stride);
   const s3 = v128.load(from + 3 * stride), s4 = v128.load(from + 4 * stride);
   const s5 = v128.load(from + 5 * stride);
   const a = add(s1, s2), b = add(s3, s4);
-  v128.store(to, madd(a, constant(-2.0 / 3), madd(b, constant(1.0 / 6), s0)));
+  const t0 = madd(a, constant(-2.0 / 3), madd(b, constant(1.0 / 6), s0));
+  v128.store(to, t0);
   const odd = mul(sub(s3, s4), constant(0.23570226039551584));
-  v128.store(to + step, madd(sub(s2, s1), constant(0.47140452079103168), odd));
-  v128.store(to + 2 * step, madd(b, constant(1.0 / 3), madd(a, constant(-1.0 / 3), s5)));
+  const t1 = madd(sub(s2, s1), constant(0.47140452079103168), odd);
+  v128.store(to + step, t1);
+  const t2 = madd(b, constant(1.0 / 3), madd(a, constant(-1.0 / 3), s5));
+  v128.store(to + 2 * step, t2);
+  return add(t0, add(t1, t2));
 }

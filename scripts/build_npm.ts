@@ -10,7 +10,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "npm:esbuild@0.28.2";
 import ts from "npm:typescript@6.0.3";
-import { wasmPackage } from "../src/deps/tfjs_wasm.ts";
+import { wasmPackage } from "../src/deps/tfjs.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 

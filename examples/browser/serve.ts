@@ -4,7 +4,7 @@
  * @module
  */
 import { buildPage } from "../../scripts/build_page.ts";
-import { wasmPackage } from "../../src/deps/tfjs_wasm.ts";
+import { wasmPackage } from "../../src/deps/tfjs.ts";
 import { loadMnist } from "../mnist/load_mnist.ts";
 import { mnistFolder } from "../mnist/mnist_folder.ts";
 

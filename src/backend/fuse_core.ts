@@ -194,18 +194,19 @@ function update(adam: StockAdam, gradients: { name: string; tensor: tf.Tensor | 
   const { learningRate, beta1, beta2, epsilon, accBeta1, accBeta2 } = adam;
   const [correction1, correction2] = [accBeta1, accBeta2].map((power) => 1 - power.dataSync()[0]);
   const numbers = { learningRate, beta1, beta2, epsilon, correction1, correction2 };
+  const inputs: tf.Tensor[] = [];
   gradients.forEach(({ name, tensor }, i) => {
     const value = tf.engine().registeredVariables[name];
     const m = momentAt(adam.accumulatedFirstMoment, i, `${name}/m`, value);
     const v = momentAt(adam.accumulatedSecondMoment, i, `${name}/v`, value);
-    if (!tensor) return;
-    const attributes = { ...numbers, weightDecay: 0, decoupled: 0 };
-    const updated = runInPlace("TrainchartAdam", { value, gradient: tensor, m, v }, attributes)!;
-    [value, m, v].forEach((variable, at) => {
-      if (updated[at] === variable) return;
-      variable.assign(updated[at]);
-      updated[at].dispose();
-    });
+    if (tensor) inputs.push(value, tensor, m, v);
+  });
+  const attributes = { ...numbers, weightDecay: 0, decoupled: 0, tensors: 4 };
+  const variables = inputs.filter((_, i) => i % 4 !== 1) as tf.Variable[];
+  runInPlace("TrainchartAdam", inputs, attributes)!.forEach((updated, at) => {
+    if (updated === variables[at]) return;
+    variables[at].assign(updated);
+    updated.dispose();
   });
   for (const [power, beta] of [[accBeta1, beta1], [accBeta2, beta2]] as const) {
     tf.tidy(() => power.assign(power.mul(beta)));

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { tf } from "../deps/tfjs.ts";
-import type { BackendWasm } from "../deps/tfjs_wasm.ts";
+import type { BackendWasm, tf } from "../deps/tfjs.ts";
 import { emscriptenOf, type Kernels } from "./wasm_modules.ts";
 import type { LibraryOnHeap } from "./native/native_library.ts";
 import type { Threads } from "./threads.ts";
@@ -32,7 +31,7 @@ export interface HeapObserver {
 }
 
 /** Multiply-adds below which a call is done before another thread has begun. */
-const WORTHWHILE = 400_000;
+export const WORTHWHILE = 400_000;
 
 /**
  * Tensors of one backend as addresses, and scratch memory between them.

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { tf } from "../deps/tfjs.ts";
-import type { BackendWasm } from "../deps/tfjs_wasm.ts";
+import { type BackendWasm, tf } from "../deps/tfjs.ts";
 import { fixBackend, loadKernels } from "./wasm_modules.ts";
 import { heapOf, KernelHeap, useHeap } from "./kernel_heap.ts";
 import { BINARY_KERNELS } from "./kernels/binary.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkNumber, checkOptions } from "../checks/check_options.ts";
-import { tf } from "../deps/tfjs.ts";
+import { importWebgpu, tf } from "../deps/tfjs.ts";
 import { hostProcess, isGranted } from "../host/host_process.ts";
 import { checkWasmFile } from "./find_wasm.ts";
 import { fixCore } from "./fix_core.ts";
@@ -173,7 +173,7 @@ async function startWebGPU({ prefer }: BackendOptions): Promise<Attempt> {
   if (adapter.software && prefer !== "webgpu") {
     return { started: false, reason: `${adapter.name} is a software adapter` };
   }
-  await import("../deps/tfjs_webgpu.ts");
+  await importWebgpu();
   const started = await tf.setBackend("webgpu");
   return { started, reason: started ? adapter.name : `${adapter.name} gives no device` };
 }

@@ -4,8 +4,7 @@
  * @module
  */
 import { hostProcess } from "../host/host_process.ts";
-import { tf } from "../deps/tfjs.ts";
-import type { BackendWasm } from "../deps/tfjs_wasm.ts";
+import { type BackendWasm, importWasm, tf, wasmPackage } from "../deps/tfjs.ts";
 import { fuseCore } from "./fuse_core.ts";
 import { fuseRecurrent } from "./fuse_recurrent.ts";
 import {
@@ -74,7 +73,7 @@ export async function startWasm(options: WasmOptions): Promise<Started> {
   const obstacle = wanted > 1 ? threadsObstacle() : undefined;
   const threads = obstacle ? 1 : wanted;
   const printed = await capture(async () => {
-    const { setWasmPaths, wasmPackage } = await import("../deps/tfjs_wasm.ts");
+    const { setWasmPaths } = await importWasm();
     if (isRunning()) return void await tf.setBackend("wasm");
     // A module with threads of its own would need another file; it starts workers that are not used.
     tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);

@@ -5,7 +5,7 @@
  * @module
  */
 import * as builds from "./kernels.generated.ts";
-import type { BackendWasm } from "../deps/tfjs_wasm.ts";
+import type { BackendWasm } from "../deps/tfjs.ts";
 import { decodeBase64 } from "../text/encodings.ts";
 
 /** The heap of the module and its allocator. */

@@ -1,6 +1,7 @@
 import { describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import type { AnyLearner } from "../learner/callback.ts";
+import { placedLayers, putStatesAside } from "../model/layers.ts";
 import { applyModel } from "../model/model.ts";
 import { LayerStats } from "./support/layer_stats.ts";
 
@@ -43,8 +44,9 @@ export class ActivationStats extends LayerStats {
   /** Looks at the layers. */
   override async afterStep(learner: AnyLearner): Promise<void> {
     if (!this.due) return;
-    const layers = layersOf(learner.model as tf.LayersModel).filter(([name]) => this.wanted(name));
-    const outputs = outputsOf(layers, () => applyModel(learner.model, learner.data, INFERENCE));
+    const { model, data } = learner;
+    const layers = namedLayers(model as tf.LayersModel).filter(([name]) => this.wanted(name));
+    const outputs = outputsOf(layers, model as tf.LayersModel, data);
     try {
       await this.record(learner, outputs);
     } finally {
@@ -57,12 +59,14 @@ const INFERENCE = { training: false };
 
 type Named<T> = readonly [name: string, value: T];
 
-/** The layers of a model, and in place of a model among them the layers of that. */
-function layersOf(model: tf.LayersModel, prefix = ""): Named<tf.layers.Layer>[] {
-  return model.layers.flatMap((layer): Named<tf.layers.Layer>[] => {
-    if (layer instanceof tf.LayersModel) return layersOf(layer, `${prefix}${layer.name}/`);
-    return layer.getClassName() === "InputLayer" ? [] : [[`${prefix}${layer.name}`, layer]];
-  });
+/** The layers of a model and of the models in it, by their path. Wrappers stand for their layers. */
+function namedLayers(model: tf.LayersModel): Named<tf.layers.Layer>[] {
+  return placedLayers(model)
+    .filter(({ layer, around }) =>
+      !("layers" in layer) && layer.getClassName() !== "InputLayer" &&
+      around.every((outer) => "layers" in outer)
+    )
+    .map(({ layer, around }) => [[...around, layer].map(({ name }) => name).join("/"), layer]);
 }
 
 /**
@@ -72,7 +76,8 @@ function layersOf(model: tf.LayersModel, prefix = ""): Named<tf.layers.Layer>[] 
  */
 function outputsOf(
   layers: readonly Named<tf.layers.Layer>[],
-  apply: () => unknown,
+  model: tf.LayersModel,
+  data: unknown,
 ): Named<tf.Tensor>[] {
   const outputs = new Map<tf.layers.Layer, tf.Tensor>();
   for (const [, layer] of layers) {
@@ -84,9 +89,11 @@ function outputsOf(
       return result;
     };
   }
+  const aside = putStatesAside(model, { copy: true });
   try {
-    tf.tidy(() => void apply());
+    tf.tidy(() => void applyModel(model, data, INFERENCE));
   } finally {
+    aside.putBack();
     for (const [, layer] of layers) delete (layer as Partial<tf.layers.Layer>).call;
   }
   return layers.filter(([, layer]) => outputs.has(layer))

@@ -1,6 +1,6 @@
 import * as field from "../checks/fields.ts";
 import { sizeOfFile } from "../io/left_file.ts";
-import { toPath, writeFile } from "../io/write_file.ts";
+import { toPath, writeFile } from "../io/files.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import type { EpochRecord } from "../pictures.ts";
 import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";

@@ -2,7 +2,7 @@ import { fileSystem, isMissing } from "../host/files.ts";
 import { bytes } from "../io/host_tensor.ts";
 import * as field from "../checks/fields.ts";
 import { cutFile, endLastLine } from "../io/left_file.ts";
-import { toPath, writeFile } from "../io/write_file.ts";
+import { toPath, writeFile } from "../io/files.ts";
 import { type AnyLearner, metricsOfPhase } from "../learner/callback.ts";
 import type { EpochRecord } from "../pictures.ts";
 import { FileLogger, type FileLoggerOptions } from "./support/file_logger.ts";

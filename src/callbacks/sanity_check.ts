@@ -1,9 +1,10 @@
 import { checkNumber, checkOptions } from "../checks/check_options.ts";
+import { putStatesAside } from "../model/layers.ts";
 import { applyModel } from "../model/model.ts";
 import { tf } from "../deps/tfjs.ts";
-import { keyedRandom } from "../random/random_numbers.ts";
-import { withRandom } from "../random/with_random.ts";
+import { keyedRandom, withRandom } from "../random/random_numbers.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
+import { modelsOf } from "../learner/run.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 
 /**
@@ -69,8 +70,18 @@ export class SanityCheck extends Callback {
    * @throws {RangeError} If a loss is not a finite scalar.
    */
   override async beforeTrain(learner: AnyLearner): Promise<void> {
-    const { model, dataloaders: { validation } } = learner;
+    const { dataloaders: { validation } } = learner;
     if (validation === undefined || isReadOnce(validation)) return;
+    const states = putStatesAside(modelsOf(learner));
+    try {
+      await this.#validate(learner);
+    } finally {
+      states.putBack();
+    }
+  }
+
+  async #validate(learner: AnyLearner): Promise<void> {
+    const { model } = learner;
     let index = 0;
     for await (const { data, labels } of learner.batches("validation")) {
       const loss = tf.tidy(() =>

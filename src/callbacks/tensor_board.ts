@@ -4,7 +4,7 @@ import { checkNumber } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { cutFile } from "../io/left_file.ts";
 import { summaryRecord, type SummaryValue, versionRecord } from "../io/event_file.ts";
-import { writeFile } from "../io/write_file.ts";
+import { writeFile } from "../io/files.ts";
 import { type AnyLearner, metricsOfPhase } from "../learner/callback.ts";
 import type { EpochRecord } from "../pictures.ts";
 import { tensorStats } from "../tensors/tensor_stats.ts";

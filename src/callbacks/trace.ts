@@ -1,6 +1,6 @@
 import type { RunKind } from "../chart/chart.ts";
 import { type HookName, stateName, type TaskName } from "../chart/hooks.ts";
-import { writeFile } from "../io/write_file.ts";
+import { writeFile } from "../io/files.ts";
 import type { RunSnapshot } from "../learner/run_interface.ts";
 import { type AnyLearner, type CallbackLike, nameOf, PassCallback } from "../learner/callback.ts";
 import { checkNumber, checkOptions } from "../checks/check_options.ts";

@@ -9,7 +9,8 @@ import {
 import * as field from "../checks/fields.ts";
 import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { cloneWeights, refreshStatistics, variablesOf } from "../model/model.ts";
+import { refreshStatistics } from "../model/layers.ts";
+import { cloneWeights, variablesOf } from "../model/model.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { isTraining } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";

@@ -20,9 +20,8 @@ import {
 import { type HookName, isFinally, isTask, type TaskName, type WorkName } from "./hooks.ts";
 import { isThenable, yieldToEventLoop } from "./event_loop.ts";
 import { HookCalls, type Listeners, OBSOLETE } from "./hook_calls.ts";
-import { type PumpState, releasedSnapshot } from "./pump_state.ts";
+import { type Level, passLevel, type PumpState, releasedSnapshot, Signals } from "./pump_state.ts";
 import { memoizeTransitions, queueWork, WORK_QUEUES } from "./pumped_machine.ts";
-import { type Level, passLevel, Signals } from "./signals.ts";
 
 /** Does the work that the machine names. */
 export interface Performer<Listener> extends Listeners<Listener> {

@@ -1,7 +1,6 @@
 import { checkOptions, describeValue } from "../checks/check_options.ts";
-import type { ArrayColumn } from "./array_gatherer.ts";
+import { type ArrayColumn, TensorDataset } from "./tensor_dataset.ts";
 import type { CsvTable } from "./dataset.ts";
-import { TensorDataset } from "./tensor_dataset.ts";
 
 /**
  * The labels of a dataset that is made of a table.

@@ -1,12 +1,14 @@
 import {
   type BatchSource,
+  cloneBatch,
   isLoader,
   type IterateOptions,
   type Loader,
   type Shard,
+  type SizedBatch,
+  toBatch,
   WHOLE,
 } from "./loader.ts";
-import { cloneBatch, type SizedBatch, toBatch } from "./to_batch.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
 import { isThenable } from "../chart/event_loop.ts";
 

@@ -1,5 +1,6 @@
 /**
- * TensorFlow.js, pinned: our kernels complete and correct this very version.
+ * TensorFlow.js, pinned: our kernels complete and correct this very version. Its WebAssembly and
+ * WebGPU backends register themselves when they are imported, so they are only once they are wanted.
  *
  * A plain `export * as tf` would make its thousand undocumented symbols symbols of this package. So
  * the value is exported whole, but only those types that users need to name.
@@ -105,5 +106,31 @@ export declare namespace tf {
     type SaveResult = tensorflow.io.SaveResult;
     /** Name, shape and dtype of one weight. */
     type WeightsManifestEntry = tensorflow.io.WeightsManifestEntry;
+  }
+}
+
+export type { BackendWasm } from "npm:@tensorflow/tfjs-backend-wasm@4.22.0";
+
+/** Imports the WebAssembly backend, which registers itself as `"wasm"`. */
+export function importWasm(): Promise<typeof import("npm:@tensorflow/tfjs-backend-wasm@4.22.0")> {
+  return import("npm:@tensorflow/tfjs-backend-wasm@4.22.0");
+}
+
+/** Imports the WebGPU backend, which registers itself as `"webgpu"`. */
+export function importWebgpu(): Promise<
+  typeof import("npm:@tensorflow/tfjs-backend-webgpu@4.22.0")
+> {
+  return import("npm:@tensorflow/tfjs-backend-webgpu@4.22.0");
+}
+
+/**
+ * Address of the package of the WebAssembly backend, beside which its files are; `undefined` in a
+ * browser and most bundles.
+ */
+export function wasmPackage(): string | undefined {
+  try {
+    return import.meta.resolve("npm:@tensorflow/tfjs-backend-wasm@4.22.0");
+  } catch {
+    return undefined;
   }
 }

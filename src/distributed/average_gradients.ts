@@ -1,5 +1,5 @@
 import type { AnyLearner } from "../learner/callback.ts";
-import { statisticsOf } from "../model/model.ts";
+import { statisticsOf } from "../model/layers.ts";
 import { tf } from "../deps/tfjs.ts";
 import { average } from "./average.ts";
 import type { RankReport } from "./rank_report.ts";

@@ -5,7 +5,7 @@ import { hostTensorOf } from "../io/host_tensor.ts";
 import type { Watch } from "../learner/callback_protocol.ts";
 import type { Peers, Shard } from "../data/loader.ts";
 import { tf } from "../deps/tfjs.ts";
-import { statisticsOf } from "../model/model.ts";
+import { statisticsOf } from "../model/layers.ts";
 import { describeValue } from "../checks/check_options.ts";
 import { Cancellation } from "../errors.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";

@@ -3,7 +3,7 @@ import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { ArrayDataset } from "../data/array_dataset.ts";
 import type { Batch, Dataset } from "../data/dataset.ts";
 import { tf } from "../deps/tfjs.ts";
-import { toPath } from "../io/write_file.ts";
+import { toPath } from "../io/files.ts";
 import { writeTensor } from "../tensors/tensor_memory.ts";
 import { decodeImage } from "./decode_image.ts";
 import { resizePixels } from "./resize_pixels.ts";

@@ -5,7 +5,7 @@ import { DTYPES, type HostTensor, hostTensor, TENSOR_DTYPES } from "./host_tenso
 import { SafetensorsFile } from "./safetensors_file.ts";
 import { damaged, writeSafetensors } from "./safetensors_format.ts";
 import * as field from "../checks/fields.ts";
-import { StorageError } from "./storage_error.ts";
+import { StorageError } from "./files.ts";
 
 /** Each level of a state takes up to three of JSON. */
 const LIMITS: JsonLimits = { depth: 3 * MAX_STATE_DEPTH + 10, values: 1 << 23 };

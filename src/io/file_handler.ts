@@ -1,6 +1,6 @@
 import { fileSystem } from "../host/files.ts";
 import { tf } from "../deps/tfjs.ts";
-import { splitPath, toPath, writeAtomically } from "./write_file.ts";
+import { splitPath, toPath, writeAtomically } from "./files.ts";
 
 /** Name of the file of weights beside `model.json`. */
 const WEIGHTS = "weights.bin";

@@ -4,7 +4,7 @@
  * @module
  */
 import { fileSystem, isMissing, OpenFile } from "../host/files.ts";
-import { toPath } from "./write_file.ts";
+import { toPath } from "./files.ts";
 
 /** The size of a file in bytes; 0 if the file does not exist. */
 export async function sizeOfFile(path: string | URL): Promise<number> {

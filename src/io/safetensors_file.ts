@@ -16,7 +16,7 @@ import {
   LARGEST_HEADER,
   writeSafetensors,
 } from "./safetensors_format.ts";
-import { toPath } from "./write_file.ts";
+import { toPath } from "./files.ts";
 
 /** Number of bytes that are read at once. */
 const CHUNK = 1 << 20;

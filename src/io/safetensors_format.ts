@@ -13,8 +13,7 @@
 import { sha256 } from "../host/files.ts";
 import { type JsonLimits, parseJson } from "../text/encodings.ts";
 import { type Dtype, DTYPES, type HostTensor } from "./host_tensor.ts";
-import { StorageError } from "./storage_error.ts";
-import { toPath, writeAtomically } from "./write_file.ts";
+import { StorageError, toPath, writeAtomically } from "./files.ts";
 
 /** Largest header, in bytes: 100 MB, as in the reference implementation. */
 export const LARGEST_HEADER = 100_000_000;

@@ -6,7 +6,7 @@
 import { tf } from "../deps/tfjs.ts";
 import { dtypeOfArray, type HostTensor, type HostValues, toTensor } from "./host_tensor.ts";
 import { describeValue } from "../checks/check_options.ts";
-import { StorageError } from "./storage_error.ts";
+import { StorageError } from "./files.ts";
 
 /** Largest number of arrays and objects within one another in a state. */
 export const MAX_STATE_DEPTH = 200;

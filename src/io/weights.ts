@@ -3,7 +3,7 @@ import { tf } from "../deps/tfjs.ts";
 import { isModel, type Model, variablesOf } from "../model/model.ts";
 import { type HostTensor, readTensors, toTensor } from "./host_tensor.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";
-import { StorageError } from "./storage_error.ts";
+import { StorageError } from "./files.ts";
 import { writeSafetensors } from "./safetensors_format.ts";
 
 /**

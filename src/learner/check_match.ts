@@ -3,7 +3,8 @@ import type { FieldProblem } from "../checks/fields.ts";
 import { loaderLength } from "../data/loader.ts";
 import { checkCheckpoint, refuse, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import { type HostTensor, TENSOR_DTYPES } from "../io/host_tensor.ts";
-import { StorageError } from "../io/storage_error.ts";
+import { StorageError } from "../io/files.ts";
+import { statefulLayers } from "../model/layers.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import { differencesOf, modelStructure } from "../model/model_structure.ts";
 import { type OptimizerState, readOptimizer } from "../optimizers/optimizer_state.ts";
@@ -11,6 +12,7 @@ import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type CallbackState, checkState, type State } from "./check_state.ts";
 import type { AnyFields } from "./learner_fields.ts";
+import { modelsOf } from "./run.ts";
 import { describeOptimizers, optimizersOf, stateOfOptimizer } from "./learner_optimizers.ts";
 
 /**
@@ -42,6 +44,7 @@ export async function checkMatch(learner: AnyFields, checkpoint: RunCheckpoint):
     ...differencesOfParts(learner, checkpoint),
     ...missingCallbacks(learner.callbacks, state.callbacks),
     ...missingLoaders(learner, state),
+    ...differencesOfStates(learner, state),
   );
   if (differences.length > 0) {
     throw new StorageError(
@@ -101,6 +104,22 @@ function missingCallbacks(
     if (index >= 0) names.splice(index, 1);
     return index >= 0 || passive ? [] : [`callback ${name} has a state, and is missing`];
   });
+}
+
+/** Compares the states of recurrent layers with those of the model, if there are any to restore. */
+function differencesOfStates(learner: AnyFields, { run, own = [] }: State): string[] {
+  const layers = statefulLayers(modelsOf(learner));
+  const actual = layers.flatMap(({ shapes }) => shapes.map((shape) => `[${shape}]`));
+  const saved = [run, ...own].flatMap(({ layerStates }) =>
+    layerStates ? [layerStates.current, layerStates.aside ?? layerStates.current] : []
+  ).map((states) => states.map(({ shape }) => `[${shape}]`));
+  const other = saved.find((shapes) => `${shapes}` !== `${actual}`);
+  if (!other) return [];
+  const names = layers.map(({ name }) => name).join(", ");
+  return [
+    `the states of recurrent layers are ${other.join(" ") || "missing"} in the checkpoint, ` +
+    (actual.length > 0 ? `${actual.join(" ")} in ${names}` : "no layer has any"),
+  ];
 }
 
 function missingLoaders(

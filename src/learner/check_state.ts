@@ -7,7 +7,7 @@ import { type PassLossesState, runningMean } from "../metrics/running_mean.ts";
 import { BATCH_TENSORS } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { OptimizersState } from "./learner_optimizers.ts";
-import type { RunState } from "./run.ts";
+import type { LayerStates, RunState } from "./run.ts";
 
 /** The state of a run, of which the fields beside it in a checkpoint are a summary. */
 export interface State extends OptimizersState {
@@ -35,6 +35,8 @@ export interface CallbackState {
 
 /** The part of a run's state that is different on each rank. */
 export interface RankState extends PassLossesState {
+  /** The states of stateful layers. Default: no layer is stateful, or they were not saved. */
+  readonly layerStates?: LayerStates;
   /** The states of the callbacks whose state is different on each rank. */
   readonly callbacks: readonly CallbackState[];
 }
@@ -85,6 +87,11 @@ const LOSSES = {
   objectiveMeans: field.optional(field.recordOf(runningMean)),
 };
 
+const layerStates = field.optional(field.record({
+  current: field.list(hostTensor),
+  aside: field.optional(field.list(hostTensor)),
+}));
+
 const loader = field.record({
   name: field.oneOf(["train", "validation", "test"]),
   taken: count,
@@ -109,6 +116,7 @@ const learningRate = field.optional(field.number({ min: 0 }));
 const shape = field.record({
   run: field.record({
     pump: checkPumpState,
+    layerStates,
     batchIndex: index,
     shards: field.optional(field.integer({ min: 1 })),
     loader: field.optional(loader),
@@ -139,7 +147,7 @@ const shape = field.record({
   optimizer: field.optional(optimizer),
   objectives: field.optional(field.recordOf(field.record({ optimizer, learningRate }))),
   callbacks,
-  own: field.optional(field.list(field.record({ ...LOSSES, callbacks }))),
+  own: field.optional(field.list(field.record({ ...LOSSES, layerStates, callbacks }))),
 });
 
 /**

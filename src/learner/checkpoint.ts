@@ -9,6 +9,7 @@ import { tf } from "../deps/tfjs.ts";
 import { CHECKPOINT_FORMAT, type RunCheckpoint } from "../io/checkpoint_file.ts";
 import { type HostTensor, readTensors, toTensor } from "../io/host_tensor.ts";
 import { decodeState, encodeState } from "../io/state_codec.ts";
+import { statefulLayers } from "../model/layers.ts";
 import { variablesOf } from "../model/model.ts";
 import { modelStructure } from "../model/model_structure.ts";
 import { readOptimizer, restoreOptimizer, setLearningRate } from "../optimizers/optimizer_state.ts";
@@ -25,12 +26,14 @@ import {
   readOptimizers,
   restoreOptimizers,
 } from "./learner_optimizers.ts";
-import type { Run, RunState } from "./run.ts";
+import { modelsOf, type Run, type RunState } from "./run.ts";
 
 /** The state of this rank; its tensors stay the run's. */
 export function rankState(learner: AnyFields, run: Run): RankState {
+  const layerStates = run.layerStates();
   return {
     ...run.lossesState(),
+    ...layerStates && { layerStates },
     callbacks: statesOf(learner, ({ perRank }) => perRank === true),
   };
 }
@@ -126,7 +129,10 @@ export async function restoreCheckpoint(
       else disposeTensors(mine);
     }
     before.forget();
-    if (shard.index === 0) warnOfOther(checkpoint);
+    if (shard.index === 0) {
+      warnOfOther(checkpoint);
+      warnOfStates(learner, state);
+    }
     return runOf(state, own, shard);
   } catch (error) {
     await before.undo();
@@ -144,6 +150,17 @@ function warnOfOther({ versions }: RunCheckpoint): void {
   console.warn(
     `Trainchart resumes on ${text(now)} a run that was computed on ${text({ backend, native })}: ` +
       "the last digits of its results will differ",
+  );
+}
+
+/** Warns if the checkpoint is of a version that did not save the states of recurrent layers. */
+function warnOfStates(learner: AnyFields, { run }: State): void {
+  if (run.layerStates) return;
+  const names = statefulLayers(modelsOf(learner)).map(({ name }) => name);
+  if (names.length === 0) return;
+  console.warn(
+    `Trainchart resumes a checkpoint without the states of ${names.join(", ")}: ` +
+      "they stay as they are, so that the run differs from one without a break",
   );
 }
 
@@ -183,12 +200,23 @@ function assignStates(
 
 function runOf(state: State, own: RankState | undefined, shard: Shard): RunState {
   if (!own) return state.run;
-  disposeTensors([state.run.mean, state.run.objectiveMeans]);
   const { batch } = state.run;
+  const { layerStates = state.run.layerStates } = own;
+  disposeTensors([
+    state.run.mean,
+    state.run.objectiveMeans,
+    own.layerStates && state.run.layerStates,
+  ]);
   // All ranks but the one that took the checkpoint had counted the loss of the current batch.
   const computed = shard.index === 0 && batch?.computed === true;
   const { mean, objectiveMeans } = own;
-  return { ...state.run, mean, objectiveMeans, batch: batch && { ...batch, computed } };
+  return {
+    ...state.run,
+    mean,
+    objectiveMeans,
+    layerStates,
+    batch: batch && { ...batch, computed },
+  };
 }
 
 /** A Learner as it was, until it is clear whether it is needed again. */

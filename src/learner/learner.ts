@@ -5,8 +5,7 @@ import type { RunOutcome } from "../chart/pump.ts";
 import { reopenTraining } from "../chart/pump_state.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import type { Batch, CsvTable } from "../data/dataset.ts";
-import type { Loader } from "../data/loader.ts";
-import type { Unlabelled } from "../data/to_batch.ts";
+import type { Loader, Unlabelled } from "../data/loader.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import type { Model } from "../model/model.ts";
 import { type ModelSummary, summarize } from "../model/summarize.ts";
@@ -15,12 +14,17 @@ import { disposeTensors } from "../tensors/nested_tensors.ts";
 import type { CallbackOf } from "./callback_protocol.ts";
 import type { StepState } from "./compiled_step.ts";
 import { describeSteps } from "./compiled_steps.ts";
-import { checkParts, checkStart, eventOf, refuseHalfPrecision } from "./check_learner.ts";
+import {
+  checkParts,
+  checkStart,
+  completeParts,
+  eventOf,
+  refuseHalfPrecision,
+} from "./learner_parts.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
 import { describeCallbacks } from "./callback_list.ts";
 import { LearnerFields, type LearnerParts, type LossOf } from "./learner_fields.ts";
 import type { LearnerObjective, Stages } from "./own_steps.ts";
-import { completeParts } from "./learner_parts.ts";
 import type { Dataloaders, RunActor, RunEvent, RunOptions, TrainResult } from "./run_interface.ts";
 import {
   checkForm,

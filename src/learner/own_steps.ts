@@ -12,7 +12,8 @@ import {
   trainableVariables,
   variablesOf,
 } from "../model/model.ts";
-import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
+import { SlotOptimizer, updateFrom } from "../optimizers/slot_optimizer.ts";
+import { batchTensorsOf } from "./batch_tensors.ts";
 
 /**
  * The stages of a step, as functions of the Learner. An option sets them, and a callback may change
@@ -86,8 +87,9 @@ export const DEFAULT_STAGES: Readonly<Stages<StageFields>> = {
   },
 
   update(learner) {
-    const { optimizer, gradients } = learner;
-    applyGradients(optimizer, gradients);
+    const { optimizer } = learner;
+    const { memory } = batchTensorsOf(learner).late("gradients") ?? {};
+    if (!memory || !updateFrom(optimizer, memory)) applyGradients(optimizer, learner.gradients);
     const model = modelInTraining(learner);
     if (model) constrain(model);
   },

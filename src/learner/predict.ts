@@ -8,7 +8,7 @@ import { tf } from "../deps/tfjs.ts";
 import { describeValue } from "../checks/check_options.ts";
 import { isLoader, type Loader } from "../data/loader.ts";
 import type { CsvTable } from "../data/dataset.ts";
-import { binaryCrossEntropy } from "../losses/binary_cross_entropy.ts";
+import { binaryCrossEntropy } from "../losses/elementwise_losses.ts";
 import { areProbabilities, predictedClasses } from "../metrics/classes.ts";
 import { disposeTensors, mapTensors, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import type { TableRow } from "../tables/columns.ts";

@@ -9,18 +9,28 @@ import {
 } from "../chart/hooks.ts";
 import { type Performer, Pump, type PumpOptions } from "../chart/pump.ts";
 import type { PumpState } from "../chart/pump_state.ts";
-import { type Loader, type Shard, WHOLE } from "../data/loader.ts";
-import type { SizedBatch } from "../data/to_batch.ts";
-import { keyedRandom, mixKey, streamKey } from "../random/random_numbers.ts";
-import { withRandom } from "../random/with_random.ts";
+import { type Loader, type Shard, type SizedBatch, WHOLE } from "../data/loader.ts";
+import {
+  type AsideStates,
+  disposeKeptStates,
+  putStatesAside,
+  replaceStates,
+  statesOf,
+} from "../model/layers.ts";
+import { keyedRandom, mixKey, streamKey, withRandom } from "../random/random_numbers.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
-import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
-import { CallbackList, SetUps, watched } from "./callback_list.ts";
+import {
+  BATCH_TENSORS,
+  type BatchTensorName,
+  type BatchTensors,
+  batchTensorsOf,
+} from "./batch_tensors.ts";
+import { CallbackList, checkDecisions, SetUps, watched } from "./callback_list.ts";
 import { changeBatch } from "./read_batches.ts";
-import { checkDecisions } from "./check_callback.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
-import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
+import type { AnyFields } from "./learner_fields.ts";
 import type { CompiledSteps } from "./compiled_steps.ts";
+import { objectiveModel } from "./own_steps.ts";
 import type { StepKind } from "./step_key.ts";
 import type { Dataloaders } from "./run_interface.ts";
 import type { Pass } from "./pass.ts";
@@ -47,10 +57,20 @@ export interface Failure {
   readonly batch: number;
 }
 
+/** The states that recurrent layers keep from batch to batch, in the order of the layers. */
+export interface LayerStates {
+  /** The current states. */
+  readonly current: readonly tf.Tensor[];
+  /** The states of the training, while a validation or a test has its own. */
+  readonly aside?: readonly tf.Tensor[];
+}
+
 /** The place that a run has reached, so that another run can continue from there. */
 export interface RunState extends PassesState {
   /** The state of the pump and of the machine. */
   readonly pump: PumpState;
+  /** The states of stateful layers. Default: no layer is stateful, or they were not saved. */
+  readonly layerStates?: LayerStates;
   /** The batch whose after hooks are running. */
   readonly batch?: {
     readonly size: number;
@@ -82,6 +102,8 @@ export class Run implements Performer<AnyCallback>, StepOf {
   readonly #setUps = new SetUps();
   readonly #passes: RunPasses;
   readonly #steps: CompiledSteps;
+  /** The states of the training's recurrent layers, while a validation or a test has its own. */
+  #aside: AsideStates | undefined;
 
   /**
    * @param learner The fields to work on.
@@ -214,8 +236,10 @@ export class Run implements Performer<AnyCallback>, StepOf {
         return this.#passes.openTrain();
       case "openValidation":
         this.learner.phase = "validate";
+        this.#putStatesAside();
         return this.#passes.open("validation", this.learner.dataloaders?.validation);
       case "openTest":
+        this.#putStatesAside();
         return this.#passes.open("test", this.learner.dataloaders?.test);
       case "openPredict":
         this.learner.phase = "predict";
@@ -246,8 +270,10 @@ export class Run implements Performer<AnyCallback>, StepOf {
       case "disposeBatch":
         return this.#disposeBatch();
       case "closeInner":
+        this.#putStatesBack();
         return this.#passes.closeInner();
       case "closeLoader":
+        this.#putStatesBack();
         return this.#passes.close();
       case "advance":
         this.learner.epoch++;
@@ -262,6 +288,32 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const batch = { data: this.tensors.get("data"), labels: this.tensors.get("labels") };
     const { data } = changeBatch(this.learner, batch, place, (part) => this.tensors.own(part));
     if (data !== batch.data) this.tensors.put("data", data);
+  }
+
+  /** A validation and a test begin with states of zeros, and leave those of the training alone. */
+  #putStatesAside(): void {
+    this.#aside = putStatesAside(modelsOf(this.learner));
+  }
+
+  #putStatesBack(): void {
+    this.#aside?.putBack();
+    this.#aside = undefined;
+  }
+
+  /** The states of recurrent layers, if there are any; its tensors stay the run's. */
+  layerStates(): LayerStates | undefined {
+    const current = statesOf(modelsOf(this.learner));
+    if (current.length === 0) return;
+    return { current, ...this.#aside && { aside: this.#aside.states } };
+  }
+
+  #restoreStates({ current, aside }: LayerStates): void {
+    const models = modelsOf(this.learner);
+    if (aside) {
+      replaceStates(models, aside);
+      this.#putStatesAside();
+    }
+    replaceStates(models, current);
   }
 
   /** The phases that were cut short. */
@@ -300,8 +352,10 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const names = pump.hook?.left ? BATCH_TENSORS : ["loss"] as const;
     const lossWeight = batch && this.tensors.lossWeight;
     this.tensors.own(lossWeight);
+    const layerStates = this.layerStates();
     return {
       pump,
+      ...layerStates && { layerStates },
       ...this.#passes.state(again),
       batch: batch && {
         size: batch.size,
@@ -319,6 +373,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
    */
   async restore(state: RunState): Promise<void> {
     await this.#setUpAll(state);
+    if (state.layerStates) this.#restoreStates(state.layerStates);
     await this.#passes.restore(state);
     const { batch } = state;
     if (!batch || !this.#pass) return;
@@ -348,6 +403,8 @@ export class Run implements Performer<AnyCallback>, StepOf {
   async dispose(): Promise<void> {
     this.learner.objective = undefined;
     this.tensors.dispose();
+    this.#putStatesBack();
+    disposeKeptStates(modelsOf(this.learner));
     this.#steps.release();
     const failures = this.failures.length;
     try {
@@ -378,5 +435,11 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const pass = this.#pass;
     if (pass) pass.disposeBatch(this.cancelled.includes("batch"));
     else this.tensors.dispose();
+    disposeKeptStates(modelsOf(this.learner));
   }
+}
+
+/** The models whose layers may keep states. */
+export function modelsOf({ model, objectives }: AnyFields): unknown[] {
+  return [model, ...Object.values(objectives).map(objectiveModel)];
 }

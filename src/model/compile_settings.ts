@@ -6,10 +6,9 @@
  */
 import { closest } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { binaryCrossEntropy } from "../losses/binary_cross_entropy.ts";
+import { binaryCrossEntropy, huber, meanSquaredError } from "../losses/elementwise_losses.ts";
 import { crossEntropy } from "../losses/class_losses.ts";
 import { pure } from "../losses/loss_inputs.ts";
-import { huber, meanSquaredError } from "../losses/elementwise_losses.ts";
 import { adam, adamW } from "../optimizers/adam.ts";
 import { rmsprop } from "../optimizers/rmsprop.ts";
 import { sgd } from "../optimizers/sgd.ts";

@@ -1,12 +1,10 @@
 /**
- * A model, its weights and statistics, and its application to data.
+ * A model, its weights, and its application to data.
  *
  * @module
  */
 import { describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { keyedRandom } from "../random/random_numbers.ts";
-import { withRandom } from "../random/with_random.ts";
 import { markOutput, type OutputMark } from "../tensors/nested_tensors.ts";
 import { compiledVariables } from "./compile_settings.ts";
 
@@ -72,17 +70,6 @@ export function constrain(model: tf.LayersModel | Model): void {
     // The constraint acts whenever a tensor is written to the weight.
     tf.tidy(() => void weight.write(variable.clone()));
   }
-}
-
-/** Whether a part of a model is a layer: a user's own model may give parts the names of layers. */
-export function isLayer(part: unknown): part is tf.layers.Layer {
-  return typeof (part as Partial<tf.layers.Layer> | undefined)?.getClassName === "function";
-}
-
-/** The layers of a model; none if it is not made of them. */
-export function layersOf(model: object): tf.layers.Layer[] {
-  const { layers } = model as { layers?: unknown };
-  return Array.isArray(layers) ? layers.filter(isLayer) : [];
 }
 
 /** Whether a value is a model. */
@@ -176,62 +163,4 @@ function activationOf(output: tf.SymbolicTensor): OutputMark["activation"] {
   const { activation } = layer as { activation?: { getClassName?(): string } };
   const name = activation?.getClassName?.();
   return name !== undefined && KNOWN.has(name) ? name as OutputMark["activation"] : undefined;
-}
-
-/** A layer of batch normalisation; its type does not declare these properties. */
-interface BatchNormalization {
-  momentum: number;
-  readonly movingMean: { read(): tf.Tensor };
-  readonly movingVariance: { read(): tf.Tensor };
-}
-
-/**
- * Replaces the moving statistics of batch normalisation by means over batches of training data.
- *
- * @param model The model; its other weights do not change.
- * @param batches The batches to read; the generator disposes them.
- * @param limit The largest number of batches to read, >= 0.
- */
-export async function refreshStatistics(
-  model: tf.LayersModel | Model,
-  batches: () => AsyncIterable<{ data: unknown }>,
-  limit: number,
-): Promise<void> {
-  const layers = normalizations(model);
-  if (layers.length === 0 || limit === 0) return;
-  const momenta = layers.map(({ momentum }) => momentum);
-  try {
-    let index = 0;
-    for await (const { data } of batches()) {
-      // With these momenta, a moving average is the mean of all batches so far.
-      for (const layer of layers) layer.momentum = index / (index + 1);
-      withRandom(keyedRandom(0, index), () =>
-        tf.tidy(() => {
-          applyModel(model, data, { training: true });
-        }));
-      if (++index >= limit) break;
-    }
-  } finally {
-    layers.forEach((layer, index) => layer.momentum = momenta[index]);
-  }
-}
-
-/** The variables that training changes without a gradient. */
-export function statisticsOf(model: tf.LayersModel | Model): tf.Variable[] {
-  if (layersOf(model).length > 0) {
-    return normalizations(model).flatMap(({ movingMean, movingVariance }) => [
-      movingMean.read() as tf.Variable,
-      movingVariance.read() as tf.Variable,
-    ]);
-  }
-  const { variables = [], trainableVariables } = model as Model;
-  return variables.filter((variable) => !trainableVariables.includes(variable));
-}
-
-/** The layers of batch normalisation in a model, and in the models there. */
-function normalizations(model: object): BatchNormalization[] {
-  return layersOf(model).flatMap((layer) => {
-    if ("layers" in layer) return normalizations(layer);
-    return layer.getClassName() === "BatchNormalization" ? [layer as never] : [];
-  });
 }

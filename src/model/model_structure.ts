@@ -7,7 +7,8 @@
 import { movesStatistics } from "../backend/fix_layers/fix_normalization.ts";
 import { tf } from "../deps/tfjs.ts";
 import { encodeHex } from "../text/encodings.ts";
-import { isLayer, layersOf, type Model, variablesOf } from "./model.ts";
+import { type AnyLayer, layersIn, layersOf } from "./layers.ts";
+import { type Model, variablesOf } from "./model.ts";
 
 /**
  * The layers and weights of a model, without the names that differ from process to process.
@@ -109,20 +110,6 @@ function describeLayers(layers: readonly tf.layers.Layer[]): string[] {
   });
 }
 
-/** A layer with the parts that only some layers have. */
-interface AnyLayer extends tf.layers.Layer {
-  /** The layers of a model. */
-  readonly layers?: readonly AnyLayer[];
-  /** The layer that a wrapper applies. */
-  readonly layer?: AnyLayer;
-  readonly forwardLayer?: AnyLayer;
-  readonly backwardLayer?: AnyLayer;
-  readonly cell?: AnyLayer;
-  readonly cells?: readonly AnyLayer[];
-  /** The states of a stateful recurrent layer; `null` before its first call. */
-  states_?: tf.Tensor[] | null;
-}
-
 /** Activations of TensorFlow.js, by the names of their classes. */
 const ACTIVATIONS = [
   ...["elu", "gelu", "gelu_new", "hardSigmoid", "linear", "logSoftmax", "mish", "relu", "relu6"],
@@ -143,26 +130,6 @@ function stockClasses(): Set<unknown> {
     tf.Sequential,
     ...names.map((name) => classNameMap[name][0]),
   ]);
-}
-
-/** The layers of a model, with those inside of others: at each step, so not a generator. */
-function layersIn(model: unknown, into: AnyLayer[] = []): AnyLayer[] {
-  const { layers, layer, forwardLayer, backwardLayer, cell, cells } = model as Partial<AnyLayer>;
-  collect(layers, into);
-  collect(layer, into);
-  collect(forwardLayer, into);
-  collect(backwardLayer, into);
-  collect(cell, into);
-  collect(cells, into);
-  return into;
-}
-
-function collect(part: unknown, into: AnyLayer[]): void {
-  if (Array.isArray(part)) { for (const inner of part) collect(inner, into); }
-  else if (isLayer(part)) {
-    into.push(part);
-    layersIn(part, into);
-  }
 }
 
 /**
@@ -205,7 +172,7 @@ function hasStockLosses(layer: AnyLayer): boolean {
 /** The settings of all layers, as text: a change of one may change the steps. */
 export function settingsOf(model: unknown): string {
   const settings: unknown[] = [];
-  for (const layer of model ? layersIn(model) : []) {
+  for (const layer of layersIn(model)) {
     if ("layers" in layer) continue;
     settings.push(layer.getConfig());
     if (layer.getClassName() === "BatchNormalization") settings.push(movesStatistics(layer));
@@ -222,19 +189,4 @@ export function normalsOf(model: unknown): { mean: number; deviation: number }[]
     if (rate !== undefined) normals.push({ mean: 1, deviation: Math.sqrt(rate / (1 - rate)) });
   }
   return normals;
-}
-
-/** The states that the stateful recurrent layers of a model keep from batch to batch. */
-export function statesOf(model: unknown): tf.Tensor[] {
-  return layersIn(model).flatMap(({ states_ }) => states_ ?? []);
-}
-
-/** Replaces the states of a model, in the order of {@linkcode statesOf}, and disposes the old ones. */
-export function replaceStates(model: unknown, states: readonly tf.Tensor[]): void {
-  let at = 0;
-  for (const layer of layersIn(model)) {
-    if (!layer.states_) continue;
-    tf.dispose(layer.states_);
-    layer.states_ = layer.states_.map(() => states[at++]);
-  }
 }

@@ -5,7 +5,8 @@
  */
 import type { tf } from "../deps/tfjs.ts";
 import { matchesName, type ParameterGroup } from "../optimizers/parameter_groups.ts";
-import { layersOf, type Model, variablesOf } from "./model.ts";
+import { type PlacedLayer, placedLayers } from "./layers.ts";
+import { type Model, variablesOf } from "./model.ts";
 import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 
 /** A variable of a model, and the names under which it can be chosen. */
@@ -14,8 +15,10 @@ export interface NamedVariable {
   readonly variable: tf.Variable;
   /** The names of the models and layers that contain it, and its own. */
   readonly names: readonly string[];
-  /** The layer that owns it; `undefined` in a model that is not made of layers. */
+  /** The layer of a model that contains it; `undefined` in a model that is not made of layers. */
   readonly layer?: tf.layers.Layer;
+  /** The layer that owns it: `layer`, or one that `layer` wraps. */
+  readonly owner?: tf.layers.Layer;
 }
 
 /** Lists the variables of a model with their names. A model with an input shape is built first. */
@@ -25,7 +28,7 @@ export function namedVariables(model: tf.LayersModel | Model): NamedVariable[] {
   }
   // Building a model later would make all of its weights trainable again.
   if (!model.built && model.inputs?.length > 0) model.build(model.inputs[0].shape);
-  return [...variablesOfLayers(model.layers, [])];
+  return variablesOfLayers(model);
 }
 
 /**
@@ -58,25 +61,35 @@ export function chooseVariables(
   return [...chosen];
 }
 
-function* variablesOfLayers(
-  layers: tf.layers.Layer[],
-  outer: readonly string[],
-): Iterable<NamedVariable> {
-  for (const layer of layers) {
-    const names = [...outer, layer.name];
-    if ("layers" in layer) yield* variablesOfLayers(layer.layers as tf.layers.Layer[], names);
-    else {
-      for (const weight of layer.weights) {
-        const variable = weight.read() as tf.Variable;
-        yield { variable, names: [...names, weight.originalName], layer };
-      }
+/** The variables of each layer, in the order of the layers; a wrapper has none of its own. */
+function variablesOfLayers(model: tf.LayersModel): NamedVariable[] {
+  const owners = new Map<tf.Variable, PlacedLayer>();
+  for (const place of placedLayers(model)) {
+    if (isCell(place)) continue;
+    for (const weight of place.layer.weights) owners.set(weight.read() as tf.Variable, place);
+  }
+  const named: NamedVariable[] = [];
+  for (const { layer, around } of placedLayers(model)) {
+    if ("layers" in layer || around.some((outer) => !("layers" in outer))) continue;
+    for (const weight of layer.weights) {
+      const variable = weight.read() as tf.Variable;
+      const { layer: owner, around: outer } = owners.get(variable)!;
+      const names = [...outer, owner].map(({ name }) => name);
+      named.push({ variable, names: [...names, weight.originalName], layer, owner });
     }
   }
+  return named;
+}
+
+/** Whether a layer is the cell of a recurrent layer, which users do not name. */
+function isCell({ around }: PlacedLayer): boolean {
+  const outer = around.at(-1) ?? {};
+  return "cell" in outer || "cells" in outer;
 }
 
 /** The names of all layers, those without weights and those of models within the model included. */
 function layerNames(model: object): string[] {
-  return layersOf(model).flatMap((layer) => [layer.name, ...layerNames(layer)]);
+  return placedLayers(model).filter((place) => !isCell(place)).map(({ layer }) => layer.name);
 }
 
 /**

@@ -37,6 +37,27 @@ interface Memory {
   slots: tf.Tensor[];
 }
 
+/**
+ * Updates variables by gradients that are no tensors.
+ *
+ * @param optimizer The optimizer.
+ * @param gradients The elements of each gradient, by the name of its variable.
+ * @returns Whether it could: it needs one of our optimizers, as it is, and its kernel.
+ */
+export let updateFrom: (
+  optimizer: tf.Optimizer,
+  gradients: ReadonlyMap<string, tf.TensorInfo>,
+) => boolean;
+
+/** Variables that are updated together. */
+interface JointUpdate {
+  /** The numbers of the update, which all of them share. */
+  attributes: UpdateAttributes | undefined;
+  readonly memories: Memory[];
+  /** The value, the gradient and the slots of each variable. */
+  readonly inputs: (tf.Tensor | tf.TensorInfo)[];
+}
+
 /** The numbers of the last update, which most variables of a step share. */
 interface LastUpdate {
   readonly step: number;
@@ -59,6 +80,16 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   /** For TensorFlow.js, any optimizer is an instance of any optimizer class; not so here. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return Function.prototype[Symbol.hasInstance].call(this, value);
+  }
+
+  static {
+    updateFrom = (optimizer, gradients) => {
+      if (!(optimizer instanceof SlotOptimizer)) return false;
+      if (optimizer.applyGradients !== SlotOptimizer.prototype.applyGradients) return false;
+      if (!tf.getKernel(optimizer.kernelName, tf.getBackend())) return false;
+      optimizer.#apply((add) => gradients.forEach((gradient, name) => add(name, gradient)));
+      return true;
+    };
   }
 
   /** The names of the slots of each variable. */
@@ -141,19 +172,29 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   override applyGradients(
     gradients: tf.NamedTensorMap | { name: string; tensor: tf.Tensor }[],
   ): void {
-    const entries: [string, tf.Tensor | null][] = Array.isArray(gradients)
-      ? gradients.map(({ name, tensor }) => [name, tensor])
-      : Object.entries(gradients);
+    this.#apply((add) => {
+      if (Array.isArray(gradients)) {
+        for (const { name, tensor } of gradients) if (tensor) add(name, tensor);
+      } else {
+        for (const name in gradients) if (gradients[name]) add(name, gradients[name]);
+      }
+    });
+  }
+
+  #apply(
+    forEach: (add: (name: string, gradient: tf.Tensor | tf.TensorInfo) => void) => void,
+  ): void {
     this.#groups.check(() => Object.keys(tf.engine().registeredVariables));
     // Other settings, such as momentum, may have changed since the last step.
     this.#last = undefined;
-    for (const [name, gradient] of entries) {
-      if (gradient) this.#update(name, gradient);
-    }
+    const joint: JointUpdate = { attributes: undefined, memories: [], inputs: [] };
+    forEach((name, gradient) => this.#add(joint, name, gradient));
+    this.#update(joint);
     this.incrementIterations();
   }
 
-  #update(name: string, gradient: tf.Tensor): void {
+  /** Adds a variable to those that are updated together, by the same numbers. */
+  #add(joint: JointUpdate, name: string, gradient: tf.Tensor | tf.TensorInfo): void {
     const value = tf.engine().registeredVariables[name];
     if (!value) {
       throw new TypeError(
@@ -162,18 +203,42 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     }
     const memory = this.#memory(name, value);
     const attributes = this.#attributesOf(name, ++memory.step);
-    const inputs: tf.NamedTensorMap = { value, gradient };
-    for (let i = 0; i < this.slotNames.length; i++) inputs[this.slotNames[i]] = memory.slots[i];
-    const [updated, ...updatedSlots] = runInPlace(this.kernelName, inputs, attributes) ??
-      tf.tidy(() => this.compose(value, gradient, memory.slots, attributes));
-    if (updated !== value) {
-      value.assign(updated);
-      updated.dispose();
+    if (joint.attributes !== attributes) {
+      this.#update(joint);
+      joint.attributes = attributes;
     }
-    for (let i = 0; i < updatedSlots.length; i++) {
-      if (updatedSlots[i] === memory.slots[i]) continue;
-      memory.slots[i].dispose();
-      memory.slots[i] = tf.keep(updatedSlots[i]);
+    joint.memories.push(memory);
+    joint.inputs.push(value, gradient, ...memory.slots);
+  }
+
+  /** Updates variables, and leaves none of them to be updated. */
+  #update({ attributes, memories, inputs }: JointUpdate): void {
+    if (memories.length === 0) return;
+    const { tensors } = attributes!;
+    const results = runInPlace(this.kernelName, inputs, attributes!);
+    for (let i = 0; i < memories.length; i++) {
+      const value = inputs[i * tensors] as tf.Variable, { slots } = memories[i];
+      // Without the kernel, one after another: the new values of all would need much memory.
+      if (results) this.#put(value, slots, results, i * (tensors - 1));
+      else {
+        const gradient = inputs[i * tensors + 1] as tf.Tensor;
+        this.#put(value, slots, tf.tidy(() => this.compose(value, gradient, slots, attributes!)));
+      }
+    }
+    memories.length = inputs.length = 0;
+  }
+
+  /** Gives a variable its new value and slots, unless they were written in place. */
+  #put(value: tf.Variable, slots: tf.Tensor[], results: tf.Tensor[], first = 0): void {
+    if (results[first] !== value) {
+      value.assign(results[first]);
+      results[first].dispose();
+    }
+    for (let i = 0; i < slots.length; i++) {
+      const updated = results[first + 1 + i];
+      if (updated === slots[i]) continue;
+      slots[i].dispose();
+      slots[i] = tf.keep(updated);
     }
   }
 
@@ -185,7 +250,8 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     const isSame = last?.step === step && last.learningRate === learningRate &&
       last.weightDecay === weightDecay;
     if (isSame) return last.attributes;
-    const attributes = { ...this.attributes(step, learningRate), weightDecay };
+    const tensors = 2 + this.slotNames.length;
+    const attributes = { ...this.attributes(step, learningRate), weightDecay, tensors };
     this.#last = { step, learningRate, weightDecay, attributes };
     return attributes;
   }

@@ -1,5 +1,5 @@
 import { encodeBase64 } from "../text/encodings.ts";
-import { writeFile } from "../io/write_file.ts";
+import { writeFile } from "../io/files.ts";
 import type { PictureOptions, Plot } from "../pictures.ts";
 import { rasterize } from "./rasterize.ts";
 

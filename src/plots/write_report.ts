@@ -1,6 +1,6 @@
 import { encodeBase64 } from "../text/encodings.ts";
 import { checkOptions } from "../checks/check_options.ts";
-import { writeFile } from "../io/write_file.ts";
+import { writeFile } from "../io/files.ts";
 import type { Plot } from "../pictures.ts";
 import { escapeMarkup } from "../text/format.ts";
 

@@ -1,5 +1,5 @@
 import { fileSystem, isMissing } from "../host/files.ts";
-import { writeFile } from "../io/write_file.ts";
+import { writeFile } from "../io/files.ts";
 import { cut } from "./fit_record.ts";
 import { type JobRecord, problemOfRecord } from "./job_record.ts";
 import { withFileErrors } from "./with_file_errors.ts";

@@ -7,7 +7,7 @@ import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 import { CancelTrain } from "../errors.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
-import { StorageError } from "../io/storage_error.ts";
+import { StorageError } from "../io/files.ts";
 import type { AnyParameters } from "./dimension.ts";
 import type { TrialJob, Verdict } from "./job_record.ts";
 

@@ -1,7 +1,7 @@
 import { mainScript, scriptCommand } from "../host/host_process.ts";
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { writeFile } from "../io/write_file.ts";
+import { writeFile } from "../io/files.ts";
 import { endWithParent } from "./end_with_parent.ts";
 import type { JobRecord, TrialJob, Verdict } from "./job_record.ts";
 import { runJob, type TrialReport, type Work } from "./run_job.ts";

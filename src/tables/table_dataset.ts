@@ -1,7 +1,6 @@
-import type { ArrayColumn } from "../data/array_gatherer.ts";
+import { type ArrayColumn, TensorDataset } from "../data/tensor_dataset.ts";
 import { labelColumn, type LabelOptions } from "../data/csv_dataset.ts";
 import type { CsvTable } from "../data/dataset.ts";
-import { TensorDataset } from "../data/tensor_dataset.ts";
 import type { TableEncoder } from "./table_encoder.ts";
 
 /**

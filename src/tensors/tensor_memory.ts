@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { tf } from "../deps/tfjs.ts";
-import type { BackendWasm } from "../deps/tfjs_wasm.ts";
+import { type BackendWasm, tf } from "../deps/tfjs.ts";
 
 /** The array that holds the elements of a tensor. */
 export type Elements = Float32Array | Int32Array | Uint8Array;
@@ -81,22 +80,28 @@ function valuesOf(tensor: tf.Tensor): Elements {
  * other tensor.
  *
  * @param kernelName The kernel.
- * @param inputs Its inputs, by name.
+ * @param inputs Its inputs, by name or as a list.
  * @param attributes Its numbers.
  * @returns The results: the input itself if it was written in place, else a new tensor, which the
  *   caller disposes; `undefined` if the backend has no such kernel.
  */
 export function runInPlace(
   kernelName: string,
-  inputs: tf.NamedTensorMap,
+  inputs: tf.NamedTensorMap | readonly tf.TensorInfo[],
   attributes: Record<string, number>,
 ): tf.Tensor[] | undefined {
   const kernel = tf.getKernel(kernelName, tf.getBackend());
   if (!kernel) return;
-  const results = kernel.kernelFunc({ inputs, attrs: attributes, backend: tf.backend() });
-  return (results as tf.TensorInfo[]).map((result) =>
-    result instanceof tf.Tensor ? result : tf.engine().makeTensorFromTensorInfo(result)
-  );
+  const results = kernel.kernelFunc({
+    inputs: inputs as tf.NamedTensorMap,
+    attrs: attributes,
+    backend: tf.backend(),
+  }) as tf.TensorInfo[];
+  for (let i = 0; i < results.length; i++) {
+    if (results[i] instanceof tf.Tensor) continue;
+    results[i] = tf.engine().makeTensorFromTensorInfo(results[i]);
+  }
+  return results as tf.Tensor[];
 }
 
 /** The facts that a function found in elements. */

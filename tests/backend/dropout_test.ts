@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { tf } from "../../mod.ts";
-import { withRandom } from "../../src/random/with_random.ts";
+import { withRandom } from "../../src/random/random_numbers.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 
 testOnBackends("dropout draws the random numbers of tfjs, bit by bit", () => {

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { selectBackend, type WasmFile } from "../../mod.ts";
-import { wasmPackage } from "../../src/deps/tfjs_wasm.ts";
+import { wasmPackage } from "../../src/deps/tfjs.ts";
 import { runDeno } from "../fixtures/run_deno.ts";
 
 const states = await Promise.all(

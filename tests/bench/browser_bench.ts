@@ -10,7 +10,7 @@
  */
 import { parseArgs } from "node:util";
 import { bundle } from "../../scripts/build_page.ts";
-import { wasmPackage } from "../../src/deps/tfjs_wasm.ts";
+import { wasmPackage } from "../../src/deps/tfjs.ts";
 import { noBrowser, withBrowser } from "../deps/playwright.ts";
 import type { Ratio } from "./browser/measure.ts";
 

@@ -11,6 +11,7 @@
 import { median } from "./median.ts";
 import { parseArgs } from "node:util";
 import { type NativeName, selectBackend, tf } from "../../mod.ts";
+import { importWasm } from "../../src/deps/tfjs.ts";
 import { NATIVES } from "../fixtures/native.ts";
 
 const { values } = parseArgs({
@@ -44,7 +45,7 @@ const shapes: Shape[] = ([
 type Multiply = (a: tf.Tensor, b: tf.Tensor, shape: Shape) => tf.Tensor;
 type KernelName = "BatchMatMul" | "_FusedMatMul";
 
-await import("../../src/deps/tfjs_wasm.ts");
+await importWasm();
 await tf.setBackend("wasm");
 /** tfjs's kernels, before ours take their place. */
 const stock = Object.fromEntries(

@@ -6,6 +6,7 @@
  */
 import { TextLineStream } from "./lines.ts";
 import { adam, crossEntropy, Learner, type NativeName, selectBackend, tf } from "../../mod.ts";
+import { importWasm } from "../../src/deps/tfjs.ts";
 import { batchOf, models } from "./models.ts";
 
 /** The training of a worker. */
@@ -27,7 +28,7 @@ const { kernels, loop, parts, threads, native, compile } = JSON.parse(Deno.args[
 
 if (kernels === "ours") await selectBackend({ prefer: "wasm", threads, native, quiet: true });
 else {
-  if (kernels === "wasm") await import("../../src/deps/tfjs_wasm.ts");
+  if (kernels === "wasm") await importWasm();
   await tf.setBackend(kernels);
 }
 

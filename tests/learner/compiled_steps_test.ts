@@ -25,8 +25,8 @@ import { CutMix, MixUp, Timer, Trace } from "../../callbacks.ts";
 import { emscriptenOf } from "../../src/backend/wasm_modules.ts";
 import { heapOf } from "../../src/backend/kernel_heap.ts";
 import { isPure, weightOfLoss } from "../../src/losses/loss_inputs.ts";
-import { statisticsOf } from "../../src/model/model.ts";
-import { modelStructure, statesOf } from "../../src/model/model_structure.ts";
+import { statesOf, statisticsOf } from "../../src/model/layers.ts";
+import { modelStructure } from "../../src/model/model_structure.ts";
 
 // The WebAssembly backend reads its files.
 const { state } = await Deno.permissions.query({ name: "read" });

@@ -3,7 +3,13 @@ import { hasKernel, run } from "../gradients/gradient.ts";
 import type { UnaryAttributes } from "../kernels/unary.ts";
 import { fixImageLayers } from "./fix_image_layers.ts";
 import { fixNormalization } from "./fix_normalization.ts";
-import { afterConstruction, type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
+import {
+  afterConstruction,
+  type AnyLayer,
+  eachInnerLayer,
+  layerClass,
+  onlyTensor,
+} from "./layer_class.ts";
 
 /** Repairs layers of tfjs that cannot be built or trained, or ignore their options. */
 export function fixLayers(): void {
@@ -13,6 +19,7 @@ export function fixLayers(): void {
   fixMerges();
   fixNormalization();
   fixRecurrent();
+  fixStates();
   fixRegularizers();
   fixReshape();
 }
@@ -152,6 +159,21 @@ function fixRecurrent(): void {
       for (const cell of [this.cell, ...this.cell.cells ?? []]) disposeMasks(cell);
     }
   };
+}
+
+/** Makes a recurrent layer that is disposed dispose its states, too. */
+function fixStates(): void {
+  const prototype: AnyLayer = tf.layers.Layer.prototype;
+  const { disposeWeights } = prototype;
+  prototype.disposeWeights = function (this: AnyLayer): number {
+    disposeStates(this);
+    return disposeWeights.call(this);
+  };
+}
+
+function disposeStates(layer: AnyLayer): void {
+  tf.dispose([layer.states_ ?? [], layer.keptStates ?? []]);
+  eachInnerLayer(layer, disposeStates);
 }
 
 function disposeMasks(cell: AnyLayer): void {

@@ -1,7 +1,7 @@
 import { tf } from "../../deps/tfjs.ts";
 import { hasKernel, run, runAll } from "../gradients/gradient.ts";
 import { normalize } from "../gradients/normalization.ts";
-import { type AnyLayer, layerClass, onlyTensor } from "./layer_class.ts";
+import { type AnyLayer, eachInnerLayer, layerClass, onlyTensor } from "./layer_class.ts";
 
 /** Repairs batch and layer normalisation. */
 export function fixNormalization(): void {
@@ -44,10 +44,10 @@ const MODELS = new WeakMap<object, Set<AnyLayer>>();
 function rememberFrozenModels(): void {
   const { get, set } = propertyOf(tf.LayersModel.prototype, "trainable")!;
   const around = (inner: AnyLayer, model: AnyLayer): void => {
-    for (const layer of inner.layers ?? []) {
+    eachInnerLayer(inner, (layer) => {
       MODELS.set(layer, (MODELS.get(layer) ?? new Set()).add(model));
       around(layer, model);
-    }
+    });
   };
   Object.defineProperty(tf.LayersModel.prototype, "trainable", {
     configurable: true,

@@ -59,3 +59,19 @@ export function onlyTensor(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     `Cannot run a layer as it must have one input: current number is ${inputs.length}`,
   );
 }
+
+/** Visits the layers that are directly in a layer: in a model, a wrapper or a recurrent layer. */
+export function eachInnerLayer(outer: AnyLayer, visit: (layer: AnyLayer) => void): void {
+  const { layers, layer, forwardLayer, backwardLayer, cell, cells } = outer;
+  if (Array.isArray(layers)) { for (const inner of layers) visitLayer(inner, visit); }
+  visitLayer(forwardLayer, visit);
+  visitLayer(backwardLayer, visit);
+  // A bidirectional layer has copies of the one that it was made of.
+  if (!forwardLayer) visitLayer(layer, visit);
+  visitLayer(cell, visit);
+  if (Array.isArray(cells)) { for (const inner of cells) visitLayer(inner, visit); }
+}
+
+function visitLayer(layer: AnyLayer, visit: (layer: AnyLayer) => void): void {
+  if (typeof layer?.getClassName === "function") visit(layer);
+}

@@ -134,7 +134,6 @@ export function directInputGradient(
     return true;
   }
   const turned = mirrored(c);
-  // The padding meets weights: with infinite ones, borders become NaN, as in Winograd's algorithm.
   if (!dense || !isDirect(turned) || turned.output[2] < LINE) return false;
   convolve(heap, turned, mirroredSteps(c), [dy, filter, dx]);
   return true;

@@ -5,80 +5,98 @@
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
-import type { KernelHeap } from "../kernel_heap.ts";
-import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
+import { type KernelHeap, WORTHWHILE } from "../kernel_heap.ts";
+import { type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
-type Numbers = Record<string, number>;
+/** The rule by which an optimizer updates a variable. */
+interface UpdateRule {
+  /** The kernel of one variable; that of many has the same name and "All". */
+  readonly kernel: string;
+  /** Largest number of slots of a variable. */
+  readonly slots: number;
+  /** Multiply-adds for an element. */
+  readonly work: number;
+  /** The numbers that the kernels are given, in their order. */
+  numbers(attributes: Record<string, number>): number[];
+}
 
 /**
- * An update of one variable. A tensor that shares its elements with no other is written in place and
- * returned; otherwise the result is a new tensor. Our optimizers call this without the engine.
+ * An update of variables. The inputs are a list: of each variable the value, the gradient and the slots,
+ * `tensors` in all. The results are, of each variable, the new value and the new slots: a tensor that
+ * shares its elements with no other is written in place and returned, otherwise there is a new one.
+ *
+ * All variables are one call, except for large ones, which threads share. Our optimizers call this
+ * without the engine.
  */
-function update(
-  slotNames: string[],
-  call: (heap: KernelHeap, from: number[], to: number[], size: number, a: Numbers) => void,
-): Kernel {
-  return function updateVariable(heap: KernelHeap, inputs: Inputs, attributes: Numbers) {
-    const { value, gradient } = inputs;
-    if (!areFloats(value, gradient)) {
-      throw new TypeError(
-        "Cannot update a variable as it and its gradient must be float32: " +
-          `they are ${value.dtype} and ${gradient.dtype}`,
-      );
-    }
+function update({ kernel, slots, work, numbers }: UpdateRule): Kernel {
+  return function updateVariables(heap, inputs, attributes: Record<string, number>) {
+    const list = inputs as unknown as tf.TensorInfo[];
+    const { tensors } = attributes;
     // At each step for each variable, so not by maps.
     const results: tf.TensorInfo[] = [];
-    const from: number[] = [], to: number[] = [];
-    const add = (tensor: tf.TensorInfo) => {
-      const address = heap.at(tensor);
-      const result = heap.isSole(tensor) ? tensor : heap.output(tensor.shape);
-      results.push(result);
-      from.push(address);
-      to.push(result === tensor ? address : heap.at(result));
-    };
-    add(value);
-    from.push(heap.at(gradient));
-    for (const name of slotNames) if (inputs[name] !== undefined) add(inputs[name]);
-    call(heap, from, to, sizeOf(value.shape), attributes);
+    const table: number[] = [], large: number[][] = [];
+    for (let at = 0; at < list.length; at += tensors) {
+      const value = list[at], gradient = list[at + 1];
+      checkFloats(value, gradient);
+      const size = sizeOf(value.shape);
+      const row = heap.threads && size * work >= WORTHWHILE ? [] : table;
+      if (row !== table) large.push(row);
+      const first = results.length;
+      row.push(heap.at(value), heap.at(gradient));
+      results.push(heap.isSole(value) ? value : heap.output(value.shape));
+      for (let i = 2; i < 2 + slots; i++) {
+        const slot = i < tensors ? list[at + i] : undefined;
+        row.push(slot ? heap.at(slot) : 0);
+        if (slot) results.push(heap.isSole(slot) ? slot : heap.output(slot.shape));
+      }
+      for (let i = 0; i <= slots; i++) {
+        row.push(i < tensors - 1 ? heap.at(results[first + i]) : 0);
+      }
+      row.push(size);
+    }
+    const last = [...numbers(attributes), heap.scratch()];
+    const count = table.length / (2 * slots + 4);
+    if (count > 0) heap.run(`${kernel}All`, [heap.table(table), count, ...last]);
+    for (const row of large) {
+      const argument = row.length - 1, size = row[argument];
+      row.splice(argument, 0, 0);
+      heap.run(kernel, [...row, ...last], { argument, multiple: 4, work: size * work });
+    }
     return results;
   };
 }
 
-const adam = update(["m", "v"], (heap, from, to, size, a) => {
-  const numbers = [a.learningRate, a.beta1, a.beta2, a.epsilon, a.correction1, a.correction2];
-  const args = [...from, ...to, 0, size, ...numbers, a.weightDecay, a.decoupled, heap.scratch()];
-  heap.run("adam", args, { argument: 7, multiple: 4, work: size * 8 });
+function checkFloats(value: tf.TensorInfo, gradient: tf.TensorInfo): void {
+  if (value.dtype === "float32" && gradient.dtype === "float32") return;
+  throw new TypeError(
+    "Cannot update a variable as it and its gradient must be float32: " +
+      `they are ${value.dtype} and ${gradient.dtype}`,
+  );
+}
+
+const adam = update({
+  kernel: "adam",
+  slots: 2,
+  work: 8,
+  numbers: (a) => [
+    ...[a.learningRate, a.beta1, a.beta2, a.epsilon, a.correction1, a.correction2],
+    ...[a.weightDecay, a.decoupled],
+  ],
 });
 
-const sgd = update(
-  ["momentum"],
-  (heap, [value, gradient, slot = 0], [to, newSlot = 0], size, a) => {
-    const numbers = [a.learningRate, a.momentum, a.nesterov, a.weightDecay];
-    const args = [value, gradient, slot, to, newSlot, 0, size, ...numbers, heap.scratch()];
-    heap.run("sgd", args, { argument: 5, multiple: 4, work: size * 4 });
-  },
-);
+const sgd = update({
+  kernel: "sgd",
+  slots: 1,
+  work: 4,
+  numbers: (a) => [a.learningRate, a.momentum, a.nesterov, a.weightDecay],
+});
 
-const rmsprop = update(
-  ["square", "momentum"],
-  (heap, [value, gradient, square, slot = 0], [to, newSquare, newSlot = 0], size, a) => {
-    const numbers = [a.learningRate, a.decay, a.momentum, a.epsilon, a.weightDecay];
-    const args = [
-      value,
-      gradient,
-      square,
-      slot,
-      to,
-      newSquare,
-      newSlot,
-      0,
-      size,
-      ...numbers,
-      heap.scratch(),
-    ];
-    heap.run("rmsprop", args, { argument: 7, multiple: 4, work: size * 8 });
-  },
-);
+const rmsprop = update({
+  kernel: "rmsprop",
+  slots: 2,
+  work: 8,
+  numbers: (a) => [a.learningRate, a.decay, a.momentum, a.epsilon, a.weightDecay],
+});
 
 /** The loss, `[]`, and its gradient, `[rows, classes]`. */
 function crossEntropy(

@@ -108,25 +108,32 @@ export function winograd(
   bias?: tf.TensorInfo,
   activation = 0,
 ): void {
-  convolveTiles(heap, c, matricesOf(heap, c, filter, false), result, x, bias, activation);
+  convolveTiles(
+    heap,
+    c,
+    matricesOf(heap, c, filter, false),
+    [x, filter, result],
+    false,
+    bias,
+    activation,
+  );
 }
 
 function convolveTiles(
   heap: KernelHeap,
   c: Convolution,
   matrices: number,
-  result: tf.TensorInfo,
-  x: tf.TensorInfo,
+  [x, filter, result]: tf.TensorInfo[],
+  mirrored: boolean,
   bias?: tf.TensorInfo,
   activation = 0,
 ): void {
   const geometry = writeTiles(heap, c, [x, result]);
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
-  heap.run(
-    "winograd",
-    [geometry, matrices, 0, tilesOf(c), bias ? heap.at(bias) : 0, activation, scratch],
-    { argument: 2, multiple: 4, work: workOf(c) },
-  );
+  heap.run("winograd", [
+    ...[geometry, matrices, 0, tilesOf(c), bias ? heap.at(bias) : 0, activation],
+    ...[heap.at(filter), Number(mirrored), scratch],
+  ], { argument: 2, multiple: 4, work: workOf(c) });
 }
 
 /** The gradient of the input. */
@@ -140,12 +147,12 @@ export function winogradInputGradient(
   const turned = mirrored(c), convolves = tilesOf(turned) <= tilesOf(c);
   const matrices = matricesOf(heap, c, filter, true, convolves);
   // Results that overlap are written more than once: with as many tiles, a convolution is faster.
-  if (convolves) return convolveTiles(heap, turned, matrices, result, dy);
+  if (convolves) return convolveTiles(heap, turned, matrices, [dy, filter, result], true);
   const geometry = writeTiles(heap, c, [result, dy]);
   const scratch = heap.scratch(Math.max(c.channels, c.outChannels), tileBytes(c));
   heap.run(
     "winogradInputGradient",
-    [geometry, matrices, 0, c.batch, scratch],
+    [geometry, matrices, 0, c.batch, heap.at(filter), scratch],
     { argument: 2, multiple: 1, work: workOf(c) },
   );
 }
@@ -234,7 +241,7 @@ export function winogradLines(
   ]);
   heap.run("winogradLines", [
     ...[heap.table(lineTable(c)), heap.at(x), matrices, heap.at(y), 0, lineTilesOf(c)],
-    ...[bias ? heap.at(bias) : 0, activation, scratch],
+    ...[bias ? heap.at(bias) : 0, activation, heap.at(filter), Number(mirrored), scratch],
   ], { argument: 4, multiple: 4, work: lineWorkOf(c) });
 }
 

@@ -72,7 +72,7 @@ export function winogradStrided(
   const geometry = writeTiles(heap, c, gradient ? [to, from] : [from, to], [lines, 0], blockOf(c));
   heap.run("winogradStrided", [
     ...[geometry, matrices, Number(gradient), 0, c.batch * lines],
-    ...[bias ? heap.at(bias) : 0, activation, scratchFor(heap, c)],
+    ...[bias ? heap.at(bias) : 0, activation, heap.at(filter), scratchFor(heap, c)],
   ], { argument: 3, multiple: 1, work: workOf(c) });
 }
 

@@ -1,5 +1,4 @@
-import { tf } from "../../deps/tfjs.ts";
-import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
+import { type BackendWasm, tf } from "../../deps/tfjs.ts";
 import { type Emscripten, emscriptenOf } from "../wasm_modules.ts";
 import type { HeapObserver, KernelHeap } from "../kernel_heap.ts";
 

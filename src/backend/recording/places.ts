@@ -1,5 +1,4 @@
-import { tf } from "../../deps/tfjs.ts";
-import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
+import { type BackendWasm, tf } from "../../deps/tfjs.ts";
 import type { Emscripten } from "../wasm_modules.ts";
 import type { LinkedArgument } from "./match_recordings.ts";
 import { type Argument, type Memory, regionOf, type TensorUse, type Uses } from "./recording.ts";

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { tf } from "../../deps/tfjs.ts";
-import type { BackendWasm } from "../../deps/tfjs_wasm.ts";
+import { type BackendWasm, tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import {
   type Address,

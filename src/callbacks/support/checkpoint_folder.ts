@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { fileSystem, isMissing } from "../../host/files.ts";
-import { lockFolder } from "../../host/lock_folder.ts";
+import { fileSystem, isMissing, lockFolder } from "../../host/files.ts";
 import {
   checkpointFile,
   checkpointName,
@@ -12,8 +11,7 @@ import {
   parseCheckpointName,
   type RunCheckpoint,
 } from "../../io/checkpoint_file.ts";
-import { StorageError } from "../../io/storage_error.ts";
-import { isPartial, toPath } from "../../io/write_file.ts";
+import { isPartial, StorageError, toPath } from "../../io/files.ts";
 import { writeInBackground } from "../../io/safetensors_file.ts";
 
 /** The files that a run keeps. */

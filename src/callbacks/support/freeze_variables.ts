@@ -23,7 +23,7 @@ export function freezeVariables(
     HOLDS.set(variable, (HOLDS.get(variable) ?? 0) + 1);
     variable.trainable = false;
   }
-  const layers = new Set(chosen.flatMap(({ layer }) => layer ?? []));
+  const layers = new Set(chosen.flatMap(({ owner }) => owner ?? []));
   const releases = [...layers].map((layer) => holdLayer(layer, updateStatistics));
   return () => {
     for (const variable of held.splice(0)) {

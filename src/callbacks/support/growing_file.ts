@@ -1,5 +1,5 @@
 import { cutFile, sizeOfFile } from "../../io/left_file.ts";
-import { writeFile } from "../../io/write_file.ts";
+import { writeFile } from "../../io/files.ts";
 
 /** The work around each record of a {@linkcode GrowingFile}. */
 export interface GrowingFileHooks {

@@ -1,17 +1,19 @@
 import { tf } from "../../deps/tfjs.ts";
 import type { AnyLearner } from "../../learner/callback.ts";
 import { optimizersOf } from "../../learner/learner_optimizers.ts";
+import { modelsOf } from "../../learner/run.ts";
+import { putStatesAside } from "../../model/layers.ts";
 import { assignWeights, cloneWeights } from "../../model/model.ts";
 import { SlotOptimizer } from "../../optimizers/slot_optimizer.ts";
 
-/** The weights and the optimizers of a Learner at one moment. */
+/** The weights, the optimizers and the states of recurrent layers of a Learner at one moment. */
 export interface LearnerSnapshot {
-  /** Puts weights and optimizers back; to be called once. */
+  /** Puts them back; to be called once. */
   restore(): void;
 }
 
 /**
- * Copies weights and optimizers, for trial runs.
+ * Copies weights, optimizers and states of recurrent layers, for trial runs.
  *
  * An optimizer of TensorFlow.js cannot be reset to an earlier state: until `restore()`, a new one
  * with the same settings takes its place.
@@ -26,10 +28,12 @@ export function snapshotLearner(learner: AnyLearner): LearnerSnapshot {
       : replaceOptimizer(learner, objective, optimizer)
   );
   const weights = cloneWeights(model);
+  const states = putStatesAside(modelsOf(learner), { copy: true });
   return {
     restore() {
       assignWeights(model, weights);
       tf.dispose(weights);
+      states.putBack();
       for (const restore of restores) restore();
       learner.trainings = trainings;
     },

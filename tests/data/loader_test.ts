@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Learner, sgd, split, subset, tf } from "../../mod.ts";
 import { csvDataset, parseCsv } from "../../data.ts";
-import { toBatch } from "../../src/data/to_batch.ts";
+import { toBatch } from "../../src/data/loader.ts";
 
 const numbers = { length: 4, batch: (indices: Int32Array) => indices };
 

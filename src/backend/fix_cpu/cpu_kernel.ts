@@ -33,7 +33,7 @@ export interface CpuCall {
   runStock(inputs?: Record<string, tf.TensorInfo>, attributes?: object): tf.TensorInfo;
 }
 
-/** What a kernel returns. */
+/** The results of a kernel. */
 type CpuResult = tf.TensorInfo | tf.TensorInfo[];
 
 /** Puts a kernel in the place of tfjs's. */

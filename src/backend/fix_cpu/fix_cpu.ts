@@ -86,7 +86,7 @@ function errorFunction(x: number): number {
   return Number.isNaN(x) ? x : z * polynomial(ERF) / polynomial(ERF_DIVISOR);
 }
 
-/** Makes NaN the largest element, as on other backends: tfjs's order with NaN is none. */
+/** Makes NaN the largest element, as on other backends: tfjs does not order NaN. */
 function fixTopK(): void {
   fixKernel("TopK", ({ inputs: { x }, attributes: { k }, valuesOf, result, runStock }) => {
     const values = valuesOf(x), columns = x.shape.at(-1)!;
@@ -244,7 +244,7 @@ function fixEinsum(): void {
       });
       return { values: valuesOf(tensor), steps, at: 0 };
     });
-    // The labels of the result come first, those of the sum behind them.
+    // The labels of the result come first.
     const kept = sizes.length - summedDims.length;
     const shape = sizes.slice(0, kept), count = tf.util.sizeFromShape(sizes.slice(kept));
     const places: number[] = Array(sizes.length).fill(0);

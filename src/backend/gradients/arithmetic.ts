@@ -26,7 +26,7 @@ export function registerArithmetic(): void {
   registerQuotients();
   registerExtremes();
   registerPrelu();
-  // Those of tfjs do not sum over axes that are empty.
+  // tfjs does not sum over axes that are empty.
   registerGradient("Add", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
     a: () => unbroadcast(dy, a.shape),
     b: () => unbroadcast(dy, b.shape),

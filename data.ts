@@ -71,13 +71,15 @@ export {
   type TableColumn,
   type TableRow,
 } from "./src/tables/columns.ts";
-export { type DatePart, dateParts, type DatePartsOptions } from "./src/tables/date_parts.ts";
 export {
+  type DatePart,
+  dateParts,
+  type DatePartsOptions,
   oneHot,
   type OneHotOptions,
   ordinal,
   type OrdinalOptions,
-} from "./src/tables/categories.ts";
+} from "./src/tables/column_kinds.ts";
 export { splitTable, type SplitTableOptions } from "./src/tables/split_table.ts";
 export { tableDataset } from "./src/tables/table_dataset.ts";
 export { TableEncoder, type TableEncoderOptions } from "./src/tables/table_encoder.ts";

@@ -265,7 +265,7 @@ export function noteGradientsOfShapes(): void {
 export interface Saved {
   /** The tensors that the gradient is given. */
   readonly given: readonly (tf.Tensor | undefined)[];
-  /** Those of them that are copies: the tape disposes them. */
+  /** The copies among them, which the tape disposes. */
   readonly copies: tf.Tensor[];
   /** The copied tensors, where the tape does not lead from them to the copies yet. */
   readonly originals?: readonly tf.Tensor[];

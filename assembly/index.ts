@@ -3,6 +3,7 @@ export { scratchBytes } from "./panel";
 export { gemm, gemmBatch } from "./gemm";
 export { addBiasInPlace } from "./bias";
 export { convolve } from "./convolution";
+export { mendConvolution, mendInputGradient, mendPatchSlopes } from "./exact";
 export { convolveFilterGradient, convolveInputGradient } from "./convolution_gradients";
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";

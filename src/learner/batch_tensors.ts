@@ -16,12 +16,27 @@ export const BATCH_TENSORS = [
 export type BatchTensorName = typeof BATCH_TENSORS[number];
 
 /**
+ * Results of a step that is played back: they become tensors when something reads them, which most
+ * steps never do.
+ */
+export interface LateTensors {
+  /** Makes the tensors, which the caller disposes; called at most once in a step. */
+  make(): unknown;
+  /** The elements of each gradient, by the name of its weight, until the tensors are made. */
+  readonly memory?: ReadonlyMap<string, tf.TensorInfo>;
+}
+
+/** The names of tensors that may be late. */
+type LateName = "predictions" | "gradients";
+
+/**
  * The tensors of the current batch. Every tensor that was put here is disposed with the batch, also
  * one that a callback has replaced since, in whole or inside a record: other tensors may still be
  * computed from it.
  */
 export class BatchTensors {
   readonly #values: Partial<Record<BatchTensorName, unknown>> = {};
+  readonly #late: Partial<Record<LateName, LateTensors>> = {};
   readonly #owned: tf.Tensor[] = [];
   /** The loss that the loss function has returned, and its divisor. */
   #statedLoss: tf.Tensor | undefined;
@@ -30,12 +45,28 @@ export class BatchTensors {
 
   /** Returns the tensors of a name. */
   get(name: BatchTensorName): unknown {
+    const late = this.#late[name as LateName];
+    if (late) {
+      this.put(name, late.make());
+      this.keep(name as LateName);
+    }
     return this.#values[name];
+  }
+
+  /** Sets tensors that are made when something reads them. */
+  putLate(name: LateName, tensors: LateTensors): void {
+    this.#late[name] = tensors;
+  }
+
+  /** Tensors that nothing has read yet. */
+  late(name: LateName): LateTensors | undefined {
+    return this.#late[name];
   }
 
   /** Sets the tensors of a name; they now belong to the batch. */
   put(name: BatchTensorName, value: unknown): void {
     this.own(value);
+    if (name === "predictions" || name === "gradients") this.#late[name] = undefined;
     // The first loss is that of the loss function; others are computed from it.
     if (name === "loss" && !this.#values.loss) {
       this.#statedLoss = value as tf.Tensor;
@@ -115,6 +146,7 @@ export class BatchTensors {
   /** Disposes everything. */
   dispose(): void {
     this.#statedLoss = this.#lossWeight = this.#gradientWeight = undefined;
+    this.#late.predictions = this.#late.gradients = undefined;
     const values = this.#values;
     for (const name of BATCH_TENSORS) {
       // A callback may have put tensors into a record after `put()`: they are not in the list.
@@ -126,4 +158,13 @@ export class BatchTensors {
     for (let at = this.#owned.length - 1; at >= 0; at--) disposeTensors(this.#owned[at]);
     this.#owned.length = 0;
   }
+}
+
+const ALL = new WeakMap<object, BatchTensors>();
+
+/** The tensors of a Learner's current batch. */
+export function batchTensorsOf(learner: object): BatchTensors {
+  let tensors = ALL.get(learner);
+  if (!tensors) ALL.set(learner, tensors = new BatchTensors());
+  return tensors;
 }

@@ -9,6 +9,7 @@ import { variablesOf } from "../model/model.ts";
 import { normalsOf } from "../model/model_structure.ts";
 import { withRandom } from "../random/random_numbers.ts";
 import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
+import type { LateTensors } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { StepOf } from "./step.ts";
 import type { StepKey } from "./step_key.ts";
@@ -30,6 +31,9 @@ export interface StepState {
  * few examples at a time: to lay the memory out takes longer than the prediction.
  */
 const KEPT_BYTES = 2 ** 20;
+
+/** Most bytes of results that keep their memory from step to step. */
+const LATE_BYTES = 2 ** 20;
 
 /** Frees the memory of predictions whose Learner is gone. */
 const FORGOTTEN = new FinalizationRegistry<Playback>((playback) => playback.dispose());
@@ -56,8 +60,12 @@ export class CompiledStep {
   #predictions: unknown;
   /** The names of the results. */
   #names: readonly string[] = [];
-  /** Number of states of recurrent layers, the first results. */
+  /** Number of states of recurrent layers, the first results, and of predictions, the next ones. */
   #states = 0;
+  #predicted = 0;
+  /** The results that are no tensors until something reads them; none if they are made at once. */
+  #latePredictions: LateTensors | undefined;
+  #lateGradients: LateTensors | undefined;
   #restarts = 0;
   /** Index of the epoch whose first step was compared with the recording. */
   #compared: number;
@@ -146,6 +154,7 @@ export class CompiledStep {
     this.#predictions = learner.predictions;
     this.#names = recording.outputs.map(({ name }) => name);
     this.#states = statesOf(learner.model).length;
+    this.#predicted = tensorsIn(learner.predictions).length;
     return recording;
   }
 
@@ -162,7 +171,9 @@ export class CompiledStep {
   #prepare(program: Program): void {
     try {
       const { Playback } = stepTools()!;
-      this.#playback = new Playback(program, this.key.heap);
+      const late = this.#lateOutputs(program);
+      this.#playback = new Playback(program, this.key.heap, late);
+      if (late.length > 0) this.#prepareLate(this.#playback);
       FORGOTTEN.register(this, this.#playback, this);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -201,21 +212,58 @@ export class CompiledStep {
     withRandom(() => drawn.shift() ?? random(), eager);
   }
 
+  /** Indices of the predictions and gradients, if each has memory of its own, and not too much. */
+  #lateOutputs({ outputs, assigned }: Program): number[] {
+    if (this.key.kind === "predict") return [];
+    const loss = this.#states + this.#predicted;
+    const late = [...outputs.keys()].filter((at) => at >= this.#states && at !== loss);
+    const all = [...outputs.map(({ memory }) => memory), ...assigned.map(({ value }) => value)];
+    const bytes = late.reduce((sum, at) => sum + outputs[at].memory.bytes, 0);
+    const isOwn = new Set(all).size === all.length &&
+      late.every((at) => outputs[at].memory.kind === "result");
+    return isOwn && bytes <= LATE_BYTES ? late : [];
+  }
+
+  #prepareLate(playback: Playback): void {
+    const first = this.#states + this.#predicted + 1;
+    const names = this.#names.slice(first);
+    // A playback that is gone has taken its results with it.
+    const isThere = () => this.#playback === playback;
+    this.#latePredictions = {
+      make: () => isThere() ? this.#predictionsOf((at) => playback.make(at)) : undefined,
+    };
+    this.#lateGradients = {
+      make: () =>
+        isThere()
+          ? Object.fromEntries(names.map((name, i) => [name, playback.make(first + i)]))
+          : {},
+      memory: new Map(names.map((name, i) => [name, playback.memoryOf(first + i)])),
+    };
+  }
+
+  /** The predictions, from tensors by the indices of the results. */
+  #predictionsOf(tensorAt: (index: number) => tf.Tensor): unknown {
+    let at = this.#states;
+    return mapTensors(this.#predictions, (before) => {
+      const tensor = tensorAt(at++), mark = outputMark(before);
+      if (mark) markOutput(tensor, mark);
+      return tensor;
+    });
+  }
+
   /** Gives the results to the batch, as the step itself does. */
   #put({ outputs, assigned, weight }: Played): void {
     const { key: { kind } } = this;
     const { learner, tensors } = this.#step;
-    let at = this.#states;
-    if (at > 0) replaceStates(learner.model, outputs.slice(0, at));
-    const predictions = mapTensors(this.#predictions, (before) => {
-      const mark = outputMark(before);
-      if (mark) markOutput(outputs[at], mark);
-      return outputs[at++];
-    });
-    tensors.put("predictions", predictions);
-    tensors.keep("predictions");
+    if (this.#states > 0) replaceStates(learner.model, outputs.slice(0, this.#states));
+    if (this.#latePredictions) tensors.putLate("predictions", this.#latePredictions);
+    else {
+      tensors.put("predictions", this.#predictionsOf((at) => outputs[at]));
+      tensors.keep("predictions");
+    }
+    const first = this.#states + this.#predicted + 1;
     if (kind !== "predict") {
-      const loss = outputs[at++];
+      const loss = outputs[first - 1];
       if (weight !== undefined) weighLoss(loss, weight);
       tensors.put("loss", loss);
       tensors.keep("loss");
@@ -225,8 +273,12 @@ export class CompiledStep {
       value.dispose();
     }
     if (kind !== "compute") return;
-    const names = this.#names.slice(at);
-    tensors.put("gradients", Object.fromEntries(names.map((name) => [name, outputs[at++]])));
+    if (this.#lateGradients) return tensors.putLate("gradients", this.#lateGradients);
+    const names = this.#names.slice(first);
+    tensors.put(
+      "gradients",
+      Object.fromEntries(names.map((name, i) => [name, outputs[first + i]])),
+    );
     tensors.keep("gradients");
   }
 
@@ -240,7 +292,7 @@ export class CompiledStep {
   #free(): void {
     if (this.#playback) FORGOTTEN.unregister(this);
     this.#playback?.dispose();
-    this.#playback = undefined;
+    this.#playback = this.#latePredictions = this.#lateGradients = undefined;
   }
 
   dispose(): void {

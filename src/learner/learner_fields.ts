@@ -4,7 +4,7 @@ import { loaderLength, type Peers } from "../data/loader.ts";
 import type { Model } from "../model/model.ts";
 import { learningRateOf, setLearningRate } from "../optimizers/optimizer_state.ts";
 import { mixKey } from "../random/random_numbers.ts";
-import { BatchTensors } from "./batch_tensors.ts";
+import { batchTensorsOf } from "./batch_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
 import { checkNumber } from "../checks/check_options.ts";
 import { type AnyObjective, DEFAULT_STAGES, type Stages } from "./own_steps.ts";
@@ -60,9 +60,6 @@ export type LossOf<Predictions, Labels> = (
   // deno-lint-ignore no-explicit-any -- losses of TensorFlow.js have other options
   options?: any,
 ) => tf.Tensor;
-
-/** Returns the tensors of a Learner's current batch, for the run that fills them. */
-export let batchTensorsOf: (learner: AnyFields) => BatchTensors;
 
 /**
  * Everything that a callback may read *and change* on a Learner: a change takes effect at the next
@@ -143,13 +140,9 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   /** The newest value of each metric, by name: `"validation.loss"`. */
   metrics: Record<string, number> = {};
 
-  readonly #tensors = new BatchTensors();
+  readonly #tensors = batchTensorsOf(this);
   #optimizer: tf.Optimizer;
   #lossFunction: LossOf<Predictions, Labels>;
-
-  static {
-    batchTensorsOf = (learner) => learner.#tensors;
-  }
 
   /**
    * Sets the fields.

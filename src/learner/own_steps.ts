@@ -13,6 +13,8 @@ import {
   variablesOf,
 } from "../model/model.ts";
 import { applyGradients } from "../optimizers/optimizer_state.ts";
+import { updateFrom } from "../optimizers/slot_optimizer.ts";
+import { batchTensorsOf } from "./batch_tensors.ts";
 
 /**
  * The stages of a step, as functions of the Learner. An option sets them, and a callback may change
@@ -86,8 +88,9 @@ export const DEFAULT_STAGES: Readonly<Stages<StageFields>> = {
   },
 
   update(learner) {
-    const { optimizer, gradients } = learner;
-    applyGradients(optimizer, gradients);
+    const { optimizer } = learner;
+    const { memory } = batchTensorsOf(learner).late("gradients") ?? {};
+    if (!memory || !updateFrom(optimizer, memory)) applyGradients(optimizer, learner.gradients);
     const model = modelInTraining(learner);
     if (model) constrain(model);
   },

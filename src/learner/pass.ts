@@ -1,8 +1,8 @@
 import { isThenable } from "../chart/event_loop.ts";
 import type { Loader, Shard, SizedBatch } from "../data/loader.ts";
 import { LoaderReader } from "../data/loader_reader.ts";
-import type { BatchTensors } from "./batch_tensors.ts";
-import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
+import { type BatchTensors, batchTensorsOf } from "./batch_tensors.ts";
+import type { AnyFields } from "./learner_fields.ts";
 import type { Dataloaders } from "./run_interface.ts";
 import { PassLosses } from "../metrics/running_mean.ts";
 

@@ -19,11 +19,16 @@ import {
 } from "../model/layers.ts";
 import { keyedRandom, mixKey, streamKey, withRandom } from "../random/random_numbers.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
-import { BATCH_TENSORS, type BatchTensorName, type BatchTensors } from "./batch_tensors.ts";
+import {
+  BATCH_TENSORS,
+  type BatchTensorName,
+  type BatchTensors,
+  batchTensorsOf,
+} from "./batch_tensors.ts";
 import { CallbackList, checkDecisions, SetUps, watched } from "./callback_list.ts";
 import { changeBatch } from "./read_batches.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
-import { type AnyFields, batchTensorsOf } from "./learner_fields.ts";
+import type { AnyFields } from "./learner_fields.ts";
 import type { CompiledSteps } from "./compiled_steps.ts";
 import { objectiveModel } from "./own_steps.ts";
 import type { StepKind } from "./step_key.ts";

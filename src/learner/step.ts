@@ -60,8 +60,9 @@ export function predictOnly(step: StepOf): void {
 }
 
 /** Updates the weights; does nothing if a callback has left no gradients. */
-export function update({ learner }: StepOf): void {
-  if (Object.keys(learner.gradients).length > 0) learner.stages.update(learner);
+export function update({ learner, tensors }: StepOf): void {
+  const isAny = tensors.late("gradients") || Object.keys(learner.gradients).length > 0;
+  if (isAny) learner.stages.update(learner);
 }
 
 /** Predicts. The predictions are kept before and after the hook, which may replace them or throw. */

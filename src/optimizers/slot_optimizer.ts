@@ -37,13 +37,25 @@ interface Memory {
   slots: tf.Tensor[];
 }
 
+/**
+ * Updates variables by gradients that are no tensors.
+ *
+ * @param optimizer The optimizer.
+ * @param gradients The elements of each gradient, by the name of its variable.
+ * @returns Whether it could: it needs one of our optimizers, as it is, and its kernel.
+ */
+export let updateFrom: (
+  optimizer: tf.Optimizer,
+  gradients: ReadonlyMap<string, tf.TensorInfo>,
+) => boolean;
+
 /** Variables that are updated together. */
 interface JointUpdate {
   /** The numbers of the update, which all of them share. */
   attributes: UpdateAttributes | undefined;
   readonly memories: Memory[];
   /** The value, the gradient and the slots of each variable. */
-  readonly inputs: tf.Tensor[];
+  readonly inputs: (tf.Tensor | tf.TensorInfo)[];
 }
 
 /** The numbers of the last update, which most variables of a step share. */
@@ -68,6 +80,16 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   /** For TensorFlow.js, any optimizer is an instance of any optimizer class; not so here. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return Function.prototype[Symbol.hasInstance].call(this, value);
+  }
+
+  static {
+    updateFrom = (optimizer, gradients) => {
+      if (!(optimizer instanceof SlotOptimizer)) return false;
+      if (optimizer.applyGradients !== SlotOptimizer.prototype.applyGradients) return false;
+      if (!tf.getKernel(optimizer.kernelName, tf.getBackend())) return false;
+      optimizer.#apply((add) => gradients.forEach((gradient, name) => add(name, gradient)));
+      return true;
+    };
   }
 
   /** The names of the slots of each variable. */
@@ -150,23 +172,29 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   override applyGradients(
     gradients: tf.NamedTensorMap | { name: string; tensor: tf.Tensor }[],
   ): void {
+    this.#apply((add) => {
+      if (Array.isArray(gradients)) {
+        for (const { name, tensor } of gradients) if (tensor) add(name, tensor);
+      } else {
+        for (const name in gradients) if (gradients[name]) add(name, gradients[name]);
+      }
+    });
+  }
+
+  #apply(
+    forEach: (add: (name: string, gradient: tf.Tensor | tf.TensorInfo) => void) => void,
+  ): void {
     this.#groups.check(() => Object.keys(tf.engine().registeredVariables));
     // Other settings, such as momentum, may have changed since the last step.
     this.#last = undefined;
     const joint: JointUpdate = { attributes: undefined, memories: [], inputs: [] };
-    if (Array.isArray(gradients)) {
-      for (const { name, tensor } of gradients) if (tensor) this.#add(joint, name, tensor);
-    } else {
-      for (const name in gradients) {
-        if (gradients[name]) this.#add(joint, name, gradients[name]);
-      }
-    }
+    forEach((name, gradient) => this.#add(joint, name, gradient));
     this.#update(joint);
     this.incrementIterations();
   }
 
   /** Adds a variable to those that are updated together, by the same numbers. */
-  #add(joint: JointUpdate, name: string, gradient: tf.Tensor): void {
+  #add(joint: JointUpdate, name: string, gradient: tf.Tensor | tf.TensorInfo): void {
     const value = tf.engine().registeredVariables[name];
     if (!value) {
       throw new TypeError(
@@ -193,7 +221,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
       // Without the kernel, one after another: the new values of all would need much memory.
       if (results) this.#put(value, slots, results, i * (tensors - 1));
       else {
-        const gradient = inputs[i * tensors + 1];
+        const gradient = inputs[i * tensors + 1] as tf.Tensor;
         this.#put(value, slots, tf.tidy(() => this.compose(value, gradient, slots, attributes!)));
       }
     }

@@ -87,7 +87,7 @@ function valuesOf(tensor: tf.Tensor): Elements {
  */
 export function runInPlace(
   kernelName: string,
-  inputs: tf.NamedTensorMap | readonly tf.Tensor[],
+  inputs: tf.NamedTensorMap | readonly tf.TensorInfo[],
   attributes: Record<string, number>,
 ): tf.Tensor[] | undefined {
   const kernel = tf.getKernel(kernelName, tf.getBackend());

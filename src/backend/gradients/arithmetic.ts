@@ -26,6 +26,15 @@ export function registerArithmetic(): void {
   registerQuotients();
   registerExtremes();
   registerPrelu();
+  // tfjs does not sum over axes that are empty.
+  registerGradient("Add", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
+    a: () => unbroadcast(dy, a.shape),
+    b: () => unbroadcast(dy, b.shape),
+  }));
+  registerGradient("Sub", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
+    a: () => unbroadcast(dy, a.shape),
+    b: () => unbroadcast(dy, b.shape).neg(),
+  }));
   registerGradient("Multiply", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
     a: () => timesOther(dy, b, a.shape),
     b: () => timesOther(dy, a, b.shape),

@@ -16,7 +16,8 @@ const FILTER_BYTES = 4 * 1024 * 1024;
 /** Whether filters of 3 x 3 at a stride of `pixels` can be transformed, and are few enough. */
 export function isTransformable(c: Convolution, pixels: number): boolean {
   const { filter, stride, dilation, channels, outChannels } = c;
-  return filter.join() === "1,3,3" && stride.join() === `1,${pixels},${pixels}` &&
+  return c.input[0] === 1 && filter.join() === "1,3,3" &&
+    stride.join() === `1,${pixels},${pixels}` &&
     dilation.join() === "1,1,1" && channels % 4 === 0 && outChannels % 4 === 0 &&
     channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES;
 }

@@ -10,9 +10,16 @@ import { type Memory, type TensorUse, weightBy } from "./recording.ts";
 /** The kernel that traps on purpose: where an index is out of range. */
 const CHECK = "checkIndices";
 
+/** An output that is made when something asks for it. */
+interface LateOutput {
+  readonly place: Place;
+  /** Its memory; no `dataId` once a tensor has taken it, until the next step. */
+  readonly info: { dataId?: object; readonly shape: number[]; readonly dtype: tf.DataType };
+}
+
 /** The results of a step that was played back; the tensors are the caller's. */
 export interface Played {
-  /** The outputs, in the order of the program. */
+  /** The outputs, in the order of the program; those that are late are no tensors yet. */
   readonly outputs: readonly tf.Tensor[];
   /** Variables, and the values that they are to be assigned. */
   readonly assigned: readonly (readonly [variable: tf.Variable, value: tf.Tensor])[];
@@ -25,7 +32,8 @@ export interface Played {
  *
  * Intermediate results lie in an arena, by their lifetimes. Tensors of the batch, weights and results
  * are wherever they are: before each step, the arguments that refer to one that has moved are
- * changed. Results are ordinary tensors, new in each step, so that a callback may keep them.
+ * changed. Results are ordinary tensors, new in each step, so that a callback may keep them. Late
+ * ones keep their memory from step to step until something asks for the tensor.
  */
 export class Playback {
   readonly #heap: KernelHeap;
@@ -38,7 +46,10 @@ export class Playback {
   readonly #inputs: Place[] = [];
   readonly #variables: Place[] = [];
   readonly #held: Place[] = [];
-  readonly #results: Place[];
+  /** The results that are new in each step. */
+  readonly #results: Place[] = [];
+  /** The late outputs, and the memory of those that are no tensors yet. */
+  readonly #late = new Map<number, LateOutput>();
   readonly #scratch: Place;
   readonly #shared: Place;
   readonly #base: number;
@@ -46,8 +57,12 @@ export class Playback {
   readonly bytes: number;
   #moves = -1;
 
-  /** @throws {RangeError} If the heap has no room for the arena. */
-  constructor(program: Program, heap: KernelHeap) {
+  /**
+   * @param late Indices of outputs that are made when something asks for them: no two outputs may
+   *   share their memory. Default: none.
+   * @throws {RangeError} If the heap has no room for the arena.
+   */
+  constructor(program: Program, heap: KernelHeap, late: readonly number[] = []) {
     this.#program = program;
     this.#heap = heap;
     this.#backend = heap.backend;
@@ -65,7 +80,13 @@ export class Playback {
     const start = Math.ceil(block / SPARE) * SPARE;
     const leftBehind = outputsOf(program);
     this.#places = new Places(this.#backend, this.#module, leftBehind, start + arena);
-    this.#results = [...leftBehind].map((memory) => this.#places.of(memory));
+    for (const index of late) {
+      const { memory, shape, dtype } = program.outputs[index];
+      const info = { dataId: undefined, shape, dtype };
+      this.#late.set(index, { place: this.#places.of(memory), info });
+    }
+    const kept = new Set(late.map((index) => program.outputs[index].memory));
+    for (const memory of leftBehind.difference(kept)) this.#results.push(this.#places.of(memory));
     this.#scratch = this.#places.of(SCRATCH);
     this.#shared = this.#places.of(SHARED);
     for (const [memory, offset] of offsets) this.#places.of(memory).address = start + offset;
@@ -230,7 +251,11 @@ export class Playback {
     for (const place of this.#inputs) this.#places.link(place, inputs[place.memory.index!].dataId);
     for (const place of this.#variables) this.#places.link(place, place.memory.variable!.dataId);
     for (const place of this.#held) this.#places.link(place, place.memory.held!.dataId);
-    const infos = this.#results.map(({ memory }) => backend.makeOutput(memory.shape, memory.dtype));
+    const make = ({ memory: { shape, dtype } }: Place) => backend.makeOutput(shape, dtype);
+    const infos = this.#results.map(make);
+    for (const { place, info } of this.#late.values()) {
+      if (!info.dataId) this.#places.link(place, info.dataId = make(place).dataId);
+    }
     const functions = this.#functions, args = this.#args;
     let at = -1;
     try {
@@ -250,7 +275,7 @@ export class Playback {
     };
     const { outputs, assigned, weight } = this.#program;
     const played: Played = {
-      outputs: outputs.map(tensorOf),
+      outputs: outputs.map((output, i) => this.#late.has(i) ? undefined! : tensorOf(output)),
       assigned: assigned.map(({ variable, value }) =>
         [variable, tensorOf({ ...value, memory: value })] as const
       ),
@@ -261,9 +286,25 @@ export class Playback {
     return played;
   }
 
+  /** The elements of a late output of the last step, until it is made. */
+  memoryOf(index: number): tf.TensorInfo {
+    return this.#late.get(index)!.info as tf.TensorInfo;
+  }
+
+  /** Makes a late output of the last step a tensor, which the caller disposes. */
+  make(index: number): tf.Tensor {
+    const { info } = this.#late.get(index)!;
+    const tensor = tf.engine().makeTensorFromTensorInfo(info as tf.TensorInfo);
+    info.dataId = undefined;
+    return tensor;
+  }
+
   /** Frees the arena. The memory of a backend that is gone is gone, too. */
   dispose(): void {
     if (!this.#backend.wasm) return;
+    for (const { info: { dataId } } of this.#late.values()) {
+      if (dataId) this.#backend.disposeData(dataId);
+    }
     this.#places.dispose();
     this.#module._free(this.#base);
   }

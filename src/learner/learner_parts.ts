@@ -12,7 +12,7 @@ import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { type AnyObjective, DEFAULT_STAGES, jointModel, variablesToTrain } from "./own_steps.ts";
 import { MeanMetric, type Metric } from "../metrics/metric.ts";
 import type { RunningMeanState } from "../metrics/running_mean.ts";
-import { checkCallback, checkDecisions, PRIORITIES } from "./callback_list.ts";
+import { checkCallbacks, checkDecisions, PRIORITIES } from "./callback_list.ts";
 import { checkNumber, checkOptions, closest, describeValue } from "../checks/check_options.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { isLoader, loaderLength } from "../data/loader.ts";
@@ -175,7 +175,7 @@ export function checkParts(options: LearnerParts<any, any, any>): void {
     );
   }
   must(Array.isArray(callbacks), "callbacks", "be an array", callbacks);
-  callbacks.forEach(checkCallback);
+  checkCallbacks(callbacks);
   must(seed === undefined || Number.isSafeInteger(seed), "seed", "be a safe integer", seed);
   must(["undefined", "boolean"].includes(typeof compile), "compile", "be a boolean", compile);
 }
@@ -268,7 +268,7 @@ export function checkStart(
   );
   const { callbacks = [] } = options;
   must(Array.isArray(callbacks), "callbacks", "be an array", callbacks, kind);
-  [...learner.callbacks, ...callbacks].forEach(checkCallback);
+  checkCallbacks([...learner.callbacks, ...callbacks]);
   if (kind === "predict") return;
   if (kind === "train") checkDecisions([...learner.callbacks, ...callbacks]);
   const needed = kind === "validate" ? "validation" : kind;

@@ -345,6 +345,19 @@ export function checkDecisions(callbacks: readonly AnyCallback[]): void {
       deciding.set(decision, callback);
     }
   }
+  const measuring = new Map<string, AnyCallback>();
+  for (const callback of callbacks) {
+    for (const metric of callback?.metricNames ?? []) {
+      const other = measuring.get(metric);
+      if (other && other !== callback) {
+        throw new TypeError(
+          `Cannot train: ${nameOf(other)} and ${nameOf(callback)} both measure ${metric}. ` +
+            "Give one of them another name.",
+        );
+      }
+      measuring.set(metric, callback);
+    }
+  }
 }
 
 /** Whether two settings are the same, or one is a part of the other: `"the rate of generator"`. */

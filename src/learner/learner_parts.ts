@@ -42,17 +42,31 @@ export function completeParts(given: GivenParts): AnyParts {
   const compiled = compiledModel(model);
   const { optimizer = compiled?.optimizer, lossFunction = compiled?.lossFunction } = given;
   const { callbacks } = given;
-  const measured = given.lossFunction === undefined && Object.keys(compiled?.metrics ?? {}).length;
+  const measured = given.lossFunction === undefined && compiled
+    ? metricsBeside(callbacks, compiled.metrics)
+    : {};
   return {
     ...given,
     optimizer: typeof optimizer === "string"
       ? namedOptimizer(optimizer)
       : partedOptimizer(model, optimizer) ?? optimizer,
     lossFunction: typeof lossFunction === "string" ? namedLoss(lossFunction) : lossFunction,
-    callbacks: measured && (callbacks === undefined || Array.isArray(callbacks))
-      ? [...callbacks ?? [], meanMetrics(compiled!.metrics)]
+    callbacks: Object.keys(measured).length > 0
+      ? [...callbacks ?? [], meanMetrics(measured)]
       : callbacks,
   } as AnyParts;
+}
+
+/** The metrics of a compiled model that no callback measures. */
+function metricsBeside(
+  callbacks: readonly AnyCallback[] | undefined = [],
+  metrics: Readonly<Record<string, Metric>>,
+): Record<string, Metric> {
+  if (!Array.isArray(callbacks)) return {};
+  const own = new Set(callbacks.flatMap((callback) => callback?.metricNames ?? []));
+  return Object.fromEntries(
+    Object.entries(metrics).filter(([name]) => !PASSES.some((pass) => own.has(`${pass}.${name}`))),
+  );
 }
 
 /** An optimizer of parts, if there is one for each of some parts of the model. */
@@ -72,15 +86,16 @@ function partedOptimizer(model: unknown, optimizer: unknown): tf.Optimizer | und
   );
 }
 
-type Pass = "train" | "validation" | "test";
+const PASSES = ["train", "validation", "test"] as const;
+
+type Pass = typeof PASSES[number];
 
 /**
  * A callback that measures the metrics of a compiled model: means over the examples of each pass, in
  * `learner.metrics` under names like `"validation.acc"`.
  */
 function meanMetrics(metrics: Readonly<Record<string, Metric>>): AnyCallback {
-  const passes = ["train", "validation", "test"] as const;
-  const means = Object.fromEntries(passes.map((pass) => [
+  const means = Object.fromEntries(PASSES.map((pass) => [
     pass,
     Object.entries(metrics).map(([name, metric]) => new MeanMetric(name, metric)),
   ])) as Record<Pass, MeanMetric[]>;
@@ -103,7 +118,7 @@ function meanMetrics(metrics: Readonly<Record<string, Metric>>): AnyCallback {
     priority: PRIORITIES.metrics,
     passive: true,
     perRank: true,
-    metricNames: passes.flatMap((pass) => names.map((name) => `${pass}.${name}`)),
+    metricNames: PASSES.flatMap((pass) => names.map((name) => `${pass}.${name}`)),
     beforeEpoch: reset("train"),
     afterBatch: update("train"),
     afterEpoch: publish("train"),
@@ -113,10 +128,10 @@ function meanMetrics(metrics: Readonly<Record<string, Metric>>): AnyCallback {
     beforeTest: reset("test"),
     afterTestBatch: update("test"),
     afterTest: publish("test"),
-    onError: () => passes.forEach((pass) => reset(pass)()),
-    state: () => passes.map((pass) => means[pass].map((mean) => mean.state())),
+    onError: () => PASSES.forEach((pass) => reset(pass)()),
+    state: () => PASSES.map((pass) => means[pass].map((mean) => mean.state())),
     restore(states: RunningMeanState[][]) {
-      passes.forEach((pass, place) =>
+      PASSES.forEach((pass, place) =>
         means[pass].forEach((mean, index) => mean.restore(states[place][index]))
       );
     },

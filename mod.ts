@@ -221,5 +221,4 @@ export {
   selectBackend,
 } from "./src/backend/select_backend.ts";
 export type { NativeName } from "./src/backend/native/native_library.ts";
-export type { WasmFile } from "./src/backend/find_wasm.ts";
-export type { WasmOptions } from "./src/backend/start_wasm.ts";
+export type { WasmFile, WasmOptions } from "./src/backend/start_wasm.ts";

@@ -1,4 +1,4 @@
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { tf } from "../../mod.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 
@@ -145,3 +145,53 @@ for (const { name, shapes, compute, kernels, ratio } of WORK) {
     assert(actual <= ratio + 0.05 || backend === "cpu", `${name}: ${actual.toFixed(2)}`);
   });
 }
+
+testOnBackends("tensors that gradients keep are no operations", () => {
+  const x = tf.randomUniform([4, 4]);
+  const engine = tf.engine(), { runKernel } = engine;
+  const names: string[] = [];
+  engine.runKernel = (name, inputs, attributes) => {
+    names.push(name);
+    return runKernel.call(engine, name, inputs, attributes) as never;
+  };
+  try {
+    tf.grad((x) => x.mul(x).tanh().add(x).reshape([2, 8]).sum())(x);
+  } finally {
+    engine.runKernel = runKernel;
+  }
+  assertEquals(names.filter((name) => name === "Identity"), []);
+});
+
+testOnBackends("a user's gradient of a sum may read what it saves", () => {
+  const config = tf.getGradient("Add");
+  const a = tf.tensor1d([2, 3]), b = tf.tensor1d([5, 7]);
+  tf.registerGradient({
+    ...config,
+    gradFunc: (dy, [a, b]) => ({
+      a: () => (dy as tf.Tensor).mul(a),
+      b: () => (dy as tf.Tensor).mul(b),
+    }),
+  });
+  try {
+    // The summands are disposed before their gradient reads them.
+    const slope = tf.grad((x) => tf.tidy(() => x.mul(2).add(b.mul(1))))(a);
+    assertEquals([...slope.dataSync()], [8, 12]);
+  } finally {
+    tf.registerGradient(config);
+  }
+});
+
+testOnBackends("gradients of shapes keep no elements", () => {
+  const x = tf.randomUniform([64, 64]);
+  const before = tf.memory().numTensors;
+  let within = 0;
+  const slope = tf.grad((x) => {
+    const y = tf.tidy(() => x.reshape([4096]).add(1).sum());
+    within = tf.memory().numTensors - before;
+    return y;
+  })(x);
+  // The result, and what the gradient is told of x.
+  assert(within <= 2, `${within} tensors`);
+  assertEquals(tf.memory().numTensors, before + 1);
+  slope.dispose();
+});

@@ -144,7 +144,7 @@ function backpropagate(
     const computed = node.gradient(node.outputs.map(({ id }) => slopes.get(id) ?? null));
     for (const name of names) {
       const x = node.inputs[name];
-      const slope = engine.tidy(slopeOf(node, name, computed));
+      const slope = inScope(engine, slopeOf(node, name, computed));
       checkSlope(node, name, slope);
       const other = slopes.get(x.id);
       slopes.set(
@@ -153,6 +153,17 @@ function backpropagate(
       );
       other?.dispose();
     }
+  }
+}
+
+/** Disposes what a function makes, but for its result. */
+function inScope(engine: Engine, work: () => tf.Tensor): tf.Tensor {
+  engine.startScope();
+  let result: tf.Tensor | undefined;
+  try {
+    return result = work();
+  } finally {
+    engine.endScope(result);
   }
 }
 

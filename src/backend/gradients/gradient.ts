@@ -8,7 +8,7 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { type Attributes, engineOf, type Gradients, type Scope } from "./engine.ts";
+import { type Attributes, engineOf, type Gradients, kernelOf, type Scope } from "./engine.ts";
 
 export type { Attributes, Gradients } from "./engine.ts";
 
@@ -45,7 +45,7 @@ export function registerGradients(
 
 /** Whether the current backend has a kernel. */
 export function hasKernel(name: string): boolean {
-  return tf.getKernel(name, tf.getBackend()) !== undefined;
+  return kernelOf(name) !== undefined;
 }
 
 /** Runs a kernel that has one result. */

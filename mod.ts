@@ -183,10 +183,16 @@ export {
   type Gathered,
   TensorDataset,
 } from "./src/data/tensor_dataset.ts";
-export { ArrayDataset } from "./src/data/array_dataset.ts";
+export {
+  ArrayDataset,
+  type Batch,
+  type CsvTable,
+  type Dataset,
+  type NdArray,
+  type TypedArray,
+} from "./src/data/dataset.ts";
 export type { BatchIterator } from "./src/data/batch_iterator.ts";
 export { DataLoader, type DataLoaderOptions } from "./src/data/data_loader.ts";
-export type { Batch, CsvTable, Dataset, NdArray, TypedArray } from "./src/data/dataset.ts";
 export type {
   BatchLike,
   BatchSource,

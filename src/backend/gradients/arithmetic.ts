@@ -4,9 +4,9 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { einsumGradient } from "../einsum.ts";
 import type { FunctionName } from "../kernel_constants.ts";
 import { areFloats } from "../kernels/kernel.ts";
+import { einsumGradient } from "../kernels/matmul.ts";
 import {
   areNeighbours,
   broadcastAxes,

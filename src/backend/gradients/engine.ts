@@ -27,6 +27,12 @@ export interface TapeNode {
   saved: tf.Tensor[];
 }
 
+/** An operation on a path to a result, and the names of those inputs through which the path comes. */
+export interface PathNode {
+  node: TapeNode;
+  names: string[];
+}
+
 /** A gradient as tfjs calls it. */
 export type GradientFunction = (
   dy: tf.Tensor | tf.Tensor[],
@@ -73,6 +79,7 @@ export interface Engine {
   keep(x: tf.Tensor): tf.Tensor;
   shouldCheckForMemLeaks(): boolean;
   checkKernelForMemLeak(kernelName: string, tensorsBefore: number, made: tf.TensorInfo[]): void;
+  makeTensor(values: ArrayLike<unknown>, ...rest: unknown[]): tf.Tensor;
   makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
   tidy<T>(name: string, work: () => T): T;
   tidy<T>(work: () => T): T;

@@ -280,7 +280,6 @@ function update(
  * one, which can be differentiated itself, and which is PyTorch's at kinks.
  */
 function registerGradients(): void {
-  fixTape();
   registerUnary();
   registerArithmetic();
   registerAxes();
@@ -289,4 +288,5 @@ function registerGradients(): void {
   registerPools();
   registerNormalization();
   registerImages();
+  fixTape();
 }

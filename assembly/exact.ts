@@ -89,7 +89,8 @@ export function resultsAt(
   top: i32,
   left: i32,
   rows: i32,
-  dilation: i32,
+  dilationY: i32,
+  dilationX: i32,
   filter: usize,
   mirrored: bool,
   k: i32,
@@ -98,10 +99,10 @@ export function resultsAt(
   const w = filter + <usize> k * lane, tap = <usize> (channels * columns) << 2;
   let sum = f32x4.splat(0);
   for (let i = 0; i < rows; i++) {
-    const y = top + i;
+    const y = top + i * dilationY;
     if (<u32> y >= <u32> height) continue;
     for (let j = 0; j < 3; j++) {
-      const x = left + j * dilation, at = i * 3 + j;
+      const x = left + j * dilationX, at = i * 3 + j;
       if (<u32> x >= <u32> width) continue;
       const from = image + (<usize> ((y * width + x) * channels) << 2);
       sum = addProducts(from, channels, w + <usize> (mirrored ? rows * 3 - 1 - at : at) * tap, next, lane, sum);
@@ -145,7 +146,7 @@ export function stridedSlopes(
  *
  * @param image The pixels of an example, from the channel on.
  * @param dy The gradient of its results, from the first of the four columns on.
- * @param y0 The first line of results, of which there are `rows`.
+ * @param y0 The first line of results, of which there are `rows`, `down` apart.
  * @param x0 The first result of a line, of which there are `n`, `step` apart.
  * @param top Where the pixels of the result at 0, 0 begin that the tap meets.
  */
@@ -159,6 +160,7 @@ export function slopesOf(
   columns: i32,
   y0: i32,
   rows: i32,
+  down: i32,
   x0: i32,
   n: i32,
   step: i32,
@@ -167,7 +169,7 @@ export function slopesOf(
   left: i32,
 ): v128 {
   let sum = f32x4.splat(0);
-  for (let y = y0; y < y0 + rows; y++) {
+  for (let y = y0; y < y0 + rows * down; y += down) {
     const row = y * stride + top;
     if (<u32> row >= <u32> height) continue;
     for (let i = 0, x = x0; i < n; i++, x += step) {

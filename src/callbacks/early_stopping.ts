@@ -1,10 +1,9 @@
-import { weightList } from "./support/kept_weights.ts";
 import * as field from "../checks/fields.ts";
 import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
 import type { RunKind } from "../chart/chart.ts";
-import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck, weightList } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 import { assignWeights, cloneWeights, variablesOf } from "../model/model.ts";

@@ -132,6 +132,26 @@ const winograd: Case[] = ([[7, 6, "valid"], [9, 5, "same"], [3, 3, "valid"], [8,
       })),
   );
 
+/** Tiles of places that are as far apart as the taps; some lie outside altogether. */
+winograd.push(...([
+  [[16, 17], 2, "same"],
+  [[17, 16], 2, "valid"],
+  [[19, 26], [3, 2], "same"],
+  [[24, 17], [2, 1], "valid"],
+  [[33, 34], 4, "same"],
+  [[20, 18], 2, [[0, 0], [1, 3], [0, 2], [0, 0]]],
+] as const).flatMap(([size, dilations, pad]) =>
+  [[8, 12], [16, 16]].map(([inputs, outputs]): Case => ({
+    name: `${size}, dilation ${dilations}, pad ${pad}, ${inputs} -> ${outputs} channels`,
+    shapes: [[2, ...size, inputs], [3, 3, inputs, outputs], [outputs]],
+    compute: (x, w, bias) =>
+      tf.fused.conv2d({
+        ...{ x: x as tf.Tensor4D, filter: w as tf.Tensor4D, bias, strides: 1 },
+        ...{ pad: pad as "same", dilations: dilations as number },
+      }),
+  }))
+));
+
 /** Tiles of four, three, two and one results; paddings of both parities; packed and other products. */
 const strided: Case[] = ([
   [8, [8, 7], "same"],

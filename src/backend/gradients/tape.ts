@@ -23,6 +23,7 @@ import {
   toTensor,
 } from "./engine.ts";
 import { disposeTape, endScope, gradients } from "./backpropagate.ts";
+import { noteNumber } from "./join_activations.ts";
 import {
   complexGradient,
   gradientWithin,
@@ -64,6 +65,12 @@ export function fixTape(): void {
     return isOurs
       ? takeOperation(engine, kernel, inputs, attributes)
       : runKernel.call(engine, name, inputs, attributes);
+  };
+  const { makeTensor } = engine;
+  engine.makeTensor = (values, ...rest) => {
+    const tensor = makeTensor.call(engine, values, ...rest);
+    if (tensor.size === 1 && engine.state.gradientDepth > 0) noteNumber(tensor, Number(values[0]));
+    return tensor;
   };
   sumComplexSlopes();
   engine.addTapeNode = record;

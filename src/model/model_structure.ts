@@ -253,15 +253,14 @@ class ModelWatch {
   }
 
   #watch(object: object): void {
+    const values = Object.entries(object).map(([name, value]) => {
+      if (CHANGING.has(name)) return ANY;
+      if (Array.isArray(value)) this.#watchList(value);
+      else if (value && name.toLowerCase().endsWith("regularizer")) this.#watch(value);
+      return value;
+    });
     this.#objects.push(object);
-    this.#values.push(
-      Object.entries(object).map(([name, value]) => {
-        if (CHANGING.has(name)) return ANY;
-        if (Array.isArray(value)) this.#watchList(value);
-        else if (value && name.toLowerCase().endsWith("regularizer")) this.#watch(value);
-        return value;
-      }),
-    );
+    this.#values.push(values);
   }
 
   #watchList(list: unknown[]): void {

@@ -35,11 +35,16 @@ export {
   type Gathered,
   TensorDataset,
 } from "./src/data/tensor_dataset.ts";
-export { ArrayDataset } from "./src/data/array_dataset.ts";
-export type { Batch, CsvTable, Dataset, NdArray, TypedArray } from "./src/data/dataset.ts";
+export {
+  ArrayDataset,
+  type Batch,
+  type CsvTable,
+  type Dataset,
+  type NdArray,
+  type TypedArray,
+} from "./src/data/dataset.ts";
 export { type Fold, kFold } from "./src/data/k_fold.ts";
-export { split, type SplitOptions, subset } from "./src/data/split.ts";
-export type { Classes } from "./src/data/example_order.ts";
+export { type Classes, split, type SplitOptions, subset } from "./src/data/example_order.ts";
 
 // Loaders
 export { BatchIterator } from "./src/data/batch_iterator.ts";
@@ -71,13 +76,15 @@ export {
   type TableColumn,
   type TableRow,
 } from "./src/tables/columns.ts";
-export { type DatePart, dateParts, type DatePartsOptions } from "./src/tables/date_parts.ts";
 export {
+  type DatePart,
+  dateParts,
+  type DatePartsOptions,
   oneHot,
   type OneHotOptions,
   ordinal,
   type OrdinalOptions,
-} from "./src/tables/categories.ts";
+} from "./src/tables/column_kinds.ts";
 export { splitTable, type SplitTableOptions } from "./src/tables/split_table.ts";
 export { tableDataset } from "./src/tables/table_dataset.ts";
 export { TableEncoder, type TableEncoderOptions } from "./src/tables/table_encoder.ts";

@@ -8,9 +8,30 @@
  * Products with patches multiply the zeros around an image by weights and slopes, which is NaN where
  * those are not finite: such results are computed once more, without the zeros.
  */
-import { KC, POINTS } from "./panel";
+import { KC, MC, POINTS } from "./panel";
 import { channelsOf, isInside, listPoints, pixelAt, pointAt, tapsOf } from "./patches";
 import { activate, madd } from "./vector";
+import {
+  CHANNELS,
+  DEPTH,
+  DILATION_X,
+  DILATION_Y,
+  DILATION_Z,
+  HEIGHT,
+  OUT_X,
+  OUT_Y,
+  OUT_Z,
+  PAD_X,
+  PAD_Y,
+  PAD_Z,
+  STEP_X,
+  STEP_Y,
+  STEP_Z,
+  WIDTH,
+  WINDOW_X,
+  WINDOW_Y,
+  WINDOW_Z,
+} from "./window_table";
 
 /** Whether four numbers are finite; also a sum of numbers is only if all of them are. */
 @inline
@@ -68,7 +89,8 @@ export function resultsAt(
   top: i32,
   left: i32,
   rows: i32,
-  dilation: i32,
+  dilationY: i32,
+  dilationX: i32,
   filter: usize,
   mirrored: bool,
   k: i32,
@@ -77,10 +99,10 @@ export function resultsAt(
   const w = filter + <usize> k * lane, tap = <usize> (channels * columns) << 2;
   let sum = f32x4.splat(0);
   for (let i = 0; i < rows; i++) {
-    const y = top + i;
+    const y = top + i * dilationY;
     if (<u32> y >= <u32> height) continue;
     for (let j = 0; j < 3; j++) {
-      const x = left + j * dilation, at = i * 3 + j;
+      const x = left + j * dilationX, at = i * 3 + j;
       if (<u32> x >= <u32> width) continue;
       const from = image + (<usize> ((y * width + x) * channels) << 2);
       sum = addProducts(from, channels, w + <usize> (mirrored ? rows * 3 - 1 - at : at) * tap, next, lane, sum);
@@ -124,7 +146,7 @@ export function stridedSlopes(
  *
  * @param image The pixels of an example, from the channel on.
  * @param dy The gradient of its results, from the first of the four columns on.
- * @param y0 The first line of results, of which there are `rows`.
+ * @param y0 The first line of results, of which there are `rows`, `down` apart.
  * @param x0 The first result of a line, of which there are `n`, `step` apart.
  * @param top Where the pixels of the result at 0, 0 begin that the tap meets.
  */
@@ -138,6 +160,7 @@ export function slopesOf(
   columns: i32,
   y0: i32,
   rows: i32,
+  down: i32,
   x0: i32,
   n: i32,
   step: i32,
@@ -146,7 +169,7 @@ export function slopesOf(
   left: i32,
 ): v128 {
   let sum = f32x4.splat(0);
-  for (let y = y0; y < y0 + rows; y++) {
+  for (let y = y0; y < y0 + rows * down; y += down) {
     const row = y * stride + top;
     if (<u32> row >= <u32> height) continue;
     for (let i = 0, x = x0; i < n; i++, x += step) {
@@ -241,6 +264,70 @@ export function mendPatchSlopes(
         sum += part;
       }
       store<f32>(at, sum);
+    }
+  }
+}
+
+/** Whether any of adjacent numbers is NaN. */
+function hasNaN(from: usize, n: i32): bool {
+  let found = i32x4.splat(0);
+  for (; n >= 4; n -= 4, from += 16) {
+    const x = v128.load(from);
+    found = v128.or(found, f32x4.ne(x, x));
+  }
+  let rest: f32 = 0;
+  for (; n > 0; n--, from += 4) rest += load<f32>(from) - load<f32>(from);
+  return v128.any_true(found) || rest != 0;
+}
+
+/** Computes NaN among points `first` to `last` of a convolution at the border once more. */
+export function mendConvolution(image: usize, filter: usize, columns: i32, result: usize, first: i32, last: i32, scratch: usize): void {
+  for (let m = first; m < last; m += MC) {
+    const some = min(MC, last - m), to = result + (<usize> (m * columns) << 2);
+    if (!hasNaN(to, some * columns)) continue;
+    listPoints(image, m, some, scratch + POINTS);
+    mendPoints(image, some, filter, columns, to, columns, 0, 0, scratch);
+  }
+}
+
+/** The result along one axis whose window meets a place by a tap; -1 without one. */
+@inline
+function metBy(place: i32, tap: i32, pad: i32, dilation: i32, step: i32, out: i32): i32 {
+  const from = place + pad - tap * dilation, at = from / step;
+  return from >= 0 && at * step == from && at < out ? at : -1;
+}
+
+/** The slope of an element of an input, product by product. */
+function inputSlope(w: usize, dy: usize, columns: i32, filter: usize, at: i32): f32 {
+  const channels = load<i32>(w, CHANNELS), width = load<i32>(w, WIDTH), height = load<i32>(w, HEIGHT);
+  const pixel = at / channels, c = at - pixel * channels, line = pixel / width, x = pixel - line * width;
+  const slice = line / height, y = line - slice * height, b = slice / load<i32>(w, DEPTH), z = slice - b * load<i32>(w, DEPTH);
+  const outZ = load<i32>(w, OUT_Z), outY = load<i32>(w, OUT_Y), outX = load<i32>(w, OUT_X);
+  let sum: f32 = 0, weights = filter + (<usize> (c * columns) << 2);
+  for (let i = 0; i < load<i32>(w, WINDOW_Z); i++) {
+    const oz = metBy(z, i, load<i32>(w, PAD_Z), load<i32>(w, DILATION_Z), load<i32>(w, STEP_Z), outZ);
+    for (let j = 0; j < load<i32>(w, WINDOW_Y); j++) {
+      const oy = metBy(y, j, load<i32>(w, PAD_Y), load<i32>(w, DILATION_Y), load<i32>(w, STEP_Y), outY);
+      for (let k = 0; k < load<i32>(w, WINDOW_X); k++, weights += <usize> (channels * columns) << 2) {
+        const ox = metBy(x, k, load<i32>(w, PAD_X), load<i32>(w, DILATION_X), load<i32>(w, STEP_X), outX);
+        if (oz < 0 || oy < 0 || ox < 0) continue;
+        const from = dy + (<usize> ((((b * outZ + oz) * outY + oy) * outX + ox) * columns) << 2);
+        for (let n: usize = 0; n < <usize> columns << 2; n += 4) sum += load<f32>(from + n) * load<f32>(weights + n);
+        if (isNaNumber(sum)) return sum;
+      }
+    }
+  }
+  return sum;
+}
+
+/** Computes NaN among elements `first` to `last` of the gradient of an input once more. */
+export function mendInputGradient(w: usize, dy: usize, columns: i32, filter: usize, dx: usize, first: i32, last: i32, _scratch: usize): void {
+  for (let i = first; i < last; i += 1024) {
+    const end = min(i + 1024, last);
+    if (!hasNaN(dx + (<usize> i << 2), end - i)) continue;
+    for (let at = i; at < end; at++) {
+      const to = dx + (<usize> at << 2);
+      if (isNaNumber(load<f32>(to))) store<f32>(to, inputSlope(w, dy, columns, filter, at));
     }
   }
 }

@@ -20,6 +20,10 @@ import { activate, madd, sum } from "./vector";
 /** Rows of a block that are computed in sixes. */
 const SIXES: i32 = 126;
 
+/** Most columns for which a transposed block of rows is not packed, and its largest size in bytes. */
+const NEAR_COLUMNS: i32 = 64;
+const NEAR_BYTES: usize = 24576;
+
 /**
  * Columns `n0` to `n1` of one row times a matrix. Memory is the limit, so rows of the matrix are read
  * from end to end, and nothing is packed. Sums are made in the parts of blocks: the bits are those of
@@ -207,13 +211,19 @@ export function gemm(
         const panelA = <usize> deep << 4, sixes = inSixes && isPacked ? rowsInSixes(some) : 0;
         if (sixes > 0) {
           const to = c + <usize> m * strideC + (<usize> n << 2);
-          let from = a + <usize> m * strideA + (<usize> k << 2);
+          let from = a + <usize> m * strideA + (<usize> k << 2), step = strideA, next: usize = 4;
           if (transposeA) {
-            packSixes(a + <usize> k * strideA + (<usize> m << 2), strideA, sixes, deep, scratch + BLOCK_A);
-            from = scratch + BLOCK_A;
+            from = a + <usize> k * strideA + (<usize> m << 2);
+            step = 4;
+            next = strideA;
+            // A matrix that stays in the first-level cache is read where it is for a few panels.
+            if (cols > NEAR_COLUMNS || <usize> deep * strideA > NEAR_BYTES) {
+              packSixes(from, strideA, sixes, deep, scratch + BLOCK_A);
+              from = scratch + BLOCK_A;
+              step = 0;
+            }
           }
-          const step = transposeA ? 0 : strideA;
-          multiplySixes(from, step, sixes, deep, scratch + BLOCK_B, panelB, cols, to, strideC, todo, scratch);
+          multiplySixes(from, step, sixes, deep, scratch + BLOCK_B, panelB, cols, to, strideC, todo, scratch, next);
           some = sixes;
           continue;
         }

@@ -52,12 +52,12 @@ function powerOfPositive(a: v128, b: v128): v128 {
   return f32x4.demote_f64x2_zero(exponential(product));
 }
 
-/** `a ** b` of one number, as JavaScript has it. */
+/** `a ** b` of one number, as IEEE 754 has it: unlike in JavaScript, powers of 1 are 1. */
 function powerOfOne(a: f32, b: f32): f32 {
-  if (b == 0) return 1;
+  if (b == 0 || a == 1) return 1;
   if (a != a || b != b) return NaN;
   const size = abs(a);
-  if (abs(b) == Infinity) return size == 1 ? NaN : (size > 1) == (b > 0) ? Infinity : 0;
+  if (abs(b) == Infinity) return size == 1 ? 1 : (size > 1) == (b > 0) ? Infinity : 0;
   const isInteger = trunc(b) == b;
   const isOdd = isInteger && abs(b) < 16777216 && (<i32> b & 1) == 1;
   if (a < 0 && size < Infinity && !isInteger) return NaN;

@@ -14,14 +14,10 @@ export function quotient(a: v128, b: v128): v128 {
   );
 }
 
-/**
- * `a` less its quotient times `b`, which is exact for quotients below 2 ** 28; 0 where it is rounded to
- * `b` itself, as in JavaScript.
- */
+/** `a` less its quotient times `b`, which is exact for quotients below 2 ** 28. */
 @inline
 function rest(a: v128, b: v128, quotient: v128): v128 {
-  const y = f64x2.sub(a, f64x2.mul(quotient, b));
-  return v128.andnot(y, f64x2.eq(y, b));
+  return f64x2.sub(a, f64x2.mul(quotient, b));
 }
 
 /** The remainder of `a` divided by `b`; it has the sign of `b`. */
@@ -32,7 +28,7 @@ export function modulo(a: v128, b: v128): v128 {
   const isFinite = f32x4.lt(f32x4.abs(b), f32x4.splat(Infinity));
   if (!i64x2.all_true(isShort) || !i32x4.all_true(isFinite)) return moduloOfEach(a, b);
   const y = demote(rest(low(a), low(b), p), rest(high(a), high(b), q));
-  // The zeros that JavaScript makes: -0 has -0, others have the sign of the divisor.
+  // The zero of -0 is -0; others have the sign of the divisor.
   const zero = f32x4.splat(0);
   const sign = v128.or(b, v128.and(a, f32x4.eq(a, zero)));
   return v128.bitselect(v128.and(sign, constant(-0.0)), y, f32x4.eq(y, zero));
@@ -47,7 +43,8 @@ function moduloOfEach(a: v128, b: v128): v128 {
 
 function moduloOfOne(a: f32, b: f32): f32 {
   const x = <f64> a, y = <f64> b, left = x % y;
-  return <f32> ((x < 0 && y < 0) || (x >= 0 && y >= 0) ? left : (left + y) % y);
+  if (left == 0) return <f32> (x == 0 && y > 0 ? x : copysign<f64>(0, y));
+  return <f32> (left < 0 == y < 0 ? left : left + y);
 }
 
 @inline

@@ -155,6 +155,7 @@ export function packSixes(from: usize, stride: usize, rows: i32, depth: i32, to:
  * Rows, a multiple of six, times packed panels, `panel` bytes apart.
  *
  * @param step Distance between two rows, in bytes; 0 if they are packed.
+ * @param next Distance between two elements of a row that is not packed.
  * @param cols Number of columns, whose bias is in the scratch memory.
  */
 export function multiplySixes(
@@ -169,10 +170,12 @@ export function multiplySixes(
   stride: usize,
   todo: i32,
   scratch: usize,
+  next: usize = 4,
 ): void {
   for (let j = 0; j < cols; j += 8, b += panel, c += 32) {
     const bias = scratch + BIAS + (<usize> j << 2), bytes = <usize> min(8, cols - j) << 2;
-    const between: usize = step || 4, next: usize = step ? 4 : 24, tile = step ? 6 * step : <usize> depth * 24;
+    const between: usize = step || 4, tile = step ? 6 * step : <usize> depth * 24;
+    if (step == 0) next = 24;
     let from = a, to = c;
     for (let i = 0; i < rows; i += 6, from += tile, to += 6 * stride) {
       if (bytes == 32) {

@@ -17,6 +17,8 @@ import {
   BLOCK,
   CHANNELS,
   COLUMNS,
+  DILATION_X,
+  DILATION_Y,
   HEIGHT,
   OUT_HEIGHT,
   OUT_WIDTH,
@@ -28,7 +30,7 @@ import {
   TILES_Y,
   WIDTH,
 } from "./tile_table";
-import { apart, multiply, storeFilter, transformInput, workOf } from "./winograd_tiles";
+import { apart, countFrom, multiply, placeOf, storeFilter, transformInput, workOf } from "./winograd_tiles";
 
 /**
  * Transforms a filter `[3, 3, channels, columns]` to 36 matrices, packed in panels of 8 columns.
@@ -73,10 +75,11 @@ function computeTile(
   const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
   const outHeight = load<i32>(g, OUT_HEIGHT), outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);
   const image = <usize> load<u32>(g, SOURCE) + (<usize> (b * height * width * channels) << 2);
-  for (let i = y; i < min(y + 4, outHeight); i++) {
-    for (let j = x; j < min(x + 4, outWidth); j++) {
+  const dy = load<i32>(g, DILATION_Y), dx = load<i32>(g, DILATION_X);
+  for (let i = y; i < min(y + 4 * dy, outHeight); i += dy) {
+    for (let j = x; j < min(x + 4 * dx, outWidth); j += dx) {
       const top = i - load<i32>(g, PAD_Y), left = j - load<i32>(g, PAD_X);
-      const value = resultsAt(image, height, width, channels, columns, top, left, 3, 1, filter, mirrored, k);
+      const value = resultsAt(image, height, width, channels, columns, top, left, 3, dy, dx, filter, mirrored, k);
       const to = <usize> load<u32>(g, TARGET) + (<usize> (((b * outHeight + i) * outWidth + j) * columns + k) << 2);
       v128.store(to, activate(add(value, added), activation));
     }
@@ -99,9 +102,10 @@ function transformOutput(
   const columns = load<i32>(g, COLUMNS);
   const tilesX = load<i32>(g, TILES_X), tilesY = load<i32>(g, TILES_Y);
   const row = t / tilesX, b = row / tilesY;
-  const y = (row - b * tilesY) * 4, x = (t - row * tilesX) * 4;
-  const rows = min(4, height - y), cols = min(4, width - x);
-  const line = <usize> (width * columns) << 2, next = <usize> columns << 2;
+  const dy = load<i32>(g, DILATION_Y), dx = load<i32>(g, DILATION_X);
+  const y = placeOf(row - b * tilesY, dy), x = placeOf(t - row * tilesX, dx);
+  const rows = countFrom(y, height, dy), cols = countFrom(x, width, dx);
+  const line = <usize> (dy * width * columns) << 2, next = <usize> (dx * columns) << 2;
   let to = <usize> load<u32>(g, TARGET) + (<usize> (((b * height + y) * width + x) * columns) << 2);
   const square = scratch + RESULTS, results = square + 384;
   for (let k = 0; k < columns; k += 4, from += 16, to += 16) {

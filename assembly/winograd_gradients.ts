@@ -9,6 +9,8 @@ import {
   BLOCK,
   CHANNELS,
   COLUMNS,
+  DILATION_X,
+  DILATION_Y,
   HEIGHT,
   OUT_HEIGHT,
   OUT_WIDTH,
@@ -20,7 +22,7 @@ import {
   TILES_Y,
   WIDTH,
 } from "./tile_table";
-import { apart, FEW, listSquare, multiply, pixel, transformInput, workOf } from "./winograd_tiles";
+import { apart, countFrom, FEW, listSquare, multiply, pixel, placeOf, transformInput, workOf } from "./winograd_tiles";
 
 /** Transforms the gradient of a tile's results. */
 function transformSlopes(g: usize, t: i32, to: usize, step: usize, scratch: usize): void {
@@ -29,11 +31,12 @@ function transformSlopes(g: usize, t: i32, to: usize, step: usize, scratch: usiz
   const tilesX = load<i32>(g, TILES_X), tilesY = load<i32>(g, TILES_Y);
   const row = t / tilesX, b = row / tilesY;
   const image = <usize> load<u32>(g, TARGET) + (<usize> (b * height * width * columns) << 2);
-  const y = (row - b * tilesY) * 4, x = (t - row * tilesX) * 4;
-  const inside = y + 4 <= height && x + 4 <= width;
-  if (!inside) listSquare(image, height, width, columns, y, x, 4, scratch);
-  const p1 = <usize> columns << 2, p2 = p1 << 1, p3 = p1 + p2;
-  const line = <usize> width * p1, corner = image + (<usize> ((y * width + x) * columns) << 2);
+  const dy = load<i32>(g, DILATION_Y), dx = load<i32>(g, DILATION_X);
+  const y = placeOf(row - b * tilesY, dy), x = placeOf(t - row * tilesX, dx);
+  const inside = y + 3 * dy < height && x + 3 * dx < width;
+  if (!inside) listSquare(image, height, width, columns, y, x, 4, dy, dx, scratch);
+  const p1 = <usize> (dx * columns) << 2, p2 = p1 << 1, p3 = p1 + p2;
+  const line = <usize> (dy * width * columns) << 2, corner = image + (<usize> ((y * width + x) * columns) << 2);
   const square = scratch + RESULTS;
   for (let k = 0; k < columns; k += 4, to += 16) {
     const o = <usize> k << 2;
@@ -66,17 +69,19 @@ function addInputSlopes(g: usize, t: i32, from: usize, step: usize, scratch: usi
   const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
   const tilesX = load<i32>(g, TILES_X), tilesY = load<i32>(g, TILES_Y);
   const row = t / tilesX, b = row / tilesY;
-  const y = (row - b * tilesY) * 4 - load<i32>(g, PAD_Y), x = (t - row * tilesX) * 4 - load<i32>(g, PAD_X);
+  const dy = load<i32>(g, DILATION_Y), dx = load<i32>(g, DILATION_X);
+  const y = placeOf(row - b * tilesY, dy) - load<i32>(g, PAD_Y), x = placeOf(t - row * tilesX, dx) - load<i32>(g, PAD_X);
   const square = scratch + RESULTS, results = square + 576;
   const image = <usize> load<u32>(g, SOURCE) + (<usize> (b * height * width * channels) << 2);
-  const next = <usize> channels << 2;
-  const i0 = max(-y, 0), i1 = min(height - y, 6), j0 = max(-x, 0), j1 = min(width - x, 6);
+  const next = <usize> (dx * channels) << 2;
+  const i0 = max(dy - 1 - y, 0) / dy, i1 = min((height - y + dy - 1) / dy, 6);
+  const j0 = max(dx - 1 - x, 0) / dx, j1 = min((width - x + dx - 1) / dx, 6);
   let sum = f32x4.splat(0);
   for (let c = 0; c < channels; c += 4, from += 16) {
     for (let i: usize = 0; i < 6; i++) inputSlopes(from + i * 6 * step, step, square + i * 96, 16);
     for (let j: usize = 0; j < 6; j++) sum = add(sum, inputSlopes(square + j * 16, 96, results + j * 16, 96));
     for (let i = i0; i < i1; i++) {
-      let at = image + (<usize> (((y + i) * width + x + j0) * channels + c) << 2);
+      let at = image + (<usize> (((y + i * dy) * width + x + j0 * dx) * channels + c) << 2);
       let part = results + (<usize> (i * 6 + j0) << 4);
       for (let j = j0; j < j1; j++, at += next, part += 16) v128.store(at, add(v128.load(at), v128.load(part)));
     }
@@ -90,12 +95,13 @@ function mendInputSlopes(g: usize, b: i32, filter: usize): void {
   const outHeight = load<i32>(g, OUT_HEIGHT), outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);
   const dy = <usize> load<u32>(g, TARGET) + (<usize> (b * outHeight * outWidth * columns) << 2);
   let at = <usize> load<u32>(g, SOURCE) + (<usize> (b * height * width * channels) << 2);
+  const dilationY = load<i32>(g, DILATION_Y), dilationX = load<i32>(g, DILATION_X);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const top = y + load<i32>(g, PAD_Y) - 2, left = x + load<i32>(g, PAD_X) - 2;
+      const top = y + load<i32>(g, PAD_Y) - 2 * dilationY, left = x + load<i32>(g, PAD_X) - 2 * dilationX;
       for (let c = 0; c < channels; c += 4, at += 16) {
         if (areFinite(v128.load(at))) continue;
-        v128.store(at, resultsAt(dy, outHeight, outWidth, columns, channels, top, left, 3, 1, filter, true, c));
+        v128.store(at, resultsAt(dy, outHeight, outWidth, columns, channels, top, left, 3, dilationY, dilationX, filter, true, c));
       }
     }
   }
@@ -220,15 +226,17 @@ function computeFilterSlopes(g: usize, first: i32, last: i32, c: i32, k: i32, dw
   const outHeight = load<i32>(g, OUT_HEIGHT), outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);
   const tilesX = load<i32>(g, TILES_X), tilesY = load<i32>(g, TILES_Y);
   const pixels = <usize> load<u32>(g, SOURCE) + (<usize> c << 2), slopes = <usize> load<u32>(g, TARGET) + (<usize> k << 2);
+  const down = load<i32>(g, DILATION_Y), step = load<i32>(g, DILATION_X);
   for (let tap = 0; tap < 9; tap++) {
-    const top = tap / 3 - load<i32>(g, PAD_Y), left = tap % 3 - load<i32>(g, PAD_X);
+    const top = tap / 3 * down - load<i32>(g, PAD_Y), left = tap % 3 * step - load<i32>(g, PAD_X);
     let sum = f32x4.splat(0);
     for (let t = first; t < last && v128.any_true(f32x4.eq(sum, sum)); t++) {
-      const row = t / tilesX, b = row / tilesY, y = (row - b * tilesY) * 4, x = (t - row * tilesX) * 4;
+      const row = t / tilesX, b = row / tilesY;
+      const y = placeOf(row - b * tilesY, down), x = placeOf(t - row * tilesX, step);
       const image = pixels + (<usize> (b * height * width * channels) << 2);
       const dy = slopes + (<usize> (b * outHeight * outWidth * columns) << 2);
-      const rows = min(4, outHeight - y), cols = min(4, outWidth - x);
-      const part = slopesOf(image, height, width, channels, dy, outWidth, columns, y, rows, x, cols, 1, 1, top, left);
+      const rows = countFrom(y, outHeight, down), cols = countFrom(x, outWidth, step);
+      const part = slopesOf(image, height, width, channels, dy, outWidth, columns, y, rows, down, x, cols, step, 1, top, left);
       sum = add(sum, part);
     }
     v128.store(dw + (<usize> ((tap * channels + c) * columns + k) << 2), sum);

@@ -85,7 +85,7 @@ function computeTile(
   const dilation = load<i32>(g, DILATION), from = x + (<usize> (line * width * channels) << 2);
   for (let i = 0; i < count; i++, to += <usize> (dilation * columns) << 2) {
     const left = first + i * dilation - load<i32>(g, PAD);
-    const value = resultsAt(from, 1, width, channels, columns, 0, left, 1, dilation, filter, mirrored, k);
+    const value = resultsAt(from, 1, width, channels, columns, 0, left, 1, 1, dilation, filter, mirrored, k);
     v128.store(to, activate(add(value, added), activation));
   }
 }
@@ -212,7 +212,7 @@ function computeFilterSlopes(g: usize, x: usize, dy: usize, first: i32, last: i3
       const count = min((outWidth - start + dilation - 1) / dilation, 4);
       const image = x + (<usize> (line * width * channels + c) << 2);
       const slopes = dy + (<usize> (line * outWidth * columns + k) << 2);
-      const part = slopesOf(image, 1, width, channels, slopes, outWidth, columns, 0, 1, start, count, dilation, 1, 0, left);
+      const part = slopesOf(image, 1, width, channels, slopes, outWidth, columns, 0, 1, 1, start, count, dilation, 1, 0, left);
       sum = add(sum, part);
     }
     v128.store(dw + (<usize> ((tap * channels + c) * columns + k) << 2), sum);

@@ -257,7 +257,7 @@ function computeTile(
   for (let i = y; i < y + my; i++) {
     for (let j = x; j < x + mx; j++) {
       const top = 2 * i - load<i32>(g, PAD_Y), left = 2 * j - load<i32>(g, PAD_X);
-      const value = resultsAt(image, height, width, channels, columns, top, left, 3, 1, filter, false, k);
+      const value = resultsAt(image, height, width, channels, columns, top, left, 3, 1, 1, filter, false, k);
       const to = <usize> load<u32>(g, TARGET) + (<usize> (((b * outHeight + i) * outWidth + j) * columns + k) << 2);
       v128.store(to, activate(add(value, added), activation));
     }
@@ -566,7 +566,7 @@ function computeFilterSlopes(g: usize, first: i32, last: i32, c: i32, k: i32, dw
       const b = line / tilesY, y = (line - b * tilesY) * 4, rows = min(4, outHeight - y);
       const image = pixels + (<usize> (b * height * width * channels) << 2);
       const dy = slopes + (<usize> (b * outHeight * outWidth * columns) << 2);
-      const part = slopesOf(image, height, width, channels, dy, outWidth, columns, y, rows, 0, outWidth, 1, 2, top, left);
+      const part = slopesOf(image, height, width, channels, dy, outWidth, columns, y, rows, 1, 0, outWidth, 1, 2, top, left);
       sum = add(sum, part);
     }
     v128.store(dw + (<usize> ((tap * channels + c) * columns + k) << 2), sum);

@@ -5,7 +5,19 @@
  */
 import { packAcross } from "./pack";
 import { ADDRESSES, block, BLOCK_A, listRows, RESULTS, ZEROS } from "./panel";
-import { CHANNELS, COLUMNS, HEIGHT, PAD_X, PAD_Y, SOURCE, TILES_X, TILES_Y, WIDTH } from "./tile_table";
+import {
+  CHANNELS,
+  COLUMNS,
+  DILATION_X,
+  DILATION_Y,
+  HEIGHT,
+  PAD_X,
+  PAD_Y,
+  SOURCE,
+  TILES_X,
+  TILES_Y,
+  WIDTH,
+} from "./tile_table";
 import { multiplySix, multiplySixes, rowsInSixes } from "./six_rows";
 import { madd } from "./vector";
 import { input } from "./winograd_transforms";
@@ -56,7 +68,23 @@ export function storeFilter(
   }
 }
 
-/** Lists the addresses of a square of pixels; outside the image, the address of zeros. */
+/** The first place of a tile along an axis: with a dilation, its places are as far apart as the taps. */
+@inline
+export function placeOf(tile: i32, dilation: i32): i32 {
+  const four = tile / dilation;
+  return four * 4 * dilation + (tile - four * dilation);
+}
+
+/** Number of places of a tile that are in front of the end of an axis. */
+@inline
+export function countFrom(place: i32, end: i32, dilation: i32): i32 {
+  return min(4, (end - place + dilation - 1) / dilation);
+}
+
+/**
+ * Lists the addresses of a square of pixels, `dy` and `dx` apart; outside the image, the address of
+ * zeros.
+ */
 export function listSquare(
   image: usize,
   height: i32,
@@ -65,11 +93,13 @@ export function listSquare(
   y0: i32,
   x0: i32,
   side: i32,
+  dy: i32,
+  dx: i32,
   scratch: usize,
 ): void {
   let to = scratch + ADDRESSES;
-  for (let y = y0; y < y0 + side; y++) {
-    for (let x = x0; x < x0 + side; x++, to += 4) {
+  for (let y = y0; y < y0 + side * dy; y += dy) {
+    for (let x = x0; x < x0 + side * dx; x += dx, to += 4) {
       const inside = <u32> y < <u32> height && <u32> x < <u32> width;
       const at = image + (<usize> ((y * width + x) * channels) << 2);
       store<u32>(to, <u32> (inside ? at : scratch + ZEROS));
@@ -87,13 +117,14 @@ export function transformInput(g: usize, t: i32, c0: i32, c1: i32, to: usize, st
   const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
   const tilesX = load<i32>(g, TILES_X), tilesY = load<i32>(g, TILES_Y);
   const row = t / tilesX, b = row / tilesY;
-  const y = (row - b * tilesY) * 4 - load<i32>(g, PAD_Y), x = (t - row * tilesX) * 4 - load<i32>(g, PAD_X);
+  const dy = load<i32>(g, DILATION_Y), dx = load<i32>(g, DILATION_X);
+  const y = placeOf(row - b * tilesY, dy) - load<i32>(g, PAD_Y), x = placeOf(t - row * tilesX, dx) - load<i32>(g, PAD_X);
   const image = <usize> load<u32>(g, SOURCE) + (<usize> (b * height * width * channels) << 2);
   // Most tiles lie within the image: their pixels need no list.
-  const inside = y >= 0 && x >= 0 && y + 6 <= height && x + 6 <= width;
-  if (!inside) listSquare(image, height, width, channels, y, x, 6, scratch);
-  const p1 = <usize> channels << 2, p2 = p1 << 1, p3 = p1 + p2, p4 = p2 << 1, p5 = p4 + p1;
-  const line = <usize> width * p1, corner = image + (<usize> ((y * width + x) * channels) << 2);
+  const inside = y >= 0 && x >= 0 && y + 5 * dy < height && x + 5 * dx < width;
+  if (!inside) listSquare(image, height, width, channels, y, x, 6, dy, dx, scratch);
+  const p1 = <usize> (dx * channels) << 2, p2 = p1 << 1, p3 = p1 + p2, p4 = p2 << 1, p5 = p4 + p1;
+  const line = <usize> (dy * width * channels) << 2, corner = image + (<usize> ((y * width + x) * channels) << 2);
   const square = scratch + RESULTS;
   for (let c = c0; c < c1; c += 4, to += 16) {
     const o = <usize> c << 2;

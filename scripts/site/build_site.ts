@@ -7,7 +7,7 @@
 import { Marked } from "npm:marked@18.2.1";
 import { chartToSvg } from "../../src/diagram/chart_to_svg.ts";
 import chartStyle from "../../src/live/page/chart.css" with { type: "text" };
-import { escapeMarkup } from "../../src/text/format.ts";
+import { escapeMarkup } from "../../src/text/text.ts";
 import { bundle } from "../build_page.ts";
 
 const ROOT = new URL("../../", import.meta.url);

@@ -1,6 +1,7 @@
 import { tf } from "../deps/tfjs.ts";
 import { registerArithmetic } from "./gradients/arithmetic.ts";
 import { registerAxes } from "./gradients/axes.ts";
+import { type Attributes, type Engine, engineOf } from "./gradients/engine.ts";
 import { registerConvolutions } from "./gradients/convolutions.ts";
 import { registerGather } from "./gradients/gather.ts";
 import { registerImages } from "./gradients/images.ts";
@@ -9,11 +10,12 @@ import { registerPools } from "./gradients/pools.ts";
 import { fixTape } from "./gradients/tape.ts";
 import { registerUnary } from "./gradients/unary.ts";
 
-/** Repairs tfjs's core: gradients, fused operations in training, paddings, and optimizers. */
+/** Repairs tfjs's core: gradients, fused operations in training, paddings, sums, and optimizers. */
 export function fixCore(): void {
   registerGradients();
   fixFused();
-  fixPadding();
+  fixKernelCalls();
+  fixCrossEntropy();
   fixOptimizers();
 }
 
@@ -92,16 +94,6 @@ function finish<T extends tf.Tensor>(product: T, call: Finish): T {
   return activations[activation]() as T;
 }
 
-/** The parts of tfjs's engine that we use. */
-interface Engine {
-  state: { scopeStack: { name: string }[] };
-  runKernel(name: string, inputs: tf.NamedTensorMap, attributes?: Attributes): unknown;
-}
-
-/** The attributes of a kernel. */
-// deno-lint-ignore no-explicit-any
-type Attributes = Record<string, any>;
-
 /** Kernels with a window of two dimensions. */
 const KERNELS = new Set([
   ...["Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter", "FusedConv2D", "TrainchartConv2D"],
@@ -111,27 +103,75 @@ const KERNELS = new Set([
 ]);
 
 /**
- * Makes a number as padding work for filters and strides that differ between the axes, and for
- * convolutions of sequences.
+ * Changes calls of kernels.
  *
- * tfjs computes both sizes of the results from the height and vertical stride of the filter, and pads
- * sequences above and below. With explicit paddings it makes neither mistake.
+ * Paddings: tfjs computes both sizes of the results from the height and vertical stride of the
+ * filter, and pads sequences above and below. With explicit paddings it makes neither mistake.
+ *
+ * Logarithms of sums of exponentials: tfjs subtracts a maximum that is infinite, which makes NaN.
+ *
+ * Choices: tfjs does not broadcast one element to none.
  */
-function fixPadding(): void {
-  const engine = tf.engine() as unknown as Engine;
+function fixKernelCalls(): void {
+  const engine = engineOf();
   const { runKernel } = engine;
   engine.runKernel = function (name, inputs, attributes) {
+    const { state } = engine;
     const isNumber = typeof attributes?.pad === "number" && attributes.pad > 0;
-    const exact = isNumber && KERNELS.has(name)
-      ? withExplicitPadding(engine, attributes)
-      : attributes;
-    return runKernel.call(engine, name, inputs, exact);
+    if (isNumber && KERNELS.has(name)) attributes = withExplicitPadding(state, attributes);
+    if (name === "Select") inputs = withOneShape(inputs);
+    const isShift = name === "Max" && state.scopeStack.at(-2)?.name === "logSumExp__op";
+    if (!isShift) return runKernel.call(engine, name, inputs, attributes);
+    // The sum does not depend on what was subtracted: so its slope is no part of the tape.
+    state.kernelDepth++;
+    try {
+      const max = runKernel.call(engine, name, inputs, attributes) as tf.Tensor;
+      return tf.where(max.isFinite(), max, tf.zerosLike(max));
+    } finally {
+      state.kernelDepth--;
+    }
   };
 }
 
-function withExplicitPadding({ state }: Engine, attributes: Attributes): Attributes {
+/** The inputs of a choice, of which some have one element where others have none. */
+function withOneShape(inputs: tf.NamedTensorMap): tf.NamedTensorMap {
+  const { condition, t, e } = inputs;
+  if (condition.size === t.size && t.size === e.size) return inputs;
+  const { assertAndGetBroadcastShape } = tf.broadcast_util;
+  const shape = [t, e].reduce(
+    (shape, x) => assertAndGetBroadcastShape(shape, x.shape),
+    condition.shape,
+  );
+  const [a, b, c] = [condition, t, e].map((x) =>
+    x.tile(shape.map((size, axis) => size === x.shape[axis] ? 1 : size))
+  );
+  return { condition: a, t: b, e: c };
+}
+
+/**
+ * Makes `tf.losses.softmaxCrossEntropy` a sum of `tf.logSoftmax`, which takes the maximum off first.
+ *
+ * tfjs subtracts the logarithm of a sum from large logits, which leaves few digits; makes NaN of a
+ * class that is masked by -Infinity; and takes the sum of the labels for 1 in its gradient.
+ */
+function fixCrossEntropy(): void {
+  const engine = engineOf();
+  const { customGrad } = engine;
+  engine.customGrad = (f) => {
+    const isLoss = engine.state.scopeStack.at(-1)?.name === "softmaxCrossEntropy__op";
+    return isLoss ? crossEntropy : customGrad.call(engine, f);
+  };
+}
+
+function crossEntropy(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  const logarithms = tf.logSoftmax(logits);
+  const isMasked = logarithms.equal(-Infinity).logicalAnd(labels.equal(0));
+  return tf.where(isMasked, 0, logarithms).mul(labels).sum(-1).neg();
+}
+
+function withExplicitPadding({ scopeStack }: Engine["state"], attributes: Attributes): Attributes {
   const { pad, dataFormat } = attributes;
-  const isSequence = state.scopeStack.some(({ name }) => name === "conv1d__op");
+  const isSequence = scopeStack.some(({ name }) => name === "conv1d__op");
   const both = [pad, pad], none = [0, 0];
   const spatial = [isSequence ? none : both, both];
   const padding = dataFormat === "NCHW" ? [none, none, ...spatial] : [none, ...spatial, none];
@@ -240,7 +280,6 @@ function update(
  * one, which can be differentiated itself, and which is PyTorch's at kinks.
  */
 function registerGradients(): void {
-  fixTape();
   registerUnary();
   registerArithmetic();
   registerAxes();
@@ -249,4 +288,5 @@ function registerGradients(): void {
   registerPools();
   registerNormalization();
   registerImages();
+  fixTape();
 }

@@ -36,7 +36,7 @@ export const TABLE_LAYOUTS = {
   // deno-fmt-ignore
   tile_table: [
     "SOURCE", "HEIGHT", "WIDTH", "CHANNELS", "TARGET", "OUT_HEIGHT", "OUT_WIDTH", "COLUMNS",
-    "PAD_Y", "PAD_X", "TILES_Y", "TILES_X", "BLOCK",
+    "PAD_Y", "PAD_X", "DILATION_Y", "DILATION_X", "TILES_Y", "TILES_X", "BLOCK",
   ],
 } as const;
 

@@ -6,7 +6,7 @@
  */
 import * as builds from "./kernels.generated.ts";
 import type { BackendWasm } from "../deps/tfjs.ts";
-import { decodeBase64 } from "../text/encodings.ts";
+import { decodeBase64 } from "../text/text.ts";
 
 /** The heap of the module and its allocator. */
 export interface Emscripten {

@@ -10,7 +10,7 @@ import { checkOptions } from "../checks/check_options.ts";
 import { ConfusionTotal, confusionTotal } from "../metrics/confusion_total.ts";
 import { type Plot, plotters } from "../pictures.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
-import { textTable } from "../text/format.ts";
+import { textTable } from "../text/text.ts";
 
 /**
  * Options of {@linkcode ConfusionMatrix}.

@@ -7,7 +7,7 @@ import {
   type StateCheck,
 } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
-import { formatClock, formatMetric } from "../text/format.ts";
+import { formatClock, formatMetric } from "../text/text.ts";
 import { Terminal, type TerminalOptions } from "./support/terminal.ts";
 
 /** The narrowest column of values, and that of times, in characters: `0.1234`, `12:34`. */

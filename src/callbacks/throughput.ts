@@ -3,7 +3,7 @@ import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 import { countOperations } from "../model/summarize.ts";
-import { formatNumber, textTable } from "../text/format.ts";
+import { formatNumber, textTable } from "../text/text.ts";
 
 /**
  * Options of {@linkcode Throughput}.

@@ -10,7 +10,7 @@ import {
 } from "../learner/callback.ts";
 import type { StepState } from "../learner/compiled_step.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
-import { textTable } from "../text/format.ts";
+import { textTable } from "../text/text.ts";
 
 /**
  * The time of a pass.

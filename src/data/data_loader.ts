@@ -1,6 +1,5 @@
 import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
-import { ArrayDataset } from "./array_dataset.ts";
-import type { Batch, Dataset } from "./dataset.ts";
+import { ArrayDataset, type Batch, type Dataset } from "./dataset.ts";
 import { BatchIterator } from "./batch_iterator.ts";
 import { EpochCut, epochOrder } from "./example_order.ts";
 import { keyedRandom } from "../random/random_numbers.ts";

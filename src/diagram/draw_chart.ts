@@ -7,7 +7,7 @@ import {
   type PlacedState,
   TYPE,
 } from "./place_chart.ts";
-import { escapeMarkup } from "../text/format.ts";
+import { escapeMarkup } from "../text/text.ts";
 
 /** The colours of a drawing. */
 interface Palette {

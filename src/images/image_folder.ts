@@ -1,7 +1,6 @@
 import { fileSystem } from "../host/files.ts";
 import { checkNumber, checkOptions } from "../checks/check_options.ts";
-import { ArrayDataset } from "../data/array_dataset.ts";
-import type { Batch, Dataset } from "../data/dataset.ts";
+import { ArrayDataset, type Batch, type Dataset } from "../data/dataset.ts";
 import { tf } from "../deps/tfjs.ts";
 import { toPath } from "../io/files.ts";
 import { writeTensor } from "../tensors/tensor_memory.ts";

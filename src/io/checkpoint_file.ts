@@ -1,5 +1,5 @@
 import { type ModelStructure, structureDigest } from "../model/model_structure.ts";
-import { type JsonLimits, parseJson } from "../text/encodings.ts";
+import { type JsonLimits, parseJson } from "../text/text.ts";
 import { MAX_STATE_DEPTH } from "./state_codec.ts";
 import { DTYPES, type HostTensor, hostTensor, TENSOR_DTYPES } from "./host_tensor.ts";
 import { SafetensorsFile } from "./safetensors_file.ts";

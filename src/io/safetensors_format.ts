@@ -11,7 +11,7 @@
  * @module
  */
 import { sha256 } from "../host/files.ts";
-import { type JsonLimits, parseJson } from "../text/encodings.ts";
+import { type JsonLimits, parseJson } from "../text/text.ts";
 import { type Dtype, DTYPES, type HostTensor } from "./host_tensor.ts";
 import { StorageError, toPath, writeAtomically } from "./files.ts";
 

@@ -7,7 +7,7 @@ import { StorageError } from "../io/files.ts";
 import { statefulLayers } from "../model/layers.ts";
 import { isBuilt, variablesOf } from "../model/model.ts";
 import { differencesOf, modelStructure } from "../model/model_structure.ts";
-import { type OptimizerState, readOptimizer } from "../optimizers/optimizer_state.ts";
+import { type OptimizerState, readOptimizer, weightOfSlot } from "../optimizers/optimizer_state.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { type CallbackState, checkState, type State } from "./check_state.ts";
@@ -184,7 +184,7 @@ function optimizerProblem(
         if (problem) return problem;
       } else if (!Array.isArray(saved)) return check(path, undefined, "of each weight");
       for (const [variable, tensor] of Array.isArray(saved) ? saved : []) {
-        const problem = check(path, tensor, shapes.get(rename(variable)));
+        const problem = check(path, tensor, shapes.get(weightOfSlot(rename(variable))));
         if (problem) return problem;
       }
     }

@@ -6,6 +6,7 @@
 import * as field from "../checks/fields.ts";
 import { tf } from "../deps/tfjs.ts";
 import {
+  applyGradients,
   learningRateOf,
   momentumOf,
   type OptimizerState,
@@ -217,8 +218,9 @@ export class PartedOptimizer extends tf.Optimizer {
       : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
     for (const { optimizer, variables } of Object.values(this.parts)) {
       const names = new Set(variables().map(({ name }) => name));
-      const own = list.filter(({ name }) => names.has(name));
-      if (own.some(({ tensor }) => tensor)) optimizer.applyGradients(own);
+      const own = list.filter(({ name, tensor }) => tensor && names.has(name));
+      if (own.length === 0) continue;
+      applyGradients(optimizer, Object.fromEntries(own.map(({ name, tensor }) => [name, tensor])));
     }
   }
 

@@ -12,7 +12,8 @@ import {
   trainableVariables,
   variablesOf,
 } from "../model/model.ts";
-import { SlotOptimizer, updateFrom } from "../optimizers/slot_optimizer.ts";
+import { applyGradients } from "../optimizers/optimizer_state.ts";
+import { updateFrom } from "../optimizers/slot_optimizer.ts";
 import { batchTensorsOf } from "./batch_tensors.ts";
 
 /**
@@ -127,22 +128,6 @@ export function variablesToTrain(
     } must have a trainable weight: it has none (are all its layers frozen?)`,
   );
 }
-
-function applyGradients(optimizer: tf.Optimizer, gradients: tf.NamedTensorMap): void {
-  if (optimizer instanceof SlotOptimizer) return optimizer.applyGradients(gradients);
-  let order = ORDERS.get(optimizer);
-  if (!order) ORDERS.set(optimizer, order = new Set());
-  for (const name of Object.keys(gradients)) order.add(name);
-  optimizer.applyGradients(
-    [...order].map((name) => ({ name, tensor: gradients[name] ?? null })),
-  );
-}
-
-/**
- * The names of the weights that each optimizer has seen. The optimizers of TensorFlow.js keep their
- * slots by position: a frozen weight has to leave a gap, and a thawed one has to come last.
- */
-const ORDERS = new WeakMap<tf.Optimizer, Set<string>>();
 
 /**
  * One of several losses that a Learner minimises, each over variables and with an optimizer of its

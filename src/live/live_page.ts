@@ -1,4 +1,4 @@
-import { encodeHex } from "../text/encodings.ts";
+import { encodeHex } from "../text/text.ts";
 import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { isLoopback } from "./request_guard.ts";
 import { LiveFeed, type LiveFeedOptions } from "./live_feed.ts";

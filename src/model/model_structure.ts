@@ -6,7 +6,7 @@
  */
 import { movesStatistics } from "../backend/fix_layers/fix_normalization.ts";
 import { tf } from "../deps/tfjs.ts";
-import { encodeHex } from "../text/encodings.ts";
+import { encodeHex } from "../text/text.ts";
 import { type AnyLayer, layersIn, layersOf } from "./layers.ts";
 import { type Model, trainableVariables, variablesOf } from "./model.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { formatBytes, formatCount, textTable } from "../text/format.ts";
+import { formatBytes, formatCount, textTable } from "../text/text.ts";
 import type { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
 import { type Model, trainableVariables, variablesOf } from "./model.ts";
 

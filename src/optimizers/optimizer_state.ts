@@ -26,6 +26,26 @@ export interface OptimizerState {
   readonly momentum?: number;
 }
 
+/**
+ * The names of the weights that each optimizer of TensorFlow.js has seen. These optimizers keep their
+ * slots by position: a frozen weight has to leave a gap, and a thawed one has to come last.
+ */
+const ORDERS = new WeakMap<tf.Optimizer, Set<string>>();
+
+/** Updates weights by their gradients, which are given by the names of the weights. */
+export function applyGradients(optimizer: tf.Optimizer, gradients: tf.NamedTensorMap): void {
+  if (optimizer instanceof SlotOptimizer) return optimizer.applyGradients(gradients);
+  let order = ORDERS.get(optimizer);
+  if (!order) ORDERS.set(optimizer, order = new Set());
+  for (const name of Object.keys(gradients)) order.add(name);
+  optimizer.applyGradients([...order].map((name) => ({ name, tensor: gradients[name] ?? null })));
+}
+
+/** Returns the name of the weight of a slot of an optimizer of TensorFlow.js: `"dense/kernel/m"`. */
+export function weightOfSlot(name: string): string {
+  return name.slice(0, name.lastIndexOf("/"));
+}
+
 /** Reads the state. The caller disposes the tensors in `slots`, not those in `fields`. */
 export function readOptimizer(optimizer: tf.Optimizer): OptimizerState {
   const { iterations } = optimizer;
@@ -72,6 +92,7 @@ export function restoreOptimizer(
       saved.dispose();
     } else if (Array.isArray(saved)) {
       if (isSlots(old)) old.forEach((slot) => slot?.variable.dispose());
+      ORDERS.set(optimizer, new Set(saved.map(([name]) => weightOfSlot(rename(name)))));
       target[field] = saved.map(([name, tensor]) => {
         const variable = tf.tidy(() => tf.variable(tensor, false));
         tensor.dispose();

@@ -1,4 +1,4 @@
-import { encodeBase64 } from "../text/encodings.ts";
+import { encodeBase64 } from "../text/text.ts";
 import { writeFile } from "../io/files.ts";
 import type { PictureOptions, Plot } from "../pictures.ts";
 import { rasterize } from "./rasterize.ts";

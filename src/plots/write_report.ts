@@ -1,8 +1,7 @@
-import { encodeBase64 } from "../text/encodings.ts";
+import { encodeBase64, escapeMarkup } from "../text/text.ts";
 import { checkOptions } from "../checks/check_options.ts";
 import { writeFile } from "../io/files.ts";
 import type { Plot } from "../pictures.ts";
-import { escapeMarkup } from "../text/format.ts";
 
 /**
  * The parts of a report; a part that is missing is left out.

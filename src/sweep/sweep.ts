@@ -1,6 +1,6 @@
 import { fileSystem } from "../host/files.ts";
 import { hostProcess } from "../host/host_process.ts";
-import { encodeHex } from "../text/encodings.ts";
+import { encodeHex } from "../text/text.ts";
 import { hostname } from "node:os";
 import { Monitor } from "../callbacks/support/monitor.ts";
 import { Terminal } from "../callbacks/support/terminal.ts";

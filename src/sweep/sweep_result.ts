@@ -1,4 +1,4 @@
-import { textTable } from "../text/format.ts";
+import { textTable } from "../text/text.ts";
 import type { Picture } from "../plots/picture.ts";
 import { parallelPlot } from "../plots/parallel_plot.ts";
 import { progressPlot } from "../plots/progress_plot.ts";

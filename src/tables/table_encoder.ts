@@ -11,8 +11,15 @@ import {
   type TableColumn,
   type TableRow,
 } from "./columns.ts";
-import { type DatePart, dateParts, datePartsKind } from "./date_parts.ts";
-import { oneHot, oneHotKind, ordinal, ordinalKind } from "./categories.ts";
+import {
+  type DatePart,
+  dateParts,
+  datePartsKind,
+  oneHot,
+  oneHotKind,
+  ordinal,
+  ordinalKind,
+} from "./column_kinds.ts";
 
 /**
  * Options of {@linkcode TableEncoder.fit}.

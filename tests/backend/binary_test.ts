@@ -8,7 +8,8 @@ type Binary = (a: tf.Tensor, b: tf.Tensor) => tf.Tensor;
 /** The remainder of a quotient, with the sign of the divisor. */
 function modulo(a: number, b: number): number {
   const rest = a % b;
-  return (a < 0 && b < 0) || (a >= 0 && b >= 0) ? rest : (rest + b) % b;
+  if (rest === 0) return Object.is(a, -0) || b < 0 ? -0 : 0;
+  return rest < 0 === b < 0 ? rest : rest + b;
 }
 
 /** Functions that floats have exactly: one rounding of what doubles compute. */
@@ -282,14 +283,15 @@ testOnBackends("angles are those of JavaScript", (backend) => {
   });
 });
 
-testOnBackends("powers are those of JavaScript", (backend) => {
+testOnBackends("powers are those of JavaScript, but powers of 1 are 1", (backend) => {
   if (backend === "cpu") return;
   const special = [0, -0, 1, -1, 2, -2, 0.5, 3, -3, 2.5, Infinity, -Infinity, NaN, 1e-40, 33]
     .map(Math.fround);
   const x = special.flatMap((a) => special.map(() => a)), y = special.flatMap(() => special);
   const check = (actual: ArrayLike<number>, a: number[], b: number[]) =>
     a.forEach((a, i) => {
-      const want = Math.fround(a ** b[i]);
+      const isOne = a === 1 || (a === -1 && Math.abs(b[i]) === Infinity);
+      const want = isOne ? 1 : Math.fround(a ** b[i]);
       const isClose = Math.abs(actual[i] - want) <= 2e-7 * Math.abs(want);
       if (!isClose) assertEquals(actual[i], want, `${a} ** ${b[i]}`);
     });

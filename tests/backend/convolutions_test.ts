@@ -3,6 +3,7 @@ import { selectBackend, tf } from "../../mod.ts";
 import { type Case, mixed, negative, sweep } from "./sweep.ts";
 
 type Pad = "same" | "valid" | number;
+type Extent = [number, number, number];
 
 const geometries: [size: [number, number], filter: [number, number], stride: number, pad: Pad][] = [
   [[1, 1], [1, 1], 1, "valid"],
@@ -130,6 +131,26 @@ const winograd: Case[] = ([[7, 6, "valid"], [9, 5, "same"], [3, 3, "valid"], [8,
           }),
       })),
   );
+
+/** Tiles of places that are as far apart as the taps; some lie outside altogether. */
+winograd.push(...([
+  [[16, 17], 2, "same"],
+  [[17, 16], 2, "valid"],
+  [[19, 26], [3, 2], "same"],
+  [[24, 17], [2, 1], "valid"],
+  [[33, 34], 4, "same"],
+  [[20, 18], 2, [[0, 0], [1, 3], [0, 2], [0, 0]]],
+] as const).flatMap(([size, dilations, pad]) =>
+  [[8, 12], [16, 16]].map(([inputs, outputs]): Case => ({
+    name: `${size}, dilation ${dilations}, pad ${pad}, ${inputs} -> ${outputs} channels`,
+    shapes: [[2, ...size, inputs], [3, 3, inputs, outputs], [outputs]],
+    compute: (x, w, bias) =>
+      tf.fused.conv2d({
+        ...{ x: x as tf.Tensor4D, filter: w as tf.Tensor4D, bias, strides: 1 },
+        ...{ pad: pad as "same", dilations: dilations as number },
+      }),
+  }))
+));
 
 /** Tiles of four, three, two and one results; paddings of both parities; packed and other products. */
 const strided: Case[] = ([
@@ -262,6 +283,27 @@ const conv3d: Case[] = ([[1, "same"], [2, "same"], [1, "valid"], [2, "valid"]] a
         tf.conv3d(x as tf.Tensor5D, w as tf.Tensor5D, stride, pad),
     })),
 );
+
+/** Depths that are channels, batch, or neither: several taps, one, with strides and dilations. */
+conv3d.push(...([
+  [[2, 3, 8, 9, 8], [1, 3, 3], 1, "same", 1],
+  [[2, 5, 6, 7, 4], [3, 1, 1], 1, "same", 1],
+  [[1, 6, 10, 9, 4], [3, 3, 3], 1, "same", 1],
+  [[1, 5, 8, 9, 8], [2, 3, 3], [2, 1, 1], "valid", 1],
+  [[1, 7, 9, 8, 6], [3, 3, 3], [3, 2, 2], "same", 1],
+  [[1, 7, 9, 8, 4], [2, 3, 3], [3, 1, 1], "valid", 1],
+  [[1, 6, 7, 9, 3], [3, 3, 3], 1, "same", 2],
+  [[1, 6, 7, 9, 3], [3, 3, 2], 1, "valid", [2, 1, 3]],
+] as [number[], number[], number | Extent, "same" | "valid", number | Extent][]).flatMap(
+  ([size, filter, stride, pad, dilation]) =>
+    [5, 8].map((outputs): Case => ({
+      name: `3D, ${size} * ${filter}, stride ${stride}, pad ${pad}, dilation ${dilation}, ` +
+        `${outputs} channels`,
+      shapes: [size, [...filter, size[4], outputs]],
+      compute: (x, w) =>
+        tf.conv3d(x as tf.Tensor5D, w as tf.Tensor5D, stride, pad, "NDHWC", dilation),
+    })),
+));
 
 conv3d.push({
   name: "3D, 1 x 1 x 1, stride 2",

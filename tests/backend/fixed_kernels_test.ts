@@ -135,6 +135,133 @@ testOnBackends("tf.train.rmsprop with centered leaves a weight without a slope a
   w.dispose();
 });
 
+/** The slope of the sum of a function's results. */
+function slopeOf(compute: (x: tf.Tensor) => tf.Tensor, x: tf.Tensor): number[] {
+  return [...tf.grad((x: tf.Tensor) => compute(x).sum())(x).dataSync()];
+}
+
+testOnBackends("logSumExp is exact where elements are infinite, or none", () => {
+  const rows: [number[], number, number[]][] = [
+    [[-Infinity, -Infinity], -Infinity, [NaN, NaN]],
+    [[-Infinity, 2], 2, [0, 1]],
+    [[Infinity, 1], Infinity, [NaN, 0]],
+    [[NaN, 1], NaN, [NaN, NaN]],
+    [[1e30, -1e30], 1e30, [1, 0]],
+    [[], -Infinity, []],
+  ];
+  for (const [row, sum, slopes] of rows) {
+    const x = tf.tensor2d(row, [1, row.length]);
+    assertEquals([...x.logSumExp(1).dataSync()], [Math.fround(sum)], `${row}`);
+    assertEquals(slopeOf((x) => x.logSumExp(1, true), x), slopes, `slopes of ${row}`);
+  }
+});
+
+testOnBackends("softmaxCrossEntropy masks classes, and keeps the digits of large logits", () => {
+  const loss = (labels: tf.Tensor, logits: tf.Tensor) =>
+    tf.losses.softmaxCrossEntropy(labels, logits, undefined, 0, tf.Reduction.NONE);
+  const logits = tf.tensor2d([[-Infinity, 1, 2], [5e6, 5e6 + 1, 5e6 + 2]]);
+  const labels = tf.tensor2d([[0, 1, 0], [0, 1, 0]]);
+  const [masked, large] = loss(labels, logits).dataSync();
+  assertAlmostEquals(masked, 1.3132616, 1e-6);
+  assertAlmostEquals(large, 1.4076059, 1e-6);
+  assert(loss(tf.tensor2d([[1, 0, 0]]), logits.slice([0], [1])).dataSync()[0] === Infinity);
+  // PyTorch's slopes, also where labels are not shares of one.
+  const [byLabels, byLogits] = tf.grads((a, b) => loss(a, b).sum())([labels.mul(2), logits]);
+  const expected = [0, -1.4621172, 1.4621172, 0.1800611, -1.5105432, 1.3304819];
+  assert(relativeError(byLogits, expected) < 1e-5, `${byLogits.dataSync()}`);
+  const own = tf.tensor2d([[1, 0]]), two = tf.tensor2d([[1, 3]]);
+  const [slope] = tf.grads((a, b) => loss(a, b).sum())([own, two]);
+  assert(relativeError(slope, [2.1269280, 0.1269280]) < 1e-5, `${slope.dataSync()}`);
+  assert(byLabels.dataSync().every((slope) => !Number.isNaN(slope)));
+});
+
+testOnBackends("powers of 1 are 1, and remainders are those of floors", () => {
+  const pow = (a: number, b: number) => tf.pow(tf.tensor1d([a, 3]), [b, 2]).dataSync()[0];
+  for (const b of [NaN, Infinity, -Infinity]) assertEquals(pow(1, b), 1);
+  for (const b of [Infinity, -Infinity]) assertEquals(pow(-1, b), 1);
+  assertEquals(pow(-1, NaN), NaN);
+  const mod = (a: number, b: number) => tf.mod(tf.tensor1d([a, 3]), [b, 2]).dataSync()[0];
+  assertEquals(mod(-1e-30, 3), 3);
+  assertEquals(mod(1, -1e30), Math.fround(-1e30));
+  assertEquals([mod(-1, Infinity), mod(1, -Infinity)], [Infinity, -Infinity]);
+  assertEquals([mod(1, Infinity), mod(0, Infinity), mod(Infinity, 2)], [1, 0, NaN]);
+  assertEquals([mod(5.5, -2), mod(-5.5, 2), mod(-4, 2)], [-0.5, 0.5, 0]);
+});
+
+testOnBackends("erf keeps the digits of small numbers", () => {
+  const x = [1e-30, -1e-8, 1e-3, 0.5, -2, 9];
+  const expected = [1.1283792e-30, -1.1283792e-8, 1.1283788e-3, 0.5204999, -0.9953223, 1];
+  tf.erf(x).dataSync().forEach((y, i) => {
+    assertAlmostEquals(y / expected[i], 1, 2e-6, `erf(${x[i]}) is ${y}`);
+  });
+  assertEquals(tf.erf([NaN]).dataSync()[0], NaN);
+});
+
+testOnBackends("topk takes NaN for the largest element", () => {
+  const { values, indices } = tf.topk(tf.tensor2d([[1, NaN, Infinity, 3], [NaN, 2, NaN, 0]]), 3);
+  assertEquals([...values.dataSync()], [NaN, Infinity, 3, NaN, NaN, 2]);
+  assertEquals([...indices.dataSync()], [1, 2, 3, 0, 2, 1]);
+});
+
+testOnBackends("all of no elements is true, any is false", () => {
+  const none = tf.zeros([2, 0], "bool");
+  assertEquals([...none.all(1).dataSync()], [1, 1]);
+  assertEquals(none.all(1, true).shape, [2, 1]);
+  assertEquals([...none.all().dataSync()], [1]);
+  assertEquals([...none.any(1).dataSync()], [0, 0]);
+  assertEquals(none.all(0).shape, [0]);
+});
+
+testOnBackends("einsum sums operands that share few labels or none", () => {
+  const a = wave([2, 3]), b = wave([4, 2]);
+  const sum = tf.einsum("ij,kl->", a, b);
+  assertEquals(sum.shape, []);
+  assert(relativeError(sum, a.sum().mul(b.sum())) < 1e-5);
+  assert(relativeError(tf.einsum("ij,jk->", b, a), b.matMul(a as tf.Tensor2D).sum()) < 1e-5);
+  const rows = tf.einsum("ij,kl->kj", a, b);
+  assert(
+    relativeError(rows, tf.outerProduct(b.sum(1) as tf.Tensor1D, a.sum(0) as tf.Tensor1D)) < 1e-5,
+  );
+  const integers = tf.tensor1d([1, 2], "int32");
+  assertEquals(tf.einsum("i,i->", integers, integers).dtype, "int32");
+});
+
+testOnBackends("operations of no elements have slopes of no elements", () => {
+  for (const shape of [[2, 0], [0, 3]]) {
+    const x = tf.zeros(shape);
+    for (
+      const compute of [
+        (x: tf.Tensor) => tf.moments(x, shape.indexOf(0), true).variance,
+        (x: tf.Tensor) => x.add(x.sum(1, true)),
+        (x: tf.Tensor) => x.sum(0, true).sub(x),
+        (x: tf.Tensor) => tf.topk(x, shape[1]).values,
+        (x: tf.Tensor) => x.logSumExp(shape.indexOf(0)),
+        (x: tf.Tensor) => tf.where(x.greater(0), 0, x),
+        (x: tf.Tensor) => tf.scatterND(tf.zeros([shape[0], 1], "int32"), x, [2, shape[1]]),
+      ]
+    ) assertEquals(slopeOf(compute, x), []);
+  }
+});
+
+testOnBackends("where broadcasts one element to none", () => {
+  for (const shape of [[0], [0, 3], [0, 0], [2, 0]]) {
+    const x = tf.zeros(shape);
+    assertEquals(tf.where(x.greater(0), 1, x).shape, shape);
+    assertEquals(tf.where(x.greater(0), x, 1).shape, shape);
+    assertEquals(tf.where(true, 1, x).shape, shape);
+  }
+});
+
+testOnBackends("divNoNan has slopes as far as floats reach", () => {
+  const b = tf.tensor1d([0, 2, 1e30, 1e-20]);
+  const a = tf.tensor1d([1, 3, 1e30, 1e-20]);
+  const slope = tf.grad((b: tf.Tensor) => tf.divNoNan(a, b).sum())(b);
+  const expected = [0, -0.75, -1e-30, -1e20];
+  slope.dataSync().forEach((y, i) => {
+    assertAlmostEquals(y, expected[i], 1e-6 * Math.abs(expected[i]));
+  });
+});
+
 testOnBackends("setMomentum() of tf.train.momentum acts on the next update", () => {
   const w = tf.variable(tf.scalar(0));
   const optimizer = tf.train.momentum(1, 0.5);

@@ -1,4 +1,4 @@
-import { assert } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { tf } from "../../mod.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 
@@ -145,3 +145,129 @@ for (const { name, shapes, compute, kernels, ratio } of WORK) {
     assert(actual <= ratio + 0.05 || backend === "cpu", `${name}: ${actual.toFixed(2)}`);
   });
 }
+
+testOnBackends("tensors that gradients keep are no operations", () => {
+  const x = tf.randomUniform([4, 4]);
+  const names = kernelsOf(() => tf.grad((x) => x.mul(x).tanh().add(x).reshape([2, 8]).sum())(x));
+  assertEquals(names.filter((name) => name === "Identity"), []);
+});
+
+testOnBackends("a user's gradient of a sum may read what it saves", () => {
+  const config = tf.getGradient("Add");
+  const a = tf.tensor1d([2, 3]), b = tf.tensor1d([5, 7]);
+  tf.registerGradient({
+    ...config,
+    gradFunc: (dy, [a, b]) => ({
+      a: () => (dy as tf.Tensor).mul(a),
+      b: () => (dy as tf.Tensor).mul(b),
+    }),
+  });
+  try {
+    // The summands are disposed before their gradient reads them.
+    const slope = tf.grad((x) => tf.tidy(() => x.mul(2).add(b.mul(1))))(a);
+    assertEquals([...slope.dataSync()], [8, 12]);
+  } finally {
+    tf.registerGradient(config);
+  }
+});
+
+testOnBackends("gradients of shapes keep no elements", () => {
+  const x = tf.randomUniform([64, 64]);
+  const before = tf.memory().numTensors;
+  let within = 0;
+  const slope = tf.grad((x) => {
+    const y = tf.tidy(() => x.reshape([4096]).add(1).sum());
+    within = tf.memory().numTensors - before;
+    return y;
+  })(x);
+  // The result, and what the gradient is told of x.
+  assert(within <= 2, `${within} tensors`);
+  assertEquals(tf.memory().numTensors, before + 1);
+  slope.dispose();
+});
+
+const inner = Math.sqrt(2 / Math.PI);
+
+/** Activations as people write them, and their slopes as others compute them. */
+const WRITTEN: Record<string, Compute> = {
+  "GELU": (x) => x.mul(0.5).mul(x.div(Math.SQRT2).erf().add(1)),
+  "GELU, its factor last": (x) => x.mul(tf.add(1, tf.erf(x.mul(Math.SQRT1_2)))).mul(0.5),
+  "GELU, its other factor first": (x) => tf.mul(tf.erf(x.div(Math.SQRT2)).add(1).mul(0.5), x),
+  "GELU by tanh": (x) =>
+    x.mul(0.5).mul(x.add(x.mul(x).mul(x).mul(0.044715)).mul(inner).tanh().add(1)),
+  "GELU by tanh and a power": (x) =>
+    tf.mul(0.5, x).mul(tf.add(1, tf.tanh(tf.mul(inner, x.add(tf.mul(0.044715, x.pow(3))))))),
+  "GELU by a sigmoid": (x) => x.mul(x.mul(1.702).sigmoid()),
+  "swish": (x) => x.mul(x.sigmoid()),
+  "mish": (x) => x.mul(x.softplus().tanh()),
+};
+
+/** The kernels of a gradient, in their order. */
+function kernelsOf(f: () => void): string[] {
+  const engine = tf.engine(), { runKernel } = engine;
+  const names: string[] = [];
+  engine.runKernel = (name, inputs, attributes) => {
+    names.push(name);
+    return runKernel.call(engine, name, inputs, attributes) as never;
+  };
+  try {
+    f();
+  } finally {
+    engine.runKernel = runKernel;
+  }
+  return names;
+}
+
+/** Slopes by differences, in steps that floats can hold. */
+function differences(f: Compute, x: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => f(x.add(2 ** -7)).sub(f(x.sub(2 ** -7))).mul(2 ** 6));
+}
+
+for (const [name, f] of Object.entries(WRITTEN)) {
+  testOnBackends(`the slope of ${name} as people write it is one kernel`, (backend) => {
+    for (const shape of [[0], [1], [5, 13], [64, 65]]) {
+      const x = tf.randomUniform(shape, -4, 4, "float32", 7);
+      let slope: tf.Tensor;
+      const dy = tf.onesLike(x);
+      const names = kernelsOf(() => slope = tf.grad(f)(x, dy));
+      const back = names.slice(kernelsOf(() => f(x)).length);
+      if (backend !== "cpu") assertEquals(back, ["TrainchartUnarySlope"]);
+      const [actual, expected] = [slope!, differences(f, x)].map((y) => y.dataSync());
+      actual.forEach((value, i) => assertAlmostEquals(value, expected[i], 2e-3));
+    }
+    const odd = tf.grad((x) => f(x).sum())(tf.tensor1d([NaN, 0, Infinity])).dataSync();
+    assert(Number.isNaN(odd[0]) && Math.abs(odd[1] - 0.55) < 0.06, `${odd}`);
+    // The gradient of the gradient follows the operations.
+    const x = tf.tensor1d([-1.5, 0.2, 2]);
+    const curve = tf.grad((x) => tf.grad(f)(x).sum())(x);
+    const [actual, expected] = [curve, differences(tf.grad(f), x)].map((y) => y.dataSync());
+    actual.forEach((value, i) => assertAlmostEquals(value, expected[i], 2e-3));
+  });
+}
+
+testOnBackends("an activation is joined only if nothing else uses its parts", () => {
+  const x = tf.randomUniform([33], -3, 3, "float32", 3);
+  const shared: Compute = (x) => {
+    const half = x.mul(0.5);
+    return half.mul(x.div(Math.SQRT2).erf().add(1)).add(half.sin());
+  };
+  // Another divisor, and a row that is broadcast.
+  const other: Compute = (x) => x.mul(0.5).mul(x.div(1.4).erf().add(1));
+  const rows: Compute = (x) => x.mul(x.reshape([33, 1]).sigmoid()).sum(0);
+  for (const f of [shared, other, rows]) {
+    const slope = tf.grad((x) => f(x).sum())(x).dataSync();
+    const expected = tf.tidy(() => {
+      const step = tf.oneHot(tf.range(0, 33, 1, "int32"), 33).mul(2 ** -7);
+      return tf.stack(
+        tf.unstack(step).map((step) => f(x.add(step)).sum().sub(f(x.sub(step)).sum()).mul(2 ** 6)),
+      );
+    }).dataSync();
+    slope.forEach((value, i) => assertAlmostEquals(value, expected[i], 2e-2));
+  }
+  // The slope of a part is wanted, too.
+  const [a, b] = tf.grads((x, half) => half.mul(x.div(Math.SQRT2).erf().add(1)).sum())([
+    x,
+    x.mul(0.5),
+  ]);
+  assertEquals([a.shape, b.shape], [[33], [33]]);
+});

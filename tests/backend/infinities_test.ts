@@ -62,6 +62,7 @@ function pool(kind: "max" | "avg", size: Sizes, window: number, stride: number):
 const cases: Case[] = [
   conv2d([13, 14], [3, 3], [1, 1, "same"], 8, 12),
   conv2d([10, 12], [3, 3], [1, 1, "valid"], 16, 8, "relu"),
+  conv2d([18, 17], [3, 3], [1, 2, "same"], 8, 8),
   conv2d([17, 16], [3, 3], [2, 1, "same"], 16, 16, "relu"),
   conv2d([16, 19], [3, 3], [2, 1, "valid"], 16, 8),
   conv2d([1, 23], [1, 3], [1, 1, "same"], 16, 8, "relu"),

@@ -245,26 +245,33 @@ testOnMpi(
   },
 );
 
-testOnMpi(
-  "DataParallel resumes from any batch of a window bit for bit, with batch normalisation",
-  async (vendor) => {
-    const folder = await Deno.makeTempDir();
-    const order: Order = { model: "norm", with: ["accumulate"], optimizer: "adam", examples: 144 };
-    try {
-      const { answers: [[whole]] } = await succeed(vendor, 2, [{ ...order, folder }]);
-      const files = [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`)
-        .filter((path) => path.endsWith(".safetensors"));
-      assert(files.length >= 8, `${files.length} checkpoints`);
-      const resumed = await succeed(vendor, 2, files.map((from) => ({ ...order, from })));
-      assertSame(resumed);
-      for (const [index, { weights }] of resumed.answers[0].entries()) {
-        assertEquals(weights, whole.weights, files[index]);
+const KEEPING: Record<string, Order> = {
+  "batch normalisation": { model: "norm", examples: 144 },
+  "states of recurrent layers": { model: "recurrent", examples: 160 },
+};
+
+for (const [what, keeping] of Object.entries(KEEPING)) {
+  testOnMpi(
+    `DataParallel resumes from any batch of a window bit for bit, with ${what}`,
+    async (vendor) => {
+      const folder = await Deno.makeTempDir();
+      const order: Order = { ...keeping, with: ["accumulate"], optimizer: "adam" };
+      try {
+        const { answers: [[whole]] } = await succeed(vendor, 2, [{ ...order, folder }]);
+        const files = [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`)
+          .filter((path) => path.endsWith(".safetensors"));
+        assert(files.length >= 8, `${files.length} checkpoints`);
+        const resumed = await succeed(vendor, 2, files.map((from) => ({ ...order, from })));
+        assertSame(resumed);
+        for (const [index, { weights }] of resumed.answers[0].entries()) {
+          assertEquals(weights, whole.weights, files[index]);
+        }
+      } finally {
+        await Deno.remove(folder, { recursive: true });
       }
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
-);
+    },
+  );
+}
 
 testOnMpi(
   "DataParallel gives all ranks the same statistics where a window stays open",

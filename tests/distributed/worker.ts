@@ -45,7 +45,7 @@ import { DataParallel, mpi } from "../../distributed.ts";
 
 /** The order of a test, as JSON in the first argument. */
 export interface Order {
-  model?: "mlp" | "cnn" | "norm" | "gan";
+  model?: "mlp" | "cnn" | "norm" | "recurrent" | "gan";
   optimizer?: "sgd" | "momentum" | "adam" | "stockAdam";
   /** `native` is wasm with a native library for everything that it computes. Default: "wasm". */
   backend?: "wasm" | "cpu" | "native";
@@ -121,6 +121,16 @@ function model(kind: Order["model"]): tf.Sequential {
         }),
         maxPooling2d({ poolSize: 2 }),
         flatten(),
+        dense({ units: CLASSES }),
+      ],
+    });
+  }
+  if (kind === "recurrent") {
+    const lstm = tf.layers.lstm({ units: 8, stateful: true });
+    return tf.sequential({
+      layers: [
+        tf.layers.reshape({ targetShape: [4, 4], batchInputShape: [16, FEATURES] }),
+        lstm,
         dense({ units: CLASSES }),
       ],
     });
@@ -277,7 +287,7 @@ async function answerTo(order: Order): Promise<Answer> {
     shape,
     order.ignored,
   );
-  const validationData = dataset(50, shape);
+  const validationData = dataset(order.model === "recurrent" ? 64 : 50, shape);
   const batches: string[] = [];
   const losses: number[] = [];
   const gap = { before: "", time: 0 };

@@ -33,22 +33,25 @@ export interface CpuCall {
   runStock(inputs?: Record<string, tf.TensorInfo>, attributes?: object): tf.TensorInfo;
 }
 
+/** The results of a kernel. */
+type CpuResult = tf.TensorInfo | tf.TensorInfo[];
+
 /** Puts a kernel in the place of tfjs's. */
-export function fixKernel(kernelName: string, compute: (call: CpuCall) => tf.TensorInfo): void {
+export function fixKernel(kernelName: string, compute: (call: CpuCall) => CpuResult): void {
   const stock = tf.getKernel(kernelName, "cpu");
   tf.unregisterKernel(kernelName, "cpu");
   tf.registerKernel({ ...stock, kernelFunc: kernelOf(compute, stock) });
 }
 
 /** Adds a kernel that tfjs does not have. */
-export function addKernel(kernelName: string, compute: (call: CpuCall) => tf.TensorInfo): void {
+export function addKernel(kernelName: string, compute: (call: CpuCall) => CpuResult): void {
   tf.registerKernel({ kernelName, backendName: "cpu", kernelFunc: kernelOf(compute) });
 }
 
 type KernelConfig = ReturnType<typeof tf.getKernel>;
 
 function kernelOf(
-  compute: (call: CpuCall) => tf.TensorInfo,
+  compute: (call: CpuCall) => CpuResult,
   stock?: KernelConfig,
 ): KernelConfig["kernelFunc"] {
   return ({ inputs, attrs, backend }) => {
@@ -73,7 +76,10 @@ function kernelOf(
       run: (name, others, attributes) => runWith(tf.getKernel(name, "cpu"), others, attributes),
       runStock: (others = own, attributes = attrs ?? {}) => runWith(stock!, others, attributes),
     });
-    for (const tensor of made) if (tensor !== y) cpu.disposeIntermediateTensorInfo(tensor);
+    const results = [y].flat();
+    for (const tensor of made.flat()) {
+      if (!results.includes(tensor)) cpu.disposeIntermediateTensorInfo(tensor);
+    }
     return y;
   };
 }

@@ -1,12 +1,16 @@
 import { tf } from "../../deps/tfjs.ts";
 import { addKernel, type CpuCall, fixKernel } from "./cpu_kernel.ts";
+import { stepsOf } from "../kernels/elementwise.ts";
 import { fixImages } from "./fix_images.ts";
 
 /** Repairs the kernels of tfjs's cpu backend that compute wrong results, and adds one. */
 export function fixCpu(): void {
   fixCast();
   fixMove();
+  fixFunctions();
+  fixTopK();
   fixProducts();
+  fixEinsum();
   fixSlices();
   fixImages();
   addCumprodGradient();
@@ -22,6 +26,96 @@ function fixCast(): void {
   fixKernel("Cast", ({ inputs: { x }, attributes, valuesOf, result, runStock }) => {
     const isConverted = attributes.dtype === "float32" && ["int32", "bool"].includes(x.dtype);
     return isConverted ? result(x.shape, Float32Array.from(valuesOf(x))) : runStock();
+  });
+}
+
+/** Repairs functions of one and two numbers, and connectives of no elements. */
+function fixFunctions(): void {
+  // tfjs loses a remainder that is rounded to the divisor, and finds none by infinity.
+  fixBinary("Mod", (a, b) => {
+    const rest = a % b;
+    if (rest === 0) return Object.is(a, -0) || b < 0 ? -0 : 0;
+    return rest < 0 === b < 0 ? rest : rest + b;
+  });
+  // As IEEE 754 has it: JavaScript's powers of 1 are NaN where the exponent is not finite.
+  fixBinary("Pow", (a, b) => {
+    const isOne = a === 1 || (a === -1 && Math.abs(b) === Infinity);
+    return isOne ? 1 : a ** b;
+  });
+  // tfjs adds steps, and so all their roundings.
+  fixKernel("Range", ({ attributes, result, runStock }) => {
+    const { start, dtype } = attributes;
+    if (dtype !== "float32" && dtype !== "int32") return runStock();
+    const { count, step } = stepsOf(attributes);
+    const values = new (dtype === "int32" ? Int32Array : Float32Array)(count);
+    return result([count], values.map((_, i) => start + i * step), dtype);
+  });
+  fixKernel("LinSpace", ({ attributes: { start, stop, num }, result }) => {
+    const step = num > 1 ? (stop - start) / (num - 1) : 0;
+    return result([num], new Float32Array(num).map((_, i) => start + i * step));
+  });
+  // tfjs's has an error of 1e-7 everywhere, also near 0.
+  fixKernel("Erf", ({ inputs: { x }, valuesOf, result }) => {
+    return result(x.shape, Float32Array.from(valuesOf(x), errorFunction));
+  });
+  fixKernel("All", ({ inputs: { x }, attributes, result, runStock }) => {
+    if (tf.util.sizeFromShape(x.shape) > 0) return runStock();
+    const axes = tf.util.parseAxisParam(attributes.axis, x.shape);
+    const shape = x.shape.flatMap((size, axis) => {
+      if (!axes.includes(axis)) return [size];
+      return attributes.keepDims ? [1] : [];
+    });
+    return result(shape, new Uint8Array(tf.util.sizeFromShape(shape)).fill(1), "bool");
+  });
+}
+
+/** Replaces a function of two numbers, which broadcasts and keeps the dtype. */
+function fixBinary(kernelName: string, compute: (a: number, b: number) => number): void {
+  fixKernel(kernelName, (call) => {
+    const { a, b } = call.inputs;
+    const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const [left, right] = [a, b].map((x) =>
+      call.valuesOf(x.shape.join() === shape.join() ? x : broadcast(call, x, shape))
+    );
+    return call.result(shape, left.map((value, i) => compute(value, right[i])), a.dtype);
+  });
+}
+
+/** Coefficients of even powers: those of the quotient by which Eigen computes `erf`. */
+const ERF = [
+  [-1.60960333262415e-2, -2.95459980854025e-3, -7.34990630326855e-4, -5.69250639462346e-5],
+  [-2.10102402082508e-6, 2.77068142495902e-8, -2.72614225801306e-10],
+].flat();
+const ERF_DIVISOR = [
+  ...[-1.42647390514189e-2, -7.37332916720468e-3, -1.68282697438203e-3],
+  ...[-2.13374055278905e-4, -1.45660718464996e-5],
+];
+
+function errorFunction(x: number): number {
+  if (x === 0) return x;
+  const z = Math.max(-4, Math.min(4, x));
+  const polynomial = (coefficients: number[]) =>
+    coefficients.reduceRight((sum, coefficient) => sum * z * z + coefficient, 0);
+  return Number.isNaN(x) ? x : z * polynomial(ERF) / polynomial(ERF_DIVISOR);
+}
+
+/** Makes NaN the largest element, as on other backends: tfjs does not order NaN. */
+function fixTopK(): void {
+  fixKernel("TopK", ({ inputs: { x }, attributes: { k }, valuesOf, result, runStock }) => {
+    const values = valuesOf(x), columns = x.shape.at(-1)!;
+    if (!values.some(Number.isNaN)) return runStock();
+    const isNaN = (i: number) => Number(Number.isNaN(values[i]));
+    const places = Array.from(
+      { length: values.length / columns },
+      (_, row) =>
+        Array.from({ length: columns }, (_, i) => row * columns + i)
+          .sort((i, j) => isNaN(j) - isNaN(i) || values[j] - values[i] || i - j).slice(0, k),
+    ).flat();
+    const shape = [...x.shape.slice(0, -1), k];
+    return [
+      result(shape, Float32Array.from(places, (i) => values[i])),
+      result(shape, Int32Array.from(places, (i) => i % columns), "int32"),
+    ];
   });
 }
 
@@ -137,6 +231,58 @@ function fixProducts(): void {
       pad: Array.isArray(pad) ? order.map((axis) => pad[axis]) : pad,
     });
     return call.run("Transpose", { x: y }, { perm: [0, 3, 1, 2] });
+  });
+}
+
+/**
+ * Makes Einstein sums right for every equation: tfjs places the axes of an operand by a rank that
+ * sums before it have changed, as in `ij,kl->`.
+ */
+function fixEinsum(): void {
+  fixKernel("Einsum", ({ inputs, attributes: { equation }, valuesOf, result, runStock }) => {
+    const tensors = Object.values(inputs);
+    if (tensors.some(({ dtype }) => dtype === "string" || dtype === "complex64")) return runStock();
+    const { allDims, summedDims, idDims } = tf.backend_util.decodeEinsumEquation(
+      equation,
+      tensors.length,
+    );
+    tf.backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors as tf.Tensor[]);
+    const sizes: number[] = Array(allDims.length).fill(1);
+    const operands = tensors.map((tensor, i) => {
+      const steps: number[] = Array(allDims.length).fill(0);
+      const own = [...tf.util.computeStrides(tensor.shape), 1];
+      idDims[i].forEach((dim, axis) => {
+        sizes[dim] = tensor.shape[axis];
+        steps[dim] += own[axis];
+      });
+      return { values: valuesOf(tensor), steps, at: 0 };
+    });
+    // The labels of the result come first.
+    const kept = sizes.length - summedDims.length;
+    const shape = sizes.slice(0, kept), count = tf.util.sizeFromShape(sizes.slice(kept));
+    const places: number[] = Array(sizes.length).fill(0);
+    /** Moves all operands to the next place; the last label fastest. */
+    const advance = () => {
+      for (let dim = sizes.length - 1; dim >= 0; dim--) {
+        const isOver = ++places[dim] === sizes[dim];
+        const by = isOver ? 1 - sizes[dim] : 1;
+        for (const operand of operands) operand.at += by * operand.steps[dim];
+        if (!isOver) return;
+        places[dim] = 0;
+      }
+    };
+    const isFloat = tensors.some(({ dtype }) => dtype === "float32");
+    const multiply = isFloat ? (a: number, b: number) => a * b : Math.imul;
+    const sums = new (isFloat ? Float32Array : Int32Array)(tf.util.sizeFromShape(shape));
+    for (let i = 0; i < sums.length; i++) {
+      let sum = 0;
+      for (let j = 0; j < count; j++) {
+        sum += operands.reduce((product, { values, at }) => multiply(product, values[at]), 1);
+        advance();
+      }
+      sums[i] = sum;
+    }
+    return result(shape, sums, isFloat ? "float32" : "int32");
   });
 }
 

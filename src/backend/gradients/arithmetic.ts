@@ -4,9 +4,9 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { einsumGradient } from "../einsum.ts";
 import type { FunctionName } from "../kernel_constants.ts";
 import { areFloats } from "../kernels/kernel.ts";
+import { einsumGradient } from "../kernels/matmul.ts";
 import {
   areNeighbours,
   broadcastAxes,
@@ -15,6 +15,7 @@ import {
   isRecorded,
   once,
   registerGradient,
+  reshaped,
   run,
   toFloat,
   unbroadcast,
@@ -26,6 +27,23 @@ export function registerArithmetic(): void {
   registerQuotients();
   registerExtremes();
   registerPrelu();
+  // tfjs does not sum over axes that are empty.
+  registerGradient("Add", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
+    a: () => unbroadcast(dy, a.shape),
+    b: () => unbroadcast(dy, b.shape),
+  }));
+  registerGradient("Sub", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
+    a: () => unbroadcast(dy, a.shape),
+    b: () => unbroadcast(dy, b.shape).neg(),
+  }));
+  registerGradient("Add", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
+    a: () => unbroadcast(dy, a.shape),
+    b: () => unbroadcast(dy, b.shape),
+  }));
+  registerGradient("Sub", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
+    a: () => unbroadcast(dy, a.shape),
+    b: () => unbroadcast(dy, b.shape).neg(),
+  }));
   registerGradient("Multiply", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
     a: () => timesOther(dy, b, a.shape),
     b: () => timesOther(dy, a, b.shape),
@@ -190,10 +208,10 @@ function jointSlope(
   transposeB: boolean,
 ): tf.Tensor {
   const [rows, slopes] = [a, dy].map((x) =>
-    x.reshape([tf.util.sizeFromShape(x.shape.slice(0, -1)), x.shape.at(-1)!])
+    reshaped(x, [tf.util.sizeFromShape(x.shape.slice(0, -1)), x.shape.at(-1)!])
   );
   const slope = transposeB
     ? tf.matMul(slopes, rows, true, false)
     : tf.matMul(rows, slopes, true, false);
-  return slope.reshape(b.shape);
+  return reshaped(slope, b.shape);
 }

@@ -1,6 +1,6 @@
 /**
  * The parts of tfjs's engine that this folder changes, which are private for TypeScript, and what is
- * noted beside its tape: the layer of each operation, and steps.
+ * noted beside its tape: the layer of each operation, what it keeps, and steps.
  *
  * Steps are operations that make integers or booleans of floats: comparisons, casts, positions of
  * extremes. Their slope is 0 everywhere, so they are no part of the tape. That is cheaper than slopes
@@ -27,6 +27,12 @@ export interface TapeNode {
   saved: tf.Tensor[];
 }
 
+/** An operation on a path to a result, and the names of those inputs through which the path comes. */
+export interface PathNode {
+  node: TapeNode;
+  names: string[];
+}
+
 /** A gradient as tfjs calls it. */
 export type GradientFunction = (
   dy: tf.Tensor | tf.Tensor[],
@@ -47,8 +53,17 @@ export interface Scope {
   track: tf.Tensor[];
 }
 
+/** A backend, as far as copies of tensors need it. */
+interface Backend {
+  incRef(dataId: object): void;
+  numDataIds(): number;
+}
+
 /** The engine. */
 export interface Engine {
+  backend: Backend;
+  backendName: string;
+  ENV: { getBool(flag: string): boolean };
   state: {
     activeTape: TapeNode[];
     gradientDepth: number;
@@ -56,9 +71,19 @@ export interface Engine {
     nextTapeNodeId: number;
     scopeStack: Scope[];
     activeScope: Scope;
+    profiling: boolean;
+    numDataMovesStack: number[];
+    tensorInfo: WeakMap<object, { backend: Backend }>;
   };
+  clone(x: tf.Tensor): tf.Tensor;
+  keep(x: tf.Tensor): tf.Tensor;
+  shouldCheckForMemLeaks(): boolean;
+  checkKernelForMemLeak(kernelName: string, tensorsBefore: number, made: tf.TensorInfo[]): void;
+  makeTensor(values: ArrayLike<unknown>, ...rest: unknown[]): tf.Tensor;
+  makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
   tidy<T>(name: string, work: () => T): T;
   tidy<T>(work: () => T): T;
+  startScope(name?: string): void;
   endScope(result?: unknown): void;
   track(tensor: tf.Tensor): void;
   startTape(): void;
@@ -85,6 +110,33 @@ export interface Engine {
 /** The only engine. */
 export function engineOf(): Engine {
   return tf.engine() as unknown as Engine;
+}
+
+/** A kernel, as it is registered. */
+export type KernelConfig = ReturnType<typeof tf.getKernel>;
+
+/** The kernels of all backends; `undefined` if tfjs keeps them elsewhere. */
+function registryOf(): Map<string, KernelConfig> | undefined {
+  const { _tfGlobals: globals } = globalThis as {
+    _tfGlobals?: Map<string, Map<string, KernelConfig>>;
+  };
+  return globals?.get("kernelRegistry");
+}
+
+const REGISTRY = registryOf();
+
+/** The keys of kernels in the registry: tfjs makes and hashes a new string for each look-up. */
+const KEYS = new Map<string, Map<string, string>>();
+
+/** The kernel of a name on the current backend. */
+export function kernelOf(name: string): KernelConfig | undefined {
+  const { backendName } = engineOf();
+  if (!REGISTRY || !backendName) return tf.getKernel(name, tf.getBackend());
+  let keys = KEYS.get(backendName);
+  if (!keys) KEYS.set(backendName, keys = new Map());
+  let key = keys.get(name);
+  if (!key) keys.set(name, key = `${backendName}_${name}`);
+  return REGISTRY.get(key);
 }
 
 /** The layers that are being applied, the innermost last. */
@@ -197,4 +249,84 @@ function idsBefore(y: tf.Tensor, tape: TapeNode[], steps: Step[]): Set<number> {
   }
   followSteps(-1);
   return ids;
+}
+
+/**
+ * Operations whose gradients read the shapes of the tensors that they save, and no elements: their
+ * inputs need not be kept.
+ */
+const OF_SHAPES = [
+  ...["Add", "Concat", "ExpandDims", "Mean", "PadV2", "Reshape", "Slice", "StridedSlice", "Sub"],
+  ...["Sum", "Tile"],
+];
+
+/** The gradients of those operations; a user's own gradient may read elements. */
+const GRADIENTS_OF_SHAPES = new Set<unknown>();
+
+/** Notes the gradients of shapes, once all gradients are registered. */
+export function noteGradientsOfShapes(): void {
+  for (const name of OF_SHAPES) GRADIENTS_OF_SHAPES.add(tf.getGradient(name));
+}
+
+/** The tensors that an operation keeps for its gradient. */
+export interface Saved {
+  /** The tensors that the gradient is given. */
+  readonly given: readonly (tf.Tensor | undefined)[];
+  /** The copies among them, which the tape disposes. */
+  readonly copies: tf.Tensor[];
+  /** The copied tensors, where the tape does not lead from them to the copies yet. */
+  readonly originals?: readonly tf.Tensor[];
+}
+
+const NOTHING: Saved = { given: [], copies: [] };
+
+/** A kernel may return a tensor. */
+export function toTensor(engine: Engine, info: tf.TensorInfo): tf.Tensor {
+  return "rank" in info ? info as tf.Tensor : engine.makeTensorFromTensorInfo(info);
+}
+
+/** Saves the tensors that the gradient of an operation needs. */
+export function save(
+  engine: Engine,
+  kernelName: string,
+  inputs: Record<string, tf.Tensor | null | undefined>,
+  outputs: tf.Tensor[],
+): Saved {
+  const gradient = tf.getGradient(kernelName);
+  if (!gradient) return NOTHING;
+  const { inputsToSave = [], saveAllInputs, outputsToSave } = gradient;
+  if (saveAllInputs) {
+    tf.util.assert(
+      Array.isArray(inputs),
+      () => "saveAllInputs is true, expected inputs to be an array.",
+    );
+  }
+  const wanted = saveAllInputs ? Object.values(inputs) : inputsToSave.map((name) => inputs[name]);
+  if (GRADIENTS_OF_SHAPES.has(gradient)) return { given: wanted as tf.Tensor[], copies: [] };
+  outputs.forEach((output, i) => {
+    if (outputsToSave?.[i]) wanted.push(output);
+  });
+  const given: (tf.Tensor | undefined)[] = [],
+    copies: tf.Tensor[] = [],
+    originals: tf.Tensor[] = [];
+  for (const tensor of wanted) {
+    const copy = tensor == null ? undefined : engine.keep(aliasOf(engine, tensor));
+    given.push(copy);
+    if (!copy) continue;
+    copies.push(copy);
+    originals.push(tensor!);
+  }
+  return { given, copies, originals };
+}
+
+/** A tensor of the same elements, under another shape of the same size. */
+export function aliasOf(engine: Engine, x: tf.Tensor, shape: number[] = x.shape): tf.Tensor {
+  const { backend, state } = engine;
+  const { dataId, dtype } = x;
+  const isLight = dtype !== "complex64" && dtype !== "string" &&
+    state.tensorInfo.get(dataId)?.backend === backend;
+  if (!isLight) return engine.runKernel("Reshape", { x }, { shape }) as tf.Tensor;
+  const alias = engine.makeTensorFromTensorInfo({ dataId, shape, dtype });
+  backend.incRef(dataId);
+  return alias;
 }

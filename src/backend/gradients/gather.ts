@@ -18,6 +18,7 @@ export function registerGather(): void {
   }));
   registerGradients("TopK", { inputs: ["x"], results: [false, true] }, ([dy], [x, indices]) => ({
     x: () => {
+      if (x.size === 0) return tf.zeros(x.shape);
       const length = x.shape.at(-1)!, rows = x.size / length;
       const places = indices.reshape([rows, -1]).add(rowStarts(rows, length));
       return sumAt(dy.flatten(), places.flatten(), x.size).reshape(x.shape);
@@ -38,14 +39,14 @@ function registerScatter(): void {
     indices: () => flat(indices),
   }));
   registerGradient("ScatterNd", { inputs: ["indices"] }, (dy, [indices]) => ({
-    updates: () => tf.gatherND(dy, indices),
+    updates: () => take(dy, indices),
     indices: () => flat(indices),
   }));
   registerGradient("TensorScatterUpdate", { inputs: ["indices", "updates"] }, (dy, saved) => {
     const [indices, updates] = saved;
     return {
       tensor: () => tf.tensorScatterUpdate(dy, indices, flat(updates)),
-      updates: () => tf.gatherND(dy, indices),
+      updates: () => take(dy, indices),
       indices: () => flat(indices),
     };
   });
@@ -57,7 +58,7 @@ function registerScatter(): void {
         if (indices.rank === 2) return indices;
         return outputShape.length > 1 ? indices.reshape([1, -1]) : indices.reshape([-1, 1]);
       };
-      const atPlaces = () => tf.gatherND(dy, places());
+      const atPlaces = () => take(dy, places());
       return {
         sparseIndices: () => flat(indices),
         sparseValues: () => values.rank === 0 ? atPlaces().sum() : atPlaces().reshape(values.shape),
@@ -122,6 +123,12 @@ function registerSegments(): void {
 /** Sums rows that go to the same place; like `tf.unsortedSegmentSum`. */
 function sumAt(rows: tf.Tensor, places: tf.Tensor, count: number): tf.Tensor {
   return tf.unsortedSegmentSum(rows, places as tf.Tensor1D, count);
+}
+
+/** Slices of `x` at `indices`, also of no elements, which tfjs refuses. */
+function take(x: tf.Tensor, indices: tf.Tensor): tf.Tensor {
+  if (x.size > 0) return tf.gatherND(x, indices);
+  return tf.zeros([...indices.shape.slice(0, -1), ...x.shape.slice(indices.shape.at(-1))]);
 }
 
 /** The first place of each of `rows` rows of some length, `[rows, 1]`. */

@@ -149,9 +149,7 @@ function timesConjugate(x: tf.Tensor, y: tf.Tensor): tf.Tensor {
 
 /** The sum over the axes along which an operand was broadcast. */
 function sumTo(x: tf.Tensor, { shape }: tf.Tensor): tf.Tensor {
-  const axes = tf.broadcast_util.getReductionAxes(shape, x.shape);
-  const sum = (part: tf.Tensor) => (axes.length > 0 ? part.sum(axes) : part).reshape(shape);
-  return tf.complex(sum(tf.real(x)), sum(tf.imag(x)));
+  return tf.complex(unbroadcast(tf.real(x), shape), unbroadcast(tf.imag(x), shape));
 }
 
 /** Gradients by the operation, and by the scope of the function around it. */
@@ -165,7 +163,7 @@ const WITHIN_FUNCTIONS: Record<"Sqrt" | "RealDiv", Record<string, GradientFuncti
     divNoNan__op: (dy, [a, b]) => ({
       a: () => unbroadcast(tf.divNoNan(dy as tf.Tensor, b), a.shape),
       b: () => {
-        const slope = tf.divNoNan((dy as tf.Tensor).mul(a), b.square()).neg();
+        const slope = tf.divNoNan(tf.divNoNan(dy as tf.Tensor, b).mul(a), b).neg();
         return unbroadcast(slope, b.shape);
       },
     }),

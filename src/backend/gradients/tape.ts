@@ -11,12 +11,19 @@ import {
   engineOf,
   type GradientFunction,
   isStep,
+  type KernelConfig,
+  kernelOf,
   locateError,
   locateErrors,
+  noteGradientsOfShapes,
   noteStep,
+  save,
+  type Saved,
   type TapeNode,
+  toTensor,
 } from "./engine.ts";
 import { disposeTape, endScope, gradients } from "./backpropagate.ts";
+import { noteNumber } from "./join_activations.ts";
 import {
   complexGradient,
   gradientWithin,
@@ -43,14 +50,29 @@ let current: Operation | undefined;
 
 let isFixed = false;
 
-/** Repairs the tape. A second call does nothing. */
+/** Repairs the tape, once all gradients are registered. A second call does nothing. */
 export function fixTape(): void {
   if (isFixed) return;
   isFixed = true;
+  noteGradientsOfShapes();
   locateErrors();
-  sumComplexSlopes();
   const engine = engineOf();
-  const { customGrad, saveTensorsForBackwardMode } = engine;
+  const { customGrad, saveTensorsForBackwardMode, runKernel } = engine;
+  engine.runKernel = (name, inputs, attributes) => {
+    const { ENV, state } = engine;
+    const kernel = kernelOf(name);
+    const isOurs = kernel && !state.profiling && !ENV.getBool("DEBUG");
+    return isOurs
+      ? takeOperation(engine, kernel, inputs, attributes)
+      : runKernel.call(engine, name, inputs, attributes);
+  };
+  const { makeTensor } = engine;
+  engine.makeTensor = (values, ...rest) => {
+    const tensor = makeTensor.call(engine, values, ...rest);
+    if (tensor.size === 1 && engine.state.gradientDepth > 0) noteNumber(tensor, Number(values[0]));
+    return tensor;
+  };
+  sumComplexSlopes();
   engine.addTapeNode = record;
   engine.endScope = endScope;
   engine.customGrad = (f) => customGrad.call(engine, (...inputs) => runCustom(engine, f, inputs));
@@ -79,6 +101,70 @@ export function fixTape(): void {
   };
 }
 
+/** An operation whose copies are not on the tape. */
+const NO_COPIES = { copies: [] as TapeNode[], others: [] as tf.Tensor[] };
+
+/**
+ * Takes an operation as tfjs does, but with fewer containers, and with copies of the saved tensors
+ * that are no operations themselves: otherwise half of all operations of a step are copies.
+ */
+function takeOperation(
+  engine: Engine,
+  { kernelName, kernelFunc }: KernelConfig,
+  inputs: tf.NamedTensorMap,
+  attrs: Attributes,
+): tf.Tensor | tf.Tensor[] {
+  const { state, backend } = engine;
+  const isTapeOn = state.gradientDepth > 0 && state.kernelDepth === 0;
+  const isTest = engine.shouldCheckForMemLeaks(), tensorsBefore = isTest ? backend.numDataIds() : 0;
+  if (isTest) state.numDataMovesStack.push(0);
+  state.kernelDepth++;
+  let made: tf.TensorInfo | tf.TensorInfo[], outputs: tf.Tensor[];
+  try {
+    made = kernelFunc({ inputs, attrs, backend });
+    const infos = Array.isArray(made) ? made : [made];
+    if (isTest) engine.checkKernelForMemLeak(kernelName, tensorsBefore, infos);
+    outputs = infos.map((info) => toTensor(engine, info));
+    if (isTapeOn) {
+      const present = presentIn(inputs), tensors = Object.values(present);
+      if (isStep(tensors, outputs)) noteStep(tensors, outputs);
+      else {
+        const saved = save(engine, kernelName, inputs, outputs);
+        put(engine, kernelName, present, tensors, outputs, null, saved, attrs);
+      }
+    }
+  } finally {
+    state.kernelDepth--;
+  }
+  return Array.isArray(made) ? outputs : outputs[0];
+}
+
+/** Puts an operation on the tape that tfjs has taken. */
+function record(
+  this: Engine,
+  kernelName: string,
+  inputs: Record<string, tf.Tensor | null | undefined>,
+  outputs: tf.Tensor[],
+  gradientFunction: GradientFunction | null,
+  saved: tf.Tensor[],
+  attributes: Attributes,
+): void {
+  const present = presentIn(inputs), tensors = Object.values(present);
+  if (isStep(tensors, outputs)) {
+    saved.forEach((tensor) => tensor.dispose());
+    noteStep(tensors, outputs);
+    return;
+  }
+  const kept = { given: withGaps(saved), copies: saved };
+  put(this, kernelName, present, tensors, outputs, gradientFunction, kept, attributes);
+}
+
+function presentIn(inputs: Record<string, tf.Tensor | null | undefined>): tf.NamedTensorMap {
+  const present: tf.NamedTensorMap = {};
+  for (const name in inputs) if (inputs[name] != null) present[name] = inputs[name];
+  return present;
+}
+
 /**
  * Puts an operation on the tape. Unlike tfjs,
  *
@@ -90,53 +176,69 @@ export function fixTape(): void {
  * - it gives the gradient of a list of one result a list of one slope;
  * - it gives an operation without a gradient one that throws, and says where.
  */
-function record(
-  this: Engine,
+function put(
+  { state }: Engine,
   kernelName: string,
-  inputs: Record<string, tf.Tensor | null | undefined>,
+  inputs: tf.NamedTensorMap,
+  tensors: tf.Tensor[],
   outputs: tf.Tensor[],
   gradientFunction: GradientFunction | null,
-  saved: tf.Tensor[],
+  saved: Saved,
   attributes: Attributes,
 ): void {
-  const { state } = this;
-  const present: tf.NamedTensorMap = {};
-  for (const name in inputs) if (inputs[name] != null) present[name] = inputs[name];
-  const tensors = Object.values(present);
-  if (isStep(tensors, outputs)) {
-    saved.forEach((tensor) => tensor.dispose());
-    noteStep(tensors, outputs);
-    return;
-  }
   const operation = { kernelName, layer: currentLayer() };
   const compute =
     (isComplex(tensors, outputs)
-      ? complexGradient(kernelName, present, outputs[0])
-      : gradientWithin(kernelName, present) ?? tf.getGradient(kernelName)?.gradFunc ??
+      ? complexGradient(kernelName, inputs, outputs[0])
+      : gradientWithin(kernelName, inputs) ?? tf.getGradient(kernelName)?.gradFunc ??
         gradientFunction) as GradientFunction | undefined ?? refuse;
-  const { copies, others } = takeCopies(state.activeTape, outputs, saved);
+  const { copies, others } = saved.originals
+    ? NO_COPIES
+    : takeCopies(state.activeTape, outputs, saved.copies);
   // Only a function with a gradient of its own saves tensors that are neither inputs nor results.
   const isBlind = gradientFunction !== null && state.gradientDepth < 2 &&
     others.some((x) => !tensors.includes(x));
+  let isConnected = false;
   const node: TapeNode = {
     id: state.nextTapeNodeId++,
     kernelName,
-    inputs: present,
+    inputs,
     outputs,
-    saved,
+    saved: saved.copies,
     gradient: (dys) => {
       current = operation;
-      if (isBlind && state.gradientDepth > 0) {
-        throw new TypeError(
-          "its gradient has none, as the function was called outside of the inner gradient",
-        );
+      if (state.gradientDepth > 0) {
+        if (isBlind) {
+          throw new TypeError(
+            "its gradient has none, as the function was called outside of the inner gradient",
+          );
+        }
+        if (!isConnected) connect(saved);
+        isConnected = true;
       }
       const isList = outputs.length > 1 || LISTS.includes(kernelName);
       const slopes = isList ? withZeros(dys, outputs) : dys[0]!;
-      return compute(slopes, withGaps(saved), attributes);
+      return compute(slopes, saved.given as tf.Tensor[], attributes);
     },
   };
   state.activeTape.push(node, ...copies);
+}
+
+/** Makes the tape lead from tensors to their copies: a gradient that uses them is recorded itself. */
+function connect({ copies, originals = [] }: Saved): void {
+  const { state } = engineOf();
+  originals.forEach((x, i) => {
+    const copy = copies[i];
+    const complex = isComplex([x], [copy]) && complexGradient("Identity", { x }, copy);
+    state.activeTape.push({
+      id: state.nextTapeNodeId++,
+      kernelName: "Identity",
+      inputs: { x },
+      outputs: [copy],
+      saved: [],
+      gradient: ([dy]) => complex ? complex(dy!, [], {}) : { x: () => dy!.clone() },
+    });
+  });
 }
 
 /**

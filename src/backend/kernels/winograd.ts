@@ -16,8 +16,9 @@ const FILTER_BYTES = 4 * 1024 * 1024;
 /** Whether filters of 3 x 3 at a stride of `pixels` can be transformed, and are few enough. */
 export function isTransformable(c: Convolution, pixels: number): boolean {
   const { filter, stride, dilation, channels, outChannels } = c;
-  return filter.join() === "1,3,3" && stride.join() === `1,${pixels},${pixels}` &&
-    dilation.join() === "1,1,1" && channels % 4 === 0 && outChannels % 4 === 0 &&
+  return c.input[0] === 1 && filter.join() === "1,3,3" &&
+    stride.join() === `1,${pixels},${pixels}` &&
+    (pixels === 1 || dilation.join() === "1,1,1") && channels % 4 === 0 && outChannels % 4 === 0 &&
     channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES;
 }
 
@@ -33,8 +34,11 @@ function blockOf(c: Convolution): number {
   return Math.min(Math.max(BLOCK_BYTES / (36 * 4 * (c.channels + c.outChannels)) & ~3, 4), 128);
 }
 
-function tileGrid({ output: [, height, width] }: Convolution): [number, number] {
-  return [Math.ceil(height / 4), Math.ceil(width / 4)];
+/** Number of tiles along both axes: those of results that are as far apart as the taps. */
+function tileGrid({ output, dilation }: Convolution): [number, number] {
+  const along = (axis: 1 | 2) =>
+    dilation[axis] * Math.ceil(Math.ceil(output[axis] / dilation[axis]) / 4);
+  return [along(1), along(2)];
 }
 
 /** Number of tiles of all examples. */
@@ -55,11 +59,12 @@ export function writeTiles(
   BLOCK = blockOf(c),
 ): number {
   const [, HEIGHT, WIDTH] = c.input, [, OUT_HEIGHT, OUT_WIDTH] = c.output, [, PAD_Y, PAD_X] = c.pad;
+  const [, DILATION_Y, DILATION_X] = c.dilation;
   // deno-fmt-ignore
   return heap.table(layOut("tile_table", {
     SOURCE: heap.at(source), HEIGHT, WIDTH, CHANNELS: c.channels,
     TARGET: heap.at(target), OUT_HEIGHT, OUT_WIDTH, COLUMNS: c.outChannels,
-    PAD_Y, PAD_X, TILES_Y, TILES_X, BLOCK,
+    PAD_Y, PAD_X, DILATION_Y, DILATION_X, TILES_Y, TILES_X, BLOCK,
   }), TILE_ADDRESSES);
 }
 

@@ -13,8 +13,7 @@ import type {
   Product,
   Refusal,
 } from "./native_library.ts";
-import { descriptions2 } from "./onednn_2.ts";
-import { descriptions3 } from "./onednn_3.ts";
+import { descriptions2, descriptions3 } from "./onednn_descriptions.ts";
 import { check, COMMON_SYMBOLS, make, PRODUCT_SYMBOLS } from "./onednn_api.ts";
 import { OneDnnPlans, type Plan, type Symbols } from "./onednn_plans.ts";
 

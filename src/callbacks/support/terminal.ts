@@ -5,7 +5,7 @@
  */
 import { checkOptions } from "../../checks/check_options.ts";
 import { builtinModule, hostProcess, noColor } from "../../host/host_process.ts";
-import { escapeMarkup } from "../../text/format.ts";
+import { escapeMarkup } from "../../text/text.ts";
 
 /**
  * Options of callbacks that show a run in the terminal.

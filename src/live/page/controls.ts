@@ -1,7 +1,7 @@
 import type { RunEvent } from "../../learner/run_interface.ts";
 import type { LiveCommand, LiveState } from "../messages.ts";
 import { element } from "./element.ts";
-import { formatNumber } from "../../text/format.ts";
+import { formatNumber } from "../../text/text.ts";
 
 interface Button {
   readonly label: string;

@@ -2,7 +2,7 @@ import { uPlot } from "../../deps/uplot.ts";
 import type { Curves } from "./curves.ts";
 import { element } from "./element.ts";
 import { panel } from "./panel.ts";
-import { formatCount } from "../../text/format.ts";
+import { formatCount } from "../../text/text.ts";
 import { Plot } from "./plot.ts";
 import { smooth } from "./smooth.ts";
 

@@ -1,6 +1,6 @@
 import { uPlot } from "../../deps/uplot.ts";
 import { element } from "./element.ts";
-import { formatNumber } from "../../text/format.ts";
+import { formatNumber } from "../../text/text.ts";
 
 /** A line of a plot. */
 export interface Line {

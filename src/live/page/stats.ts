@@ -1,6 +1,6 @@
 import type { LiveState } from "../messages.ts";
 import { element } from "./element.ts";
-import { formatBytes, formatClock, formatCount, formatNumber } from "../../text/format.ts";
+import { formatBytes, formatClock, formatCount, formatNumber } from "../../text/text.ts";
 
 const STATS: Record<string, (state: LiveState) => [value: string, detail: string]> = {
   Epoch: ({ epoch, epochs }) =>

@@ -1,7 +1,7 @@
 import type { LiveWork } from "../messages.ts";
 import { element } from "./element.ts";
 import { panel } from "./panel.ts";
-import { formatClock, formatCount } from "../../text/format.ts";
+import { formatClock, formatCount } from "../../text/text.ts";
 
 /** Time per hook of each callback, and per task of the Learner. */
 export class WorkPanel {

@@ -316,6 +316,22 @@ function convLstm(): tf.LayersModel {
   ]);
 }
 
+/** Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", 2015, in small. */
+function video(): tf.LayersModel {
+  const pool = (poolSize: [number, number, number]) => L.maxPooling3d({ poolSize });
+  return sequential([
+    L.conv3d({ ...sameRelu, inputShape: [8, 32, 32, 3], filters: 16 }),
+    pool([1, 2, 2]),
+    L.conv3d({ ...sameRelu, filters: 32 }),
+    pool([2, 2, 2]),
+    L.conv3d({ ...sameRelu, filters: 64 }),
+    pool([2, 2, 2]),
+    L.flatten(),
+    L.dense({ units: 64, activation: "relu" }),
+    L.dense({ units: 10 }),
+  ]);
+}
+
 /** Two images through one network: the distance of their embeddings. */
 function siamese(): tf.LayersModel {
   const encoder = sequential([
@@ -416,6 +432,7 @@ export const ZOO: Readonly<Record<string, ZooModel>> = {
     build: convLstm,
     loss: meanSquaredError,
   },
+  video: classifier([8, 32, 32, 3], video, 8),
   siamese: {
     batch: 32,
     data: (batch) => [0, 1].map(() => tf.randomUniform([batch, 28, 28, 1])),

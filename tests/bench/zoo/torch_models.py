@@ -228,6 +228,14 @@ class ConvLstm(nn.Module):
         return self.head(state)
 
 
+def video():
+    return seq(
+        nn.Conv3d(3, 16, 3, 1, 1), nn.ReLU(), nn.MaxPool3d((1, 2, 2)),
+        nn.Conv3d(16, 32, 3, 1, 1), nn.ReLU(), nn.MaxPool3d(2),
+        nn.Conv3d(32, 64, 3, 1, 1), nn.ReLU(), nn.MaxPool3d(2),
+        nn.Flatten(), nn.Linear(2 * 4 * 4 * 64, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
 class Siamese(nn.Module):
     def __init__(self):
         super().__init__()
@@ -344,6 +352,7 @@ ZOO = {
     "conv_lstm": (
         8, lambda b: torch.rand(b, 8, 1, 16, 16), lambda b: torch.rand(b, 1, 16, 16), ConvLstm,
         F.mse_loss),
+    "video": classifier((3, 8, 32, 32), video, 8),
     "siamese": (
         32, lambda b: [torch.rand(b, 1, 28, 28) for _ in range(2)], halves, Siamese, F.mse_loss),
 }

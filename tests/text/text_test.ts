@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formatBytes, formatClock, formatCount, formatNumber } from "../../src/text/format.ts";
+import { formatBytes, formatClock, formatCount, formatNumber } from "../../src/text/text.ts";
 
 Deno.test("formatClock() writes minutes and seconds, and hours where there are any", () => {
   assertEquals([0, 0.4, 59.6, 245, 3723].map(formatClock), [

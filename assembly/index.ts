@@ -38,3 +38,6 @@ export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
 export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
 export { softmax, softmaxGradient, spreadNaN } from "./softmax";
 export { dropoutMask } from "./dropout";
+export { productSlope, scan, scanIntegers, sequence, sequenceOfIntegers } from "./scan";
+export { absoluteOfComplex, fourier, fourierFactors, joinComplex, partOfComplex } from "./fourier";
+export { multiplyIntegers } from "./integers";

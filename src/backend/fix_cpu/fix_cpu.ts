@@ -1,5 +1,6 @@
 import { tf } from "../../deps/tfjs.ts";
 import { addKernel, type CpuCall, fixKernel } from "./cpu_kernel.ts";
+import { stepsOf } from "../kernels/elementwise.ts";
 import { fixImages } from "./fix_images.ts";
 
 /** Repairs the kernels of tfjs's cpu backend that compute wrong results, and adds one. */
@@ -40,6 +41,18 @@ function fixFunctions(): void {
   fixBinary("Pow", (a, b) => {
     const isOne = a === 1 || (a === -1 && Math.abs(b) === Infinity);
     return isOne ? 1 : a ** b;
+  });
+  // tfjs adds steps, and so all their roundings.
+  fixKernel("Range", ({ attributes, result, runStock }) => {
+    const { start, dtype } = attributes;
+    if (dtype !== "float32" && dtype !== "int32") return runStock();
+    const { count, step } = stepsOf(attributes);
+    const values = new (dtype === "int32" ? Int32Array : Float32Array)(count);
+    return result([count], values.map((_, i) => start + i * step), dtype);
+  });
+  fixKernel("LinSpace", ({ attributes: { start, stop, num }, result }) => {
+    const step = num > 1 ? (stop - start) / (num - 1) : 0;
+    return result([num], new Float32Array(num).map((_, i) => start + i * step));
   });
   // tfjs's has an error of 1e-7 everywhere, also near 0.
   fixKernel("Erf", ({ inputs: { x }, valuesOf, result }) => {

@@ -150,8 +150,13 @@ function registerReductions(): void {
   }
   const prod = tf.getGradient("Prod").gradFunc;
   registerGradient("Prod", { inputs: ["x"] }, (dy, [x], attributes) => {
+    const axes = axesOf(attributes.axis, x);
+    const isOurs = areNeighbours(axes) && x.dtype === "float32" && !isRecorded();
+    if (isOurs && hasKernel("TrainchartProdGradient")) {
+      return { x: () => run("TrainchartProdGradient", { dy, x }, { axes }) };
+    }
     // tfjs refuses an axis that is counted from the end.
-    return prod(dy, [toFloat(x)], { ...attributes, axis: axesOf(attributes.axis, x) });
+    return prod(dy, [toFloat(x)], { ...attributes, axis: axes });
   });
   registerGradient("Cumsum", {}, (dy, _, { axis, exclusive, reverse }) => ({
     x: () => tf.cumsum(dy, axis, exclusive, !reverse),

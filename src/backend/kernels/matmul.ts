@@ -5,7 +5,15 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import {
+  ACTIVATIONS,
+  areFloats,
+  copy,
+  type Inputs,
+  type KernelTable,
+  layoutOf,
+  sizeOf,
+} from "./kernel.ts";
 
 interface MatMulAttributes {
   transposeA: boolean;
@@ -157,7 +165,43 @@ function picker(shape: number[], outer: number[]): (i: number) => number {
   };
 }
 
+/** The products of all pairs of matrices of integers. */
+function multiplyIntegers(
+  heap: KernelHeap,
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+  { transposeA, transposeB }: MatMulAttributes,
+): tf.TensorInfo {
+  const { assertAndGetBroadcastShape } = tf.broadcast_util;
+  const outer = assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const [left, right] = [turned(heap, a, transposeA), turned(heap, b, transposeB)];
+  const [rows, depth] = left.shape.slice(-2), columns = right.shape.at(-1)!;
+  const result = heap.output([...outer, rows, columns], "int32");
+  const pickA = picker(a.shape.slice(0, -2), outer), pickB = picker(b.shape.slice(0, -2), outer);
+  const [fromA, fromB, to] = [left, right, result].map((tensor) => heap.at(tensor));
+  for (let i = 0; i < sizeOf(outer); i++) {
+    const addresses = [fromA + pickA(i) * rows * depth * 4, fromB + pickB(i) * depth * columns * 4];
+    const args = [...addresses, to + i * rows * columns * 4, 0, rows, columns, depth];
+    const split = { argument: 3, multiple: 4, work: rows * columns * depth };
+    heap.run("multiplyIntegers", [...args, heap.scratch()], split);
+  }
+  for (const tensor of [left, right]) heap.backend.disposeData(tensor.dataId);
+  return result;
+}
+
+/** A tensor with or without the last two axes exchanged; it has to be disposed. */
+function turned(heap: KernelHeap, x: tf.TensorInfo, isTurned: boolean): tf.TensorInfo {
+  if (!isTurned) return heap.alias(x);
+  const [rows, columns] = x.shape.slice(-2);
+  const result = heap.output([...x.shape.slice(0, -2), columns, rows], x.dtype);
+  const to = layoutOf(heap, result);
+  const strides = [...to.strides.slice(0, -2), 1, rows];
+  copy(heap, x.shape, layoutOf(heap, x), { ...to, strides }, x.dtype);
+  return result;
+}
+
 function batchMatMul(heap: KernelHeap, { a, b }: Inputs, attributes: MatMulAttributes) {
+  if (a.dtype === "int32" && b.dtype === "int32") return multiplyIntegers(heap, a, b, attributes);
   if (!areFloats(a, b)) return;
   const { transposeA, transposeB, isTiled } = attributes;
   return multiply(heap, a, b, transposeA, transposeB, undefined, 0, isTiled);

@@ -305,14 +305,3 @@ function areSame(values: readonly unknown[], before: readonly unknown[]): boolea
   }
   return true;
 }
-
-/** The normal distributions that the layers of a model draw from. */
-export function normalsOf(model: unknown): { mean: number; deviation: number }[] {
-  const normals: { mean: number; deviation: number }[] = [];
-  for (const layer of layersIn(model)) {
-    const { stddev, rate } = layer as unknown as { stddev?: number; rate?: number };
-    if (stddev !== undefined) normals.push({ mean: 0, deviation: stddev });
-    if (rate !== undefined) normals.push({ mean: 1, deviation: Math.sqrt(rate / (1 - rate)) });
-  }
-  return normals;
-}

@@ -441,7 +441,8 @@ export class Run implements Performer<AnyCallback>, StepOf {
     const pass = this.#pass;
     if (pass) pass.disposeBatch(this.cancelled.includes("batch"));
     else this.tensors.dispose();
-    disposeKeptStates(modelsOf(this.learner));
+    // A step that was played back has not called the layers.
+    if (this.#steps.state?.way !== "played") disposeKeptStates(modelsOf(this.learner));
   }
 }
 

@@ -40,7 +40,7 @@ interface Memory {
 /**
  * Returns the variable of a gradient.
  *
- * @throws {TypeError} If there is none, or of another shape: a kernel would read past the gradient.
+ * @throws {TypeError} If it is missing, or has another shape: a kernel would read past the gradient.
  */
 export function variableOf(
   name: string,

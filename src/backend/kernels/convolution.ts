@@ -8,18 +8,13 @@ import {
   type Convolution,
   convolution2D,
   convolution3D,
-  type Extent,
-  PATCH_ADDRESSES,
-  patchTable,
-  pointsOf,
   resultShape,
   type WindowAttributes,
-  windowTable,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import type { Pass } from "../native/native_library.ts";
-import { filterGradient, forward, inputGradient } from "./convolve.ts";
-import { ACTIVATIONS, areFloats, copy, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import { deepFilterGradient, deepForward, deepInputGradient } from "./deep_convolution.ts";
+import { filterGradient, forward, inputGradient } from "./folded_convolution.ts";
+import { ACTIVATIONS, areFloats, type Inputs, type KernelTable } from "./kernel.ts";
 import { finish } from "./matmul.ts";
 
 interface Attributes extends WindowAttributes {
@@ -121,207 +116,21 @@ function conv2DBackpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: A
   return withFitting(dy, c, (dy) => filterGradient(heap, c, attributes.filterShape, x, dy));
 }
 
-/** Largest size of an image whose neighbours along the depth are copied to be channels, in bytes. */
-const UNFOLDED_BYTES = 2 ** 28;
-
-/** Whether a convolution in three dimensions is computed as one in two. */
-function isFlattened(heap: KernelHeap, pass: Pass, c: Convolution): boolean {
-  if (heap.native?.canConvolve(pass, c) || c.filter.every((n) => n === 1)) return false;
-  const { batch, input, output, filter, channels, outChannels } = c;
-  const sizes = [output[0] * input[1] * input[2] * channels, sizeOf(input) * outChannels];
-  return batch * filter[0] * Math.max(...sizes) * 4 <= UNFOLDED_BYTES;
-}
-
-/** The convolution of images, one for each of `depth` places, whose channels hold neighbours. */
-function flattened(c: Convolution, depth: number, changes: Partial<Convolution>): Convolution {
-  const flat = (extent: Extent, first: number): Extent => [first, extent[1], extent[2]];
-  return {
-    ...c,
-    batch: c.batch * depth,
-    ...{ input: flat(c.input, 1), output: flat(c.output, 1), filter: flat(c.filter, 1) },
-    ...{ stride: flat(c.stride, 1), dilation: flat(c.dilation, 1), pad: flat(c.pad, 0) },
-    ...changes,
-  };
-}
-
-/**
- * Puts slices of images side by side, as channels: those at `place * stride + offset`, for each of
- * `depth` places and each offset, zeros outside.
- *
- * @param x `[batch, depth, height, width, channels]`
- */
-function unfold(
-  heap: KernelHeap,
-  x: tf.TensorInfo,
-  depth: number,
-  offsets: number[],
-  stride = 1,
-): tf.TensorInfo {
-  const [batch, slices, height, width, channels] = x.shape, pixels = height * width;
-  const shape = [batch, depth, height, width, offsets.length * channels];
-  if (offsets.length === 1 && offsets[0] === 0 && stride === 1 && depth === slices) {
-    return heap.alias(x);
-  }
-  const result = heap.output(shape), wide = offsets.length * channels;
-  const from = [slices * pixels * channels, stride * pixels * channels, channels, 1];
-  const to = [depth * pixels * wide, pixels * wide, wide, 1];
-  offsets.forEach((offset, i) => {
-    const first = Math.min(Math.max(Math.ceil(-offset / stride), 0), depth);
-    const last = Math.min(Math.max(Math.ceil((slices - offset) / stride), first), depth);
-    const at = (place: number) => heap.at(result) + (place * to[1] + i * channels) * 4;
-    for (const [start, end] of [[0, first], [last, depth]]) {
-      if (start === end) continue;
-      heap.run("fill", [at(start), 1, 4, 0]);
-      const layout = { address: at(start), strides: to };
-      copy(
-        heap,
-        [batch, end - start, pixels, channels],
-        { ...layout, strides: NONE },
-        layout,
-        FLOAT,
-      );
-    }
-    const source = heap.at(x) + (first * stride + offset) * pixels * channels * 4;
-    const box = [batch, last - first, pixels, channels];
-    copy(heap, box, { address: source, strides: from }, { address: at(first), strides: to }, FLOAT);
-  });
-  return result;
-}
-
-const NONE = [0, 0, 0, 0], FLOAT = "float32";
-
-/** Weights in another order: a box of them, and distances within both filters. */
-function reorder(
-  heap: KernelHeap,
-  filter: tf.TensorInfo,
-  shape: number[],
-  box: number[],
-  [from, to]: [from: number[], to: number[]],
-  offset = 0,
-): tf.TensorInfo {
-  const result = heap.output(shape);
-  const source = { address: heap.at(filter) + offset * 4, strides: from };
-  copy(heap, box, source, { address: heap.at(result), strides: to }, FLOAT);
-  return result;
-}
-
-/** A filter whose taps along the depth are channels, or the reverse. */
-function turnFilter(heap: KernelHeap, c: Convolution, filter: tf.TensorInfo, back = false) {
-  const [depth, height, width] = c.filter, { channels, outChannels } = c;
-  const weights = channels * outChannels, box = [depth, height * width, weights];
-  const deep = [height * width * weights, weights, 1], flat = [weights, depth * weights, 1];
-  if (back) return reorder(heap, filter, [...c.filter, channels, outChannels], box, [flat, deep]);
-  const shape = [height, width, depth * channels, outChannels];
-  return reorder(heap, filter, shape, box, [deep, flat]);
-}
-
-/** The places of the taps along the depth, for the result at place 0. */
-function offsetsOf({ filter, dilation, pad }: Convolution): number[] {
-  return Array.from({ length: filter[0] }, (_, i) => i * dilation[0] - pad[0]);
-}
-
 function conv3D(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(x, filter) || isFirst(attributes)) return;
-  const c = convolution3D(x.shape, filter.shape, attributes);
-  const shape = resultShape(c, 5, c.outChannels);
-  if (!isFlattened(heap, "forward", c)) return forward(heap, c, shape, x, filter);
-  const depth = c.output[0], flat = flattened(c, depth, { channels: c.channels * c.filter[0] });
-  const image = unfold(heap, x, depth, offsetsOf(c), c.stride[0]);
-  const weights = turnFilter(heap, c, filter);
-  const result = forward(heap, flat, shape, image, weights);
-  dispose(heap, image, weights);
-  // Slices of zeros met weights, which may be infinite.
-  const [from, own, to] = [x, filter, result].map((tensor) => heap.at(tensor));
-  const table = heap.table(patchTable(c, from), PATCH_ADDRESSES), work = sizeOf(shape);
-  const args = [table, own, c.outChannels, to, 0, pointsOf(c), heap.scratch()];
-  heap.run("mendConvolution", args, { argument: 4, multiple: 1, work });
-  return result;
-}
-
-function dispose({ backend }: KernelHeap, ...tensors: tf.TensorInfo[]): void {
-  for (const { dataId } of tensors) backend.disposeData(dataId);
-}
-
-/**
- * The gradient of the input: slices at distances of the stride meet the same taps, and are computed
- * together.
- */
-function flattenedInputGradient(
-  heap: KernelHeap,
-  c: Convolution,
-  shape: number[],
-  dy: tf.TensorInfo,
-  filter: tf.TensorInfo,
-): tf.TensorInfo {
-  const { channels, outChannels, stride: [stride], dilation: [dilation], pad: [pad] } = c;
-  const [taps, height, width] = c.filter, [batch, depth, ...rest] = shape;
-  const slice = sizeOf(rest);
-  const plain = stride === 1 ? undefined : heap.output(shape);
-  for (let phase = 0; phase < stride; phase++) {
-    const slices = Math.ceil((depth - phase) / stride);
-    const all = Array.from({ length: taps }, (_, i) => i);
-    const own = all.filter((i) => (phase + pad - i * dilation) % stride === 0);
-    // The taps of a phase are equally far apart.
-    const [first, step] = [own[0], own.length > 1 ? own[1] - own[0] : 1];
-    const to = plain && {
-      address: heap.at(plain) + phase * slice * 4,
-      strides: [depth * slice, stride * slice, 1],
-    };
-    const box = [batch, slices, slice];
-    if (slices <= 0) continue;
-    if (own.length === 0) {
-      heap.run("fill", [to!.address, 1, 4, 0]);
-      copy(heap, box, { ...to!, strides: NONE.slice(1) }, to!, FLOAT);
-      continue;
-    }
-    const image = unfold(heap, dy, slices, own.map((i) => (phase + pad - i * dilation) / stride));
-    const line = height * width * channels, columns = own.length * outChannels;
-    const strides: [number[], number[]] = [
-      [step * line * outChannels, outChannels, 1],
-      [outChannels, columns, 1],
-    ];
-    const sizes = [height, width, channels, columns], start = first * line * outChannels;
-    const lines = [own.length, line, outChannels];
-    const turned = reorder(heap, filter, sizes, lines, strides, start);
-    const flat = flattened(c, slices, { outChannels: columns });
-    const part = inputGradient(heap, flat, [batch, slices, ...rest], image, turned);
-    dispose(heap, image, turned);
-    if (!to) return part;
-    copy(heap, box, { address: heap.at(part), strides: [slices * slice, slice, 1] }, to, FLOAT);
-    dispose(heap, part);
-  }
-  return plain!;
+  return deepForward(heap, convolution3D(x.shape, filter.shape, attributes), x, filter);
 }
 
 function conv3DBackpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(dy, filter) || isFirst(attributes)) return;
-  const { inputShape } = attributes;
-  const c = convolution3D(inputShape, filter.shape, attributes);
-  if (!isFlattened(heap, "input", c)) return inputGradient(heap, c, inputShape, dy, filter);
-  const result = flattenedInputGradient(heap, c, inputShape, dy, filter);
-  const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
-  const size = sizeOf(inputShape), table = heap.table(windowTable(c));
-  const args = [table, from, c.outChannels, weights, to, 0, size, heap.scratch()];
-  heap.run("mendInputGradient", args, { argument: 5, multiple: 1, work: size });
-  return result;
+  const c = convolution3D(attributes.inputShape, filter.shape, attributes);
+  return deepInputGradient(heap, c, attributes.inputShape, dy, filter);
 }
 
 function conv3DBackpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: Attributes) {
   if (!areFloats(x, dy) || isFirst(attributes)) return;
-  const { filterShape } = attributes, c = convolution3D(x.shape, filterShape, attributes);
-  if (!isFlattened(heap, "filter", c)) return filterGradient(heap, c, filterShape, x, dy);
-  const [taps, height, width] = c.filter, depth = c.output[0];
-  const flat = flattened(c, depth, { channels: c.channels * taps });
-  const image = unfold(heap, x, depth, offsetsOf(c), c.stride[0]);
-  const shape = [height, width, flat.channels, c.outChannels];
-  const turned = filterGradient(heap, flat, shape, image, dy);
-  const result = turnFilter(heap, c, turned, true);
-  dispose(heap, image, turned);
-  const [from, slopes, to] = [x, dy, result].map((tensor) => heap.at(tensor));
-  const table = heap.table(patchTable(c, from), PATCH_ADDRESSES), { outChannels } = c;
-  const sizes = [0, sizeOf(c.filter) * c.channels, 0, outChannels, heap.scratch()];
-  heap.run("mendPatchSlopes", [table, 0, pointsOf(c), slopes, outChannels, to, ...sizes]);
-  return result;
+  const c = convolution3D(x.shape, attributes.filterShape, attributes);
+  return deepFilterGradient(heap, c, attributes.filterShape, x, dy);
 }
 
 /** The kernels of convolutions. */

@@ -41,6 +41,11 @@ import {
   winogradStridedFilterGradient,
 } from "./winograd_strided.ts";
 
+/** Whether Winograd's algorithm computes a convolution. */
+export function isFast(c: Convolution): boolean {
+  return isWinograd(c) || isWinogradLine(c) || isStrided(c, 16);
+}
+
 /** Whether every patch is one pixel of several, without padding. */
 function isSparse({ filter, stride, pad, channels }: Convolution): boolean {
   return channels >= 8 && filter.every((n) => n === 1) &&

@@ -55,13 +55,14 @@ function groupsOf(taps: number, stride: number, isStrided: boolean): Groups | un
 function foldingOf(c: Convolution): Folding | undefined {
   const { filter, stride, dilation, input, output, channels, outChannels } = c;
   if (input[0] > 1 || filter[0] > 1 || plain.isFast(c)) return;
-  if (Math.min(channels, outChannels) < 8) return;
+  const fewest = Math.min(channels, outChannels), isLine = filter[1] === 1;
+  if (fewest < 8) return;
   const isStrided = stride[2] > 1 && (filter[1] > 3 || filter[2] > 3);
   const [height, width] = [1, 2].map((axis) => groupsOf(filter[axis], stride[axis], isStrided));
   if (!height || !width) return;
   const splits = height.count * width.count > 1;
-  if (splits ? sizeOf(dilation) > 1 : Math.min(channels, outChannels) < 12) return;
-  const multiple = filter[1] === 1 ? 8 : 4;
+  if (splits ? sizeOf(dilation) > 1 : isLine && fewest < 16) return;
+  const multiple = isLine ? 8 : 4;
   const up = (n: number) => Math.ceil(n / multiple) * multiple;
   const choose = (kept: Extent, of: (axis: number) => number) =>
     kept.map((n, axis) => axis > 0 && [height, width][axis - 1] !== KEPT ? of(axis) : n) as Extent;

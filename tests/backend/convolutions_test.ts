@@ -126,10 +126,12 @@ const folded: Case[] = ([
   [[24, 21], [3, 5], 2, [[0, 0], [1, 1], [2, 3], [0, 0]]],
   [[1, 40], [1, 5], 1, "same"],
   [[1, 41], [1, 7], 1, "valid"],
+  [[13, 9], [3, 1], 1, "same"],
+  [[15, 4], [7, 1], 1, "valid"],
   [[13, 12], [3, 3], 1, "same"],
   [[17, 15], [3, 3], 2, "same"],
 ] as const).flatMap(([size, filter, strides, pad]) =>
-  (size[0] === 1 || filter[0] * filter[1] > 9 ? [[8, 12], [9, 10]] : [[13, 18], [18, 17]])
+  (filter[0] + filter[1] !== 6 ? [[8, 16], [9, 10]] : [[13, 18], [18, 17]])
     .map(([inputs, outputs]): Case => ({
       name: `${size} * ${filter}, stride ${strides}, pad ${pad}, ${inputs} -> ${outputs} channels`,
       shapes: [[2, ...size, inputs], [...filter, inputs, outputs], [outputs]],

@@ -43,6 +43,7 @@ import {
 
 /** Whether Winograd's algorithm computes a convolution. */
 export function isFast(c: Convolution): boolean {
+  c = joined(c);
   return isWinograd(c) || isWinogradLine(c) || isStrided(c, 16);
 }
 

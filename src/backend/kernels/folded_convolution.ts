@@ -55,7 +55,7 @@ function groupsOf(taps: number, stride: number, isStrided: boolean): Groups | un
 function foldingOf(c: Convolution): Folding | undefined {
   const { filter, stride, dilation, input, output, channels, outChannels } = c;
   if (input[0] > 1 || filter[0] > 1 || plain.isFast(c)) return;
-  const fewest = Math.min(channels, outChannels), isLine = filter[1] === 1;
+  const fewest = Math.min(channels, outChannels), isLine = filter[1] === 1 || filter[2] === 1;
   if (fewest < 8) return;
   const isStrided = stride[2] > 1 && (filter[1] > 3 || filter[2] > 3);
   const [height, width] = [1, 2].map((axis) => groupsOf(filter[axis], stride[axis], isStrided));

@@ -9,17 +9,19 @@ import type { KernelHeap } from "../kernel_heap.ts";
 import { addressesIn, layOut } from "../kernel_constants.ts";
 
 /** Size of a block of transformed tiles, in bytes: about half a second-level cache. */
-export const BLOCK_BYTES = 512 * 1024;
-/** Largest size of 36 transformed filters, in bytes; beyond, plain products are as fast. */
-const FILTER_BYTES = 4 * 1024 * 1024;
+const BLOCK_BYTES = 512 * 1024;
+/** Largest size of 36 transformed filters, in bytes, and that which needs many results to be worth it. */
+const FILTER_BYTES = 40 * 1024 * 1024, LARGE_FILTER_BYTES = 4 * 1024 * 1024;
 
 /** Whether filters of 3 x 3 at a stride of `pixels` can be transformed, and are few enough. */
 export function isTransformable(c: Convolution, pixels: number): boolean {
   const { filter, stride, dilation, channels, outChannels } = c;
+  const bytes = channels * outChannels * 36 * 4;
   return c.input[0] === 1 && filter.join() === "1,3,3" &&
     stride.join() === `1,${pixels},${pixels}` &&
     (pixels === 1 || dilation.join() === "1,1,1") && channels % 4 === 0 && outChannels % 4 === 0 &&
-    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES;
+    channels <= 512 && outChannels <= 512 &&
+    (bytes <= LARGE_FILTER_BYTES || (bytes <= FILTER_BYTES && pointsOf(c) >= 384));
 }
 
 /** Whether the algorithm applies, and is faster than others. */
@@ -29,9 +31,18 @@ export function isWinograd(c: Convolution): boolean {
     tilesOf(c) * 5 <= pointsOf(c) && tilesOf(c) >= 4;
 }
 
-/** Number of tiles of a block: as many as fit, in whole panels. */
+/**
+ * Number of tiles of a block whose tiles have so many planes: as many as fit, but enough for filters
+ * that do not fit into the cache, which each block reads.
+ */
+export function blockFor({ channels, outChannels }: Convolution, planes: number): number {
+  const fitting = BLOCK_BYTES / (planes * 4 * (channels + outChannels));
+  return Math.max(fitting, Math.min(channels * outChannels / 2730, 64));
+}
+
+/** Number of tiles of a block, in whole panels. */
 function blockOf(c: Convolution): number {
-  return Math.min(Math.max(BLOCK_BYTES / (36 * 4 * (c.channels + c.outChannels)) & ~3, 4), 128);
+  return Math.min(Math.max(blockFor(c, 36), 4), 128) & ~3;
 }
 
 /** Number of tiles along both axes: those of results that are as far apart as the taps. */

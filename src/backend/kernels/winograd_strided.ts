@@ -6,7 +6,7 @@
 import type { tf } from "../../deps/tfjs.ts";
 import { type Convolution, pointsOf } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { BLOCK_BYTES, isTransformable, matrixMemory, writeTiles } from "./winograd.ts";
+import { blockFor, isTransformable, matrixMemory, writeTiles } from "./winograd.ts";
 
 /** Number of planes of a tile. */
 const PLANES = 81;
@@ -23,8 +23,8 @@ export function isStrided(c: Convolution, least = 8): boolean {
 }
 
 /** Number of tiles of a block, an odd number, as planes have an odd number of rows. */
-function blockOf({ channels, outChannels }: Convolution): number {
-  return Math.min(Math.floor(BLOCK_BYTES / (PLANES * 4 * (channels + outChannels))) | 1, 127);
+function blockOf(c: Convolution): number {
+  return Math.min(Math.floor(blockFor(c, PLANES)) | 1, 127);
 }
 
 /** Number of lines of tiles of an example, of the results or of the input's gradient. */

@@ -146,8 +146,13 @@ function fixMove(): void {
  * Checks that indices, `[…, depth]`, are on the axes of a shape: tfjs checks the place that they make
  * together, so that an index beyond one axis takes a slice of another.
  */
-function checkIndices({ valuesOf }: CpuCall, indices: tf.TensorInfo, shape: number[]): void {
-  const depth = indices.shape.at(-1)!, values = valuesOf(indices);
+function checkIndices(
+  { valuesOf }: CpuCall,
+  indices: tf.TensorInfo,
+  shape: number[],
+  depth = indices.shape.length > 1 ? indices.shape.at(-1)! : 1,
+): void {
+  const values = valuesOf(indices);
   const wrong = values.findIndex((index, i) => index < 0 || index >= shape[i % depth]);
   if (wrong < 0 || shape.includes(0)) return;
   const text = [...values.subarray(wrong - wrong % depth, wrong - wrong % depth + depth)];
@@ -157,7 +162,8 @@ function checkIndices({ valuesOf }: CpuCall, indices: tf.TensorInfo, shape: numb
 /** Repairs the taking and setting of parts of a tensor. */
 function fixSlices(): void {
   fixKernel("GatherNd", (call) => {
-    checkIndices(call, call.inputs.indices, call.inputs.params.shape);
+    const { indices, params } = call.inputs;
+    checkIndices(call, indices, params.shape, indices.shape.at(-1)!);
     return call.runStock();
   });
   fixKernel("ScatterNd", (call) => {

@@ -73,6 +73,8 @@ interface State {
 export class EarlyStopping extends Callback {
   /** After the callbacks that save. */
   override priority: number = PRIORITIES.stopping;
+  /** Refuses others that restore weights. */
+  override readonly decides: readonly string[];
   readonly #monitor: Monitor;
   readonly #patience: number;
   readonly #restoreBest: boolean;
@@ -102,6 +104,7 @@ export class EarlyStopping extends Callback {
     this.#monitor = new Monitor(this.name, Monitor.optionsOf(options));
     this.#patience = checkNumber("stop early", "patience", patience, { integer: true, min: 1 });
     this.#restoreBest = restoreBest;
+    this.decides = restoreBest ? ["the weights at the end"] : [];
   }
 
   /** The best value of this training, or of the last one; NaN before the first measurement. */

@@ -271,3 +271,77 @@ testOnBackends("an activation is joined only if nothing else uses its parts", ()
   ]);
   assertEquals([a.shape, b.shape], [[33], [33]]);
 });
+
+testOnBackends(
+  "a product with a tiled matrix is followed back as one with the matrix",
+  (backend) => {
+    for (
+      const [batch, rows, depth, columns] of [[3, 5, 7, 9], [2, 1, 4, 1], [4, 6, 0, 3], [
+        1,
+        2,
+        3,
+        4,
+      ]]
+    ) {
+      for (const isTransposed of [false, true]) {
+        const a = tf.randomNormal([batch, rows, depth], 0, 1, "float32", 1);
+        const b = tf.randomNormal(
+          isTransposed ? [columns, depth] : [depth, columns],
+          0,
+          1,
+          "float32",
+          2,
+        );
+        const dy = tf.randomNormal([batch, rows, columns], 0, 1, "float32", 3);
+        const tiled: Compute = (a, b) =>
+          tf.matMul(a, b.expandDims(0).tile([batch, 1, 1]), false, isTransposed);
+        const plain: Compute = (a, b) => tf.matMul(a, b, false, isTransposed);
+        assertEquals(tiled(a, b).arraySync(), plain(a, b).arraySync());
+        const names = kernelsOf(() => {
+          const [actual, expected] = [tiled, plain].map((f) => tf.grads(f)([a, b], dy));
+          actual.forEach((slope, i) => {
+            assertEquals(slope.shape, expected[i].shape);
+            const values = expected[i].dataSync();
+            slope.dataSync().forEach((value, at) => assertAlmostEquals(value, values[at], 1e-5));
+          });
+        });
+        if (backend !== "cpu" && batch > 1) assert(!names.includes("Sum"), names.join());
+      }
+    }
+  },
+);
+
+testOnBackends(
+  "a tiled matrix that is used twice, transposed or changed is no single matrix",
+  () => {
+    const a = tf.randomNormal([2, 3, 3], 0, 1, "float32", 1);
+    const b = tf.randomNormal([3, 3], 0, 1, "float32", 2);
+    const tile = (b: tf.Tensor) => b.expandDims(0).tile([2, 1, 1]);
+    const stack = (b: tf.Tensor) => tf.stack([b, b]);
+    const uses: ((a: tf.Tensor, b: tf.Tensor) => tf.Tensor)[] = [
+      (a, b) => tf.matMul(a, b, true).square(),
+      (a, b) => tf.matMul(a, b, true, true).square(),
+      (a, b) => tf.matMul(a, b).add(b).square(),
+      (a, b) => tf.matMul(tf.matMul(a, b).square(), b),
+      (a, b) => tf.matMul(b, a).square(),
+    ];
+    for (const use of uses) {
+      const [actual, expected] = [tile, stack].map((copies) =>
+        tf.grads((a, b) => use(a, copies(b)))([a, b])
+      );
+      actual.forEach((slope, i) => {
+        const values = expected[i].dataSync();
+        slope.dataSync().forEach((value, at) => assertAlmostEquals(value, values[at], 1e-4));
+      });
+      const curves = [tile, stack].map((copies) =>
+        tf.grad((b) => tf.grad((b) => use(a, copies(b)))(b).square().sum())(b).dataSync()
+      );
+      curves[0].forEach((value, at) => assertAlmostEquals(value / curves[1][at], 1, 1e-4));
+    }
+    const copies = tf.variable(tile(b));
+    copies.assign(tf.stack([b, b.mul(2)]));
+    const [twice, once] = tf.matMul(a, copies).unstack(), [, second] = a.unstack();
+    assertEquals(once.arraySync(), tf.matMul(second, b.mul(2)).arraySync());
+    tf.dispose([twice, copies]);
+  },
+);

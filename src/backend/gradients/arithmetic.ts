@@ -174,21 +174,28 @@ function runSlope(
 function registerProducts(): void {
   // Unlike those of tfjs, the operands may broadcast.
   registerGradient("BatchMatMul", { inputs: ["a", "b"] }, (dy, [a, b], attributes) => {
-    const { transposeA, transposeB } = attributes;
+    const { transposeA, transposeB, isTiled } = attributes;
     return {
       a: () => {
+        if (isTiled && !transposeA && !isRecorded()) {
+          const slopeAttributes = { transposeA, transposeB: !transposeB, isTiled };
+          return run("BatchMatMul", { a: dy, b }, slopeAttributes);
+        }
         const slope = transposeA
           ? tf.matMul(b, dy, transposeB, true)
           : tf.matMul(dy, b, false, !transposeB);
         return unbroadcast(slope, a.shape);
       },
       b: () => {
-        if (isJoint(a, b, transposeA)) return jointSlope(dy, a, b, transposeB);
+        if (isJoint(a, b, transposeA)) return jointSlope(dy, a, b.shape, transposeB);
         const slope = transposeB
           ? tf.matMul(dy, a, true, transposeA)
           : tf.matMul(a, dy, !transposeA, false);
         return unbroadcast(slope, b.shape);
       },
+      // The slope of the matrix of which b has copies.
+      tiled: () =>
+        jointSlope(dy, a, [...b.shape.slice(0, -2).fill(1), ...b.shape.slice(-2)], transposeB),
     };
   });
   tf.registerGradient({ kernelName: "Einsum", saveAllInputs: true, gradFunc: einsumGradient });
@@ -200,11 +207,11 @@ function isJoint(a: tf.Tensor, b: tf.Tensor, transposeA: boolean): boolean {
   return !transposeA && sizeA > 1 && sizeB === 1 && a.rank >= b.rank;
 }
 
-/** The slope of the one matrix: the sum over the batch is part of the product. */
+/** The slope of the one matrix, of a shape: the sum over the batch is part of the product. */
 function jointSlope(
   dy: tf.Tensor,
   a: tf.Tensor,
-  b: tf.Tensor,
+  shape: number[],
   transposeB: boolean,
 ): tf.Tensor {
   const [rows, slopes] = [a, dy].map((x) =>
@@ -213,5 +220,5 @@ function jointSlope(
   const slope = transposeB
     ? tf.matMul(slopes, rows, true, false)
     : tf.matMul(rows, slopes, true, false);
-  return reshaped(slope, b.shape);
+  return reshaped(slope, shape);
 }

@@ -6,7 +6,7 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import { connectSteps, type Engine, type PathNode, type TapeNode } from "./engine.ts";
-import { joinActivations } from "./join_activations.ts";
+import { joinOperations } from "./join_operations.ts";
 
 /** Slopes by the ids of their tensors. */
 type Slopes = Map<number, tf.Tensor>;
@@ -82,7 +82,7 @@ export function gradients(
         "function encloses all operations between them.",
     );
   }
-  if (state.gradientDepth === 0) paths = joinActivations(this, paths, [...xs, value]);
+  if (state.gradientDepth === 0) paths = joinOperations(this, paths, [...xs, value]);
   const [, ...grads] = this.tidy("backward", () => {
     const slopes: Slopes = new Map([[value.id, dy ?? tf.ones(value.shape)]]);
     backpropagate(this, paths, slopes);

@@ -23,7 +23,7 @@ import {
   toTensor,
 } from "./engine.ts";
 import { disposeTape, endScope, gradients } from "./backpropagate.ts";
-import { noteNumber } from "./join_activations.ts";
+import { isTiled, noteNumber, noteProduct, noteTiles } from "./join_operations.ts";
 import {
   complexGradient,
   gradientWithin,
@@ -118,6 +118,8 @@ function takeOperation(
   const isTapeOn = state.gradientDepth > 0 && state.kernelDepth === 0;
   const isTest = engine.shouldCheckForMemLeaks(), tensorsBefore = isTest ? backend.numDataIds() : 0;
   if (isTest) state.numDataMovesStack.push(0);
+  const ofTiled = kernelName === "BatchMatMul" && isTiled(inputs, attrs.transposeA);
+  if (ofTiled) attrs = { ...attrs, isTiled: true };
   state.kernelDepth++;
   let made: tf.TensorInfo | tf.TensorInfo[], outputs: tf.Tensor[];
   try {
@@ -125,6 +127,8 @@ function takeOperation(
     const infos = Array.isArray(made) ? made : [made];
     if (isTest) engine.checkKernelForMemLeak(kernelName, tensorsBefore, infos);
     outputs = infos.map((info) => toTensor(engine, info));
+    if (kernelName === "Tile") noteTiles(inputs, outputs);
+    if (ofTiled) noteProduct(outputs);
     if (isTapeOn) {
       const present = presentIn(inputs), tensors = Object.values(present);
       if (isStep(tensors, outputs)) noteStep(tensors, outputs);

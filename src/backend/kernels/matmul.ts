@@ -20,9 +20,15 @@ interface MatMulAttributes {
   transposeB: boolean;
   activation?: string;
   leakyreluAlpha?: number;
+  /** Whether b is a batch of copies of one matrix. */
+  isTiled?: boolean;
 }
 
-/** `activation(a b + bias)` of all pairs of matrices; the bias is `[columns]`, or missing. */
+/**
+ * `activation(a b + bias)` of all pairs of matrices; the bias is `[columns]`, or missing.
+ *
+ * @param isTiled Whether all matrices of b are the first one.
+ */
 export function multiply(
   heap: KernelHeap,
   a: tf.TensorInfo,
@@ -31,6 +37,7 @@ export function multiply(
   transposeB: boolean,
   bias?: tf.TensorInfo,
   activation = 0,
+  isTiled = false,
 ): tf.TensorInfo {
   const [rows, depth] = matrixOf(a.shape, transposeA);
   const [depthB, columns] = matrixOf(b.shape, transposeB);
@@ -44,7 +51,7 @@ export function multiply(
   // Most products are of two matrices: no shapes of batches are made for them.
   const areTwo = a.shape.length === 2 && b.shape.length === 2;
   const outerA = areTwo ? NO_BATCH : a.shape.slice(0, -2);
-  const outerB = areTwo ? NO_BATCH : b.shape.slice(0, -2);
+  const outerB = areTwo || isTiled ? NO_BATCH : b.shape.slice(0, -2);
   const outer = areTwo ? NO_BATCH : tf.broadcast_util.assertAndGetBroadcastShape(outerA, outerB);
   const batch = sizeOf(outer);
   // A product with one vector adds its parts in doubles.
@@ -196,7 +203,8 @@ function turned(heap: KernelHeap, x: tf.TensorInfo, isTurned: boolean): tf.Tenso
 function batchMatMul(heap: KernelHeap, { a, b }: Inputs, attributes: MatMulAttributes) {
   if (a.dtype === "int32" && b.dtype === "int32") return multiplyIntegers(heap, a, b, attributes);
   if (!areFloats(a, b)) return;
-  return multiply(heap, a, b, attributes.transposeA, attributes.transposeB);
+  const { transposeA, transposeB, isTiled } = attributes;
+  return multiply(heap, a, b, transposeA, transposeB, undefined, 0, isTiled);
 }
 
 function fusedMatMul(heap: KernelHeap, inputs: Inputs, attributes: MatMulAttributes) {

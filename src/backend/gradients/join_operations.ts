@@ -1,5 +1,6 @@
 /**
- * The slopes of activations that programs make of several operations, as many write GELU.
+ * Operations that are followed back as one: those that make an activation, as many write GELU, and a
+ * product with copies of one matrix, as programs write that tile their weights over the batch.
  *
  * @module
  */
@@ -67,28 +68,92 @@ interface Expression {
   at(x: number): number;
 }
 
+/** Tensors that are batches of copies of one matrix. */
+const TILED = new WeakSet<tf.Tensor>();
+
+/** Notes a tensor that `tf.tile` has made, if it is a batch of copies of one matrix. */
+export function noteTiles({ x }: tf.NamedTensorMap, [result]: tf.Tensor[]): void {
+  const outer = tf.util.sizeFromShape(x.shape.slice(0, -2));
+  const isOne = outer === 1 && x.rank > 2 && x.dtype === "float32";
+  if (isOne && tf.util.arraysEqual(x.shape.slice(-2), result.shape.slice(-2))) TILED.add(result);
+}
+
+/** The results of products with such batches. */
+const OF_TILED = new WeakSet<tf.Tensor>();
+
+/** Whether a product is one of a batch of matrices, not transposed, and copies of one matrix. */
+export function isTiled({ a, b }: tf.NamedTensorMap, transposeA: boolean): boolean {
+  return TILED.has(b) && !transposeA && a.dtype === "float32" &&
+    tf.util.arraysEqual(a.shape.slice(0, -2), b.shape.slice(0, -2));
+}
+
+/** Notes the result of such a product. */
+export function noteProduct([result]: tf.Tensor[]): void {
+  OF_TILED.add(result);
+}
+
+/** Operations by their results, and the number of uses of each tensor, on paths. */
+interface Uses {
+  makers: Map<number, PathNode>;
+  uses: Map<number, number>;
+}
+
 /**
- * Replaces operations that make an activation of a tensor, as people write GELU, by one operation
- * with its slope: it is recognized by its values, however it is written.
+ * Replaces operations on paths that are followed back as one.
  *
  * @param ends Tensors whose own slopes are wanted.
  */
-export function joinActivations(engine: Engine, paths: PathNode[], ends: tf.Tensor[]): PathNode[] {
-  if (!kernelOf("TrainchartUnarySlope")) return paths;
-  const sinks = paths.filter(({ node: { kernelName } }) => kernelName === "Multiply");
-  if (sinks.length === 0) return paths;
+export function joinOperations(engine: Engine, paths: PathNode[], ends: tf.Tensor[]): PathNode[] {
+  const names = new Set(paths.map(({ node: { kernelName } }) => kernelName));
+  if (!names.has("Multiply") && !names.has("Tile")) return paths;
   const makers = new Map<number, PathNode>(), uses = new Map<number, number>();
   for (const path of paths) {
     const { node, names } = path;
-    if (node.outputs.length === 1 && node.kernelName in SCALARS) {
-      makers.set(node.outputs[0].id, path);
-    }
+    if (node.outputs.length === 1) makers.set(node.outputs[0].id, path);
     for (const name of names) {
       uses.set(node.inputs[name].id, (uses.get(node.inputs[name].id) ?? 0) + 1);
     }
   }
   for (const { id } of ends) uses.set(id, Infinity);
   const joined = new Map<PathNode, PathNode | undefined>();
+  joinTiles(paths, { makers, uses }, joined);
+  joinActivations(engine, paths, { makers, uses }, joined);
+  if (joined.size === 0) return paths;
+  return paths.flatMap((path) => joined.has(path) ? joined.get(path) ?? [] : path);
+}
+
+/** Lets the slope of a matrix, of which a product uses copies, be one product without a sum. */
+function joinTiles(
+  paths: PathNode[],
+  { makers, uses }: Uses,
+  joined: Map<PathNode, PathNode | undefined>,
+): void {
+  for (const path of paths) {
+    const { node, names } = path;
+    if (!names.includes("b") || !OF_TILED.has(node.outputs[0])) continue;
+    const tile = makers.get(node.inputs.b.id);
+    if (tile?.node.kernelName !== "Tile" || uses.get(node.inputs.b.id) !== 1) continue;
+    joined.set(tile, undefined);
+    const inputs = { a: node.inputs.a, tiled: tile.node.inputs.x };
+    joined.set(path, {
+      node: { ...node, inputs },
+      names: names.map((name) => name === "b" ? "tiled" : name),
+    });
+  }
+}
+
+/**
+ * Replaces operations that make an activation of a tensor, as people write GELU, by one operation
+ * with its slope: it is recognized by its values, however it is written.
+ */
+function joinActivations(
+  engine: Engine,
+  paths: PathNode[],
+  { makers, uses }: Uses,
+  joined: Map<PathNode, PathNode | undefined>,
+): void {
+  if (!kernelOf("TrainchartUnarySlope")) return;
+  const sinks = paths.filter(({ node: { kernelName } }) => kernelName === "Multiply");
   for (const sink of sinks.toReversed()) {
     if (joined.has(sink)) continue;
     for (const root of rootsOf(sink, makers)) {
@@ -107,8 +172,6 @@ export function joinActivations(engine: Engine, paths: PathNode[], ends: tf.Tens
       break;
     }
   }
-  if (joined.size === 0) return paths;
-  return paths.flatMap((path) => joined.has(path) ? joined.get(path) ?? [] : path);
 }
 
 /** The tensors that several operations before a product use: one of them may be all that it depends on. */
@@ -120,7 +183,7 @@ function rootsOf(sink: PathNode, makers: Map<number, PathNode>): tf.Tensor[] {
       uses.set(x.id, count);
       if (count === 2 && x.dtype === "float32") roots.push(x);
       const maker = makers.get(x.id);
-      if (maker && nodes.size < MOST) nodes.add(maker);
+      if (maker && maker.node.kernelName in SCALARS && nodes.size < MOST) nodes.add(maker);
     }
   }
   return roots;
@@ -140,7 +203,7 @@ function expressionOf(
     const known = parts.get(x.id);
     if (known) return known;
     const path = x.id === sink.node.outputs[0].id ? sink : makers.get(x.id);
-    if (!path) {
+    if (!path || !(path.node.kernelName in SCALARS)) {
       const number = x.size === 1 ? NUMBERS.get(x.dataId) : undefined;
       return number === undefined ? undefined : { text: `${number}`, at: () => number };
     }

@@ -44,8 +44,7 @@ export {
   type TypedArray,
 } from "./src/data/dataset.ts";
 export { type Fold, kFold } from "./src/data/k_fold.ts";
-export { split, type SplitOptions, subset } from "./src/data/split.ts";
-export type { Classes } from "./src/data/example_order.ts";
+export { type Classes, split, type SplitOptions, subset } from "./src/data/example_order.ts";
 
 // Loaders
 export { BatchIterator } from "./src/data/batch_iterator.ts";

@@ -136,8 +136,8 @@ export {
   oneCycle,
   type OneCycleOptions,
   type RateAndMomentum,
-} from "./src/schedules/cosine.ts";
-export type { Schedule } from "./src/schedules/schedule.ts";
+  type Schedule,
+} from "./src/schedules/schedule.ts";
 
 // Metrics
 export { accuracy, type AccuracyOptions, type ClassMetricOptions } from "./src/metrics/classes.ts";
@@ -204,8 +204,7 @@ export type {
   TensorFlowDataset,
   Unlabelled,
 } from "./src/data/loader.ts";
-export { split, type SplitOptions, subset } from "./src/data/split.ts";
-export type { Classes } from "./src/data/example_order.ts";
+export { type Classes, split, type SplitOptions, subset } from "./src/data/example_order.ts";
 export type { TableRow } from "./src/tables/columns.ts";
 export type { Tensors } from "./src/tensors/nested_tensors.ts";
 
@@ -222,5 +221,4 @@ export {
   selectBackend,
 } from "./src/backend/select_backend.ts";
 export type { NativeName } from "./src/backend/native/native_library.ts";
-export type { WasmFile } from "./src/backend/find_wasm.ts";
-export type { WasmOptions } from "./src/backend/start_wasm.ts";
+export type { WasmFile, WasmOptions } from "./src/backend/start_wasm.ts";

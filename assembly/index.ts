@@ -8,7 +8,7 @@ export { convolveFilterGradient, convolveInputGradient } from "./convolution_gra
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
 export { stridedFilter, winogradStrided, winogradStridedFilterGradient } from "./winograd_strided";
-export { checkIndices, copyBox, fill, gatherRows } from "./boxes";
+export { checkIndices, copyBox, fill, flattenIndices, gatherRows } from "./boxes";
 export { winogradLineFilter, winogradLines, winogradLinesFilterGradient } from "./winograd_lines";
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
 export { convolveDirectly, convolveDirectlyFilterGradient, convolveToFew } from "./direct";
@@ -38,3 +38,6 @@ export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
 export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
 export { softmax, softmaxGradient, spreadNaN } from "./softmax";
 export { dropoutMask } from "./dropout";
+export { productSlope, scan, scanIntegers, sequence, sequenceOfIntegers } from "./scan";
+export { absoluteOfComplex, fourier, fourierFactors, joinComplex, partOfComplex } from "./fourier";
+export { multiplyIntegers } from "./integers";

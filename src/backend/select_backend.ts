@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { checkNumber, checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 import { importWebgpu, tf } from "../deps/tfjs.ts";
 import { hostProcess, isGranted } from "../host/host_process.ts";
-import { checkWasmFile } from "./find_wasm.ts";
 import { fixCore } from "./fix_core.ts";
 import { fixCpu } from "./fix_cpu/fix_cpu.ts";
 import { fixLayers } from "./fix_layers/fix_layers.ts";
@@ -221,4 +220,22 @@ function giveRuntimeFolder(): () => void {
   if (env[variable]?.startsWith("/")) return () => {};
   env[variable] = "/nonexistent";
   return () => void delete env[variable];
+}
+
+/**
+ * Checks the file of the WebAssembly backend.
+ *
+ * @throws {TypeError} If it is not a path, an address or bytes.
+ */
+function checkWasmFile(file: unknown): void {
+  const { path, url, bytes, ...rest } = Object(file) as Record<string, unknown>;
+  const given = [path, url, bytes].filter((value) => value !== undefined);
+  const isSound = bytes === undefined
+    ? typeof given[0] === "string" || given[0] instanceof URL
+    : bytes instanceof Uint8Array || bytes instanceof ArrayBuffer;
+  if (given.length === 1 && isSound && Object.keys(rest).length === 0) return;
+  throw new TypeError(
+    "Cannot select a backend as wasm must be one of { path }, { url } and { bytes }: " +
+      `current value is ${describeValue(file)}`,
+  );
 }

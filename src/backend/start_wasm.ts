@@ -1,9 +1,9 @@
 /**
- * Starts tfjs's WebAssembly backend.
+ * Starts tfjs's WebAssembly backend: finds its file, and puts our kernels in the place of its own.
  *
  * @module
  */
-import { hostProcess } from "../host/host_process.ts";
+import { builtinModule, hostProcess } from "../host/host_process.ts";
 import { type BackendWasm, importWasm, tf, wasmPackage } from "../deps/tfjs.ts";
 import { fuseCore } from "./fuse_core.ts";
 import { fuseRecurrent } from "./fuse_recurrent.ts";
@@ -15,7 +15,6 @@ import {
   missingInternals,
   shareMemory,
 } from "./wasm_modules.ts";
-import { findWasm, type WasmFile } from "./find_wasm.ts";
 import { heapOf, KernelHeap } from "./kernel_heap.ts";
 import { NativeKernels } from "./native/native_kernels.ts";
 import { type NativeName, noteLibrary } from "./native/native_library.ts";
@@ -25,6 +24,7 @@ import { Recorder } from "./recording/recorder.ts";
 import { provideStepTools } from "./recording/step_tools.ts";
 import { registerKernels } from "./register_kernels.ts";
 import { Threads, threadsObstacle } from "./threads.ts";
+import { fileSystem, isMissing } from "../host/files.ts";
 
 /**
  * Options of the WebAssembly backend.
@@ -229,4 +229,111 @@ function withdraw(): void {
   const factory = tf.findBackendFactory("wasm");
   tf.removeBackend("wasm");
   tf.registerBackend("wasm", factory, 0);
+}
+
+/**
+ * The file of tfjs's WebAssembly backend: a path, an address, or the bytes.
+ *
+ * It is `tfjs-backend-wasm-simd.wasm` in the folder `dist` of the package
+ * `@tensorflow/tfjs-backend-wasm`. A path or an address that ends in a slash is its folder.
+ *
+ * @category Backends
+ */
+export type WasmFile =
+  | { readonly path: string | URL }
+  | { readonly url: string | URL }
+  | { readonly bytes: Uint8Array<ArrayBuffer> | ArrayBuffer };
+
+/** The bytes of the file of tfjs's WebAssembly backend, or the reason why it is missing. */
+type Found = { bytes: Uint8Array<ArrayBuffer> } | { reason: string };
+
+/**
+ * Finds the file of tfjs's WebAssembly backend.
+ *
+ * @param name Name of the file.
+ * @param file The file that the program names, if it does.
+ * @param installed Address of the package, if it is known.
+ */
+async function findWasm(
+  name: string,
+  file: WasmFile | undefined,
+  installed: string | undefined,
+): Promise<Found> {
+  if (file && "bytes" in file) return checkBytes(new Uint8Array(file.bytes), "the array");
+  const places = file ? [placeOf(file, name)] : placesOf(name, installed);
+  const tried: string[] = [];
+  for (const place of places) {
+    if (!place) return { reason: "a browser has no files: pass { url } or { bytes }" };
+    try {
+      const found = checkBytes(await readFrom(place), place.href);
+      if ("bytes" in found) return found;
+      tried.push(found.reason);
+    } catch (error) {
+      // Deno would ask for one place after the other.
+      const permission = /Requires read access to "([^"]+)"/.exec(String(error))?.[1];
+      if (permission) {
+        return {
+          reason: `reading tfjs's WebAssembly needs --allow-read=${
+            permission.replace(/[/\\][^/\\]*$/, "")
+          }`,
+        };
+      }
+      tried.push(isMissing(error) ? `there is no ${place.href}` : `${place.href}: ${error}`);
+    }
+  }
+  return {
+    reason: `${tried.join(", ") || `${name} is not found`}. Copy ${name} from ` +
+      "node_modules/@tensorflow/tfjs-backend-wasm/dist to there, or name its place: " +
+      "selectBackend({ wasm: { path } }), { url } or { bytes }",
+  };
+}
+
+function checkBytes(bytes: Uint8Array<ArrayBuffer>, name: string): Found {
+  return WebAssembly.validate(bytes) ? { bytes } : { reason: `${name} is not WebAssembly` };
+}
+
+/** The place that the program names; `undefined`: a path in a browser. */
+function placeOf(file: Exclude<WasmFile, { bytes: unknown }>, name: string): URL | undefined {
+  const isPath = "path" in file;
+  const text = String(isPath ? file.path : file.url);
+  const whole = text.endsWith("/") ? text + name : text;
+  if (isPath && !/^file:/.test(whole)) return fileUrl(whole);
+  return new URL(whole, page());
+}
+
+/**
+ * Place of the file beside this module or bundle. The package for npm has it there, and Vite, webpack
+ * and plugins of Rollup, which know this expression, put it into the bundle.
+ */
+const BESIDE = new URL("./tfjs-backend-wasm-simd.wasm", import.meta.url).href;
+
+/** The places where the file may be: in its package, beside this module or bundle, beside the program. */
+function placesOf(name: string, installed: string | undefined): URL[] {
+  const programs = hostProcess ? [hostProcess.argv[1], hostProcess.execPath] : [];
+  // A library that expects a page may have set a `location` without an address.
+  const at = (place: string | URL | undefined) => place && URL.parse(name, place)?.href;
+  const beside = name.includes("-simd") ? BESIDE : at(import.meta.url);
+  const near = [at(installed), beside, ...programs.map(fileUrl).map(at), at(page())];
+  return [...new Set(near)].flatMap((place) => place ? new URL(place) : []);
+}
+
+function fileUrl(path: string | undefined): URL | undefined {
+  const url = builtinModule<{ pathToFileURL(path: string): URL }>("node:url");
+  return path === undefined ? undefined : url?.pathToFileURL(path);
+}
+
+/** Address of the page, or of the worker's module. */
+function page(): string | undefined {
+  const { document, location } = globalThis as {
+    document?: { baseURI: string };
+    location?: { href: string };
+  };
+  return document?.baseURI ?? location?.href;
+}
+
+async function readFrom(place: URL): Promise<Uint8Array<ArrayBuffer>> {
+  if (place.protocol === "file:") return new Uint8Array(await fileSystem.readFile(place));
+  const response = await fetch(place);
+  if (!response.ok) throw new Error(`the server answers ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
 }

@@ -1,10 +1,9 @@
-import { weightList } from "./support/kept_weights.ts";
 import * as field from "../checks/fields.ts";
 import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
 import type { RunKind } from "../chart/chart.ts";
-import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck, weightList } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 import { assignWeights, cloneWeights, variablesOf } from "../model/model.ts";
@@ -74,6 +73,8 @@ interface State {
 export class EarlyStopping extends Callback {
   /** After the callbacks that save. */
   override priority: number = PRIORITIES.stopping;
+  /** Refuses others that restore weights. */
+  override readonly decides: readonly string[];
   readonly #monitor: Monitor;
   readonly #patience: number;
   readonly #restoreBest: boolean;
@@ -103,6 +104,7 @@ export class EarlyStopping extends Callback {
     this.#monitor = new Monitor(this.name, Monitor.optionsOf(options));
     this.#patience = checkNumber("stop early", "patience", patience, { integer: true, min: 1 });
     this.#restoreBest = restoreBest;
+    this.decides = restoreBest ? ["the weights at the end"] : [];
   }
 
   /** The best value of this training, or of the last one; NaN before the first measurement. */

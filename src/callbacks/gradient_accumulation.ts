@@ -3,7 +3,7 @@ import * as field from "../checks/fields.ts";
 import { checkNumber } from "../checks/check_options.ts";
 import type { tf } from "../deps/tfjs.ts";
 import { hostTensorOf } from "../io/host_tensor.ts";
-import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
+import { type AnyLearner, Callback, type StateCheck, weightAt } from "../learner/callback.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 import { variablesOf } from "../model/model.ts";
@@ -13,7 +13,6 @@ import {
   usableWeight,
   type WindowState,
 } from "./support/gradient_window.ts";
-import { weightAt } from "./support/kept_weights.ts";
 
 interface State extends Partial<WindowState> {
   /** The windows of objectives. Default: the Learner has none. */

@@ -1,19 +1,49 @@
-import {
-  forgetTrainedWeights,
-  putTrainedWeightsBack,
-  restoreTrainedWeights,
-  swapWeights,
-  trainedWeights,
-  weightList,
-} from "./support/kept_weights.ts";
 import * as field from "../checks/fields.ts";
 import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { refreshStatistics } from "../model/layers.ts";
-import { cloneWeights, variablesOf } from "../model/model.ts";
-import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
+import { assignWeights, cloneWeights, type Model, variablesOf } from "../model/model.ts";
+import { type AnyLearner, Callback, type StateCheck, weightList } from "../learner/callback.ts";
 import { isTraining } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
+
+type AnyModel = tf.LayersModel | Model;
+
+/** The trained weights of each model that holds an average. */
+const TRAINED = new WeakMap<AnyModel, tf.Tensor[]>();
+
+/**
+ * Puts other weights into a model. The trained weights are put aside, unless they are already; the
+ * values stay the caller's.
+ */
+function swapWeights(model: AnyModel, values: readonly tf.Tensor[]): void {
+  if (!TRAINED.has(model)) TRAINED.set(model, cloneWeights(model));
+  assignWeights(model, values);
+}
+
+/** Puts the trained weights back into a model, if they were put aside. */
+function putTrainedWeightsBack(model: AnyModel): void {
+  const trained = TRAINED.get(model);
+  if (trained) assignWeights(model, trained);
+  forgetTrainedWeights(model);
+}
+
+/** Forgets the trained weights of a model, whose other weights stay. */
+function forgetTrainedWeights(model: AnyModel): void {
+  tf.dispose(TRAINED.get(model) ?? []);
+  TRAINED.delete(model);
+}
+
+/** The trained weights that were put aside; they stay here. */
+function trainedWeights(model: AnyModel): tf.Tensor[] | undefined {
+  return TRAINED.get(model);
+}
+
+/** Puts trained weights aside that a checkpoint contains; they now belong here. */
+function restoreTrainedWeights(model: AnyModel, weights: tf.Tensor[]): void {
+  forgetTrainedWeights(model);
+  TRAINED.set(model, weights);
+}
 
 /**
  * Options of {@linkcode WeightAverage}.

@@ -1,7 +1,6 @@
 import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import type { Dataset } from "./dataset.ts";
-import { type SplitOptions, subset } from "./split.ts";
-import { exampleOrder, strata } from "./example_order.ts";
+import { exampleOrder, type SplitOptions, strata, subset } from "./example_order.ts";
 
 /**
  * One way to divide a dataset, of several in which each example is validated once.

@@ -4,7 +4,9 @@
  * @module
  */
 import { closest, describeValue } from "../checks/check_options.ts";
-import type { FieldProblem } from "../checks/fields.ts";
+import * as field from "../checks/fields.ts";
+import { hostTensorOf } from "../io/host_tensor.ts";
+import { variablesOf } from "../model/model.ts";
 import type { CallbackOf, Hooks, Placement, Stateful, Steering } from "./callback_protocol.ts";
 import type { AnyLearner } from "./learner.ts";
 
@@ -28,7 +30,7 @@ export type StateCheck = (
   state: unknown,
   path: string,
   learner: AnyLearner,
-) => FieldProblem | undefined;
+) => field.FieldProblem | undefined;
 
 /**
  * The base class of callbacks. It adds a name and a priority, and the compiler checks the names of
@@ -200,4 +202,16 @@ export function metricsOfEpoch(learner: AnyLearner): Record<string, number> {
     ...metricsOfPhase(learner, "train"),
     ...learner.isValidated && metricsOfPhase(learner, "validation"),
   };
+}
+
+/** Accepts a tensor in a checkpoint that has the shape of the weight at a position of the model. */
+export function weightAt({ model }: AnyLearner, position: number): field.FieldCheck {
+  const shape = variablesOf(model)[position]?.shape;
+  if (shape) return hostTensorOf(shape);
+  return field.that("must be the position of a weight", () => false);
+}
+
+/** Accepts a list in a checkpoint of one tensor for each weight of the model. */
+export function weightList(learner: AnyLearner): field.FieldCheck {
+  return field.tuple(...variablesOf(learner.model).map((_, index) => weightAt(learner, index)));
 }

@@ -105,9 +105,10 @@ export class CallbackList {
 
   #sort(callbacks: readonly AnyCallback[]): void {
     const errors: unknown[] = [];
-    const sound = callbacks.filter((callback) => {
+    const sound = callbacks.filter((callback, index) => {
       try {
         checkCallback(callback);
+        checkOnce(callbacks, index);
         return true;
       } catch (error) {
         errors.push(error);
@@ -233,12 +234,32 @@ const STAGES: Record<string, keyof Stages<unknown>> = {
 };
 
 /**
+ * Checks callbacks.
+ *
+ * @throws {TypeError} If one is bad, or in the list twice: all its hooks would run twice.
+ */
+export function checkCallbacks(callbacks: readonly AnyCallback[]): void {
+  callbacks.forEach((callback, index) => {
+    checkCallback(callback);
+    checkOnce(callbacks, index);
+  });
+}
+
+function checkOnce(callbacks: readonly AnyCallback[], index: number): void {
+  if (callbacks.indexOf(callbacks[index]) === index) return;
+  throw new TypeError(
+    `Cannot add callback ${nameOf(callbacks[index])} as each callback must be listed once: ` +
+      "it is in the list already",
+  );
+}
+
+/**
  * Checks that a callback is an object without misspelt hooks.
  *
  * @throws {TypeError} If it is no object, if its priority is no number, or if a method is named
  *   like a hook that does not exist, or like a stage of the step.
  */
-export function checkCallback(callback: AnyCallback): void {
+function checkCallback(callback: AnyCallback): void {
   if (typeof callback !== "object" || callback === null) {
     throw new TypeError(
       `Cannot add a callback as it must be an object with hooks: current value is ${
@@ -322,6 +343,19 @@ export function checkDecisions(callbacks: readonly AnyCallback[]): void {
         );
       }
       deciding.set(decision, callback);
+    }
+  }
+  const measuring = new Map<string, AnyCallback>();
+  for (const callback of callbacks) {
+    for (const metric of callback?.metricNames ?? []) {
+      const other = measuring.get(metric);
+      if (other && other !== callback) {
+        throw new TypeError(
+          `Cannot train: ${nameOf(other)} and ${nameOf(callback)} both measure ${metric}. ` +
+            "Give one of them another name.",
+        );
+      }
+      measuring.set(metric, callback);
     }
   }
 }

@@ -143,7 +143,8 @@ export interface Steering<L> {
    * first hook. In a resumed run, `restore` was called before.
    *
    * @returns A function that puts the changes back. The Learner calls these functions after the run,
-   *   last first, however the run ended.
+   *   last first, however the run ended; also that of a callback that was removed during the run, as
+   *   others may have made their changes on top of its own.
    */
   setUp?(learner: L, kind: RunKind): PutBack | void | Promise<PutBack | void>;
   /**

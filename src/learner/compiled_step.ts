@@ -6,7 +6,6 @@ import { tf } from "../deps/tfjs.ts";
 import { weighLoss } from "../losses/loss_inputs.ts";
 import { replaceStates, statesOf } from "../model/layers.ts";
 import { variablesOf } from "../model/model.ts";
-import { normalsOf } from "../model/model_structure.ts";
 import { withRandom } from "../random/random_numbers.ts";
 import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import type { LateTensors } from "./batch_tensors.ts";
@@ -132,7 +131,6 @@ export class CompiledStep {
     this.#state = { way: "recorded" };
     const { recording, reason } = stepTools()!.Recorder.record(heap, {
       inputs,
-      normals: normalsOf(learner.model),
       holds: learner.compile === true,
       work: eager,
       outputs: () => [

@@ -12,7 +12,7 @@ import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { type AnyObjective, DEFAULT_STAGES, jointModel, variablesToTrain } from "./own_steps.ts";
 import { MeanMetric, type Metric } from "../metrics/metric.ts";
 import type { RunningMeanState } from "../metrics/running_mean.ts";
-import { checkCallback, checkDecisions, PRIORITIES } from "./callback_list.ts";
+import { checkCallbacks, checkDecisions, PRIORITIES } from "./callback_list.ts";
 import { checkNumber, checkOptions, closest, describeValue } from "../checks/check_options.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { isLoader, loaderLength } from "../data/loader.ts";
@@ -42,17 +42,31 @@ export function completeParts(given: GivenParts): AnyParts {
   const compiled = compiledModel(model);
   const { optimizer = compiled?.optimizer, lossFunction = compiled?.lossFunction } = given;
   const { callbacks } = given;
-  const measured = given.lossFunction === undefined && Object.keys(compiled?.metrics ?? {}).length;
+  const measured = given.lossFunction === undefined && compiled
+    ? metricsBeside(callbacks, compiled.metrics)
+    : {};
   return {
     ...given,
     optimizer: typeof optimizer === "string"
       ? namedOptimizer(optimizer)
       : partedOptimizer(model, optimizer) ?? optimizer,
     lossFunction: typeof lossFunction === "string" ? namedLoss(lossFunction) : lossFunction,
-    callbacks: measured && (callbacks === undefined || Array.isArray(callbacks))
-      ? [...callbacks ?? [], meanMetrics(compiled!.metrics)]
+    callbacks: Object.keys(measured).length > 0
+      ? [...callbacks ?? [], meanMetrics(measured)]
       : callbacks,
   } as AnyParts;
+}
+
+/** The metrics of a compiled model that no callback measures. */
+function metricsBeside(
+  callbacks: readonly AnyCallback[] | undefined = [],
+  metrics: Readonly<Record<string, Metric>>,
+): Record<string, Metric> {
+  if (!Array.isArray(callbacks)) return {};
+  const own = new Set(callbacks.flatMap((callback) => callback?.metricNames ?? []));
+  return Object.fromEntries(
+    Object.entries(metrics).filter(([name]) => !PASSES.some((pass) => own.has(`${pass}.${name}`))),
+  );
 }
 
 /** An optimizer of parts, if there is one for each of some parts of the model. */
@@ -72,15 +86,16 @@ function partedOptimizer(model: unknown, optimizer: unknown): tf.Optimizer | und
   );
 }
 
-type Pass = "train" | "validation" | "test";
+const PASSES = ["train", "validation", "test"] as const;
+
+type Pass = typeof PASSES[number];
 
 /**
  * A callback that measures the metrics of a compiled model: means over the examples of each pass, in
  * `learner.metrics` under names like `"validation.acc"`.
  */
 function meanMetrics(metrics: Readonly<Record<string, Metric>>): AnyCallback {
-  const passes = ["train", "validation", "test"] as const;
-  const means = Object.fromEntries(passes.map((pass) => [
+  const means = Object.fromEntries(PASSES.map((pass) => [
     pass,
     Object.entries(metrics).map(([name, metric]) => new MeanMetric(name, metric)),
   ])) as Record<Pass, MeanMetric[]>;
@@ -103,7 +118,7 @@ function meanMetrics(metrics: Readonly<Record<string, Metric>>): AnyCallback {
     priority: PRIORITIES.metrics,
     passive: true,
     perRank: true,
-    metricNames: passes.flatMap((pass) => names.map((name) => `${pass}.${name}`)),
+    metricNames: PASSES.flatMap((pass) => names.map((name) => `${pass}.${name}`)),
     beforeEpoch: reset("train"),
     afterBatch: update("train"),
     afterEpoch: publish("train"),
@@ -113,10 +128,10 @@ function meanMetrics(metrics: Readonly<Record<string, Metric>>): AnyCallback {
     beforeTest: reset("test"),
     afterTestBatch: update("test"),
     afterTest: publish("test"),
-    onError: () => passes.forEach((pass) => reset(pass)()),
-    state: () => passes.map((pass) => means[pass].map((mean) => mean.state())),
+    onError: () => PASSES.forEach((pass) => reset(pass)()),
+    state: () => PASSES.map((pass) => means[pass].map((mean) => mean.state())),
     restore(states: RunningMeanState[][]) {
-      passes.forEach((pass, place) =>
+      PASSES.forEach((pass, place) =>
         means[pass].forEach((mean, index) => mean.restore(states[place][index]))
       );
     },
@@ -175,7 +190,7 @@ export function checkParts(options: LearnerParts<any, any, any>): void {
     );
   }
   must(Array.isArray(callbacks), "callbacks", "be an array", callbacks);
-  callbacks.forEach(checkCallback);
+  checkCallbacks(callbacks);
   must(seed === undefined || Number.isSafeInteger(seed), "seed", "be a safe integer", seed);
   must(["undefined", "boolean"].includes(typeof compile), "compile", "be a boolean", compile);
 }
@@ -268,7 +283,7 @@ export function checkStart(
   );
   const { callbacks = [] } = options;
   must(Array.isArray(callbacks), "callbacks", "be an array", callbacks, kind);
-  [...learner.callbacks, ...callbacks].forEach(checkCallback);
+  checkCallbacks([...learner.callbacks, ...callbacks]);
   if (kind === "predict") return;
   if (kind === "train") checkDecisions([...learner.callbacks, ...callbacks]);
   const needed = kind === "validate" ? "validation" : kind;

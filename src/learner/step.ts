@@ -98,7 +98,13 @@ function predictAndLose(step: StepOf, training: boolean): tf.Tensor {
 }
 
 function checkLoss(loss: unknown): tf.Tensor {
-  if (loss instanceof tf.Tensor && loss.rank === 0) return loss;
+  if (loss instanceof tf.Tensor && loss.rank === 0) {
+    if (loss.dtype === "float32") return loss;
+    throw new TypeError(
+      "Cannot train as the loss function must return a float32 scalar, whose gradient is not " +
+        `rounded: current value is ${loss.dtype}`,
+    );
+  }
   const actual = loss instanceof tf.Tensor ? `a tensor of shape [${loss.shape}]` : String(loss);
   throw new TypeError(
     `Cannot train as the loss function must return a scalar: current value is ${actual}`,

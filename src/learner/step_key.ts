@@ -8,9 +8,8 @@ import type { KernelHeap } from "../backend/kernel_heap.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { isPure } from "../losses/loss_inputs.ts";
-import { statesOf } from "../model/layers.ts";
 import { isBuilt } from "../model/model.ts";
-import { settingsOf, whyNotStock } from "../model/model_structure.ts";
+import { factsOf, type ModelFacts } from "../model/model_structure.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import { currentObjective, DEFAULT_STAGES, objectiveModel, variablesToTrain } from "./own_steps.ts";
@@ -49,40 +48,36 @@ export function keyOf(
   kind: StepKind,
   listeners: readonly AnyCallback[],
 ): StepKey | string {
-  const reason = whyEager(learner, kind);
+  const { model, stages, lossFunction, objective, compile } = learner;
+  const reason = whyEagerAnyModel(learner, kind);
   if (reason !== undefined) return reason;
+  const facts = factsOf(model);
+  if (!compile && facts.notStock !== undefined) return facts.notStock;
   const more = listeners.map((callback) => STEP_INPUTS.get(callback)?.(learner));
   const other = more.indexOf(undefined);
   if (other >= 0) return `${nameOf(listeners[other])} acts in the middle of the step`;
   const heap = stepTools()!.heapOf(tf.backend())!;
-  const { model, stages, lossFunction, objective, compile } = learner;
   const current = currentObjective(learner);
   const own = current && objectiveModel(current);
+  const objects: unknown[] = [heap, model, lossFunction, current, stages.predict, compile];
+  objects.push(objective, facts.settings, own && factsOf(own).settings, ...listeners);
+  if (kind === "compute") {
+    const trained = (!current && facts.trained) || trainedIn(learner);
+    if (!trained?.length) return "no weight is trained";
+    objects.push(...trained);
+  }
   const inputs: tf.Tensor[] = [];
   const { data, labels, weights } = learner;
-  const batch = kind === "predict" ? [data] : [data, labels, weights];
-  const shapes = shapesOf([...batch, statesOf(model), ...more], inputs);
-  if (shapes === undefined) return "the batch holds more than tensors";
-  const trained = kind === "compute" ? trainedIn(learner) : [];
-  if (!trained) return "no weight is trained";
-  return {
-    kind,
-    objects: [
-      ...[heap, model, lossFunction, current, stages.predict, compile],
-      ...listeners,
-      ...trained,
-    ],
-    text: `${objective} ${shapes} ${settingsOf(model)} ${settingsOf(own)}`,
-    heap,
-    inputs,
-  };
+  const isPlain = addShapes(data, objects, inputs) && (kind === "predict" ||
+    addShapes(labels, objects, inputs) && addShapes(weights, objects, inputs)) &&
+    addShapes(statesIn(facts.stateful), objects, inputs) && addShapes(more, objects, inputs);
+  return isPlain ? { kind, objects, heap, inputs } : "the batch holds more than tensors";
 }
 
 /** Everything on which a step depends. */
 export interface StepKey {
   readonly kind: StepKind;
   readonly objects: readonly unknown[];
-  readonly text: string;
   readonly heap: KernelHeap;
   /** The tensors of the current batch, the states of recurrent layers, and those of callbacks. */
   inputs: tf.Tensor[];
@@ -90,14 +85,20 @@ export interface StepKey {
 
 /** Whether two steps are the same. The first takes the batch of the second. */
 export function isSameKey(a: StepKey, b: StepKey): boolean {
-  const same = a.kind === b.kind && a.text === b.text && a.objects.length === b.objects.length &&
-    a.objects.every((object, i) => object === b.objects[i]);
-  if (same) a.inputs = b.inputs;
-  return same;
+  if (a.kind !== b.kind || a.objects.length !== b.objects.length) return false;
+  for (let i = 0; i < a.objects.length; i++) if (a.objects[i] !== b.objects[i]) return false;
+  a.inputs = b.inputs;
+  return true;
 }
 
 /** Why a step cannot be compiled, whatever its batch. */
 export function whyEager(learner: AnyFields, kind: StepKind): string | undefined {
+  return whyEagerAnyModel(learner, kind) ??
+    (learner.compile ? undefined : factsOf(learner.model).notStock);
+}
+
+/** The same, but for the layers of the model. */
+function whyEagerAnyModel(learner: AnyFields, kind: StepKind): string | undefined {
   const { compile, stages, model } = learner;
   if (compile === false) return "compile is false";
   if (!stepTools()?.heapOf(tf.backend())) {
@@ -114,7 +115,6 @@ export function whyEager(learner: AnyFields, kind: StepKind): string | undefined
   if (kind !== "predict" && !isPure(learner.lossFunction)) {
     return "the loss function may depend on more than its arguments";
   }
-  return whyNotStock(model);
 }
 
 function trainedIn(learner: AnyFields): tf.Variable[] | undefined {
@@ -125,24 +125,45 @@ function trainedIn(learner: AnyFields): tf.Variable[] | undefined {
   }
 }
 
+function statesIn(layers: ModelFacts["stateful"]): tf.Tensor[] {
+  const states: tf.Tensor[] = [];
+  for (const { states_ } of layers) if (states_) states.push(...states_);
+  return states;
+}
+
 /**
- * The structure, shapes and types of a batch, and which of its tensors share their elements.
+ * Adds the structure, shapes and types of a batch to a key, and which tensors share their elements.
  *
  * @param nested The batch.
- * @param into Takes its tensors, in their order.
+ * @param objects Takes them.
+ * @param into Takes the tensors, in their order.
+ * @returns Whether the batch holds nothing but tensors and plain values.
  */
-function shapesOf(nested: unknown, into: tf.Tensor[]): string | undefined {
+function addShapes(nested: unknown, objects: unknown[], into: tf.Tensor[]): boolean {
   if (nested instanceof tf.Tensor) {
-    const first = into.findIndex(({ dataId }) => dataId === nested.dataId);
+    let first = 0;
+    while (first < into.length && into[first].dataId !== nested.dataId) first++;
     into.push(nested);
-    return `${nested.shape} ${nested.dtype} ${first < 0 ? into.length - 1 : first}`;
+    const { shape } = nested;
+    objects.push(first, nested.dtype, shape.length);
+    for (let axis = 0; axis < shape.length; axis++) objects.push(shape[axis]);
+    return true;
   }
-  if (typeof nested !== "object" || nested === null) return JSON.stringify(nested) ?? "undefined";
-  const prototype = Object.getPrototypeOf(nested);
-  if (prototype !== Object.prototype && prototype !== Array.prototype) return;
-  const parts = Object.entries(nested).map(([name, inner]) => {
-    const text = shapesOf(inner, into);
-    return text === undefined ? undefined : `${JSON.stringify(name)}: ${text}`;
-  });
-  return parts.includes(undefined) ? undefined : `{${parts.join()}}`;
+  if (typeof nested !== "object" || nested === null) {
+    objects.push(JSON.stringify(nested));
+    return true;
+  }
+  if (Array.isArray(nested) && Object.getPrototypeOf(nested) === Array.prototype) {
+    objects.push("[", nested.length);
+    for (const inner of nested) if (!addShapes(inner, objects, into)) return false;
+    return true;
+  }
+  if (Object.getPrototypeOf(nested) !== Object.prototype) return false;
+  const names = Object.keys(nested);
+  objects.push("{", names.length);
+  for (const name of names) {
+    objects.push(name);
+    if (!addShapes((nested as Record<string, unknown>)[name], objects, into)) return false;
+  }
+  return true;
 }

@@ -8,7 +8,7 @@ import { movesStatistics } from "../backend/fix_layers/fix_normalization.ts";
 import { tf } from "../deps/tfjs.ts";
 import { encodeHex } from "../text/text.ts";
 import { type AnyLayer, layersIn, layersOf } from "./layers.ts";
-import { type Model, variablesOf } from "./model.ts";
+import { type Model, trainableVariables, variablesOf } from "./model.ts";
 
 /**
  * The layers and weights of a model, without the names that differ from process to process.
@@ -137,7 +137,7 @@ function stockClasses(): Set<unknown> {
  *
  * @returns The reason; `undefined` if it does not.
  */
-export function whyNotStock(model: unknown): string | undefined {
+function whyNotStock(model: unknown): string | undefined {
   if (!(model instanceof tf.LayersModel)) return "the model is not made of layers";
   if (!isStock(model)) return "the model is of a class of its own, or was changed";
   for (const layer of layersIn(model)) {
@@ -169,10 +169,10 @@ function hasStockLosses(layer: AnyLayer): boolean {
     regularizers.every(([, value]) => (value as object).constructor === stock);
 }
 
-/** The settings of all layers, as text: a change of one may change the steps. */
-export function settingsOf(model: unknown): string {
+/** The settings of layers, as text: a change of one may change the steps. */
+function settingsOf(layers: Iterable<AnyLayer>): string {
   const settings: unknown[] = [];
-  for (const layer of layersIn(model)) {
+  for (const layer of layers) {
     if ("layers" in layer) continue;
     settings.push(layer.getConfig());
     if (layer.getClassName() === "BatchNormalization") settings.push(movesStatistics(layer));
@@ -180,13 +180,128 @@ export function settingsOf(model: unknown): string {
   return JSON.stringify(settings);
 }
 
-/** The normal distributions that the layers of a model draw from. */
-export function normalsOf(model: unknown): { mean: number; deviation: number }[] {
-  const normals: { mean: number; deviation: number }[] = [];
-  for (const layer of layersIn(model)) {
-    const { stddev, rate } = layer as unknown as { stddev?: number; rate?: number };
-    if (stddev !== undefined) normals.push({ mean: 0, deviation: stddev });
-    if (rate !== undefined) normals.push({ mean: 1, deviation: Math.sqrt(rate / (1 - rate)) });
+/** Facts about a model on which its steps depend. */
+export interface ModelFacts {
+  /** Why the model may depend on more than its inputs, weights and settings, if it may. */
+  readonly notStock: string | undefined;
+  /** The settings of all layers. */
+  readonly settings: string;
+  /** The weights that are trained now; `undefined` of a model that is not made of layers. */
+  readonly trained: readonly tf.Variable[] | undefined;
+  /** The layers that may keep states from batch to batch. */
+  readonly stateful: readonly AnyLayer[];
+}
+
+const FACTS = new WeakMap<object, { facts: ModelFacts; watch: ModelWatch }>();
+
+/** The facts about a model that is built: those of one made of layers are found once for each change. */
+export function factsOf(model: tf.LayersModel | Model): ModelFacts {
+  const known = FACTS.get(model);
+  if (known?.watch.isSame()) return known.facts;
+  const layers = layersIn(model), settings = settingsOf(layers);
+  const isMadeOfLayers = model instanceof tf.LayersModel;
+  const facts: ModelFacts = {
+    notStock: whyNotStock(model),
+    // The same string, which is compared at once.
+    settings: known?.facts.settings === settings ? known.facts.settings : settings,
+    trained: isMadeOfLayers
+      ? trainableVariables(model).filter(({ trainable }) => trainable)
+      : undefined,
+    stateful: [...layers].filter((layer) => "states_" in layer),
+  };
+  if (isMadeOfLayers) FACTS.set(model, { facts, watch: new ModelWatch(model, layers) });
+  return facts;
+}
+
+/** A weight of a layer. */
+interface LayerWeight {
+  readonly trainable_: boolean;
+  readonly val: tf.Variable;
+}
+
+/** Properties of layers that change from batch to batch. */
+const CHANGING = new Set(["states_", "keptStates"]);
+
+/** Stands for a value that may change. */
+const ANY = Symbol("any");
+
+/**
+ * Finds changes of the layers of a model: of all their properties, of the lists there, of regularizers
+ * and of the places of weights. That takes a third of the time in which layers describe themselves.
+ */
+class ModelWatch {
+  readonly #objects: object[] = [];
+  readonly #values: unknown[][] = [];
+  readonly #layers: { layer: AnyLayer; call: unknown; apply: unknown; constructor: unknown }[] = [];
+  readonly #lists = new Map<unknown[], unknown[]>();
+  readonly #weights = new Map<
+    LayerWeight,
+    { own: boolean; val: tf.Variable; trainable: boolean }
+  >();
+  readonly #averages: { layer: AnyLayer; moves: boolean }[] = [];
+
+  constructor(model: tf.LayersModel, layers: Iterable<AnyLayer>) {
+    const { model: inner } = model as { model?: AnyLayer };
+    for (const layer of new Set([model as AnyLayer, ...inner ? [inner] : [], ...layers])) {
+      const { call, apply, constructor } = layer;
+      this.#layers.push({ layer, call, apply, constructor });
+      this.#watch(layer);
+      if (layer.getClassName() === "BatchNormalization") {
+        this.#averages.push({ layer, moves: movesStatistics(layer) });
+      }
+    }
   }
-  return normals;
+
+  #watch(object: object): void {
+    const values = Object.entries(object).map(([name, value]) => {
+      if (CHANGING.has(name)) return ANY;
+      if (Array.isArray(value)) this.#watchList(value);
+      else if (value && name.toLowerCase().endsWith("regularizer")) this.#watch(value);
+      return value;
+    });
+    this.#objects.push(object);
+    this.#values.push(values);
+  }
+
+  #watchList(list: unknown[]): void {
+    if (this.#lists.has(list)) return;
+    this.#lists.set(list, [...list]);
+    for (const item of list) {
+      if (Array.isArray(item)) this.#watchList(item);
+      else if ((item as LayerWeight | undefined)?.val instanceof tf.Variable) {
+        const { trainable_: own, val } = item as LayerWeight;
+        this.#weights.set(item as LayerWeight, { own, val, trainable: val.trainable });
+      }
+    }
+  }
+
+  /** Whether all is as it was. */
+  isSame(): boolean {
+    for (let i = 0; i < this.#objects.length; i++) {
+      if (!areSame(Object.values(this.#objects[i]), this.#values[i])) return false;
+    }
+    for (const { layer, call, apply, constructor } of this.#layers) {
+      if (layer.call !== call || layer.apply !== apply || layer.constructor !== constructor) {
+        return false;
+      }
+    }
+    for (const [list, items] of this.#lists) if (!areSame(list, items)) return false;
+    for (const [weight, { own, val, trainable }] of this.#weights) {
+      if (weight.trainable_ !== own || weight.val !== val || val.trainable !== trainable) {
+        return false;
+      }
+    }
+    for (const { layer, moves } of this.#averages) {
+      if (movesStatistics(layer) !== moves) return false;
+    }
+    return true;
+  }
+}
+
+function areSame(values: readonly unknown[], before: readonly unknown[]): boolean {
+  if (values.length !== before.length) return false;
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] !== before[i] && before[i] !== ANY) return false;
+  }
+  return true;
 }

@@ -1,5 +1,5 @@
 import type { CsvTable } from "../data/dataset.ts";
-import { split, type SplitOptions } from "../data/split.ts";
+import { split, type SplitOptions } from "../data/example_order.ts";
 
 /**
  * Options of {@linkcode splitTable}.

@@ -61,6 +61,7 @@ export function writeTensor(
 }
 
 function viewOf(tensor: tf.Tensor): Elements | undefined {
+  if (tensor.dtype === "string") return tensor.dataSync() as unknown as Elements;
   if (tf.getBackend() === "cpu") return valuesOf(tensor);
   if (tf.getBackend() !== "wasm") return;
   return (tf.backend() as unknown as BackendWasm).typedArrayFromHeap(tensor) as Elements;

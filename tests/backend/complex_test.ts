@@ -22,7 +22,7 @@ Deno.test("complex numbers move between the backends", { ignore }, async () => {
 });
 
 testOnBackends("the inverse of a Fourier transform gives the signal back, of any length", () => {
-  for (const size of [1, 2, 3, 7, 64, 100]) {
+  for (const size of [1, 2, 3, 7, 64, 100, 2 ** 14]) {
     const signal = Array.from({ length: size }, (_, i) => Math.sin(i * i));
     const z = tf.complex(tf.tensor1d(signal), tf.zeros([size]));
     const back = tf.real(tf.ifft(tf.fft(z))).dataSync();
@@ -33,7 +33,7 @@ testOnBackends("the inverse of a Fourier transform gives the signal back, of any
 });
 
 testOnBackends("a Fourier transform is a sum of waves, of each row", () => {
-  for (const size of [1, 2, 3, 5, 8, 12, 31, 64, 97]) {
+  for (const size of [1, 2, 3, 5, 8, 12, 16, 31, 32, 64, 97, 128, 512, 1024]) {
     const rows = 3;
     const [x, y] = [1.3, 0.7].map((step) =>
       Float32Array.from({ length: rows * size }, (_, i) => Math.sin(i * i * step) * 3)
@@ -71,6 +71,15 @@ testOnBackends("sums, products and parts of complex numbers are right, with broa
   assertEquals([...tf.real(a).dataSync()], [1, 2, 3, 4, 5, 6]);
   assertEquals([...tf.imag(b).dataSync()], [1, 2, 3]);
   assertEquals(tf.complex(tf.zeros([0]), tf.zeros([0])).dataSync().length, 0);
+});
+
+testOnBackends("absolute values of complex numbers are right where squares are no floats", () => {
+  const real = [3e30, 3e-30, -Infinity, NaN, NaN, 0, -3];
+  const imag = [4e30, 4e-30, NaN, 1, Infinity, -0, 4];
+  const sizes = [...tf.abs(tf.complex(real, imag)).dataSync()];
+  assertLess(Math.abs(sizes[0] / 5e30 - 1), 1e-6);
+  assertLess(Math.abs(sizes[1] / 5e-30 - 1), 1e-6);
+  assertEquals(sizes.slice(2), [Infinity, NaN, Infinity, 0, 5]);
 });
 
 testOnBackends("complex numbers are moved as a whole", (backend) => {

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { tf } from "../../mod.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 
@@ -148,17 +148,7 @@ for (const { name, shapes, compute, kernels, ratio } of WORK) {
 
 testOnBackends("tensors that gradients keep are no operations", () => {
   const x = tf.randomUniform([4, 4]);
-  const engine = tf.engine(), { runKernel } = engine;
-  const names: string[] = [];
-  engine.runKernel = (name, inputs, attributes) => {
-    names.push(name);
-    return runKernel.call(engine, name, inputs, attributes) as never;
-  };
-  try {
-    tf.grad((x) => x.mul(x).tanh().add(x).reshape([2, 8]).sum())(x);
-  } finally {
-    engine.runKernel = runKernel;
-  }
+  const names = kernelsOf(() => tf.grad((x) => x.mul(x).tanh().add(x).reshape([2, 8]).sum())(x));
   assertEquals(names.filter((name) => name === "Identity"), []);
 });
 
@@ -195,3 +185,163 @@ testOnBackends("gradients of shapes keep no elements", () => {
   assertEquals(tf.memory().numTensors, before + 1);
   slope.dispose();
 });
+
+const inner = Math.sqrt(2 / Math.PI);
+
+/** Activations as people write them, and their slopes as others compute them. */
+const WRITTEN: Record<string, Compute> = {
+  "GELU": (x) => x.mul(0.5).mul(x.div(Math.SQRT2).erf().add(1)),
+  "GELU, its factor last": (x) => x.mul(tf.add(1, tf.erf(x.mul(Math.SQRT1_2)))).mul(0.5),
+  "GELU, its other factor first": (x) => tf.mul(tf.erf(x.div(Math.SQRT2)).add(1).mul(0.5), x),
+  "GELU by tanh": (x) =>
+    x.mul(0.5).mul(x.add(x.mul(x).mul(x).mul(0.044715)).mul(inner).tanh().add(1)),
+  "GELU by tanh and a power": (x) =>
+    tf.mul(0.5, x).mul(tf.add(1, tf.tanh(tf.mul(inner, x.add(tf.mul(0.044715, x.pow(3))))))),
+  "GELU by a sigmoid": (x) => x.mul(x.mul(1.702).sigmoid()),
+  "swish": (x) => x.mul(x.sigmoid()),
+  "mish": (x) => x.mul(x.softplus().tanh()),
+};
+
+/** The kernels of a gradient, in their order. */
+function kernelsOf(f: () => void): string[] {
+  const engine = tf.engine(), { runKernel } = engine;
+  const names: string[] = [];
+  engine.runKernel = (name, inputs, attributes) => {
+    names.push(name);
+    return runKernel.call(engine, name, inputs, attributes) as never;
+  };
+  try {
+    f();
+  } finally {
+    engine.runKernel = runKernel;
+  }
+  return names;
+}
+
+/** Slopes by differences, in steps that floats can hold. */
+function differences(f: Compute, x: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => f(x.add(2 ** -7)).sub(f(x.sub(2 ** -7))).mul(2 ** 6));
+}
+
+for (const [name, f] of Object.entries(WRITTEN)) {
+  testOnBackends(`the slope of ${name} as people write it is one kernel`, (backend) => {
+    for (const shape of [[0], [1], [5, 13], [64, 65]]) {
+      const x = tf.randomUniform(shape, -4, 4, "float32", 7);
+      let slope: tf.Tensor;
+      const dy = tf.onesLike(x);
+      const names = kernelsOf(() => slope = tf.grad(f)(x, dy));
+      const back = names.slice(kernelsOf(() => f(x)).length);
+      if (backend !== "cpu") assertEquals(back, ["TrainchartUnarySlope"]);
+      const [actual, expected] = [slope!, differences(f, x)].map((y) => y.dataSync());
+      actual.forEach((value, i) => assertAlmostEquals(value, expected[i], 2e-3));
+    }
+    const odd = tf.grad((x) => f(x).sum())(tf.tensor1d([NaN, 0, Infinity])).dataSync();
+    assert(Number.isNaN(odd[0]) && Math.abs(odd[1] - 0.55) < 0.06, `${odd}`);
+    // The gradient of the gradient follows the operations.
+    const x = tf.tensor1d([-1.5, 0.2, 2]);
+    const curve = tf.grad((x) => tf.grad(f)(x).sum())(x);
+    const [actual, expected] = [curve, differences(tf.grad(f), x)].map((y) => y.dataSync());
+    actual.forEach((value, i) => assertAlmostEquals(value, expected[i], 2e-3));
+  });
+}
+
+testOnBackends("an activation is joined only if nothing else uses its parts", () => {
+  const x = tf.randomUniform([33], -3, 3, "float32", 3);
+  const shared: Compute = (x) => {
+    const half = x.mul(0.5);
+    return half.mul(x.div(Math.SQRT2).erf().add(1)).add(half.sin());
+  };
+  // Another divisor, and a row that is broadcast.
+  const other: Compute = (x) => x.mul(0.5).mul(x.div(1.4).erf().add(1));
+  const rows: Compute = (x) => x.mul(x.reshape([33, 1]).sigmoid()).sum(0);
+  for (const f of [shared, other, rows]) {
+    const slope = tf.grad((x) => f(x).sum())(x).dataSync();
+    const expected = tf.tidy(() => {
+      const step = tf.oneHot(tf.range(0, 33, 1, "int32"), 33).mul(2 ** -7);
+      return tf.stack(
+        tf.unstack(step).map((step) => f(x.add(step)).sum().sub(f(x.sub(step)).sum()).mul(2 ** 6)),
+      );
+    }).dataSync();
+    slope.forEach((value, i) => assertAlmostEquals(value, expected[i], 2e-2));
+  }
+  // The slope of a part is wanted, too.
+  const [a, b] = tf.grads((x, half) => half.mul(x.div(Math.SQRT2).erf().add(1)).sum())([
+    x,
+    x.mul(0.5),
+  ]);
+  assertEquals([a.shape, b.shape], [[33], [33]]);
+});
+
+testOnBackends(
+  "a product with a tiled matrix is followed back as one with the matrix",
+  (backend) => {
+    for (
+      const [batch, rows, depth, columns] of [[3, 5, 7, 9], [2, 1, 4, 1], [4, 6, 0, 3], [
+        1,
+        2,
+        3,
+        4,
+      ]]
+    ) {
+      for (const isTransposed of [false, true]) {
+        const a = tf.randomNormal([batch, rows, depth], 0, 1, "float32", 1);
+        const b = tf.randomNormal(
+          isTransposed ? [columns, depth] : [depth, columns],
+          0,
+          1,
+          "float32",
+          2,
+        );
+        const dy = tf.randomNormal([batch, rows, columns], 0, 1, "float32", 3);
+        const tiled: Compute = (a, b) =>
+          tf.matMul(a, b.expandDims(0).tile([batch, 1, 1]), false, isTransposed);
+        const plain: Compute = (a, b) => tf.matMul(a, b, false, isTransposed);
+        assertEquals(tiled(a, b).arraySync(), plain(a, b).arraySync());
+        const names = kernelsOf(() => {
+          const [actual, expected] = [tiled, plain].map((f) => tf.grads(f)([a, b], dy));
+          actual.forEach((slope, i) => {
+            assertEquals(slope.shape, expected[i].shape);
+            const values = expected[i].dataSync();
+            slope.dataSync().forEach((value, at) => assertAlmostEquals(value, values[at], 1e-5));
+          });
+        });
+        if (backend !== "cpu" && batch > 1) assert(!names.includes("Sum"), names.join());
+      }
+    }
+  },
+);
+
+testOnBackends(
+  "a tiled matrix that is used twice, transposed or changed is no single matrix",
+  () => {
+    const a = tf.randomNormal([2, 3, 3], 0, 1, "float32", 1);
+    const b = tf.randomNormal([3, 3], 0, 1, "float32", 2);
+    const tile = (b: tf.Tensor) => b.expandDims(0).tile([2, 1, 1]);
+    const stack = (b: tf.Tensor) => tf.stack([b, b]);
+    const uses: ((a: tf.Tensor, b: tf.Tensor) => tf.Tensor)[] = [
+      (a, b) => tf.matMul(a, b, true).square(),
+      (a, b) => tf.matMul(a, b, true, true).square(),
+      (a, b) => tf.matMul(a, b).add(b).square(),
+      (a, b) => tf.matMul(tf.matMul(a, b).square(), b),
+      (a, b) => tf.matMul(b, a).square(),
+    ];
+    for (const use of uses) {
+      const [actual, expected] = [tile, stack].map((copies) =>
+        tf.grads((a, b) => use(a, copies(b)))([a, b])
+      );
+      actual.forEach((slope, i) => {
+        const values = expected[i].dataSync();
+        slope.dataSync().forEach((value, at) => assertAlmostEquals(value, values[at], 1e-4));
+      });
+      const curves = [tile, stack].map((copies) =>
+        tf.grad((b) => tf.grad((b) => use(a, copies(b)))(b).square().sum())(b).dataSync()
+      );
+      curves[0].forEach((value, at) => assertAlmostEquals(value / curves[1][at], 1, 1e-4));
+    }
+    const copies = tf.variable(tile(b));
+    copies.assign(tf.stack([b, b.mul(2)]));
+    const [twice, once] = tf.matMul(a, copies).unstack(), [, second] = a.unstack();
+    assertEquals(once.arraySync(), tf.matMul(second, b.mul(2)).arraySync());
+    tf.dispose([twice, copies]);
+  },
+);

@@ -227,3 +227,33 @@ for (const relaxed of [true, false]) {
     }
   });
 }
+
+testOnBackends("products of integers wrap, of any shape", () => {
+  const numbers = (shape: number[], step: number) => {
+    const size = tf.util.sizeFromShape(shape);
+    return tf.tensor(
+      Array.from({ length: size }, (_, i) => (i * step) % 199999 - 99999),
+      shape,
+      "int32",
+    );
+  };
+  for (const [rows, columns, depth] of [[1, 1, 1], [3, 5, 2], [4, 8, 3], [9, 19, 7], [6, 16, 0]]) {
+    for (const [transposeA, transposeB] of [[false, false], [true, false], [false, true]]) {
+      const a = numbers([2, ...(transposeA ? [depth, rows] : [rows, depth])], 7919);
+      const b = numbers(transposeB ? [columns, depth] : [depth, columns], 104729);
+      const product = tf.matMul(a, b, transposeA, transposeB);
+      assertEquals([product.dtype, product.shape], ["int32", [2, rows, columns]]);
+      const [x, y] = [a, b].map((tensor) => tensor.dataSync());
+      product.dataSync().forEach((actual, at) => {
+        const j = at % columns, i = Math.floor(at / columns) % rows;
+        const matrix = Math.floor(at / columns / rows) * rows * depth;
+        let sum = 0;
+        for (let k = 0; k < depth; k++) {
+          const left = x[matrix + (transposeA ? k * rows + i : i * depth + k)];
+          sum = (sum + Math.imul(left, y[transposeB ? j * depth + k : k * columns + j])) | 0;
+        }
+        assertEquals(actual, sum, `${rows} x ${columns}, ${depth} deep, at ${at}`);
+      });
+    }
+  }
+});

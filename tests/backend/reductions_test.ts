@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { tf } from "../../mod.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 import { withoutKernel } from "./without_kernel.ts";
@@ -174,6 +174,58 @@ testOnBackends("reductions of integers go along any axes", (backend) => {
     }
     x.dispose();
   }
+});
+
+testOnBackends("running sums and products go along any axis, and so do their slopes", () => {
+  for (const shape of [[9], [1, 7], [6, 5], [3, 4, 6], [2, 5, 1], [0, 3], [3, 0]]) {
+    const size = tf.util.sizeFromShape(shape);
+    const values = Float32Array.from({ length: size }, (_, i) => i % 7 ? Math.sin(i * i) * 2 : 0);
+    const x = tf.tensor(values, shape);
+    for (let axis = 0; axis < shape.length; axis++) {
+      const length = shape[axis], step = tf.util.sizeFromShape(shape.slice(axis + 1));
+      for (const exclusive of [false, true]) {
+        for (const reverse of [false, true]) {
+          const sums = x.cumsum(axis, exclusive, reverse).dataSync();
+          const products = tf.cumprod(x, axis, exclusive, reverse).dataSync();
+          values.forEach((_, i) => {
+            const at = Math.floor(i / step) % length, first = i - at * step;
+            let sum = 0, product = 1;
+            for (let k = 0; k < length; k++) {
+              const isBefore = reverse ? k > at : k < at;
+              if (!isBefore && (exclusive || k !== at)) continue;
+              sum += values[first + k * step];
+              product *= values[first + k * step];
+            }
+            const label = `[${shape}] along ${axis}, ${exclusive}, ${reverse}, at ${i}`;
+            assertAlmostEquals(sums[i], sum, 1e-5, label);
+            assertAlmostEquals(products[i], product, 1e-5, label);
+          });
+        }
+      }
+      // The slope of a product by a factor is the product of the others.
+      const slopes = tf.grad((x: tf.Tensor) => x.prod(axis).sum())(x).dataSync();
+      values.forEach((_, i) => {
+        const at = Math.floor(i / step) % length, first = i - at * step;
+        let product = 1;
+        for (let k = 0; k < length; k++) if (k !== at) product *= values[first + k * step];
+        assertAlmostEquals(slopes[i], product, 1e-5);
+      });
+    }
+  }
+});
+
+testOnBackends("ranges round each number once", () => {
+  const tenths = tf.range(0, 1000, 0.1).dataSync();
+  assertEquals(tenths.length, 10000);
+  for (const i of [1, 3, 4321, 9999]) assertEquals(tenths[i], Math.fround(i * 0.1));
+  const parts = tf.linspace(-1, 2, 100001).dataSync();
+  for (const i of [0, 1, 50002, 99999]) assertEquals(parts[i], Math.fround(-1 + i * 3e-5));
+  assertEquals(parts[100000], 2);
+  assertEquals([...tf.linspace(5, 9, 1).dataSync()], [5]);
+  assertEquals([...tf.range(7, 2, -2).dataSync()], [7, 5, 3]);
+  assertEquals([...tf.range(3, 0).dataSync()], [3, 2, 1]);
+  assertEquals([...tf.range(-2, 3, 1, "int32").dataSync()], [-2, -1, 0, 1, 2]);
+  assertEquals(tf.range(3, 3).shape, [0]);
 });
 
 testOnBackends("topk takes the first of equals, and NaN for the largest", (backend) => {

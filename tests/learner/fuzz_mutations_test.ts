@@ -33,8 +33,13 @@ const FAULTS: Record<string, Fault> = {
     PLACES,
     { "place.words.push({ address, offset: field.offset });": "" },
   ],
-  "a key without shapes": [KEY, { "${shapes} ": "" }, "batches of 3,3,3,3,1"],
-  "a key without the settings of layers": [KEY, { " ${settingsOf(model)}": "" }, "settings"],
+  "a key without shapes": [KEY, { "objects.push(shape[axis]);": ";" }, "batches of 3,3,3,3,1"],
+  "a key without the settings of layers": [KEY, { "facts.settings, own": "own" }, "settings"],
+  "settings that are taken for unchanged": [
+    "src/model/model_structure.ts",
+    { "known?.watch.isSame()": "known" },
+    "settings",
+  ],
   "a key without the loss": [
     KEY,
     { "lossFunction, current,": "current," },
@@ -42,7 +47,7 @@ const FAULTS: Record<string, Fault> = {
   ],
   "a key without the trained weights": [
     KEY,
-    { "      ...trained,\n": "" },
+    { "objects.push(...trained);": "" },
     "Freeze",
   ],
 };

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type CallbackLike, CancelTrain, type RunCheckpoint } from "../../mod.ts";
 import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { type AnyLearner, tinyLearner } from "../fixtures/tiny_learner.ts";
@@ -173,4 +173,44 @@ testTensors("a resumed run sets callbacks up after restore, without beforeTrain"
     ["restore", "setUp", "afterEpoch"].map((what) => `Stateful ${what}`),
   );
   assertEquals(calls.at(-1), "Stateful putBack");
+});
+
+testTensors("Learner refuses a callback that is listed twice, before any work", async () => {
+  const calls: string[] = [];
+  const callback = recording("Twice", calls);
+  const message = "Cannot add callback Twice as each callback must be listed once";
+  assertThrows(() => learnerOf([callback, callback]), TypeError, message);
+  const learner = learnerOf([callback]);
+  await assertRejects(() => learner.train({ callbacks: [callback] }), TypeError, message);
+  learner.callbacks.push(callback);
+  await assertRejects(() => learner.train(), TypeError, message);
+  assertEquals(calls, []);
+  learner.callbacks.pop();
+  await learner.train();
+  assertEquals(calls.filter((call) => call === "Twice afterTrain").length, 1);
+});
+
+testTensors(
+  "a run fails in which a callback is added that is there already, and runs it once",
+  async () => {
+    const calls: string[] = [];
+    const callback = recording("Twice", calls);
+    const learner = learnerOf([callback, {
+      beforeBatch: ({ callbacks }) => void callbacks.push(callback),
+    }]);
+    await assertRejects(() => learner.train(), TypeError, "as each callback must be listed once");
+    assertEquals(calls.filter((call) => call === "Twice afterEpoch").length, 1);
+  },
+);
+
+testTensors("the changes of a callback that is removed are put back after the run", async () => {
+  const calls: string[] = [];
+  const removed = recording("removed", calls);
+  const learner = learnerOf([removed, recording("kept", calls), {
+    beforeEpoch({ callbacks }) {
+      callbacks.splice(callbacks.indexOf(removed), 1);
+    },
+  }]);
+  await learner.train();
+  assertEquals(calls.slice(-2), ["kept putBack", "removed putBack"]);
 });

@@ -4,9 +4,9 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { einsumGradient } from "../einsum.ts";
 import type { FunctionName } from "../kernel_constants.ts";
 import { areFloats } from "../kernels/kernel.ts";
+import { einsumGradient } from "../kernels/matmul.ts";
 import {
   areNeighbours,
   broadcastAxes,
@@ -15,6 +15,7 @@ import {
   isRecorded,
   once,
   registerGradient,
+  reshaped,
   run,
   toFloat,
   unbroadcast,
@@ -27,6 +28,14 @@ export function registerArithmetic(): void {
   registerExtremes();
   registerPrelu();
   // tfjs does not sum over axes that are empty.
+  registerGradient("Add", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
+    a: () => unbroadcast(dy, a.shape),
+    b: () => unbroadcast(dy, b.shape),
+  }));
+  registerGradient("Sub", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
+    a: () => unbroadcast(dy, a.shape),
+    b: () => unbroadcast(dy, b.shape).neg(),
+  }));
   registerGradient("Add", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
     a: () => unbroadcast(dy, a.shape),
     b: () => unbroadcast(dy, b.shape),
@@ -165,21 +174,28 @@ function runSlope(
 function registerProducts(): void {
   // Unlike those of tfjs, the operands may broadcast.
   registerGradient("BatchMatMul", { inputs: ["a", "b"] }, (dy, [a, b], attributes) => {
-    const { transposeA, transposeB } = attributes;
+    const { transposeA, transposeB, isTiled } = attributes;
     return {
       a: () => {
+        if (isTiled && !transposeA && !isRecorded()) {
+          const slopeAttributes = { transposeA, transposeB: !transposeB, isTiled };
+          return run("BatchMatMul", { a: dy, b }, slopeAttributes);
+        }
         const slope = transposeA
           ? tf.matMul(b, dy, transposeB, true)
           : tf.matMul(dy, b, false, !transposeB);
         return unbroadcast(slope, a.shape);
       },
       b: () => {
-        if (isJoint(a, b, transposeA)) return jointSlope(dy, a, b, transposeB);
+        if (isJoint(a, b, transposeA)) return jointSlope(dy, a, b.shape, transposeB);
         const slope = transposeB
           ? tf.matMul(dy, a, true, transposeA)
           : tf.matMul(a, dy, !transposeA, false);
         return unbroadcast(slope, b.shape);
       },
+      // The slope of the matrix of which b has copies.
+      tiled: () =>
+        jointSlope(dy, a, [...b.shape.slice(0, -2).fill(1), ...b.shape.slice(-2)], transposeB),
     };
   });
   tf.registerGradient({ kernelName: "Einsum", saveAllInputs: true, gradFunc: einsumGradient });
@@ -191,18 +207,18 @@ function isJoint(a: tf.Tensor, b: tf.Tensor, transposeA: boolean): boolean {
   return !transposeA && sizeA > 1 && sizeB === 1 && a.rank >= b.rank;
 }
 
-/** The slope of the one matrix: the sum over the batch is part of the product. */
+/** The slope of the one matrix, of a shape: the sum over the batch is part of the product. */
 function jointSlope(
   dy: tf.Tensor,
   a: tf.Tensor,
-  b: tf.Tensor,
+  shape: number[],
   transposeB: boolean,
 ): tf.Tensor {
   const [rows, slopes] = [a, dy].map((x) =>
-    x.reshape([tf.util.sizeFromShape(x.shape.slice(0, -1)), x.shape.at(-1)!])
+    reshaped(x, [tf.util.sizeFromShape(x.shape.slice(0, -1)), x.shape.at(-1)!])
   );
   const slope = transposeB
     ? tf.matMul(slopes, rows, true, false)
     : tf.matMul(rows, slopes, true, false);
-  return slope.reshape(b.shape);
+  return reshaped(slope, shape);
 }

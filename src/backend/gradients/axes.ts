@@ -14,6 +14,7 @@ import {
   isRecorded,
   keepAxes,
   registerGradient,
+  reshaped,
   run,
   toFloat,
 } from "./gradient.ts";
@@ -21,6 +22,10 @@ import {
 /** Registers the gradients. */
 export function registerAxes(): void {
   registerReductions();
+  registerGradient("Reshape", { inputs: ["x"] }, (dy, [x]) => ({ x: () => reshaped(dy, x.shape) }));
+  registerGradient("ExpandDims", { inputs: ["input"] }, (dy, [input]) => ({
+    input: () => reshaped(dy, input.shape),
+  }));
   registerGradient("Tile", { inputs: ["x"] }, (dy, [x], { reps }) => ({
     x: () => sumOfCopies(dy, x.shape, reps),
   }));
@@ -53,7 +58,7 @@ function sumOfCopies(dy: tf.Tensor, shape: number[], reps: number[]): tf.Tensor 
     else split[split.length - 1] *= size;
     isApart = false;
   });
-  return (axes.length > 0 ? dy.reshape(split).sum(axes) : dy).reshape(shape);
+  return reshaped(axes.length > 0 ? reshaped(dy, split).sum(axes) : dy, shape);
 }
 
 /** Puts the slopes of a slice with strides back in their places, among zeros. */
@@ -145,8 +150,13 @@ function registerReductions(): void {
   }
   const prod = tf.getGradient("Prod").gradFunc;
   registerGradient("Prod", { inputs: ["x"] }, (dy, [x], attributes) => {
+    const axes = axesOf(attributes.axis, x);
+    const isOurs = areNeighbours(axes) && x.dtype === "float32" && !isRecorded();
+    if (isOurs && hasKernel("TrainchartProdGradient")) {
+      return { x: () => run("TrainchartProdGradient", { dy, x }, { axes }) };
+    }
     // tfjs refuses an axis that is counted from the end.
-    return prod(dy, [toFloat(x)], { ...attributes, axis: axesOf(attributes.axis, x) });
+    return prod(dy, [toFloat(x)], { ...attributes, axis: axes });
   });
   registerGradient("Cumsum", {}, (dy, _, { axis, exclusive, reverse }) => ({
     x: () => tf.cumsum(dy, axis, exclusive, !reverse),
@@ -170,7 +180,9 @@ function sizeAlong(axes: number[], x: tf.Tensor): number {
 /** `x` repeated to a larger shape of the same rank; a tensor of its own. */
 function spread(x: tf.Tensor, shape: number[]): tf.Tensor {
   const isSame = x.shape.every((size, axis) => size === shape[axis]);
-  return isSame ? x.clone() : x.tile(shape.map((size, axis) => size / (x.shape[axis] || 1)));
+  return isSame
+    ? reshaped(x, shape)
+    : x.tile(shape.map((size, axis) => size / (x.shape[axis] || 1)));
 }
 
 /**

@@ -5,7 +5,8 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { connectSteps, type Engine, type TapeNode } from "./engine.ts";
+import { connectSteps, type Engine, type PathNode, type TapeNode } from "./engine.ts";
+import { joinOperations } from "./join_operations.ts";
 
 /** Slopes by the ids of their tensors. */
 type Slopes = Map<number, tf.Tensor>;
@@ -74,13 +75,14 @@ export function gradients(
     () => "The result y returned by f() must be a tensor.",
   );
   connectSteps(xs, value);
-  const paths = pathsBetween(state.activeTape, xs, value);
+  let paths = pathsBetween(state.activeTape, xs, value);
   if (!allowNoGradients && paths.length === 0) {
     throw new Error(
       "Cannot differentiate: no operation leads from the inputs to the result. Make sure that the " +
         "function encloses all operations between them.",
     );
   }
+  if (state.gradientDepth === 0) paths = joinOperations(this, paths, [...xs, value]);
   const [, ...grads] = this.tidy("backward", () => {
     const slopes: Slopes = new Map([[value.id, dy ?? tf.ones(value.shape)]]);
     backpropagate(this, paths, slopes);
@@ -107,9 +109,9 @@ function pathsBetween(
   tape: TapeNode[],
   xs: tf.Tensor[],
   y: tf.Tensor,
-): { node: TapeNode; names: string[] }[] {
+): PathNode[] {
   const fromX = new Set(xs.map(({ id }) => id));
-  const paths: { node: TapeNode; names: string[] }[] = [];
+  const paths: PathNode[] = [];
   for (const node of tape) {
     const names: string[] = [];
     for (const name in node.inputs) if (fromX.has(node.inputs[name].id)) names.push(name);
@@ -131,7 +133,7 @@ function pathsBetween(
 /** Follows a path backward: adds the slopes of all tensors on it to those of its result. */
 function backpropagate(
   engine: Engine,
-  paths: { node: TapeNode; names: string[] }[],
+  paths: PathNode[],
   slopes: Slopes,
 ): void {
   for (let i = paths.length - 1; i >= 0; i--) {

@@ -27,6 +27,12 @@ export interface TapeNode {
   saved: tf.Tensor[];
 }
 
+/** An operation on a path to a result, and the names of those inputs through which the path comes. */
+export interface PathNode {
+  node: TapeNode;
+  names: string[];
+}
+
 /** A gradient as tfjs calls it. */
 export type GradientFunction = (
   dy: tf.Tensor | tf.Tensor[],
@@ -73,6 +79,7 @@ export interface Engine {
   keep(x: tf.Tensor): tf.Tensor;
   shouldCheckForMemLeaks(): boolean;
   checkKernelForMemLeak(kernelName: string, tensorsBefore: number, made: tf.TensorInfo[]): void;
+  makeTensor(values: ArrayLike<unknown>, ...rest: unknown[]): tf.Tensor;
   makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
   tidy<T>(name: string, work: () => T): T;
   tidy<T>(work: () => T): T;
@@ -303,7 +310,7 @@ export function save(
     copies: tf.Tensor[] = [],
     originals: tf.Tensor[] = [];
   for (const tensor of wanted) {
-    const copy = tensor == null ? undefined : engine.keep(copyOf(engine, tensor));
+    const copy = tensor == null ? undefined : engine.keep(aliasOf(engine, tensor));
     given.push(copy);
     if (!copy) continue;
     copies.push(copy);
@@ -312,13 +319,14 @@ export function save(
   return { given, copies, originals };
 }
 
-/** A tensor of the same elements. */
-function copyOf(engine: Engine, x: tf.Tensor): tf.Tensor {
+/** A tensor of the same elements, under another shape of the same size. */
+export function aliasOf(engine: Engine, x: tf.Tensor, shape: number[] = x.shape): tf.Tensor {
   const { backend, state } = engine;
-  const isLight = x.dtype !== "complex64" && x.dtype !== "string" &&
-    state.tensorInfo.get(x.dataId)?.backend === backend;
-  if (!isLight) return engine.runKernel("Identity", { x }) as tf.Tensor;
-  const copy = engine.makeTensorFromTensorInfo(x);
-  backend.incRef(x.dataId);
-  return copy;
+  const { dataId, dtype } = x;
+  const isLight = dtype !== "complex64" && dtype !== "string" &&
+    state.tensorInfo.get(dataId)?.backend === backend;
+  if (!isLight) return engine.runKernel("Reshape", { x }, { shape }) as tf.Tensor;
+  const alias = engine.makeTensorFromTensorInfo({ dataId, shape, dtype });
+  backend.incRef(dataId);
+  return alias;
 }

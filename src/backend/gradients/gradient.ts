@@ -8,7 +8,14 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { type Attributes, engineOf, type Gradients, kernelOf, type Scope } from "./engine.ts";
+import {
+  aliasOf,
+  type Attributes,
+  engineOf,
+  type Gradients,
+  kernelOf,
+  type Scope,
+} from "./engine.ts";
 
 export type { Attributes, Gradients } from "./engine.ts";
 
@@ -93,7 +100,12 @@ export function broadcastAxes(shape: number[], whole: number[]): number[] {
 /** The sum over the axes along which `shape` was broadcast; a tensor of its own. */
 export function unbroadcast(x: tf.Tensor, shape: number[]): tf.Tensor {
   const axes = broadcastAxes(shape, x.shape);
-  return (axes.length > 0 ? x.sum(axes) : x).reshape(shape);
+  return reshaped(axes.length > 0 ? x.sum(axes) : x, shape);
+}
+
+/** `x` under another shape of the same size; a tensor of its own, and an operation only on a tape. */
+export function reshaped(x: tf.Tensor, shape: number[]): tf.Tensor {
+  return isRecorded() ? x.reshape(shape) : aliasOf(engineOf(), x, shape);
 }
 
 /** Whether axes are one after the other. */
@@ -103,7 +115,7 @@ export function areNeighbours(axes: number[]): boolean {
 
 /** `x` with axes of size one in place of those that a reduction removed. */
 export function keepAxes(x: tf.Tensor, axes: number[], shape: number[]): tf.Tensor {
-  return x.reshape(shape.map((size, axis) => axes.includes(axis) ? 1 : size));
+  return reshaped(x, shape.map((size, axis) => axes.includes(axis) ? 1 : size));
 }
 
 /** The current scope. */

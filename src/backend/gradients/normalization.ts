@@ -14,6 +14,7 @@ import {
   pullBack,
   registerGradient,
   registerGradients,
+  reshaped,
   run,
   runAll,
   scopeOf,
@@ -75,7 +76,7 @@ function fixedNormSlopes(
     mean: () => sum().mul(factor()).neg(),
     variance: () => moment().mul(factor()).mul(inverse().square()).mul(-0.5),
     scale: () => moment().mul(inverse()),
-    offset: () => sum().reshape(offset!.shape),
+    offset: () => reshaped(sum(), offset!.shape),
   };
 }
 
@@ -162,8 +163,8 @@ function layerNormSlopes(
   });
   return {
     x: () => dx,
-    scale: () => scaleSlope.reshape(scale.shape),
-    offset: () => offsetSlope.reshape(offset.shape),
+    scale: () => reshaped(scaleSlope, scale.shape),
+    offset: () => reshaped(offsetSlope, offset.shape),
   };
 }
 

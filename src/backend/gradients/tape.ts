@@ -23,6 +23,7 @@ import {
   toTensor,
 } from "./engine.ts";
 import { disposeTape, endScope, gradients } from "./backpropagate.ts";
+import { isTiled, noteNumber, noteProduct, noteTiles } from "./join_operations.ts";
 import {
   complexGradient,
   gradientWithin,
@@ -64,6 +65,12 @@ export function fixTape(): void {
     return isOurs
       ? takeOperation(engine, kernel, inputs, attributes)
       : runKernel.call(engine, name, inputs, attributes);
+  };
+  const { makeTensor } = engine;
+  engine.makeTensor = (values, ...rest) => {
+    const tensor = makeTensor.call(engine, values, ...rest);
+    if (tensor.size === 1 && engine.state.gradientDepth > 0) noteNumber(tensor, Number(values[0]));
+    return tensor;
   };
   sumComplexSlopes();
   engine.addTapeNode = record;
@@ -111,6 +118,8 @@ function takeOperation(
   const isTapeOn = state.gradientDepth > 0 && state.kernelDepth === 0;
   const isTest = engine.shouldCheckForMemLeaks(), tensorsBefore = isTest ? backend.numDataIds() : 0;
   if (isTest) state.numDataMovesStack.push(0);
+  const ofTiled = kernelName === "BatchMatMul" && isTiled(inputs, attrs.transposeA);
+  if (ofTiled) attrs = { ...attrs, isTiled: true };
   state.kernelDepth++;
   let made: tf.TensorInfo | tf.TensorInfo[], outputs: tf.Tensor[];
   try {
@@ -118,6 +127,8 @@ function takeOperation(
     const infos = Array.isArray(made) ? made : [made];
     if (isTest) engine.checkKernelForMemLeak(kernelName, tensorsBefore, infos);
     outputs = infos.map((info) => toTensor(engine, info));
+    if (kernelName === "Tile") noteTiles(inputs, outputs);
+    if (ofTiled) noteProduct(outputs);
     if (isTapeOn) {
       const present = presentIn(inputs), tensors = Object.values(present);
       if (isStep(tensors, outputs)) noteStep(tensors, outputs);

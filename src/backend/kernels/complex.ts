@@ -6,28 +6,37 @@
 import type { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { isSameShape } from "./broadcast.ts";
-import { areFloats, type Inputs, type Kernel, type KernelTable } from "./kernel.ts";
+import {
+  areFloats,
+  type Inputs,
+  type Kernel,
+  type KernelTable,
+  runWithMemory,
+  sizeOf,
+} from "./kernel.ts";
 
 function complex(heap: KernelHeap, { real, imag }: Inputs) {
   if (!areFloats(real, imag)) return;
   const result = heap.output(real.shape, "complex64");
-  const [x, y, to] = [real, imag, result].map((tensor) => heap.elements(tensor));
-  for (let i = 0; i < x.length; i++) {
-    to[2 * i] = x[i];
-    to[2 * i + 1] = y[i];
-  }
+  heap.run("joinComplex", [heap.at(real), heap.at(imag), sizeOf(real.shape), 1, heap.at(result)]);
   return result;
 }
 
-/** A kernel that makes a float of each complex number. */
-function ofParts(compute: (real: number, imag: number) => number): Kernel {
-  return function mapParts(heap: KernelHeap, { input, x = input }: Inputs) {
-    if (x.dtype !== "complex64") return;
-    const result = heap.output(x.shape);
-    const [from, to] = [x, result].map((tensor) => heap.elements(tensor));
-    for (let i = 0; i < to.length; i++) to[i] = compute(from[2 * i], from[2 * i + 1]);
+/** A kernel that takes one part of each complex number, that at an offset in bytes. */
+function partAt(offset: number): Kernel {
+  return function takePart(heap: KernelHeap, { input }: Inputs) {
+    if (input.dtype !== "complex64") return;
+    const result = heap.output(input.shape);
+    heap.run("partOfComplex", [heap.at(input), sizeOf(input.shape), offset, heap.at(result)]);
     return result;
   };
+}
+
+function absolute(heap: KernelHeap, { x }: Inputs) {
+  if (x.dtype !== "complex64") return;
+  const result = heap.output(x.shape);
+  heap.run("absoluteOfComplex", [heap.at(x), sizeOf(x.shape), heap.at(result)]);
+  return result;
 }
 
 /** The products of two tensors of complex numbers of one shape. */
@@ -134,6 +143,11 @@ function fourier(isInverse: boolean): Kernel {
     const size = input.shape.at(-1) ?? 0;
     if (input.dtype !== "complex64" || size === 0) return;
     const result = heap.output(input.shape, "complex64");
+    const rows = sizeOf(input.shape) / size;
+    if (size >= 16 && (size & (size - 1)) === 0) {
+      transformQuickly(heap, input, result, rows, size, isInverse);
+      return result;
+    }
     const [from, to] = [input, result].map((tensor) => heap.elements(tensor));
     const parts = partsOf(size), transformAll = transformerOf(size);
     const sign = isInverse ? -1 : 1, factor = isInverse ? 1 / size : 1;
@@ -152,12 +166,31 @@ function fourier(isInverse: boolean): Kernel {
   };
 }
 
+/** The transforms of rows of as many numbers as a power of two, from 16 on. */
+function transformQuickly(
+  heap: KernelHeap,
+  x: tf.TensorInfo,
+  y: tf.TensorInfo,
+  rows: number,
+  size: number,
+  isInverse: boolean,
+): void {
+  // Six lists of factors for a quarter of a turn, and the roots from which they are made.
+  const factors = heap.output([size * 6 / 4]), roots = heap.output([size]);
+  heap.run("fourierFactors", [size, heap.at(factors), heap.at(roots)]);
+  const [from, to, numbers] = [x, y, factors].map((tensor) => heap.at(tensor));
+  const args = [from, 0, rows, size, to, Number(isInverse), numbers];
+  const split = { argument: 1, multiple: 1, work: rows * size * Math.log2(size) };
+  runWithMemory(heap, "fourier", args, size * 16, split);
+  for (const tensor of [factors, roots]) heap.backend.disposeData(tensor.dataId);
+}
+
 /** The kernels of complex numbers. */
 export const COMPLEX_KERNELS: KernelTable = {
   Complex: complex,
-  ComplexAbs: ofParts(Math.hypot),
+  ComplexAbs: absolute,
   FFT: fourier(false),
   IFFT: fourier(true),
-  Imag: ofParts((_, imag) => imag),
-  Real: ofParts((real) => real),
+  Imag: partAt(4),
+  Real: partAt(0),
 };

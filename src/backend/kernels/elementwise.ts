@@ -1,9 +1,9 @@
 /**
- * Passes over memory: gradients of activations, functions of elements, sums of segments.
+ * Passes over memory: gradients of activations, functions of elements, sums of segments, sequences.
  *
  * @module
  */
-import type { tf } from "../../deps/tfjs.ts";
+import { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import {
   ACTIVATIONS,
@@ -17,6 +17,12 @@ import {
 /** Another tensor of the same elements: tfjs counts references, so no copy is needed. */
 function identity(heap: KernelHeap, { x }: Inputs) {
   return x.dtype === "string" ? undefined : heap.alias(x);
+}
+
+/** Complex numbers under another shape; tfjs's kernel takes all others. */
+function reshape(heap: KernelHeap, { x }: Inputs, { shape }: { shape: number[] }) {
+  if (x.dtype !== "complex64") return;
+  return heap.alias(x, tf.util.inferFromImplicitShape(shape, sizeOf(x.shape)));
 }
 
 /** `dy` where the activation's result `y` says that its slope is one, else zero. */
@@ -94,9 +100,60 @@ function unsortedSegmentSum(
   return result;
 }
 
+/** The attributes of `tf.range`. */
+interface RangeAttributes {
+  start: number;
+  stop: number;
+  step: number;
+  dtype: tf.DataType;
+}
+
+/** The attributes of `tf.linspace`. */
+interface LinSpaceAttributes {
+  start: number;
+  stop: number;
+  num: number;
+}
+
+/** Length and step of a range: like tfjs, a step of 1 goes down where the range does. */
+export function stepsOf({ start, stop, step }: RangeAttributes): { count: number; step: number } {
+  const isEmpty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
+  const count = isEmpty ? 0 : Math.abs(Math.ceil((stop - start) / step));
+  return { count, step: stop < start && step === 1 ? -1 : step };
+}
+
+/** The numbers `start + i * step`, each rounded once: tfjs adds steps, and so all their roundings. */
+function sequence(
+  heap: KernelHeap,
+  start: number,
+  step: number,
+  count: number,
+  dtype: tf.DataType = "float32",
+): tf.TensorInfo {
+  const result = heap.output([count], dtype);
+  const name = dtype === "int32" ? "sequenceOfIntegers" : "sequence";
+  const args = [heap.at(result), 0, count, start, step, heap.scratch()];
+  heap.run(name, args, { argument: 1, multiple: 4, work: count });
+  return result;
+}
+
+function range(heap: KernelHeap, _: Inputs, attributes: RangeAttributes) {
+  const { start, dtype } = attributes;
+  if (dtype !== "float32" && dtype !== "int32") return;
+  const { count, step } = stepsOf(attributes);
+  return sequence(heap, start, step, count, dtype);
+}
+
+function linSpace(heap: KernelHeap, _: Inputs, { start, stop, num }: LinSpaceAttributes) {
+  return sequence(heap, start, num > 1 ? (stop - start) / (num - 1) : 0, num);
+}
+
 /** The kernels that pass over memory. */
 export const ELEMENTWISE_KERNELS: KernelTable = {
   Identity: identity,
+  LinSpace: linSpace,
+  Range: range,
+  Reshape: reshape,
   TrainchartActivationGradient: activationGradient,
   TrainchartActivationAndBiasGradient: activationAndBiasGradient,
   TrainchartScale: scale,

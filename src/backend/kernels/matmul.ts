@@ -1,21 +1,34 @@
 /**
- * Products of matrices.
+ * Products of matrices, and Einstein summation as such products, with its gradient.
  *
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { einsum } from "../einsum.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { ACTIVATIONS, areFloats, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
+import {
+  ACTIVATIONS,
+  areFloats,
+  copy,
+  type Inputs,
+  type KernelTable,
+  layoutOf,
+  sizeOf,
+} from "./kernel.ts";
 
 interface MatMulAttributes {
   transposeA: boolean;
   transposeB: boolean;
   activation?: string;
   leakyreluAlpha?: number;
+  /** Whether b is a batch of copies of one matrix. */
+  isTiled?: boolean;
 }
 
-/** `activation(a b + bias)` of all pairs of matrices; the bias is `[columns]`, or missing. */
+/**
+ * `activation(a b + bias)` of all pairs of matrices; the bias is `[columns]`, or missing.
+ *
+ * @param isTiled Whether all matrices of b are the first one.
+ */
 export function multiply(
   heap: KernelHeap,
   a: tf.TensorInfo,
@@ -24,6 +37,7 @@ export function multiply(
   transposeB: boolean,
   bias?: tf.TensorInfo,
   activation = 0,
+  isTiled = false,
 ): tf.TensorInfo {
   const [rows, depth] = matrixOf(a.shape, transposeA);
   const [depthB, columns] = matrixOf(b.shape, transposeB);
@@ -37,7 +51,7 @@ export function multiply(
   // Most products are of two matrices: no shapes of batches are made for them.
   const areTwo = a.shape.length === 2 && b.shape.length === 2;
   const outerA = areTwo ? NO_BATCH : a.shape.slice(0, -2);
-  const outerB = areTwo ? NO_BATCH : b.shape.slice(0, -2);
+  const outerB = areTwo || isTiled ? NO_BATCH : b.shape.slice(0, -2);
   const outer = areTwo ? NO_BATCH : tf.broadcast_util.assertAndGetBroadcastShape(outerA, outerB);
   const batch = sizeOf(outer);
   // A product with one vector adds its parts in doubles.
@@ -151,9 +165,46 @@ function picker(shape: number[], outer: number[]): (i: number) => number {
   };
 }
 
+/** The products of all pairs of matrices of integers. */
+function multiplyIntegers(
+  heap: KernelHeap,
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+  { transposeA, transposeB }: MatMulAttributes,
+): tf.TensorInfo {
+  const { assertAndGetBroadcastShape } = tf.broadcast_util;
+  const outer = assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const [left, right] = [turned(heap, a, transposeA), turned(heap, b, transposeB)];
+  const [rows, depth] = left.shape.slice(-2), columns = right.shape.at(-1)!;
+  const result = heap.output([...outer, rows, columns], "int32");
+  const pickA = picker(a.shape.slice(0, -2), outer), pickB = picker(b.shape.slice(0, -2), outer);
+  const [fromA, fromB, to] = [left, right, result].map((tensor) => heap.at(tensor));
+  for (let i = 0; i < sizeOf(outer); i++) {
+    const addresses = [fromA + pickA(i) * rows * depth * 4, fromB + pickB(i) * depth * columns * 4];
+    const args = [...addresses, to + i * rows * columns * 4, 0, rows, columns, depth];
+    const split = { argument: 3, multiple: 4, work: rows * columns * depth };
+    heap.run("multiplyIntegers", [...args, heap.scratch()], split);
+  }
+  for (const tensor of [left, right]) heap.backend.disposeData(tensor.dataId);
+  return result;
+}
+
+/** A tensor with or without the last two axes exchanged; it has to be disposed. */
+function turned(heap: KernelHeap, x: tf.TensorInfo, isTurned: boolean): tf.TensorInfo {
+  if (!isTurned) return heap.alias(x);
+  const [rows, columns] = x.shape.slice(-2);
+  const result = heap.output([...x.shape.slice(0, -2), columns, rows], x.dtype);
+  const to = layoutOf(heap, result);
+  const strides = [...to.strides.slice(0, -2), 1, rows];
+  copy(heap, x.shape, layoutOf(heap, x), { ...to, strides }, x.dtype);
+  return result;
+}
+
 function batchMatMul(heap: KernelHeap, { a, b }: Inputs, attributes: MatMulAttributes) {
+  if (a.dtype === "int32" && b.dtype === "int32") return multiplyIntegers(heap, a, b, attributes);
   if (!areFloats(a, b)) return;
-  return multiply(heap, a, b, attributes.transposeA, attributes.transposeB);
+  const { transposeA, transposeB, isTiled } = attributes;
+  return multiply(heap, a, b, transposeA, transposeB, undefined, 0, isTiled);
 }
 
 function fusedMatMul(heap: KernelHeap, inputs: Inputs, attributes: MatMulAttributes) {
@@ -228,6 +279,96 @@ function computeEinsum(inputs: Inputs, { equation }: { equation: string }): tf.T
   const { allDims, idDims } = tf.backend_util.decodeEinsumEquation(equation, tensors.length);
   tf.backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors);
   return einsum(equation, tensors);
+}
+
+/** Splits `"ij,jk->ik"` into the labels of its operands and of its result. */
+function parse(equation: string): { operands: string[][]; result: string[] } {
+  const [left, right] = equation.replaceAll(/\s/g, "").split("->");
+  return { operands: left.split(",").map((labels) => [...labels]), result: [...right] };
+}
+
+/** A tensor whose axes have labels. */
+interface Labelled {
+  tensor: tf.Tensor;
+  labels: string[];
+}
+
+/** Sums over all axes whose labels are not in `keep`. */
+function sumOut({ tensor, labels }: Labelled, keep: string[]): Labelled {
+  const axes = labels.flatMap((label, axis) => keep.includes(label) ? [] : [axis]);
+  if (axes.length === 0) return { tensor, labels };
+  return { tensor: tensor.sum(axes), labels: labels.filter((label) => keep.includes(label)) };
+}
+
+/** Puts the axes in the order of `labels`. */
+function arrange({ tensor, labels: from }: Labelled, labels: string[]): tf.Tensor {
+  const order = labels.map((label) => from.indexOf(label));
+  return order.every((axis, i) => axis === i) ? tensor : tensor.transpose(order);
+}
+
+/** The product of two operands, summed over the axes that no later step needs. */
+function contract(a: Labelled, b: Labelled, keep: string[]): Labelled {
+  a = sumOut(a, [...b.labels, ...keep]);
+  b = sumOut(b, [...a.labels, ...keep]);
+  const sizes = new Map(
+    [a, b].flatMap(({ tensor, labels }) =>
+      labels.map((label, axis): [string, number] => [label, tensor.shape[axis]])
+    ),
+  );
+  const shared = a.labels.filter((label) => b.labels.includes(label));
+  const batch = shared.filter((label) => keep.includes(label));
+  const inner = shared.filter((label) => !keep.includes(label));
+  const rows = a.labels.filter((label) => !shared.includes(label));
+  const columns = b.labels.filter((label) => !shared.includes(label));
+  const shapeOf = (labels: string[]) => labels.map((label) => sizes.get(label)!);
+  const size = (labels: string[]) => tf.util.sizeFromShape(shapeOf(labels));
+  const left = arrange(a, [...batch, ...rows, ...inner]).reshape([
+    size(batch),
+    size(rows),
+    size(inner),
+  ]);
+  const right = arrange(b, [...batch, ...inner, ...columns])
+    .reshape([size(batch), size(inner), size(columns)]);
+  const labels = [...batch, ...rows, ...columns];
+  return { tensor: tf.matMul(left, right).reshape(shapeOf(labels)), labels };
+}
+
+/**
+ * Multiplies all operands and sums over the labels that the result does not name.
+ *
+ * Operands are contracted from the first to the last, each by one batched product of matrices.
+ */
+export function einsum(equation: string, tensors: tf.Tensor[]): tf.Tensor {
+  const { operands, result } = parse(equation);
+  const labelled = tensors.map((tensor, i): Labelled => ({ tensor, labels: operands[i] }));
+  let [whole, ...rest] = labelled;
+  while (rest.length > 0) {
+    const [next, ...later] = rest;
+    whole = contract(whole, next, [...result, ...later.flatMap(({ labels }) => labels)]);
+    rest = later;
+  }
+  return arrange(sumOut(whole, result), result);
+}
+
+/** The gradient of each operand: the einsum of the result's gradient and the other operands. */
+export function einsumGradient(
+  dy: tf.Tensor | tf.Tensor[],
+  saved: tf.Tensor[],
+  attributes: { equation?: unknown },
+): Record<string, () => tf.Tensor> {
+  const { operands, result } = parse(attributes.equation as string);
+  return Object.fromEntries(operands.map((labels, i) => [i, () => {
+    const others = saved.flatMap((tensor, j): Labelled[] =>
+      j === i ? [] : [{ tensor, labels: operands[j] }]
+    );
+    const factors = [{ tensor: dy as tf.Tensor, labels: result }, ...others];
+    const known = labels.filter((label) => factors.some((factor) => factor.labels.includes(label)));
+    const equation = `${factors.map((factor) => factor.labels.join("")).join()}->${known.join("")}`;
+    const gradient = einsum(equation, factors.map(({ tensor }) => tensor));
+    // The sum over a label of this operand alone has the same gradient everywhere.
+    const shape = labels.map((label, axis) => known.includes(label) ? saved[i].shape[axis] : 1);
+    return gradient.reshape(shape).broadcastTo(saved[i].shape);
+  }]));
 }
 
 /** The kernels of products. */

@@ -167,32 +167,49 @@ function extremeSlope(heap: KernelHeap, { dy, x, y }: Inputs, { axes }: { axes: 
   return dx;
 }
 
+/** Attributes of running sums and products. */
+interface ScanAttributes {
+  axis: number;
+  /** Neighbouring axes that are one. */
+  axes?: number[];
+  exclusive: boolean;
+  reverse: boolean;
+}
+
 /** The sums or products up to each element of an axis, in doubles; those of integers wrap. */
-function accumulate(
-  start: number,
-  combine: (a: number, b: number) => number,
-  ...dtypes: tf.DataType[]
-): Kernel {
-  return function scan(
-    heap: KernelHeap,
-    { x }: Inputs,
-    { axis, exclusive, reverse }: { axis: number; exclusive: boolean; reverse: boolean },
-  ) {
-    if (!dtypes.includes(x.dtype) || axis >= x.shape.length) return;
+function scan(isProduct: boolean): Kernel {
+  return function accumulate(heap: KernelHeap, { x }: Inputs, attributes: ScanAttributes) {
+    const { axis, exclusive, reverse } = attributes;
+    const isInteger = x.dtype === "int32" && !isProduct;
+    if ((x.dtype !== "float32" && !isInteger) || axis >= x.shape.length) return;
     const { outer, size, inner } = mergeAxes(x.shape, tf.util.parseAxisParam(axis, x.shape)[0]);
     const result = heap.output(x.shape, x.dtype);
-    const from = heap.elements(x), to = heap.elements(result);
-    const step = reverse ? -inner : inner;
-    for (let i = 0; i < outer; i++) {
-      for (let j = 0; j < inner; j++) {
-        let at = i * size * inner + j + (reverse ? (size - 1) * inner : 0), total = start;
-        for (let k = 0; k < size; k++, at += step) {
-          const next = combine(total, from[at]);
-          to[at] = exclusive ? total : next;
-          total = next;
-        }
-      }
+    const order = [Number(exclusive), Number(reverse)];
+    const args = [heap.at(x), 0, outer, size, inner, heap.at(result), ...order];
+    const work = outer * size * inner * 2;
+    if (isInteger) {
+      const split = { argument: 1, multiple: 1, work };
+      runWithMemory(heap, "scanIntegers", args, inner * 4, split);
+    } else {
+      const split = { argument: 2, multiple: 4, work };
+      runWithMemory(heap, "scan", [Number(isProduct), ...args], inner * 8, split);
     }
+    return result;
+  };
+}
+
+/** The slopes of running products, or of the last ones alone: those of a product over an axis. */
+function productSlope(isLast: boolean): Kernel {
+  return function slope(heap: KernelHeap, { dy, x }: Inputs, attributes: Partial<ScanAttributes>) {
+    const { axis, axes, exclusive = false, reverse = false } = attributes;
+    const all = axes ?? tf.util.parseAxisParam(axis!, x.shape);
+    const { outer, size, inner } = mergeAxes(x.shape, all[0], all.at(-1)! + 1);
+    const result = heap.output(x.shape);
+    const options = [exclusive, reverse, isLast].map(Number);
+    const [slopes, from, to] = [dy, x, result].map((tensor) => heap.at(tensor));
+    const args = [slopes, from, to, 0, outer, size, inner, ...options, heap.scratch()];
+    const split = { argument: 3, multiple: 1, work: outer * size * inner * 4 };
+    if (size > 0) heap.run("productSlope", args, split);
     return result;
   };
 }
@@ -263,14 +280,16 @@ export function sumInParts(
 export const REDUCTION_KERNELS: KernelTable = {
   All: connect(true),
   Any: connect(false),
-  Cumprod: accumulate(1, (a, b) => a * b, "float32"),
-  Cumsum: accumulate(0, (a, b) => a + b, "float32", "int32"),
+  Cumprod: scan(true),
+  Cumsum: scan(false),
   Max: reduce("MAX", "MAX_INTEGERS"),
   Mean: sum(true),
   Min: reduce("MIN", "MIN_INTEGERS"),
   Prod: reduce("PROD"),
   Sum: sum(false),
   TopK: topK,
+  TrainchartCumprodGradient: productSlope(false),
   TrainchartExtremeSlope: extremeSlope,
+  TrainchartProdGradient: productSlope(true),
   TrainchartSumProducts: sumProducts,
 };

@@ -1,9 +1,37 @@
 import { tf } from "../../deps/tfjs.ts";
+import { type AnyLayer, layerClass } from "../fix_layers/layer_class.ts";
 
 /** A normal distribution. */
 export interface Normal {
   readonly mean: number;
   readonly deviation: number;
+}
+
+/** The distributions that layers of noise draw from. */
+const NOISE: Readonly<Record<string, (layer: AnyLayer) => Normal>> = {
+  GaussianNoise: ({ stddev }) => ({ mean: 0, deviation: stddev }),
+  GaussianDropout: ({ rate }) => ({ mean: 1, deviation: Math.sqrt(rate / (1 - rate)) }),
+};
+
+/**
+ * Does work, and adds the distributions of all layers of noise that it calls to a list: a model of a
+ * user's own may hold layers anywhere.
+ */
+export function withNoise<T>(normals: Normal[], work: () => T): T {
+  const classes = Object.entries(NOISE).map(([name, normalOf]) => {
+    const { prototype } = layerClass(name);
+    const { call } = prototype;
+    prototype.call = function (...args: unknown[]) {
+      normals.push(normalOf(this));
+      return call.apply(this, args);
+    };
+    return { prototype, call };
+  });
+  try {
+    return work();
+  } finally {
+    for (const { prototype, call } of classes) prototype.call = call;
+  }
 }
 
 /** Random numbers, as a function of one draw from `Math.random`. */

@@ -13,15 +13,58 @@ import type { KernelHeap } from "../kernel_heap.ts";
 import type { Pass } from "../native/native_library.ts";
 import * as plain from "./convolve.ts";
 import { copy, type Layout, sizeOf } from "./kernel.ts";
-import {
-  dispose,
-  fillBox,
-  mendFilterGradient,
-  mendInputGradient,
-  mendResults,
-  unfold,
-  UNFOLDED_BYTES,
-} from "./unfold.ts";
+
+/** Largest size of an image whose neighbours are copied to be channels, in bytes. */
+export const UNFOLDED_BYTES = 2 ** 28;
+
+/** Sets the elements of a box to zeros. */
+export function fillBox(heap: KernelHeap, shape: number[], to: Layout): void {
+  if (shape.some((n) => n <= 0)) return;
+  heap.run("fill", [to.address, 1, 4, 0]);
+  copy(heap, shape, { address: to.address, strides: shape.map(() => 0) }, to, "float32");
+}
+
+/**
+ * Puts elements along an axis side by side, as channels: those at `place * stride + offset`, for each
+ * of `count` places and each offset, zeros outside.
+ *
+ * @param shape The image as `[before, axis, behind, channels]`.
+ */
+export function unfold(
+  heap: KernelHeap,
+  x: tf.TensorInfo,
+  [before, size, behind, channels]: number[],
+  count: number,
+  offsets: number[],
+  stride = 1,
+): tf.TensorInfo {
+  if (offsets.length === 1 && offsets[0] === 0 && stride === 1 && count === size) {
+    return heap.alias(x);
+  }
+  const wide = offsets.length * channels, line = behind * channels;
+  const result = heap.output([before, count, behind, wide]);
+  const from = [size * line, stride * line, channels, 1];
+  const to = [count * behind * wide, behind * wide, wide, 1];
+  offsets.forEach((offset, i) => {
+    const first = Math.min(Math.max(Math.ceil(-offset / stride), 0), count);
+    const last = Math.min(Math.max(Math.ceil((size - offset) / stride), first), count);
+    const layoutAt = (place: number): Layout => ({
+      address: heap.at(result) + (place * to[1] + i * channels) * 4,
+      strides: to,
+    });
+    fillBox(heap, [before, first, behind, channels], layoutAt(0));
+    fillBox(heap, [before, count - last, behind, channels], layoutAt(last));
+    const source = heap.at(x) + (first * stride + offset) * line * 4;
+    const box = [before, last - first, behind, channels];
+    copy(heap, box, { address: source, strides: from }, layoutAt(first), "float32");
+  });
+  return result;
+}
+
+/** Disposes tensors of a heap. */
+export function dispose({ backend }: KernelHeap, ...tensors: tf.TensorInfo[]): void {
+  for (const { dataId } of tensors) backend.disposeData(dataId);
+}
 
 /** The groups that the taps along an axis make. */
 interface Groups {
@@ -225,7 +268,7 @@ export function forward(
   if (!folding) return plain.forward(heap, c, shape, x, filter, bias, activation);
   const weights = filterOf(heap, c, filter);
   const result = foldedForward(heap, c, folding, shape, x, weights, bias, activation);
-  if (folding.splits) mendResults(heap, c, x, filter, result, bias, activation);
+  if (folding.splits) plain.mendResults(heap, c, x, filter, result, bias, activation);
   return result;
 }
 
@@ -297,7 +340,7 @@ export function inputGradient(
     result = refold(heap, c, folding, shape, image);
     dispose(heap, weights, slopes, image);
   }
-  if (folding.splits) mendInputGradient(heap, c, dy, filter, result);
+  if (folding.splits) plain.mendInputGradient(heap, c, dy, filter, result);
   return result;
 }
 
@@ -318,6 +361,6 @@ export function filterGradient(
   const result = heap.output(shape);
   moveFilter(heap, c, folding, filterOf(heap, c, result), weights, true);
   dispose(heap, image, slopes, weights);
-  if (folding.splits) mendFilterGradient(heap, c, x, dy, result);
+  if (folding.splits) plain.mendFilterGradient(heap, c, x, dy, result);
   return result;
 }

@@ -136,8 +136,8 @@ export {
   oneCycle,
   type OneCycleOptions,
   type RateAndMomentum,
-} from "./src/schedules/cosine.ts";
-export type { Schedule } from "./src/schedules/schedule.ts";
+  type Schedule,
+} from "./src/schedules/schedule.ts";
 
 // Metrics
 export { accuracy, type AccuracyOptions, type ClassMetricOptions } from "./src/metrics/classes.ts";

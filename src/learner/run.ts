@@ -373,8 +373,14 @@ export class Run implements Performer<AnyCallback>, StepOf {
    */
   async restore(state: RunState): Promise<void> {
     await this.#setUpAll(state);
-    if (state.layerStates) this.#restoreStates(state.layerStates);
-    await this.#passes.restore(state);
+    const { layerStates, ...others } = state;
+    if (layerStates) this.#restoreStates(layerStates);
+    try {
+      await this.#passes.restore(state);
+    } catch (error) {
+      disposeTensors(others);
+      throw error;
+    }
     const { batch } = state;
     if (!batch || !this.#pass) return;
     this.learner.objective = batch.objective;

@@ -94,7 +94,7 @@ function groupsOf(taps: number, stride: number, isStrided: boolean): Groups | un
   return taps <= 9 ? { count: Math.ceil(taps / 3), between: 3, step: 1 } : undefined;
 }
 
-/** How a convolution is folded; `undefined` if that gains nothing. */
+/** The folding of a convolution; `undefined` if that gains nothing. */
 function foldingOf(c: Convolution): Folding | undefined {
   const { filter, stride, dilation, input, output, channels, outChannels } = c;
   if (input[0] > 1 || filter[0] > 1 || plain.isFast(c)) return;

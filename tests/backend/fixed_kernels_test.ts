@@ -1,4 +1,4 @@
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { tf } from "../../mod.ts";
 import { relativeError, testOnBackends } from "../fixtures/on_backends.ts";
 
@@ -241,6 +241,18 @@ testOnBackends("operations of no elements have slopes of no elements", () => {
       ]
     ) assertEquals(slopeOf(compute, x), []);
   }
+});
+
+testOnBackends("an index beyond its axis is an error, not a place on another", () => {
+  const x = tf.zeros([2, 3]), indices = tf.tensor2d([[0, 1], [0, 3]], [2, 2], "int32");
+  const updates = tf.ones([2]);
+  for (
+    const compute of [
+      () => tf.gatherND(x, indices),
+      () => tf.scatterND(indices, updates, [2, 3]),
+      () => tf.tensorScatterUpdate(x, indices, updates),
+    ]
+  ) assertThrows(compute, Error, "0,3 does not index into 2,3");
 });
 
 testOnBackends("where broadcasts one element to none", () => {

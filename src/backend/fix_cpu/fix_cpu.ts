@@ -142,11 +142,39 @@ function fixMove(): void {
   };
 }
 
+/**
+ * Checks that indices, `[…, depth]`, are on the axes of a shape: tfjs checks the place that they make
+ * together, so that an index beyond one axis takes a slice of another.
+ */
+function checkIndices(
+  { valuesOf }: CpuCall,
+  indices: tf.TensorInfo,
+  shape: number[],
+  depth = indices.shape.length > 1 ? indices.shape.at(-1)! : 1,
+): void {
+  const values = valuesOf(indices);
+  const wrong = values.findIndex((index, i) => index < 0 || index >= shape[i % depth]);
+  if (wrong < 0 || shape.includes(0)) return;
+  const text = [...values.subarray(wrong - wrong % depth, wrong - wrong % depth + depth)];
+  throw new RangeError(`Invalid indices: ${text} does not index into ${shape}`);
+}
+
 /** Repairs the taking and setting of parts of a tensor. */
 function fixSlices(): void {
+  fixKernel("GatherNd", (call) => {
+    const { indices, params } = call.inputs;
+    checkIndices(call, indices, params.shape, indices.shape.at(-1)!);
+    return call.runStock();
+  });
+  fixKernel("ScatterNd", (call) => {
+    checkIndices(call, call.inputs.indices, call.attributes.shape);
+    return call.runStock();
+  });
   // tfjs writes the updates into the tensor that it was given.
-  fixKernel("TensorScatterUpdate", ({ inputs, valuesOf, result, runStock }) => {
-    const { tensor } = inputs;
+  fixKernel("TensorScatterUpdate", (call) => {
+    const { inputs, valuesOf, result, runStock } = call;
+    const { tensor, indices } = inputs;
+    checkIndices(call, indices, tensor.shape);
     return runStock({
       ...inputs,
       tensor: result(tensor.shape, valuesOf(tensor).slice(), tensor.dtype),

@@ -8,7 +8,6 @@ import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import { CompiledStep, type StepKey, type StepKind, type StepState } from "./compiled_step.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { StepOf } from "./step.ts";
-import type { KernelHeap } from "../backend/kernel_heap.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { isPure } from "../losses/loss_inputs.ts";

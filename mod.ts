@@ -166,8 +166,7 @@ export {
   weighLoss,
 } from "./src/losses/loss_inputs.ts";
 export { adam, type AdamOptions, adamW } from "./src/optimizers/adam.ts";
-export { rmsprop, type RmspropOptions } from "./src/optimizers/rmsprop.ts";
-export { sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
+export { rmsprop, type RmspropOptions, sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 export {
   type OptimizerOptions,
   SlotOptimizer,

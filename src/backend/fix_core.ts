@@ -2,11 +2,10 @@ import { tf } from "../deps/tfjs.ts";
 import { registerArithmetic } from "./gradients/arithmetic.ts";
 import { registerAxes } from "./gradients/axes.ts";
 import { type Attributes, type Engine, engineOf } from "./gradients/engine.ts";
-import { registerConvolutions } from "./gradients/convolutions.ts";
+import { registerConvolutions, registerPools } from "./gradients/convolutions.ts";
 import { registerGather } from "./gradients/gather.ts";
 import { registerImages } from "./gradients/images.ts";
 import { registerNormalization } from "./gradients/normalization.ts";
-import { registerPools } from "./gradients/pools.ts";
 import { fixTape } from "./gradients/tape.ts";
 import { registerUnary } from "./gradients/unary.ts";
 

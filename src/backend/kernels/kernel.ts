@@ -59,7 +59,7 @@ export function unitOf(dtype: tf.DataType): number {
 }
 
 /** The address of an element, and the distances between neighbours along each axis, in elements. */
-interface Layout {
+export interface Layout {
   address: number;
   strides: number[];
 }

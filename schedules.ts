@@ -26,10 +26,11 @@ export {
   oneCycle,
   type OneCycleOptions,
   type RateAndMomentum,
-} from "./src/schedules/cosine.ts";
+  type Schedule,
+  sequence,
+} from "./src/schedules/schedule.ts";
 export { exponential } from "./src/schedules/exponential.ts";
 export { linearWarmup } from "./src/schedules/linear_warmup.ts";
 export { polynomial } from "./src/schedules/polynomial.ts";
-export { type Schedule, sequence } from "./src/schedules/schedule.ts";
 export { step } from "./src/schedules/step.ts";
 export { warmup } from "./src/schedules/warmup.ts";

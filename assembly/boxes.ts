@@ -173,6 +173,25 @@ export function checkIndices(indices: usize, count: i32, rows: i32): void {
 }
 
 /**
+ * Writes the place of each of `count` slices, of which `depth` indices say the place along each axis;
+ * traps if one is outside.
+ *
+ * @param axes The sizes of the axes, then the number of slices from one index to the next.
+ */
+export function flattenIndices(indices: usize, count: i32, depth: i32, axes: usize, places: usize): void {
+  const steps = axes + (<usize> depth << 2);
+  for (let i = 0; i < count; i++, places += 4) {
+    let place = 0;
+    for (let axis: usize = 0; axis < <usize> depth << 2; axis += 4, indices += 4) {
+      const index = load<i32>(indices);
+      if (<u32> index >= load<u32>(axes + axis)) unreachable();
+      place += index * load<i32>(steps + axis);
+    }
+    store<i32>(places, place);
+  }
+}
+
+/**
  * Copies the rows that `indices` name, those at `i0` to `i1`, out of each block of rows.
  *
  * @param indices `[blocks / outer, count] int32`, each within a block.

@@ -13,13 +13,32 @@ function integerOf(x: f32): i32 {
   return abs(x) < 9223372036854775808.0 ? <i32> <i64> x : 0;
 }
 
+/** The integers of floats that are in their range. */
+@inline
+function truncate(x: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? i32x4.relaxed_trunc_f32x4_s(x) : i32x4.trunc_sat_f32x4_s(x);
+}
+
 function floatsToIntegers(x: usize, y: usize, count: i32): void {
   const limit = f32x4.splat(2147483648.0);
   let i = 0;
+  for (; i + 16 <= count; i += 16, x += 64, y += 64) {
+    const a = v128.load(x), b = v128.load(x, 16), c = v128.load(x, 32), d = v128.load(x, 48);
+    const p = v128.and(f32x4.lt(f32x4.abs(a), limit), f32x4.lt(f32x4.abs(b), limit));
+    const q = v128.and(f32x4.lt(f32x4.abs(c), limit), f32x4.lt(f32x4.abs(d), limit));
+    if (i32x4.all_true(v128.and(p, q))) {
+      v128.store(y, truncate(a));
+      v128.store(y, truncate(b), 16);
+      v128.store(y, truncate(c), 32);
+      v128.store(y, truncate(d), 48);
+      continue;
+    }
+    for (let j: usize = 0; j < 64; j += 4) store<i32>(y + j, integerOf(load<f32>(x + j)));
+  }
   for (; i + 4 <= count; i += 4, x += 16, y += 16) {
     const u = v128.load(x);
     if (i32x4.all_true(f32x4.lt(f32x4.abs(u), limit))) {
-      v128.store(y, i32x4.trunc_sat_f32x4_s(u));
+      v128.store(y, truncate(u));
       continue;
     }
     for (let j: usize = 0; j < 16; j += 4) store<i32>(y + j, integerOf(load<f32>(x + j)));

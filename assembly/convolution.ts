@@ -82,7 +82,7 @@ export function convolve(
         block(some, cols, deep, scratch + BLOCK_B, 32, panel, 0, todo, scratch);
         if (!padded || k + deep < depth) continue;
         const to = result + <usize> m * stride + offset, added = bias ? bias + offset : 0;
-        mendPoints(image, some, filter + offset, columns, to, cols, added, activation, scratch);
+        mendPoints(image, some, true, filter + offset, columns, to, cols, added, activation, scratch);
       }
       k += full;
     } while (k < depth);

@@ -149,6 +149,8 @@ export function addSegments(
   doubles: usize,
 ): void {
   const elements = <usize> segments * <usize> size;
+  if (size == 1) return addNumbers(x, ids, rows, total, segments, doubles);
+  if (doubles && mostOf(ids, rows, segments, doubles) <= 64) doubles = 0;
   memory.fill(doubles ? doubles : total, 0, elements << (doubles ? 3 : 2));
   const stride = <usize> size << 2;
   for (let i = 0; i < rows; i++, x += stride, ids += 4) {
@@ -158,4 +160,35 @@ export function addSegments(
     else addRows(x, 1, size, total + <usize> id * stride);
   }
   if (doubles) roundDoubles(doubles, <i32> elements, 1, total);
+}
+
+/** The largest number of rows of one segment: sums of few are precise enough in floats. */
+function mostOf(ids: usize, rows: i32, segments: i32, counts: usize): i32 {
+  memory.fill(counts, 0, <usize> segments << 2);
+  let most = 0;
+  for (let i = 0; i < rows; i++, ids += 4) {
+    const id = load<i32>(ids);
+    if (<u32> id >= <u32> segments) continue;
+    const at = counts + (<usize> id << 2), count = load<i32>(at) + 1;
+    store<i32>(at, count);
+    most = max(most, count);
+  }
+  return most;
+}
+
+/** As `addSegments`, of rows of one number. */
+function addNumbers(x: usize, ids: usize, rows: i32, total: usize, segments: i32, doubles: usize): void {
+  memory.fill(doubles ? doubles : total, 0, <usize> segments << (doubles ? 3 : 2));
+  for (let i = 0; i < rows; i++, x += 4, ids += 4) {
+    const id = load<i32>(ids);
+    if (<u32> id >= <u32> segments) continue;
+    if (doubles) {
+      const at = doubles + (<usize> id << 3);
+      store<f64>(at, load<f64>(at) + <f64> load<f32>(x));
+    } else {
+      const at = total + (<usize> id << 2);
+      store<f32>(at, load<f32>(at) + load<f32>(x));
+    }
+  }
+  if (doubles) roundDoubles(doubles, segments, 1, total);
 }

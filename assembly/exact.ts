@@ -183,16 +183,18 @@ export function slopesOf(
 }
 
 /**
- * Computes NaN among the results of listed points at the border once more.
+ * Computes NaN among the results of listed points once more.
  *
  * @param filter `[taps, channels, columns]`, from the first of the columns on.
  * @param columns Number of columns of the whole result.
  * @param to The results of the first point.
  * @param cols Number of columns to compute.
+ * @param atBorder Whether no points but those are computed whose windows leave the image.
  */
 export function mendPoints(
   image: usize,
   points: i32,
+  atBorder: bool,
   filter: usize,
   columns: i32,
   to: usize,
@@ -204,7 +206,7 @@ export function mendPoints(
   const channels = channelsOf(image), taps = tapsOf(image), stride = <usize> columns << 2;
   for (let p = 0; p < points; p++, to += stride) {
     const point = pointAt(scratch, p);
-    if (isInside(image, point)) continue;
+    if (atBorder && isInside(image, point)) continue;
     const end = <usize> cols << 2;
     for (let k: usize = 0; k < end; k += 4) {
       if (k + 16 <= end && areNumbers(v128.load(to + k))) {
@@ -280,13 +282,23 @@ function hasNaN(from: usize, n: i32): bool {
   return v128.any_true(found) || rest != 0;
 }
 
-/** Computes NaN among points `first` to `last` of a convolution at the border once more. */
-export function mendConvolution(image: usize, filter: usize, columns: i32, result: usize, first: i32, last: i32, scratch: usize): void {
+/** Computes NaN among points `first` to `last` of `activation(patches * filter + bias)` once more. */
+export function mendConvolution(
+  image: usize,
+  filter: usize,
+  columns: i32,
+  result: usize,
+  bias: usize,
+  activation: i32,
+  first: i32,
+  last: i32,
+  scratch: usize,
+): void {
   for (let m = first; m < last; m += MC) {
     const some = min(MC, last - m), to = result + (<usize> (m * columns) << 2);
     if (!hasNaN(to, some * columns)) continue;
     listPoints(image, m, some, scratch + POINTS);
-    mendPoints(image, some, filter, columns, to, columns, 0, 0, scratch);
+    mendPoints(image, some, false, filter, columns, to, columns, bias, activation, scratch);
   }
 }
 

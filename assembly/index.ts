@@ -8,7 +8,7 @@ export { convolveFilterGradient, convolveInputGradient } from "./convolution_gra
 export { winograd, winogradFilter } from "./winograd";
 export { winogradFilterGradient, winogradInputGradient } from "./winograd_gradients";
 export { stridedFilter, winogradStrided, winogradStridedFilterGradient } from "./winograd_strided";
-export { checkIndices, copyBox, fill, gatherRows } from "./boxes";
+export { checkIndices, copyBox, fill, flattenIndices, gatherRows } from "./boxes";
 export { winogradLineFilter, winogradLines, winogradLinesFilterGradient } from "./winograd_lines";
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
 export { convolveDirectly, convolveDirectlyFilterGradient, convolveToFew } from "./direct";

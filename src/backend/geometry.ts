@@ -135,10 +135,22 @@ export function mirrored(c: Convolution): Convolution {
 
 /**
  * The same convolution, with pixels joined along the width where windows neither overlap nor leave
- * any out: neighbours are channels of one pixel then.
+ * any out: neighbours are channels of one pixel then. Where a window is a part of a column, lines are
+ * joined to one, in which its pixels are a line apart.
  */
 export function joined(c: Convolution): Convolution {
   const { input, output, filter, stride, pad, dilation, channels } = c;
+  if (filter.join() === "1,3,1" && sizeIn(stride) === 1 && pad[2] === 0 && input[2] === output[2]) {
+    const width = input[2];
+    return {
+      ...c,
+      input: [input[0], 1, input[1] * width],
+      output: [output[0], 1, output[1] * width],
+      filter: [1, 1, 3],
+      dilation: [1, 1, dilation[1] * width],
+      pad: [pad[0], 0, pad[1] * width],
+    };
+  }
   const size = filter[2];
   const fits = size > 1 && stride[2] === size && pad[2] === 0 && dilation[2] === 1 &&
     input[2] === output[2] * size;
@@ -150,6 +162,11 @@ export function joined(c: Convolution): Convolution {
     filter: [filter[0], filter[1], 1],
     stride: [stride[0], stride[1], 1],
   };
+}
+
+/** Product of the sizes along all axes. */
+function sizeIn([depth, height, width]: Extent): number {
+  return depth * height * width;
 }
 
 /** Whether each patch is one pixel, so that the convolution is a product of matrices. */

@@ -10,8 +10,7 @@ import { chooseVariables, groupsByDepth, namedVariables } from "../model/named_v
 import { hasMomentum } from "../optimizers/optimizer_state.ts";
 import type { ParameterGroup } from "../optimizers/parameter_groups.ts";
 import { SlotOptimizer } from "../optimizers/slot_optimizer.ts";
-import { oneCycle, type RateAndMomentum } from "../schedules/cosine.ts";
-import { type Schedule, sequence } from "../schedules/schedule.ts";
+import { oneCycle, type RateAndMomentum, type Schedule, sequence } from "../schedules/schedule.ts";
 import { GradualUnfreeze } from "./gradual_unfreeze.ts";
 import { LearningRateSchedule } from "./learning_rate_schedule.ts";
 import { checkWeightMatch, type WeightMatch } from "./support/check_weight_match.ts";

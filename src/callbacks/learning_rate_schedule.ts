@@ -1,6 +1,5 @@
 import * as field from "../checks/fields.ts";
-import type { RateAndMomentum } from "../schedules/cosine.ts";
-import type { Schedule } from "../schedules/schedule.ts";
+import type { RateAndMomentum, Schedule } from "../schedules/schedule.ts";
 import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";

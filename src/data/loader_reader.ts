@@ -77,7 +77,13 @@ export class LoaderReader {
       : iteratorOf(source as Iterable<unknown>);
     for (let left = skip; left > 0; left--) {
       const { done, value } = await all.next();
-      if (done) break;
+      if (done) {
+        const read = skip - left;
+        throw new RangeError(
+          `Cannot resume as the ${name} loader must yield the ${skip} batches that were read before: ` +
+            `it yielded ${read}`,
+        );
+      }
       if (owned) disposeTensors(value);
     }
     return new LoaderReader(name, part(all, owned), owned, options);
@@ -173,7 +179,7 @@ export class LoaderReader {
 }
 
 function disposeBatch(batch: SizedBatch | undefined): void {
-  if (batch) disposeTensors([batch.data, batch.labels]);
+  if (batch) disposeTensors([batch.data, batch.labels, batch.weights]);
 }
 
 function iteratorOf(source: Iterable<unknown> | AsyncIterable<unknown>): BatchSource<unknown> {

@@ -51,7 +51,7 @@ export interface FileSystem {
   ): Promise<Uint8Array<ArrayBuffer>>;
   readFile(path: string | URL, encoding: "utf8"): Promise<string>;
   writeFile(path: string, data: Uint8Array | string, options?: { flag: string }): Promise<void>;
-  stat(path: string | URL): Promise<{ size: number }>;
+  stat(path: string | URL): Promise<{ size: number; isFile(): boolean; isDirectory(): boolean }>;
   truncate(path: string, size: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;

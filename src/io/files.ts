@@ -34,16 +34,19 @@ export function toPath(path: string | URL): string {
  * The content goes to a temporary file in the same folder, which is flushed to the disk and then
  * renamed. The folder is flushed too, so that the new file survives a loss of power.
  *
- * @param path Path of the file.
+ * @param path Path of the file, or of a link to it.
  * @param write Writes the whole content.
  * @throws {Error} If `write` or the file system fails. An older file is then unchanged.
+ * @throws {TypeError} If the path is that of a device, such as `/dev/null`.
  */
 export async function writeAtomically(
   path: string,
   write: (file: OpenFile) => Promise<void>,
 ): Promise<void> {
-  const { folder, base } = splitPath(path);
-  const temporary = `${folder}/.${base}.${crypto.randomUUID()}.partial`;
+  const target = await targetOf(path);
+  const { folder, base } = splitPath(target);
+  // A name may have 255 bytes, four for a letter.
+  const temporary = `${folder}/.${base.slice(0, 40)}.${crypto.randomUUID()}.partial`;
   const file = await OpenFile.open(temporary, "wx");
   try {
     try {
@@ -52,12 +55,22 @@ export async function writeAtomically(
     } finally {
       file.close();
     }
-    await fileSystem.rename(temporary, path);
+    await fileSystem.rename(temporary, target);
   } catch (error) {
     await fileSystem.unlink(temporary).catch(() => {});
     throw error;
   }
   await flushFolder(folder);
+}
+
+/** Follows a link, and refuses a device: both would be replaced by the new file. */
+async function targetOf(path: string): Promise<string> {
+  const found = await fileSystem.stat(path).catch(() => undefined);
+  if (!found || found.isDirectory()) return path;
+  if (found.isFile()) return await fileSystem.realpath(path).catch(() => path);
+  throw new TypeError(
+    `Cannot save to ${path} as it must be a file: it is a device, a pipe or a socket`,
+  );
 }
 
 /** Returns whether a file is one that {@linkcode writeAtomically} did not finish. */

@@ -6,7 +6,7 @@ import { learningRateOf, setLearningRate } from "../optimizers/optimizer_state.t
 import { mixKey } from "../random/random_numbers.ts";
 import { batchTensorsOf } from "./batch_tensors.ts";
 import type { AnyCallback } from "./callback_protocol.ts";
-import { checkNumber } from "../checks/check_options.ts";
+import { checkNumber, describeValue } from "../checks/check_options.ts";
 import { type AnyObjective, DEFAULT_STAGES, type Stages } from "./own_steps.ts";
 import type { Dataloaders } from "./run_interface.ts";
 
@@ -240,6 +240,12 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     return this.#tensors.get("gradients") as tf.NamedTensorMap;
   }
   set gradients(gradients: tf.NamedTensorMap) {
+    if (typeof gradients !== "object" || gradients === null) {
+      throw new TypeError(
+        "Cannot set the gradients as they must be tensors by the names of weights: current value is " +
+          describeValue(gradients),
+      );
+    }
     this.#tensors.put("gradients", gradients);
   }
 

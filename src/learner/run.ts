@@ -26,14 +26,13 @@ import {
   batchTensorsOf,
 } from "./batch_tensors.ts";
 import { CallbackList, checkDecisions, SetUps, watched } from "./callback_list.ts";
-import { changeBatch } from "./read_batches.ts";
+import { changeBatch, type Pass } from "./pass.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { CompiledSteps } from "./compiled_steps.ts";
 import { objectiveModel } from "./own_steps.ts";
-import type { StepKind } from "./step_key.ts";
+import type { StepKind } from "./compiled_step.ts";
 import type { Dataloaders } from "./run_interface.ts";
-import type { Pass } from "./pass.ts";
 import type { PassLossesState } from "../metrics/running_mean.ts";
 import { copyPredictions, type PredictOptions } from "./predict.ts";
 import { type PassesState, RunPasses } from "./run_passes.ts";
@@ -373,8 +372,14 @@ export class Run implements Performer<AnyCallback>, StepOf {
    */
   async restore(state: RunState): Promise<void> {
     await this.#setUpAll(state);
-    if (state.layerStates) this.#restoreStates(state.layerStates);
-    await this.#passes.restore(state);
+    const { layerStates, ...others } = state;
+    if (layerStates) this.#restoreStates(layerStates);
+    try {
+      await this.#passes.restore(state);
+    } catch (error) {
+      disposeTensors(others);
+      throw error;
+    }
     const { batch } = state;
     if (!batch || !this.#pass) return;
     this.learner.objective = batch.objective;

@@ -1,5 +1,5 @@
 /**
- * Means over a pass, on the device.
+ * Means over a pass, on the device, or in the memory of the program where it holds the tensors.
  *
  * @module
  */
@@ -7,6 +7,7 @@ import * as field from "../checks/fields.ts";
 import type { Peers } from "../data/loader.ts";
 import { tf } from "../deps/tfjs.ts";
 import { hostTensorOf } from "../io/host_tensor.ts";
+import { memoryOf } from "../tensors/tensor_memory.ts";
 
 /** Number of values that are folded at once: one kernel for all of them, instead of two for each. */
 const FOLD = 64;
@@ -23,6 +24,8 @@ export interface RunningMeanState {
   readonly sum?: tf.Tensor;
   /** Values that are not folded yet. */
   readonly pending: readonly tf.Tensor[];
+  /** The weighted sum of the values that were read at once. Default: 0. */
+  readonly readSum?: number;
 }
 
 const scalar = hostTensorOf([]);
@@ -35,15 +38,17 @@ export const runningMean: field.FieldCheck = field.all(
     totalOnDevice: field.optional(scalar),
     sum: field.optional(scalar),
     pending: field.list(scalar),
+    readSum: field.optional(field.that("must be a number", (value) => typeof value === "number")),
   }),
   field.that("must have values if their total weight is not 0", (value) => {
-    const { total, sum, pending } = value as RunningMeanState;
-    return total === 0 || sum !== undefined || pending.length > 0;
+    const { total, sum, pending, readSum } = value as RunningMeanState;
+    return total === 0 || sum !== undefined || pending.length > 0 || readSum !== undefined;
   }),
 );
 
 /**
- * The weighted mean of scalars, accumulated on the device: nothing is read back before
+ * The weighted mean of scalars. Where the memory of the program holds them, they are summed at once,
+ * in double precision; elsewhere they are accumulated on the device, and nothing is read back before
  * {@linkcode RunningMean.read}.
  */
 export class RunningMean {
@@ -52,6 +57,7 @@ export class RunningMean {
   #sum: tf.Tensor | undefined;
   #total = 0;
   #totalOnDevice: tf.Tensor | undefined;
+  #readSum: number | undefined;
 
   /**
    * Adds a value.
@@ -60,6 +66,15 @@ export class RunningMean {
    * @param weight Its weight, such as the size of its batch; a tensor is now this object's.
    */
   add(value: tf.Tensor, weight: number | tf.Tensor): void {
+    const numbers = memoryOf(value);
+    const factor = typeof weight === "number" ? weight : numbers && memoryOf(weight)![0];
+    if (numbers && factor !== undefined) {
+      this.#readSum = (this.#readSum ?? 0) + numbers[0] * factor;
+      this.#total += factor;
+      value.dispose();
+      if (typeof weight !== "number") weight.dispose();
+      return;
+    }
     if (typeof weight !== "number") return this.#addOnDevice(value, weight);
     if (weight !== this.#weight || this.#pending.length === FOLD) this.#fold();
     this.#weight = weight;
@@ -75,17 +90,16 @@ export class RunningMean {
    */
   async read(peers?: Peers): Promise<number> {
     const [sum, onDevice] = await Promise.all([
-      this.#readSum(),
+      this.#sumOnDevice(),
       read(this.#totalOnDevice?.clone()),
     ]);
-    const totals = Float64Array.of(sum, this.#total + onDevice);
+    const totals = Float64Array.of(sum + (this.#readSum ?? 0), this.#total + onDevice);
     peers?.sum(totals);
     return totals[0] / totals[1];
   }
 
-  #readSum(): Promise<number> {
-    if (this.#total === 0 && !this.#totalOnDevice) return read(undefined);
-    return read(this.#pending.length > 0 ? this.#folded() : this.#sum!.clone());
+  #sumOnDevice(): Promise<number> {
+    return read(this.#pending.length > 0 ? this.#folded() : this.#sum?.clone());
   }
 
   #addOnDevice(value: tf.Tensor, weight: tf.Tensor): void {
@@ -107,17 +121,20 @@ export class RunningMean {
       ...this.#totalOnDevice && { totalOnDevice: this.#totalOnDevice },
       sum: this.#sum,
       pending: [...this.#pending],
+      ...this.#readSum !== undefined && { readSum: this.#readSum },
     };
   }
 
   /** Continues from a state, whose tensors this object now owns. */
-  restore({ weight, total, totalOnDevice, sum, pending }: RunningMeanState): void {
+  restore(state: RunningMeanState): void {
+    const { weight, total, totalOnDevice, sum, pending, readSum } = state;
     this.reset();
     this.#totalOnDevice = totalOnDevice;
     this.#weight = weight;
     this.#total = total;
     this.#sum = sum;
     this.#pending = [...pending];
+    this.#readSum = readSum;
   }
 
   /** Forgets all values. */
@@ -126,7 +143,7 @@ export class RunningMean {
     this.#sum?.dispose();
     this.#totalOnDevice?.dispose();
     this.#pending = [];
-    this.#sum = this.#totalOnDevice = undefined;
+    this.#sum = this.#totalOnDevice = this.#readSum = undefined;
     this.#total = 0;
   }
 

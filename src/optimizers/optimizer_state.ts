@@ -6,7 +6,7 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
-import { SlotOptimizer } from "./slot_optimizer.ts";
+import { SlotOptimizer, variableOf } from "./slot_optimizer.ts";
 
 /** A slot of a variable in an optimizer of TensorFlow.js. */
 interface StockSlot {
@@ -37,7 +37,10 @@ export function applyGradients(optimizer: tf.Optimizer, gradients: tf.NamedTenso
   if (optimizer instanceof SlotOptimizer) return optimizer.applyGradients(gradients);
   let order = ORDERS.get(optimizer);
   if (!order) ORDERS.set(optimizer, order = new Set());
-  for (const name of Object.keys(gradients)) order.add(name);
+  for (const [name, gradient] of Object.entries(gradients)) {
+    if (gradient) variableOf(name, gradient);
+    order.add(name);
+  }
   optimizer.applyGradients([...order].map((name) => ({ name, tensor: gradients[name] ?? null })));
 }
 

@@ -38,6 +38,28 @@ interface Memory {
 }
 
 /**
+ * Returns the variable of a gradient.
+ *
+ * @throws {TypeError} If it is missing, or has another shape: a kernel would read past the gradient.
+ */
+export function variableOf(
+  name: string,
+  { shape, dtype }: tf.Tensor | tf.TensorInfo,
+): tf.Variable {
+  const value = tf.engine().registeredVariables[name];
+  if (!value) {
+    throw new TypeError(
+      `Cannot apply gradients as each must have the name of a variable: there is no ${name}`,
+    );
+  }
+  if (dtype === "float32" && tf.util.arraysEqual(shape, value.shape)) return value;
+  throw new TypeError(
+    `Cannot apply gradients as that of ${name} must be [${value.shape}] float32: ` +
+      `current value is [${shape}] ${dtype}`,
+  );
+}
+
+/**
  * Updates variables by gradients that are no tensors.
  *
  * @param optimizer The optimizer.
@@ -166,7 +188,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   /**
    * Updates the variables that have a gradient; the others, and their slots, stay as they are.
    *
-   * @throws {TypeError} If a gradient has no variable.
+   * @throws {TypeError} If a gradient has no variable, or another shape.
    * @throws {RangeError} If a group of the optimizer matches no variable.
    */
   override applyGradients(
@@ -195,12 +217,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
 
   /** Adds a variable to those that are updated together, by the same numbers. */
   #add(joint: JointUpdate, name: string, gradient: tf.Tensor | tf.TensorInfo): void {
-    const value = tf.engine().registeredVariables[name];
-    if (!value) {
-      throw new TypeError(
-        `Cannot apply gradients as each must have the name of a variable: there is no ${name}`,
-      );
-    }
+    const value = variableOf(name, gradient);
     const memory = this.#memory(name, value);
     const attributes = this.#attributesOf(name, ++memory.step);
     if (joint.attributes !== attributes) {

@@ -113,6 +113,38 @@ const fused: Case[] = (["linear", "relu", "relu6", "elu", "sigmoid"] as const).f
   }))
 );
 
+/** Filters of more than three taps, and channels that are no multiples of four. */
+const folded: Case[] = ([
+  [[14, 15], [5, 5], 1, "same"],
+  [[15, 13], [5, 5], 1, "valid"],
+  [[14, 14], [7, 7], 1, "same"],
+  [[14, 16], [3, 5], 1, "same"],
+  [[13, 12], [4, 9], 1, [[0, 0], [1, 2], [3, 4], [0, 0]]],
+  [[21, 22], [5, 5], 2, "same"],
+  [[22, 23], [4, 4], 2, "same"],
+  [[23, 26], [6, 3], 2, "valid"],
+  [[24, 21], [3, 5], 2, [[0, 0], [1, 1], [2, 3], [0, 0]]],
+  [[1, 40], [1, 5], 1, "same"],
+  [[1, 41], [1, 7], 1, "valid"],
+  [[13, 9], [3, 1], 1, "same"],
+  [[15, 4], [7, 1], 1, "valid"],
+  [[13, 12], [3, 3], 1, "same"],
+  [[17, 15], [3, 3], 2, "same"],
+] as const).flatMap(([size, filter, strides, pad]) =>
+  (filter[0] + filter[1] !== 6 ? [[8, 16], [9, 10]] : [[13, 18], [18, 17]])
+    .map(([inputs, outputs]): Case => ({
+      name: `${size} * ${filter}, stride ${strides}, pad ${pad}, ${inputs} -> ${outputs} channels`,
+      shapes: [[2, ...size, inputs], [...filter, inputs, outputs], [outputs]],
+      compute: (x, w, bias) =>
+        tf.fused.conv2d({
+          ...{ x: x as tf.Tensor4D, filter: w as tf.Tensor4D, bias, strides },
+          pad: pad as "same",
+          dimRoundingMode: typeof pad === "object" ? "floor" : undefined,
+          activation: size[1] > 20 ? "relu6" : "linear",
+        }),
+    }))
+);
+
 /** Large enough for Winograd's algorithm; odd sizes, so that tiles are cut. */
 const winograd: Case[] = ([[7, 6, "valid"], [9, 5, "same"], [3, 3, "valid"], [8, 8, 2]] as const)
   .flatMap(
@@ -372,6 +404,7 @@ sweep("depthwise convolutions", depthwise, { native: true });
 sweep("fused depthwise convolutions", fusedDepthwise, { native: true });
 sweep("fused convolutions", fused, { native: true });
 sweep("convolutions by Winograd's algorithm", winograd, { native: true });
+sweep("convolutions as folded ones", folded, { native: true });
 sweep("convolutions with a stride of 2 by Winograd's algorithm", strided, { native: true });
 sweep("convolutions along lines by Winograd's algorithm", lines, { native: true });
 sweep("convolutions of few channels or results", thin, { native: true });

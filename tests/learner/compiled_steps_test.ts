@@ -806,23 +806,60 @@ testOnWasm("played steps work after other backends were in use", async () => {
   assert((await assertSame(() => ({}))).some(({ way }) => way === "played"));
 });
 
-testOnWasm("a training resumes bit for bit in the other way", async () => {
-  const checkpoints: RunCheckpoint[] = [];
-  const take: CallbackLike = {
-    passive: true,
-    async afterBatch(learner: AnyLearner) {
-      checkpoints.push(await learner.checkpoint());
-    },
-  };
-  const whole = await train({ compile: false, callbacks: [take] });
-  for (const from of [checkpoints[2], checkpoints[6], checkpoints[11]]) {
-    for (const compile of [undefined, false]) {
-      const { numbers } = await train({ compile, from });
-      assertEquals(numbers.weights, whole.numbers.weights);
-      assertEquals(numbers.metrics, whole.numbers.metrics);
+/** A training with a stateful recurrent layer. */
+function stateful(layer: "lstm" | "gru"): Parameters<typeof train>[0] {
+  const shape = [BATCH, 5, 6];
+  const loader = function* (): Iterable<Any> {
+    for (let seed = 1; seed <= 6; seed++) {
+      yield [tf.randomUniform(shape, -1, 1, "float32", seed), tf.tensor1d([0, 1, 2, 1], "int32")];
     }
+  };
+  const make = () => {
+    const options = { units: 3, stateful: true, batchInputShape: shape, dropout: 0.2 };
+    return tf.sequential({ layers: [tf.layers[layer](options), tf.layers.dense({ units: 3 })] });
+  };
+  return { make, dataloaders: { train: loader, validation: loader }, epochs: 2 };
+}
+
+const RESUMED: Record<string, () => Parameters<typeof train>[0]> = {
+  "with dropout, noise and averages": () => ({}),
+  "with a stateful lstm": () => stateful("lstm"),
+  "with a stateful gru": () => stateful("gru"),
+  "with MixUp": mixing(MIXERS.MixUp),
+  "with CutMix": mixing(MIXERS.CutMix),
+  "with MixUp and CutMix": mixing(MIXERS["both of them"]),
+};
+
+for (const [name, options] of Object.entries(RESUMED)) {
+  for (const compile of [undefined, false]) {
+    const first = compile === false ? "operation by operation" : "by played steps";
+    testOnWasm(
+      `a training ${name} that began ${first} resumes bit for bit in both ways`,
+      async () => {
+        const checkpoints: RunCheckpoint[] = [];
+        const take: CallbackLike = {
+          passive: true,
+          async afterBatch(learner: AnyLearner) {
+            checkpoints.push(await learner.checkpoint());
+          },
+        };
+        const more = (own: Partial<Parameters<typeof train>[0]>) => {
+          const { callbacks = [], ...others } = options();
+          return train({ ...others, ...own, callbacks: [...callbacks, ...own.callbacks ?? []] });
+        };
+        const whole = await more({ compile, callbacks: [take] });
+        assertEquals(whole.steps.some(({ way }) => way === "played"), compile !== false);
+        for (const from of [checkpoints[2], checkpoints[5], checkpoints.at(-2)!]) {
+          for (const compile of [undefined, false]) {
+            const { numbers } = await more({ compile, from });
+            assertEquals(numbers.weights, whole.numbers.weights);
+            assertEquals(numbers.metrics, whole.numbers.metrics);
+          }
+        }
+      },
+    );
   }
-});
+}
 
 testOnWasm("clones of the results of played steps keep their numbers", async () => {
   const clones: tf.Tensor[] = [], values: number[][] = [];
@@ -878,6 +915,29 @@ for (const [name, compute] of Object.entries(KINDS)) {
   });
 }
 
+/** Layers that act in training, within a function that no model knows of. */
+const RANDOM: Record<string, () => tf.layers.Layer> = {
+  dropout: () => tf.layers.dropout({ rate: 0.3 }),
+  gaussianNoise: () => tf.layers.gaussianNoise({ stddev: 0.3 }),
+  gaussianDropout: () => tf.layers.gaussianDropout({ rate: 0.3 }),
+  alphaDropout: () => tf.layers.alphaDropout({ rate: 0.3 }),
+};
+
+for (const [name, makeLayer] of Object.entries(RANDOM)) {
+  testOnWasm(`the random numbers of ${name} in a user's own model are played back`, async () => {
+    const make = () => {
+      const layer = makeLayer();
+      const model = ownModel((x, w) => tf.matMul(x, w))();
+      const { apply } = model;
+      const random = (x: tf.Tensor, { training }: { training: boolean }) =>
+        layer.apply(apply(x), { training }) as tf.Tensor;
+      return { ...model, apply: random };
+    };
+    const steps = await assertSame(() => ({ make, compile: true }));
+    assert(steps.some(({ way }) => way === "played"), steps.at(-1)!.reason);
+  });
+}
+
 testOnWasm("kernels that work in JavaScript on the batch are played back", async () => {
   const make = ownModel((x, w) =>
     tf.matMul(x, w).add(tf.lowerBound(x, x).toFloat().sum<tf.Tensor>(1, true))
@@ -926,6 +986,10 @@ const UNFIT: Record<string, [make: () => Any, reason: RegExp]> = {
       return ownModel((x, w) => tf.matMul(x, w).mul(++count))();
     },
     /two steps differ/,
+  ],
+  "draws random numbers of its own": [
+    ownModel((x, w) => tf.matMul(x, w).add(tf.randomNormal([3], 2, 0.7))),
+    /it draws random numbers that are neither uniform from 0 to 1 nor standard normal/,
   ],
   "decides by a random number": [
     ownModel((x, w) => Math.random() < 2 ? tf.matMul(x, w) : w),

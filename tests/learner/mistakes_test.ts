@@ -3,8 +3,17 @@
  *
  * @module
  */
-import { assertEquals, assertRejects } from "@std/assert";
-import { crossEntropy, EarlyStopping, Learner, Metrics, sgd, tf } from "../../mod.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  CancelTrain,
+  crossEntropy,
+  EarlyStopping,
+  Learner,
+  Metrics,
+  type RunCheckpoint,
+  sgd,
+  tf,
+} from "../../mod.ts";
 import { meanAbsoluteError, rSquared } from "../../metrics.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 import { type AnyLearner, tinyLearner, type TinyOptions } from "../fixtures/tiny_learner.ts";
@@ -93,4 +102,75 @@ Deno.test("two callbacks that restore the weights of their best epoch are refuse
     TypeError,
     "Cannot train: EarlyStopping and EarlyStopping both decide the weights at the end.",
   );
+});
+
+testOnBackends("gradients of another shape or type are refused, also by tf.train", async () => {
+  const callback = {
+    afterBackward(learner: AnyLearner) {
+      const [name] = Object.keys(learner.gradients);
+      learner.gradients = { [name]: tf.ones([2, 1]) };
+    },
+  };
+  const message = "must be [1,1] float32: current value is [2,1] float32";
+  await assertRefused({ callbacks: [callback] }, TypeError, message);
+  await assertRefused({ callbacks: [callback], optimizer: tf.train.sgd(0.1) }, TypeError, message);
+  const none = { afterBackward: (learner: AnyLearner) => void (learner.gradients = null as never) };
+  await assertRefused({ callbacks: [none] }, TypeError, "current value is null");
+});
+
+Deno.test("a resumed loader without a length must yield what was read before", async () => {
+  await tf.setBackend("cpu");
+  const before = tf.memory().numTensors;
+  const batches = (count: number) =>
+    function* (): Iterable<[tf.Tensor, tf.Tensor]> {
+      for (let batch = 0; batch < count; batch++) yield [tf.ones([2, 1]), tf.ones([2, 1])];
+    };
+  const whole = tinyLearner({ dataloaders: { train: batches(5) } });
+  const cuts: RunCheckpoint[] = [];
+  await whole.learner.train({
+    callbacks: [{ afterBatch: async (learner) => void cuts.push(await learner.checkpoint()) }],
+  });
+  whole.dispose();
+  const shorter = tinyLearner({ dataloaders: { train: batches(2) } });
+  await assertRejects(
+    () => shorter.learner.train({ from: cuts[3] }),
+    RangeError,
+    "Cannot resume as the train loader must yield the 4 batches that were read before: it yielded 2",
+  );
+  shorter.dispose();
+  assertEquals(tf.memory().numTensors, before, "tensors are left");
+});
+
+Deno.test("a batch that was fetched ahead is disposed with its weights", async () => {
+  await tf.setBackend("cpu");
+  const before = tf.memory().numTensors;
+  const { learner, dispose } = tinyLearner({
+    dataloaders: {
+      train: function* (): Iterable<[tf.Tensor, tf.Tensor, tf.Tensor]> {
+        for (;;) yield [tf.ones([2, 1]), tf.ones([2, 1]), tf.ones([2])];
+      },
+    },
+    callbacks: [{
+      async afterBatch(learner) {
+        if (!await learner.isLastBatch()) throw new CancelTrain("enough");
+      },
+    }],
+  });
+  assertEquals((await learner.train()).status, "cancelled");
+  dispose();
+  assertEquals(tf.memory().numTensors, before, "tensors are left");
+});
+
+testOnBackends("a model that returns no tensors is refused", async () => {
+  const weight = tf.variable(tf.scalar(1));
+  for (
+    const [output, text] of [[undefined, "undefined"], [5, "5"], [Promise.resolve(), "Promise"]]
+  ) {
+    const model = { apply: () => output as never, trainableVariables: [weight] };
+    const { learner, dispose } = tinyLearner({ model });
+    const error = await assertRejects(() => learner.train(), TypeError, "must return tensors");
+    assert((error as Error).message.includes(text as string), (error as Error).message);
+    dispose();
+  }
+  weight.dispose();
 });

@@ -1,5 +1,6 @@
 /**
- * Kernels of convolutions and of their gradients.
+ * Kernels of convolutions and of their gradients; those in three dimensions are convolutions in two,
+ * of slices side by side.
  *
  * @module
  */
@@ -9,16 +10,21 @@ import {
   convolution2D,
   convolution3D,
   type Extent,
-  PATCH_ADDRESSES,
-  patchTable,
-  pointsOf,
   resultShape,
   type WindowAttributes,
-  windowTable,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import type { Pass } from "../native/native_library.ts";
-import { filterGradient, forward, inputGradient } from "./convolve.ts";
+import { mendFilterGradient, mendInputGradient, mendResults } from "./convolve.ts";
+import {
+  dispose,
+  fillBox,
+  filterGradient,
+  forward,
+  inputGradient,
+  unfold,
+  UNFOLDED_BYTES,
+} from "./folded_convolution.ts";
 import { ACTIVATIONS, areFloats, copy, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
 
@@ -121,9 +127,6 @@ function conv2DBackpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: A
   return withFitting(dy, c, (dy) => filterGradient(heap, c, attributes.filterShape, x, dy));
 }
 
-/** Largest size of an image whose neighbours along the depth are copied to be channels, in bytes. */
-const UNFOLDED_BYTES = 2 ** 28;
-
 /** Whether a convolution in three dimensions is computed as one in two. */
 function isFlattened(heap: KernelHeap, pass: Pass, c: Convolution): boolean {
   if (heap.native?.canConvolve(pass, c) || c.filter.every((n) => n === 1)) return false;
@@ -144,52 +147,6 @@ function flattened(c: Convolution, depth: number, changes: Partial<Convolution>)
   };
 }
 
-/**
- * Puts slices of images side by side, as channels: those at `place * stride + offset`, for each of
- * `depth` places and each offset, zeros outside.
- *
- * @param x `[batch, depth, height, width, channels]`
- */
-function unfold(
-  heap: KernelHeap,
-  x: tf.TensorInfo,
-  depth: number,
-  offsets: number[],
-  stride = 1,
-): tf.TensorInfo {
-  const [batch, slices, height, width, channels] = x.shape, pixels = height * width;
-  const shape = [batch, depth, height, width, offsets.length * channels];
-  if (offsets.length === 1 && offsets[0] === 0 && stride === 1 && depth === slices) {
-    return heap.alias(x);
-  }
-  const result = heap.output(shape), wide = offsets.length * channels;
-  const from = [slices * pixels * channels, stride * pixels * channels, channels, 1];
-  const to = [depth * pixels * wide, pixels * wide, wide, 1];
-  offsets.forEach((offset, i) => {
-    const first = Math.min(Math.max(Math.ceil(-offset / stride), 0), depth);
-    const last = Math.min(Math.max(Math.ceil((slices - offset) / stride), first), depth);
-    const at = (place: number) => heap.at(result) + (place * to[1] + i * channels) * 4;
-    for (const [start, end] of [[0, first], [last, depth]]) {
-      if (start === end) continue;
-      heap.run("fill", [at(start), 1, 4, 0]);
-      const layout = { address: at(start), strides: to };
-      copy(
-        heap,
-        [batch, end - start, pixels, channels],
-        { ...layout, strides: NONE },
-        layout,
-        FLOAT,
-      );
-    }
-    const source = heap.at(x) + (first * stride + offset) * pixels * channels * 4;
-    const box = [batch, last - first, pixels, channels];
-    copy(heap, box, { address: source, strides: from }, { address: at(first), strides: to }, FLOAT);
-  });
-  return result;
-}
-
-const NONE = [0, 0, 0, 0], FLOAT = "float32";
-
 /** Weights in another order: a box of them, and distances within both filters. */
 function reorder(
   heap: KernelHeap,
@@ -201,7 +158,7 @@ function reorder(
 ): tf.TensorInfo {
   const result = heap.output(shape);
   const source = { address: heap.at(filter) + offset * 4, strides: from };
-  copy(heap, box, source, { address: heap.at(result), strides: to }, FLOAT);
+  copy(heap, box, source, { address: heap.at(result), strides: to }, "float32");
   return result;
 }
 
@@ -215,31 +172,39 @@ function turnFilter(heap: KernelHeap, c: Convolution, filter: tf.TensorInfo, bac
   return reorder(heap, filter, shape, box, [deep, flat]);
 }
 
+/** Puts slices that the taps along the depth meet side by side, as channels. */
+function unfoldDepth(
+  heap: KernelHeap,
+  x: tf.TensorInfo,
+  depth: number,
+  offsets: number[],
+  stride = 1,
+): tf.TensorInfo {
+  const [batch, slices, height, width, channels] = x.shape;
+  return unfold(heap, x, [batch, slices, height * width, channels], depth, offsets, stride);
+}
+
 /** The places of the taps along the depth, for the result at place 0. */
 function offsetsOf({ filter, dilation, pad }: Convolution): number[] {
   return Array.from({ length: filter[0] }, (_, i) => i * dilation[0] - pad[0]);
 }
 
-function conv3D(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes) {
-  if (!areFloats(x, filter) || isFirst(attributes)) return;
-  const c = convolution3D(x.shape, filter.shape, attributes);
+/** The results, `[batch, depth, height, width, outChannels]`. */
+function deepForward(
+  heap: KernelHeap,
+  c: Convolution,
+  x: tf.TensorInfo,
+  filter: tf.TensorInfo,
+): tf.TensorInfo {
   const shape = resultShape(c, 5, c.outChannels);
   if (!isFlattened(heap, "forward", c)) return forward(heap, c, shape, x, filter);
   const depth = c.output[0], flat = flattened(c, depth, { channels: c.channels * c.filter[0] });
-  const image = unfold(heap, x, depth, offsetsOf(c), c.stride[0]);
+  const image = unfoldDepth(heap, x, depth, offsetsOf(c), c.stride[0]);
   const weights = turnFilter(heap, c, filter);
   const result = forward(heap, flat, shape, image, weights);
   dispose(heap, image, weights);
-  // Slices of zeros met weights, which may be infinite.
-  const [from, own, to] = [x, filter, result].map((tensor) => heap.at(tensor));
-  const table = heap.table(patchTable(c, from), PATCH_ADDRESSES), work = sizeOf(shape);
-  const args = [table, own, c.outChannels, to, 0, pointsOf(c), heap.scratch()];
-  heap.run("mendConvolution", args, { argument: 4, multiple: 1, work });
+  mendResults(heap, c, x, filter, result);
   return result;
-}
-
-function dispose({ backend }: KernelHeap, ...tensors: tf.TensorInfo[]): void {
-  for (const { dataId } of tensors) backend.disposeData(dataId);
 }
 
 /**
@@ -270,11 +235,15 @@ function flattenedInputGradient(
     const box = [batch, slices, slice];
     if (slices <= 0) continue;
     if (own.length === 0) {
-      heap.run("fill", [to!.address, 1, 4, 0]);
-      copy(heap, box, { ...to!, strides: NONE.slice(1) }, to!, FLOAT);
+      fillBox(heap, box, to!);
       continue;
     }
-    const image = unfold(heap, dy, slices, own.map((i) => (phase + pad - i * dilation) / stride));
+    const image = unfoldDepth(
+      heap,
+      dy,
+      slices,
+      own.map((i) => (phase + pad - i * dilation) / stride),
+    );
     const line = height * width * channels, columns = own.length * outChannels;
     const strides: [number[], number[]] = [
       [step * line * outChannels, outChannels, 1],
@@ -287,41 +256,61 @@ function flattenedInputGradient(
     const part = inputGradient(heap, flat, [batch, slices, ...rest], image, turned);
     dispose(heap, image, turned);
     if (!to) return part;
-    copy(heap, box, { address: heap.at(part), strides: [slices * slice, slice, 1] }, to, FLOAT);
+    copy(heap, box, { address: heap.at(part), strides: [slices * slice, slice, 1] }, to, "float32");
     dispose(heap, part);
   }
   return plain!;
 }
 
+/** The gradient of the input, `[batch, depth, height, width, channels]`. */
+function deepInputGradient(
+  heap: KernelHeap,
+  c: Convolution,
+  shape: number[],
+  dy: tf.TensorInfo,
+  filter: tf.TensorInfo,
+): tf.TensorInfo {
+  if (!isFlattened(heap, "input", c)) return inputGradient(heap, c, shape, dy, filter);
+  const result = flattenedInputGradient(heap, c, shape, dy, filter);
+  mendInputGradient(heap, c, dy, filter, result);
+  return result;
+}
+
+/** The gradient of the filter, `[depth, height, width, channels, outChannels]`. */
+function deepFilterGradient(
+  heap: KernelHeap,
+  c: Convolution,
+  shape: number[],
+  x: tf.TensorInfo,
+  dy: tf.TensorInfo,
+): tf.TensorInfo {
+  if (!isFlattened(heap, "filter", c)) return filterGradient(heap, c, shape, x, dy);
+  const [taps, height, width] = c.filter, depth = c.output[0];
+  const flat = flattened(c, depth, { channels: c.channels * taps });
+  const image = unfoldDepth(heap, x, depth, offsetsOf(c), c.stride[0]);
+  const sizes = [height, width, flat.channels, c.outChannels];
+  const turned = filterGradient(heap, flat, sizes, image, dy);
+  const result = turnFilter(heap, c, turned, true);
+  dispose(heap, image, turned);
+  mendFilterGradient(heap, c, x, dy, result);
+  return result;
+}
+
+function conv3D(heap: KernelHeap, { x, filter }: Inputs, attributes: Attributes) {
+  if (!areFloats(x, filter) || isFirst(attributes)) return;
+  return deepForward(heap, convolution3D(x.shape, filter.shape, attributes), x, filter);
+}
+
 function conv3DBackpropInput(heap: KernelHeap, { dy, filter }: Inputs, attributes: Attributes) {
   if (!areFloats(dy, filter) || isFirst(attributes)) return;
-  const { inputShape } = attributes;
-  const c = convolution3D(inputShape, filter.shape, attributes);
-  if (!isFlattened(heap, "input", c)) return inputGradient(heap, c, inputShape, dy, filter);
-  const result = flattenedInputGradient(heap, c, inputShape, dy, filter);
-  const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
-  const size = sizeOf(inputShape), table = heap.table(windowTable(c));
-  const args = [table, from, c.outChannels, weights, to, 0, size, heap.scratch()];
-  heap.run("mendInputGradient", args, { argument: 5, multiple: 1, work: size });
-  return result;
+  const c = convolution3D(attributes.inputShape, filter.shape, attributes);
+  return deepInputGradient(heap, c, attributes.inputShape, dy, filter);
 }
 
 function conv3DBackpropFilter(heap: KernelHeap, { x, dy }: Inputs, attributes: Attributes) {
   if (!areFloats(x, dy) || isFirst(attributes)) return;
-  const { filterShape } = attributes, c = convolution3D(x.shape, filterShape, attributes);
-  if (!isFlattened(heap, "filter", c)) return filterGradient(heap, c, filterShape, x, dy);
-  const [taps, height, width] = c.filter, depth = c.output[0];
-  const flat = flattened(c, depth, { channels: c.channels * taps });
-  const image = unfold(heap, x, depth, offsetsOf(c), c.stride[0]);
-  const shape = [height, width, flat.channels, c.outChannels];
-  const turned = filterGradient(heap, flat, shape, image, dy);
-  const result = turnFilter(heap, c, turned, true);
-  dispose(heap, image, turned);
-  const [from, slopes, to] = [x, dy, result].map((tensor) => heap.at(tensor));
-  const table = heap.table(patchTable(c, from), PATCH_ADDRESSES), { outChannels } = c;
-  const sizes = [0, sizeOf(c.filter) * c.channels, 0, outChannels, heap.scratch()];
-  heap.run("mendPatchSlopes", [table, 0, pointsOf(c), slopes, outChannels, to, ...sizes]);
-  return result;
+  const c = convolution3D(x.shape, attributes.filterShape, attributes);
+  return deepFilterGradient(heap, c, attributes.filterShape, x, dy);
 }
 
 /** The kernels of convolutions. */

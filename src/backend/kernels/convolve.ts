@@ -13,6 +13,7 @@ import {
   PATCH_ADDRESSES,
   patchTable,
   pointsOf,
+  windowTable,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { directFilterGradient, directForward, directInputGradient, workOf } from "./direct.ts";
@@ -24,22 +25,26 @@ import {
 import { copy, layoutOf, sizeOf, stridesOf } from "./kernel.ts";
 import { sumInParts } from "./reductions.ts";
 import {
+  isStrided,
   isWinograd,
   isWinogradLine,
   lineTilesOf,
+  stridedLinesOf,
   tilesOf,
   winograd,
   winogradFilterGradient,
   winogradInputGradient,
   winogradLines,
   winogradLinesFilterGradient,
-} from "./winograd.ts";
-import {
-  isStrided,
-  stridedLinesOf,
   winogradStrided,
   winogradStridedFilterGradient,
-} from "./winograd_strided.ts";
+} from "./winograd.ts";
+
+/** Whether Winograd's algorithm computes a convolution. */
+export function isFast(c: Convolution): boolean {
+  c = joined(c);
+  return isWinograd(c) || isWinogradLine(c) || isStrided(c, 16);
+}
 
 /** Whether every patch is one pixel of several, without padding. */
 function isSparse({ filter, stride, pad, channels }: Convolution): boolean {
@@ -226,4 +231,49 @@ export function filterGradient(
     const args = [image, first, last, heap.at(dy), c.outChannels, to, ...sizes, scratch];
     heap.run("convolveFilterGradient", args, { argument: 6, multiple: 4, work });
   });
+}
+
+/** Computes NaN among results once more: zeros of an unfolded image met weights that may be infinite. */
+export function mendResults(
+  heap: KernelHeap,
+  c: Convolution,
+  x: tf.TensorInfo,
+  filter: tf.TensorInfo,
+  result: tf.TensorInfo,
+  bias?: tf.TensorInfo,
+  activation = 0,
+): void {
+  const [from, weights, to] = [x, filter, result].map((tensor) => heap.at(tensor));
+  heap.run("mendConvolution", [
+    ...[heap.table(patchTable(c, from), PATCH_ADDRESSES), weights, c.outChannels, to],
+    ...[bias ? heap.at(bias) : 0, activation, 0, pointsOf(c), heap.scratch()],
+  ], { argument: 6, multiple: 1, work: sizeOf(result.shape) });
+}
+
+/** Computes NaN in the gradient of an input once more. */
+export function mendInputGradient(
+  heap: KernelHeap,
+  c: Convolution,
+  dy: tf.TensorInfo,
+  filter: tf.TensorInfo,
+  result: tf.TensorInfo,
+): void {
+  const [from, weights, to] = [dy, filter, result].map((tensor) => heap.at(tensor));
+  const size = sizeOf(result.shape), table = heap.table(windowTable(c));
+  const args = [table, from, c.outChannels, weights, to, 0, size, heap.scratch()];
+  heap.run("mendInputGradient", args, { argument: 5, multiple: 1, work: size });
+}
+
+/** Computes NaN in the gradient of a filter once more. */
+export function mendFilterGradient(
+  heap: KernelHeap,
+  c: Convolution,
+  x: tf.TensorInfo,
+  dy: tf.TensorInfo,
+  result: tf.TensorInfo,
+): void {
+  const [from, slopes, to] = [x, dy, result].map((tensor) => heap.at(tensor));
+  const table = heap.table(patchTable(c, from), PATCH_ADDRESSES), { outChannels } = c;
+  const sizes = [0, sizeOf(c.filter) * c.channels, 0, outChannels, heap.scratch()];
+  heap.run("mendPatchSlopes", [table, 0, pointsOf(c), slopes, outChannels, to, ...sizes]);
 }

@@ -7,7 +7,15 @@ import { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { addRows } from "./elementwise.ts";
 import { runOnCpu } from "../fallback_kernels.ts";
-import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
+import {
+  areFloats,
+  type Inputs,
+  type Kernel,
+  type KernelTable,
+  sizeOf,
+  stridesOf,
+  unitOf,
+} from "./kernel.ts";
 
 /** A tensor of sums, of which `add` makes each. */
 function sumInDoubles(
@@ -20,19 +28,33 @@ function sumInDoubles(
   return heap.outputOf(shape, "float32", sums);
 }
 
-/** Adds rows to those that are named. */
-function scatterRows(
+/**
+ * The places of slices, `[count]`, of which indices, `[…, depth]`, say the place along each axis; they
+ * have to be disposed.
+ *
+ * @throws {RangeError} If an index is not on its axis.
+ */
+function placesOf(
   heap: KernelHeap,
   indices: tf.TensorInfo,
-  updates: tf.TensorInfo,
   shape: number[],
+  depth: number,
 ): tf.TensorInfo {
-  const places = heap.elements(indices), count = places.length;
-  for (let i = 0; i < count; i++) {
-    if (places[i] >= 0 && places[i] < shape[0]) continue;
-    throw new RangeError(`Invalid indices: ${places[i]} does not index into ${shape}`);
+  const sizes = shape.slice(0, depth), count = sizeOf(indices.shape) / Math.max(depth, 1);
+  const places = heap.output([count], "int32");
+  const axes = heap.table([...sizes, ...stridesOf(sizes)]);
+  try {
+    heap.run("flattenIndices", [heap.at(indices), count, depth, axes, heap.at(places)]);
+  } catch (error) {
+    heap.backend.disposeData(places.dataId);
+    const all = heap.elements(indices);
+    const wrong = all.findIndex((index, i) => index < 0 || index >= sizes[i % depth]);
+    if (wrong < 0) throw error;
+    const first = wrong - wrong % depth;
+    const text = [...all.subarray(first, first + depth)];
+    throw new RangeError(`Invalid indices: ${text} does not index into ${shape}`);
   }
-  return addRows(heap, updates, indices, count, shape);
+  return places;
 }
 
 function scatterNd(
@@ -46,23 +68,12 @@ function scatterNd(
     indices as tf.Tensor,
     shape,
   );
-  if (sliceRank === 1) return scatterRows(heap, indices, updates, shape);
-  const places = heap.elements(indices), values = heap.elements(updates);
-  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-  return sumInDoubles(heap, shape, (sums) => {
-    for (let i = 0; i < numUpdates; i++) {
-      let at = 0;
-      for (let axis = 0; axis < sliceRank; axis++) {
-        const index = places[i * sliceRank + axis];
-        if (index < 0 || index >= shape[axis]) {
-          const all = [...places.subarray(i * sliceRank, (i + 1) * sliceRank)];
-          throw new RangeError(`Invalid indices: ${all} does not index into ${shape}`);
-        }
-        at += index * strides[axis];
-      }
-      for (let j = 0; j < sliceSize; j++) sums[at + j] += values[i * sliceSize + j];
-    }
-  });
+  if (sliceRank === 0) return;
+  const places = placesOf(heap, indices, shape, sliceRank);
+  const slices = [sizeOf(shape) / sliceSize, sliceSize];
+  const sums = addRows(heap, updates, places, numUpdates, slices);
+  heap.backend.disposeData(places.dataId);
+  return { ...sums, shape };
 }
 
 /** Counts or weighs equal numbers, of each row or of all; those that are too large are left out. */
@@ -122,18 +133,15 @@ function gatherNd(heap: KernelHeap, { params, indices }: Inputs) {
     params as tf.Tensor,
     indices as tf.Tensor,
   );
+  const depth = strides.length;
+  if (depth === 0) return;
+  const places = placesOf(heap, indices, params.shape, depth);
   const result = heap.output(shape, params.dtype);
-  const [from, places, to] = [params, indices, result].map((tensor) => heap.elements(tensor));
-  const rank = strides.length, slices = from.length / size;
-  for (let i = 0; i < count; i++) {
-    let at = 0;
-    for (let axis = 0; axis < rank; axis++) at += places[i * rank + axis] * strides[axis];
-    if (at < 0 || at >= slices) {
-      const all = [...places.subarray(i * rank, (i + 1) * rank)];
-      throw new RangeError(`Invalid indices: ${all} does not index into ${params.shape}`);
-    }
-    for (let j = 0; j < size; j++) to[i * size + j] = from[at * size + j];
-  }
+  const addresses = [params, places, result].map((tensor) => heap.at(tensor));
+  const rows = sizeOf(params.shape) / size, bytes = size * unitOf(params.dtype);
+  const args = [...addresses, 1, 1, rows, count, bytes, 0, count, 0];
+  heap.run("gatherRows", args, { argument: 8, multiple: 1, work: sizeOf(shape) });
+  heap.backend.disposeData(places.dataId);
   return result;
 }
 

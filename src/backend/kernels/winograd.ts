@@ -1,5 +1,6 @@
 /**
- * Convolutions with filters of 3 x 3, or of 3 along lines, by Winograd's algorithm.
+ * Convolutions with filters of 3 x 3, at strides of 1 and 2, or of 3 along lines, by Winograd's
+ * algorithm.
  *
  * @module
  */
@@ -9,17 +10,19 @@ import type { KernelHeap } from "../kernel_heap.ts";
 import { addressesIn, layOut } from "../kernel_constants.ts";
 
 /** Size of a block of transformed tiles, in bytes: about half a second-level cache. */
-export const BLOCK_BYTES = 512 * 1024;
-/** Largest size of 36 transformed filters, in bytes; beyond, plain products are as fast. */
-const FILTER_BYTES = 4 * 1024 * 1024;
+const BLOCK_BYTES = 512 * 1024;
+/** Largest size of 36 transformed filters, in bytes, and that which needs many results to be worth it. */
+const FILTER_BYTES = 40 * 1024 * 1024, LARGE_FILTER_BYTES = 4 * 1024 * 1024;
 
 /** Whether filters of 3 x 3 at a stride of `pixels` can be transformed, and are few enough. */
-export function isTransformable(c: Convolution, pixels: number): boolean {
+function isTransformable(c: Convolution, pixels: number): boolean {
   const { filter, stride, dilation, channels, outChannels } = c;
+  const bytes = channels * outChannels * 36 * 4;
   return c.input[0] === 1 && filter.join() === "1,3,3" &&
     stride.join() === `1,${pixels},${pixels}` &&
     (pixels === 1 || dilation.join() === "1,1,1") && channels % 4 === 0 && outChannels % 4 === 0 &&
-    channels <= 384 && outChannels <= 384 && channels * outChannels * 36 * 4 <= FILTER_BYTES;
+    channels <= 512 && outChannels <= 512 &&
+    (bytes <= LARGE_FILTER_BYTES || (bytes <= FILTER_BYTES && pointsOf(c) >= 384));
 }
 
 /** Whether the algorithm applies, and is faster than others. */
@@ -29,9 +32,18 @@ export function isWinograd(c: Convolution): boolean {
     tilesOf(c) * 5 <= pointsOf(c) && tilesOf(c) >= 4;
 }
 
-/** Number of tiles of a block: as many as fit, in whole panels. */
+/**
+ * Number of tiles of a block whose tiles have so many planes: as many as fit, but enough for filters
+ * that do not fit into the cache, which each block reads.
+ */
+function blockFor({ channels, outChannels }: Convolution, planes: number): number {
+  const fitting = BLOCK_BYTES / (planes * 4 * (channels + outChannels));
+  return Math.max(fitting, Math.min(channels * outChannels / 2730, 64));
+}
+
+/** Number of tiles of a block, in whole panels. */
 function blockOf(c: Convolution): number {
-  return Math.min(Math.max(BLOCK_BYTES / (36 * 4 * (c.channels + c.outChannels)) & ~3, 4), 128);
+  return Math.min(Math.max(blockFor(c, 36), 4), 128) & ~3;
 }
 
 /** Number of tiles along both axes: those of results that are as far apart as the taps. */
@@ -51,7 +63,7 @@ export function tilesOf(c: Convolution): number {
 const TILE_ADDRESSES: readonly number[] = addressesIn("tile_table");
 
 /** Writes the table of `assembly/winograd_tiles.ts`; returns its address. */
-export function writeTiles(
+function writeTiles(
   heap: KernelHeap,
   c: Convolution,
   [source, target]: [source: tf.TensorInfo, target: tf.TensorInfo],
@@ -69,7 +81,7 @@ export function writeTiles(
 }
 
 /** Memory for 36 matrices, in panels of 8 columns, each of which may begin a little later. */
-export function matrixMemory(heap: KernelHeap, rows: number, columns: number): number {
+function matrixMemory(heap: KernelHeap, rows: number, columns: number): number {
   return heap.shared(36 * (rows * Math.ceil(columns / 8) * 8 * 4 + 128));
 }
 
@@ -264,4 +276,98 @@ export function winogradLinesFilterGradient(
     ...[heap.table(lineTable(c)), heap.at(x), heap.at(dy), first, last, to, 0, c.channels],
     lineScratch(heap, c, 6 * c.channels * c.outChannels),
   ], { argument: 6, multiple: 4, work: lineWorkOf(c) });
+}
+
+/** Number of planes of a tile. */
+const STRIDED_PLANES = 81;
+
+/**
+ * Whether the algorithm applies, and is faster than others.
+ *
+ * @param least Least number of channels.
+ */
+export function isStrided(c: Convolution, least = 8): boolean {
+  return isTransformable(c, 2) && c.channels >= least && c.outChannels >= 8 &&
+    // Transforming the filter costs as much as some products.
+    pointsOf(c) >= 128;
+}
+
+/** Number of tiles of a block, an odd number, as planes have an odd number of rows. */
+function stridedBlockOf(c: Convolution): number {
+  return Math.min(Math.floor(blockFor(c, STRIDED_PLANES)) | 1, 127);
+}
+
+/** Number of lines of tiles of an example, of the results or of the input's gradient. */
+function stridedLines({ input, output, pad }: Convolution, gradient: boolean): number {
+  return Math.ceil((gradient ? (pad[1] + input[1] + 1) >> 1 : output[1]) / 4);
+}
+
+/** Number of lines of tiles of the results of all examples. */
+export function stridedLinesOf(c: Convolution): number {
+  return c.batch * stridedLines(c, false);
+}
+
+/** Scratch memory for the planes of a block, with a number of sums; returns its address. */
+function stridedScratch(heap: KernelHeap, c: Convolution, sums = 0): number {
+  // Products write whole sixes of rows.
+  const rows = STRIDED_PLANES * stridedBlockOf(c) + 6;
+  const bytes = 4 * (rows * (c.channels + c.outChannels) + sums);
+  return heap.scratch(Math.max(c.channels, c.outChannels), bytes);
+}
+
+/** Number of multiply-adds. */
+function stridedWorkOf(c: Convolution): number {
+  return c.batch * c.output[1] * c.output[2] * 5 * c.channels * c.outChannels;
+}
+
+/**
+ * The convolution, with a bias and an activation, or the gradient of its input.
+ *
+ * @param from The input, or the gradient of the results.
+ * @param to The results, or the gradient of the input.
+ */
+export function winogradStrided(
+  heap: KernelHeap,
+  c: Convolution,
+  gradient: boolean,
+  [from, filter, to]: tf.TensorInfo[],
+  bias?: tf.TensorInfo,
+  activation = 0,
+): void {
+  const [rows, columns] = gradient ? [c.outChannels, c.channels] : [c.channels, c.outChannels];
+  const matrices = matrixMemory(heap, rows, columns);
+  const sizes = [c.channels, c.outChannels, Number(gradient)];
+  heap.run("stridedFilter", [heap.at(filter), ...sizes, matrices, heap.scratch()]);
+  const lines = stridedLines(c, gradient);
+  const geometry = writeTiles(
+    heap,
+    c,
+    gradient ? [to, from] : [from, to],
+    [lines, 0],
+    stridedBlockOf(c),
+  );
+  heap.run("winogradStrided", [
+    ...[geometry, matrices, Number(gradient), 0, c.batch * lines],
+    ...[bias ? heap.at(bias) : 0, activation, heap.at(filter), stridedScratch(heap, c)],
+  ], { argument: 3, multiple: 1, work: stridedWorkOf(c) });
+}
+
+/** The gradient of the filter, at an address: the sum over lines of tiles `first` to `last`. */
+export function winogradStridedFilterGradient(
+  heap: KernelHeap,
+  c: Convolution,
+  to: number,
+  x: tf.TensorInfo,
+  dy: tf.TensorInfo,
+  first: number,
+  last: number,
+): void {
+  const scratch = stridedScratch(heap, c, 36 * (c.channels * c.outChannels + 32));
+  const geometry = writeTiles(heap, c, [x, dy], [stridedLines(c, false), 0], stridedBlockOf(c));
+  const args = [geometry, first, last, to, 0, c.channels, scratch];
+  heap.run("winogradStridedFilterGradient", args, {
+    argument: 4,
+    multiple: 4,
+    work: stridedWorkOf(c),
+  });
 }

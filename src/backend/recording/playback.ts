@@ -2,13 +2,12 @@ import { type BackendWasm, tf } from "../../deps/tfjs.ts";
 import type { Elements } from "../../tensors/tensor_memory.ts";
 import { emscriptenOf } from "../wasm_modules.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { layOut, memoriesOf, pruneCalls } from "./arena.ts";
-import type { LinkedCall, Program } from "./match_recordings.ts";
+import { layOut, type LinkedCall, memoriesOf, type Program, pruneCalls } from "./program.ts";
 import { type Fn, type Place, Places, SCRATCH, SHARED, SPARE, type StockModule } from "./places.ts";
 import { type Memory, type TensorUse, weightBy } from "./recording.ts";
 
-/** The kernel that traps on purpose: where an index is out of range. */
-const CHECK = "checkIndices";
+/** The kernels that trap on purpose: where an index is out of range. */
+const CHECKS = ["checkIndices", "flattenIndices"];
 
 /** An output that is made when something asks for it. */
 interface LateOutput {
@@ -263,7 +262,7 @@ export class Playback {
       for (at = 0; at < functions.length; at++) functions[at](...args[at]);
     } catch (error) {
       for (const { dataId } of infos) backend.disposeData(dataId);
-      const isCheck = functions[at] === this.#heap.kernels[CHECK];
+      const isCheck = CHECKS.some((name) => functions[at] === this.#heap.kernels[name]);
       // Taken by operations, the step says which index it is. Any other trap is a fault of the playback.
       if (isCheck && error instanceof WebAssembly.RuntimeError) return;
       throw error;

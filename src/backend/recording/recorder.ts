@@ -6,8 +6,14 @@ import {
   observeInspections,
 } from "../../tensors/tensor_memory.ts";
 import type { KernelHeap, Split } from "../kernel_heap.ts";
-import { type KernelInput, listen, type StepListener } from "./listen.ts";
-import { type Normal, recognizeDraw } from "./recognize_draw.ts";
+import {
+  type KernelInput,
+  listen,
+  type Normal,
+  recognizeDraw,
+  type StepListener,
+  withNoise,
+} from "./listen.ts";
 import {
   type AnyCall,
   type Call,
@@ -26,14 +32,17 @@ import {
   StepMemory,
   tensorsOf,
 } from "./step_memory.ts";
-import { renumber } from "./tensor_numbers.ts";
+import { renumber } from "./places.ts";
+
+/** The reason not to play random numbers back. */
+const DRAWS =
+  "it draws random numbers that are neither uniform from 0 to 1 nor standard normal, nor " +
+  "those of a layer of noise";
 
 /** A step to record. */
 export interface RecordedStep {
   /** The tensors of the batch, in their order. */
   readonly inputs: readonly tf.Tensor[];
-  /** The normal distributions that layers draw from. */
-  readonly normals: readonly Normal[];
   /** Whether tensors that were made before the step may be part of it. */
   readonly holds: boolean;
   /** Takes the step. */
@@ -103,7 +112,8 @@ const SHAPED_BY_ELEMENTS = new Set([
  */
 export class Recorder implements StepListener, InspectionObserver {
   readonly #heap: KernelHeap;
-  readonly #normals: readonly Normal[];
+  /** The normal distributions that layers draw from. */
+  readonly #normals: Normal[] = [];
   readonly #memory: StepMemory;
   readonly #calls: Call[] = [];
   readonly #operations: Operation[] = [];
@@ -117,11 +127,10 @@ export class Recorder implements StepListener, InspectionObserver {
 
   private constructor(
     heap: KernelHeap,
-    { inputs, normals, holds }: RecordedStep,
+    { inputs, holds }: RecordedStep,
     variables: readonly tf.Variable[],
   ) {
     this.#heap = heap;
-    this.#normals = normals;
     const refuse = (reason: string) => this.#refuse(reason);
     this.#inspections = new StepInspections(refuse);
     this.#addresses = new StepAddresses(heap, refuse);
@@ -146,7 +155,7 @@ export class Recorder implements StepListener, InspectionObserver {
       assign.call(this, value);
     };
     try {
-      listen(heap, recorder, () => step.work());
+      listen(heap, recorder, () => withNoise(recorder.#normals, () => step.work()));
     } finally {
       tf.Variable.prototype.assign = assign;
       observeInspections(observer);
@@ -339,7 +348,7 @@ export class Recorder implements StepListener, InspectionObserver {
     const make = draws.length === 1 && dtype === "float32"
       ? this.#quietly(() => recognizeDraw(draws[0], shape, values as Float32Array, this.#normals))
       : undefined;
-    if (!make) return this.#refuse("it draws random numbers of an unknown kind");
+    if (!make) return this.#refuse(DRAWS);
     const { name, draw } = make;
     const operation: Operation = { text: name, reads: new Set(), makes: new Set([memory]) };
     this.#operations.push(operation);

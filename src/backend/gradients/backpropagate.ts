@@ -166,7 +166,7 @@ function backpropagate(
       slopes.set(x.id, sum);
       if (other && !shared.has(other)) other.dispose();
     }
-    // What leads to a result in steps does so beside an operation.
+    // Steps lead to the result of another operation.
     if (gradientDepth > 0 || node.kernelName === "Step") continue;
     for (const { id } of node.outputs) {
       const slope = slopes.get(id);

@@ -78,7 +78,7 @@ export type {
 } from "./src/learner/run_interface.ts";
 export type { StepState } from "./src/learner/compiled_step.ts";
 export type { PredictOptions } from "./src/learner/predict.ts";
-export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
+export type { ReadBatchesOptions } from "./src/learner/pass.ts";
 export type { Failure } from "./src/learner/run.ts";
 export { withSeed } from "./src/random/random_numbers.ts";
 export type { Model } from "./src/model/model.ts";
@@ -166,8 +166,7 @@ export {
   weighLoss,
 } from "./src/losses/loss_inputs.ts";
 export { adam, type AdamOptions, adamW } from "./src/optimizers/adam.ts";
-export { rmsprop, type RmspropOptions } from "./src/optimizers/rmsprop.ts";
-export { sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
+export { rmsprop, type RmspropOptions, sgd, type SgdOptions } from "./src/optimizers/sgd.ts";
 export {
   type OptimizerOptions,
   SlotOptimizer,

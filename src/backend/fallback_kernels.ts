@@ -5,7 +5,7 @@
  * @module
  */
 import { tf } from "../deps/tfjs.ts";
-import { isRepeated } from "./fix_cpu/fix_cpu.ts";
+import { isRepeated } from "./fix_cpu/fix_arithmetic.ts";
 import type { KernelHeap } from "./kernel_heap.ts";
 import type { Inputs } from "./kernels/kernel.ts";
 

@@ -2,11 +2,10 @@ import { tf } from "../deps/tfjs.ts";
 import { registerArithmetic } from "./gradients/arithmetic.ts";
 import { registerAxes } from "./gradients/axes.ts";
 import { type Attributes, type Engine, engineOf } from "./gradients/engine.ts";
-import { registerConvolutions } from "./gradients/convolutions.ts";
+import { registerConvolutions, registerPools } from "./gradients/convolutions.ts";
 import { registerGather } from "./gradients/gather.ts";
 import { registerImages } from "./gradients/images.ts";
 import { registerNormalization } from "./gradients/normalization.ts";
-import { registerPools } from "./gradients/pools.ts";
 import { fixTape } from "./gradients/tape.ts";
 import { registerUnary } from "./gradients/unary.ts";
 
@@ -111,6 +110,9 @@ const KERNELS = new Set([
  * Logarithms of sums of exponentials: tfjs subtracts a maximum that is infinite, which makes NaN.
  *
  * Choices: tfjs does not broadcast one element to none.
+ *
+ * Integers and booleans: tfjs rounds smooth functions of them, cuts the fractions of floats off that
+ * it concatenates with them, and makes sums and differences of booleans bytes.
  */
 function fixKernelCalls(): void {
   const engine = engineOf();
@@ -120,6 +122,9 @@ function fixKernelCalls(): void {
     const isNumber = typeof attributes?.pad === "number" && attributes.pad > 0;
     if (isNumber && KERNELS.has(name)) attributes = withExplicitPadding(state, attributes);
     if (name === "Select") inputs = withOneShape(inputs);
+    if (name === "Concat") inputs = withOneDtype(inputs);
+    if (SMOOTH.has(name)) inputs = withoutIntegers(inputs);
+    if (COUNTING.has(name)) inputs = withoutBools(inputs);
     const isShift = name === "Max" && state.scopeStack.at(-2)?.name === "logSumExp__op";
     if (!isShift) return runKernel.call(engine, name, inputs, attributes);
     // The sum does not depend on what was subtracted: so its slope is no part of the tape.
@@ -131,6 +136,59 @@ function fixKernelCalls(): void {
       state.kernelDepth--;
     }
   };
+}
+
+/** Kernels of functions whose values at integers are no integers, but of tfjs's dtype. */
+const SMOOTH = new Set([
+  ...[
+    "Acos",
+    "Acosh",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atan2",
+    "Atanh",
+    "Expm1",
+    "FusedBatchNorm",
+    "Log1p",
+  ],
+  ...["Reciprocal", "Selu", "Sinh", "Softplus"],
+]);
+
+/** Integers and booleans as floats. */
+function withoutIntegers(inputs: tf.NamedTensorMap): tf.NamedTensorMap {
+  return convert(inputs, ({ dtype }) => dtype === "int32" || dtype === "bool", "float32");
+}
+
+/** Kernels whose results, of booleans, are no booleans. */
+const COUNTING = new Set(["Add", "BatchMatMul", "Neg", "Sub"]);
+
+/** Booleans as integers. */
+function withoutBools(inputs: tf.NamedTensorMap): tf.NamedTensorMap {
+  return convert(inputs, ({ dtype }) => dtype === "bool", "int32");
+}
+
+/** Converts some of the inputs. */
+function convert(
+  inputs: tf.NamedTensorMap,
+  isMeant: (x: tf.Tensor) => boolean,
+  dtype: tf.DataType,
+): tf.NamedTensorMap {
+  let result = inputs;
+  for (const name in inputs) {
+    if (inputs[name] && isMeant(inputs[name])) {
+      result = { ...result, [name]: inputs[name].cast(dtype) };
+    }
+  }
+  return result;
+}
+
+/** The inputs of a concatenation, a list, as floats or integers where their dtypes differ. */
+function withOneDtype(inputs: tf.NamedTensorMap): tf.NamedTensorMap {
+  const tensors = Object.values(inputs), dtypes = new Set(tensors.map(({ dtype }) => dtype));
+  if (dtypes.size < 2 || dtypes.has("string") || dtypes.has("complex64")) return inputs;
+  const dtype = dtypes.has("float32") ? "float32" : "int32";
+  return tensors.map((x) => x.cast(dtype)) as unknown as tf.NamedTensorMap;
 }
 
 /** The inputs of a choice, of which some have one element where others have none. */

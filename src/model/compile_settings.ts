@@ -10,8 +10,7 @@ import { binaryCrossEntropy, huber, meanSquaredError } from "../losses/elementwi
 import { crossEntropy } from "../losses/class_losses.ts";
 import { pure } from "../losses/loss_inputs.ts";
 import { adam, adamW } from "../optimizers/adam.ts";
-import { rmsprop } from "../optimizers/rmsprop.ts";
-import { sgd } from "../optimizers/sgd.ts";
+import { rmsprop, sgd } from "../optimizers/sgd.ts";
 
 /** The settings of a model that was compiled. */
 export interface CompiledModel {

@@ -255,6 +255,58 @@ testOnBackends("an index beyond its axis is an error, not a place on another", (
   ) assertThrows(compute, Error, "0,3 does not index into 2,3");
 });
 
+testOnBackends("smooth functions of integers and booleans are floats, as in PyTorch", () => {
+  const functions = [tf.acos, tf.acosh, tf.asin, tf.asinh, tf.atan, tf.atanh, tf.expm1, tf.log1p]
+    .concat(tf.reciprocal, tf.selu, tf.sinh, tf.softplus, tf.logSigmoid);
+  for (const compute of functions) {
+    for (const dtype of ["int32", "bool"] as const) {
+      const x = tf.tensor1d([0, 1], dtype), y = compute(x);
+      assertEquals(y.dtype, "float32", compute.name);
+      assertEquals([...y.dataSync()], [...compute(x.toFloat()).dataSync()], compute.name);
+    }
+  }
+  const two = tf.tensor1d([2], "int32");
+  assertAlmostEquals(tf.atan2(tf.tensor1d([1], "int32"), two).dataSync()[0], 0.4636476, 1e-6);
+  const normal = tf.batchNorm(two.expandDims(0) as tf.Tensor2D, tf.tensor1d([1]), tf.tensor1d([3]));
+  assertAlmostEquals(normal.dataSync()[0], 1 / Math.sqrt(3.001), 1e-6);
+});
+
+testOnBackends("concat takes floats for floats, whatever comes first", () => {
+  const integers = tf.tensor1d([3], "int32"), floats = tf.tensor1d([1.5]);
+  const flags = tf.tensor1d([true], "bool");
+  const check = (tensors: tf.Tensor[], dtype: tf.DataType, values: number[]) => {
+    const whole = tf.concat(tensors);
+    assertEquals([whole.dtype, [...whole.dataSync()]], [dtype, values]);
+  };
+  check([integers, floats], "float32", [3, 1.5]);
+  check([floats, flags], "float32", [1.5, 1]);
+  check([flags, integers], "int32", [1, 3]);
+  check([flags, flags], "bool", [1, 1]);
+  const slope = tf.grad((x: tf.Tensor) => tf.concat([integers, x]).square().sum())(floats);
+  assertEquals([...slope.dataSync()], [3]);
+});
+
+testOnBackends("sums and differences of booleans are integers", () => {
+  const a = tf.tensor1d([1, 0, 1], "bool"), b = tf.tensor1d([1, 1, 0], "bool");
+  assertEquals([...a.add(b).dataSync()], [2, 1, 1]);
+  assertEquals([...a.sub(b).dataSync()], [0, -1, 1]);
+  assertEquals([...a.neg().dataSync()], [-1, 0, -1]);
+  assertEquals([...a.mul(b).dataSync()], [1, 0, 0]);
+  assertEquals(a.add(b).sum().dataSync()[0], 4);
+  const matrix = tf.tensor2d([1, 1, 0, 1], [2, 2], "bool");
+  assertEquals([...matrix.matMul(matrix).dataSync()], [1, 2, 0, 1]);
+});
+
+testOnBackends("large integers keep all their digits", () => {
+  const x = tf.tensor1d([16777217, -2147483647, 46341], "int32");
+  assertEquals([...x.abs().dataSync()], [16777217, 2147483647, 46341]);
+  assertEquals([...x.square().dataSync()], [33554433, 1, -2147479015]);
+  assertEquals([...x.mul(x).dataSync()], [33554433, 1, -2147479015]);
+  assertEquals([...x.mul(tf.scalar(3, "int32")).dataSync()], [50331651, -2147483645, 139023]);
+  const sums = tf.unsortedSegmentSum(x, tf.tensor1d([1, 0, 1], "int32"), 2);
+  assertEquals([sums.dtype, [...sums.dataSync()]], ["int32", [-2147483647, 16823558]]);
+});
+
 testOnBackends("where broadcasts one element to none", () => {
   for (const shape of [[0], [0, 3], [0, 0], [2, 0]]) {
     const x = tf.zeros(shape);

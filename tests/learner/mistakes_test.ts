@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   CancelTrain,
   crossEntropy,
@@ -159,4 +159,18 @@ Deno.test("a batch that was fetched ahead is disposed with its weights", async (
   assertEquals((await learner.train()).status, "cancelled");
   dispose();
   assertEquals(tf.memory().numTensors, before, "tensors are left");
+});
+
+testOnBackends("a model that returns no tensors is refused", async () => {
+  const weight = tf.variable(tf.scalar(1));
+  for (
+    const [output, text] of [[undefined, "undefined"], [5, "5"], [Promise.resolve(), "Promise"]]
+  ) {
+    const model = { apply: () => output as never, trainableVariables: [weight] };
+    const { learner, dispose } = tinyLearner({ model });
+    const error = await assertRejects(() => learner.train(), TypeError, "must return tensors");
+    assert((error as Error).message.includes(text as string), (error as Error).message);
+    dispose();
+  }
+  weight.dispose();
 });

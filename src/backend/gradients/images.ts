@@ -9,7 +9,7 @@
 import { tf } from "../../deps/tfjs.ts";
 import { type Convolution, fromInfo } from "../geometry.ts";
 import { type Attributes, flat, isRecorded, pullBack, registerGradient, run } from "./gradient.ts";
-import { sumOfLargest, takeWindows } from "./pools.ts";
+import { sumOfLargest, takeWindows } from "./convolutions.ts";
 
 /** Registers the gradients. */
 export function registerImages(): void {

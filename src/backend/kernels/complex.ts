@@ -5,10 +5,10 @@
  */
 import type { tf } from "../../deps/tfjs.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { isSameShape } from "./broadcast.ts";
 import {
   areFloats,
   type Inputs,
+  isSameShape,
   type Kernel,
   type KernelTable,
   runWithMemory,

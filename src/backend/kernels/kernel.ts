@@ -35,6 +35,13 @@ export function sizeOf(shape: number[]): number {
   return shape.reduce((size, n) => size * n, 1);
 }
 
+/** Whether two shapes are the same. */
+export function isSameShape(a: number[], b: number[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 /** Numbers of the activations that our compiled kernels apply. */
 export const ACTIVATIONS: Record<string, number | undefined> = { linear: 0, relu: 1, relu6: 2 };
 

@@ -34,7 +34,7 @@ import {
   joinPredictions,
   type PredictOptions,
 } from "./predict.ts";
-import { readBatches, type ReadBatchesOptions } from "./read_batches.ts";
+import { readBatches, type ReadBatchesOptions } from "./pass.ts";
 import type { Failure } from "./run.ts";
 import { RunControl } from "./run_control.ts";
 

@@ -5,7 +5,7 @@
  */
 import { describeValue } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { markOutput, type OutputMark } from "../tensors/nested_tensors.ts";
+import { markOutput, type OutputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import { compiledVariables } from "./compile_settings.ts";
 
 /**
@@ -95,7 +95,7 @@ export function assignWeights(
  * Applies a model to data. A `tf.LayersModel` takes its inputs in order only: it is given the
  * entries of a record that are named like its inputs.
  *
- * @throws {TypeError} If the record lacks an input.
+ * @throws {TypeError} If the record lacks an input, or the model returns no tensors.
  */
 export function applyModel(
   model: tf.LayersModel | Model,
@@ -103,8 +103,17 @@ export function applyModel(
   options: { training: boolean },
 ): unknown {
   const outputs = (model as Model).apply(isRecord(data) ? inOrder(model, data) : data, options);
+  if (!(outputs instanceof tf.Tensor)) checkOutputs(outputs);
   markOutputs(model, outputs);
   return outputs;
+}
+
+function checkOutputs(outputs: unknown): void {
+  if (tensorsIn(outputs).length > 0) return;
+  throw new TypeError(
+    "Cannot apply the model as apply() must return tensors, and no promise: current value is " +
+      describeValue(outputs),
+  );
 }
 
 function isRecord(data: unknown): data is Record<string, unknown> {

@@ -222,6 +222,15 @@ interface LayerWeight {
 /** Properties of layers that change from batch to batch. */
 const CHANGING = new Set(["states_", "keptStates"]);
 
+/** Lists on which no step depends. */
+const IDLE = new Set([
+  "inboundNodes",
+  "outboundNodes",
+  "_addedWeightNames",
+  "_updates",
+  "inputSpec",
+]);
+
 /** Stands for a value that may change. */
 const ANY = Symbol("any");
 
@@ -233,11 +242,9 @@ class ModelWatch {
   readonly #objects: object[] = [];
   readonly #values: unknown[][] = [];
   readonly #layers: { layer: AnyLayer; call: unknown; apply: unknown; constructor: unknown }[] = [];
-  readonly #lists = new Map<unknown[], unknown[]>();
-  readonly #weights = new Map<
-    LayerWeight,
-    { own: boolean; val: tf.Variable; trainable: boolean }
-  >();
+  readonly #lists: { list: unknown[]; items: unknown[] }[] = [];
+  readonly #weights: { weight: LayerWeight; own: boolean; val: tf.Variable; trainable: boolean }[] =
+    [];
   readonly #averages: { layer: AnyLayer; moves: boolean }[] = [];
 
   constructor(model: tf.LayersModel, layers: Iterable<AnyLayer>) {
@@ -255,8 +262,9 @@ class ModelWatch {
   #watch(object: object): void {
     const values = Object.entries(object).map(([name, value]) => {
       if (CHANGING.has(name)) return ANY;
-      if (Array.isArray(value)) this.#watchList(value);
-      else if (value && name.toLowerCase().endsWith("regularizer")) this.#watch(value);
+      if (Array.isArray(value)) {
+        if (!IDLE.has(name)) this.#watchList(value);
+      } else if (value && name.toLowerCase().endsWith("regularizer")) this.#watch(value);
       return value;
     });
     this.#objects.push(object);
@@ -264,13 +272,12 @@ class ModelWatch {
   }
 
   #watchList(list: unknown[]): void {
-    if (this.#lists.has(list)) return;
-    this.#lists.set(list, [...list]);
+    this.#lists.push({ list, items: [...list] });
     for (const item of list) {
       if (Array.isArray(item)) this.#watchList(item);
       else if ((item as LayerWeight | undefined)?.val instanceof tf.Variable) {
-        const { trainable_: own, val } = item as LayerWeight;
-        this.#weights.set(item as LayerWeight, { own, val, trainable: val.trainable });
+        const weight = item as LayerWeight, { trainable_: own, val } = weight;
+        this.#weights.push({ weight, own, val, trainable: val.trainable });
       }
     }
   }
@@ -285,8 +292,8 @@ class ModelWatch {
         return false;
       }
     }
-    for (const [list, items] of this.#lists) if (!areSame(list, items)) return false;
-    for (const [weight, { own, val, trainable }] of this.#weights) {
+    for (const { list, items } of this.#lists) if (!areSame(list, items)) return false;
+    for (const { weight, own, val, trainable } of this.#weights) {
       if (weight.trainable_ !== own || weight.val !== val || val.trainable !== trainable) {
         return false;
       }

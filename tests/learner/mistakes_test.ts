@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   CancelTrain,
   crossEntropy,
@@ -159,4 +159,43 @@ Deno.test("a batch that was fetched ahead is disposed with its weights", async (
   assertEquals((await learner.train()).status, "cancelled");
   dispose();
   assertEquals(tf.memory().numTensors, before, "tensors are left");
+});
+
+testOnBackends("a model that returns no tensors is refused", async () => {
+  const weight = tf.variable(tf.scalar(1));
+  for (
+    const [output, text] of [[undefined, "undefined"], [5, "5"], [Promise.resolve(), "Promise"]]
+  ) {
+    const model = { apply: () => output as never, trainableVariables: [weight] };
+    const { learner, dispose } = tinyLearner({ model });
+    const error = await assertRejects(() => learner.train(), TypeError, "must return tensors");
+    assert((error as Error).message.includes(text as string), (error as Error).message);
+    dispose();
+  }
+  weight.dispose();
+});
+
+Deno.test("metrics of a compiled model without a name, or of one name, are all measured", async () => {
+  await tf.setBackend("cpu");
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+  const metrics = [7, 8, 9].map((value) => () => tf.fill([3], value));
+  model.compile({
+    optimizer: "sgd",
+    loss: "meanSquaredError",
+    metrics: [...metrics, "mse"] as never,
+  });
+  const [data, labels] = [tf.ones([3, 1]), tf.zeros([3, 1])];
+  const learner = new Learner({ model, dataloaders: { train: [[data, labels]] } });
+  const { metrics: measured } = await learner.train();
+  assertEquals(Object.keys(measured), [
+    "train.loss",
+    "train.metric",
+    "train.metric_1",
+    "train.metric_2",
+    "train.mse",
+  ]);
+  assertEquals([measured["train.metric"], measured["train.metric_2"]], [7, 9]);
+  learner.optimizer.dispose();
+  model.dispose();
+  tf.dispose([data, labels]);
 });

@@ -32,27 +32,29 @@ function update({ kernel, slots, work, numbers }: UpdateRule): Kernel {
   return function updateVariables(heap, inputs, attributes: Record<string, number>) {
     const list = inputs as unknown as tf.TensorInfo[];
     const { tensors } = attributes;
-    // At each step for each variable, so not by maps.
+    // At each step for each variable: neither maps nor spreads, and each tensor is looked up once.
     const results: tf.TensorInfo[] = [];
     const table: number[] = [], large: number[][] = [];
+    const { dataIdMap } = heap.backend;
     for (let at = 0; at < list.length; at += tensors) {
       const value = list[at], gradient = list[at + 1];
       checkFloats(value, gradient);
       const size = sizeOf(value.shape);
       const row = heap.threads && size * work >= WORTHWHILE ? [] : table;
       if (row !== table) large.push(row);
-      const first = results.length;
-      row.push(heap.at(value), heap.at(gradient));
-      results.push(heap.isSole(value) ? value : heap.output(value.shape));
-      for (let i = 2; i < 2 + slots; i++) {
-        const slot = i < tensors ? list[at + i] : undefined;
-        row.push(slot ? heap.at(slot) : 0);
-        if (slot) results.push(heap.isSole(slot) ? slot : heap.output(slot.shape));
-      }
-      for (let i = 0; i <= slots; i++) {
-        row.push(i < tensors - 1 ? heap.at(results[first + i]) : 0);
-      }
+      const first = row.length, news = first + slots + 2;
+      for (let i = 0; i < 2 * slots + 3; i++) row.push(0);
       row.push(size);
+      row[first + 1] = heap.at(gradient);
+      for (let i = 0; i < tensors; i++) {
+        if (i === 1) continue;
+        const tensor = list[at + i];
+        const { memoryOffset, refCount } = dataIdMap.get(tensor.dataId);
+        const result = refCount === 1 ? tensor : heap.output(tensor.shape);
+        results.push(result);
+        row[first + i] = memoryOffset;
+        row[news + (i && i - 1)] = result === tensor ? memoryOffset : heap.at(result);
+      }
     }
     const last = [...numbers(attributes), heap.scratch()];
     const count = table.length / (2 * slots + 4);

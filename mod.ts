@@ -78,7 +78,7 @@ export type {
 } from "./src/learner/run_interface.ts";
 export type { StepState } from "./src/learner/compiled_step.ts";
 export type { PredictOptions } from "./src/learner/predict.ts";
-export type { ReadBatchesOptions } from "./src/learner/read_batches.ts";
+export type { ReadBatchesOptions } from "./src/learner/pass.ts";
 export type { Failure } from "./src/learner/run.ts";
 export { withSeed } from "./src/random/random_numbers.ts";
 export type { Model } from "./src/model/model.ts";

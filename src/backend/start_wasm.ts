@@ -18,7 +18,7 @@ import {
 import { heapOf, KernelHeap } from "./kernel_heap.ts";
 import { NativeKernels } from "./native/native_kernels.ts";
 import { type NativeName, noteLibrary } from "./native/native_library.ts";
-import { matchRecordings } from "./recording/match_recordings.ts";
+import { matchRecordings } from "./recording/program.ts";
 import { Playback } from "./recording/playback.ts";
 import { Recorder } from "./recording/recorder.ts";
 import { provideStepTools } from "./recording/step_tools.ts";

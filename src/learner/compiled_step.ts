@@ -1,4 +1,4 @@
-import type { Program } from "../backend/recording/match_recordings.ts";
+import type { Program } from "../backend/recording/program.ts";
 import type { Playback, Played } from "../backend/recording/playback.ts";
 import { type Recording, weightBy } from "../backend/recording/recording.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
@@ -11,7 +11,19 @@ import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested
 import type { LateTensors } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { StepOf } from "./step.ts";
-import type { StepKey } from "./step_key.ts";
+import type { KernelHeap } from "../backend/kernel_heap.ts";
+
+/** The part of a step that is compiled: that of a training, of an evaluation or of a prediction. */
+export type StepKind = "compute" | "evaluate" | "predict";
+
+/** Everything on which a step depends. */
+export interface StepKey {
+  readonly kind: StepKind;
+  readonly objects: readonly unknown[];
+  readonly heap: KernelHeap;
+  /** The tensors of the current batch, the states of recurrent layers, and those of callbacks. */
+  inputs: tf.Tensor[];
+}
 
 /**
  * The way in which a step was taken.

@@ -26,14 +26,13 @@ import {
   batchTensorsOf,
 } from "./batch_tensors.ts";
 import { CallbackList, checkDecisions, SetUps, watched } from "./callback_list.ts";
-import { changeBatch } from "./read_batches.ts";
+import { changeBatch, type Pass } from "./pass.ts";
 import { type AnyCallback, nameOf } from "./callback_protocol.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { CompiledSteps } from "./compiled_steps.ts";
 import { objectiveModel } from "./own_steps.ts";
-import type { StepKind } from "./step_key.ts";
+import type { StepKind } from "./compiled_step.ts";
 import type { Dataloaders } from "./run_interface.ts";
-import type { Pass } from "./pass.ts";
 import type { PassLossesState } from "../metrics/running_mean.ts";
 import { copyPredictions, type PredictOptions } from "./predict.ts";
 import { type PassesState, RunPasses } from "./run_passes.ts";

@@ -345,3 +345,53 @@ testOnBackends(
     tf.dispose([twice, copies]);
   },
 );
+
+testOnBackends("a backward pass disposes slopes and kept tensors as it goes", () => {
+  const x = tf.randomUniform([64]);
+  const before = tf.memory().numTensors;
+  const counts: number[] = [];
+  const look = tf.customGrad(
+    ((x: tf.Tensor) => ({
+      value: x.clone(),
+      gradFunc: (dy: tf.Tensor) => {
+        counts.push(tf.memory().numTensors - before);
+        return dy.clone();
+      },
+    })) as never,
+  ) as (x: tf.Tensor) => tf.Tensor;
+  const slope = tf.grad((x) => {
+    let y = x;
+    for (let i = 0; i < 5; i++) y = look(tf.tidy(() => y.square().sin().tanh()));
+    return y.sum();
+  })(x);
+  // The last function is followed back first; three operations keep a tensor each.
+  for (let i = 1; i < 5; i++) assert(counts[i] <= counts[i - 1] - 3, `${counts}`);
+  assertEquals(tf.memory().numTensors, before + 1);
+  slope.dispose();
+});
+
+testOnBackends("a user's gradient may return what it is given, has kept, or returns twice", () => {
+  const x = tf.tensor1d([1, 2, 3]), constant = tf.tensor1d([2, 3, 4]);
+  type Custom = (...inputs: tf.Tensor[]) => tf.Tensor;
+  const custom = (gradient: (dy: tf.Tensor, saved: tf.Tensor[]) => unknown) =>
+    tf.customGrad(
+      ((a: tf.Tensor, b: tf.Tensor, save: (tensors: tf.Tensor[]) => void) => {
+        save([a]);
+        return { value: a.add(b), gradFunc: gradient };
+      }) as never,
+    ) as Custom;
+  const given = custom((dy) => [dy, dy]), kept = custom((dy, [a]) => [a, dy.mul(a)]);
+  const outer = custom(() => [constant, constant]);
+  const twice = custom((dy) => {
+    const slope = dy.mul(2);
+    return [slope, slope];
+  });
+  const expected = [[6, 6, 6], [12, 24, 36], [12, 18, 24], [12, 12, 12]];
+  [given, kept, outer, twice].forEach((f, i) => {
+    // Both inputs have operations before them.
+    const slope = tf.grad((x) => f(x.mul(2), x.mul(4)).sum())(x);
+    assertEquals([...slope.dataSync()], expected[i]);
+    slope.dispose();
+  });
+  assertEquals([...constant.dataSync()], [2, 3, 4]);
+});

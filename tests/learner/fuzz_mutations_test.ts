@@ -14,7 +14,7 @@ const ROOT = new URL("../../", import.meta.url);
 const ADDRESSES = "src/backend/recording/step_memory.ts";
 const PLAYBACK = "src/backend/recording/playback.ts";
 const PLACES = "src/backend/recording/places.ts";
-const KEY = "src/learner/step_key.ts";
+const KEY = "src/learner/compiled_steps.ts";
 
 /** A fault: a file; texts in it, and what takes their places; traits of the trainings to run. */
 type Fault = readonly [file: string, changes: Readonly<Record<string, string>>, traits?: string];

@@ -85,7 +85,7 @@ export function gradients(
   if (state.gradientDepth === 0) paths = joinOperations(this, paths, [...xs, value]);
   const [, ...grads] = this.tidy("backward", () => {
     const slopes: Slopes = new Map([[value.id, dy ?? tf.ones(value.shape)]]);
-    backpropagate(this, paths, slopes);
+    backpropagate(this, paths, slopes, new Set(xs.map(({ id }) => id)));
     // An outer gradient needs the tape.
     if (state.gradientDepth === 0) disposeTape(this);
     return [value, ...xs.map(({ id }) => slopes.get(id)!)];
@@ -130,12 +130,23 @@ function pathsBetween(
   return paths.slice(kept);
 }
 
-/** Follows a path backward: adds the slopes of all tensors on it to those of its result. */
+/**
+ * Follows a path backward: adds the slopes of all tensors on it to those of its result.
+ *
+ * Unless an outer gradient needs them, the slopes of an operation's results and what it has kept are
+ * disposed at once: the operations before it use the same memory again, while it is in the caches.
+ *
+ * @param wanted Ids of the tensors whose slopes are results.
+ */
 function backpropagate(
   engine: Engine,
   paths: PathNode[],
   slopes: Slopes,
+  wanted: Set<number>,
 ): void {
+  const { activeScope, gradientDepth } = engine.state;
+  /** All slopes, and those of several tensors, which gradients of users may return. */
+  const all = new Set(slopes.values()), shared = new Set<tf.Tensor>();
   for (let i = paths.length - 1; i >= 0; i--) {
     const { node, names } = paths[i];
     if (!node.gradient) {
@@ -148,13 +159,23 @@ function backpropagate(
       const x = node.inputs[name];
       const slope = inScope(engine, slopeOf(node, name, computed));
       checkSlope(node, name, slope);
+      if (all.has(slope)) shared.add(slope);
       const other = slopes.get(x.id);
-      slopes.set(
-        x.id,
-        other ? engine.runKernel("Add", { a: other, b: slope }) as tf.Tensor : slope,
-      );
-      other?.dispose();
+      const sum = other ? engine.runKernel("Add", { a: other, b: slope }) as tf.Tensor : slope;
+      all.add(slope).add(sum);
+      slopes.set(x.id, sum);
+      if (other && !shared.has(other)) other.dispose();
     }
+    // Steps lead to the result of another operation.
+    if (gradientDepth > 0 || node.kernelName === "Step") continue;
+    for (const { id } of node.outputs) {
+      const slope = slopes.get(id);
+      if (!slope || wanted.has(id)) continue;
+      // A tensor of another scope is a user's.
+      if (!shared.has(slope) && scopeIdOf(slope) === activeScope.id) slope.dispose();
+      slopes.delete(id);
+    }
+    for (const tensor of node.saved) if (!tensor.isDisposed && !all.has(tensor)) tensor.dispose();
   }
 }
 

@@ -2,8 +2,7 @@ import { type BackendWasm, tf } from "../../deps/tfjs.ts";
 import type { Elements } from "../../tensors/tensor_memory.ts";
 import { emscriptenOf } from "../wasm_modules.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { layOut, memoriesOf, pruneCalls } from "./arena.ts";
-import type { LinkedCall, Program } from "./match_recordings.ts";
+import { layOut, type LinkedCall, memoriesOf, type Program, pruneCalls } from "./program.ts";
 import { type Fn, type Place, Places, SCRATCH, SHARED, SPARE, type StockModule } from "./places.ts";
 import { type Memory, type TensorUse, weightBy } from "./recording.ts";
 

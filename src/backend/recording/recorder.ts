@@ -6,8 +6,14 @@ import {
   observeInspections,
 } from "../../tensors/tensor_memory.ts";
 import type { KernelHeap, Split } from "../kernel_heap.ts";
-import { type KernelInput, listen, type StepListener } from "./listen.ts";
-import { type Normal, recognizeDraw, withNoise } from "./recognize_draw.ts";
+import {
+  type KernelInput,
+  listen,
+  type Normal,
+  recognizeDraw,
+  type StepListener,
+  withNoise,
+} from "./listen.ts";
 import {
   type AnyCall,
   type Call,
@@ -26,7 +32,7 @@ import {
   StepMemory,
   tensorsOf,
 } from "./step_memory.ts";
-import { renumber } from "./tensor_numbers.ts";
+import { renumber } from "./places.ts";
 
 /** The reason not to play random numbers back. */
 const DRAWS =

@@ -5,7 +5,7 @@
  * @module
  */
 import type { KernelHeap } from "../kernel_heap.ts";
-import type { matchRecordings } from "./match_recordings.ts";
+import type { matchRecordings } from "./program.ts";
 import type { Playback } from "./playback.ts";
 import type { Recorder } from "./recorder.ts";
 

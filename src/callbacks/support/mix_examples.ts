@@ -3,7 +3,7 @@ import { tf } from "../../deps/tfjs.ts";
 import { type AnyLearner, Callback, type CallbackLike } from "../../learner/callback.ts";
 import type { BatchPlace } from "../../learner/callback_protocol.ts";
 import { PRIORITIES } from "../../learner/callback_list.ts";
-import { declareStepInputs } from "../../learner/step_key.ts";
+import { declareStepInputs } from "../../learner/compiled_steps.ts";
 import { permutation, type Stream } from "../../random/random_numbers.ts";
 import { batchRandom } from "./batch_random.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { layOut, type Lifetime } from "../../../src/backend/recording/arena.ts";
+import { layOut, type Lifetime } from "../../../src/backend/recording/program.ts";
 import { keyedRandom } from "../../../src/random/random_numbers.ts";
 
 function sizeOf({ bytes }: Lifetime): number {

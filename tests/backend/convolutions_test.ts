@@ -130,8 +130,9 @@ const folded: Case[] = ([
   [[15, 4], [7, 1], 1, "valid"],
   [[13, 12], [3, 3], 1, "same"],
   [[17, 15], [3, 3], 2, "same"],
+  [[12, 12], [5, 3], 1, "same"],
 ] as const).flatMap(([size, filter, strides, pad]) =>
-  (filter[0] + filter[1] !== 6 ? [[8, 16], [9, 10]] : [[13, 18], [18, 17]])
+  (filter[0] + filter[1] !== 6 ? [[8, 16], [9, 10], [20, 3]] : [[13, 18], [18, 17]])
     .map(([inputs, outputs]): Case => ({
       name: `${size} * ${filter}, stride ${strides}, pad ${pad}, ${inputs} -> ${outputs} channels`,
       shapes: [[2, ...size, inputs], [...filter, inputs, outputs], [outputs]],
@@ -256,7 +257,7 @@ const thin: Case[] = ([
 );
 
 const others: Case[] = [
-  ...[[20, 13], [13, 20], [32, 9]].map(([inputs, outputs]): Case => ({
+  ...[[20, 13], [13, 20], [32, 9], [24, 3], [8, 1], [6, 16]].map(([inputs, outputs]): Case => ({
     name: `1 x 1, ${inputs} -> ${outputs} channels`,
     shapes: [[2, 6, 5, inputs], [1, 1, inputs, outputs]],
     compute: (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, "same"),

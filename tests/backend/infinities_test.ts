@@ -113,6 +113,63 @@ const cases: Case[] = [
     shapes: [[7, 9], [9, 11]],
     compute: (a, b) => tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D),
   },
+  {
+    name: "product of transposed matrices",
+    shapes: [[9, 7], [11, 9]],
+    compute: (a, b) => tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, true, true),
+  },
+  {
+    name: "batched product",
+    shapes: [[3, 5, 6], [3, 7, 6]],
+    compute: (a, b) => tf.matMul(a as tf.Tensor3D, b as tf.Tensor3D, false, true),
+  },
+  {
+    name: "transposed convolution",
+    shapes: [[2, 5, 6, 8], [3, 3, 9, 8]],
+    compute: (x, w) =>
+      tf.conv2dTranspose(x as tf.Tensor4D, w as tf.Tensor4D, [2, 10, 12, 9], 2, "same"),
+  },
+  {
+    name: "softmax",
+    shapes: [[5, 9]],
+    compute: (x) => tf.softmax(x),
+    values: SPECIALS.slice(0, 3),
+  },
+  {
+    name: "batch normalization",
+    shapes: [[5, 9]],
+    compute: (x) => {
+      const { mean, variance } = tf.moments(x, 0);
+      return tf.batchNorm(x, mean as tf.Tensor1D, variance as tf.Tensor1D);
+    },
+    values: SPECIALS.slice(0, 3),
+  },
+  ...(["lstm", "gru", "simpleRNN"] as const).map((kind): Case => ({
+    name: kind,
+    shapes: [[6, 4, 5]],
+    compute: (x) => {
+      const initializer = tf.initializers.constant({ value: 0.1 });
+      const layer = tf.layers[kind]({
+        ...{ units: 7, returnSequences: true, recurrentActivation: "sigmoid" },
+        ...{ kernelInitializer: initializer, recurrentInitializer: initializer },
+      });
+      const y = layer.apply(x) as tf.Tensor;
+      layer.dispose();
+      return y;
+    },
+    values: SPECIALS.slice(0, 3),
+  })),
+  {
+    name: "layer normalization",
+    shapes: [[5, 9]],
+    compute: (x) => {
+      const layer = tf.layers.layerNormalization();
+      const y = layer.apply(x) as tf.Tensor;
+      layer.dispose();
+      return y;
+    },
+    values: SPECIALS.slice(0, 3),
+  },
 ];
 
 /** An input, or the gradient of the results, with one special element. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
-import { type Convolution, mirrored, pointsOf, windowTable } from "../geometry.ts";
+import { type Convolution, isProduct, mirrored, pointsOf, windowTable } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { sizeOf } from "./kernel.ts";
 
@@ -52,7 +52,7 @@ function mirroredSteps({ channels, outChannels }: Convolution): FilterSteps {
 function isThin(c: Convolution): boolean {
   const { channels, outChannels } = c, taps = sizeOf(c.filter);
   if (!isFlat(c) || !fits(c) || taps * channels > 512) return false;
-  if (taps === 1) return channels <= 2;
+  if (taps === 1) return channels <= 8;
   return channels <= 12 || (channels <= 16 && outChannels <= 16);
 }
 
@@ -111,6 +111,7 @@ export function directForward(
   bias?: tf.TensorInfo,
   activation = 0,
 ): boolean {
+  if (isProduct(c)) return false;
   if (isToFew(c, c.outChannels, c.channels, c.output[2])) {
     convolveToFew(heap, c, false, [x, filter, y], bias, activation);
     return true;
@@ -129,6 +130,7 @@ export function directInputGradient(
   filter: tf.TensorInfo,
 ): boolean {
   const dense = c.stride.every((n) => n === 1);
+  if (isProduct(c)) return false;
   if (dense && isToFew(c, c.channels, c.outChannels, c.input[2])) {
     convolveToFew(heap, c, true, [dy, filter, dx]);
     return true;

@@ -94,12 +94,16 @@ function groupsOf(taps: number, stride: number, isStrided: boolean): Groups | un
   return taps <= 9 ? { count: Math.ceil(taps / 3), between: 3, step: 1 } : undefined;
 }
 
-/** The folding of a convolution; `undefined` if that gains nothing. */
-function foldingOf(c: Convolution): Folding | undefined {
+/**
+ * The folding of a convolution; `undefined` if that gains nothing.
+ *
+ * @param toFew Whether results of few channels are computed, of which sums take long.
+ */
+function foldingOf(c: Convolution, toFew: boolean): Folding | undefined {
   const { filter, stride, dilation, input, output, channels, outChannels } = c;
   if (input[0] > 1 || filter[0] > 1 || plain.isFast(c)) return;
   const fewest = Math.min(channels, outChannels), isLine = filter[1] === 1 || filter[2] === 1;
-  if (fewest < 8) return;
+  if (fewest < 8 && !(toFew && channels >= 16 && outChannels >= 3)) return;
   const isStrided = stride[2] > 1 && (filter[1] > 3 || filter[2] > 3);
   const [height, width] = [1, 2].map((axis) => groupsOf(filter[axis], stride[axis], isStrided));
   if (!height || !width) return;
@@ -264,7 +268,7 @@ export function forward(
   bias?: tf.TensorInfo,
   activation = 0,
 ): tf.TensorInfo {
-  const folding = isNative(heap, "forward", c) ? undefined : foldingOf(c);
+  const folding = isNative(heap, "forward", c) ? undefined : foldingOf(c, true);
   if (!folding) return plain.forward(heap, c, shape, x, filter, bias, activation);
   const weights = filterOf(heap, c, filter);
   const result = foldedForward(heap, c, folding, shape, x, weights, bias, activation);
@@ -325,7 +329,7 @@ export function inputGradient(
   filter: tf.TensorInfo,
 ): tf.TensorInfo {
   const isDense = c.stride[1] === 1 && c.stride[2] === 1, own = isDense ? mirrored(c) : c;
-  const folding = isNative(heap, "input", c) ? undefined : foldingOf(own);
+  const folding = isNative(heap, "input", c) ? undefined : foldingOf(own, isDense);
   if (!folding) return plain.inputGradient(heap, c, shape, dy, filter);
   let result: tf.TensorInfo;
   if (isDense) {
@@ -352,7 +356,7 @@ export function filterGradient(
   x: tf.TensorInfo,
   dy: tf.TensorInfo,
 ): tf.TensorInfo {
-  const folding = isNative(heap, "filter", c) ? undefined : foldingOf(c);
+  const folding = isNative(heap, "filter", c) ? undefined : foldingOf(c, false);
   if (!folding) return plain.filterGradient(heap, c, shape, x, dy);
   const { c: { filter: [, rows, columns], channels, outChannels } } = folding;
   const image = foldImage(heap, c, folding, x), slopes = withChannels(heap, dy, outChannels);

@@ -199,3 +199,19 @@ Deno.test("metrics of a compiled model without a name, or of one name, are all m
   model.dispose();
   tf.dispose([data, labels]);
 });
+
+Deno.test("a state that cannot be saved is that of a callback with a name", async () => {
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      { name: "Good", state: () => ({ count: 1 }), restore() {} },
+      { name: "Odd", state: () => ({ inner: { act() {} } }), restore() {} },
+      { name: "Save", afterBatch: async (learner) => void await learner.checkpoint() },
+    ],
+  });
+  await assertRejects(
+    () => learner.train(),
+    TypeError,
+    "Cannot save a state as state() of Odd/inner/act must be data: current value is a function",
+  );
+  dispose();
+});

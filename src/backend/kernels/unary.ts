@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type FunctionName, numberOf } from "../kernel_constants.ts";
+import { type FunctionName, numberOf, SELU } from "../kernel_constants.ts";
+import { type RangeAttributes, stepsOf } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import {
   ACTIVATIONS,
@@ -26,9 +27,6 @@ const WORK: Partial<Record<Unary, number>> = {
   ...{ TAN: 40, ASIN: 16, ACOS: 16, ATAN: 20, SINH: 20, COSH: 20, ASINH: 30, ACOSH: 30, ATANH: 30 },
   ...{ ELU: 16, SWISH: 20, MISH: 50, GELU: 32, GELU_TANH: 32, SIN: 32, COS: 32 },
 };
-
-/** The factor of `selu`, and that of its exponential (Klambauer et al., 2017). */
-export const SELU = { p: 1.0507009873554805, q: 1.7580993408473769 };
 
 const CLIP_INTEGERS = numberOf("unary_functions", "CLIP_INTEGERS");
 
@@ -233,26 +231,11 @@ function unsortedSegmentSum(
   return result;
 }
 
-/** The attributes of `tf.range`. */
-interface RangeAttributes {
-  start: number;
-  stop: number;
-  step: number;
-  dtype: tf.DataType;
-}
-
 /** The attributes of `tf.linspace`. */
 interface LinSpaceAttributes {
   start: number;
   stop: number;
   num: number;
-}
-
-/** Length and step of a range: like tfjs, a step of 1 goes down where the range does. */
-export function stepsOf({ start, stop, step }: RangeAttributes): { count: number; step: number } {
-  const isEmpty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
-  const count = isEmpty ? 0 : Math.abs(Math.ceil((stop - start) / step));
-  return { count, step: stop < start && step === 1 ? -1 : step };
 }
 
 /** The numbers `start + i * step`, each rounded once: tfjs adds steps, and so all their roundings. */

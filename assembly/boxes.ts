@@ -47,6 +47,12 @@ function copyLine(from: usize, step: usize, to: usize, stride: usize, n: i32, un
       for (; n >= 4; n -= 4, to += 16) v128.store(to, four);
       for (; n > 0; n--, to += 4) store<u32>(to, value);
     } else {
+      if (step == <usize> -4 && stride == 4) {
+        for (; n >= 4; n -= 4, from -= 16, to += 16) {
+          const four = v128.load(from - 12);
+          v128.store(to, v128.shuffle<i32>(four, four, 3, 2, 1, 0));
+        }
+      }
       for (; n > 0; n--, from += step, to += stride) store<u32>(to, load<u32>(from));
     }
   } else if (unit == 8) {

@@ -79,6 +79,17 @@ export function exponentialLessOne(x: v128): v128 {
   return keepZero(x, f32x4.mul(f32x4.add(f32x4.mul(y, a), f32x4.sub(a, one)), powerOfTwo(rest)));
 }
 
+/** `e ** x - 1`, for `x` that is not positive: below -20 it is -1. */
+@inline
+export function exponentialLessOneOfNegative(x: v128): v128 {
+  const c = f32x4.pmax(x, constant(-20));
+  const z = wholePowers(c);
+  const r = lessPowers(c, f32x4.sub(z, constant(12582912)));
+  // The bits of 12582912 less those of 127, the exponent of 1.
+  const a = i32x4.shl(i32x4.sub(z, constantInteger(0x4b3fff81)), 23);
+  return madd(madd(tailOfExp(r), f32x4.mul(r, r), r), a, f32x4.sub(a, constant(1)));
+}
+
 /** The natural logarithm. */
 @inline
 export function logarithm(x: v128): v128 {

@@ -29,7 +29,7 @@ export { unary, unarySlope } from "./unary";
 export { extremeSlope, reduce, reduceBytes } from "./reduce";
 export { addDoubles, sumColumns, sumMiddle, sumParts, sumProducts, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
-export { adam, adamAll, rmsprop, rmspropAll, sgd, sgdAll } from "./optimizers";
+export { adam, adamAll, clip, rmsprop, rmspropAll, sgd, sgdAll } from "./optimizers";
 export { packStates } from "./recurrent";
 export { lstm, lstmCell, lstmCellGradient, lstmGradient } from "./lstm";
 export { gru, gruGradient } from "./gru";

@@ -229,3 +229,45 @@ export function rmspropAll(
       word(row, 6), 0, word(row, 7), learningRate, decay, kept, epsilon, weightDecay, scratch);
   }
 }
+
+/**
+ * Clips gradients: each element to [-limit, limit], then all of them together to a norm of at most
+ * `norm`, whose squares are summed in doubles. A row of the table has the addresses of a gradient and
+ * of its result, and the size.
+ */
+export function clip(table: usize, count: i32, limit: f32, norm: f64): void {
+  const end = table + <usize> count * 12;
+  const upper = lanes(limit), lower = lanes(-limit);
+  let low = f64x2.splat(0), high = f64x2.splat(0), rest: f64 = 0;
+  for (let row = table; row < end; row += 12) {
+    const from: usize = word(row, 0), to: usize = word(row, 1);
+    const size = word(row, 2), vectors: usize = <usize> (size & ~3) << 2;
+    for (let o: usize = 0; o < vectors; o += 16) {
+      const x = f32x4.max(f32x4.min(v128.load(from + o), upper), lower);
+      v128.store(to + o, x);
+      const a = f64x2.promote_low_f32x4(x);
+      const b = f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 0));
+      low = f64x2.add(low, f64x2.mul(a, a));
+      high = f64x2.add(high, f64x2.mul(b, b));
+    }
+    for (let o = vectors; o < <usize> size << 2; o += 4) {
+      const x: f32 = max(min(load<f32>(from + o), limit), -limit);
+      store<f32>(to + o, x);
+      rest += <f64> x * <f64> x;
+    }
+  }
+  if (norm == Infinity) return;
+  const sums = f64x2.add(low, high);
+  const sum = f64x2.extract_lane(sums, 0) + f64x2.extract_lane(sums, 1) + rest;
+  const scale = <f32> (norm / (sqrt(sum) + 1e-12));
+  // NaN makes all gradients NaN.
+  if (scale >= 1) return;
+  const scales = lanes(scale);
+  for (let row = table; row < end; row += 12) {
+    const to: usize = word(row, 1), size = word(row, 2), vectors: usize = <usize> (size & ~3) << 2;
+    for (let o: usize = 0; o < vectors; o += 16) {
+      v128.store(to + o, f32x4.mul(v128.load(to + o), scales));
+    }
+    for (let o = vectors; o < <usize> size << 2; o += 4) store<f32>(to + o, load<f32>(to + o) * scale);
+  }
+}

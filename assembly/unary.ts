@@ -15,6 +15,7 @@ import {
   errorFunction,
   exponential,
   exponentialLessOne,
+  exponentialLessOneOfNegative,
   gelu,
   geluSlope,
   geluTanh,
@@ -195,7 +196,7 @@ function compute<F>(x: v128, p: v128, q: v128): v128 {
   if (idof<F>() == idof<Relu>()) return f32x4.pmin(f32x4.add(f32x4.pmax(x, q), q), p);
   if (idof<F>() == idof<LeakyRelu>()) return ifNegative(x, f32x4.mul(x, p), x);
   if (idof<F>() == idof<Elu>()) {
-    return ifNegative(x, f32x4.mul(q, exponentialLessOne(x)), f32x4.mul(p, x));
+    return ifNegative(x, f32x4.mul(q, exponentialLessOneOfNegative(x)), f32x4.mul(p, x));
   }
   if (idof<F>() == idof<Swish>()) return f32x4.mul(x, sigmoid(f32x4.mul(p, x)));
   if (idof<F>() == idof<HardSigmoid>()) return clamp(f32x4.add(f32x4.mul(x, p), q), zero(), one());

@@ -97,7 +97,10 @@ export const TRUSTED_KERNELS: Record<string, Trust | undefined> = {
   Reciprocal: floats,
   Relu: of("int32"),
   Reshape: any,
-  RotateWithOffset: floats,
+  // tfjs fills with bytes.
+  RotateWithOffset: (inputs, { fillValue }) =>
+    floats(inputs, {}) &&
+    [fillValue].flat().every((value) => Number.isInteger(value) && value >= 0 && value < 256),
   Round: numbers,
   Rsqrt: floats,
   Select: ({ t, e }) => numbers({ t, e }, {}),

@@ -1,5 +1,6 @@
 /**
- * The geometry of convolutions and poolings, and the tables that describe it to the kernels.
+ * The geometry of convolutions, poolings, resized images and ranges, and the tables that describe it to
+ * the kernels.
  *
  * @module
  */
@@ -211,4 +212,58 @@ export function windowTable(c: Convolution): number[] {
     WINDOW_Z, WINDOW_Y, WINDOW_X, STEP_Z, STEP_Y, STEP_X,
     PAD_Z, PAD_Y, PAD_X, DILATION_Z, DILATION_Y, DILATION_X,
   });
+}
+
+/** The attributes by which tfjs describes a resizing. */
+interface ResizeAttributes {
+  /** Whether the corners of both images meet. */
+  alignCorners: boolean;
+  /** Whether a pixel's place is that of its centre. */
+  halfPixelCenters: boolean;
+}
+
+/** The pixels along one axis that a result is made of, and their weights. */
+export type Reading = [pixel: number, share: number][];
+
+/** Says what results along one axis are made of: their number, and that of the pixels. */
+export type Readings = (results: number, pixels: number, attributes: ResizeAttributes) => Reading[];
+
+function scaleOf(results: number, pixels: number, { alignCorners }: ResizeAttributes): number {
+  return alignCorners && results > 1 ? (pixels - 1) / (results - 1) : pixels / results;
+}
+
+/** Each result lies between two pixels. */
+export const bilinearReadings: Readings = (results, pixels, attributes) => {
+  const scale = scaleOf(results, pixels, attributes);
+  return Array.from({ length: results }, (_, i) => {
+    const place = attributes.halfPixelCenters ? (i + 0.5) * scale - 0.5 : i * scale;
+    const first = Math.max(0, Math.floor(place)), second = Math.min(pixels - 1, Math.ceil(place));
+    if (first === second) return [[first, 1]];
+    return [[first, 1 - (place - first)], [second, place - first]];
+  });
+};
+
+/** Each result is one pixel. */
+export const nearestReadings: Readings = (results, pixels, attributes) => {
+  const scale = scaleOf(results, pixels, attributes);
+  return Array.from({ length: results }, (_, i) => {
+    const place = scale * (attributes.halfPixelCenters ? i + 0.5 : i);
+    const nearest = attributes.alignCorners ? Math.round(place) : Math.floor(place);
+    return [[Math.max(0, Math.min(pixels - 1, nearest)), 1]];
+  });
+};
+
+/** The attributes of `tf.range`. */
+export interface RangeAttributes {
+  start: number;
+  stop: number;
+  step: number;
+  dtype: tf.DataType;
+}
+
+/** Length and step of a range: like tfjs, a step of 1 goes down where the range does. */
+export function stepsOf({ start, stop, step }: RangeAttributes): { count: number; step: number } {
+  const isEmpty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
+  const count = isEmpty ? 0 : Math.abs(Math.ceil((stop - start) / step));
+  return { count, step: stop < start && step === 1 ? -1 : step };
 }

@@ -116,3 +116,6 @@ export type FunctionName<List extends FunctionList> = (typeof FUNCTION_NAMES)[Li
 export function numberOf<List extends FunctionList>(list: List, name: FunctionName<List>): number {
   return (FUNCTION_NAMES[list] as readonly string[]).indexOf(name);
 }
+
+/** The factor of `selu`, and that of its exponential (Klambauer et al., 2017). */
+export const SELU = { p: 1.0507009873554805, q: 1.7580993408473769 };

@@ -2,6 +2,7 @@ import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
+import { runInPlace } from "../tensors/tensor_memory.ts";
 
 /**
  * Options of {@linkcode GradientClip}; at least one is required.
@@ -74,8 +75,16 @@ export class GradientClip extends Callback {
 
   /** Clips the gradients. */
   override beforeStep(learner: AnyLearner): void {
-    if (Object.keys(learner.gradients).length === 0) return;
-    learner.gradients = tf.tidy(() => this.#scaled(this.#clipped(learner.gradients)));
+    const names = Object.keys(learner.gradients);
+    if (names.length === 0) return;
+    const gradients = Object.values(learner.gradients);
+    const limits = { value: this.#value, norm: this.#norm };
+    const clipped = gradients.every(({ dtype }) => dtype === "float32")
+      ? runInPlace("TrainchartClip", gradients, limits)
+      : undefined;
+    learner.gradients = clipped
+      ? Object.fromEntries(names.map((name, i) => [name, clipped[i]]))
+      : tf.tidy(() => this.#scaled(this.#clipped(learner.gradients)));
   }
 
   #clipped(gradients: tf.NamedTensorMap): tf.NamedTensorMap {

@@ -112,7 +112,11 @@ function differencesOfStates(learner: AnyFields, { run, own = [] }: State): stri
   const actual = layers.flatMap(({ shapes }) => shapes.map((shape) => `[${shape}]`));
   const saved = [run, ...own].flatMap(({ layerStates }) =>
     layerStates ? [layerStates.current, layerStates.aside ?? layerStates.current] : []
-  ).map((states) => states.map(({ shape }) => `[${shape}]`));
+  ).map((states) =>
+    (states as unknown as HostTensor[]).map(({ shape, dtype }) =>
+      dtype === "F32" ? `[${shape}]` : `[${shape}] ${dtype}`
+    )
+  );
   const other = saved.find((shapes) => `${shapes}` !== `${actual}`);
   if (!other) return [];
   const names = layers.map(({ name }) => name).join(", ");

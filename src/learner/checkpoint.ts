@@ -74,6 +74,8 @@ export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunC
     reading = readTensors(tensors);
     // It is awaited below, after other work: a rejection until then is not unhandled.
     reading.catch(() => {});
+  } catch (error) {
+    throw withName(error, learner);
   } finally {
     disposeSlots(optimizers);
     disposeTensors(own);
@@ -94,6 +96,15 @@ export async function takeCheckpoint(learner: AnyFields, run: Run): Promise<RunC
     state,
     tensors: await reading,
   };
+}
+
+/** Says which callback has a state that cannot be saved. */
+function withName(error: unknown, { callbacks }: AnyFields): unknown {
+  const [path, index] = /state\/callbacks\/(\d+)\/state/.exec(String(error)) ?? [];
+  if (!(error instanceof TypeError) || path === undefined) return error;
+  const callback = callbacks.filter(({ state }) => state)[Number(index)];
+  const text = error.message.replace(path, `state() of ${nameOf(callback)}`);
+  return new TypeError(text, { cause: error });
 }
 
 /**

@@ -290,7 +290,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   }
 
   /**
-   * Evaluates the validation loader.
+   * Evaluates the validation loader. Stateful recurrent layers begin with zeros, and have the states of
+   * before afterwards.
    *
    * @param options How to steer and observe the run.
    * @returns How the run ended, and the validation loss.
@@ -301,7 +302,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
   }
 
   /**
-   * Evaluates the test loader.
+   * Evaluates the test loader, with states of recurrent layers as in a validation.
    *
    * @param options How to steer and observe the run.
    * @returns How the run ended, and the test loss.
@@ -313,7 +314,8 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
 
   /**
    * Predicts, with the model in inference mode. Callbacks change and limit the batches as those of a
-   * validation.
+   * validation. Stateful recurrent layers continue with their states, batch by batch and call by call,
+   * as in Keras; `model.resetStates()` begins with zeros.
    *
    * @param input One batch of data, which stays yours: a tensor, or a tensor for each input of the
    *   model, in an array or a record; a loader, whose batches may lack labels or be tensors; or rows of

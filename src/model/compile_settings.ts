@@ -38,8 +38,9 @@ export function compiledModel(model: unknown): CompiledModel | undefined {
   const inner = innerOf(model);
   const { optimizer, loss, lossFunctions = [], metricsNames = [], metricsTensors = [] } = inner;
   if (!optimizer || lossFunctions.length === 0) return;
+  const names = new Set<string>();
   const metrics = metricsTensors.map(([metric, output], index) => {
-    const name = metricsNames[index + 1]; // the first name is that of the loss
+    const name = uniqueName(metricsNames[index + 1], names); // the first name is that of the loss
     const part = (value: unknown) => Array.isArray(value) ? value[output] : value;
     return [
       name,
@@ -56,6 +57,15 @@ export function compiledModel(model: unknown): CompiledModel | undefined {
 /** Returns the weights that were trainable when a model was compiled; `undefined` if it was not. */
 export function compiledVariables(model: tf.LayersModel): tf.Variable[] | undefined {
   return innerOf(model).collectedTrainableWeights?.map((weight) => weight.read());
+}
+
+/** Returns the name of a metric, numbered where it is taken: a function may have no name. */
+function uniqueName(name: string, taken: Set<string>): string {
+  const base = name || "metric";
+  let unique = base;
+  for (let number = 1; taken.has(unique); number++) unique = `${base}_${number}`;
+  taken.add(unique);
+  return unique;
 }
 
 /** Whether losses are given by their names, in a list or by output. */

@@ -307,6 +307,20 @@ testOnBackends("large integers keep all their digits", () => {
   assertEquals([sums.dtype, [...sums.dataSync()]], ["int32", [-2147483647, 16823558]]);
 });
 
+testOnBackends(
+  "rotated images are filled with any number, and have slopes where they came from",
+  () => {
+    const x = wave([1, 4, 4, 1]) as tf.Tensor4D;
+    for (const fill of [-0.5, 1.25, 300]) {
+      const rotated = tf.image.rotateWithOffset(x, 0.5, fill).dataSync();
+      assertEquals([rotated[0], rotated[3]], [fill, fill]);
+    }
+    // The first pixel has left the image.
+    const slopes = slopeOf((x) => tf.image.rotateWithOffset(x as tf.Tensor4D, 0.5), x);
+    assertEquals(slopes.slice(0, 4), [0, 1, 1, 1]);
+  },
+);
+
 testOnBackends("where broadcasts one element to none", () => {
   for (const shape of [[0], [0, 3], [0, 0], [2, 0]]) {
     const x = tf.zeros(shape);

@@ -352,3 +352,67 @@ Deno.test("WeightAverage refreshes statistics of wrapped batch normalisation, an
     numbersOf(learner);
   });
 });
+
+/** A model of the user's own, whose layers are in its properties. */
+function ownModel() {
+  const model = withSeed(1, () => {
+    const lstm = layers.lstm({ units: 3, stateful: true, batchInputShape: [2, 3, 2] });
+    const parts = { lstm, heads: [layers.dense({ units: 1, inputShape: [3] })] };
+    const apply = (data: tf.Tensor, options: { training: boolean }) =>
+      parts.heads[0].apply(parts.lstm.apply(data, options)) as tf.Tensor;
+    tf.tidy(() => void apply(tf.zeros([2, 3, 2]), { training: false }));
+    lstm.resetStates();
+    return { parts, apply };
+  });
+  const all = [model.parts.lstm, ...model.parts.heads];
+  return Object.assign(model, {
+    trainableVariables: all.flatMap(({ trainableWeights }) =>
+      trainableWeights.map((weight) => weight.read() as tf.Variable)
+    ),
+    dispose: () => all.forEach((layer) => layer.dispose()),
+  });
+}
+
+Deno.test("layers in the properties of a model keep their states in checkpoints, compiled or not", {
+  ignore: read !== "granted",
+}, async () => {
+  await selectBackend({ prefer: "wasm", quiet: true });
+  await assertNoTensorsLeft(async () => {
+    const train = async (compile: boolean, callbacks: CallbackLike[], from?: RunCheckpoint) => {
+      const losses: number[] = [];
+      const model = ownModel();
+      const learner: AnyLearner = new Learner<Any, Any, Any>({
+        model,
+        optimizer: adam(0.05),
+        lossFunction: meanSquaredError,
+        compile,
+        seed: 2,
+        dataloaders: {
+          train: function* (): Iterable<[tf.Tensor, tf.Tensor]> {
+            for (let seed = 1; seed <= 7; seed++) {
+              yield [tf.randomUniform([2, 3, 2], -1, 1, "float32", seed), tf.ones([2, 1])];
+            }
+          },
+        },
+        callbacks: [
+          { afterBatch: ({ loss }) => void losses.push(loss.dataSync()[0]) },
+          ...callbacks,
+        ],
+      });
+      await learner.train(from ? { from } : { epochs: 2 });
+      const { way } = learner.stepState!;
+      learner.optimizer.dispose();
+      model.dispose();
+      return { losses, way };
+    };
+    const { cuts, callback } = cutter();
+    const whole = await train(true, [callback]);
+    assertEquals(whole.way, "played");
+    for (const compile of [true, false]) {
+      for (const { checkpoint, losses } of [cuts[3], cuts[9]]) {
+        const resumed = await train(compile, [], checkpoint);
+        assertEquals(resumed.losses, whole.losses.slice(losses));
+      }
+    }
+  });
+});

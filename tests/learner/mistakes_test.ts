@@ -174,3 +174,44 @@ testOnBackends("a model that returns no tensors is refused", async () => {
   }
   weight.dispose();
 });
+
+Deno.test("metrics of a compiled model without a name, or of one name, are all measured", async () => {
+  await tf.setBackend("cpu");
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+  const metrics = [7, 8, 9].map((value) => () => tf.fill([3], value));
+  model.compile({
+    optimizer: "sgd",
+    loss: "meanSquaredError",
+    metrics: [...metrics, "mse"] as never,
+  });
+  const [data, labels] = [tf.ones([3, 1]), tf.zeros([3, 1])];
+  const learner = new Learner({ model, dataloaders: { train: [[data, labels]] } });
+  const { metrics: measured } = await learner.train();
+  assertEquals(Object.keys(measured), [
+    "train.loss",
+    "train.metric",
+    "train.metric_1",
+    "train.metric_2",
+    "train.mse",
+  ]);
+  assertEquals([measured["train.metric"], measured["train.metric_2"]], [7, 9]);
+  learner.optimizer.dispose();
+  model.dispose();
+  tf.dispose([data, labels]);
+});
+
+Deno.test("a state that cannot be saved is that of a callback with a name", async () => {
+  const { learner, dispose } = tinyLearner({
+    callbacks: [
+      { name: "Good", state: () => ({ count: 1 }), restore() {} },
+      { name: "Odd", state: () => ({ inner: { act() {} } }), restore() {} },
+      { name: "Save", afterBatch: async (learner) => void await learner.checkpoint() },
+    ],
+  });
+  await assertRejects(
+    () => learner.train(),
+    TypeError,
+    "Cannot save a state as state() of Odd/inner/act must be data: current value is a function",
+  );
+  dispose();
+});

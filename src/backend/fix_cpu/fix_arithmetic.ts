@@ -4,7 +4,7 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { stepsOf } from "../kernels/elementwise.ts";
+import { stepsOf } from "../geometry.ts";
 import { type CpuCall, fixKernel } from "./cpu_kernel.ts";
 
 /** Repairs functions and products. */

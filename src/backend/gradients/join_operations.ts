@@ -33,6 +33,9 @@ const SCALARS: Record<string, (a: number, b: number) => number> = {
   Tanh: Math.tanh,
 };
 
+/** One of these is part of each activation. */
+const CURVES = new Set(["Erf", "Sigmoid", "Tanh"]);
+
 /** Activations whose slopes are one kernel: name, parameter, and the function. */
 const ACTIVATIONS: readonly (readonly [f: string, p: number, (x: number) => number])[] = [
   ["GELU", 0, (x) => x * (1 + erf(x * Math.SQRT1_2)) / 2],
@@ -104,8 +107,14 @@ interface Uses {
  * @param ends Tensors whose own slopes are wanted.
  */
 export function joinOperations(engine: Engine, paths: PathNode[], ends: tf.Tensor[]): PathNode[] {
-  const names = new Set(paths.map(({ node: { kernelName } }) => kernelName));
-  if (!names.has("Multiply") && !names.has("Tile")) return paths;
+  let hasProducts = false, hasCurves = false, hasTiles = false;
+  for (const { node: { kernelName } } of paths) {
+    hasProducts ||= kernelName === "Multiply";
+    hasCurves ||= CURVES.has(kernelName);
+    hasTiles ||= kernelName === "Tile";
+  }
+  const hasActivations = hasProducts && hasCurves && kernelOf("TrainchartUnarySlope") !== undefined;
+  if (!hasActivations && !hasTiles) return paths;
   const makers = new Map<number, PathNode>(), uses = new Map<number, number>();
   for (const path of paths) {
     const { node, names } = path;
@@ -116,8 +125,8 @@ export function joinOperations(engine: Engine, paths: PathNode[], ends: tf.Tenso
   }
   for (const { id } of ends) uses.set(id, Infinity);
   const joined = new Map<PathNode, PathNode | undefined>();
-  joinTiles(paths, { makers, uses }, joined);
-  joinActivations(engine, paths, { makers, uses }, joined);
+  if (hasTiles) joinTiles(paths, { makers, uses }, joined);
+  if (hasActivations) joinActivations(engine, paths, { makers, uses }, joined);
   if (joined.size === 0) return paths;
   return paths.flatMap((path) => joined.has(path) ? joined.get(path) ?? [] : path);
 }
@@ -152,7 +161,6 @@ function joinActivations(
   { makers, uses }: Uses,
   joined: Map<PathNode, PathNode | undefined>,
 ): void {
-  if (!kernelOf("TrainchartUnarySlope")) return;
   const sinks = paths.filter(({ node: { kernelName } }) => kernelName === "Multiply");
   for (const sink of sinks.toReversed()) {
     if (joined.has(sink)) continue;

@@ -5,7 +5,8 @@
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import { type Parameters, SELU, type Unary, type UnaryAttributes } from "../kernels/unary.ts";
+import { SELU } from "../kernel_constants.ts";
+import type { Parameters, Unary, UnaryAttributes } from "../kernels/unary.ts";
 import {
   type Attributes,
   hasKernel,

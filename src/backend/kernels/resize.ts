@@ -4,47 +4,9 @@
  * @module
  */
 import type { KernelHeap } from "../kernel_heap.ts";
+import { bilinearReadings, nearestReadings, type Reading, type Readings } from "../geometry.ts";
 import { layOut } from "../kernel_constants.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
-
-/** The attributes by which tfjs describes a resizing. */
-export interface ResizeAttributes {
-  /** Whether the corners of both images meet. */
-  alignCorners: boolean;
-  /** Whether a pixel's place is that of its centre. */
-  halfPixelCenters: boolean;
-}
-
-/** The pixels along one axis that a result is made of, and their weights. */
-export type Reading = [pixel: number, share: number][];
-
-/** Says what results along one axis are made of: their number, and that of the pixels. */
-export type Readings = (results: number, pixels: number, attributes: ResizeAttributes) => Reading[];
-
-function scaleOf(results: number, pixels: number, { alignCorners }: ResizeAttributes): number {
-  return alignCorners && results > 1 ? (pixels - 1) / (results - 1) : pixels / results;
-}
-
-/** Each result lies between two pixels. */
-export const bilinearReadings: Readings = (results, pixels, attributes) => {
-  const scale = scaleOf(results, pixels, attributes);
-  return Array.from({ length: results }, (_, i) => {
-    const place = attributes.halfPixelCenters ? (i + 0.5) * scale - 0.5 : i * scale;
-    const first = Math.max(0, Math.floor(place)), second = Math.min(pixels - 1, Math.ceil(place));
-    if (first === second) return [[first, 1]];
-    return [[first, 1 - (place - first)], [second, place - first]];
-  });
-};
-
-/** Each result is one pixel. */
-export const nearestReadings: Readings = (results, pixels, attributes) => {
-  const scale = scaleOf(results, pixels, attributes);
-  return Array.from({ length: results }, (_, i) => {
-    const place = scale * (attributes.halfPixelCenters ? i + 0.5 : i);
-    const nearest = attributes.alignCorners ? Math.round(place) : Math.floor(place);
-    return [[Math.max(0, Math.min(pixels - 1, nearest)), 1]];
-  });
-};
 
 /** The results that a pixel is part of: what its slope is made of. */
 function reversed(readings: Reading[], pixels: number): Reading[] {

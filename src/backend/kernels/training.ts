@@ -100,6 +100,18 @@ const rmsprop = update({
   numbers: (a) => [a.learningRate, a.decay, a.momentum, a.epsilon, a.weightDecay],
 });
 
+/** Clips a list of gradients, all in one call; the results are new. */
+function clip(heap: KernelHeap, inputs: Inputs, { value, norm }: { value: number; norm: number }) {
+  const list = inputs as unknown as tf.TensorInfo[];
+  const results = list.map(({ shape }) => heap.output(shape));
+  const table = list.flatMap((tensor, i) => [
+    ...[heap.at(tensor), heap.at(results[i]), sizeOf(tensor.shape)],
+  ]);
+  const addresses = list.flatMap((_, i) => [3 * i, 3 * i + 1]);
+  heap.run("clip", [heap.table(table, addresses), list.length, value, norm]);
+  return results;
+}
+
 /** The loss, `[]`, and its gradient, `[rows, classes]`. */
 function crossEntropy(
   heap: KernelHeap,
@@ -119,6 +131,7 @@ function crossEntropy(
 /** The kernels of our optimizers and losses. */
 export const TRAINING_KERNELS: KernelTable = {
   TrainchartAdam: adam,
+  TrainchartClip: clip,
   TrainchartSgd: sgd,
   TrainchartRmsprop: rmsprop,
   TrainchartCrossEntropy: crossEntropy,

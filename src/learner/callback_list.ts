@@ -105,10 +105,9 @@ export class CallbackList {
 
   #sort(callbacks: readonly AnyCallback[]): void {
     const errors: unknown[] = [];
-    const sound = callbacks.filter((callback, index) => {
+    const sound = callbacks.filter((callback) => {
       try {
         checkCallback(callback);
-        checkOnce(callbacks, index);
         return true;
       } catch (error) {
         errors.push(error);
@@ -234,7 +233,7 @@ const STAGES: Record<string, keyof Stages<unknown>> = {
 };
 
 /**
- * Checks callbacks.
+ * Checks callbacks that are given together.
  *
  * @throws {TypeError} If one is bad, or in the list twice: all its hooks would run twice.
  */
@@ -259,7 +258,7 @@ function checkOnce(callbacks: readonly AnyCallback[], index: number): void {
  * @throws {TypeError} If it is no object, if its priority is no number, or if a method is named
  *   like a hook that does not exist, or like a stage of the step.
  */
-function checkCallback(callback: AnyCallback): void {
+export function checkCallback(callback: AnyCallback): void {
   if (typeof callback !== "object" || callback === null) {
     throw new TypeError(
       `Cannot add a callback as it must be an object with hooks: current value is ${

@@ -172,7 +172,7 @@ const PREDICT_OPTIONS: Record<keyof PredictOptions, true> = { as: true, ...RUN_O
  */
 export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor>
   extends LearnerFields<Data, Labels, Predictions> {
-  /** The callbacks, each once: add, remove and reorder them at any time. */
+  /** The callbacks: add, remove and reorder them at any time. One that is added again runs twice. */
   declare callbacks: CallbackOf<AnyLearner>[];
   /** Several losses by name, each with an optimizer, in the order of a batch. Default: `{}`. */
   declare objectives: Record<string, LearnerObjective<AnyLearner>>;

@@ -79,7 +79,7 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   stages: AnyStages;
   /** The loaders of batches. */
   dataloaders: Dataloaders<Data, Labels>;
-  /** The callbacks, each once: add, remove and reorder them at any time. */
+  /** The callbacks: add, remove and reorder them at any time. One that is added again runs twice. */
   callbacks: AnyCallback[];
   /** Makes shuffling and random draws repeat exactly: a safe integer. */
   seed: number | undefined;

@@ -12,7 +12,7 @@ import type { AnyFields, LearnerParts } from "./learner_fields.ts";
 import { type AnyObjective, DEFAULT_STAGES, jointModel, variablesToTrain } from "./own_steps.ts";
 import { MeanMetric, type Metric } from "../metrics/metric.ts";
 import type { RunningMeanState } from "../metrics/running_mean.ts";
-import { checkCallbacks, checkDecisions, PRIORITIES } from "./callback_list.ts";
+import { checkCallback, checkCallbacks, checkDecisions, PRIORITIES } from "./callback_list.ts";
 import { checkNumber, checkOptions, closest, describeValue } from "../checks/check_options.ts";
 import type { RunKind } from "../chart/chart.ts";
 import { isLoader, loaderLength } from "../data/loader.ts";
@@ -283,7 +283,8 @@ export function checkStart(
   );
   const { callbacks = [] } = options;
   must(Array.isArray(callbacks), "callbacks", "be an array", callbacks, kind);
-  checkCallbacks([...learner.callbacks, ...callbacks]);
+  learner.callbacks.forEach(checkCallback);
+  checkCallbacks(callbacks);
   if (kind === "predict") return;
   if (kind === "train") checkDecisions([...learner.callbacks, ...callbacks]);
   const needed = kind === "validate" ? "validation" : kind;

@@ -175,33 +175,27 @@ testTensors("a resumed run sets callbacks up after restore, without beforeTrain"
   assertEquals(calls.at(-1), "Stateful putBack");
 });
 
-testTensors("Learner refuses a callback that is listed twice, before any work", async () => {
+testTensors("a callback that is twice in one list is refused, before any work", async () => {
   const calls: string[] = [];
   const callback = recording("Twice", calls);
   const message = "Cannot add callback Twice as each callback must be listed once";
   assertThrows(() => learnerOf([callback, callback]), TypeError, message);
-  const learner = learnerOf([callback]);
-  await assertRejects(() => learner.train({ callbacks: [callback] }), TypeError, message);
-  learner.callbacks.push(callback);
-  await assertRejects(() => learner.train(), TypeError, message);
+  const learner = learnerOf([]);
+  const callbacks = [callback, callback];
+  await assertRejects(() => learner.train({ callbacks }), TypeError, message);
   assertEquals(calls, []);
-  learner.callbacks.pop();
-  await learner.train();
-  assertEquals(calls.filter((call) => call === "Twice afterTrain").length, 1);
 });
 
-testTensors(
-  "a run fails in which a callback is added that is there already, and runs it once",
-  async () => {
-    const calls: string[] = [];
-    const callback = recording("Twice", calls);
-    const learner = learnerOf([callback, {
-      beforeBatch: ({ callbacks }) => void callbacks.push(callback),
-    }]);
-    await assertRejects(() => learner.train(), TypeError, "as each callback must be listed once");
-    assertEquals(calls.filter((call) => call === "Twice afterEpoch").length, 1);
-  },
-);
+testTensors("a callback that is added again runs twice from then on", async () => {
+  const calls: string[] = [];
+  const callback = recording("Twice", calls);
+  const learner = learnerOf([callback, {
+    beforeBatch: ({ callbacks }) => void callbacks.push(callback),
+  }]);
+  await learner.train();
+  const count = (hook: string) => calls.filter((call) => call === `Twice ${hook}`).length;
+  assertEquals(["setUp", "beforeTrain", "afterStep", "afterTrain"].map(count), [1, 1, 2, 2]);
+});
 
 testTensors("the changes of a callback that is removed are put back after the run", async () => {
   const calls: string[] = [];

@@ -33,16 +33,27 @@ import {
 import { apart, countFrom, multiply, placeOf, storeFilter, transformInput, workOf } from "./winograd_tiles";
 
 /**
- * Transforms a filter `[3, 3, channels, columns]` to 36 matrices, packed in panels of 8 columns.
+ * Transforms channels `c0` to `c1` of a filter `[3, 3, channels, columns]` to 36 matrices, packed in
+ * panels of 8 columns.
  *
  * @param transposed Whether the matrices are `[columns, channels]`, for the input's gradient.
  * @param mirrored Whether the taps are in reverse order, so that a convolution is that gradient.
  */
-export function winogradFilter(w: usize, channels: i32, columns: i32, transposed: bool, mirrored: bool, to: usize, square: usize): void {
+export function winogradFilter(
+  w: usize,
+  channels: i32,
+  columns: i32,
+  transposed: bool,
+  mirrored: bool,
+  to: usize,
+  c0: i32,
+  c1: i32,
+  square: usize,
+): void {
   const tap = <usize> (channels * columns) << 2;
   const rows = transposed ? columns : channels, width = transposed ? channels : columns;
   const matrix = apart(<usize> (((width + 7) / 8) * rows) << 5);
-  for (let c = 0; c < channels; c++) {
+  for (let c = c0; c < c1; c++) {
     for (let k = 0; k < columns; k += 4) {
       const from = w + (<usize> (c * columns + k) << 2);
       for (let i: usize = 0; i < 3; i++) {

@@ -60,15 +60,25 @@ function planesOf(my: i32, mx: i32): i32 {
 }
 
 /**
- * Transforms a filter `[3, 3, channels, columns]` to 36 matrices, packed in panels of 8 columns.
+ * Transforms channels `c0` to `c1` of a filter `[3, 3, channels, columns]` to 36 matrices, packed in
+ * panels of 8 columns.
  *
  * @param gradient Whether the matrices are `[columns, channels]`, for the input's gradient.
  */
-export function stridedFilter(w: usize, channels: i32, columns: i32, gradient: bool, to: usize, square: usize): void {
+export function stridedFilter(
+  w: usize,
+  channels: i32,
+  columns: i32,
+  gradient: bool,
+  to: usize,
+  c0: i32,
+  c1: i32,
+  square: usize,
+): void {
   const tap = <usize> (channels * columns) << 2, start: usize = gradient ? 2 * tap : 0, end = 2 * tap - start;
   const rows = gradient ? columns : channels, width = gradient ? channels : columns;
   const matrix = apart(<usize> (((width + 7) / 8) * rows) << 5), all = square + 288;
-  for (let c = 0; c < channels; c++) {
+  for (let c = c0; c < c1; c++) {
     for (let k = 0; k < columns; k += 4) {
       const from = w + (<usize> (c * columns + k) << 2);
       for (let i: usize = 0; i < 3; i++) {

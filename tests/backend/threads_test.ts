@@ -47,7 +47,8 @@ const training = `
 
 /** Runs code in another process, which is killed if it hangs. */
 async function run(code: string): Promise<{ out: string; err: string; ended: boolean }> {
-  const source = `import { adam, crossEntropy, selectBackend, tf } from "${root}mod.ts"; ${code}`;
+  const source =
+    `import { adam, crossEntropy, rmsprop, selectBackend, sgd, tf } from "${root}mod.ts"; ${code}`;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-check", "--no-prompt", "--quiet", "--allow-read", "-"],
     stdin: "piped",
@@ -94,6 +95,16 @@ const elements = `
       console.log(name, y.shape.join(), bits.reduce((sum, bits) => (sum * 31 + bits) | 0, 0));
     }
   }
+  for (const optimizer of [adam(0.1), sgd(0.1, { momentum: 0.5 }), rmsprop(0.1)]) {
+    const variables = [row, x, row, x].map((value) => tf.variable(value));
+    for (let step = 0; step < 2; step++) {
+      optimizer.applyGradients(Object.fromEntries(variables.map((v) => [v.name, v.sin()])));
+    }
+    for (const variable of variables) {
+      const bits = new Int32Array(variable.dataSync().buffer);
+      console.log("update", variable.size, bits.reduce((sum, bits) => (sum * 31 + bits) | 0, 0));
+    }
+  }
 `;
 
 const select = (threads: number) =>
@@ -112,7 +123,7 @@ Deno.test("several threads compute the same bits as one, and let the process end
 
 Deno.test("several threads compute the same elements as one", { ignore: !granted }, async () => {
   const [one, two, three] = await Promise.all([1, 2, 3].map((n) => run(select(n) + elements)));
-  assertEquals(one.out.trim().split("\n").length, 48, one.err);
+  assertEquals(one.out.trim().split("\n").length, 60, one.err);
   assertEquals(two.out, one.out);
   assertEquals(three.out, one.out);
 });

@@ -111,7 +111,11 @@ function matricesOf(
   const [rows, columns] = transposed ? [outChannels, channels] : [channels, outChannels];
   const matrices = matrixMemory(heap, rows, columns);
   const sizes = [channels, outChannels, Number(transposed), Number(mirrored)];
-  heap.run("winogradFilter", [heap.at(filter), ...sizes, matrices, heap.scratch()]);
+  heap.run(
+    "winogradFilter",
+    [heap.at(filter), ...sizes, matrices, 0, channels, heap.scratch()],
+    { argument: 6, multiple: 8, work: 72 * channels * outChannels },
+  );
   return matrices;
 }
 
@@ -337,7 +341,11 @@ export function winogradStrided(
   const [rows, columns] = gradient ? [c.outChannels, c.channels] : [c.channels, c.outChannels];
   const matrices = matrixMemory(heap, rows, columns);
   const sizes = [c.channels, c.outChannels, Number(gradient)];
-  heap.run("stridedFilter", [heap.at(filter), ...sizes, matrices, heap.scratch()]);
+  heap.run(
+    "stridedFilter",
+    [heap.at(filter), ...sizes, matrices, 0, c.channels, heap.scratch()],
+    { argument: 5, multiple: 8, work: 72 * c.channels * c.outChannels },
+  );
   const lines = stridedLines(c, gradient);
   const geometry = writeTiles(
     heap,

@@ -8,6 +8,9 @@ import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/asser
 import {
   adam,
   type CallbackLike,
+  CancelBatch,
+  CancelEpoch,
+  CancelTrain,
   Learner,
   loadCheckpoint,
   meanSquaredError,
@@ -416,3 +419,43 @@ Deno.test("layers in the properties of a model keep their states in checkpoints,
     }
   });
 });
+
+const ENDS: Record<string, (learner: AnyLearner) => void> = {
+  "a cancelled batch": () => {
+    throw new CancelBatch();
+  },
+  "a cancel": () => {
+    throw new CancelEpoch();
+  },
+  "a cancel of the training": () => {
+    throw new CancelTrain("a test");
+  },
+  "a cancel from outside": (learner) => void learner.cancel("train"),
+  "an error": () => {
+    throw new Error("a test");
+  },
+};
+
+for (const [end, act] of Object.entries(ENDS)) {
+  Deno.test(`${end} in a validation puts the states of the training back`, async () => {
+    await tf.setBackend("cpu");
+    for (const validationBatches of [undefined, 2]) {
+      await assertNoTensorsLeft(async () => {
+        const seen = { before: "", after: "" };
+        const look = ({ model }: AnyLearner) =>
+          statesOf(model).map((state) => state.dataSync().join()).join(";");
+        const learner = learnerOf("lstm", {
+          callbacks: [{
+            beforeValidate: (learner) => void (seen.before = look(learner)),
+            beforeValidationBatch: (learner) => void (learner.batchIndex === 2 && act(learner)),
+            afterValidate: (learner) => void (seen.after = look(learner)),
+          }],
+        });
+        await learner.train({ epochs: 1, validationBatches }).catch(() => {});
+        assert(seen.before !== "" && !/^[0,;]*$/.test(seen.before), "the training has states");
+        assertEquals(seen.after, seen.before);
+        numbersOf(learner);
+      });
+    }
+  });
+}

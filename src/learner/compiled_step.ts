@@ -1,12 +1,13 @@
 import type { Program } from "../backend/recording/program.ts";
 import type { Playback, Played } from "../backend/recording/playback.ts";
-import { type Recording, weightBy } from "../backend/recording/recording.ts";
+import type { Recording } from "../backend/recording/recording.ts";
 import { stepTools } from "../backend/recording/step_tools.ts";
 import { tf } from "../deps/tfjs.ts";
 import { weighLoss } from "../losses/loss_inputs.ts";
 import { replaceStates, statesOf } from "../model/layers.ts";
 import { variablesOf } from "../model/model.ts";
 import { withRandom } from "../random/random_numbers.ts";
+import { weightBy } from "../tensors/tensor_memory.ts";
 import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import type { LateTensors } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";

@@ -171,3 +171,28 @@ export function inspectElements<F extends Facts>(
   };
   return observer ? observer.inspects(tensors, inspect, work) : work();
 }
+
+/** The rule by which the weight of a loss follows from the weights that inspections find. */
+export type WeightRule =
+  /** It is the same in each batch; `undefined`: the number of examples. */
+  | { readonly constant: number | undefined }
+  /** It is the weight that an inspection finds. */
+  | { readonly inspection: number }
+  /** It is the weight of all parts, if that is the same. */
+  | { readonly common: readonly WeightRule[] };
+
+/**
+ * Computes the weight of a loss.
+ *
+ * @param rule The rule.
+ * @param found The weight that each inspection has found.
+ */
+export function weightBy(
+  rule: WeightRule,
+  found: readonly (number | undefined)[],
+): number | undefined {
+  if ("constant" in rule) return rule.constant;
+  if ("inspection" in rule) return found[rule.inspection];
+  const [first, ...others] = rule.common.map((part) => weightBy(part, found));
+  return others.every((weight) => weight === first) ? first : undefined;
+}

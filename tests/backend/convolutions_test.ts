@@ -1,5 +1,6 @@
-import { assertLess } from "@std/assert";
+import { assertEquals, assertLess } from "@std/assert";
 import { selectBackend, tf } from "../../mod.ts";
+import { relativeError } from "../fixtures/on_backends.ts";
 import { type Case, mixed, negative, sweep } from "./sweep.ts";
 
 type Pad = "same" | "valid" | number;
@@ -413,6 +414,30 @@ sweep("other convolutions", others, { native: true });
 sweep("3D convolutions", conv3d, { native: true });
 sweep("2D pooling", pools, { native: true });
 sweep("3D pooling", pools3d, { native: true });
+
+Deno.test("a filter larger than the cache gives the sum of its halves", {
+  ignore: (await Deno.permissions.query({ name: "read" })).state !== "granted",
+}, async () => {
+  await selectBackend({ prefer: "wasm", quiet: true });
+  const before = tf.memory().numTensors;
+  tf.tidy(() => {
+    const make = (shape: number[]) => tf.tensor(mixed(tf.util.sizeFromShape(shape)), shape);
+    for (const stride of [1, 2]) {
+      const [x, w] = [make([2, 28, 28, 160]), make([3, 3, 160, 200])];
+      const convolve = (x: tf.Tensor, w: tf.Tensor) =>
+        tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, "same");
+      const parts = tf.split(x, 2, 3).map((part, i) => [part, tf.split(w, 2, 2)[i]]);
+      const whole = convolve(x, w), dy = make(whole.shape);
+      const halves = parts.map(([x, w]) => convolve(x, w)), gradients = tf.grads(convolve);
+      const [dx, dw] = gradients([x, w], dy);
+      const [first, second] = parts.map((part) => gradients(part, dy));
+      assertLess(relativeError(whole, halves[0].add(halves[1])), 1e-5);
+      assertLess(relativeError(dx, tf.concat([first[0], second[0]], 3)), 1e-5);
+      assertLess(relativeError(dw, tf.concat([first[1], second[1]], 2)), 1e-5);
+    }
+  });
+  assertEquals(tf.memory().numTensors, before);
+});
 
 Deno.test("both builds compute and differentiate convolutions by Winograd's algorithm alike", {
   ignore: (await Deno.permissions.query({ name: "read" })).state !== "granted",

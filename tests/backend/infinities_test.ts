@@ -86,6 +86,11 @@ const cases: Case[] = [
     shapes: [[1, 4, 5, 6, 3], [3, 3, 3, 3, 5]],
     compute: (x, w) => tf.conv3d(x as tf.Tensor5D, w as tf.Tensor5D, 1, "same"),
   },
+  {
+    name: "3D convolution with a stride along the depth",
+    shapes: [[1, 5, 9, 9, 4], [3, 3, 3, 4, 4]],
+    compute: (x, w) => tf.conv3d(x as tf.Tensor5D, w as tf.Tensor5D, [2, 1, 1], "same"),
+  },
   pool("max", [6, 8], 2, 2),
   pool("max", [7, 9], 3, 2),
   pool("max", [7, 9], 3, 1),

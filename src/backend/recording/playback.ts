@@ -1,10 +1,10 @@
 import { type BackendWasm, tf } from "../../deps/tfjs.ts";
-import type { Elements } from "../../tensors/tensor_memory.ts";
+import { type Elements, weightBy } from "../../tensors/tensor_memory.ts";
 import { emscriptenOf } from "../wasm_modules.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { layOut, type LinkedCall, memoriesOf, type Program, pruneCalls } from "./program.ts";
 import { type Fn, type Place, Places, SCRATCH, SHARED, SPARE, type StockModule } from "./places.ts";
-import { type Memory, type TensorUse, weightBy } from "./recording.ts";
+import type { Memory, TensorUse } from "./recording.ts";
 
 /** The kernels that trap on purpose: where an index is out of range. */
 const CHECKS = ["checkIndices", "flattenIndices"];

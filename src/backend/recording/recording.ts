@@ -10,6 +10,7 @@
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
+import type { WeightRule } from "../../tensors/tensor_memory.ts";
 import type { Split } from "../kernel_heap.ts";
 
 /** The role of a piece of memory in a step. */
@@ -143,31 +144,6 @@ export interface Inspection {
   inspect(elements: readonly ArrayLike<number>[]): { decision?: unknown; weight?: number };
   readonly decision: string;
   readonly weight: number | undefined;
-}
-
-/** The rule by which the weight of a loss follows from the weights that inspections find. */
-export type WeightRule =
-  /** It is the same in each batch; `undefined`: the number of examples. */
-  | { readonly constant: number | undefined }
-  /** It is the weight that an inspection finds. */
-  | { readonly inspection: number }
-  /** It is the weight of all parts, if that is the same. */
-  | { readonly common: readonly WeightRule[] };
-
-/**
- * Computes the weight of a loss.
- *
- * @param rule The rule.
- * @param found The weight that each inspection has found.
- */
-export function weightBy(
-  rule: WeightRule,
-  found: readonly (number | undefined)[],
-): number | undefined {
-  if ("constant" in rule) return rule.constant;
-  if ("inspection" in rule) return found[rule.inspection];
-  const [first, ...others] = rule.common.map((part) => weightBy(part, found));
-  return others.every((weight) => weight === first) ? first : undefined;
 }
 
 /** A tensor that a step leaves behind: by what name, and where its elements are. */

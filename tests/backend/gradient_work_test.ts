@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { tf } from "../../mod.ts";
+import { sgd, tf } from "../../mod.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 
 type Compute = (...inputs: tf.Tensor[]) => tf.Tensor;
@@ -270,6 +270,46 @@ testOnBackends("an activation is joined only if nothing else uses its parts", ()
     x.mul(0.5),
   ]);
   assertEquals([a.shape, b.shape], [[33], [33]]);
+});
+
+testOnBackends("a factor that is learned is no number, also where a step makes it", () => {
+  const w = tf.variable(tf.tensor1d([-1, 0.5, 2]));
+  let beta: tf.Variable | undefined;
+  const swish = () => {
+    beta ??= tf.variable(tf.scalar(1));
+    return w.mul(w.mul(beta).sigmoid()).sum() as tf.Scalar;
+  };
+  const optimizer = sgd(0.5);
+  const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+  // The first step makes the factor; it is updated in place from the second on.
+  for (let step = 0; step < 4; step++) {
+    const values = [...w.dataSync()], factor = beta?.dataSync()[0] ?? 1;
+    const { value, grads } = tf.variableGrads(swish, beta ? [w, beta] : [w]);
+    const slopes = values.map((x) => {
+      const s = sigmoid(factor * x);
+      return s + factor * x * s * (1 - s);
+    });
+    grads[w.name].dataSync().forEach((slope, i) => assertAlmostEquals(slope, slopes[i], 1e-5));
+    if (step > 0) {
+      const sum = values.reduce(
+        (sum, x) => sum + x * x * sigmoid(factor * x) * sigmoid(-factor * x),
+        0,
+      );
+      assertAlmostEquals(grads[beta!.name].dataSync()[0], sum, 1e-5);
+    }
+    optimizer.applyGradients(grads);
+    tf.dispose([value, grads]);
+  }
+  // Another loss has updated it, as for the networks of a pair that learn in turn.
+  const factor = beta!.dataSync()[0];
+  const { value, grads } = tf.variableGrads(swish, [w]);
+  const at = w.dataSync();
+  grads[w.name].dataSync().forEach((slope, i) => {
+    const s = sigmoid(factor * at[i]);
+    assertAlmostEquals(slope, s + factor * at[i] * s * (1 - s), 1e-5);
+  });
+  tf.dispose([w, beta!, value, grads]);
+  optimizer.dispose();
 });
 
 testOnBackends(

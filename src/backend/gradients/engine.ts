@@ -81,6 +81,7 @@ export interface Engine {
   checkKernelForMemLeak(kernelName: string, tensorsBefore: number, made: tf.TensorInfo[]): void;
   makeTensor(values: ArrayLike<unknown>, ...rest: unknown[]): tf.Tensor;
   makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
+  makeVariable(value: tf.Tensor, ...rest: unknown[]): tf.Variable;
   tidy<T>(name: string, work: () => T): T;
   tidy<T>(work: () => T): T;
   startScope(name?: string): void;

@@ -62,6 +62,11 @@ export function noteNumber({ dataId, dtype }: tf.Tensor, value: number): void {
   if (dtype === "float32") NUMBERS.set(dataId, value);
 }
 
+/** Notes that the elements of a tensor are those of a variable: they may change. */
+export function noteVariable({ dataId }: tf.Tensor): void {
+  NUMBERS.delete(dataId);
+}
+
 /** An expression of one tensor, `$`. */
 interface Expression {
   text: string;
@@ -219,8 +224,9 @@ function expressionOf(
     if (lines.length === MOST || !tf.util.arraysEqual(x.shape, root.shape)) return;
     const inputs: Part[] = [];
     for (const name in path.node.inputs) {
-      const part = partOf(path.node.inputs[name]);
-      if (!part) return;
+      const input = path.node.inputs[name], part = partOf(input);
+      // A number whose own slope is wanted is no constant.
+      if (!part || (NUMBERS.has(input.dataId) && path.names.includes(name))) return;
       inputs.push(part);
     }
     const f = SCALARS[path.node.kernelName], [a, b] = inputs;

@@ -23,7 +23,7 @@ import {
   toTensor,
 } from "./engine.ts";
 import { disposeTape, endScope, gradients } from "./backpropagate.ts";
-import { isTiled, noteNumber, noteProduct, noteTiles } from "./join_operations.ts";
+import { isTiled, noteNumber, noteProduct, noteTiles, noteVariable } from "./join_operations.ts";
 import {
   complexGradient,
   gradientWithin,
@@ -66,11 +66,15 @@ export function fixTape(): void {
       ? takeOperation(engine, kernel, inputs, attributes)
       : runKernel.call(engine, name, inputs, attributes);
   };
-  const { makeTensor } = engine;
+  const { makeTensor, makeVariable } = engine;
   engine.makeTensor = (values, ...rest) => {
     const tensor = makeTensor.call(engine, values, ...rest);
     if (tensor.size === 1 && engine.state.gradientDepth > 0) noteNumber(tensor, Number(values[0]));
     return tensor;
+  };
+  engine.makeVariable = (value, ...rest) => {
+    noteVariable(value);
+    return makeVariable.call(engine, value, ...rest);
   };
   sumComplexSlopes();
   engine.addTapeNode = record;

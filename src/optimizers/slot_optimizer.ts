@@ -209,6 +209,8 @@ export abstract class SlotOptimizer extends tf.Optimizer {
     this.#groups.check(() => Object.keys(tf.engine().registeredVariables));
     // Other settings, such as momentum, may have changed since the last step.
     this.#last = undefined;
+    // All are checked before the first update.
+    forEach(variableOf);
     const joint: JointUpdate = { attributes: undefined, memories: [], inputs: [] };
     forEach((name, gradient) => this.#add(joint, name, gradient));
     this.#update(joint);
@@ -217,7 +219,7 @@ export abstract class SlotOptimizer extends tf.Optimizer {
 
   /** Adds a variable to those that are updated together, by the same numbers. */
   #add(joint: JointUpdate, name: string, gradient: tf.Tensor | tf.TensorInfo): void {
-    const value = variableOf(name, gradient);
+    const value = tf.engine().registeredVariables[name];
     const memory = this.#memory(name, value);
     const attributes = this.#attributesOf(name, ++memory.step);
     if (joint.attributes !== attributes) {

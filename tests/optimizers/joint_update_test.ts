@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { adam, adamW, rmsprop, sgd, type SlotOptimizer, tf } from "../../mod.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 
@@ -56,6 +56,25 @@ for (const [name, make] of Object.entries(OPTIMIZERS)) {
     tf.dispose([together, single]);
   });
 }
+
+testOnBackends("gradients of which one is refused change nothing", () => {
+  for (const [name, make] of Object.entries(OPTIMIZERS)) {
+    const refused = variables(), plain = variables();
+    const optimizer = make(), other = make();
+    const gradientsOf = (of: tf.Variable[]) =>
+      Object.fromEntries(of.map(({ name, shape }, i) => [name, tf.tensor1d(wave(shape[0]!, i))]));
+    for (const wrong of [tf.zeros([2, 2]), tf.zeros([16], "int32")]) {
+      const gradients = { ...gradientsOf(refused), [refused.at(-1)!.name]: wrong };
+      assertThrows(() => optimizer.applyGradients(gradients), TypeError, "must be [16] float32");
+    }
+    optimizer.applyGradients(gradientsOf(refused));
+    other.applyGradients(gradientsOf(plain));
+    assertEquals(bitsOf(refused), bitsOf(plain), name);
+    optimizer.dispose();
+    other.dispose();
+    tf.dispose([refused, plain]);
+  }
+});
 
 testOnBackends("an optimizer updates a variable twice that has two gradients in a list", () => {
   const [twice, other] = [1, 1].map((value) => tf.variable(tf.tensor1d([value])));

@@ -1,5 +1,5 @@
 /**
- * Means over a pass, on the device, or in the memory of the program where it holds the tensors.
+ * Means over a pass, on the device, or at once where the program reads its memory.
  *
  * @module
  */
@@ -47,8 +47,8 @@ export const runningMean: field.FieldCheck = field.all(
 );
 
 /**
- * The weighted mean of scalars. Where the memory of the program holds them, they are summed at once,
- * in double precision; elsewhere they are accumulated on the device, and nothing is read back before
+ * The weighted mean of scalars. On the WebAssembly backend, whose memory the program reads, they are summed
+ * at once, in double precision; elsewhere they are accumulated on the device, and nothing is read back before
  * {@linkcode RunningMean.read}.
  */
 export class RunningMean {
@@ -66,7 +66,8 @@ export class RunningMean {
    * @param weight Its weight, such as the size of its batch; a tensor is now this object's.
    */
   add(value: tf.Tensor, weight: number | tf.Tensor): void {
-    const numbers = memoryOf(value);
+    // Runs on the cpu backend keep the bits that they have in older checkpoints.
+    const numbers = tf.getBackend() === "cpu" ? undefined : memoryOf(value);
     const factor = typeof weight === "number" ? weight : numbers && memoryOf(weight)![0];
     if (numbers && factor !== undefined) {
       this.#readSum = (this.#readSum ?? 0) + numbers[0] * factor;

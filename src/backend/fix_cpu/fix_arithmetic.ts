@@ -28,7 +28,7 @@ function fixFunctions(): void {
     const isOne = a === 1 || (a === -1 && Math.abs(b) === Infinity);
     return isOne ? 1 : a ** b;
   });
-  // tfjs adds steps, and so all their roundings.
+  // tfjs adds steps, and their rounding errors with them.
   fixKernel("Range", ({ attributes, result, runStock }) => {
     const { start, dtype } = attributes;
     if (dtype !== "float32" && dtype !== "int32") return runStock();

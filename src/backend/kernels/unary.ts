@@ -238,7 +238,7 @@ interface LinSpaceAttributes {
   num: number;
 }
 
-/** The numbers `start + i * step`, each rounded once: tfjs adds steps, and so all their roundings. */
+/** The numbers `start + i * step`, each rounded once: tfjs adds steps, and their rounding errors with them. */
 function sequence(
   heap: KernelHeap,
   start: number,

@@ -32,8 +32,6 @@ export interface MpiLibrary {
   readonly vendor: MpiVendor;
   /** The version, as the library reports it. */
   readonly version: string;
-  /** Whether a rank may wait forever in `MPI_Finalize`: MPICH on UCX may, for one that has left. */
-  readonly mayNotFinalize: boolean;
   /** The functions. */
   readonly call: Readonly<Record<MpiFunction, (...args: Argument[]) => number>>;
   /** The handles. */
@@ -108,8 +106,7 @@ function signatures(handle: "pointer" | "i32") {
 export function openMpi(path: string): MpiLibrary {
   const text = new Uint8Array(TEXT);
   const length = new Int32Array(1);
-  const description = describeLibrary(path, text, length);
-  const version = description.split(/\n|, package/)[0].replace(/\s+/g, " ").trim();
+  const version = readVersion(path, text, length);
   const vendor = version.startsWith("Open MPI") ? "Open MPI" : "MPICH";
   const open = vendor === "Open MPI";
   const { symbols } = Deno.dlopen(path, signatures(open ? "pointer" : "i32"));
@@ -119,7 +116,6 @@ export function openMpi(path: string): MpiLibrary {
   return {
     vendor,
     version,
-    mayNotFinalize: description.includes("ch4:ucx"),
     call: symbols as unknown as MpiLibrary["call"],
     handles,
     inPlace,
@@ -127,8 +123,8 @@ export function openMpi(path: string): MpiLibrary {
   };
 }
 
-/** Reads what the library says of itself, by the one function that may be called before `MPI_Init`. */
-function describeLibrary(path: string, text: Uint8Array<ArrayBuffer>, length: Int32Array): string {
+/** Reads the version, by the one function that may be called before `MPI_Init`. */
+function readVersion(path: string, text: Uint8Array<ArrayBuffer>, length: Int32Array): string {
   let library;
   try {
     library = Deno.dlopen(path, {
@@ -138,7 +134,7 @@ function describeLibrary(path: string, text: Uint8Array<ArrayBuffer>, length: In
     throw explained(path, error);
   }
   library.symbols.MPI_Get_library_version(text, length as Int32Array<ArrayBuffer>);
-  return decode(text, length[0]);
+  return decode(text, length[0]).split(/\n|, package/)[0].replace(/\s+/g, " ").trim();
 }
 
 function readStatics(path: string): Record<MpiHandle, Argument> {

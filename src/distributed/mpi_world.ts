@@ -129,10 +129,9 @@ export class MpiWorld implements World {
     return this.#watchdog?.begin(work) ?? nothing;
   }
 
-  /** Leaves MPI, once all ranks do. Where `MPI_Finalize` may hang, the end of the processes ends MPI. */
+  /** Leaves MPI, once all ranks do. */
   finalize(): void {
-    if (this.#mpi.mayNotFinalize) this.#patiently("Barrier", SPIN, [this.#mpi.handles.world]);
-    else this.#call("MPI_Finalize");
+    this.#call("MPI_Finalize");
   }
 
   #exchange(work: () => void): void {

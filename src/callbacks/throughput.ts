@@ -2,7 +2,7 @@ import { checkNumber, checkOptions, describeValue } from "../checks/check_option
 import { tf } from "../deps/tfjs.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
-import { countOperations } from "../model/summarize.ts";
+import { countOperations } from "../model/count_operations.ts";
 import { formatNumber, textTable } from "../text/text.ts";
 
 /**

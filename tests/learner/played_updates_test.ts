@@ -243,7 +243,7 @@ function buildParts() {
 }
 
 const PARTS: Record<string, () => Record<string, tf.Optimizer>> = {
-  "one of ours and one of tf.train": () => ({
+  "one of Trainchart and one of TensorFlow.js": () => ({
     encoder: adam(0.01),
     decoder: tf.train.momentum(0.1, 0.9),
   }),
@@ -291,7 +291,7 @@ for (const [name, make] of Object.entries(PARTS)) {
     };
     const eager = await run(false), played = await run(true);
     assertEquals(played.numbers, eager.numbers);
-    assertEquals([eager.late, played.late], [0, name.startsWith("one") ? 15 : 0]);
+    assertEquals([eager.late, played.late], [0, name.startsWith("one of") ? 15 : 0]);
     assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
     await tf.setBackend("cpu");
   });

@@ -1018,3 +1018,35 @@ testOnWasm("a compiled model that changes later is an error in the next epoch", 
     "two steps of the same shapes differ: operation",
   );
 });
+
+testOnWasm("steps of a user's own model are compared less and less often", async () => {
+  const make = ownModel((x, w) => tf.matMul(x, w).tanh());
+  const sizes = Array(20).fill(BATCH);
+  const { steps } = await train({ make, compile: true, sizes, epochs: 8 });
+  const recorded = steps.flatMap(({ way }, at) => way === "recorded" ? [at] : []);
+  // 20 and 40 played steps lie between them; the next one comes after 80.
+  assertEquals(recorded, [1, 2, 23, 64, 145]);
+});
+
+testOnWasm("a model of layers is not compared with its recording", async () => {
+  const sizes = Array(25).fill(BATCH);
+  const { steps } = await train({ compile: true, sizes, epochs: 3 });
+  assertEquals(steps.filter(({ way }) => way === "recorded").length, 2);
+});
+
+testOnWasm("a layer that is changed in a compiled run leads to other steps", async () => {
+  let layer: tf.layers.Layer;
+  const make = () => {
+    layer = tf.layers.dense({ units: 3, inputShape: [5] });
+    return tf.sequential({ layers: [layer] });
+  };
+  const change: CallbackLike = {
+    beforeEpoch({ epoch }: AnyLearner) {
+      if (epoch !== 1) return;
+      const { call } = layer;
+      layer.call = (...args) => tf.tanh(call.apply(layer, args) as tf.Tensor);
+    },
+  };
+  const steps = await assertSame(() => ({ make, compile: true, callbacks: [change] }));
+  assertEquals(ways(steps).slice(4, 6), "er");
+});

@@ -11,6 +11,7 @@ import { weightBy } from "../tensors/tensor_memory.ts";
 import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import type { LateTensors } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
+import { modelsInStep } from "./own_steps.ts";
 import type { StepOf } from "./step.ts";
 import type { KernelHeap } from "../backend/kernel_heap.ts";
 
@@ -156,7 +157,7 @@ export class CompiledStep {
       holds: learner.compile === true,
       work: eager,
       outputs: () => [
-        ...statesOf(learner.model).map((state, i) => [`state ${i}`, state] as const),
+        ...statesOf(modelsInStep(learner)).map((state, i) => [`state ${i}`, state] as const),
         ...tensorsIn(learner.predictions).map((tensor, i) => [`prediction ${i}`, tensor] as const),
         ...key.kind === "predict" ? [] : [["loss", learner.loss] as const],
         ...key.kind === "compute" ? Object.entries(learner.gradients) : [],
@@ -173,7 +174,7 @@ export class CompiledStep {
     // The marks of tensors outlive the tensors.
     this.#predictions = learner.predictions;
     this.#names = recording.outputs.map(({ name }) => name);
-    this.#states = statesOf(learner.model).length;
+    this.#states = statesOf(modelsInStep(learner)).length;
     this.#predicted = tensorsIn(learner.predictions).length;
     return recording;
   }
@@ -281,7 +282,7 @@ export class CompiledStep {
   #put({ outputs, assigned, weight }: Played): void {
     const { key: { kind } } = this;
     const { learner, tensors } = this.#step;
-    if (this.#states > 0) replaceStates(learner.model, outputs.slice(0, this.#states));
+    if (this.#states > 0) replaceStates(modelsInStep(learner), outputs.slice(0, this.#states));
     if (this.#latePredictions) tensors.putLate("predictions", this.#latePredictions);
     else {
       tensors.put("predictions", this.#predictionsOf((at) => outputs[at]));

@@ -57,7 +57,8 @@ function keyOf(
   const current = currentObjective(learner);
   const own = current && objectiveModel(current);
   const objects: unknown[] = [heap, model, lossFunction, current, stages.predict, compile];
-  objects.push(objective, facts.settings, own && factsOf(own).settings, ...listeners);
+  const ownFacts = own && own !== model ? factsOf(own) : undefined;
+  objects.push(objective, facts.settings, ownFacts?.settings, ...listeners);
   if (kind === "compute") {
     const trained = (!current && facts.trained) || trainedIn(learner);
     if (!trained?.length) return "no weight is trained";
@@ -67,7 +68,9 @@ function keyOf(
   const { data, labels, weights } = learner;
   const isPlain = addShapes(data, objects, inputs) && (kind === "predict" ||
     addShapes(labels, objects, inputs) && addShapes(weights, objects, inputs)) &&
-    addShapes(statesIn(facts.stateful), objects, inputs) && addShapes(more, objects, inputs);
+    addShapes(statesIn(facts.stateful), objects, inputs) &&
+    addShapes(statesIn(ownFacts?.stateful ?? []), objects, inputs) &&
+    addShapes(more, objects, inputs);
   if (!isPlain) return "the batch holds more than tensors";
   const isVouchedFor = compile === true &&
     (facts.notStock !== undefined || whyImpure(learner, kind) !== undefined);

@@ -1050,3 +1050,94 @@ testOnWasm("a layer that is changed in a compiled run leads to other steps", asy
   const steps = await assertSame(() => ({ make, compile: true, callbacks: [change] }));
   assertEquals(ways(steps).slice(4, 6), "er");
 });
+
+/** A recurrent model that keeps states, and has moving averages. */
+function keepingModel(): tf.Sequential {
+  return tf.sequential({
+    layers: [
+      tf.layers.lstm({ units: 4, batchInputShape: [BATCH, 5, 3], stateful: true, dropout: 0.2 }),
+      tf.layers.batchNormalization(),
+      tf.layers.dense({ units: 1 }),
+    ],
+  });
+}
+
+testOnWasm("an objective whose own model keeps states is played back", async () => {
+  const run = async (compile: boolean) => {
+    const models = withSeed(7, () => [keepingModel(), keepingModel()]);
+    const ways = new Set<string>();
+    const objectiveOf = (own: tf.Sequential) => ({
+      variables: own,
+      optimizer: adam(0.01),
+      loss: meanSquaredError,
+      predict: ({ data }: AnyLearner, options: { training: boolean }) =>
+        own.apply(data as tf.Tensor, options),
+    });
+    const learner = new Learner<Any, Any, Any>({
+      objectives: { first: objectiveOf(models[0]), second: objectiveOf(models[1]) },
+      dataloaders: {
+        *train(): Iterable<Any> {
+          for (let seed = 1; seed <= 6; seed++) {
+            yield [tf.randomUniform([BATCH, 5, 3], 0, 1, "float32", seed), tf.ones([BATCH, 1])];
+          }
+        },
+      },
+      callbacks: [{
+        name: "looks on",
+        afterStep: ({ stepState, objective }: AnyLearner) => {
+          ways.add(`${objective} ${stepState!.way}`);
+        },
+      }],
+      seed: 5,
+      compile,
+    });
+    await learner.train({ epochs: 2 });
+    const tensors = models.flatMap((model) => [...model.getWeights(), ...statesOf(model)]);
+    const numbers = tensors.map((tensor) => Array.from(tensor.dataSync()));
+    for (const model of models) {
+      tf.dispose(statesOf(model));
+      model.dispose();
+    }
+    Object.values(learner.objectives).forEach(({ optimizer }) => optimizer.dispose());
+    return { numbers, ways };
+  };
+  const eager = await run(false), played = await run(true);
+  assertEquals(played.numbers, eager.numbers);
+  assert(
+    played.ways.isSupersetOf(new Set(["first played", "second played"])),
+    [...played.ways].join(),
+  );
+});
+
+testOnWasm("a layer that keeps states out of sight is not played back", async () => {
+  const models: tf.Sequential[] = [];
+  const make = () => {
+    const inner = keepingModel();
+    models.push(inner);
+    const variablesOf = (weights: Any[]) => weights.map((weight) => weight.read() as tf.Variable);
+    return {
+      apply: (x: tf.Tensor, options: Any) => inner.apply(x, options) as tf.Tensor,
+      trainableVariables: variablesOf(inner.trainableWeights as Any),
+      variables: variablesOf(inner.weights as Any),
+    };
+  };
+  const loader = function* (): Iterable<Any> {
+    for (let seed = 1; seed <= 4; seed++) {
+      yield [tf.randomUniform([BATCH, 5, 3], 0, 1, "float32", seed), tf.ones([BATCH, 1])];
+    }
+  };
+  const reason = await reasonOf(() => ({
+    make,
+    compile: true,
+    lossFunction: meanSquaredError,
+    dataloaders: { train: loader },
+  }));
+  assertMatch(
+    reason,
+    /^layer lstm_\w+ keeps states, but is part of neither the Learner's model nor/,
+  );
+  for (const model of models) {
+    tf.dispose(statesOf(model));
+    for (const layer of model.layers) tf.dispose((layer as Any).keptStates ?? []);
+  }
+});

@@ -56,7 +56,7 @@ export function descriptions2(
     dnnl_pooling_forward_desc_init: call(A, I, I, A, A, B, B, B, B),
     dnnl_pooling_backward_desc_init: call(A, I, A, A, B, B, B, B),
   });
-  const rowwise = lazily(names, {
+  const operationsOnRows = lazily(names, {
     dnnl_softmax_forward_desc_init: call(A, I, A, I),
     dnnl_softmax_backward_desc_init: call(A, A, A, I),
     dnnl_layer_normalization_forward_desc_init: call(A, I, A, A, "f32", "u32"),
@@ -145,8 +145,8 @@ export function descriptions2(
         forward,
         (address) =>
           forward
-            ? rowwise().dnnl_softmax_backward_desc_init(address, rows, rows, 1)
-            : rowwise().dnnl_softmax_forward_desc_init(address, FORWARD_TRAINING, rows, 1),
+            ? operationsOnRows().dnnl_softmax_backward_desc_init(address, rows, rows, 1)
+            : operationsOnRows().dnnl_softmax_forward_desc_init(address, FORWARD_TRAINING, rows, 1),
       );
     },
     layerNorm(scope, pass, { rows, statistics, epsilon, scale, offset }, engine, forward) {
@@ -158,11 +158,11 @@ export function descriptions2(
         forward,
         (address) =>
           forward
-            ? rowwise().dnnl_layer_normalization_backward_desc_init(
+            ? operationsOnRows().dnnl_layer_normalization_backward_desc_init(
               ...[address, pass, rows, rows, statistics] as const,
               ...end,
             )
-            : rowwise().dnnl_layer_normalization_forward_desc_init(
+            : operationsOnRows().dnnl_layer_normalization_forward_desc_init(
               ...[address, pass, rows, statistics] as const,
               ...end,
             ),
@@ -212,7 +212,7 @@ export function descriptions3(
     dnnl_pooling_forward_primitive_desc_create: call(B, A, I, I, A, A, B, B, B, B, B, A),
     dnnl_pooling_backward_primitive_desc_create: call(B, A, I, A, A, B, B, B, B, B, A, A),
   });
-  const rowwise = lazily(names, {
+  const operationsOnRows = lazily(names, {
     dnnl_softmax_forward_primitive_desc_create: call(B, A, I, I, A, A, I, A),
     dnnl_softmax_backward_primitive_desc_create: call(B, A, I, A, A, A, I, A, A),
     dnnl_layer_normalization_forward_primitive_desc_create: call(
@@ -296,10 +296,10 @@ export function descriptions3(
         "softmax",
         (out) =>
           forward
-            ? rowwise().dnnl_softmax_backward_primitive_desc_create(
+            ? operationsOnRows().dnnl_softmax_backward_primitive_desc_create(
               ...[out, engine, SOFTMAX, rows, rows, rows, 1, forward, attributes] as const,
             )
-            : rowwise().dnnl_softmax_forward_primitive_desc_create(
+            : operationsOnRows().dnnl_softmax_forward_primitive_desc_create(
               ...[out, engine, FORWARD_TRAINING, SOFTMAX, rows, rows, 1, attributes] as const,
             ),
       );
@@ -311,11 +311,11 @@ export function descriptions3(
         "normalisation",
         (out) =>
           forward
-            ? rowwise().dnnl_layer_normalization_backward_primitive_desc_create(
+            ? operationsOnRows().dnnl_layer_normalization_backward_primitive_desc_create(
               ...[out, engine, pass, rows, rows, rows, statistics, epsilon, flags] as const,
               ...[forward, attributes] as const,
             )
-            : rowwise().dnnl_layer_normalization_forward_primitive_desc_create(
+            : operationsOnRows().dnnl_layer_normalization_forward_primitive_desc_create(
               ...[out, engine, pass, rows, rows, statistics, epsilon, flags, attributes] as const,
             ),
       );

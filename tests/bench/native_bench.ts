@@ -95,7 +95,7 @@ async function measure(): Promise<Times> {
     return cpu() - began;
   };
   await selectBackend({ prefer: "wasm", quiet: true, threads });
-  // What every choice of a backend repeats is no part of the start.
+  // Every choice of a backend repeats this: it is no part of the start.
   let began = cpu();
   await selectBackend({ prefer: "wasm", quiet: true, threads });
   const again = cpu() - began;

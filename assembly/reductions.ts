@@ -19,7 +19,7 @@ export function demote(lower: v128, upper: v128): v128 {
 }
 
 /** Elements from which sums begin with sums of eight floats: doubles add those. */
-const MANY: i32 = 1024;
+const MANY: i32 = 16384;
 
 /** The sum of adjacent elements. */
 function sumOf(x: usize, size: i32): f64 {

@@ -13,7 +13,7 @@ export interface Case {
   readonly name: string;
   /** The inputs for about n elements. */
   readonly inputs: (n: number) => Input[];
-  // deno-lint-ignore no-explicit-any
+
   readonly run: (...xs: any[]) => tf.Tensor | tf.Tensor[];
   /** The same as a function in Python. */
   readonly torch: string;
@@ -49,7 +49,8 @@ const images = (channels: number, batch = 1) => (n: number): Input[] => {
 
 const names = (list: string) => list.trim().split(/\s+/);
 // deno-lint-ignore no-explicit-any
-const ops = tf as any;
+type Factory = (...args: any[]) => any;
+const ops = tf as unknown as Record<string, Factory>;
 
 for (
   const name of names(
@@ -507,8 +508,12 @@ const losses: [string, string][] = [
   ["hingeLoss", "lambda y, x: F.relu(1 - (2 * y.float() - 1) * x).mean()"],
 ];
 for (const [name, theirs] of losses) {
-  // deno-lint-ignore no-explicit-any
-  add(name, loss, (y, x) => (tf.losses as any)[name](y.toFloat(), x), theirs);
+  add(
+    name,
+    loss,
+    (y, x) => (tf.losses as unknown as Record<string, Factory>)[name](y.toFloat(), x),
+    theirs,
+  );
 }
 add(
   "cosineDistance",
@@ -531,8 +536,12 @@ for (
     ],
   ] as const
 ) {
-  // deno-lint-ignore no-explicit-any
-  add(`metrics.${name}`, loss, (y, x) => (tf.metrics as any)[name](y.toFloat(), x).mean(), theirs);
+  add(
+    `metrics.${name}`,
+    loss,
+    (y, x) => (tf.metrics as unknown as Record<string, Factory>)[name](y.toFloat(), x).mean(),
+    theirs,
+  );
 }
 
 add(
@@ -924,11 +933,10 @@ for (
     logSoftmax: "x.log_softmax(-1)",
   })
 ) {
-  // deno-lint-ignore no-explicit-any
   layer(
     `activation ${name}`,
     flat,
-    () => tf.layers.activation({ activation: name as any }),
+    () => tf.layers.activation({ activation: name as never }),
     `lambda x: ${theirs}`,
   );
 }
@@ -1106,11 +1114,10 @@ for (
     concatenate: "torch.cat([a, b], -1)",
   })
 ) {
-  // deno-lint-ignore no-explicit-any
   add(
     `layers.${name}`,
     pair,
-    (a, b) => (tf.layers as any)[name]().apply([a, b]),
+    (a, b) => (tf.layers as unknown as Record<string, Factory>)[name]().apply([a, b]),
     `lambda a, b: ${theirs}`,
   );
 }

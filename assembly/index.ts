@@ -30,6 +30,7 @@ export { extremeSlope, reduce, reduceBytes } from "./reduce";
 export { addDoubles, sumColumns, sumMiddle, sumParts, sumProducts, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
 export { adam, adamAll, clip, rmsprop, rmspropAll, sgd, sgdAll } from "./optimizers";
+export { stockUpdate, stockUpdateAll } from "./stock_optimizers";
 export { packStates } from "./recurrent";
 export { lstm, lstmCell, lstmCellGradient, lstmGradient } from "./lstm";
 export { gru, gruGradient } from "./gru";

@@ -10,7 +10,7 @@ import type { RandomAttributes } from "./kernels/training.ts";
 import { type AnyLayer, layerClass, onlyTensor } from "./fix_layers/layer_class.ts";
 
 /** Elements from which a kernel is faster than a loop in JavaScript. */
-const MANY = 256;
+const MANY = 64;
 
 let areFused = false;
 
@@ -78,7 +78,7 @@ function draw(
   const dtype = attributes.dtype ?? "float32";
   const isDrawn = dtype === "float32" || (dtype === "int32" && kernelName === "TrainchartUniform");
   const areNumbers = Number.isFinite(p) && Number.isFinite(q) && Array.isArray(shape);
-  if (!isDrawn || !areNumbers || !hasKernel(kernelName)) return;
+  if (!isDrawn || !areNumbers || !isMany(shape) || !hasKernel(kernelName)) return;
   tf.util.assertNonNegativeIntegerDimensions(shape);
   return run(kernelName, {}, { ...attributes, dtype });
 }

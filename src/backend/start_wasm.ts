@@ -191,11 +191,12 @@ async function registerOurs(
   let heap = ofBackend.get(key);
   if (!heap) {
     const threads = wanted > 1
-      ? await Threads.start(wanted - 1, kernels, module, memory)
+      ? await Threads.start(wanted - 1, kernels, module, memory, library?.onThreads)
       : undefined;
     const ofLibrary = library && new NativeKernels(library, emscriptenOf(backend));
     ofBackend.set(key, heap = new KernelHeap(backend, kernels, addresses, threads, ofLibrary));
   }
+  library?.shareWith?.(heap.threads);
   registerKernels(heap);
   noteLibrary(backend, library, wanted);
   fuseCore();

@@ -50,6 +50,8 @@ const LATE_BYTES = 2 ** 20;
 /** Frees the memory of predictions whose Learner is gone. */
 const FORGOTTEN = new FinalizationRegistry<Playback>((playback) => playback.dispose());
 
+const EAGER: StepState = { way: "eager" }, PLAYED: StepState = { way: "played" };
+
 /** Number of played steps after which one is compared with its recording, in the next epoch. */
 const UNCOMPARED = 20;
 
@@ -63,7 +65,7 @@ const RESTARTS = 4;
 export class CompiledStep {
   readonly key: StepKey;
   #step!: StepOf;
-  #state: StepState = { way: "eager" };
+  #state = EAGER;
   #taken = 0;
   #recording: Recording | undefined;
   #program: Program | undefined;
@@ -205,6 +207,8 @@ export class CompiledStep {
   }
 
   #play(eager: () => void): void {
+    const playback = this.#playback!;
+    if (!playback.draws) return this.#finish(playback.play(this.key.inputs), eager);
     const { random } = Math;
     const drawn: number[] = [];
     const draw = () => {
@@ -212,15 +216,19 @@ export class CompiledStep {
       drawn.push(number);
       return number;
     };
-    const played = withRandom(draw, () => this.#playback!.play(this.key.inputs));
-    if (played) {
-      this.#state = { way: "played" };
-      this.#played++;
-      return this.#put(played);
-    }
-    this.#state = { way: "eager" };
+    const played = withRandom(draw, () => playback.play(this.key.inputs));
     // The step begins again, with the numbers that it has drawn.
-    withRandom(() => drawn.shift() ?? random(), eager);
+    this.#finish(played, () => withRandom(() => drawn.shift() ?? random(), eager));
+  }
+
+  #finish(played: Played | undefined, eager: () => void): void {
+    if (!played) {
+      this.#state = EAGER;
+      return eager();
+    }
+    this.#state = PLAYED;
+    this.#played++;
+    this.#put(played);
   }
 
   /** Indices of the predictions and gradients, if each has memory of its own, and not too much. */

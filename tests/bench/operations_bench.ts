@@ -88,7 +88,7 @@ async function measure(name: string, size: number, gradient: boolean): Promise<R
   const ask = async (count: number) => (await torch.ask(JSON.stringify({ ...request, count })))[0];
   const countOf = (time: number) => Math.max(1, Math.min(5000, Math.round(TURN / time)));
   let ours = 1, counts = 1;
-  for (let began = cpu(); cpu() - began < WARM_UP;) ours = countOf(Math.max(turn(ours), 1));
+  for (const began = cpu(); cpu() - began < WARM_UP;) ours = countOf(Math.max(turn(ours), 1));
   for (let i = 0; i < 2; i++) {
     const time = await ask(counts);
     if (Number.isNaN(time)) throw new Error("PyTorch cannot compute it");

@@ -100,6 +100,13 @@ const rmsprop = update({
   numbers: (a) => [a.learningRate, a.decay, a.momentum, a.epsilon, a.weightDecay],
 });
 
+const stockUpdate = update({
+  kernel: "stockUpdate",
+  slots: 3,
+  work: 8,
+  numbers: ({ rule, a, b = 0, c = 0, d = 0, e = 0 }) => [rule, a, b, c, d, e],
+});
+
 /** Clips a list of gradients, all in one call; the results are new. */
 function clip(heap: KernelHeap, inputs: Inputs, { value, norm }: { value: number; norm: number }) {
   const list = inputs as unknown as tf.TensorInfo[];
@@ -134,6 +141,7 @@ export const TRAINING_KERNELS: KernelTable = {
   TrainchartClip: clip,
   TrainchartSgd: sgd,
   TrainchartRmsprop: rmsprop,
+  TrainchartStockUpdate: stockUpdate,
   TrainchartCrossEntropy: crossEntropy,
 };
 

@@ -89,6 +89,7 @@ const IN_PLACE = new Set([
   "TrainchartRmsprop",
   "TrainchartScale",
   "TrainchartSgd",
+  "TrainchartStockUpdate",
 ]);
 
 /** Kernels whose results have shapes that depend on the elements of their inputs. */

@@ -481,7 +481,7 @@ add(
 );
 add(
   "multinomial",
-  (n) => [[[10, 10]]],
+  () => [[[10, 10]]],
   (x) => tf.multinomial(x, 100, 1),
   "lambda x: torch.multinomial(x.softmax(1), 100, True)",
   false,

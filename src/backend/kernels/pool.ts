@@ -251,7 +251,7 @@ function reversed(readings: Reading[], pixels: number): Reading[] {
 }
 
 /** Writes an image whose lines and columns are made of those of another. */
-function resizeLines(heap: KernelHeap, x: Inputs[string], rows: Reading[], columns: Reading[]) {
+function resize(heap: KernelHeap, x: Inputs[string], rows: Reading[], columns: Reading[]) {
   const [batch, height, width, channels] = x.shape;
   const result = heap.output([batch, rows.length, columns.length, channels]);
   const weights = new Float32Array(1), bits = new Int32Array(weights.buffer);
@@ -279,29 +279,29 @@ function resizeLines(heap: KernelHeap, x: Inputs[string], rows: Reading[], colum
   return result;
 }
 
-function resize(readings: Readings): Kernel {
+function resizing(readings: Readings): Kernel {
   return function resized(heap, { images }: Inputs, attributes) {
     if (!areFloats(images) || sizeOf(images.shape) === 0) return;
     const [, height, width] = images.shape, [rows, columns] = attributes.size;
     const of = (results: number, pixels: number) => readings(results, pixels, attributes);
-    return resizeLines(heap, images, of(rows, height), of(columns, width));
+    return resize(heap, images, of(rows, height), of(columns, width));
   };
 }
 
-function resizeGradient(readings: Readings): Kernel {
+function resizingGradient(readings: Readings): Kernel {
   return function resizedGradient(heap, { images, dy }: Inputs, attributes) {
     if (!areFloats(images, dy)) return;
     const [, height, width] = images.shape, [, rows, columns] = dy.shape;
     const of = (results: number, pixels: number) =>
       reversed(readings(results, pixels, attributes), pixels);
-    return resizeLines(heap, dy, of(rows, height), of(columns, width));
+    return resize(heap, dy, of(rows, height), of(columns, width));
   };
 }
 
 /** The kernels of resizing. */
 export const RESIZE_KERNELS: KernelTable = {
-  ResizeBilinear: resize(bilinearReadings),
-  ResizeBilinearGrad: resizeGradient(bilinearReadings),
-  ResizeNearestNeighbor: resize(nearestReadings),
-  ResizeNearestNeighborGrad: resizeGradient(nearestReadings),
+  ResizeBilinear: resizing(bilinearReadings),
+  ResizeBilinearGrad: resizingGradient(bilinearReadings),
+  ResizeNearestNeighbor: resizing(nearestReadings),
+  ResizeNearestNeighborGrad: resizingGradient(nearestReadings),
 };

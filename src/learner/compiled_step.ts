@@ -11,6 +11,7 @@ import { weightBy } from "../tensors/tensor_memory.ts";
 import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import type { LateTensors } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
+import { modelsInStep } from "./own_steps.ts";
 import type { StepOf } from "./step.ts";
 import type { KernelHeap } from "../backend/kernel_heap.ts";
 
@@ -22,6 +23,8 @@ export interface StepKey {
   readonly kind: StepKind;
   readonly objects: readonly unknown[];
   readonly heap: KernelHeap;
+  /** Whether only the option `compile` says that the step depends on nothing else. */
+  readonly isVouchedFor: boolean;
   /** The tensors of the current batch, the states of recurrent layers, and those of callbacks. */
   inputs: tf.Tensor[];
 }
@@ -52,8 +55,11 @@ const FORGOTTEN = new FinalizationRegistry<Playback>((playback) => playback.disp
 
 const EAGER: StepState = { way: "eager" }, PLAYED: StepState = { way: "played" };
 
-/** Number of played steps after which one is compared with its recording, in the next epoch. */
-const UNCOMPARED = 20;
+/**
+ * Numbers of played steps after which one is compared with its recording, in the next epoch: the first
+ * number, which doubles each time, and the largest. To compare takes as long as dozens of short steps.
+ */
+const UNCOMPARED = 20, MOST_UNCOMPARED = 320;
 
 /** Number of times that the steps of a key are recorded again. */
 const RESTARTS = 4;
@@ -83,8 +89,9 @@ export class CompiledStep {
   #restarts = 0;
   /** Index of the epoch whose first step was compared with the recording. */
   #compared: number;
-  /** Number of steps played since. */
+  /** Number of steps played since, and the number after which the next one is compared. */
   #played = 0;
+  #uncompared = UNCOMPARED;
 
   constructor({ epoch }: AnyFields, key: StepKey) {
     this.key = key;
@@ -114,8 +121,8 @@ export class CompiledStep {
 
   /** A step of a user's own functions is compared with its recording at most once in each epoch. */
   #isToBeCompared(playback: Playback): boolean {
-    const { compile, epoch } = this.#step.learner;
-    return compile === true && this.#played >= UNCOMPARED && epoch !== this.#compared &&
+    const { epoch } = this.#step.learner;
+    return this.key.isVouchedFor && this.#played >= this.#uncompared && epoch !== this.#compared &&
       playback.fits(this.key.inputs) && !this.#holdsWeight();
   }
 
@@ -128,6 +135,7 @@ export class CompiledStep {
   #compare(eager: () => void): void {
     this.#compared = this.#step.learner.epoch;
     this.#played = 0;
+    this.#uncompared = Math.min(2 * this.#uncompared, MOST_UNCOMPARED);
     const recording = this.#record(eager);
     const { difference = this.#state.reason } = recording
       ? stepTools()!.matchRecordings(this.#recording!, recording)
@@ -149,7 +157,7 @@ export class CompiledStep {
       holds: learner.compile === true,
       work: eager,
       outputs: () => [
-        ...statesOf(learner.model).map((state, i) => [`state ${i}`, state] as const),
+        ...statesOf(modelsInStep(learner)).map((state, i) => [`state ${i}`, state] as const),
         ...tensorsIn(learner.predictions).map((tensor, i) => [`prediction ${i}`, tensor] as const),
         ...key.kind === "predict" ? [] : [["loss", learner.loss] as const],
         ...key.kind === "compute" ? Object.entries(learner.gradients) : [],
@@ -166,7 +174,7 @@ export class CompiledStep {
     // The marks of tensors outlive the tensors.
     this.#predictions = learner.predictions;
     this.#names = recording.outputs.map(({ name }) => name);
-    this.#states = statesOf(learner.model).length;
+    this.#states = statesOf(modelsInStep(learner)).length;
     this.#predicted = tensorsIn(learner.predictions).length;
     return recording;
   }
@@ -175,7 +183,7 @@ export class CompiledStep {
     const { program, difference } = stepTools()!.matchRecordings(first, second);
     if (difference !== undefined) return void this.#giveUp(`two steps differ: ${difference}`);
     // Only a step that is compared later needs it.
-    this.#recording = this.#step.learner.compile === true ? second : undefined;
+    this.#recording = this.key.isVouchedFor ? second : undefined;
     this.#program = program;
     this.#prepare(program);
   }
@@ -274,7 +282,7 @@ export class CompiledStep {
   #put({ outputs, assigned, weight }: Played): void {
     const { key: { kind } } = this;
     const { learner, tensors } = this.#step;
-    if (this.#states > 0) replaceStates(learner.model, outputs.slice(0, this.#states));
+    if (this.#states > 0) replaceStates(modelsInStep(learner), outputs.slice(0, this.#states));
     if (this.#latePredictions) tensors.putLate("predictions", this.#latePredictions);
     else {
       tensors.put("predictions", this.#predictionsOf((at) => outputs[at]));

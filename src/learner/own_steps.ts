@@ -108,6 +108,13 @@ export function modelInTraining(learner: StageFields): tf.LayersModel | Model | 
   return objective ? objectiveModel(objective) : learner.model;
 }
 
+/** The models whose layers may keep states in the current step. */
+export function modelsInStep(learner: StageFields): unknown[] {
+  const objective = currentObjective(learner);
+  const own = objective && objectiveModel(objective);
+  return own ? [learner.model, own] : [learner.model];
+}
+
 /**
  * The weights that are trained now.
  *

@@ -14,6 +14,7 @@ export interface Case {
   /** The inputs for about n elements. */
   readonly inputs: (n: number) => Input[];
 
+  // deno-lint-ignore no-explicit-any
   readonly run: (...xs: any[]) => tf.Tensor | tf.Tensor[];
   /** The same as a function in Python. */
   readonly torch: string;

@@ -6,6 +6,7 @@
 import { builtinModule, hostProcess } from "../host/host_process.ts";
 import { type BackendWasm, importWasm, tf, wasmPackage } from "../deps/tfjs.ts";
 import { fuseCore } from "./fuse_core.ts";
+import { fuseOperations } from "./fuse_operations.ts";
 import { fuseRecurrent } from "./fuse_recurrent.ts";
 import {
   emscriptenOf,
@@ -199,6 +200,7 @@ async function registerOurs(
   registerKernels(heap);
   noteLibrary(backend, library, wanted);
   fuseCore();
+  fuseOperations();
   fuseRecurrent();
   const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";
   return {

@@ -276,6 +276,7 @@ export class Recorder implements StepListener, InspectionObserver, LayerObserver
 
   /** One of our kernels is called. */
   calls(name: string, args: number[], split?: Split): void {
+    if (this.#quiet > 0) return;
     if (!this.#heap.addresses[name]) {
       return this.#refuse(`nothing is known about the kernel ${name}`);
     }
@@ -290,18 +291,20 @@ export class Recorder implements StepListener, InspectionObserver, LayerObserver
 
   /** A table was written. */
   wroteTable(address: number, values: readonly number[], places: readonly number[]): void {
+    if (this.#quiet > 0) return;
     this.#addresses.wroteTable(address, values, places, this.#tensors);
   }
 
   /** Scratch memory was prepared: only zeros beyond the smallest need it again. */
   prepared(address: number, zeros: number, more: number): void {
+    if (this.#quiet > 0) return;
     this.#addresses.prepared(address);
     if (zeros > 1024 || more > 0) this.#push({ type: "scratch", zeros, more });
   }
 
   /** Shared memory was reserved. */
   reserved(address: number, bytes: number): void {
-    this.#addresses.reserved(address, bytes);
+    if (this.#quiet === 0) this.#addresses.reserved(address, bytes);
   }
 
   /** A kernel of TensorFlow.js is called. */

@@ -19,6 +19,7 @@ export {
   activationGradient,
   addSegments,
   scale,
+  sumStripes,
 } from "./elementwise";
 export { binary } from "./binary";
 export { binarySlope } from "./binary_slope";

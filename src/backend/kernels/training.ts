@@ -21,6 +21,12 @@ interface UpdateRule {
 }
 
 /**
+ * Multiply-adds from which threads share an update where a native library makes the gradients: below,
+ * they are in the caches of the main thread's processor.
+ */
+const LARGE = 2 ** 24;
+
+/**
  * An update of variables. The inputs are a list: of each variable the value, the gradient and the slots,
  * `tensors` in all. The results are, of each variable, the new value and the new slots: a tensor that
  * shares its elements with no other is written in place and returned, otherwise there is a new one.
@@ -36,11 +42,12 @@ function update({ kernel, slots, work, numbers }: UpdateRule): Kernel {
     const results: tf.TensorInfo[] = [];
     const table: number[] = [], large: number[][] = [];
     const { dataIdMap } = heap.backend;
+    const least = !heap.threads ? Infinity : heap.native ? LARGE : WORTHWHILE;
     for (let at = 0; at < list.length; at += tensors) {
       const value = list[at], gradient = list[at + 1];
       checkFloats(value, gradient);
       const size = sizeOf(value.shape);
-      const row = heap.threads && size * work >= WORTHWHILE ? [] : table;
+      const row = size * work >= least ? [] : table;
       if (row !== table) large.push(row);
       const first = row.length, news = first + slots + 2;
       for (let i = 0; i < 2 * slots + 3; i++) row.push(0);

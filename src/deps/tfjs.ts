@@ -19,7 +19,8 @@ import * as tfData from "npm:@tensorflow/tfjs-data@4.22.0";
 import * as tfCpu from "npm:@tensorflow/tfjs-backend-cpu@4.22.0";
 
 /**
- * TensorFlow.js, the one instance (and so the one engine) that Trainchart computes with.
+ * TensorFlow.js, the one instance (and so the one engine) that Trainchart computes with. Some of its
+ * operations are replaced by faster ones with the same results.
  *
  * @example
  * ```ts
@@ -45,7 +46,7 @@ export const tf:
     readonly data: typeof tfData;
     /** The versions of the packages. */
     readonly version: Readonly<Record<string, string>>;
-  } = Object.freeze({
+  } = {
     ...tfCore,
     ...tfLayers,
     ...tfConverter,
@@ -62,7 +63,7 @@ export const tf:
       "tfjs-backend-cpu": tfCpu.version_cpu,
       tfjs: tfCore.version_core,
     },
-  }) as object as typeof tf;
+  } as object as typeof tf;
 
 /** The operations that are methods of tensors: the tensor is their first argument. */
 const METHODS = `

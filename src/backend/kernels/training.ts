@@ -100,6 +100,13 @@ const rmsprop = update({
   numbers: (a) => [a.learningRate, a.decay, a.momentum, a.epsilon, a.weightDecay],
 });
 
+const stockUpdate = update({
+  kernel: "stockUpdate",
+  slots: 3,
+  work: 8,
+  numbers: ({ rule, a, b = 0, c = 0, d = 0, e = 0 }) => [rule, a, b, c, d, e],
+});
+
 /** Clips a list of gradients, all in one call; the results are new. */
 function clip(heap: KernelHeap, inputs: Inputs, { value, norm }: { value: number; norm: number }) {
   const list = inputs as unknown as tf.TensorInfo[];
@@ -134,6 +141,7 @@ export const TRAINING_KERNELS: KernelTable = {
   TrainchartClip: clip,
   TrainchartSgd: sgd,
   TrainchartRmsprop: rmsprop,
+  TrainchartStockUpdate: stockUpdate,
   TrainchartCrossEntropy: crossEntropy,
 };
 
@@ -144,13 +152,48 @@ interface Attributes {
   seed?: number | string;
 }
 
+/** The state of the generator. Like tfjs, it draws one number for all elements, unless it is given a seed. */
+function stateOf(seed: number | string | undefined): number[] {
+  return aleaState(String(seed ?? Math.random()));
+}
+
 /** Factors: 0, or the inverse of the share that is kept. */
 function dropoutMask(heap: KernelHeap, _: Inputs, { shape, kept, seed }: Attributes) {
-  // Like tfjs, it draws one number for all elements, unless it is given a seed.
-  const state = aleaState(String(seed ?? Math.random()));
+  const state = stateOf(seed);
   const mask = heap.output(shape);
   heap.run("dropoutMask", [heap.at(mask), sizeOf(shape), kept, ...state]);
   return mask;
+}
+
+/** Attributes of random numbers. */
+export interface RandomAttributes {
+  shape: number[];
+  dtype: "float32" | "int32";
+  seed?: number | string;
+  /** The smallest number and the width of their range, or mean and standard deviation. */
+  p: number;
+  q: number;
+  /** Number of standard deviations beyond which normal numbers are drawn again. */
+  limit?: number;
+}
+
+function uniform(heap: KernelHeap, _: Inputs, { shape, dtype, seed, p, q }: RandomAttributes) {
+  const state = stateOf(seed);
+  const result = heap.output(shape, dtype), isInteger = Number(dtype === "int32");
+  heap.run("uniformNumbers", [heap.at(result), sizeOf(shape), isInteger, p, q, ...state]);
+  return result;
+}
+
+function normal(
+  heap: KernelHeap,
+  _: Inputs,
+  { shape, seed, p, q, limit = Infinity }: RandomAttributes,
+) {
+  // tfjs takes a seed of 0 for none.
+  const state = stateOf(seed || undefined);
+  const result = heap.output(shape);
+  heap.run("normalNumbers", [heap.at(result), sizeOf(shape), p, q, limit, ...state]);
+  return result;
 }
 
 /** The first three numbers of the generator Alea, times 2 ** 32. */
@@ -178,7 +221,9 @@ function mash(): (text: string) => number {
   };
 }
 
-/** The kernels of dropout. */
-export const DROPOUT_KERNELS: KernelTable = {
+/** The kernels of random numbers. */
+export const RANDOM_KERNELS: KernelTable = {
   TrainchartDropoutMask: dropoutMask,
+  TrainchartNormal: normal,
+  TrainchartUniform: uniform,
 };

@@ -9,7 +9,7 @@ const { Deno: deno } = globalThis as { Deno?: typeof globalThis.Deno };
 
 /** An open library, or why it cannot be opened. */
 export type Opened<S extends Deno.ForeignLibraryInterface> =
-  | { symbols: Deno.DynamicLibrary<S>["symbols"]; close(): void }
+  | { symbols: Deno.DynamicLibrary<S>["symbols"]; name: string; close(): void }
   | { refused: "permission" | "missing" | "symbols" };
 
 /**
@@ -32,7 +32,7 @@ export function openLibrary<const S extends Deno.ForeignLibraryInterface>(
   for (const name of names) {
     try {
       const library = deno!.dlopen(name, symbols);
-      return { symbols: library.symbols, close: () => library.close() };
+      return { symbols: library.symbols, name, close: () => library.close() };
     } catch (error) {
       if (/symbol/i.test(String(error))) refused = "symbols";
     }

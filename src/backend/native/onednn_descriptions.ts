@@ -31,9 +31,13 @@ const HAS_SCALE_2 = 8, HAS_OFFSET_2 = 16;
  * Binds the functions of 2.x, which write the structures; the room for each is larger than the
  * structure of any 2.x.
  *
+ * @param attributes Those of every operation.
  * @returns `undefined` if a function is missing.
  */
-export function descriptions2(names: readonly string[]): Descriptions | undefined {
+export function descriptions2(
+  names: readonly string[],
+  attributes: bigint,
+): Descriptions | undefined {
   const opened = openLibrary(names, {
     dnnl_memory_desc_init_by_tag: call(A, I, B, I, I),
     dnnl_memory_desc_init_by_strides: call(A, I, B, I, B),
@@ -65,7 +69,7 @@ export function descriptions2(names: readonly string[]): Descriptions | undefine
     return scope.add(
       make(
         `choice of a ${what}`,
-        (out) => symbols.dnnl_primitive_desc_create(out, address, 0n, engine, forward),
+        (out) => symbols.dnnl_primitive_desc_create(out, address, attributes, engine, forward),
       ),
       symbols.dnnl_primitive_desc_destroy,
     );
@@ -173,9 +177,13 @@ type Out = BigUint64Array<ArrayBuffer>;
 /**
  * Binds the functions of 3.x.
  *
+ * @param attributes Those of every operation.
  * @returns `undefined` if a function is missing.
  */
-export function descriptions3(names: readonly string[]): Descriptions | undefined {
+export function descriptions3(
+  names: readonly string[],
+  attributes: bigint,
+): Descriptions | undefined {
   const opened = openLibrary(names, {
     dnnl_memory_desc_create_with_tag: call(B, I, B, I, I),
     dnnl_memory_desc_create_with_strides: call(B, I, B, I, B),
@@ -224,19 +232,19 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
           symbols.dnnl_convolution_forward_primitive_desc_create(
             ...[out, engine, FORWARD_TRAINING, DIRECT, source, filter, 0n, result] as const,
             ...geometry,
-            0n,
+            attributes,
           ),
         input: (out: Out) =>
           symbols.dnnl_convolution_backward_data_primitive_desc_create(
             ...[out, engine, DIRECT, source, filter, result] as const,
             ...geometry,
-            ...[forward, 0n] as const,
+            ...[forward, attributes] as const,
           ),
         filter: (out: Out) =>
           symbols.dnnl_convolution_backward_weights_primitive_desc_create(
             ...[out, engine, DIRECT, source, filter, 0n, result] as const,
             ...geometry,
-            ...[forward, 0n] as const,
+            ...[forward, attributes] as const,
           ),
       };
       return choose(scope, "convolution", create[pass]);
@@ -254,12 +262,12 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
             ? symbols.dnnl_pooling_backward_primitive_desc_create(
               ...[out, engine, kind, source, result] as const,
               ...windows,
-              ...[forward, 0n] as const,
+              ...[forward, attributes] as const,
             )
             : symbols.dnnl_pooling_forward_primitive_desc_create(
               ...[out, engine, FORWARD_TRAINING, kind, source, result] as const,
               ...windows,
-              0n,
+              attributes,
             ),
       );
     },
@@ -267,7 +275,7 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
       return choose(
         scope,
         "product",
-        (out) => symbols.dnnl_matmul_primitive_desc_create(out, engine, a, b, bias, c, 0n),
+        (out) => symbols.dnnl_matmul_primitive_desc_create(out, engine, a, b, bias, c, attributes),
       );
     },
     softmax(scope, rows, engine, forward) {
@@ -277,10 +285,10 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
         (out) =>
           forward
             ? symbols.dnnl_softmax_backward_primitive_desc_create(
-              ...[out, engine, SOFTMAX, rows, rows, rows, 1, forward, 0n] as const,
+              ...[out, engine, SOFTMAX, rows, rows, rows, 1, forward, attributes] as const,
             )
             : symbols.dnnl_softmax_forward_primitive_desc_create(
-              ...[out, engine, FORWARD_TRAINING, SOFTMAX, rows, rows, 1, 0n] as const,
+              ...[out, engine, FORWARD_TRAINING, SOFTMAX, rows, rows, 1, attributes] as const,
             ),
       );
     },
@@ -293,10 +301,10 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
           forward
             ? symbols.dnnl_layer_normalization_backward_primitive_desc_create(
               ...[out, engine, pass, rows, rows, rows, statistics, epsilon, flags] as const,
-              ...[forward, 0n] as const,
+              ...[forward, attributes] as const,
             )
             : symbols.dnnl_layer_normalization_forward_primitive_desc_create(
-              ...[out, engine, pass, rows, rows, statistics, epsilon, flags, 0n] as const,
+              ...[out, engine, pass, rows, rows, statistics, epsilon, flags, attributes] as const,
             ),
       );
     },

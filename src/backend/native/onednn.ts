@@ -22,9 +22,9 @@ import { descriptions2, descriptions3 } from "./onednn_descriptions.ts";
 import {
   check,
   COMMON_SYMBOLS,
+  type Descriptions,
   make,
   OneDnnObjects,
-  PRODUCT_SYMBOLS,
   type Step,
 } from "./onednn_api.ts";
 import { OneDnnPlans, type Part, type Plan } from "./onednn_plans.ts";
@@ -58,15 +58,15 @@ export function openOneDnn(names: readonly string[]): NativeLibrary | Refusal {
   const found = [major, minor, patch].join(".");
   const known = KNOWN[major];
   const isKnown = known && minor <= known.last;
-  const opened = isKnown && runtime === OPENMP ? openLibrary(names, PRODUCT_SYMBOLS) : undefined;
+  const opened = isKnown && runtime === OPENMP
+    ? openLibrary([first.name], COMMON_SYMBOLS)
+    : undefined;
   if (opened && "symbols" in opened) {
-    const { symbols, name: file } = opened;
-    return new OneDnn(
-      `oneDNN ${found}`,
-      { file, open: openOnThread },
-      symbols,
-      () => bind([file], known!.describe),
-    );
+    const { symbols, name: file } = opened, objects = new OneDnnObjects([file], symbols);
+    const descriptions = known!.describe([file], objects.attributes);
+    const onThreads = { file, open: openOnThread };
+    if (descriptions) return new OneDnn(`oneDNN ${found}`, onThreads, objects, descriptions);
+    opened.close();
   }
   first.close();
   if (!isKnown) return { refused: "version", found };
@@ -106,44 +106,29 @@ function openOnThread(file: string): (steps: Float64Array) => void {
   };
 }
 
-/** All of the library but products of single matrices. */
-interface Bound {
-  objects: OneDnnObjects;
-  /** One stream for each thread. */
-  streams: bigint[];
-  plans: OneDnnPlans;
-}
-
-/** Binds everything but products of single matrices; `undefined` if a function is missing. */
-function bind(names: readonly string[], describe: typeof descriptions2): Bound | undefined {
-  const opened = openLibrary(names, COMMON_SYMBOLS);
-  if ("refused" in opened) return undefined;
-  const objects = new OneDnnObjects(opened.symbols);
-  const descriptions = describe(names, objects.attributes);
-  return descriptions &&
-    { objects, streams: [], plans: new OneDnnPlans(objects, descriptions) };
-}
-
 /** oneDNN on one engine. */
 class OneDnn implements NativeLibrary {
   readonly leastRows = 1;
   /** Other threads, which take shares. */
   #threads: Threads | undefined;
-  /** Bound at the first operation: to bind all functions takes milliseconds. */
-  #bound: Bound | undefined;
+  /** One stream for each thread. */
+  readonly #streams: bigint[] = [];
   /** Operations by their shapes, the newest last; `null` for those that it has no fast way for. */
   readonly #plans = new Map<string, Plan | null>();
+  readonly #prepare: OneDnnPlans;
 
   constructor(
     readonly name: string,
     readonly onThreads: ThreadLibrary,
-    readonly symbols: Deno.DynamicLibrary<typeof PRODUCT_SYMBOLS>["symbols"],
-    readonly bind: () => Bound | undefined,
-  ) {}
+    readonly objects: OneDnnObjects,
+    descriptions: Descriptions,
+  ) {
+    this.#prepare = new OneDnnPlans(objects, descriptions);
+  }
 
   /** Each thread computes alone: those of OpenMP would wait beside ours, on the same processors. */
   setThreads(): void {
-    this.symbols.omp_set_num_threads(1);
+    this.objects.symbols.omp_set_num_threads(1);
   }
 
   shareWith(threads: Threads | undefined): void {
@@ -154,7 +139,7 @@ class OneDnn implements NativeLibrary {
   }
 
   multiply(p: Product, a: bigint, b: bigint, c: bigint): void {
-    const status = this.symbols.dnnl_sgemm(
+    const status = this.objects.products().dnnl_sgemm(
       p.transposeA ? TRANSPOSED : PLAIN,
       p.transposeB ? TRANSPOSED : PLAIN,
       ...[BigInt(p.rows), BigInt(p.columns), BigInt(p.depth), 1] as const,
@@ -213,7 +198,7 @@ class OneDnn implements NativeLibrary {
   }
 
   #place({ places, offsets, steps }: Part, thread: number, addresses: readonly bigint[]): void {
-    const { objects } = this.#bound!, place = objects.symbols.dnnl_memory_set_data_handle;
+    const { objects } = this, place = objects.symbols.dnnl_memory_set_data_handle;
     for (let i = 0; i < places.length; i++) {
       if (places[i]) check(place(places[i], addresses[i] + offsets[i]), "address");
     }
@@ -223,7 +208,7 @@ class OneDnn implements NativeLibrary {
   }
 
   #run({ primitive, args, count }: Step, thread: number): void {
-    const { dnnl_primitive_execute: execute } = this.#bound!.objects.symbols;
+    const { dnnl_primitive_execute: execute } = this.objects.symbols;
     check(execute(primitive, this.#stream(thread), count, args), "operation");
   }
 
@@ -235,8 +220,8 @@ class OneDnn implements NativeLibrary {
   }
 
   #stream(thread: number): bigint {
-    const { streams, objects: { symbols, engine } } = this.#bound!;
-    return streams[thread] ??= make(
+    const { symbols, engine } = this.objects;
+    return this.#streams[thread] ??= make(
       "stream",
       (out) => symbols.dnnl_stream_create(out, engine, IN_ORDER),
     );
@@ -277,8 +262,7 @@ class OneDnn implements NativeLibrary {
   #plan(key: string, build: (plans: OneDnnPlans) => Plan | null): Plan | null {
     let plan = this.#plans.get(key);
     if (plan === undefined) {
-      this.#bound ??= this.bind();
-      plan = this.#bound ? build(this.#bound.plans) : null;
+      plan = build(this.#prepare);
     } else this.#plans.delete(key);
     this.#plans.set(key, plan);
     if (this.#plans.size > KEPT) {

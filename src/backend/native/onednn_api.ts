@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { allocate, textAt } from "./foreign.ts";
+import { allocate, lazily, textAt } from "./foreign.ts";
 import type { Pass } from "./native_library.ts";
 
 /** Native types: an address, bytes of this program, and a number. */
@@ -18,40 +18,44 @@ export function call<const P extends readonly Deno.NativeType[]>(...parameters: 
   return { parameters, result: "i32" } as const;
 }
 
-/** Functions of products, of every version. */
-export const PRODUCT_SYMBOLS = {
-  // deno-fmt-ignore
-  dnnl_sgemm: call(
-    "i8", "i8", "i64", "i64", "i64", "f32", A, "i64", A, "i64", "f32", A, "i64",
-  ),
-  omp_set_num_threads: { parameters: [I], result: "void" },
-} as const;
-
-/** The other functions of every version. */
+/** Functions of every version. */
 export const COMMON_SYMBOLS = {
+  omp_set_num_threads: { parameters: [I], result: "void" },
   dnnl_engine_create: call(B, I, "usize"),
   dnnl_stream_create: call(B, A, "u32"),
   dnnl_memory_create: call(B, A, A, A),
   dnnl_memory_destroy: call(A),
   dnnl_memory_set_data_handle: call(A, A),
-  dnnl_memory_desc_equal: call(A, A),
   dnnl_memory_desc_get_size: { parameters: [A], result: "usize" },
   dnnl_primitive_desc_query: call(A, I, I, B),
   dnnl_primitive_desc_query_md: { parameters: [A, I, I], result: A },
   dnnl_primitive_desc_destroy: call(A),
-  dnnl_reorder_primitive_desc_create: call(B, A, A, A, A, A),
   dnnl_primitive_create: call(B, A),
   dnnl_primitive_destroy: call(A),
   dnnl_primitive_execute: call(A, A, I, A),
   dnnl_primitive_attr_create: call(B),
   dnnl_primitive_attr_set_scratchpad_mode: call(A, I),
+} as const;
+
+/** Functions for another layout of filters. */
+const REORDER_SYMBOLS = {
+  dnnl_memory_desc_equal: call(A, A),
+  dnnl_reorder_primitive_desc_create: call(B, A, A, A, A, A),
   dnnl_primitive_attr_set_post_ops: call(A, A),
   dnnl_post_ops_create: call(B),
   // 2.x has the first two arguments.
   dnnl_post_ops_append_sum: call(A, "f32", I, I),
 } as const;
 
-/** The functions of every version. */
+/** A product that is not prepared. */
+const PRODUCT_SYMBOLS = {
+  // deno-fmt-ignore
+  dnnl_sgemm: call(
+    "i8", "i8", "i64", "i64", "i64", "f32", A, "i64", A, "i64", "f32", A, "i64",
+  ),
+} as const;
+
+/** Functions of every version. */
 export type Symbols = Deno.DynamicLibrary<typeof COMMON_SYMBOLS>["symbols"];
 
 /** Number of an engine on the CPU. */
@@ -185,22 +189,35 @@ export class OneDnnObjects {
   /** Memory for intermediate results, by thread. */
   readonly #scratches: ReturnType<typeof allocate>[] = [];
   readonly engine: bigint;
-  /** Attributes of every operation, and of one that adds to its result. */
+  /** Attributes of every operation. */
   readonly attributes: bigint;
-  readonly adding: bigint;
+  readonly reorderings: () => Deno.DynamicLibrary<typeof REORDER_SYMBOLS>["symbols"];
+  readonly products: () => Deno.DynamicLibrary<typeof PRODUCT_SYMBOLS>["symbols"];
+  #adding: bigint | undefined;
 
-  constructor(readonly symbols: Symbols) {
+  constructor(names: readonly string[], readonly symbols: Symbols) {
+    this.reorderings = lazily(names, REORDER_SYMBOLS);
+    this.products = lazily(names, PRODUCT_SYMBOLS);
     this.engine = make("engine", (out) => symbols.dnnl_engine_create(out, CPU, 0n));
-    const attributes = () => {
-      const object = make("attributes", (out) => symbols.dnnl_primitive_attr_create(out));
-      check(symbols.dnnl_primitive_attr_set_scratchpad_mode(object, OWN_SCRATCH), "attributes");
-      return object;
-    };
-    this.attributes = attributes();
-    this.adding = attributes();
-    const after = make("addition", (out) => symbols.dnnl_post_ops_create(out));
+    this.attributes = this.#makeAttributes();
+  }
+
+  #makeAttributes(): bigint {
+    const { dnnl_primitive_attr_create: create, dnnl_primitive_attr_set_scratchpad_mode: set } =
+      this.symbols;
+    const attributes = make("attributes", create);
+    check(set(attributes, OWN_SCRATCH), "attributes");
+    return attributes;
+  }
+
+  /** Attributes of a copy that adds to its result. */
+  get adding(): bigint {
+    if (this.#adding) return this.#adding;
+    const symbols = this.reorderings(), attributes = this.#makeAttributes();
+    const after = make("addition", symbols.dnnl_post_ops_create);
     check(symbols.dnnl_post_ops_append_sum(after, 1, 0, 0), "addition");
-    check(symbols.dnnl_primitive_attr_set_post_ops(this.adding, after), "addition");
+    check(symbols.dnnl_primitive_attr_set_post_ops(attributes, after), "addition");
+    return (this.#adding = attributes);
   }
 
   /** The address of memory for the intermediate results of a thread. */
@@ -256,7 +273,7 @@ export class OneDnnObjects {
     temporary: Scope,
     ...[[from, source, to, target], attributes]: [[bigint, bigint, bigint, bigint], bigint]
   ): Step {
-    const { dnnl_reorder_primitive_desc_create: create } = this.symbols;
+    const { dnnl_reorder_primitive_desc_create: create } = this.reorderings();
     const description = temporary.add(
       make("reordering", (out) => create(out, from, this.engine, to, this.engine, attributes)),
       this.symbols.dnnl_primitive_desc_destroy,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { allocate, openLibrary } from "./foreign.ts";
+import { allocate, lazily, openLibrary } from "./foreign.ts";
 import {
   A,
   ANY_LAYOUT,
@@ -39,23 +39,29 @@ export function descriptions2(
   attributes: bigint,
 ): Descriptions | undefined {
   const opened = openLibrary(names, {
-    dnnl_memory_desc_init_by_tag: call(A, I, B, I, I),
     dnnl_memory_desc_init_by_strides: call(A, I, B, I, B),
-    dnnl_dilated_convolution_forward_desc_init: call(A, I, I, A, A, A, A, B, B, B, B),
-    dnnl_dilated_convolution_backward_data_desc_init: call(A, I, A, A, A, B, B, B, B),
-    dnnl_dilated_convolution_backward_weights_desc_init: call(A, I, A, A, A, A, B, B, B, B),
-    dnnl_pooling_forward_desc_init: call(A, I, I, A, A, B, B, B, B),
-    dnnl_pooling_backward_desc_init: call(A, I, A, A, B, B, B, B),
     dnnl_matmul_desc_init: call(A, A, A, A, A),
-    dnnl_softmax_forward_desc_init: call(A, I, A, I),
-    dnnl_softmax_backward_desc_init: call(A, A, A, I),
-    dnnl_layer_normalization_forward_desc_init: call(A, I, A, A, "f32", "u32"),
-    dnnl_layer_normalization_backward_desc_init: call(A, I, A, A, A, "f32", "u32"),
     dnnl_primitive_desc_create: call(B, A, A, A, A),
     dnnl_primitive_desc_destroy: call(A),
   });
   if ("refused" in opened) return undefined;
   const { symbols } = opened;
+  const convolutions = lazily(names, {
+    dnnl_memory_desc_init_by_tag: call(A, I, B, I, I),
+    dnnl_dilated_convolution_forward_desc_init: call(A, I, I, A, A, A, A, B, B, B, B),
+    dnnl_dilated_convolution_backward_data_desc_init: call(A, I, A, A, A, B, B, B, B),
+    dnnl_dilated_convolution_backward_weights_desc_init: call(A, I, A, A, A, A, B, B, B, B),
+  });
+  const poolings = lazily(names, {
+    dnnl_pooling_forward_desc_init: call(A, I, I, A, A, B, B, B, B),
+    dnnl_pooling_backward_desc_init: call(A, I, A, A, B, B, B, B),
+  });
+  const operationsOnRows = lazily(names, {
+    dnnl_softmax_forward_desc_init: call(A, I, A, I),
+    dnnl_softmax_backward_desc_init: call(A, A, A, I),
+    dnnl_layer_normalization_forward_desc_init: call(A, I, A, A, "f32", "u32"),
+    dnnl_layer_normalization_backward_desc_init: call(A, I, A, A, A, "f32", "u32"),
+  });
   /** Chooses an implementation of the operation that `describe` writes to an address. */
   const choose = (
     ...[scope, what, engine, forward, describe]: [
@@ -80,7 +86,7 @@ export function descriptions2(
       const [rank, dims] = [shape.length, sizes(shape)];
       const status = strides
         ? symbols.dnnl_memory_desc_init_by_strides(address, rank, dims, FLOAT, sizes(strides))
-        : symbols.dnnl_memory_desc_init_by_tag(address, rank, dims, FLOAT, ANY_LAYOUT);
+        : convolutions().dnnl_memory_desc_init_by_tag(address, rank, dims, FLOAT, ANY_LAYOUT);
       check(status, "description of a tensor");
       return address;
     },
@@ -89,17 +95,17 @@ export function descriptions2(
       const geometry = [strides, dilations, before, behind] as [Sizes, Sizes, Sizes, Sizes];
       const describe = {
         forward: (address: bigint) =>
-          symbols.dnnl_dilated_convolution_forward_desc_init(
+          convolutions().dnnl_dilated_convolution_forward_desc_init(
             ...[address, FORWARD_TRAINING, DIRECT, source, filter, 0n, result] as const,
             ...geometry,
           ),
         input: (address: bigint) =>
-          symbols.dnnl_dilated_convolution_backward_data_desc_init(
+          convolutions().dnnl_dilated_convolution_backward_data_desc_init(
             ...[address, DIRECT, source, filter, result] as const,
             ...geometry,
           ),
         filter: (address: bigint) =>
-          symbols.dnnl_dilated_convolution_backward_weights_desc_init(
+          convolutions().dnnl_dilated_convolution_backward_weights_desc_init(
             ...[address, DIRECT, source, filter, 0n, result] as const,
             ...geometry,
           ),
@@ -115,8 +121,8 @@ export function descriptions2(
         forward,
         (address) =>
           forward
-            ? symbols.dnnl_pooling_backward_desc_init(address, kind, source, result, ...windows)
-            : symbols.dnnl_pooling_forward_desc_init(
+            ? poolings().dnnl_pooling_backward_desc_init(address, kind, source, result, ...windows)
+            : poolings().dnnl_pooling_forward_desc_init(
               ...[address, FORWARD_TRAINING, kind, source, result] as const,
               ...windows,
             ),
@@ -139,8 +145,8 @@ export function descriptions2(
         forward,
         (address) =>
           forward
-            ? symbols.dnnl_softmax_backward_desc_init(address, rows, rows, 1)
-            : symbols.dnnl_softmax_forward_desc_init(address, FORWARD_TRAINING, rows, 1),
+            ? operationsOnRows().dnnl_softmax_backward_desc_init(address, rows, rows, 1)
+            : operationsOnRows().dnnl_softmax_forward_desc_init(address, FORWARD_TRAINING, rows, 1),
       );
     },
     layerNorm(scope, pass, { rows, statistics, epsilon, scale, offset }, engine, forward) {
@@ -152,11 +158,11 @@ export function descriptions2(
         forward,
         (address) =>
           forward
-            ? symbols.dnnl_layer_normalization_backward_desc_init(
+            ? operationsOnRows().dnnl_layer_normalization_backward_desc_init(
               ...[address, pass, rows, rows, statistics] as const,
               ...end,
             )
-            : symbols.dnnl_layer_normalization_forward_desc_init(
+            : operationsOnRows().dnnl_layer_normalization_forward_desc_init(
               ...[address, pass, rows, statistics] as const,
               ...end,
             ),
@@ -185,9 +191,15 @@ export function descriptions3(
   attributes: bigint,
 ): Descriptions | undefined {
   const opened = openLibrary(names, {
-    dnnl_memory_desc_create_with_tag: call(B, I, B, I, I),
     dnnl_memory_desc_create_with_strides: call(B, I, B, I, B),
     dnnl_memory_desc_destroy: call(A),
+    dnnl_matmul_primitive_desc_create: call(B, A, A, A, A, A, A),
+    dnnl_primitive_desc_destroy: call(A),
+  });
+  if ("refused" in opened) return undefined;
+  const { symbols } = opened;
+  const convolutions = lazily(names, {
+    dnnl_memory_desc_create_with_tag: call(B, I, B, I, I),
     dnnl_convolution_forward_primitive_desc_create: call(B, A, I, I, A, A, A, A, B, B, B, B, A),
     dnnl_convolution_backward_data_primitive_desc_create: call(
       ...[B, A, I, A, A, A, B, B, B, B, A, A] as const,
@@ -195,9 +207,12 @@ export function descriptions3(
     dnnl_convolution_backward_weights_primitive_desc_create: call(
       ...[B, A, I, A, A, A, A, B, B, B, B, A, A] as const,
     ),
+  });
+  const poolings = lazily(names, {
     dnnl_pooling_forward_primitive_desc_create: call(B, A, I, I, A, A, B, B, B, B, B, A),
     dnnl_pooling_backward_primitive_desc_create: call(B, A, I, A, A, B, B, B, B, B, A, A),
-    dnnl_matmul_primitive_desc_create: call(B, A, A, A, A, A, A),
+  });
+  const operationsOnRows = lazily(names, {
     dnnl_softmax_forward_primitive_desc_create: call(B, A, I, I, A, A, I, A),
     dnnl_softmax_backward_primitive_desc_create: call(B, A, I, A, A, A, I, A, A),
     dnnl_layer_normalization_forward_primitive_desc_create: call(
@@ -206,10 +221,7 @@ export function descriptions3(
     dnnl_layer_normalization_backward_primitive_desc_create: call(
       ...[B, A, I, A, A, A, A, "f32", "u32", A, A] as const,
     ),
-    dnnl_primitive_desc_destroy: call(A),
   });
-  if ("refused" in opened) return undefined;
-  const { symbols } = opened;
   const choose = (scope: Scope, what: string, create: (out: Out) => number) =>
     scope.add(make(`choice of a ${what}`, create), symbols.dnnl_primitive_desc_destroy);
   return {
@@ -220,7 +232,7 @@ export function descriptions3(
         (out) =>
           strides
             ? symbols.dnnl_memory_desc_create_with_strides(out, rank, dims, FLOAT, sizes(strides))
-            : symbols.dnnl_memory_desc_create_with_tag(out, rank, dims, FLOAT, ANY_LAYOUT),
+            : convolutions().dnnl_memory_desc_create_with_tag(out, rank, dims, FLOAT, ANY_LAYOUT),
       );
       return scope.add(description, symbols.dnnl_memory_desc_destroy);
     },
@@ -229,19 +241,19 @@ export function descriptions3(
       const geometry = [strides, dilations, before, behind] as [Sizes, Sizes, Sizes, Sizes];
       const create = {
         forward: (out: Out) =>
-          symbols.dnnl_convolution_forward_primitive_desc_create(
+          convolutions().dnnl_convolution_forward_primitive_desc_create(
             ...[out, engine, FORWARD_TRAINING, DIRECT, source, filter, 0n, result] as const,
             ...geometry,
             attributes,
           ),
         input: (out: Out) =>
-          symbols.dnnl_convolution_backward_data_primitive_desc_create(
+          convolutions().dnnl_convolution_backward_data_primitive_desc_create(
             ...[out, engine, DIRECT, source, filter, result] as const,
             ...geometry,
             ...[forward, attributes] as const,
           ),
         filter: (out: Out) =>
-          symbols.dnnl_convolution_backward_weights_primitive_desc_create(
+          convolutions().dnnl_convolution_backward_weights_primitive_desc_create(
             ...[out, engine, DIRECT, source, filter, 0n, result] as const,
             ...geometry,
             ...[forward, attributes] as const,
@@ -259,12 +271,12 @@ export function descriptions3(
         "pooling",
         (out) =>
           forward
-            ? symbols.dnnl_pooling_backward_primitive_desc_create(
+            ? poolings().dnnl_pooling_backward_primitive_desc_create(
               ...[out, engine, kind, source, result] as const,
               ...windows,
               ...[forward, attributes] as const,
             )
-            : symbols.dnnl_pooling_forward_primitive_desc_create(
+            : poolings().dnnl_pooling_forward_primitive_desc_create(
               ...[out, engine, FORWARD_TRAINING, kind, source, result] as const,
               ...windows,
               attributes,
@@ -284,10 +296,10 @@ export function descriptions3(
         "softmax",
         (out) =>
           forward
-            ? symbols.dnnl_softmax_backward_primitive_desc_create(
+            ? operationsOnRows().dnnl_softmax_backward_primitive_desc_create(
               ...[out, engine, SOFTMAX, rows, rows, rows, 1, forward, attributes] as const,
             )
-            : symbols.dnnl_softmax_forward_primitive_desc_create(
+            : operationsOnRows().dnnl_softmax_forward_primitive_desc_create(
               ...[out, engine, FORWARD_TRAINING, SOFTMAX, rows, rows, 1, attributes] as const,
             ),
       );
@@ -299,11 +311,11 @@ export function descriptions3(
         "normalisation",
         (out) =>
           forward
-            ? symbols.dnnl_layer_normalization_backward_primitive_desc_create(
+            ? operationsOnRows().dnnl_layer_normalization_backward_primitive_desc_create(
               ...[out, engine, pass, rows, rows, rows, statistics, epsilon, flags] as const,
               ...[forward, attributes] as const,
             )
-            : symbols.dnnl_layer_normalization_forward_primitive_desc_create(
+            : operationsOnRows().dnnl_layer_normalization_forward_primitive_desc_create(
               ...[out, engine, pass, rows, rows, statistics, epsilon, flags, attributes] as const,
             ),
       );

@@ -166,8 +166,8 @@ export class OneDnnPlans {
     const chosen = pass === "forward" ? forward : describe(pass, forward);
     const isGeneral = c.depthwise && !this.objects.nameOf(chosen).includes("dw");
     if (this.#isSlow(chosen) || isGeneral) return null;
-    const { attributes, adding, symbols } = this.objects;
-    const { dnnl_primitive_desc_query_md: layoutOf, dnnl_memory_desc_equal: equal } = symbols;
+    const { objects } = this, { dnnl_primitive_desc_query_md: layoutOf } = objects.symbols;
+    const { dnnl_memory_desc_equal: equal } = objects.reorderings();
     const layout = layoutOf(chosen, pass === "filter" ? FILTER_GRADIENT_LAYOUT : FILTER_LAYOUT, 0);
     const memory = (description: bigint) => this.objects.memory(scope, description);
     const [images, results] = [memory(source), memory(result)];
@@ -187,7 +187,7 @@ export class OneDnnPlans {
       names[pass].map((name, i) => [name, memories[i]]),
     );
     const reorder = (...sides: [bigint, bigint, bigint, bigint]) =>
-      this.objects.reorder(scope, temporary, sides, first ? adding : attributes);
+      objects.reorder(scope, temporary, sides, first ? objects.adding : objects.attributes);
     const places = [images, first ? 0n : plain, results];
     if (same) return { places, steps: [main] };
     if (pass !== "filter") return { places, steps: [reorder(ours, plain, layout, filter), main] };

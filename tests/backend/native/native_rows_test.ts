@@ -74,6 +74,14 @@ testOnOneDnn("oneDNN computes rows and batches of products that are worth a call
   }
 });
 
+testOnOneDnn("oneDNN prepares large products, too: the other kind starts slowly", (library) => {
+  const computed: string[] = [];
+  useHeap(heapWith(recorded(library, computed)));
+  tf.matMul(random([64, 700], 1), random([700, 700], 2));
+  tf.matMul(random([700, 64], 1), random([700, 700], 2), true);
+  assertEquals(computed, ["products", "products"]);
+});
+
 testOnOneDnn("oneDNN adds the bias of a product that has no activation", (library) => {
   const computed: string[] = [];
   const [own, native] = [heapWith(), heapWith(recorded(library, computed))];

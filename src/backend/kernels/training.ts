@@ -1,10 +1,11 @@
 /**
- * Kernels of training alone: updates of a variable in one pass, a loss with its gradient, and masks of
- * dropout.
+ * Kernels of training alone: updates of a variable in one pass, losses with their gradients, and random
+ * numbers.
  *
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
+import { type FunctionName, numberOf } from "../kernel_constants.ts";
 import { type KernelHeap, WORTHWHILE } from "../kernel_heap.ts";
 import { type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
@@ -142,8 +143,39 @@ function crossEntropy(
   return [loss, gradient];
 }
 
+/** The attributes of losses of elements. */
+export interface ElementLossAttributes {
+  f: FunctionName<"loss_functions">;
+  /** Delta, epsilon, or the weight of labels of 1. */
+  p: number;
+}
+
+/** The losses of predictions, element by element. */
+function elementLoss(heap: KernelHeap, { x, labels }: Inputs, { f, p }: ElementLossAttributes) {
+  const result = heap.output(x.shape), size = sizeOf(x.shape);
+  const addresses = [x, labels, result].map((tensor) => heap.at(tensor));
+  const args = [numberOf("loss_functions", f), ...addresses, 0, size, p, heap.scratch()];
+  heap.run("elementLoss", args, { argument: 4, multiple: 4, work: size * 16 });
+  return result;
+}
+
+/** The slopes of those losses by the predictions, times `dy`. */
+function elementLossSlope(
+  heap: KernelHeap,
+  { dy, x, labels }: Inputs,
+  { f, p }: ElementLossAttributes,
+) {
+  const result = heap.output(x.shape), size = sizeOf(x.shape);
+  const addresses = [dy, x, labels, result].map((tensor) => heap.at(tensor));
+  const args = [numberOf("loss_functions", f), ...addresses, 0, size, p, heap.scratch()];
+  heap.run("elementLossSlope", args, { argument: 5, multiple: 4, work: size * 16 });
+  return result;
+}
+
 /** The kernels of our optimizers and losses. */
 export const TRAINING_KERNELS: KernelTable = {
+  TrainchartElementLoss: elementLoss,
+  TrainchartElementLossSlope: elementLossSlope,
   TrainchartAdam: adam,
   TrainchartClip: clip,
   TrainchartSgd: sgd,

@@ -245,7 +245,7 @@ export function sharesOf(operation: Operation, ...most: Most): Share<Operation>[
 
 /**
  * Multiply-adds from which a share pays for each element that both threads read, and that is written
- * anew later: a processor then takes the memory back from the other one, 16 elements at a time.
+ * again later: a processor then takes the memory back from the other one, 16 elements at a time.
  */
 const BY_SHARED = 512;
 

@@ -133,12 +133,13 @@ const FUSED: Record<string, (alpha: number) => UnaryAttributes> = {
   hardSigmoid: () => ({ f: "HARD_SIGMOID", p: 0.2, q: 0.5 }),
   mish: () => ({ f: "MISH" }),
   softsign: () => ({ f: "SOFTSIGN" }),
-  relu6: () => ({ f: "CLIP", p: 0, q: 6 }),
   swish: (alpha) => ({ f: "SWISH", p: alpha }),
 };
 
 /** Makes activations one operation where the backend has our kernels. */
 function fuseActivations(): void {
+  // tfjs takes the minimum of 6 and of a relu.
+  layerClass("relu6").prototype.apply = (x: tf.Tensor) => tf.relu6(x);
   for (const [name, attributesOf] of Object.entries(FUSED)) {
     const { prototype } = layerClass(name);
     const { apply } = prototype;

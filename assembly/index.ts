@@ -19,6 +19,7 @@ export {
   activationGradient,
   addSegments,
   scale,
+  sumStripes,
 } from "./elementwise";
 export { binary } from "./binary";
 export { binarySlope } from "./binary_slope";
@@ -29,6 +30,7 @@ export { unary, unarySlope } from "./unary";
 export { extremeSlope, reduce, reduceBytes } from "./reduce";
 export { addDoubles, sumColumns, sumMiddle, sumParts, sumProducts, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
+export { elementLoss, elementLossSlope } from "./element_losses";
 export { adam, adamAll, clip, rmsprop, rmspropAll, sgd, sgdAll } from "./optimizers";
 export { stockUpdate, stockUpdateAll } from "./stock_optimizers";
 export { packStates } from "./recurrent";

@@ -107,6 +107,8 @@ export const FUNCTION_NAMES = {
   stock_updates: [
     "DESCENT", "MOMENTUM", "NESTEROV", "ADAGRAD", "ADADELTA", "ADAMAX", "RMSPROP", "CENTERED_RMSPROP",
   ],
+  /** Losses of a prediction and a label. */
+  loss_functions: ["SIGMOID_CROSS_ENTROPY", "HUBER", "LOG_LOSS", "HINGE", "CROSS_TERM"],
   /** Reductions of numbers. */
   reducers: ["MAX", "MIN", "PROD", "MAX_INTEGERS", "MIN_INTEGERS", "SUM_INTEGERS"],
 } as const;

@@ -1,10 +1,11 @@
 /**
- * Kernels of training alone: updates of a variable in one pass, a loss with its gradient, and masks of
- * dropout.
+ * Kernels of training alone: updates of a variable in one pass, losses with their gradients, and random
+ * numbers.
  *
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
+import { type FunctionName, numberOf } from "../kernel_constants.ts";
 import { type KernelHeap, WORTHWHILE } from "../kernel_heap.ts";
 import { type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
@@ -19,6 +20,12 @@ interface UpdateRule {
   /** The numbers that the kernels are given, in their order. */
   numbers(attributes: Record<string, number>): number[];
 }
+
+/**
+ * Multiply-adds from which threads share an update where a native library makes the gradients: below,
+ * they are in the caches of the main thread's processor.
+ */
+const LARGE = 2 ** 24;
 
 /**
  * An update of variables. The inputs are a list: of each variable the value, the gradient and the slots,
@@ -38,6 +45,7 @@ function update({ kernel, slots, work, numbers }: UpdateRule): Kernel {
     const results = new Array<tf.TensorInfo>(count * (tensors - 1));
     const table = new Array<number>(count * width).fill(0), large: number[][] = [];
     const { dataIdMap } = heap.backend;
+    const least = !heap.threads ? Infinity : heap.native ? LARGE : WORTHWHILE;
     let first = 0, result = 0;
     for (let at = 0; at < list.length; at += tensors) {
       const value = list[at], gradient = list[at + 1];
@@ -55,7 +63,7 @@ function update({ kernel, slots, work, numbers }: UpdateRule): Kernel {
       }
       table[first + width - 1] = size;
       // Threads share a large one: its row is taken out of the table.
-      if (heap.threads && size * work >= WORTHWHILE) large.push(table.splice(first, width));
+      if (size * work >= least) large.push(table.splice(first, width));
       else first += width;
     }
     const last = [...numbers(attributes), heap.scratch()];
@@ -138,8 +146,39 @@ function crossEntropy(
   return [loss, gradient];
 }
 
+/** The attributes of losses of elements. */
+export interface ElementLossAttributes {
+  f: FunctionName<"loss_functions">;
+  /** Delta, epsilon, or the weight of labels of 1. */
+  p: number;
+}
+
+/** The losses of predictions, element by element. */
+function elementLoss(heap: KernelHeap, { x, labels }: Inputs, { f, p }: ElementLossAttributes) {
+  const result = heap.output(x.shape), size = sizeOf(x.shape);
+  const addresses = [x, labels, result].map((tensor) => heap.at(tensor));
+  const args = [numberOf("loss_functions", f), ...addresses, 0, size, p, heap.scratch()];
+  heap.run("elementLoss", args, { argument: 4, multiple: 4, work: size * 16 });
+  return result;
+}
+
+/** The slopes of those losses by the predictions, times `dy`. */
+function elementLossSlope(
+  heap: KernelHeap,
+  { dy, x, labels }: Inputs,
+  { f, p }: ElementLossAttributes,
+) {
+  const result = heap.output(x.shape), size = sizeOf(x.shape);
+  const addresses = [dy, x, labels, result].map((tensor) => heap.at(tensor));
+  const args = [numberOf("loss_functions", f), ...addresses, 0, size, p, heap.scratch()];
+  heap.run("elementLossSlope", args, { argument: 5, multiple: 4, work: size * 16 });
+  return result;
+}
+
 /** The kernels of our optimizers and losses. */
 export const TRAINING_KERNELS: KernelTable = {
+  TrainchartElementLoss: elementLoss,
+  TrainchartElementLossSlope: elementLossSlope,
   TrainchartAdam: adam,
   TrainchartClip: clip,
   TrainchartSgd: sgd,

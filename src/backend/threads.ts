@@ -4,11 +4,11 @@
  * @module
  */
 import { nodeThreads, type Threads as NodeThreads } from "../host/host_process.ts";
-import type { Kernels } from "./wasm_modules.ts";
+import { instantiateKernels, type KernelModules, type Kernels } from "./wasm_modules.ts";
 
 /** The data that a worker starts with. */
 interface WorkerData {
-  module: WebAssembly.Module;
+  modules: KernelModules;
   memory: WebAssembly.Memory;
   /** Number of calls, number of answers, and whether the last call failed. */
   control: Int32Array<SharedArrayBuffer>;
@@ -35,12 +35,16 @@ const TIMEOUT = 20_000;
  * from outside.
  *
  * @param data The data of the worker.
+ * @param instantiate Instantiates the kernels.
  * @param ready Says that the worker is ready.
  */
-function serve(data: WorkerData, ready: () => void): void {
-  const { module, memory, control, call, spins } = data;
-  const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
-  const kernels = Object.values(exports).filter((value) => typeof value === "function");
+function serve(
+  data: WorkerData,
+  instantiate: typeof instantiateKernels,
+  ready: () => void,
+): void {
+  const { modules, memory, control, call, spins } = data;
+  const kernels = Object.values(instantiate(modules, memory));
   ready();
   for (let calls = 0;;) {
     for (let i = 0; i < spins && Atomics.load(control, 0) === calls; i++);
@@ -60,7 +64,7 @@ function serve(data: WorkerData, ready: () => void): void {
 async function startNodeWorker(threads: NodeThreads, workerData: WorkerData): Promise<void> {
   const source = `const { parentPort, workerData } =
       process.getBuiltinModule("node:worker_threads");
-    (${serve})(workerData, () => parentPort.postMessage("ready"));`;
+    (${serve})(workerData, ${instantiateKernels}, () => parentPort.postMessage("ready"));`;
   const worker = new threads.Worker(source, { eval: true, workerData });
   await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
   worker.unref();
@@ -68,7 +72,8 @@ async function startNodeWorker(threads: NodeThreads, workerData: WorkerData): Pr
 
 /** Starts a worker of a browser. */
 async function startWebWorker(data: WorkerData): Promise<void> {
-  const source = `onmessage = ({ data }) => (${serve})(data, () => postMessage("ready"));`;
+  const source =
+    `onmessage = ({ data }) => (${serve})(data, ${instantiateKernels}, () => postMessage("ready"));`;
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   try {
     const worker = new globalThis.Worker(url);
@@ -116,20 +121,20 @@ export class Threads {
    *
    * @param count Number of threads, without the main one.
    * @param kernels The kernels, instantiated for the main one.
-   * @param module The module of the kernels.
+   * @param modules The compiled modules.
    * @param memory The shared heap.
    */
   static async start(
     count: number,
     kernels: Kernels,
-    module: WebAssembly.Module,
+    modules: KernelModules,
     memory: WebAssembly.Memory,
   ): Promise<Threads> {
     const threads = new Threads(kernels);
     for (let i = 0; i < count; i++) {
       const control = new Int32Array(new SharedArrayBuffer(64));
       const call = new Float64Array(new SharedArrayBuffer(256));
-      const data: WorkerData = { module, memory, control, call, spins: SPINS };
+      const data: WorkerData = { modules, memory, control, call, spins: SPINS };
       const nodes = nodeThreads();
       await (nodes ? startNodeWorker(nodes, data) : startWebWorker(data));
       threads.#threads.push({ control, call });

@@ -54,9 +54,9 @@ export interface WasmOptions {
    */
   native?: boolean | NativeName;
   /**
-   * Whether products of matrices are computed in vectors of 256 bits, with the same bits as without.
-   * V8 needs its flag `--experimental-wasm-revectorize` for that, which is experimental; without it,
-   * vectors have 128 bits, and the reason says so. Default: false.
+   * Whether products of matrices are computed in vectors of 256 bits, with the same bits as in those
+   * of 128. V8 needs its flag `--experimental-wasm-revectorize` for that, which is experimental;
+   * without it, vectors have 128 bits, and the reason says so. Default: false.
    */
   wide?: boolean;
 }

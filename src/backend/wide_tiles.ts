@@ -26,15 +26,13 @@ import {
 
 /** Size of the memory, in pages of 64 KiB: 2 GiB, and a page for columns of B and a tile. */
 const PAGES = 2 ** 15 + 1;
-/** The constant address. Panels of B follow, 8 columns each, and behind them a tile of results. */
-const CONSTANT = 2 ** 31;
 /** Numbers of steps that a function computes. */
 const STEPS = [64, 16];
 /** Bytes of a step of a panel, of all steps, and of a vector. */
 const STEP = 32, PANEL = STEPS[0] * STEP, VECTOR = 16;
 /** Rows of a tile, and vectors of a row. */
 const ROWS = 6, VECTORS = 4;
-/** Places of two tiles behind the panels: of results, and of sums that go on. */
+/** Places of two tiles after the panels of B: results, and the sums with which the next call begins. */
 const SUMS = 2 * PANEL, NEXT_SUMS = SUMS + ROWS * VECTORS * VECTOR;
 
 /** Whole numbers as WebAssembly writes them, in groups of seven bits. */
@@ -42,13 +40,13 @@ function unsigned(value: number): number[] {
   return value < 128 ? [value] : [value % 128 + 128, ...unsigned(Math.floor(value / 128))];
 }
 
-/** The constant address as a signed integer, on the stack. */
+/** The constant address, 2 ** 31 as a signed integer, on the stack: panels of B, 8 columns each, and two tiles. */
 const AT_CONSTANT = [0x41, 0x80, 0x80, 0x80, 0x80, 0x78];
 const get = (local: number): number[] => [0x20, ...unsigned(local)];
 const set = (local: number): number[] => [0x21, ...unsigned(local)];
 /** The memories: V8 keeps the address of the first in a register, which joined accesses need. */
 const OWN = 0, HEAP = 1;
-/** What follows an access: that it need not be aligned, and the memory if it is not the first. */
+/** The end of an access, which need not be aligned: the memory, if it is not the first. */
 const IN_OWN = [0], IN_HEAP = [64, HEAP];
 /** Accesses to the own memory and to the heap, at an offset from the address on the stack. */
 const load = (offset: number): number[] => [0xfd, 0, ...IN_OWN, ...unsigned(offset)];

@@ -158,11 +158,12 @@ Deno.test("a thread that fails is an error, not a hang", { ignore: !granted }, a
     const { Threads } = await import("${root}src/backend/threads.ts");
     // The address is outside the heap, so that the kernel fails.
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true });
-    const { shareMemory } = await import("${root}src/backend/wasm_modules.ts");
+    const { instantiateKernels, shareMemory } = await import(
+      "${root}src/backend/wasm_modules.ts"
+    );
     const builds = await import("${root}src/backend/kernels.generated.ts");
-    const module = new WebAssembly.Module(shareMemory(Uint8Array.fromBase64(builds.relaxed)));
-    const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
-    const pool = await Threads.start(1, exports, module, memory);
+    const kernels = new WebAssembly.Module(shareMemory(Uint8Array.fromBase64(builds.relaxed)));
+    const pool = await Threads.start(1, instantiateKernels({ kernels }, memory), { kernels }, memory);
     pool.begin(0, "sumColumns", [0, 1, 1, 0, 1, 2 ** 31, 0]);
     try { pool.finish(0); } catch (error) { console.log(error.message); }
   `);

@@ -103,7 +103,7 @@ Deno.test("wide tiles: a training has the same bits when V8 joins vectors, on tw
   assertEquals(same, bits);
 });
 
-Deno.test("wide tiles: without relaxed SIMD there are none", async () => {
+Deno.test("wide tiles: they need relaxed SIMD", async () => {
   const { reason } = await selectBackend({
     prefer: "wasm",
     relaxed: false,

@@ -6,6 +6,7 @@
 import { builtinModule, hostProcess } from "../host/host_process.ts";
 import { type BackendWasm, importWasm, tf, wasmPackage } from "../deps/tfjs.ts";
 import { fuseCore } from "./fuse_core.ts";
+import { fuseOperations } from "./fuse_operations.ts";
 import { fuseRecurrent } from "./fuse_recurrent.ts";
 import {
   emscriptenOf,
@@ -198,16 +199,18 @@ async function registerOurs(
     const tiles = wide ? (await import("./wide_tiles.ts")).loadWide(backend, loaded) : undefined;
     const { kernels, modules } = tiles?.loaded ?? loaded;
     const threads = wanted > 1
-      ? await Threads.start(wanted - 1, kernels, modules, memory)
+      ? await Threads.start(wanted - 1, kernels, modules, memory, library?.onThreads)
       : undefined;
     const ofLibrary = library && new NativeKernels(library, emscriptenOf(backend));
     const heap = new KernelHeap(backend, kernels, addresses, threads, ofLibrary);
     ofBackend.set(key, started = { heap, tiles: tiles?.reason });
   }
   const { heap, tiles } = started;
+  library?.shareWith?.(heap.threads);
   registerKernels(heap);
   noteLibrary(backend, library, wanted);
   fuseCore();
+  fuseOperations();
   fuseRecurrent();
   const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";
   return {

@@ -279,8 +279,8 @@ function resize(heap: KernelHeap, x: Inputs[string], rows: Reading[], columns: R
   return result;
 }
 
-function resized(readings: Readings): Kernel {
-  return (heap, { images }: Inputs, attributes) => {
+function resizing(readings: Readings): Kernel {
+  return function resized(heap, { images }: Inputs, attributes) {
     if (!areFloats(images) || sizeOf(images.shape) === 0) return;
     const [, height, width] = images.shape, [rows, columns] = attributes.size;
     const of = (results: number, pixels: number) => readings(results, pixels, attributes);
@@ -288,8 +288,8 @@ function resized(readings: Readings): Kernel {
   };
 }
 
-function resizedGradient(readings: Readings): Kernel {
-  return (heap, { images, dy }: Inputs, attributes) => {
+function resizingGradient(readings: Readings): Kernel {
+  return function resizedGradient(heap, { images, dy }: Inputs, attributes) {
     if (!areFloats(images, dy)) return;
     const [, height, width] = images.shape, [, rows, columns] = dy.shape;
     const of = (results: number, pixels: number) =>
@@ -300,8 +300,8 @@ function resizedGradient(readings: Readings): Kernel {
 
 /** The kernels of resizing. */
 export const RESIZE_KERNELS: KernelTable = {
-  ResizeBilinear: resized(bilinearReadings),
-  ResizeBilinearGrad: resizedGradient(bilinearReadings),
-  ResizeNearestNeighbor: resized(nearestReadings),
-  ResizeNearestNeighborGrad: resizedGradient(nearestReadings),
+  ResizeBilinear: resizing(bilinearReadings),
+  ResizeBilinearGrad: resizingGradient(bilinearReadings),
+  ResizeNearestNeighbor: resizing(nearestReadings),
+  ResizeNearestNeighborGrad: resizingGradient(nearestReadings),
 };

@@ -61,8 +61,8 @@ export function runWithMemory(
 }
 
 /**
- * The split of the columns of a matrix, at lines of the caches. There is none with a native library,
- * whose rows may be in the caches of another processor: parts of them arrive slowly.
+ * The split of the columns of a matrix, at lines of the caches. Beside a native library one thread
+ * computes them all: rows may be in the caches of another processor, and parts of them arrive slowly.
  */
 export function splitOfColumns(
   heap: KernelHeap,

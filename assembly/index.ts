@@ -1,5 +1,6 @@
 /** The kernels that the compiled module exports. */
 export { scratchBytes } from "./panel";
+export { useWideTiles } from "./wide";
 export { gemm, gemmBatch } from "./gemm";
 export { addBiasInPlace } from "./bias";
 export { convolve } from "./convolution";
@@ -19,6 +20,7 @@ export {
   activationGradient,
   addSegments,
   scale,
+  sumStripes,
 } from "./elementwise";
 export { binary } from "./binary";
 export { binarySlope } from "./binary_slope";

@@ -324,11 +324,9 @@ function fuseNorm(): void {
   replace(
     tf,
     "euclideanNorm",
-    (stock) =>
-      function euclideanNorm(x: tf.Tensor, axis?: number | number[] | null, keepDims = false) {
-        // Of a matrix, tfjs has another norm.
-        const isOne = !Array.isArray(axis) || axis.length === 1;
-        return isOne ? fused(x, "euclidean", axis, keepDims) : stock(x, axis, keepDims);
+    () =>
+      function euclideanNorm(x: tf.Tensor, axis?: unknown, keepDims?: boolean) {
+        return fused(x, "euclidean", axis, keepDims);
       },
   );
   tf.Tensor.prototype.norm = function (order, axis, keepDims) {

@@ -92,7 +92,7 @@ function transformPower({ real, imag }: Parts): void {
 const cos = (i: number, size: number) => Math.cos(2 * Math.PI * i / size);
 const sin = (i: number, size: number) => Math.sin(2 * Math.PI * i / size);
 
-/** How as many numbers as are no power of two are transformed. */
+/** The parts of a transform of as many numbers as are no power of two. */
 interface Plan {
   /** Number of numbers that steps transform: all, or as many as a convolution with a chirp needs. */
   length: number;
@@ -120,7 +120,7 @@ function factorsOf(size: number): number[] {
       factors.push(factor);
       rest /= factor;
     } else factor = factor === 4 ? 2 : factor === 2 ? 3 : factor + 2;
-    // What is left is a prime number.
+    // The rest is a prime number.
     if (factor > 4 && factor * factor > rest && rest > 1) {
       factors.push(rest);
       break;

@@ -45,6 +45,7 @@ slopes("prelu", lambda x, a: F.prelu(x.reshape(1, -1), a), SIGNED, [0.3])
 slopes("elu", F.elu, SIGNED)
 slopes("selu", F.selu, SIGNED)
 slopes("clip", lambda x: x.clamp(-1, 1), SIGNED)
+slopes("clip to one number", lambda x: x.clamp(1, 1), [*SIGNED, NAN])
 slopes("softplus", F.softplus, SIGNED)
 slopes("logSigmoid", F.logsigmoid, SIGNED)
 for name in ["floor", "ceil", "round", "sign"]:

@@ -12,9 +12,54 @@ import { fixKernelCalls } from "./fix_kernel_calls.ts";
 /** Repairs tfjs's core: gradients, fused operations in training, paddings, sums, and optimizers. */
 export function fixCore(): void {
   registerGradients();
+  fixClip();
+  fixBroadcast();
   fixFused();
   fixKernelCalls();
   fixOptimizers();
+}
+
+/** Makes `tf.clipByValue` read its input where both bounds are one: NaN stays, and there are slopes. */
+function fixClip(): void {
+  replace("clipByValue", (stock) =>
+    function clipByValue(x, min, max) {
+      if (min !== max) return stock(x, min, max);
+      const tensor = x instanceof tf.Tensor ? x : tf.tensor(x as tf.TensorLike);
+      const attributes = { clipValueMin: min, clipValueMax: max };
+      return tf.engine().runKernel("ClipByValue", { x: tensor }, attributes as never);
+    } as typeof stock);
+}
+
+/** Makes `tf.broadcastTo` repeat one element zero times, too. */
+function fixBroadcast(): void {
+  replace("broadcastTo", (stock) =>
+    function broadcastTo(x, shape) {
+      if (!(shape as number[]).includes(0)) return stock(x, shape);
+      return tf.tidy(() => {
+        const tensor = x instanceof tf.Tensor ? x : tf.tensor(x as tf.TensorLike);
+        const isEmptied = (shape as number[]).map((size, axis) =>
+          size === 0 && (tensor.shape.at(axis - shape.length) ?? 1) === 1
+        );
+        const ones = (shape as number[]).map((size, axis) => isEmptied[axis] ? 1 : size);
+        return stock(tensor, ones as never).tile(isEmptied.map((is) => is ? 0 : 1));
+      });
+    } as typeof stock);
+}
+
+/** Replaces a function of `tf`, and the method of tensors that has its name. */
+function replace<Name extends "broadcastTo" | "clipByValue">(
+  name: Name,
+  make: (stock: typeof tf[Name]) => typeof tf[Name],
+): void {
+  const replaced = make(tf[name]);
+  (tf as Record<Name, typeof replaced>)[name] = replaced;
+  (tf.Tensor.prototype as Record<Name, unknown>)[name] = function method(
+    this: tf.Tensor,
+    ...args: never[]
+  ) {
+    (this as unknown as { throwIfDisposed(): void }).throwIfDisposed();
+    return (replaced as (...args: unknown[]) => unknown)(this, ...args);
+  };
 }
 
 type MatMul = typeof tf.fused.matMul;

@@ -10,7 +10,8 @@
 import * as tensorflow from "npm:@tensorflow/tfjs@4.22.0";
 
 /**
- * TensorFlow.js, the one instance (and so the one engine) that Trainchart computes with.
+ * TensorFlow.js, the one instance (and so the one engine) that Trainchart computes with. Some of its
+ * functions are replaced by right ones.
  *
  * @example
  * ```ts
@@ -24,7 +25,8 @@ import * as tensorflow from "npm:@tensorflow/tfjs@4.22.0";
  *
  * @category TensorFlow.js
  */
-export const tf: typeof tensorflow = tensorflow;
+// A copy, because the functions of a module cannot be replaced.
+export const tf: typeof tensorflow = { ...tensorflow };
 
 // The cpu backend greets its first tensor with an advertisement for another package.
 const createCpu = tensorflow.findBackendFactory("cpu");

@@ -382,3 +382,41 @@ for (const [name, create] of Object.entries(optimizers)) {
     w.dispose();
   });
 }
+
+testOnBackends("the mean of no elements is NaN, and has slopes", () => {
+  for (const dtype of ["float32", "int32", "bool"] as const) {
+    const x = tf.zeros([0, 3], dtype);
+    assertEquals([...tf.mean(x).dataSync()], [NaN]);
+    assertEquals([...tf.mean(x, 0).dataSync()], [NaN, NaN, NaN]);
+    assertEquals(tf.mean(x, 0, true).shape, [1, 3]);
+    assertEquals(tf.mean(x, 1).shape, [0]);
+    assertEquals([...tf.moments(x, 0).variance.dataSync()], [NaN, NaN, NaN]);
+  }
+  assertEquals(tf.grad((x: tf.Tensor) => x.mean())(tf.zeros([0, 3])).shape, [0, 3]);
+});
+
+testOnBackends("an extreme of no elements is an error", () => {
+  for (const reduce of [tf.max, tf.min, tf.argMax, tf.argMin]) {
+    for (const dtype of ["float32", "int32"] as const) {
+      const x = tf.zeros([0, 3], dtype);
+      assertThrows(() => reduce(x, 0), RangeError, "as the axes 0 must have elements");
+      assertEquals(reduce(x, 1).shape, [0]);
+    }
+  }
+  assertThrows(() => tf.max(tf.zeros([2, 0])), RangeError, "current shape is [2,0]");
+  assertEquals([...tf.logSumExp(tf.zeros([0, 2]), 0).dataSync()], [-Infinity, -Infinity]);
+});
+
+testOnBackends("broadcastTo repeats one element zero times", () => {
+  const shapes = [[[1], [0]], [[1, 3], [0, 3]], [[1, 1], [0, 2]], [[], [2, 0]], [[0], [2, 0]]];
+  for (const [from, to] of shapes) {
+    for (const y of [tf.broadcastTo(tf.ones(from), to), tf.ones(from).broadcastTo(to)]) {
+      assertEquals(y.shape, to);
+      assertEquals(y.dataSync().length, 0);
+    }
+    const slopes = tf.grad((x: tf.Tensor) => x.broadcastTo(to).sum())(tf.ones(from));
+    assertEquals([...slopes.dataSync()], from.includes(0) ? [] : Array(slopes.size).fill(0));
+  }
+  assertThrows(() => tf.broadcastTo(tf.ones([2]), [0]), Error, "cannot be broadcast");
+  assertThrows(() => tf.broadcastTo(tf.ones([5, 1]), [0, 0]), Error, "cannot be broadcast");
+});

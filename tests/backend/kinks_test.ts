@@ -31,6 +31,7 @@ const functions: Record<string, Compute> = {
   elu: tf.elu,
   selu: tf.selu,
   clip: (x) => x.clipByValue(-1, 1),
+  "clip to one number": (x) => x.clipByValue(1, 1),
   softplus: tf.softplus,
   logSigmoid: tf.logSigmoid,
   floor: tf.floor,

@@ -15,19 +15,19 @@ import {
 } from "./binary_slopes";
 import { at } from "./vector";
 
-/** `dy` times `share`, or half of it where `a` equals `b`. */
+/** `dy` but where it is the other number's, and half of it where `a` equals `b`. */
 @inline
-function shareOf(dy: v128, a: v128, b: v128, isMore: v128): v128 {
-  const half = v128.and(f32x4.eq(a, b), f32x4.splat(0.5));
-  return f32x4.mul(dy, v128.bitselect(f32x4.splat(1), half, isMore));
+function shareOf(dy: v128, a: v128, b: v128, isOther: v128): v128 {
+  const half = v128.and(f32x4.eq(a, b), f32x4.mul(dy, f32x4.splat(0.5)));
+  return v128.bitselect(half, dy, isOther);
 }
 
-/** The slope by `a`; that by `b` is `dy` less it, or its negative. */
+/** The slope by `a`. */
 @inline
 function slope<F>(dy: v128, a: v128, b: v128): v128 {
   const zero = f32x4.splat(0);
-  if (idof<F>() == idof<Maximum>()) return shareOf(dy, a, b, f32x4.gt(a, b));
-  if (idof<F>() == idof<Minimum>()) return shareOf(dy, a, b, f32x4.lt(a, b));
+  if (idof<F>() == idof<Maximum>()) return shareOf(dy, a, b, f32x4.le(a, b));
+  if (idof<F>() == idof<Minimum>()) return shareOf(dy, a, b, f32x4.ge(a, b));
   if (idof<F>() == idof<PreluX>()) return v128.bitselect(dy, f32x4.mul(dy, b), f32x4.gt(a, zero));
   if (idof<F>() == idof<PreluAlpha>()) return v128.andnot(f32x4.mul(dy, a), f32x4.gt(a, zero));
   // The slope of a quotient by its divisor.

@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import { engineOf } from "./gradients/engine.ts";
 import { registerArithmetic } from "./gradients/arithmetic.ts";
 import { registerAxes } from "./gradients/axes.ts";
 import { registerConvolutions, registerPools } from "./gradients/convolutions.ts";
@@ -14,6 +15,8 @@ export function fixCore(): void {
   registerGradients();
   fixClip();
   fixBroadcast();
+  fixNorm();
+  fixBandPart();
   fixFused();
   fixKernelCalls();
   fixOptimizers();
@@ -46,8 +49,43 @@ function fixBroadcast(): void {
     } as typeof stock);
 }
 
+/**
+ * Makes Euclidean norms roots of sums of squares.
+ *
+ * tfjs squares absolute values: at 0 their slope is 0, so that of the norm's slope is 0, too.
+ */
+function fixNorm(): void {
+  replace(
+    "norm",
+    (stock) =>
+      function norm(x, order = "euclidean", axis = null as never, keepDims = false) {
+        const tensor = x instanceof tf.Tensor ? x : undefined;
+        const isVector = !Array.isArray(axis) || axis.length === 1;
+        const isEuclidean = order === 2 || order === "euclidean";
+        if (!tensor?.rank || tensor.dtype !== "float32" || !isVector || !isEuclidean) {
+          return stock(x, order, axis, keepDims);
+        }
+        // The name tells the root that its slope at 0 is 0.
+        return engineOf().tidy(
+          "norm__op",
+          () => tensor.square().sum(axis ?? undefined, keepDims).sqrt(),
+        );
+      } as typeof stock,
+  );
+}
+
+/** Makes `tf.linalg.bandPart` accept matrices without elements. */
+function fixBandPart(): void {
+  const linalg = tf.linalg as { bandPart: typeof tf.linalg.bandPart };
+  const { bandPart } = linalg;
+  linalg.bandPart = function (x, lower, upper) {
+    const isEmpty = x instanceof tf.Tensor && x.size === 0 && x.rank > 1;
+    return isEmpty ? x.clone() : bandPart(x, lower, upper);
+  };
+}
+
 /** Replaces a function of `tf`, and the method of tensors that has its name. */
-function replace<Name extends "broadcastTo" | "clipByValue">(
+function replace<Name extends "broadcastTo" | "clipByValue" | "norm">(
   name: Name,
   make: (stock: typeof tf[Name]) => typeof tf[Name],
 ): void {

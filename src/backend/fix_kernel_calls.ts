@@ -1,5 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { type Attributes, type Engine, engineOf } from "./gradients/engine.ts";
+import { unrecorded } from "./gradients/gradient.ts";
 
 /** Kernels with a window of two dimensions. */
 const KERNELS = new Set([
@@ -30,7 +31,7 @@ export function fixKernelCalls(): void {
   const { runKernel } = engine;
   engine.runKernel = function (name, inputs, attributes) {
     const { state } = engine;
-    const isNumber = typeof attributes?.pad === "number" && attributes.pad > 0;
+    const isNumber = typeof attributes?.pad === "number" && attributes.pad >= 0;
     if (isNumber && KERNELS.has(name)) attributes = withExplicitPadding(state, attributes);
     if (name === "Select") inputs = withOneShape(inputs);
     if (name === "Concat") inputs = withOneDtype(inputs);
@@ -41,13 +42,10 @@ export function fixKernelCalls(): void {
     if (EXTREMES.has(name) && !isShift) checkElements(name, inputs.x, attributes!);
     if (!isShift) return runKernel.call(engine, name, inputs, attributes);
     // The sum does not depend on what was subtracted: so its slope is no part of the tape.
-    state.kernelDepth++;
-    try {
+    return unrecorded(() => {
       const max = runKernel.call(engine, name, inputs, attributes) as tf.Tensor;
       return tf.where(max.isFinite(), max, tf.zerosLike(max));
-    } finally {
-      state.kernelDepth--;
-    }
+    });
   };
 }
 

@@ -74,14 +74,14 @@ export function registerUnary(): void {
     "Elu",
     "ELU",
     "result",
-    (dy, y) => isRecorded() ? dy.mul(y.minimum(0).add(1)) : run("EluGrad", { dy, y }),
+    (dy, y) => isRecorded() ? dy.mul(belowZero(y).add(1)) : run("EluGrad", { dy, y }),
     () => ({ p: 1, q: 1 }),
   );
   registerSlope(
     "Selu",
     "ELU",
     "result",
-    (dy, y) => tf.where(y.greater(0), dy.mul(SELU.p), dy.mul(y.add(SELU.q))),
+    (dy, y) => dy.mul(tf.where(y.greater(0), SELU.p, belowZero(y).add(SELU.q))),
     () => SELU,
   );
   registerSlope(
@@ -110,6 +110,11 @@ export function registerUnary(): void {
     dy: () => openWhere(ddx, y, attributes.activation),
     y: () => tf.zerosLike(y),
   }));
+}
+
+/** Results of an activation below 0, else 0 with a slope of 0: PyTorch's curvature at 0. */
+function belowZero(y: tf.Tensor): tf.Tensor {
+  return tf.where(y.less(0), y, tf.zerosLike(y));
 }
 
 /** `dy` where a condition has a value, else 0. */

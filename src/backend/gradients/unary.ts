@@ -127,13 +127,14 @@ function selectSlope(condition: tf.Tensor, dy: tf.Tensor, value: boolean): tf.Te
   return value ? tf.where(condition, dy, zeros) : tf.where(condition, zeros, dy);
 }
 
-/** `dy` where the result of an activation shows that it let the input through. */
+/** `dy` where the result of an activation shows that it let the input through, as it does NaN. */
 export function openWhere(dy: tf.Tensor, y: tf.Tensor, activation: string): tf.Tensor {
   if (hasKernel("TrainchartActivationGradient") && y.dtype === "float32") {
     return run("TrainchartActivationGradient", { dy, y }, { activation });
   }
-  const isOpen = activation === "relu6" ? y.greater(0).logicalAnd(y.less(6)) : y.greater(0);
-  return tf.where(isOpen, dy, tf.zerosLike(dy));
+  const isCut = y.lessEqual(0);
+  const isFlat = activation === "relu6" ? isCut.logicalOr(y.greaterEqual(6)) : isCut;
+  return tf.where(isFlat, tf.zerosLike(dy), dy);
 }
 
 function registerActivations(): void {

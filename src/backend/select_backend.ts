@@ -94,9 +94,9 @@ let lastLine = "";
 export async function selectBackend(options: BackendOptions = {}): Promise<BackendChoice> {
   checkOptions("select a backend", options, {
     prefer: true,
-    quiet: true,
+    quiet: "flag",
     threads: true,
-    relaxed: true,
+    relaxed: "flag",
     native: true,
     wasm: true,
   });

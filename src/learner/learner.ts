@@ -3,7 +3,7 @@ import type { Cancellable } from "../chart/hooks.ts";
 import type { RunKind } from "../chart/chart.ts";
 import type { RunOutcome } from "../chart/pump.ts";
 import { reopenTraining } from "../chart/pump_state.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkOptions, type KnownOptions } from "../checks/check_options.ts";
 import type { Batch, CsvTable } from "../data/dataset.ts";
 import type { Loader, Unlabelled } from "../data/loader.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
@@ -117,7 +117,7 @@ export interface TrainOptions extends RunOptions {
   callbacks?: readonly CallbackOf<AnyLearner>[];
 }
 
-const LEARNER_OPTIONS: Record<keyof LearnerOptions, true> = {
+const LEARNER_OPTIONS: KnownOptions<LearnerOptions> = {
   model: true,
   optimizer: true,
   lossFunction: true,
@@ -126,7 +126,7 @@ const LEARNER_OPTIONS: Record<keyof LearnerOptions, true> = {
   dataloaders: true,
   callbacks: true,
   seed: true,
-  compile: true,
+  compile: "flag",
 };
 
 const RUN_OPTIONS: Record<keyof RunOptions, true> = { signal: true, inspect: true };
@@ -509,7 +509,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     name: keyof Dataloaders,
     options: ReadBatchesOptions = {},
   ): AsyncGenerator<Batch<Data, Labels>, void> {
-    checkOptions("read batches", options, { epoch: true, transform: true });
+    checkOptions("read batches", options, { epoch: true, transform: "flag" });
     return readBatches(this, name, options);
   }
 

@@ -97,14 +97,6 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
    */
   trainings = 0;
 
-  /** Index of the current epoch, 0-based; from `afterTrain` on, the number of finished epochs. */
-  epoch = 0;
-  /** Number of epochs of this training. Set from `beforeTrain` on. */
-  epochs = 0;
-  /** Validate after every this many epochs. Set from `beforeTrain` on. */
-  validationEpochs = 1;
-  /** Validate also after every this many training batches. Set from `beforeTrain` on. */
-  validationBatches: number | undefined;
   /** Number of batches begun in this training. Set from `beforeBatch` on. */
   trainedBatches = 0;
   /** Number of batches begun in this training before its last validation within an epoch. */
@@ -120,8 +112,6 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
    * integers >= 1. Default: all.
    */
   limits: Partial<Record<keyof Dataloaders | "predict", number>> = {};
-  /** Number of batches whose gradients make one update, an integer >= 1. */
-  batchesPerUpdate = 1;
   /**
    * Whether an epoch continues the training loader where the epoch before stopped reading it, instead
    * of opening it again. Default: false.
@@ -140,6 +130,11 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   /** The newest value of each metric, by name: `"validation.loss"`. */
   metrics: Record<string, number> = {};
 
+  #epoch = 0;
+  #epochs = 0;
+  #validationEpochs = 1;
+  #validationBatches: number | undefined;
+  #batchesPerUpdate = 1;
   readonly #tensors = batchTensorsOf(this);
   #optimizer: tf.Optimizer;
   #lossFunction: LossOf<Predictions, Labels>;
@@ -160,6 +155,50 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     this.seed = parts.seed;
     this.compile = parts.compile;
     this.loaderSeed = crypto.getRandomValues(new Uint32Array(1))[0];
+  }
+
+  /** Index of the current epoch, 0-based; from `afterTrain` on, the number of finished epochs. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+  set epoch(epoch: number) {
+    this.#epoch = checkCount("epoch", epoch, 0);
+  }
+
+  /** Number of epochs of this training, an integer >= 0. Set from `beforeTrain` on. */
+  get epochs(): number {
+    return this.#epochs;
+  }
+  set epochs(epochs: number) {
+    this.#epochs = checkCount("epochs", epochs, 0);
+  }
+
+  /** Validate after every this many epochs, an integer >= 1. Set from `beforeTrain` on. */
+  get validationEpochs(): number {
+    return this.#validationEpochs;
+  }
+  set validationEpochs(epochs: number) {
+    this.#validationEpochs = checkCount("validationEpochs", epochs, 1);
+  }
+
+  /**
+   * Validate also after every this many training batches, an integer >= 1; `undefined` for not at
+   * all. Set from `beforeTrain` on.
+   */
+  get validationBatches(): number | undefined {
+    return this.#validationBatches;
+  }
+  set validationBatches(batches: number | undefined) {
+    if (batches !== undefined) checkCount("validationBatches", batches, 1);
+    this.#validationBatches = batches;
+  }
+
+  /** Number of batches whose gradients make one update, an integer >= 1. */
+  get batchesPerUpdate(): number {
+    return this.#batchesPerUpdate;
+  }
+  set batchesPerUpdate(batches: number) {
+    this.#batchesPerUpdate = checkCount("batchesPerUpdate", batches, 1);
   }
 
   /**
@@ -300,12 +339,23 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
       !this.isValidated;
   }
 
+  /** Largest number of batches that a pass reads of a loader; `undefined` for all. */
+  limitOf(name: keyof Dataloaders | "predict"): number | undefined {
+    const limit = this.limits[name];
+    return limit === undefined ? undefined : checkCount(`limits.${name}`, limit, 1);
+  }
+
   /** Number of batches that a pass over a loader has, where it is known. */
   batchCount(name: keyof Dataloaders): number | undefined {
     const length = loaderLength(this.dataloaders[name], this.peers?.shard);
-    const limit = this.limits[name];
+    const limit = this.limitOf(name);
     return length !== undefined && limit !== undefined ? Math.min(length, limit) : length;
   }
+}
+
+/** Checks a field that counts: a wrong one would end the run in silence. */
+function checkCount(name: string, value: number, min: number): number {
+  return checkNumber(`set learner.${name}`, "it", value, { integer: true, min });
 }
 
 /** The seed of the n-th training, which is the seed itself for the first. */

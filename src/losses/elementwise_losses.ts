@@ -239,7 +239,7 @@ export function binaryCrossEntropy(
   checkOptions(action, options, {
     labelSmoothing: true,
     positiveWeight: true,
-    probabilities: true,
+    probabilities: "flag",
     ignoreIndex: true,
     weights: true,
   });

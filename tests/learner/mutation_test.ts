@@ -1,4 +1,4 @@
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type Learner, meanSquaredError, sgd, tf } from "../../mod.ts";
 import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { batches, Line, loaders, tinyLearner } from "../fixtures/tiny_learner.ts";
@@ -215,3 +215,45 @@ testTensors(
     assertEquals([trainLoss, validationLoss, testLoss], [5, 5, 5]);
   },
 );
+
+/** Values that are no numbers of batches and epochs. */
+const WRONG = [NaN, -1, 1.5, Infinity, "3", null] as never[];
+
+for (
+  const field of ["epochs", "epoch", "validationEpochs", "validationBatches", "batchesPerUpdate"]
+) {
+  testTensors(`Learner.${field} refuses a wrong number that a callback sets`, async () => {
+    for (const value of WRONG) {
+      using model = new Line();
+      const { learner } = tinyLearner({
+        model,
+        callbacks: [{
+          afterEpoch: (learner) =>
+            void ((learner as unknown as Record<string, number>)[field] = value),
+        }],
+      });
+      const error = await assertRejects(() => learner.train({ epochs: 3 }), RangeError);
+      assertStringIncludes(
+        error.message,
+        `Cannot set learner.${field} as it must be an integer >=`,
+      );
+      assertStringIncludes(error.stack!, "afterEpoch (epoch 0");
+      assertEquals(learner.epoch, 0);
+    }
+  });
+}
+
+testTensors("Learner.limits refuse a wrong number once they are used", async () => {
+  for (const value of WRONG.slice(0, -1)) {
+    using model = new Line();
+    const { learner } = tinyLearner({
+      model,
+      callbacks: [{ beforeEpoch: (learner) => void (learner.limits.train = value) }],
+    });
+    const error = await assertRejects(() => learner.train({ epochs: 3 }), RangeError);
+    assertStringIncludes(
+      error.message,
+      "Cannot set learner.limits.train as it must be an integer >= 1",
+    );
+  }
+});

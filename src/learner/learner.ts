@@ -172,8 +172,6 @@ const PREDICT_OPTIONS: Record<keyof PredictOptions, true> = { as: true, ...RUN_O
  */
 export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor>
   extends LearnerFields<Data, Labels, Predictions> {
-  /** The callbacks: add, remove and reorder them at any time. One that is added again runs twice. */
-  declare callbacks: CallbackOf<AnyLearner>[];
   /** Several losses by name, each with an optimizer, in the order of a batch. Default: `{}`. */
   declare objectives: Record<string, LearnerObjective<AnyLearner>>;
   /** The stages of a step: predict, loss, gradients and update. */
@@ -196,6 +194,14 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     const parts: LearnerParts<Data, Labels, Predictions> = completeParts(options);
     checkParts(parts);
     super(parts);
+  }
+
+  /** The callbacks: add, remove and reorder them at any time. One that is added again runs twice. */
+  override get callbacks(): CallbackOf<AnyLearner>[] {
+    return super.callbacks;
+  }
+  override set callbacks(callbacks: CallbackOf<AnyLearner>[]) {
+    super.callbacks = callbacks;
   }
 
   /** The phases that were cut short: each from its cancel until it is entered again. */

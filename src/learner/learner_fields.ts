@@ -1,7 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { Phase } from "../chart/hooks.ts";
 import { loaderLength, type Peers } from "../data/loader.ts";
-import type { Model } from "../model/model.ts";
+import { isModel, type Model } from "../model/model.ts";
 import { learningRateOf, setLearningRate } from "../optimizers/optimizer_state.ts";
 import { mixKey } from "../random/random_numbers.ts";
 import { batchTensorsOf } from "./batch_tensors.ts";
@@ -71,16 +71,12 @@ export type LossOf<Predictions, Labels> = (
  * @category Learner
  */
 export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
-  /** The model to train. */
-  model: tf.LayersModel | Model<Data, Predictions>;
   /** Several losses by name, each with an optimizer, in the order of a batch. Default: `{}`. */
   objectives: Record<string, AnyObjective>;
   /** The stages of a step: predict, loss, gradients and update. */
   stages: AnyStages;
   /** The loaders of batches. */
   dataloaders: Dataloaders<Data, Labels>;
-  /** The callbacks: add, remove and reorder them at any time. One that is added again runs twice. */
-  callbacks: AnyCallback[];
   /** Makes shuffling and random draws repeat exactly: a safe integer. */
   seed: number | undefined;
   /** Whether steps are recorded and played back; `undefined` where that is known to be safe. */
@@ -130,6 +126,8 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   /** The newest value of each metric, by name: `"validation.loss"`. */
   metrics: Record<string, number> = {};
 
+  #model!: tf.LayersModel | Model<Data, Predictions>;
+  #callbacks: AnyCallback[] = [];
   #epoch = 0;
   #epochs = 0;
   #validationEpochs = 1;
@@ -155,6 +153,25 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     this.seed = parts.seed;
     this.compile = parts.compile;
     this.loaderSeed = crypto.getRandomValues(new Uint32Array(1))[0];
+  }
+
+  /** The model to train. */
+  get model(): tf.LayersModel | Model<Data, Predictions> {
+    return this.#model;
+  }
+  set model(model: tf.LayersModel | Model<Data, Predictions>) {
+    const required = "be a tf.LayersModel or { apply, trainableVariables }";
+    checkField("model", isModel(model), required, model);
+    this.#model = model;
+  }
+
+  /** The callbacks: add, remove and reorder them at any time. One that is added again runs twice. */
+  get callbacks(): AnyCallback[] {
+    return this.#callbacks;
+  }
+  set callbacks(callbacks: AnyCallback[]) {
+    checkField("callbacks", Array.isArray(callbacks), "be an array", callbacks);
+    this.#callbacks = callbacks;
   }
 
   /** Index of the current epoch, 0-based; from `afterTrain` on, the number of finished epochs. */
@@ -209,6 +226,8 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     return this.#currentObjective?.optimizer ?? this.#optimizer;
   }
   set optimizer(optimizer: tf.Optimizer) {
+    const isOptimizer = typeof optimizer?.applyGradients === "function";
+    checkField("optimizer", isOptimizer, "be a tf.Optimizer", optimizer);
     const objective = this.#currentObjective;
     if (objective) objective.optimizer = optimizer;
     else this.#optimizer = optimizer;
@@ -219,6 +238,7 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     return this.#currentObjective?.loss ?? this.#lossFunction;
   }
   set lossFunction(lossFunction: LossOf<Predictions, Labels>) {
+    checkField("lossFunction", typeof lossFunction === "function", "be a function", lossFunction);
     const objective = this.#currentObjective;
     if (objective) objective.loss = lossFunction;
     else this.#lossFunction = lossFunction;
@@ -351,6 +371,14 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     const limit = this.limitOf(name);
     return length !== undefined && limit !== undefined ? Math.min(length, limit) : length;
   }
+}
+
+/** Checks a field that a callback sets: a wrong one would fail later, far from the hook. */
+function checkField(name: string, isRight: boolean, required: string, value: unknown): void {
+  if (isRight) return;
+  throw new TypeError(
+    `Cannot set learner.${name} as it must ${required}: current value is ${describeValue(value)}`,
+  );
 }
 
 /** Checks a field that counts: a wrong one would end the run in silence. */

@@ -257,3 +257,33 @@ testTensors("Learner.limits refuse a wrong number once they are used", async () 
     );
   }
 });
+
+testTensors(
+  "Learner's parts refuse values of a wrong kind where a callback sets them",
+  async () => {
+    const required: Record<string, string> = {
+      model: "a tf.LayersModel or { apply, trainableVariables }",
+      optimizer: "a tf.Optimizer",
+      lossFunction: "a function",
+      callbacks: "an array",
+    };
+    for (const [name, kind] of Object.entries(required)) {
+      for (const value of [undefined, "mse", {}]) {
+        using model = new Line();
+        const { learner } = tinyLearner({
+          model,
+          callbacks: [{
+            beforeBatch: (learner) =>
+              void ((learner as unknown as Record<string, unknown>)[name] = value),
+          }],
+        });
+        const error = await assertRejects(() => learner.train(), TypeError);
+        assertStringIncludes(
+          error.message,
+          `Cannot set learner.${name} as it must be ${kind}: current`,
+        );
+        assertStringIncludes(error.stack!, "beforeBatch (epoch 0, batch 0)");
+      }
+    }
+  },
+);

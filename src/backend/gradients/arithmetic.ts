@@ -17,6 +17,7 @@ import {
   registerGradient,
   reshaped,
   run,
+  runAll,
   toFloat,
   unbroadcast,
   unrecorded,
@@ -115,21 +116,27 @@ function registerQuotients(): void {
  * is not finite must not get to the number that was not taken.
  */
 function registerExtremes(): void {
-  for (
-    const [kernelName, f, isOther] of [
-      ["Maximum", "MAXIMUM", tf.lessEqual],
-      ["Minimum", "MINIMUM", tf.greaterEqual],
-    ] as const
-  ) {
+  for (const kernelName of ["Maximum", "Minimum"]) {
+    const isMinimum = kernelName === "Minimum";
+    const isOther = isMinimum ? tf.greaterEqual : tf.lessEqual;
     const share = (dy: tf.Tensor, a: tf.Tensor, b: tf.Tensor) => {
-      const half = () => tf.where(a.equal(b), dy.mul(0.5), tf.zerosLike(dy));
-      const slope = runSlope(f, dy, a, b) ?? tf.where(isOther(a, b), half(), dy);
-      return unbroadcast(slope, a.shape);
+      const half = tf.where(a.equal(b), dy.mul(0.5), tf.zerosLike(dy));
+      return tf.where(isOther(a, b), half, dy);
     };
-    registerGradient(kernelName, { inputs: ["a", "b"] }, (dy, [a, b]) => ({
-      a: () => share(dy, a, b),
-      b: () => share(dy, b, a),
-    }));
+    registerGradient(kernelName, { inputs: ["a", "b"] }, (dy, [a, b]) => {
+      const isOurs = !isRecorded() && areFloats(a, b) && hasKernel("TrainchartExtremeShares");
+      if (!isOurs) {
+        return {
+          a: () => unbroadcast(share(dy, a, b), a.shape),
+          b: () => unbroadcast(share(dy, b, a), b.shape),
+        };
+      }
+      const shares = runAll("TrainchartExtremeShares", { dy, a, b }, { isMinimum });
+      return {
+        a: () => unbroadcast(shares[0], a.shape),
+        b: () => unbroadcast(shares[1], b.shape),
+      };
+    });
   }
 }
 

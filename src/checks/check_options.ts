@@ -35,9 +35,11 @@ export function checkOptions<Options extends object>(
     );
   }
   const names = Object.keys(known);
-  for (const [name, value] of Object.entries(options)) {
+  for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) {
-      if ((known as Record<string, unknown>)[name] !== "flag") continue;
+      if (known[name as keyof Options] !== "flag") continue;
+      // Only flags are read: others may note that they are.
+      const value: unknown = options[name as keyof Options];
       if (value === undefined || typeof value === "boolean") continue;
       throw new TypeError(
         `Cannot ${action} as ${name} must be a boolean: current value is ${describeValue(value)}`,

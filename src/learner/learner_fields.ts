@@ -182,20 +182,28 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     this.#epoch = checkCount("epoch", epoch, 0);
   }
 
-  /** Number of epochs of this training, an integer >= 0. Set from `beforeTrain` on. */
+  /**
+   * Number of epochs of this training, an integer >= 0, or Infinity for a training that a callback
+   * ends. Set from `beforeTrain` on.
+   */
   get epochs(): number {
     return this.#epochs;
   }
   set epochs(epochs: number) {
-    this.#epochs = checkCount("epochs", epochs, 0);
+    this.#epochs = epochs === Infinity ? epochs : checkCount("epochs", epochs, 0);
   }
 
-  /** Validate after every this many epochs, an integer >= 1. Set from `beforeTrain` on. */
+  /**
+   * Validate after every this many epochs, an integer >= 1, or Infinity for never. Set from
+   * `beforeTrain` on.
+   */
   get validationEpochs(): number {
     return this.#validationEpochs;
   }
   set validationEpochs(epochs: number) {
-    this.#validationEpochs = checkCount("validationEpochs", epochs, 1);
+    this.#validationEpochs = epochs === Infinity
+      ? epochs
+      : checkCount("validationEpochs", epochs, 1);
   }
 
   /**

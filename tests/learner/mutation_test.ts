@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { type Learner, meanSquaredError, sgd, tf } from "../../mod.ts";
+import { CancelTrain, type Learner, meanSquaredError, sgd, tf } from "../../mod.ts";
 import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { batches, Line, loaders, tinyLearner } from "../fixtures/tiny_learner.ts";
 
@@ -224,6 +224,8 @@ for (
 ) {
   testTensors(`Learner.${field} refuses a wrong number that a callback sets`, async () => {
     for (const value of WRONG) {
+      const isEndless = value === Infinity && /^(e|validationE)pochs$/.test(field);
+      if (isEndless) continue;
       using model = new Line();
       const { learner } = tinyLearner({
         model,
@@ -287,3 +289,22 @@ testTensors(
     }
   },
 );
+
+testTensors("Learner.epochs of Infinity are trained until a callback ends them", async () => {
+  using model = new Line();
+  let validations = 0;
+  const { learner } = tinyLearner({
+    model,
+    callbacks: [{
+      beforeTrain(learner) {
+        learner.epochs = learner.validationEpochs = Infinity;
+      },
+      beforeValidate: () => void validations++,
+      afterEpoch({ epoch }) {
+        if (epoch === 4) throw new CancelTrain("enough");
+      },
+    }],
+  });
+  const { status, reason, epochs } = await learner.train();
+  assertEquals([status, reason, epochs, validations], ["cancelled", "enough", 5, 0]);
+});

@@ -19,6 +19,7 @@ export {
   activationGradient,
   addSegments,
   scale,
+  sumStripes,
 } from "./elementwise";
 export { binary } from "./binary";
 export { binarySlope, extremeShares } from "./binary_slope";
@@ -29,7 +30,9 @@ export { unary, unarySlope } from "./unary";
 export { extremeSlope, reduce, reduceBytes } from "./reduce";
 export { addDoubles, sumColumns, sumMiddle, sumParts, sumProducts, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
+export { elementLoss, elementLossSlope } from "./element_losses";
 export { adam, adamAll, clip, rmsprop, rmspropAll, sgd, sgdAll } from "./optimizers";
+export { stockUpdate, stockUpdateAll } from "./stock_optimizers";
 export { packStates } from "./recurrent";
 export { lstm, lstmCell, lstmCellGradient, lstmGradient } from "./lstm";
 export { gru, gruGradient } from "./gru";
@@ -37,7 +40,8 @@ export { simpleRnn, simpleRnnGradient } from "./simple_rnn";
 export { layerNorm, layerNormGradient, layerNormSums } from "./layer_norm";
 export { batchNorm, batchNormGradient, batchNormSums, columnMoments, moveTowards } from "./batch_norm";
 export { softmax, softmaxGradient, spreadNaN } from "./softmax";
-export { dropoutMask } from "./dropout";
+export { dropoutMask, normalNumbers, uniformNumbers } from "./random";
+export { copyBand, countNumbers, findPlaces, markIndices, placeRows } from "./places";
 export { productSlope, scan, scanIntegers, sequence, sequenceOfIntegers } from "./scan";
 export { absoluteOfComplex, fourier, fourierFactors, joinComplex, partOfComplex } from "./fourier";
 export { multiplyIntegers } from "./integers";

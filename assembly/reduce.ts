@@ -41,14 +41,22 @@ function combine<F>(a: v128, b: v128): v128 {
 
 /** The product of a row, in doubles: parts of it may be beyond the range of floats. */
 function productOfRow(x: usize, size: i32): f32 {
-  let a = f64x2.splat(1), b = a;
+  let a = f64x2.splat(1), b = a, c = a, d = a, e = a, f = a, g = a, h = a;
   let i = 0;
-  for (; i + 4 <= size; i += 4, x += 16) {
-    const u = v128.load(x);
-    a = f64x2.mul(a, low(u));
-    b = f64x2.mul(b, high(u));
+  // Each product waits for the one before: eight hide that.
+  for (; i + 16 <= size; i += 16, x += 64) {
+    const p = v128.load(x), q = v128.load(x, 16), r = v128.load(x, 32), s = v128.load(x, 48);
+    a = f64x2.mul(a, low(p));
+    b = f64x2.mul(b, high(p));
+    c = f64x2.mul(c, low(q));
+    d = f64x2.mul(d, high(q));
+    e = f64x2.mul(e, low(r));
+    f = f64x2.mul(f, high(r));
+    g = f64x2.mul(g, low(s));
+    h = f64x2.mul(h, high(s));
   }
-  a = f64x2.mul(a, b);
+  a = f64x2.mul(f64x2.mul(a, b), f64x2.mul(c, d));
+  a = f64x2.mul(a, f64x2.mul(f64x2.mul(e, f), f64x2.mul(g, h)));
   let total = f64x2.extract_lane(a, 0) * f64x2.extract_lane(a, 1);
   for (; i < size; i++, x += 4) total *= <f64> load<f32>(x);
   return <f32> total;

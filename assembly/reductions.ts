@@ -18,8 +18,21 @@ export function demote(lower: v128, upper: v128): v128 {
   return v128.shuffle<i64>(f32x4.demote_f64x2_zero(lower), f32x4.demote_f64x2_zero(upper), 0, 2);
 }
 
+/** Elements from which sums begin with sums of eight floats: doubles add those. */
+const MANY: i32 = 16384;
+
 /** The sum of adjacent elements. */
 function sumOf(x: usize, size: i32): f64 {
+  if (size >= MANY) {
+    const total = sumOfMany(x, size);
+    // A sum of eight may overflow where the whole does not.
+    if (total - total == 0) return total;
+  }
+  return sumOfDoubles(x, size);
+}
+
+/** The sum of elements as doubles. */
+function sumOfDoubles(x: usize, size: i32): f64 {
   let a = f64x2.splat(0), b = a, c = a, d = a;
   let i = 0;
   for (; i + 8 <= size; i += 8, x += 32) {
@@ -33,6 +46,33 @@ function sumOf(x: usize, size: i32): f64 {
   let total = f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1);
   for (; i < size; i++, x += 4) total += <f64> load<f32>(x);
   return total;
+}
+
+/** The sums of eight vectors, `stride` bytes apart. */
+@inline
+function sumOfEight(x: usize, stride: usize): v128 {
+  const a = f32x4.add(v128.load(x), v128.load(x + stride));
+  x += stride << 1;
+  const b = f32x4.add(v128.load(x), v128.load(x + stride));
+  x += stride << 1;
+  const c = f32x4.add(v128.load(x), v128.load(x + stride));
+  x += stride << 1;
+  const d = f32x4.add(v128.load(x), v128.load(x + stride));
+  return f32x4.add(f32x4.add(a, b), f32x4.add(c, d));
+}
+
+function sumOfMany(x: usize, size: i32): f64 {
+  let a = f64x2.splat(0), b = a, c = a, d = a;
+  let i = 0;
+  for (; i + 64 <= size; i += 64, x += 256) {
+    const u = sumOfEight(x, 16), v = sumOfEight(x + 128, 16);
+    a = f64x2.add(a, low(u));
+    b = f64x2.add(b, high(u));
+    c = f64x2.add(c, low(v));
+    d = f64x2.add(d, high(v));
+  }
+  a = f64x2.add(f64x2.add(a, b), f64x2.add(c, d));
+  return f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1) + sumOfDoubles(x, size - i);
 }
 
 /** The sums of rows `begin` to `end` of `x`, `[rows, size]`, times `factor`. */
@@ -147,6 +187,35 @@ export function roundDoubles(total: usize, columns: i32, factor: f64, y: usize):
   for (; j < columns; j++, total += 8, y += 4) store<f32>(y, <f32> (load<f64>(total) * factor));
 }
 
+/** Rows from which sums of columns begin with sums of eight floats. */
+const MANY_ROWS: i32 = 256;
+
+/** Adds the sums of `columns` of eight rows, `stride` bytes apart, to doubles. */
+function addEightRows(x: usize, stride: usize, columns: i32, total: usize): void {
+  let j = 0;
+  for (; j + 8 <= columns; j += 8, x += 32, total += 64) {
+    const u = sumOfEight(x, stride), v = sumOfEight(x + 16, stride);
+    v128.store(total, f64x2.add(v128.load(total), low(u)));
+    v128.store(total, f64x2.add(v128.load(total, 16), high(u)), 16);
+    v128.store(total, f64x2.add(v128.load(total, 32), low(v)), 32);
+    v128.store(total, f64x2.add(v128.load(total, 48), high(v)), 48);
+  }
+  for (; j < columns; j++, x += 4, total += 8) {
+    let sum = load<f64>(total), at = x;
+    for (let i = 0; i < 8; i++, at += stride) sum += <f64> load<f32>(at);
+    store<f64>(total, sum);
+  }
+}
+
+function areFinite(total: usize, count: i32): bool {
+  let sum: f64 = 0;
+  for (let i = 0; i < count; i++, total += 8) {
+    const x = load<f64>(total);
+    sum += x - x;
+  }
+  return sum == 0;
+}
+
 /**
  * The sums of columns `c0` to `c1` of `x`, `[rows, columns]`, times `factor`.
  *
@@ -165,9 +234,18 @@ export function sumColumns(
   const stride = <usize> columns << 2, count = c1 - c0;
   x += <usize> c0 << 2;
   memory.fill(total, 0, <usize> count << 3);
+  let i = 0;
+  if (rows >= MANY_ROWS) {
+    for (; i + 8 <= rows; i += 8) addEightRows(x + <usize> i * stride, stride, count, total);
+    if (!areFinite(total, count)) {
+      memory.fill(total, 0, <usize> count << 3);
+      i = 0;
+    }
+  }
   // A block of rows stays in the cache while its columns are summed; more rows are more streams of
   // memory than a processor fetches ahead.
-  for (let i = 0; i < rows; i += 16, x += stride << 4) {
+  x += <usize> i * stride;
+  for (; i < rows; i += 16, x += stride << 4) {
     addToDoubles(x, stride, min(16, rows - i), count, total);
   }
   roundDoubles(total, count, factor, y + (<usize> c0 << 2));

@@ -36,31 +36,6 @@ const NEEDED_WHERE_IMPORTED = ["src/deps/tfjs.ts", "src/deps/buffer.ts"];
  */
 const INFERRED = ["src/chart/chart.ts"];
 
-/** The module that imports TensorFlow.js. */
-const TFJS = "src/deps/tfjs.ts";
-
-/** TensorFlow.js in this package: in browsers without its WebGL backend, which is never selected. */
-const TFJS_IMPORT = "#tensorflow";
-
-/** The parts of TensorFlow.js in a browser, all of its version. */
-const TFJS_PARTS = ["core", "layers", "converter", "data", "backend-cpu"];
-
-/** The module of TensorFlow.js for browsers: that of its package, without WebGL. */
-const TFJS_BROWSER = `\
-import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
-import "@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js";
-import { version_core } from "@tensorflow/tfjs-core";
-import * as data from "@tensorflow/tfjs-data";
-export * from "@tensorflow/tfjs-core";
-export * from "@tensorflow/tfjs-layers";
-export * from "@tensorflow/tfjs-converter";
-export * from "@tensorflow/tfjs-backend-cpu";
-export { data };
-export const version = { "tfjs-core": version_core, tfjs: version_core };
-`;
-
-const TFJS_FILE = "esm/src/deps/tfjs_browser.js";
-
 /** A module of the package. */
 interface SourceModule {
   /** Path relative to the root. */
@@ -101,7 +76,6 @@ export async function buildNpm(folder: string): Promise<Record<string, unknown>>
   await Deno.remove(folder, { recursive: true }).catch(() => {});
   await Promise.all([
     ...[...modules.values()].map((module) => writeCode(module, folder)),
-    write(folder, TFJS_FILE, TFJS_BROWSER),
     write(folder, "NOTICE", NOTICE),
     ...OTHER_FILES.map((name) => write(folder, name, Deno.readTextFile(join(ROOT, name)))),
   ]);
@@ -189,8 +163,7 @@ async function writeCode(module: SourceModule, folder: string): Promise<void> {
   const { path, text } = module;
   const name = path.replace(/\.ts$/, ".js").split("/").at(-1)!;
   const source = withSpecifiers(module);
-  const named = path === TFJS ? source.replace('"@tensorflow/tfjs"', `"${TFJS_IMPORT}"`) : source;
-  const { code, map } = await esbuild.transform(named, {
+  const { code, map } = await esbuild.transform(source, {
     loader: "ts",
     format: "esm",
     target: TARGET,
@@ -265,8 +238,6 @@ function packageOf(
       if (name) dependencies[name] = version;
     }
   }
-  const tfjs = "@tensorflow/tfjs";
-  for (const part of TFJS_PARTS) dependencies[`${tfjs}-${part}`] = dependencies[tfjs];
   const places = Object.entries(exports).map(([entry, path]) => {
     const place = `./esm/${path.slice(2).replace(/\.ts$/, "")}`;
     return [entry, { types: `${place}.d.ts`, default: `${place}.js` }];
@@ -281,9 +252,8 @@ function packageOf(
     type: "module",
     engines: { node: ">=22" },
     exports: { ...Object.fromEntries(places), "./package.json": "./package.json" },
-    imports: { [TFJS_IMPORT]: { browser: `./${TFJS_FILE}`, default: tfjs } },
     types: "./esm/mod.d.ts",
-    sideEffects: [...effectsOf(modules), `./${TFJS_FILE}`],
+    sideEffects: effectsOf(modules),
     files: ["esm", "CHANGELOG.md", "NOTICE"],
     dependencies: Object.fromEntries(Object.entries(dependencies).sort()),
     publishConfig: { access: "public" },

@@ -180,6 +180,14 @@ const SOURCES: Record<string, Source> = {
       "deno task bench:models --compile true --models gpt,gpt_tanh,gpt_tiled,vit,seq2seq,siamese --json",
     read: readModels("models_compiled"),
   },
+  browser: {
+    command: "deno task bench:browser",
+    read: (output) =>
+      Object.fromEntries(
+        [...output.matchAll(/^\| (\w+) \|.*\| ([\d.]+) \([^|]*\|$/gm)]
+          .map(([, model, compiled]) => [`browser.${model}`, compiled]),
+      ),
+  },
   growth: { command: "deno task bench:models --growth --json", read: readGrowth("growth") },
   growth_predict: {
     command: "deno task bench:models --growth --predict --json",

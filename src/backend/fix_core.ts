@@ -286,4 +286,30 @@ function registerGradients(): void {
   registerNormalization();
   registerImages();
   fixTape();
+  keepGradients();
+}
+
+/** The registry of gradients, as far as tfjs uses it. */
+type Registry = Pick<Map<string, object>, "delete" | "get" | "has" | "set">;
+
+/**
+ * Keeps a program that imports `@tensorflow/tfjs` later from replacing gradients.
+ *
+ * On Deno and Node, that package holds a copy of tfjs's gradients, and registers them when it is
+ * loaded. Each copy asks for the registry once, by its name, and those to come get one to which they
+ * can only add. `tf.registerGradient()` has its own reference and replaces whatever it is given.
+ */
+function keepGradients(): void {
+  const { _tfGlobals: globals } = globalThis as { _tfGlobals?: Map<string, Registry> };
+  const registry = globals?.get("gradRegistry");
+  if (!registry) return;
+  globals!.set("gradRegistry", {
+    delete: (name) => registry.delete(name),
+    get: (name) => registry.get(name),
+    has: (name) => registry.has(name),
+    set(name, gradient) {
+      if (!registry.has(name)) registry.set(name, gradient);
+      return this as Map<string, object>;
+    },
+  });
 }

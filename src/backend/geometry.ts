@@ -117,6 +117,11 @@ export function pointsOf({ batch, output }: Convolution): number {
   return batch * output[0] * output[1] * output[2];
 }
 
+/** Number of pixels of an extent. */
+export function volumeOf(extent: Extent): number {
+  return extent[0] * extent[1] * extent[2];
+}
+
 /** The shape of the results of a convolution of images of a rank. */
 export function resultShape(c: Convolution, rank: number, channels: number): number[] {
   return [c.batch, ...c.output.slice(5 - rank), channels];

@@ -102,6 +102,13 @@ export const FUNCTION_NAMES = {
     "FLOAT_TO_INTEGER", "INTEGER_TO_FLOAT", "BOOL_TO_FLOAT", "BOOL_TO_INTEGER", "FLOAT_TO_BOOL",
     "INTEGER_TO_BOOL",
   ],
+  /** Updates of variables by optimizers of TensorFlow.js. */
+  // deno-fmt-ignore
+  stock_updates: [
+    "DESCENT", "MOMENTUM", "NESTEROV", "ADAGRAD", "ADADELTA", "ADAMAX", "RMSPROP", "CENTERED_RMSPROP",
+  ],
+  /** Losses of a prediction and a label. */
+  loss_functions: ["SIGMOID_CROSS_ENTROPY", "HUBER", "LOG_LOSS", "HINGE", "CROSS_TERM"],
   /** Reductions of numbers. */
   reducers: ["MAX", "MIN", "PROD", "MAX_INTEGERS", "MIN_INTEGERS", "SUM_INTEGERS"],
 } as const;

@@ -218,9 +218,11 @@ export class KernelHeap {
       own[argument + 1] = Math.min(own[argument] + steps * multiple, last);
       return own;
     };
-    for (let i = 0; i < threads.count; i++) threads.begin(i, name, part(i + 1));
+    const parts = Array.from({ length: threads.count }, (_, i) => part(i + 1));
+    parts.forEach((args, i) => threads.begin(i, name, args));
     this.#own[name](...part(0));
-    for (let i = 0; i < threads.count; i++) threads.finish(i);
+    parts.forEach((args, i) => threads.takeBack(i) && this.#own[name](...args));
+    parts.forEach((_, i) => threads.finish(i));
   }
 }
 

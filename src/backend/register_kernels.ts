@@ -9,9 +9,9 @@ import { heapOf, KernelHeap, useHeap } from "./kernel_heap.ts";
 import { BINARY_KERNELS } from "./kernels/binary.ts";
 import { COMPLEX_KERNELS } from "./kernels/complex.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";
-import { DEPTHWISE_KERNELS } from "./kernels/depthwise.ts";
-import { DILATION_KERNELS, POOL_KERNELS } from "./kernels/pool.ts";
-import { DROPOUT_KERNELS, TRAINING_KERNELS } from "./kernels/training.ts";
+import { DEPTHWISE_KERNELS } from "./kernels/direct.ts";
+import { DILATION_KERNELS, POOL_KERNELS, RESIZE_KERNELS } from "./kernels/pool.ts";
+import { RANDOM_KERNELS, TRAINING_KERNELS } from "./kernels/training.ts";
 import { ELEMENTWISE_KERNELS, UNARY_KERNELS } from "./kernels/unary.ts";
 import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";
 import { MATMUL_KERNELS } from "./kernels/matmul.ts";
@@ -20,7 +20,6 @@ import { NORMALIZATION_KERNELS, SOFTMAX_KERNELS } from "./kernels/normalization.
 import { PADDING_KERNELS, REARRANGEMENT_KERNELS } from "./kernels/rearrangements.ts";
 import { RECURRENT_KERNELS } from "./kernels/recurrent.ts";
 import { REDUCTION_KERNELS } from "./kernels/reductions.ts";
-import { RESIZE_KERNELS } from "./kernels/resize.ts";
 import { runOnCpu, TRUSTED_KERNELS } from "./fallback_kernels.ts";
 
 type KernelConfig = ReturnType<typeof tf.getKernel>;
@@ -43,7 +42,7 @@ const KERNELS: KernelTable = {
   ...REDUCTION_KERNELS,
   ...RESIZE_KERNELS,
   ...SCATTER_KERNELS,
-  ...DROPOUT_KERNELS,
+  ...RANDOM_KERNELS,
   ...NORMALIZATION_KERNELS,
   ...TRAINING_KERNELS,
 };

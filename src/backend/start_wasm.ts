@@ -6,6 +6,7 @@
 import { builtinModule, hostProcess } from "../host/host_process.ts";
 import { type BackendWasm, importWasm, tf, wasmPackage } from "../deps/tfjs.ts";
 import { fuseCore } from "./fuse_core.ts";
+import { fuseOperations } from "./fuse_operations.ts";
 import { fuseRecurrent } from "./fuse_recurrent.ts";
 import {
   emscriptenOf,
@@ -190,14 +191,16 @@ async function registerOurs(
   let heap = ofBackend.get(key);
   if (!heap) {
     const threads = wanted > 1
-      ? await Threads.start(wanted - 1, kernels, module, memory)
+      ? await Threads.start(wanted - 1, kernels, module, memory, library?.onThreads)
       : undefined;
     const ofLibrary = library && new NativeKernels(library, emscriptenOf(backend));
     ofBackend.set(key, heap = new KernelHeap(backend, kernels, addresses, threads, ofLibrary));
   }
+  library?.shareWith?.(heap.threads);
   registerKernels(heap);
   noteLibrary(backend, library, wanted);
   fuseCore();
+  fuseOperations();
   fuseRecurrent();
   const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";
   return {

@@ -10,16 +10,33 @@ import type { Kernels } from "./wasm_modules.ts";
 interface WorkerData {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
-  /** Number of calls, number of answers, and whether the last call failed. */
+  /** Number of calls, of answers and of calls that a thread has taken, and whether one failed. */
   control: Int32Array<SharedArrayBuffer>;
-  /** Index of the kernel to call, number of its arguments, and the arguments. */
+  /** Index of the kernel to call, or {@linkcode STEPS}; number of its arguments, and the arguments. */
   call: Float64Array<SharedArrayBuffer>;
   /** Number of looks for a call before the worker sleeps. */
   spins: number;
+  /** The file of a native library. */
+  file?: string;
+}
+
+/** A native library that threads open, too. */
+export interface ThreadLibrary {
+  /** Its file. */
+  file: string;
+  /**
+   * Opens it; its source is sent to the threads, so it uses nothing from outside.
+   *
+   * @returns Runs the steps that these numbers describe.
+   */
+  open(file: string): (steps: Float64Array) => void;
 }
 
 /** Indices of {@linkcode WorkerData.control}. */
-const CALLS = 0, ANSWERS = 1, FAILED = 2;
+const CALLS = 0, ANSWERS = 1, FAILED = 2, TAKEN = 3;
+
+/** Stands for steps of a native library in the place of a kernel. */
+const STEPS = -1;
 
 /** Number of looks for a call, or for an answer, before a thread sleeps: about 0.1 ms. */
 const SPINS = 10_000;
@@ -36,18 +53,25 @@ const TIMEOUT = 20_000;
  *
  * @param data The data of the worker.
  * @param ready Says that the worker is ready.
+ * @param open Opens the native library, where there is one.
  */
-function serve(data: WorkerData, ready: () => void): void {
-  const { module, memory, control, call, spins } = data;
+function serve(data: WorkerData, ready: () => void, open?: ThreadLibrary["open"]): void {
+  const { module, memory, control, call, spins, file } = data;
   const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
   const kernels = Object.values(exports).filter((value) => typeof value === "function");
   ready();
+  const run = file && open?.(file);
   for (let calls = 0;;) {
     for (let i = 0; i < spins && Atomics.load(control, 0) === calls; i++);
     while (Atomics.load(control, 0) === calls) Atomics.wait(control, 0, calls, 1000);
-    calls++;
+    calls = Atomics.load(control, 0);
+    const before = (calls - 1) | 0;
+    // The main thread may have done this part itself.
+    if (Atomics.compareExchange(control, 3, before, calls) !== before) continue;
     try {
-      kernels[call[0]](...call.subarray(2, 2 + call[1]));
+      const args = call.subarray(2, 2 + call[1]);
+      if (call[0] < 0) (run as (steps: Float64Array) => void)(args);
+      else kernels[call[0]](...args);
     } catch {
       Atomics.store(control, 2, 1);
     }
@@ -57,10 +81,14 @@ function serve(data: WorkerData, ready: () => void): void {
 }
 
 /** Starts a worker of Deno, Node or Bun. */
-async function startNodeWorker(threads: NodeThreads, workerData: WorkerData): Promise<void> {
+async function startNodeWorker(
+  threads: NodeThreads,
+  workerData: WorkerData,
+  open: ThreadLibrary["open"] | undefined,
+): Promise<void> {
   const source = `const { parentPort, workerData } =
       process.getBuiltinModule("node:worker_threads");
-    (${serve})(workerData, () => parentPort.postMessage("ready"));`;
+    (${serve})(workerData, () => parentPort.postMessage("ready"), ${open});`;
   const worker = new threads.Worker(source, { eval: true, workerData });
   await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
   worker.unref();
@@ -118,20 +146,23 @@ export class Threads {
    * @param kernels The kernels, instantiated for the main one.
    * @param module The module of the kernels.
    * @param memory The shared heap.
+   * @param library A native library that they open, too. Default: none.
    */
   static async start(
     count: number,
     kernels: Kernels,
     module: WebAssembly.Module,
     memory: WebAssembly.Memory,
+    library?: ThreadLibrary,
   ): Promise<Threads> {
     const threads = new Threads(kernels);
     for (let i = 0; i < count; i++) {
       const control = new Int32Array(new SharedArrayBuffer(64));
       const call = new Float64Array(new SharedArrayBuffer(256));
-      const data: WorkerData = { module, memory, control, call, spins: SPINS };
+      const { file, open } = library ?? {};
+      const data: WorkerData = { module, memory, control, call, spins: SPINS, file };
       const nodes = nodeThreads();
-      await (nodes ? startNodeWorker(nodes, data) : startWebWorker(data));
+      await (nodes ? startNodeWorker(nodes, data, open) : startWebWorker(data));
       threads.#threads.push({ control, call });
     }
     return threads;
@@ -144,12 +175,35 @@ export class Threads {
 
   /** Makes a thread call a kernel. */
   begin(thread: number, kernel: string, args: number[]): void {
+    this.#begin(thread, this.#names.indexOf(kernel), args);
+  }
+
+  /** Makes a thread run steps of the native library. */
+  beginSteps(thread: number, steps: readonly number[]): void {
+    this.#begin(thread, STEPS, steps);
+  }
+
+  #begin(thread: number, kernel: number, args: readonly number[]): void {
     const { call, control } = this.#threads[thread];
-    call[0] = this.#names.indexOf(kernel);
+    call[0] = kernel;
     call[1] = args.length;
     call.set(args, 2);
     Atomics.add(control, CALLS, 1);
     Atomics.notify(control, CALLS);
+  }
+
+  /**
+   * Takes back the call of a thread that has not begun it: one that sleeps takes longer to wake up
+   * than most calls last.
+   *
+   * @returns Whether the thread had not begun; then the caller does what the thread should have done.
+   */
+  takeBack(thread: number): boolean {
+    const { control } = this.#threads[thread];
+    const calls = Atomics.load(control, CALLS), before = (calls - 1) | 0;
+    if (Atomics.compareExchange(control, TAKEN, before, calls) !== before) return false;
+    Atomics.store(control, ANSWERS, calls);
+    return true;
   }
 
   /**

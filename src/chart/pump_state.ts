@@ -71,8 +71,16 @@ export function passLevel(state: unknown): Exclude<Level, "batch"> {
   return names.length > 1 ? "inner" : names.length === 1 ? "epoch" : "train";
 }
 
+/** The levels of states, whose values are the same objects in each batch. */
+const INNERMOST = new WeakMap<object, Level>();
+
 function innermost(state: unknown): Level {
-  return stateName(state).split(".").slice(0, -1).includes("batch") ? "batch" : passLevel(state);
+  const known = INNERMOST.get(state as object);
+  if (known) return known;
+  const isInBatch = stateName(state).split(".").slice(0, -1).includes("batch");
+  const level = isInBatch ? "batch" : passLevel(state);
+  if (typeof state === "object" && state !== null) INNERMOST.set(state, level);
+  return level;
 }
 
 /** The place that a run has reached, in plain JSON: the state of the machine, and the work left. */

@@ -7,6 +7,7 @@ import { tf } from "../deps/tfjs.ts";
 import type { Batch } from "./dataset.ts";
 import { describeValue } from "../checks/check_options.ts";
 import { mapTensors, type Tensors, tensorsIn } from "../tensors/nested_tensors.ts";
+import { cloneTensor } from "../tensors/tensor_memory.ts";
 
 /**
  * Options of a pass over a loader.
@@ -258,7 +259,7 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
  * tensors stay as they are: {@linkcode toBatch} reports their origin.
  */
 export function cloneBatch(value: unknown): unknown {
-  return mapTensors(value, (tensor) => tensor.isDisposed ? tensor : tensor.clone());
+  return mapTensors(value, (tensor) => tensor.isDisposed ? tensor : cloneTensor(tensor));
 }
 
 function split(

@@ -11,6 +11,7 @@ import { weightBy } from "../tensors/tensor_memory.ts";
 import { mapTensors, markOutput, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
 import type { LateTensors } from "./batch_tensors.ts";
 import type { AnyFields } from "./learner_fields.ts";
+import { modelsInStep } from "./own_steps.ts";
 import type { StepOf } from "./step.ts";
 import type { KernelHeap } from "../backend/kernel_heap.ts";
 
@@ -22,6 +23,8 @@ export interface StepKey {
   readonly kind: StepKind;
   readonly objects: readonly unknown[];
   readonly heap: KernelHeap;
+  /** Whether only the option `compile` says that the step depends on nothing else. */
+  readonly isVouchedFor: boolean;
   /** The tensors of the current batch, the states of recurrent layers, and those of callbacks. */
   inputs: tf.Tensor[];
 }
@@ -50,8 +53,13 @@ const LATE_BYTES = 2 ** 20;
 /** Frees the memory of predictions whose Learner is gone. */
 const FORGOTTEN = new FinalizationRegistry<Playback>((playback) => playback.dispose());
 
-/** Number of played steps after which one is compared with its recording, in the next epoch. */
-const UNCOMPARED = 20;
+const EAGER: StepState = { way: "eager" }, PLAYED: StepState = { way: "played" };
+
+/**
+ * Numbers of played steps after which one is compared with its recording, in the next epoch: the first
+ * number, which doubles each time, and the largest. To compare takes as long as dozens of short steps.
+ */
+const UNCOMPARED = 20, MOST_UNCOMPARED = 320;
 
 /** Number of times that the steps of a key are recorded again. */
 const RESTARTS = 4;
@@ -63,7 +71,7 @@ const RESTARTS = 4;
 export class CompiledStep {
   readonly key: StepKey;
   #step!: StepOf;
-  #state: StepState = { way: "eager" };
+  #state = EAGER;
   #taken = 0;
   #recording: Recording | undefined;
   #program: Program | undefined;
@@ -81,8 +89,9 @@ export class CompiledStep {
   #restarts = 0;
   /** Index of the epoch whose first step was compared with the recording. */
   #compared: number;
-  /** Number of steps played since. */
+  /** Number of steps played since, and the number after which the next one is compared. */
   #played = 0;
+  #uncompared = UNCOMPARED;
 
   constructor({ epoch }: AnyFields, key: StepKey) {
     this.key = key;
@@ -112,8 +121,8 @@ export class CompiledStep {
 
   /** A step of a user's own functions is compared with its recording at most once in each epoch. */
   #isToBeCompared(playback: Playback): boolean {
-    const { compile, epoch } = this.#step.learner;
-    return compile === true && this.#played >= UNCOMPARED && epoch !== this.#compared &&
+    const { epoch } = this.#step.learner;
+    return this.key.isVouchedFor && this.#played >= this.#uncompared && epoch !== this.#compared &&
       playback.fits(this.key.inputs) && !this.#holdsWeight();
   }
 
@@ -126,6 +135,7 @@ export class CompiledStep {
   #compare(eager: () => void): void {
     this.#compared = this.#step.learner.epoch;
     this.#played = 0;
+    this.#uncompared = Math.min(2 * this.#uncompared, MOST_UNCOMPARED);
     const recording = this.#record(eager);
     const { difference = this.#state.reason } = recording
       ? stepTools()!.matchRecordings(this.#recording!, recording)
@@ -147,7 +157,7 @@ export class CompiledStep {
       holds: learner.compile === true,
       work: eager,
       outputs: () => [
-        ...statesOf(learner.model).map((state, i) => [`state ${i}`, state] as const),
+        ...statesOf(modelsInStep(learner)).map((state, i) => [`state ${i}`, state] as const),
         ...tensorsIn(learner.predictions).map((tensor, i) => [`prediction ${i}`, tensor] as const),
         ...key.kind === "predict" ? [] : [["loss", learner.loss] as const],
         ...key.kind === "compute" ? Object.entries(learner.gradients) : [],
@@ -164,7 +174,7 @@ export class CompiledStep {
     // The marks of tensors outlive the tensors.
     this.#predictions = learner.predictions;
     this.#names = recording.outputs.map(({ name }) => name);
-    this.#states = statesOf(learner.model).length;
+    this.#states = statesOf(modelsInStep(learner)).length;
     this.#predicted = tensorsIn(learner.predictions).length;
     return recording;
   }
@@ -173,7 +183,7 @@ export class CompiledStep {
     const { program, difference } = stepTools()!.matchRecordings(first, second);
     if (difference !== undefined) return void this.#giveUp(`two steps differ: ${difference}`);
     // Only a step that is compared later needs it.
-    this.#recording = this.#step.learner.compile === true ? second : undefined;
+    this.#recording = this.key.isVouchedFor ? second : undefined;
     this.#program = program;
     this.#prepare(program);
   }
@@ -205,6 +215,8 @@ export class CompiledStep {
   }
 
   #play(eager: () => void): void {
+    const playback = this.#playback!;
+    if (!playback.draws) return this.#finish(playback.play(this.key.inputs), eager);
     const { random } = Math;
     const drawn: number[] = [];
     const draw = () => {
@@ -212,15 +224,19 @@ export class CompiledStep {
       drawn.push(number);
       return number;
     };
-    const played = withRandom(draw, () => this.#playback!.play(this.key.inputs));
-    if (played) {
-      this.#state = { way: "played" };
-      this.#played++;
-      return this.#put(played);
-    }
-    this.#state = { way: "eager" };
+    const played = withRandom(draw, () => playback.play(this.key.inputs));
     // The step begins again, with the numbers that it has drawn.
-    withRandom(() => drawn.shift() ?? random(), eager);
+    this.#finish(played, () => withRandom(() => drawn.shift() ?? random(), eager));
+  }
+
+  #finish(played: Played | undefined, eager: () => void): void {
+    if (!played) {
+      this.#state = EAGER;
+      return eager();
+    }
+    this.#state = PLAYED;
+    this.#played++;
+    this.#put(played);
   }
 
   /** Indices of the predictions and gradients, if each has memory of its own, and not too much. */
@@ -266,7 +282,7 @@ export class CompiledStep {
   #put({ outputs, assigned, weight }: Played): void {
     const { key: { kind } } = this;
     const { learner, tensors } = this.#step;
-    if (this.#states > 0) replaceStates(learner.model, outputs.slice(0, this.#states));
+    if (this.#states > 0) replaceStates(modelsInStep(learner), outputs.slice(0, this.#states));
     if (this.#latePredictions) tensors.putLate("predictions", this.#latePredictions);
     else {
       tensors.put("predictions", this.#predictionsOf((at) => outputs[at]));

@@ -57,7 +57,8 @@ function keyOf(
   const current = currentObjective(learner);
   const own = current && objectiveModel(current);
   const objects: unknown[] = [heap, model, lossFunction, current, stages.predict, compile];
-  objects.push(objective, facts.settings, own && factsOf(own).settings, ...listeners);
+  const ownFacts = own && own !== model ? factsOf(own) : undefined;
+  objects.push(objective, facts.settings, ownFacts?.settings, ...listeners);
   if (kind === "compute") {
     const trained = (!current && facts.trained) || trainedIn(learner);
     if (!trained?.length) return "no weight is trained";
@@ -67,8 +68,14 @@ function keyOf(
   const { data, labels, weights } = learner;
   const isPlain = addShapes(data, objects, inputs) && (kind === "predict" ||
     addShapes(labels, objects, inputs) && addShapes(weights, objects, inputs)) &&
-    addShapes(statesIn(facts.stateful), objects, inputs) && addShapes(more, objects, inputs);
-  return isPlain ? { kind, objects, heap, inputs } : "the batch holds more than tensors";
+    addShapes(statesIn(facts.stateful), objects, inputs) &&
+    addShapes(statesIn(ownFacts?.stateful ?? []), objects, inputs) &&
+    addShapes(more, objects, inputs);
+  if (!isPlain) return "the batch holds more than tensors";
+  const isVouchedFor = compile === true &&
+    (facts.notStock !== undefined || whyImpure(learner, kind) !== undefined);
+  objects.push(isVouchedFor);
+  return { kind, objects, heap, isVouchedFor, inputs };
 }
 
 /** Whether two steps are the same. The first takes the batch of the second. */
@@ -98,7 +105,11 @@ function whyEagerAnyModel(learner: AnyFields, kind: StepKind): string | undefine
   for (const name of ["predict", "loss", "gradients"] as const) {
     if (stages[name] !== DEFAULT_STAGES[name]) return `the stage ${name} is replaced`;
   }
-  if (compile) return;
+  if (!compile) return whyImpure(learner, kind);
+}
+
+/** Why functions of a user's may depend on more than their arguments. */
+function whyImpure(learner: AnyFields, kind: StepKind): string | undefined {
   if (currentObjective(learner)?.predict) return "an objective predicts by a function of its own";
   if (kind !== "predict" && !isPure(learner.lossFunction)) {
     return "the loss function may depend on more than its arguments";

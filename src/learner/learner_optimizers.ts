@@ -7,6 +7,8 @@ import * as field from "../checks/fields.ts";
 import { tf } from "../deps/tfjs.ts";
 import {
   applyGradients,
+  applyMemory,
+  type GradientMemory,
   learningRateOf,
   momentumOf,
   type OptimizerState,
@@ -14,6 +16,7 @@ import {
   restoreOptimizer,
   setLearningRate,
   setMomentum,
+  takesMemory,
 } from "../optimizers/optimizer_state.ts";
 import type { AnyFields } from "./learner_fields.ts";
 
@@ -214,13 +217,33 @@ export class PartedOptimizer extends tf.Optimizer {
     gradients: tf.NamedTensorMap | { name: string; tensor: tf.Tensor }[],
   ): void {
     const list = Array.isArray(gradients)
-      ? gradients
-      : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
+      ? gradients.map(({ name, tensor }) => [name, tensor] as const)
+      : Object.entries(gradients);
+    this.#divide(new Map(list), (optimizer, own) => {
+      applyGradients(optimizer, Object.fromEntries(own));
+    });
+  }
+
+  /** Updates the variables by gradients that are no tensors; returns whether all parts could. */
+  applyMemory(gradients: GradientMemory): boolean {
+    const isOwn = this.applyGradients === PartedOptimizer.prototype.applyGradients;
+    const parts = Object.values(this.parts);
+    if (!isOwn || !parts.every(({ optimizer }) => takesMemory(optimizer))) return false;
+    this.#divide(gradients, applyMemory);
+    return true;
+  }
+
+  /** Gives each part its gradients, if there are any. */
+  #divide<G>(
+    gradients: ReadonlyMap<string, G>,
+    update: (optimizer: tf.Optimizer, own: Map<string, G>) => void,
+  ): void {
     for (const { optimizer, variables } of Object.values(this.parts)) {
-      const names = new Set(variables().map(({ name }) => name));
-      const own = list.filter(({ name, tensor }) => tensor && names.has(name));
-      if (own.length === 0) continue;
-      applyGradients(optimizer, Object.fromEntries(own.map(({ name, tensor }) => [name, tensor])));
+      const own = new Map<string, G>(), names = new Set(variables().map(({ name }) => name));
+      for (const [name, gradient] of gradients) {
+        if (gradient && names.has(name)) own.set(name, gradient);
+      }
+      if (own.size > 0) update(optimizer, own);
     }
   }
 

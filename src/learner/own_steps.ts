@@ -12,8 +12,7 @@ import {
   trainableVariables,
   variablesOf,
 } from "../model/model.ts";
-import { applyGradients } from "../optimizers/optimizer_state.ts";
-import { updateFrom } from "../optimizers/slot_optimizer.ts";
+import { applyGradients, applyMemory } from "../optimizers/optimizer_state.ts";
 import { batchTensorsOf } from "./batch_tensors.ts";
 
 /**
@@ -90,7 +89,7 @@ export const DEFAULT_STAGES: Readonly<Stages<StageFields>> = {
   update(learner) {
     const { optimizer } = learner;
     const { memory } = batchTensorsOf(learner).late("gradients") ?? {};
-    if (!memory || !updateFrom(optimizer, memory)) applyGradients(optimizer, learner.gradients);
+    if (!memory || !applyMemory(optimizer, memory)) applyGradients(optimizer, learner.gradients);
     const model = modelInTraining(learner);
     if (model) constrain(model);
   },
@@ -107,6 +106,13 @@ export function currentObjective(
 export function modelInTraining(learner: StageFields): tf.LayersModel | Model | undefined {
   const objective = currentObjective(learner);
   return objective ? objectiveModel(objective) : learner.model;
+}
+
+/** The models whose layers may keep states in the current step. */
+export function modelsInStep(learner: StageFields): unknown[] {
+  const objective = currentObjective(learner);
+  const own = objective && objectiveModel(objective);
+  return own ? [learner.model, own] : [learner.model];
 }
 
 /**

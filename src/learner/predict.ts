@@ -11,6 +11,7 @@ import type { CsvTable } from "../data/dataset.ts";
 import { binaryCrossEntropy } from "../losses/elementwise_losses.ts";
 import { areProbabilities, predictedClasses } from "../metrics/classes.ts";
 import { disposeTensors, mapTensors, outputMark, tensorsIn } from "../tensors/nested_tensors.ts";
+import { cloneTensor } from "../tensors/tensor_memory.ts";
 import type { TableRow } from "../tables/columns.ts";
 import type { AnyFields } from "./learner_fields.ts";
 import type { RunOptions } from "./run_interface.ts";
@@ -118,7 +119,7 @@ export function copyPredictions(
   try {
     return mapTensors(predictions, (tensor) => {
       made.push(
-        form === "outputs" ? tensor.clone() : tf.tidy(() => inForm(tensor, form, isSigmoid)),
+        form === "outputs" ? cloneTensor(tensor) : tf.tidy(() => inForm(tensor, form, isSigmoid)),
       );
       return made.at(-1)!;
     });

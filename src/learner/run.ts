@@ -282,6 +282,7 @@ export class Run implements Performer<AnyCallback>, StepOf {
 
   /** A prediction has no hooks in which callbacks could change its batches. */
   #changeInput(): void {
+    if (this.learner.callbacks.length === 0) return;
     const { epoch, batchIndex: index } = this.learner;
     const place = { pass: "predict", epoch, index } as const;
     const batch = { data: this.tensors.get("data"), labels: this.tensors.get("labels") };

@@ -6,7 +6,8 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
-import { SlotOptimizer, variableOf } from "./slot_optimizer.ts";
+import { isOneCall } from "../backend/fuse_optimizers.ts";
+import { canUpdateFrom, SlotOptimizer, updateFrom, variableOf } from "./slot_optimizer.ts";
 
 /** A slot of a variable in an optimizer of TensorFlow.js. */
 interface StockSlot {
@@ -35,13 +36,45 @@ const ORDERS = new WeakMap<tf.Optimizer, Set<string>>();
 /** Updates weights by their gradients, which are given by the names of the weights. */
 export function applyGradients(optimizer: tf.Optimizer, gradients: tf.NamedTensorMap): void {
   if (optimizer instanceof SlotOptimizer) return optimizer.applyGradients(gradients);
+  applyInOrder(optimizer, new Map(Object.entries(gradients)));
+}
+
+function applyInOrder(
+  optimizer: tf.Optimizer,
+  gradients: ReadonlyMap<string, tf.Tensor | tf.TensorInfo>,
+): void {
   let order = ORDERS.get(optimizer);
   if (!order) ORDERS.set(optimizer, order = new Set());
-  for (const [name, gradient] of Object.entries(gradients)) {
+  for (const [name, gradient] of gradients) {
     if (gradient) variableOf(name, gradient);
     order.add(name);
   }
-  optimizer.applyGradients([...order].map((name) => ({ name, tensor: gradients[name] ?? null })));
+  const list = Array.from(order, (name) => ({ name, tensor: gradients.get(name) ?? null }));
+  optimizer.applyGradients(list as { name: string; tensor: tf.Tensor }[]);
+}
+
+/** Gradients that are no tensors: the elements of each, by the name of its weight. */
+export type GradientMemory = ReadonlyMap<string, tf.TensorInfo>;
+
+/** An optimizer that is made of others. */
+interface JointOptimizer {
+  /** Updates weights by gradients that are no tensors; returns whether it could. */
+  applyMemory?(gradients: GradientMemory): boolean;
+}
+
+/** Whether an optimizer can update weights by gradients that are no tensors. */
+export function takesMemory(optimizer: tf.Optimizer): boolean {
+  return canUpdateFrom(optimizer) || isOneCall(optimizer);
+}
+
+/** Updates weights by gradients that are no tensors; returns whether it could. */
+export function applyMemory(optimizer: tf.Optimizer, gradients: GradientMemory): boolean {
+  const joint = optimizer as JointOptimizer;
+  if (joint.applyMemory) return joint.applyMemory(gradients);
+  if (!takesMemory(optimizer)) return false;
+  if (optimizer instanceof SlotOptimizer) updateFrom(optimizer, gradients);
+  else applyInOrder(optimizer, gradients);
+  return true;
 }
 
 /** Returns the name of the weight of a slot of an optimizer of TensorFlow.js: `"dense/kernel/m"`. */

@@ -60,16 +60,21 @@ export function variableOf(
 }
 
 /**
+ * Whether {@linkcode updateFrom} can update variables: it needs one of our optimizers, as it is, and its
+ * kernel.
+ */
+export let canUpdateFrom: (optimizer: tf.Optimizer) => boolean;
+
+/**
  * Updates variables by gradients that are no tensors.
  *
  * @param optimizer The optimizer.
  * @param gradients The elements of each gradient, by the name of its variable.
- * @returns Whether it could: it needs one of our optimizers, as it is, and its kernel.
  */
 export let updateFrom: (
-  optimizer: tf.Optimizer,
+  optimizer: SlotOptimizer,
   gradients: ReadonlyMap<string, tf.TensorInfo>,
-) => boolean;
+) => void;
 
 /** Variables that are updated together. */
 interface JointUpdate {
@@ -105,13 +110,12 @@ export abstract class SlotOptimizer extends tf.Optimizer {
   }
 
   static {
-    updateFrom = (optimizer, gradients) => {
-      if (!(optimizer instanceof SlotOptimizer)) return false;
-      if (optimizer.applyGradients !== SlotOptimizer.prototype.applyGradients) return false;
-      if (!tf.getKernel(optimizer.kernelName, tf.getBackend())) return false;
+    canUpdateFrom = (optimizer) =>
+      optimizer instanceof SlotOptimizer &&
+      optimizer.applyGradients === SlotOptimizer.prototype.applyGradients &&
+      tf.getKernel(optimizer.kernelName, tf.getBackend()) !== undefined;
+    updateFrom = (optimizer, gradients) =>
       optimizer.#apply((add) => gradients.forEach((gradient, name) => add(name, gradient)));
-      return true;
-    };
   }
 
   /** The names of the slots of each variable. */

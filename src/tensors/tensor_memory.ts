@@ -36,6 +36,26 @@ export function isSole(tensor: tf.Tensor): boolean {
   return backend.refCount?.(tensor.dataId) === 1;
 }
 
+/** The parts of the engine's state that decide whether an operation can be left out. */
+interface EngineState {
+  readonly gradientDepth: number;
+  readonly profiling: boolean;
+}
+
+/**
+ * Clones a tensor. On the WebAssembly backend, outside of gradients, that is no operation, which would cost as
+ * much as a small kernel.
+ */
+export function cloneTensor(tensor: tf.Tensor): tf.Tensor {
+  const engine = tf.engine(), { gradientDepth, profiling } = engine.state as EngineState;
+  const { shape, dtype, dataId } = tensor;
+  const isShared = tf.getBackend() === "wasm" && gradientDepth === 0 && !profiling &&
+    !tensor.isDisposed && dtype in CONTAINERS && !tf.env().getBool("DEBUG");
+  if (!isShared) return tensor.clone();
+  (tf.backend() as unknown as BackendWasm).incRef(dataId);
+  return engine.makeTensorFromTensorInfo({ dataId, shape, dtype });
+}
+
 /**
  * Makes a tensor and writes its elements straight to its memory, without a copy.
  *

@@ -152,17 +152,51 @@ Deno.test(
   },
 );
 
+/** Starts a thread on a heap of its own. */
+const pool = `
+  const { Threads } = await import("${root}src/backend/threads.ts");
+  const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
+  const { shareMemory } = await import("${root}src/backend/wasm_modules.ts");
+  const builds = await import("${root}src/backend/kernels.generated.ts");
+  const module = new WebAssembly.Module(shareMemory(Uint8Array.fromBase64(builds.relaxed)));
+  const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
+  const pool = await Threads.start(1, exports, module, memory);
+`;
+
+Deno.test("each call is done once, by a thread or by the main one that takes it back", {
+  ignore: !granted,
+}, async () => {
+  const { out, err, ended } = await run(`
+    ${pool}
+    const [y, bias, scratch] = [4096, 8192, 65536];
+    const numbers = new Float32Array(memory.buffer);
+    numbers.fill(1, bias / 4, bias / 4 + 4);
+    let taken = 0;
+    const calls = 20_000;
+    for (let i = 0; i < calls; i++) {
+      const args = [y, 0, 1, 4, bias, 0, scratch];
+      pool.begin(0, "addBiasInPlace", args);
+      for (let j = 0; j < i % 97; j++) Math.sin(j);
+      // The thread sleeps after a while.
+      if (i % 500 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+      if (pool.takeBack(0)) {
+        exports.addBiasInPlace(...args);
+        taken++;
+      }
+      pool.finish(0);
+      if (i % 700 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    console.log(numbers[y / 4] === calls, numbers[y / 4 + 3] === calls, taken > 0);
+  `);
+  assertEquals(out, "true true true\n", err);
+  assert(ended);
+});
+
 Deno.test("a thread that fails is an error, not a hang", { ignore: !granted }, async () => {
   const { out, err, ended } = await run(`
     ${select(2)}
-    const { Threads } = await import("${root}src/backend/threads.ts");
+    ${pool}
     // The address is outside the heap, so that the kernel fails.
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true });
-    const { shareMemory } = await import("${root}src/backend/wasm_modules.ts");
-    const builds = await import("${root}src/backend/kernels.generated.ts");
-    const module = new WebAssembly.Module(shareMemory(Uint8Array.fromBase64(builds.relaxed)));
-    const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
-    const pool = await Threads.start(1, exports, module, memory);
     pool.begin(0, "sumColumns", [0, 1, 1, 0, 1, 2 ** 31, 0]);
     try { pool.finish(0); } catch (error) { console.log(error.message); }
   `);

@@ -9,7 +9,11 @@
 import { median } from "./median.ts";
 
 const ROUNDS = 21;
-const deno = [Deno.execPath(), "run", "--quiet", "--no-check", "--allow-env", "--allow-read"];
+// The lock file of the tests: it also has the package `@tensorflow/tfjs`.
+const deno = [
+  ...[Deno.execPath(), "run", "--quiet", "--no-check", "--lock=tests/deno.lock"],
+  ...["--allow-env", "--allow-read"],
+];
 const here = new URL("start/", import.meta.url);
 const example = new URL("../../examples/fit_a_line.ts", import.meta.url);
 
@@ -17,6 +21,7 @@ const example = new URL("../../examples/fit_a_line.ts", import.meta.url);
 async function costOf(command: readonly string[]): Promise<number | undefined> {
   const { success, stdout } = await new Deno.Command("bash", {
     args: ["-c", '"$@" >/dev/null 2>&1 || exit 1; times', "bash", ...command],
+    cwd: new URL("../../", import.meta.url),
     env: { NO_COLOR: "1" },
   }).output();
   if (!success) return undefined;

@@ -1018,3 +1018,126 @@ testOnWasm("a compiled model that changes later is an error in the next epoch", 
     "two steps of the same shapes differ: operation",
   );
 });
+
+testOnWasm("steps of a user's own model are compared less and less often", async () => {
+  const make = ownModel((x, w) => tf.matMul(x, w).tanh());
+  const sizes = Array(20).fill(BATCH);
+  const { steps } = await train({ make, compile: true, sizes, epochs: 8 });
+  const recorded = steps.flatMap(({ way }, at) => way === "recorded" ? [at] : []);
+  // 20 and 40 played steps lie between them; the next one comes after 80.
+  assertEquals(recorded, [1, 2, 23, 64, 145]);
+});
+
+testOnWasm("a model of layers is not compared with its recording", async () => {
+  const sizes = Array(25).fill(BATCH);
+  const { steps } = await train({ compile: true, sizes, epochs: 3 });
+  assertEquals(steps.filter(({ way }) => way === "recorded").length, 2);
+});
+
+testOnWasm("a layer that is changed in a compiled run leads to other steps", async () => {
+  let layer: tf.layers.Layer;
+  const make = () => {
+    layer = tf.layers.dense({ units: 3, inputShape: [5] });
+    return tf.sequential({ layers: [layer] });
+  };
+  const change: CallbackLike = {
+    beforeEpoch({ epoch }: AnyLearner) {
+      if (epoch !== 1) return;
+      const { call } = layer;
+      layer.call = (...args) => tf.tanh(call.apply(layer, args) as tf.Tensor);
+    },
+  };
+  const steps = await assertSame(() => ({ make, compile: true, callbacks: [change] }));
+  assertEquals(ways(steps).slice(4, 6), "er");
+});
+
+/** A recurrent model that keeps states, and has moving averages. */
+function keepingModel(): tf.Sequential {
+  return tf.sequential({
+    layers: [
+      tf.layers.lstm({ units: 4, batchInputShape: [BATCH, 5, 3], stateful: true, dropout: 0.2 }),
+      tf.layers.batchNormalization(),
+      tf.layers.dense({ units: 1 }),
+    ],
+  });
+}
+
+testOnWasm("an objective whose own model keeps states is played back", async () => {
+  const run = async (compile: boolean) => {
+    const models = withSeed(7, () => [keepingModel(), keepingModel()]);
+    const ways = new Set<string>();
+    const objectiveOf = (own: tf.Sequential) => ({
+      variables: own,
+      optimizer: adam(0.01),
+      loss: meanSquaredError,
+      predict: ({ data }: AnyLearner, options: { training: boolean }) =>
+        own.apply(data as tf.Tensor, options),
+    });
+    const learner = new Learner<Any, Any, Any>({
+      objectives: { first: objectiveOf(models[0]), second: objectiveOf(models[1]) },
+      dataloaders: {
+        *train(): Iterable<Any> {
+          for (let seed = 1; seed <= 6; seed++) {
+            yield [tf.randomUniform([BATCH, 5, 3], 0, 1, "float32", seed), tf.ones([BATCH, 1])];
+          }
+        },
+      },
+      callbacks: [{
+        name: "looks on",
+        afterStep: ({ stepState, objective }: AnyLearner) => {
+          ways.add(`${objective} ${stepState!.way}`);
+        },
+      }],
+      seed: 5,
+      compile,
+    });
+    await learner.train({ epochs: 2 });
+    const tensors = models.flatMap((model) => [...model.getWeights(), ...statesOf(model)]);
+    const numbers = tensors.map((tensor) => Array.from(tensor.dataSync()));
+    for (const model of models) {
+      tf.dispose(statesOf(model));
+      model.dispose();
+    }
+    Object.values(learner.objectives).forEach(({ optimizer }) => optimizer.dispose());
+    return { numbers, ways };
+  };
+  const eager = await run(false), played = await run(true);
+  assertEquals(played.numbers, eager.numbers);
+  assert(
+    played.ways.isSupersetOf(new Set(["first played", "second played"])),
+    [...played.ways].join(),
+  );
+});
+
+testOnWasm("a layer that keeps states out of sight is not played back", async () => {
+  const models: tf.Sequential[] = [];
+  const make = () => {
+    const inner = keepingModel();
+    models.push(inner);
+    const variablesOf = (weights: Any[]) => weights.map((weight) => weight.read() as tf.Variable);
+    return {
+      apply: (x: tf.Tensor, options: Any) => inner.apply(x, options) as tf.Tensor,
+      trainableVariables: variablesOf(inner.trainableWeights as Any),
+      variables: variablesOf(inner.weights as Any),
+    };
+  };
+  const loader = function* (): Iterable<Any> {
+    for (let seed = 1; seed <= 4; seed++) {
+      yield [tf.randomUniform([BATCH, 5, 3], 0, 1, "float32", seed), tf.ones([BATCH, 1])];
+    }
+  };
+  const reason = await reasonOf(() => ({
+    make,
+    compile: true,
+    lossFunction: meanSquaredError,
+    dataloaders: { train: loader },
+  }));
+  assertMatch(
+    reason,
+    /^layer lstm_\w+ keeps states, but is part of neither the Learner's model nor/,
+  );
+  for (const model of models) {
+    tf.dispose(statesOf(model));
+    for (const layer of model.layers) tf.dispose((layer as Any).keptStates ?? []);
+  }
+});

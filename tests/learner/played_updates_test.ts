@@ -16,7 +16,6 @@ import {
   rmsprop,
   selectBackend,
   sgd,
-  SlotOptimizer,
   tf,
   withSeed,
 } from "../../mod.ts";
@@ -27,6 +26,9 @@ import {
   LearningRateSchedule,
   WeightAverage,
 } from "../../callbacks.ts";
+
+import { batchTensorsOf } from "../../src/learner/batch_tensors.ts";
+import { readOptimizer } from "../../src/optimizers/optimizer_state.ts";
 
 // The WebAssembly backend reads its files.
 const { state } = await Deno.permissions.query({ name: "read" });
@@ -87,13 +89,17 @@ async function train({ compile, options }: Way): Promise<[numbers: unknown, play
   });
   await learner.train({ epochs: 3 });
   const { optimizer } = learner;
-  const state = optimizer instanceof SlotOptimizer ? optimizer.state() : {};
-  const numbers = [...model.getWeights(), ...Object.values(state)].map((tensor) =>
+  const { slots = {}, fields = {} } = readOptimizer(optimizer);
+  const stock = Object.values(fields).flat().filter((part) => part instanceof tf.Tensor);
+  const numbers = [...model.getWeights(), ...Object.values(slots), ...stock].map((tensor) =>
     Array.from(tensor.dataSync())
   );
-  tf.dispose(state);
+  tf.dispose(slots);
   model.dispose();
   optimizer.dispose();
+  // tf.train.momentum() leaves its learning rate behind.
+  const { c } = optimizer as unknown as { c?: tf.Scalar };
+  if (c && !c.isDisposed) c.dispose();
   return [[losses, numbers], played];
 }
 
@@ -126,6 +132,12 @@ const OPTIMIZERS: Record<string, () => tf.Optimizer> = {
   "adam() with a group": () => adam(0.01, { groups: [group] }),
   "tf.train.adam()": () => tf.train.adam(0.01),
   "tf.train.rmsprop()": () => tf.train.rmsprop(0.01),
+  "tf.train.rmsprop() of centered gradients": () => tf.train.rmsprop(0.01, 0.9, 0.5, 1e-5, true),
+  "tf.train.sgd()": () => tf.train.sgd(0.1),
+  "tf.train.momentum()": () => tf.train.momentum(0.1, 0.9, true),
+  "tf.train.adagrad()": () => tf.train.adagrad(0.1),
+  "tf.train.adadelta()": () => tf.train.adadelta(0.1),
+  "tf.train.adamax()": () => tf.train.adamax(0.01),
 };
 for (const [name, make] of Object.entries(OPTIMIZERS)) {
   testSame(`by ${name}`, () => ({ optimizer: make() }));
@@ -191,6 +203,98 @@ for (const [name, change] of Object.entries(CHANGES)) {
     };
     return { callbacks: [callback] };
   }, 6);
+}
+
+/** Trains by an optimizer; returns the number of steps that were played back without gradients as tensors. */
+async function stepsWithoutGradients(options: Way["options"]): Promise<number> {
+  let count = 0;
+  const look: CallbackLike = {
+    name: "counts",
+    afterStep(learner: AnyLearner) {
+      if (batchTensorsOf(learner).late("gradients")) count++;
+    },
+  };
+  await train({ options: { ...options, callbacks: [look] } });
+  return count;
+}
+
+Deno.test("optimizers take gradients that are no tensors", { ignore }, async () => {
+  await selectBackend({ prefer: "wasm", quiet: true });
+  for (const [name, make] of Object.entries(OPTIMIZERS)) {
+    assertEquals(await stepsWithoutGradients({ optimizer: make() }), 15, name);
+  }
+  await tf.setBackend("cpu");
+});
+
+/** A model of two parts. */
+function buildParts() {
+  const encoder = tf.sequential({ layers: [dense({ units: 6, inputShape: [5] })] });
+  const decoder = tf.sequential({ layers: [dense({ units: 3, inputShape: [6] })] });
+  const parts = { encoder, decoder };
+  return {
+    ...parts,
+    apply: (x: tf.Tensor) => decoder.apply(encoder.apply(x)) as tf.Tensor,
+    trainableVariables: Object.values(parts).flatMap(({ trainableWeights }) =>
+      trainableWeights.map((weight) => weight.read() as tf.Variable)
+    ),
+    getWeights: () => Object.values(parts).flatMap((part) => part.getWeights()),
+    dispose: () => Object.values(parts).forEach((part) => part.dispose()),
+  };
+}
+
+const PARTS: Record<string, () => Record<string, tf.Optimizer>> = {
+  "one of Trainchart and one of TensorFlow.js": () => ({
+    encoder: adam(0.01),
+    decoder: tf.train.momentum(0.1, 0.9),
+  }),
+  "an optimizer whose method is replaced": () => {
+    const [encoder, decoder] = [sgd(0.1), sgd(0.2)];
+    const { applyGradients } = decoder;
+    decoder.applyGradients = function (gradients) {
+      for (const gradient of Object.values(gradients)) assert(gradient instanceof tf.Tensor);
+      applyGradients.call(this, gradients);
+    };
+    return { encoder, decoder };
+  },
+};
+for (const [name, make] of Object.entries(PARTS)) {
+  Deno.test(`played steps update parts by ${name} as others do`, { ignore }, async () => {
+    await selectBackend({ prefer: "wasm", quiet: true });
+    const { numTensors } = tf.memory();
+    const run = async (compile: boolean) => {
+      const model = withSeed(3, buildParts);
+      const optimizer = make();
+      let late = 0;
+      const look: CallbackLike = {
+        name: "counts",
+        afterStep(learner: AnyLearner) {
+          if (batchTensorsOf(learner).late("gradients")) late++;
+        },
+      };
+      const learner = new Learner<Any, Any, Any>({
+        model: model as Any,
+        optimizer,
+        lossFunction: crossEntropy,
+        dataloaders: { train: batches },
+        callbacks: [look],
+        compile,
+      });
+      await learner.train({ epochs: 3 });
+      const numbers = model.getWeights().map((tensor) => Array.from(tensor.dataSync()));
+      model.dispose();
+      learner.optimizer.dispose();
+      for (const part of Object.values(optimizer)) {
+        const { c } = part as unknown as { c?: tf.Scalar };
+        if (c && !c.isDisposed) c.dispose();
+      }
+      return { numbers, late };
+    };
+    const eager = await run(false), played = await run(true);
+    assertEquals(played.numbers, eager.numbers);
+    assertEquals([eager.late, played.late], [0, name.startsWith("one of") ? 15 : 0]);
+    assertEquals(tf.memory().numTensors, numTensors, "tensors are left");
+    await tf.setBackend("cpu");
+  });
 }
 
 testSame("with clones of gradients, predictions and weights that are kept", () => {

@@ -11,9 +11,11 @@ import {
   areNeighbours,
   type Attributes,
   hasKernel,
+  isMissing,
   isRecorded,
   keepAxes,
   registerGradient,
+  registerGradients,
   reshaped,
   run,
   toFloat,
@@ -37,6 +39,9 @@ export function registerAxes(): void {
   }));
   registerGradient("Diag", { inputs: ["x"] }, (dy, [x]) => ({
     x: () => dy.reshape([-1]).stridedSlice([0], [x.size ** 2], [x.size + 1]).reshape(x.shape),
+  }));
+  registerGradients("SplitV", { inputs: ["x"] }, (dys, [x], attributes) => ({
+    x: () => joinParts(dys, x, attributes),
   }));
   registerGradient("DepthToSpace", { inputs: ["x"] }, (dy, [x], attributes) => ({
     x: () => spaceToDepth(dy, x.shape, attributes.blockSize, attributes.dataFormat),
@@ -88,6 +93,17 @@ function unslice(dy: tf.Tensor, { shape }: tf.Tensor, a: StridedSliceAttributes)
       : places.pad([[0, 0], [first, Math.max(0, room - length)], [0, 0]]);
   });
   return slopes.reshape(shape);
+}
+
+/** Joins the slopes of the parts of a tensor; the only one is put among zeros. */
+function joinParts(dys: tf.Tensor[], x: tf.Tensor, attributes: Attributes): tf.Tensor {
+  const [at] = tf.util.parseAxisParam(attributes.axis, x.shape);
+  const given = [...dys.keys()].filter((i) => !isMissing(dys, i));
+  if (given.length !== 1) return tf.concat(dys, at);
+  const sizes = tf.backend_util.prepareSplitSize(x, attributes.numOrSizeSplits, at);
+  const before = sizes.slice(0, given[0]).reduce((sum, n) => sum + n, 0);
+  const after = x.shape[at] - before - sizes[given[0]];
+  return dys[given[0]].pad(x.shape.map((_, axis) => axis === at ? [before, after] : [0, 0]));
 }
 
 /** The inverse of `tf.depthToSpace`. */

@@ -261,7 +261,7 @@ function idsBefore(y: tf.Tensor, tape: TapeNode[], steps: Step[]): Set<number> {
  */
 const OF_SHAPES = [
   ...["Add", "Concat", "ExpandDims", "Mean", "PadV2", "Reshape", "Slice", "StridedSlice", "Sub"],
-  ...["Sum", "Tile"],
+  ...["SplitV", "Sum", "Tile"],
 ];
 
 /** The gradients of those operations; a user's own gradient may read elements. */

@@ -50,6 +50,11 @@ export function registerGradients(
   registerGradient(kernelName, saved, gradient as never);
 }
 
+/** Whether nothing depends on a result of an operation: its slope is zeros, which are made when it is read. */
+export function isMissing(dys: tf.Tensor[], index: number): boolean {
+  return Object.getOwnPropertyDescriptor(dys, index)?.get !== undefined;
+}
+
 /** Whether the current backend has a kernel. */
 export function hasKernel(name: string): boolean {
   return kernelOf(name) !== undefined;

@@ -1,11 +1,14 @@
 /**
  * Gradients of functions of one number that tfjs computes in more passes than needed, or not as
- * PyTorch does at kinks; of softmax, of its logarithm, and of activations of one kernel.
+ * PyTorch does at kinks; of softmax, of its logarithm, and of activations of one kernel. Losses of
+ * elements.
  *
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
 import { SELU } from "../kernel_constants.ts";
+import { areFloats } from "../kernels/kernel.ts";
+import type { ElementLossAttributes } from "../kernels/training.ts";
 import type { Parameters, Unary, UnaryAttributes } from "../kernels/unary.ts";
 import {
   type Attributes,
@@ -48,6 +51,7 @@ function registerSlope(
 /** Registers the gradients. */
 export function registerUnary(): void {
   registerActivations();
+  registerElementLosses();
   registerSlope("Abs", "ABS", "input", (dy, x) => dy.mul(x.sign()));
   registerSlope("Square", "SQUARE", "input", (dy, x) => dy.mul(x.mul(2)));
   registerSlope("Reciprocal", "RECIPROCAL", "result", (dy, y) => dy.mul(y.square()).neg());
@@ -174,3 +178,70 @@ export const ACTIVATIONS: Partial<Record<Unary, (x: tf.Tensor, p?: number) => tf
   SOFTSIGN: (x) => x.div(x.abs().add(1)),
   SWISH: (x, p = 1) => x.mul(x.mul(p).sigmoid()),
 };
+
+/** The slopes of a loss by predictions and by labels. */
+type Slopes = (x: tf.Tensor, labels: tf.Tensor, p: number) => [() => tf.Tensor, () => tf.Tensor];
+
+/** The slopes of losses, as operations that have gradients themselves. */
+const ELEMENT_LOSSES: Record<ElementLossAttributes["f"], Slopes> = {
+  SIGMOID_CROSS_ENTROPY: (x, t, p) => [
+    () => tf.sub(1, t).sub(x.neg().sigmoid().mul(t.mul(p - 1).add(1))),
+    () => x.neg().softplus().mul(p - 1).sub(x),
+  ],
+  HUBER: (x, t, p) => [
+    () => x.sub(t).clipByValue(-p, p),
+    () => t.sub(x).clipByValue(-p, p),
+  ],
+  LOG_LOSS: (x, t, p) => [
+    () => tf.sub(1, t).div(tf.sub(1, x).add(p)).sub(t.div(x.add(p))),
+    () => tf.sub(1, x).add(p).log().sub(x.add(p).log()),
+  ],
+  HINGE: (x, t) => {
+    const open = (slope: () => tf.Tensor) => () => {
+      const isOpen = t.mul(2).sub(1).mul(x).less(1);
+      return tf.where(isOpen, slope(), tf.zerosLike(x));
+    };
+    return [open(() => tf.sub(1, t.mul(2))), open(() => x.mul(-2))];
+  },
+  CROSS_TERM: (x, t) => [
+    () => t.neg(),
+    () => tf.where(x.equal(-Infinity).logicalAnd(t.equal(0)), tf.zerosLike(x), x.neg()),
+  ],
+};
+
+/**
+ * The losses of predictions by one kernel, in their shape; `undefined` where the backend has none.
+ *
+ * @param f The loss.
+ * @param x The predictions.
+ * @param labels The labels, of the same shape.
+ * @param p Delta, epsilon, or the weight of labels of 1. Default: 1.
+ */
+export function elementLosses(
+  f: ElementLossAttributes["f"],
+  x: tf.Tensor,
+  labels: tf.Tensor,
+  p = 1,
+): tf.Tensor | undefined {
+  if (!areFloats(x, labels) || !tf.util.arraysEqual(x.shape, labels.shape)) return;
+  if (hasKernel("TrainchartElementLoss")) {
+    return run("TrainchartElementLoss", { x, labels }, { f, p });
+  }
+}
+
+function registerElementLosses(): void {
+  registerGradient(
+    "TrainchartElementLoss",
+    { inputs: ["x", "labels"] },
+    (dy, [x, labels], { f, p }: ElementLossAttributes) => {
+      const [byPrediction, byLabel] = ELEMENT_LOSSES[f](x, labels, p);
+      return {
+        x: () =>
+          isRecorded()
+            ? dy.mul(byPrediction())
+            : run("TrainchartElementLossSlope", { dy, x, labels }, { f, p }),
+        labels: () => dy.mul(byLabel()),
+      };
+    },
+  );
+}

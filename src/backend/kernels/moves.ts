@@ -17,6 +17,7 @@ import {
   stridesOf,
   unitOf,
 } from "./kernel.ts";
+import { bitsOf } from "./rearrangements.ts";
 import { addRows } from "./unary.ts";
 import { runOnCpu } from "../fallback_kernels.ts";
 
@@ -191,12 +192,13 @@ function oneHot(
 ) {
   const { depth, onValue, offValue, dtype } = attributes;
   if (indices.dtype !== "int32") return;
-  const result = heap.output([...indices.shape, depth], dtype);
-  const at = heap.elements(indices), to = heap.elements(result);
-  to.fill(offValue);
-  for (let i = 0; i < at.length; i++) {
-    if (at[i] >= 0 && at[i] < depth) to[i * depth + at[i]] = onValue;
-  }
+  if (!["float32", "int32", "bool"].includes(dtype)) return;
+  const result = heap.output([...indices.shape, depth], dtype), count = sizeOf(indices.shape);
+  const to = heap.at(result), unit = unitOf(dtype);
+  heap.run("fill", [to, count * depth, unit, bitsOf(offValue, dtype)]);
+  const args = [heap.at(indices), to, 0, count, depth, unit, bitsOf(onValue, dtype)];
+  const split = { argument: 2, multiple: 1, work: count };
+  heap.run("markIndices", [...args, heap.scratch()], split);
   return result;
 }
 
@@ -212,17 +214,6 @@ export const MOVE_KERNELS: KernelTable = {
   StridedSlice: stridedSlice,
   Unpack: unpack,
 };
-
-/** A tensor of sums, of which `add` makes each. */
-function sumInDoubles(
-  heap: KernelHeap,
-  shape: number[],
-  add: (sums: Float64Array) => void,
-): tf.TensorInfo {
-  const sums = new Float64Array(sizeOf(shape));
-  add(sums);
-  return heap.outputOf(shape, "float32", sums);
-}
 
 /**
  * The places of slices, `[count]`, of which indices, `[…, depth]`, say the place along each axis; they
@@ -281,21 +272,82 @@ function bincount(ofRows: boolean): Kernel {
   ) {
     if (!areFloats(weights) || x.dtype !== "int32") return;
     const shape = ofRows && x.shape.length > 1 ? [x.shape[0], size] : [size];
-    const columns = sizeOf(x.shape) / (sizeOf(shape) / size);
-    const numbers = heap.elements(x), values = heap.elements(weights);
-    for (let i = 0; i < numbers.length; i++) {
-      if (numbers[i] < 0) throw new RangeError("Input x must be non-negative!");
+    const rows = sizeOf(shape) / Math.max(size, 1), columns = sizeOf(x.shape) / Math.max(rows, 1);
+    const given = sizeOf(weights.shape) > 0 ? heap.at(weights) : 0;
+    const result = heap.output(shape), sums = heap.shared(sizeOf(shape) * 8);
+    const args = [heap.at(x), given, rows, columns, size, Number(binaryOutput)];
+    try {
+      heap.run("countNumbers", [...args, heap.at(result), sums]);
+    } catch (error) {
+      heap.backend.disposeData(result.dataId);
+      if (!heap.elements(x).some((number) => number < 0)) throw error;
+      throw new RangeError("Input x must be non-negative!");
     }
-    const weighs = values.length > 0;
-    return sumInDoubles(heap, shape, (sums) => {
-      for (let i = 0, row = 0; i < numbers.length; row += size) {
-        for (const end = i + columns; i < end; i++) {
-          if (numbers[i] >= size) continue;
-          const at = row + numbers[i];
-          sums[at] = binaryOutput ? 1 : sums[at] + (weighs ? values[i] : 1);
-        }
-      }
-    });
+    return result;
+  };
+}
+
+/** A copy of a tensor, or of one number everywhere, with slices at the places of indices. */
+function placeSlices(
+  heap: KernelHeap,
+  whole: tf.TensorInfo,
+  shape: number[],
+  indices: tf.TensorInfo,
+  slices: tf.TensorInfo,
+) {
+  const { dtype } = whole, size = sizeOf(shape), depth = indices.shape.at(-1)!;
+  if (!["float32", "int32", "bool"].includes(dtype) || slices.dtype !== dtype) return;
+  if (indices.dtype !== "int32" || size === 0 || depth === 0) return;
+  const length = sizeOf(shape.slice(depth)), count = sizeOf(indices.shape) / depth;
+  if (sizeOf(slices.shape) !== count * length) return;
+  const places = placesOf(heap, indices, shape, depth);
+  const result = heap.output(shape, dtype);
+  const strides = sizeOf(whole.shape) === 1 ? shape.map(() => 0) : stridesOf(shape);
+  const from = { address: heap.at(whole), strides };
+  copy(heap, shape, from, layoutOf(heap, result), dtype);
+  const bytes = length * unitOf(dtype);
+  heap.run("placeRows", [heap.at(slices), heap.at(places), count, bytes, heap.at(result)]);
+  heap.backend.disposeData(places.dataId);
+  return result;
+}
+
+function tensorScatterUpdate(heap: KernelHeap, { tensor, indices, updates }: Inputs) {
+  return placeSlices(heap, tensor, tensor.shape, indices, updates);
+}
+
+function sparseToDense(
+  heap: KernelHeap,
+  { sparseIndices, sparseValues, defaultValue }: Inputs,
+  { outputShape }: { outputShape: number[] },
+) {
+  const { shape } = sparseIndices, rank = outputShape.length;
+  const rows = shape.length === 2
+    ? shape
+    : shape.length === 1 && rank === 1
+    ? [shape[0], 1]
+    : [0, 0];
+  if (rows[1] !== rank || sparseValues.shape.length !== 1) return;
+  return placeSlices(
+    heap,
+    defaultValue,
+    outputShape,
+    { ...sparseIndices, shape: rows },
+    sparseValues,
+  );
+}
+
+/** The places of values in sorted rows: the first that keep the order, or the last. */
+function find(isLast: boolean): Kernel {
+  return function findPlaces(heap: KernelHeap, { sortedSequence, values }: Inputs) {
+    const { dtype } = values;
+    if (sortedSequence.dtype !== dtype || !["float32", "int32"].includes(dtype)) return;
+    const size = sortedSequence.shape.at(-1)!, count = values.shape.at(-1)!;
+    const result = heap.output(values.shape, "int32"), all = sizeOf(values.shape);
+    const addresses = [sortedSequence, values, result].map((tensor) => heap.at(tensor));
+    const options = [isLast, areFloats(values)].map(Number);
+    const args = [...addresses, 0, all, size, count, ...options, heap.scratch()];
+    heap.run("findPlaces", args, { argument: 3, multiple: 1, work: all * 40 });
+    return result;
   };
 }
 
@@ -346,7 +398,11 @@ export const SCATTER_KERNELS: KernelTable = {
   Bincount: bincount(false),
   DenseBincount: bincount(true),
   GatherNd: gatherNd,
+  LowerBound: find(false),
   ScatterNd: scatterNd,
   SparseSegmentMean: sparseSegments("SparseSegmentMean", true),
   SparseSegmentSum: sparseSegments("SparseSegmentSum", false),
+  SparseToDense: sparseToDense,
+  TensorScatterUpdate: tensorScatterUpdate,
+  UpperBound: find(true),
 };

@@ -216,12 +216,7 @@ function fillBox(
   if (shape.some((n) => n <= 0)) return;
   const { dtype } = tensor;
   const to = layoutOf(heap, tensor, start);
-  const [bits] = dtype === "float32"
-    ? new Int32Array(Float32Array.of(value).buffer)
-    : dtype === "bool"
-    ? Uint8Array.of(value)
-    : Int32Array.of(value);
-  heap.run("fill", [to.address, 1, unitOf(dtype), bits]);
+  heap.run("fill", [to.address, 1, unitOf(dtype), bitsOf(value, dtype)]);
   copy(heap, shape, { address: to.address, strides: shape.map(() => 0) }, to, dtype);
 }
 
@@ -269,8 +264,72 @@ function mirrorPad(
   return result;
 }
 
-/** The kernels that put elements around others. */
+/** The bits of a number as an element of a dtype. */
+export function bitsOf(value: number, dtype: tf.DataType): number {
+  if (dtype === "float32") return new Int32Array(Float32Array.of(value).buffer)[0];
+  return (dtype === "bool" ? Uint8Array : Int32Array).of(value)[0];
+}
+
+/** A tensor of equal elements. */
+function filled(heap: KernelHeap, shape: number[], dtype: tf.DataType, value: number) {
+  if (!["float32", "int32", "bool"].includes(dtype) || typeof value !== "number") return;
+  const result = heap.output(shape, dtype);
+  heap.run("fill", [heap.at(result), sizeOf(shape), unitOf(dtype), bitsOf(value, dtype)]);
+  return result;
+}
+
+/** Attributes of `tf.fill`. */
+interface FillAttributes {
+  shape: number[];
+  value: number;
+  dtype?: tf.DataType;
+}
+
+function fill(heap: KernelHeap, _: Inputs, { shape, value, dtype = "float32" }: FillAttributes) {
+  return filled(heap, shape, dtype, value);
+}
+
+/** Attributes of unit matrices. */
+export interface EyeAttributes {
+  shape: number[];
+  dtype: tf.DataType;
+}
+
+/** Matrices with ones on the main diagonal among zeros. */
+function eye(heap: KernelHeap, _: Inputs, { shape, dtype }: EyeAttributes) {
+  const result = filled(heap, shape, dtype, 0);
+  if (!result || sizeOf(shape) === 0) return result;
+  const [rows, columns] = shape.slice(-2), address = heap.at(result);
+  heap.run("fill", [address, 1, unitOf(dtype), bitsOf(1, dtype)]);
+  const box = [sizeOf(shape) / (rows * columns), Math.min(rows, columns)];
+  const to = { address, strides: [rows * columns, columns + 1] };
+  copy(heap, box, { address, strides: [0, 0] }, to, dtype);
+  return result;
+}
+
+/** Attributes of a band: numbers of diagonals beside the main one; a negative number stands for all. */
+export interface BandAttributes {
+  lower: number;
+  upper: number;
+}
+
+function bandPart(heap: KernelHeap, { x }: Inputs, { lower, upper }: BandAttributes) {
+  const [rows, columns] = x.shape.slice(-2), all = sizeOf(x.shape) / Math.max(columns, 1);
+  const result = heap.output(x.shape, x.dtype);
+  if (sizeOf(x.shape) === 0) return result;
+  const args = [heap.at(x), heap.at(result), 0, all, rows, columns, lower, upper];
+  const split = { argument: 2, multiple: 1, work: sizeOf(x.shape) };
+  heap.run("copyBand", [...args, unitOf(x.dtype), heap.scratch()], split);
+  return result;
+}
+
+/** The kernels that set elements to a constant, or put one around others. */
 export const PADDING_KERNELS: KernelTable = {
+  Fill: fill,
+  OnesLike: (heap, { x }) => filled(heap, x.shape, x.dtype, 1),
+  TrainchartBandPart: bandPart,
+  TrainchartEye: eye,
+  ZerosLike: (heap, { x }) => filled(heap, x.shape, x.dtype, 0),
   MirrorPad: mirrorPad,
   PadV2: pad,
 };

@@ -1,10 +1,11 @@
 /**
- * Kernels of training alone: updates of a variable in one pass, a loss with its gradient, and masks of
- * dropout.
+ * Kernels of training alone: updates of a variable in one pass, losses with their gradients, and random
+ * numbers.
  *
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
+import { type FunctionName, numberOf } from "../kernel_constants.ts";
 import { type KernelHeap, WORTHWHILE } from "../kernel_heap.ts";
 import { type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
@@ -19,6 +20,12 @@ interface UpdateRule {
   /** The numbers that the kernels are given, in their order. */
   numbers(attributes: Record<string, number>): number[];
 }
+
+/**
+ * Multiply-adds from which threads share an update where a native library makes the gradients: below,
+ * they are in the caches of the main thread's processor.
+ */
+const LARGE = 2 ** 24;
 
 /**
  * An update of variables. The inputs are a list: of each variable the value, the gradient and the slots,
@@ -36,11 +43,12 @@ function update({ kernel, slots, work, numbers }: UpdateRule): Kernel {
     const results: tf.TensorInfo[] = [];
     const table: number[] = [], large: number[][] = [];
     const { dataIdMap } = heap.backend;
+    const least = !heap.threads ? Infinity : heap.native ? LARGE : WORTHWHILE;
     for (let at = 0; at < list.length; at += tensors) {
       const value = list[at], gradient = list[at + 1];
       checkFloats(value, gradient);
       const size = sizeOf(value.shape);
-      const row = heap.threads && size * work >= WORTHWHILE ? [] : table;
+      const row = size * work >= least ? [] : table;
       if (row !== table) large.push(row);
       const first = row.length, news = first + slots + 2;
       for (let i = 0; i < 2 * slots + 3; i++) row.push(0);
@@ -100,6 +108,13 @@ const rmsprop = update({
   numbers: (a) => [a.learningRate, a.decay, a.momentum, a.epsilon, a.weightDecay],
 });
 
+const stockUpdate = update({
+  kernel: "stockUpdate",
+  slots: 3,
+  work: 8,
+  numbers: ({ rule, a, b = 0, c = 0, d = 0, e = 0 }) => [rule, a, b, c, d, e],
+});
+
 /** Clips a list of gradients, all in one call; the results are new. */
 function clip(heap: KernelHeap, inputs: Inputs, { value, norm }: { value: number; norm: number }) {
   const list = inputs as unknown as tf.TensorInfo[];
@@ -128,12 +143,44 @@ function crossEntropy(
   return [loss, gradient];
 }
 
+/** The attributes of losses of elements. */
+export interface ElementLossAttributes {
+  f: FunctionName<"loss_functions">;
+  /** Delta, epsilon, or the weight of labels of 1. */
+  p: number;
+}
+
+/** The losses of predictions, element by element. */
+function elementLoss(heap: KernelHeap, { x, labels }: Inputs, { f, p }: ElementLossAttributes) {
+  const result = heap.output(x.shape), size = sizeOf(x.shape);
+  const addresses = [x, labels, result].map((tensor) => heap.at(tensor));
+  const args = [numberOf("loss_functions", f), ...addresses, 0, size, p, heap.scratch()];
+  heap.run("elementLoss", args, { argument: 4, multiple: 4, work: size * 16 });
+  return result;
+}
+
+/** The slopes of those losses by the predictions, times `dy`. */
+function elementLossSlope(
+  heap: KernelHeap,
+  { dy, x, labels }: Inputs,
+  { f, p }: ElementLossAttributes,
+) {
+  const result = heap.output(x.shape), size = sizeOf(x.shape);
+  const addresses = [dy, x, labels, result].map((tensor) => heap.at(tensor));
+  const args = [numberOf("loss_functions", f), ...addresses, 0, size, p, heap.scratch()];
+  heap.run("elementLossSlope", args, { argument: 5, multiple: 4, work: size * 16 });
+  return result;
+}
+
 /** The kernels of our optimizers and losses. */
 export const TRAINING_KERNELS: KernelTable = {
+  TrainchartElementLoss: elementLoss,
+  TrainchartElementLossSlope: elementLossSlope,
   TrainchartAdam: adam,
   TrainchartClip: clip,
   TrainchartSgd: sgd,
   TrainchartRmsprop: rmsprop,
+  TrainchartStockUpdate: stockUpdate,
   TrainchartCrossEntropy: crossEntropy,
 };
 
@@ -144,13 +191,48 @@ interface Attributes {
   seed?: number | string;
 }
 
+/** The state of the generator. Like tfjs, it draws one number for all elements, unless it is given a seed. */
+function stateOf(seed: number | string | undefined): number[] {
+  return aleaState(String(seed ?? Math.random()));
+}
+
 /** Factors: 0, or the inverse of the share that is kept. */
 function dropoutMask(heap: KernelHeap, _: Inputs, { shape, kept, seed }: Attributes) {
-  // Like tfjs, it draws one number for all elements, unless it is given a seed.
-  const state = aleaState(String(seed ?? Math.random()));
+  const state = stateOf(seed);
   const mask = heap.output(shape);
   heap.run("dropoutMask", [heap.at(mask), sizeOf(shape), kept, ...state]);
   return mask;
+}
+
+/** Attributes of random numbers. */
+export interface RandomAttributes {
+  shape: number[];
+  dtype: "float32" | "int32";
+  seed?: number | string;
+  /** The smallest number and the width of their range, or mean and standard deviation. */
+  p: number;
+  q: number;
+  /** Number of standard deviations beyond which normal numbers are drawn again. */
+  limit?: number;
+}
+
+function uniform(heap: KernelHeap, _: Inputs, { shape, dtype, seed, p, q }: RandomAttributes) {
+  const state = stateOf(seed);
+  const result = heap.output(shape, dtype), isInteger = Number(dtype === "int32");
+  heap.run("uniformNumbers", [heap.at(result), sizeOf(shape), isInteger, p, q, ...state]);
+  return result;
+}
+
+function normal(
+  heap: KernelHeap,
+  _: Inputs,
+  { shape, seed, p, q, limit = Infinity }: RandomAttributes,
+) {
+  // tfjs takes a seed of 0 for none.
+  const state = stateOf(seed || undefined);
+  const result = heap.output(shape);
+  heap.run("normalNumbers", [heap.at(result), sizeOf(shape), p, q, limit, ...state]);
+  return result;
 }
 
 /** The first three numbers of the generator Alea, times 2 ** 32. */
@@ -178,7 +260,9 @@ function mash(): (text: string) => number {
   };
 }
 
-/** The kernels of dropout. */
-export const DROPOUT_KERNELS: KernelTable = {
+/** The kernels of random numbers. */
+export const RANDOM_KERNELS: KernelTable = {
   TrainchartDropoutMask: dropoutMask,
+  TrainchartNormal: normal,
+  TrainchartUniform: uniform,
 };

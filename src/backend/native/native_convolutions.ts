@@ -4,7 +4,7 @@
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
-import { type Convolution, type Extent, pointsOf } from "../geometry.ts";
+import { type Convolution, type Extent, pointsOf, volumeOf } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { sumInParts } from "../kernels/reductions.ts";
 import type { Pass, PoolOperation } from "./native_library.ts";
@@ -43,11 +43,6 @@ export function decode(
   );
   const sizes = { batch, channels, outChannels, input, output, filter };
   return { ...sizes, depthwise: depthwise === 1, stride, dilation, pad };
-}
-
-/** Number of pixels of an extent. */
-export function volumeOf(extent: Extent): number {
-  return extent[0] * extent[1] * extent[2];
 }
 
 /**

@@ -3,31 +3,33 @@
  *
  * @module
  */
-import { type Convolution, pointsOf } from "../geometry.ts";
+import { type Convolution, pointsOf, volumeOf } from "../geometry.ts";
 import type { Kernels } from "../wasm_modules.ts";
 import { addressOf } from "./foreign.ts";
-import { decode, PASSES, POOLS, volumeOf } from "./native_convolutions.ts";
-import type {
-  LibraryOnHeap,
-  NativeLibrary,
-  Operation,
-  Pass,
-  PoolOperation,
-  Products,
-  RowOperation,
+import { decode, PASSES, POOLS } from "./native_convolutions.ts";
+import {
+  type LibraryOnHeap,
+  type NativeLibrary,
+  type Operation,
+  pairsOf,
+  type Pass,
+  type PoolOperation,
+  type Products,
+  type RowOperation,
 } from "./native_library.ts";
 
 /**
  * Multiply-adds of products and convolutions, elements of other operations, and elements of their
- * rows from which a call of the library pays. Tests set them to 0.
+ * rows from which a call of the library pays; and multiply-adds from which the share of a thread does.
+ * Tests set them to 0.
  */
-export const WORTHWHILE = { product: 20_000, convolution: 100_000, elements: 8192, columns: 32 };
-
-/**
- * Elements of the second matrix from which `multiply` is faster than `compute`: the first call of
- * oneDNN's `dnnl_sgemm` takes tens of milliseconds, and small products are slower with it.
- */
-const LARGE = 2 ** 18;
+export const WORTHWHILE = {
+  product: 20_000,
+  convolution: 100_000,
+  elements: 8192,
+  columns: 32,
+  share: 1_000_000,
+};
 
 /** Numbers of rows and columns whose sums are made in floats. */
 const MANY_ROWS = 2 ** 14, MANY_COLUMNS = 2 ** 16;
@@ -38,11 +40,6 @@ type Place = [at: number, size: number] | undefined;
 /** The heap; its bytes are replaced when it grows. */
 export interface Bytes {
   HEAPU8: Uint8Array;
-}
-
-/** Number of pairs of a channel of the input and a channel of the results that depends on it. */
-function pairsOf({ channels, outChannels, depthwise }: Convolution): number {
-  return depthwise ? outChannels : channels * outChannels;
 }
 
 /** Number of elements from the first one of a matrix to the last one. */
@@ -84,7 +81,7 @@ export class NativeKernels implements LibraryOnHeap {
           ...{ transposeA, transposeB, widthA, widthB, widthC, bias: isBiased },
         };
         const last: Place = isBiased ? [bias, columns] : undefined;
-        const isDone = depth * columns < LARGE && this.#compute(product, ...tensors, last);
+        const isDone = this.#compute(product, ...tensors, last);
         if (!isDone) {
           const at = this.#addresses(...tensors);
           this.library.multiply(product, at[0], at[1], at[2]);

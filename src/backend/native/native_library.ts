@@ -1,10 +1,12 @@
 /**
- * The interface of a native library, and the library that computes for each backend.
+ * The interface of a native library, the shares of threads in its operations, and the library that
+ * computes for each backend.
  *
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
-import type { Convolution } from "../geometry.ts";
+import { type Convolution, pointsOf, volumeOf } from "../geometry.ts";
+import type { ThreadLibrary, Threads } from "../threads.ts";
 import type { Kernels } from "../wasm_modules.ts";
 
 /**
@@ -72,8 +74,12 @@ export interface NativeLibrary {
   readonly leastRows: number;
   /** The reason that it is slower than our kernels on this processor, where it is. */
   readonly slow?: string;
-  /** Sets the number of threads of the calls that follow. */
+  /** Sets the number of the library's own threads for the calls that follow. */
   setThreads(count: number): void;
+  /** The library as our threads open it, where these take shares of its operations. */
+  readonly onThreads?: ThreadLibrary;
+  /** Gives shares of the operations that follow to these threads, which opened the library. */
+  shareWith?(threads: Threads | undefined): void;
   /** Computes a product. */
   multiply(product: Product, a: bigint, b: bigint, c: bigint): void;
   /**
@@ -159,4 +165,114 @@ export function noteLibrary(backend: object, library?: NativeLibrary, threads = 
 export function currentComputer(): Computer {
   const native = LIBRARIES.get(tf.backend());
   return { backend: tf.getBackend(), ...native && { native } };
+}
+
+/** The share of one thread in an operation. */
+export interface Share<T> {
+  /** The operation on that share. */
+  of: T;
+  /** Number of elements from the beginning of each tensor to that of the share. Default: 0. */
+  offsets: readonly number[];
+}
+
+/** Number of pairs of a channel of the input and a channel of the results that depends on it. */
+export function pairsOf({ channels, outChannels, depthwise }: Convolution): number {
+  return depthwise ? outChannels : channels * outChannels;
+}
+
+/** Multiply-adds that take as long as to read an element and to write one. */
+const BY_MEMORY = 8;
+
+/** The kind of a tensor in a batch: images, or results. */
+const IMAGES = 1, RESULTS = 2;
+
+/** Number of threads, and least number of multiply-adds of a share. */
+type Most = [threads: number, least: number];
+
+/** Divides the numbers from 0 up to `count` between threads, at multiples of some number. */
+function ranges(
+  ...[count, work, [threads, least], multiple = 1]: [number, number, Most, number?]
+): [first: number, last: number][] {
+  const most = Math.min(threads, Math.floor(work / least), Math.ceil(count / multiple));
+  const step = Math.ceil(count / multiple / Math.max(most, 1)) * multiple;
+  if (!(most > 1)) return [[0, count]];
+  return Array.from(
+    { length: Math.ceil(count / step) },
+    (_, i) => [i * step, Math.min((i + 1) * step, count)],
+  );
+}
+
+/** The shares of threads in the examples of a batch; `places` are the kinds of the tensors. */
+function sharesOfBatch(
+  ...[c, places, work, most]: [Convolution, readonly number[], number, Most]
+): Share<Convolution>[] {
+  const images = volumeOf(c.input) * c.channels, results = volumeOf(c.output) * c.outChannels;
+  return ranges(c.batch, work, most).map(([first, last]) => ({
+    of: { ...c, batch: last - first },
+    offsets: places.map((kind) => first * (kind === IMAGES ? images : kind && results)),
+  }));
+}
+
+/** The shares of threads in a pass of a convolution. */
+export function sharesOfConvolution(c: Convolution, ...most: Most): Share<Convolution>[] {
+  const work = pointsOf(c) * volumeOf(c.filter) * pairsOf(c);
+  return sharesOfBatch(c, [IMAGES, 0, RESULTS], work, most);
+}
+
+/** The shares of threads in a pooling. */
+export function sharesOfPool(
+  ...[operation, c, ...most]: [PoolOperation, Convolution, ...Most]
+): Share<Convolution>[] {
+  const places = operation === "maximumGradient"
+    ? [IMAGES, RESULTS, RESULTS, IMAGES, RESULTS]
+    : [IMAGES, RESULTS];
+  const work = BY_MEMORY * pointsOf(c) * c.channels * volumeOf(c.filter);
+  return sharesOfBatch(c, places, work, most);
+}
+
+/** The shares of threads in products, or in an operation on rows. */
+export function sharesOf(operation: Operation, ...most: Most): Share<Operation>[] {
+  if (operation.kind === "products") return sharesOfProducts(operation, most);
+  const { kind, rows, columns } = operation;
+  // The gradients of scale and offset are sums over all rows.
+  if (kind === "layerNormGradient") return [{ of: operation, offsets: [] }];
+  return ranges(rows, BY_MEMORY * rows * columns, most).map(([first, last]) => {
+    const start = first * columns;
+    const offsets = kind === "softmaxGradient" ? [start, start, start] : [start, start];
+    return { of: { ...operation, rows: last - first }, offsets };
+  });
+}
+
+/**
+ * Multiply-adds from which a share pays for each element that both threads read, and that is written
+ * again later: a processor then takes the memory back from the other one, 16 elements at a time.
+ */
+const BY_SHARED = 512;
+
+/** Whole matrices, else rows of one, which have no gaps between them, else its columns. */
+function sharesOfProducts(p: Products, [threads, least]: Most): Share<Operation>[] {
+  const { count, rows, columns, depth, widthA, widthB, widthC } = p;
+  const work = count * rows * columns * depth;
+  if (count > 1) {
+    return ranges(count, work, [threads, least]).map(([first, last]) => ({
+      of: { ...p, count: last - first },
+      offsets: [first * p.nextA, first * p.nextB, first * rows * widthC],
+    }));
+  }
+  // A product with a transposed matrix is the gradient of weights, which one thread updates.
+  const result = p.transposeA ? rows * columns : 0;
+  const most = (shared: number): Most => [
+    least > 0 && work < BY_SHARED * (shared + result) ? 1 : threads,
+    least,
+  ];
+  if (p.transposeA ? rows >= columns : rows >= 8 * threads) {
+    return ranges(rows, work, most(depth * columns), 8).map(([first, last]) => ({
+      of: { ...p, rows: last - first },
+      offsets: [first * (p.transposeA ? 1 : widthA), 0, first * widthC],
+    }));
+  }
+  return ranges(columns, work, most(rows * depth), 16).map(([first, last]) => ({
+    of: { ...p, columns: last - first },
+    offsets: [0, first * (p.transposeB ? widthB : 1), first, first],
+  }));
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { allocate, openLibrary } from "./foreign.ts";
+import { allocate, lazily, openLibrary } from "./foreign.ts";
 import {
   A,
   ANY_LAYOUT,
@@ -31,27 +31,37 @@ const HAS_SCALE_2 = 8, HAS_OFFSET_2 = 16;
  * Binds the functions of 2.x, which write the structures; the room for each is larger than the
  * structure of any 2.x.
  *
+ * @param attributes Those of every operation.
  * @returns `undefined` if a function is missing.
  */
-export function descriptions2(names: readonly string[]): Descriptions | undefined {
+export function descriptions2(
+  names: readonly string[],
+  attributes: bigint,
+): Descriptions | undefined {
   const opened = openLibrary(names, {
-    dnnl_memory_desc_init_by_tag: call(A, I, B, I, I),
     dnnl_memory_desc_init_by_strides: call(A, I, B, I, B),
-    dnnl_dilated_convolution_forward_desc_init: call(A, I, I, A, A, A, A, B, B, B, B),
-    dnnl_dilated_convolution_backward_data_desc_init: call(A, I, A, A, A, B, B, B, B),
-    dnnl_dilated_convolution_backward_weights_desc_init: call(A, I, A, A, A, A, B, B, B, B),
-    dnnl_pooling_forward_desc_init: call(A, I, I, A, A, B, B, B, B),
-    dnnl_pooling_backward_desc_init: call(A, I, A, A, B, B, B, B),
     dnnl_matmul_desc_init: call(A, A, A, A, A),
-    dnnl_softmax_forward_desc_init: call(A, I, A, I),
-    dnnl_softmax_backward_desc_init: call(A, A, A, I),
-    dnnl_layer_normalization_forward_desc_init: call(A, I, A, A, "f32", "u32"),
-    dnnl_layer_normalization_backward_desc_init: call(A, I, A, A, A, "f32", "u32"),
     dnnl_primitive_desc_create: call(B, A, A, A, A),
     dnnl_primitive_desc_destroy: call(A),
   });
   if ("refused" in opened) return undefined;
   const { symbols } = opened;
+  const convolutions = lazily(names, {
+    dnnl_memory_desc_init_by_tag: call(A, I, B, I, I),
+    dnnl_dilated_convolution_forward_desc_init: call(A, I, I, A, A, A, A, B, B, B, B),
+    dnnl_dilated_convolution_backward_data_desc_init: call(A, I, A, A, A, B, B, B, B),
+    dnnl_dilated_convolution_backward_weights_desc_init: call(A, I, A, A, A, A, B, B, B, B),
+  });
+  const poolings = lazily(names, {
+    dnnl_pooling_forward_desc_init: call(A, I, I, A, A, B, B, B, B),
+    dnnl_pooling_backward_desc_init: call(A, I, A, A, B, B, B, B),
+  });
+  const operationsOnRows = lazily(names, {
+    dnnl_softmax_forward_desc_init: call(A, I, A, I),
+    dnnl_softmax_backward_desc_init: call(A, A, A, I),
+    dnnl_layer_normalization_forward_desc_init: call(A, I, A, A, "f32", "u32"),
+    dnnl_layer_normalization_backward_desc_init: call(A, I, A, A, A, "f32", "u32"),
+  });
   /** Chooses an implementation of the operation that `describe` writes to an address. */
   const choose = (
     ...[scope, what, engine, forward, describe]: [
@@ -65,7 +75,7 @@ export function descriptions2(names: readonly string[]): Descriptions | undefine
     return scope.add(
       make(
         `choice of a ${what}`,
-        (out) => symbols.dnnl_primitive_desc_create(out, address, 0n, engine, forward),
+        (out) => symbols.dnnl_primitive_desc_create(out, address, attributes, engine, forward),
       ),
       symbols.dnnl_primitive_desc_destroy,
     );
@@ -76,7 +86,7 @@ export function descriptions2(names: readonly string[]): Descriptions | undefine
       const [rank, dims] = [shape.length, sizes(shape)];
       const status = strides
         ? symbols.dnnl_memory_desc_init_by_strides(address, rank, dims, FLOAT, sizes(strides))
-        : symbols.dnnl_memory_desc_init_by_tag(address, rank, dims, FLOAT, ANY_LAYOUT);
+        : convolutions().dnnl_memory_desc_init_by_tag(address, rank, dims, FLOAT, ANY_LAYOUT);
       check(status, "description of a tensor");
       return address;
     },
@@ -85,17 +95,17 @@ export function descriptions2(names: readonly string[]): Descriptions | undefine
       const geometry = [strides, dilations, before, behind] as [Sizes, Sizes, Sizes, Sizes];
       const describe = {
         forward: (address: bigint) =>
-          symbols.dnnl_dilated_convolution_forward_desc_init(
+          convolutions().dnnl_dilated_convolution_forward_desc_init(
             ...[address, FORWARD_TRAINING, DIRECT, source, filter, 0n, result] as const,
             ...geometry,
           ),
         input: (address: bigint) =>
-          symbols.dnnl_dilated_convolution_backward_data_desc_init(
+          convolutions().dnnl_dilated_convolution_backward_data_desc_init(
             ...[address, DIRECT, source, filter, result] as const,
             ...geometry,
           ),
         filter: (address: bigint) =>
-          symbols.dnnl_dilated_convolution_backward_weights_desc_init(
+          convolutions().dnnl_dilated_convolution_backward_weights_desc_init(
             ...[address, DIRECT, source, filter, 0n, result] as const,
             ...geometry,
           ),
@@ -111,8 +121,8 @@ export function descriptions2(names: readonly string[]): Descriptions | undefine
         forward,
         (address) =>
           forward
-            ? symbols.dnnl_pooling_backward_desc_init(address, kind, source, result, ...windows)
-            : symbols.dnnl_pooling_forward_desc_init(
+            ? poolings().dnnl_pooling_backward_desc_init(address, kind, source, result, ...windows)
+            : poolings().dnnl_pooling_forward_desc_init(
               ...[address, FORWARD_TRAINING, kind, source, result] as const,
               ...windows,
             ),
@@ -135,8 +145,8 @@ export function descriptions2(names: readonly string[]): Descriptions | undefine
         forward,
         (address) =>
           forward
-            ? symbols.dnnl_softmax_backward_desc_init(address, rows, rows, 1)
-            : symbols.dnnl_softmax_forward_desc_init(address, FORWARD_TRAINING, rows, 1),
+            ? operationsOnRows().dnnl_softmax_backward_desc_init(address, rows, rows, 1)
+            : operationsOnRows().dnnl_softmax_forward_desc_init(address, FORWARD_TRAINING, rows, 1),
       );
     },
     layerNorm(scope, pass, { rows, statistics, epsilon, scale, offset }, engine, forward) {
@@ -148,11 +158,11 @@ export function descriptions2(names: readonly string[]): Descriptions | undefine
         forward,
         (address) =>
           forward
-            ? symbols.dnnl_layer_normalization_backward_desc_init(
+            ? operationsOnRows().dnnl_layer_normalization_backward_desc_init(
               ...[address, pass, rows, rows, statistics] as const,
               ...end,
             )
-            : symbols.dnnl_layer_normalization_forward_desc_init(
+            : operationsOnRows().dnnl_layer_normalization_forward_desc_init(
               ...[address, pass, rows, statistics] as const,
               ...end,
             ),
@@ -173,13 +183,23 @@ type Out = BigUint64Array<ArrayBuffer>;
 /**
  * Binds the functions of 3.x.
  *
+ * @param attributes Those of every operation.
  * @returns `undefined` if a function is missing.
  */
-export function descriptions3(names: readonly string[]): Descriptions | undefined {
+export function descriptions3(
+  names: readonly string[],
+  attributes: bigint,
+): Descriptions | undefined {
   const opened = openLibrary(names, {
-    dnnl_memory_desc_create_with_tag: call(B, I, B, I, I),
     dnnl_memory_desc_create_with_strides: call(B, I, B, I, B),
     dnnl_memory_desc_destroy: call(A),
+    dnnl_matmul_primitive_desc_create: call(B, A, A, A, A, A, A),
+    dnnl_primitive_desc_destroy: call(A),
+  });
+  if ("refused" in opened) return undefined;
+  const { symbols } = opened;
+  const convolutions = lazily(names, {
+    dnnl_memory_desc_create_with_tag: call(B, I, B, I, I),
     dnnl_convolution_forward_primitive_desc_create: call(B, A, I, I, A, A, A, A, B, B, B, B, A),
     dnnl_convolution_backward_data_primitive_desc_create: call(
       ...[B, A, I, A, A, A, B, B, B, B, A, A] as const,
@@ -187,9 +207,12 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
     dnnl_convolution_backward_weights_primitive_desc_create: call(
       ...[B, A, I, A, A, A, A, B, B, B, B, A, A] as const,
     ),
+  });
+  const poolings = lazily(names, {
     dnnl_pooling_forward_primitive_desc_create: call(B, A, I, I, A, A, B, B, B, B, B, A),
     dnnl_pooling_backward_primitive_desc_create: call(B, A, I, A, A, B, B, B, B, B, A, A),
-    dnnl_matmul_primitive_desc_create: call(B, A, A, A, A, A, A),
+  });
+  const operationsOnRows = lazily(names, {
     dnnl_softmax_forward_primitive_desc_create: call(B, A, I, I, A, A, I, A),
     dnnl_softmax_backward_primitive_desc_create: call(B, A, I, A, A, A, I, A, A),
     dnnl_layer_normalization_forward_primitive_desc_create: call(
@@ -198,10 +221,7 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
     dnnl_layer_normalization_backward_primitive_desc_create: call(
       ...[B, A, I, A, A, A, A, "f32", "u32", A, A] as const,
     ),
-    dnnl_primitive_desc_destroy: call(A),
   });
-  if ("refused" in opened) return undefined;
-  const { symbols } = opened;
   const choose = (scope: Scope, what: string, create: (out: Out) => number) =>
     scope.add(make(`choice of a ${what}`, create), symbols.dnnl_primitive_desc_destroy);
   return {
@@ -212,7 +232,7 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
         (out) =>
           strides
             ? symbols.dnnl_memory_desc_create_with_strides(out, rank, dims, FLOAT, sizes(strides))
-            : symbols.dnnl_memory_desc_create_with_tag(out, rank, dims, FLOAT, ANY_LAYOUT),
+            : convolutions().dnnl_memory_desc_create_with_tag(out, rank, dims, FLOAT, ANY_LAYOUT),
       );
       return scope.add(description, symbols.dnnl_memory_desc_destroy);
     },
@@ -221,22 +241,22 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
       const geometry = [strides, dilations, before, behind] as [Sizes, Sizes, Sizes, Sizes];
       const create = {
         forward: (out: Out) =>
-          symbols.dnnl_convolution_forward_primitive_desc_create(
+          convolutions().dnnl_convolution_forward_primitive_desc_create(
             ...[out, engine, FORWARD_TRAINING, DIRECT, source, filter, 0n, result] as const,
             ...geometry,
-            0n,
+            attributes,
           ),
         input: (out: Out) =>
-          symbols.dnnl_convolution_backward_data_primitive_desc_create(
+          convolutions().dnnl_convolution_backward_data_primitive_desc_create(
             ...[out, engine, DIRECT, source, filter, result] as const,
             ...geometry,
-            ...[forward, 0n] as const,
+            ...[forward, attributes] as const,
           ),
         filter: (out: Out) =>
-          symbols.dnnl_convolution_backward_weights_primitive_desc_create(
+          convolutions().dnnl_convolution_backward_weights_primitive_desc_create(
             ...[out, engine, DIRECT, source, filter, 0n, result] as const,
             ...geometry,
-            ...[forward, 0n] as const,
+            ...[forward, attributes] as const,
           ),
       };
       return choose(scope, "convolution", create[pass]);
@@ -251,15 +271,15 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
         "pooling",
         (out) =>
           forward
-            ? symbols.dnnl_pooling_backward_primitive_desc_create(
+            ? poolings().dnnl_pooling_backward_primitive_desc_create(
               ...[out, engine, kind, source, result] as const,
               ...windows,
-              ...[forward, 0n] as const,
+              ...[forward, attributes] as const,
             )
-            : symbols.dnnl_pooling_forward_primitive_desc_create(
+            : poolings().dnnl_pooling_forward_primitive_desc_create(
               ...[out, engine, FORWARD_TRAINING, kind, source, result] as const,
               ...windows,
-              0n,
+              attributes,
             ),
       );
     },
@@ -267,7 +287,7 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
       return choose(
         scope,
         "product",
-        (out) => symbols.dnnl_matmul_primitive_desc_create(out, engine, a, b, bias, c, 0n),
+        (out) => symbols.dnnl_matmul_primitive_desc_create(out, engine, a, b, bias, c, attributes),
       );
     },
     softmax(scope, rows, engine, forward) {
@@ -276,11 +296,11 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
         "softmax",
         (out) =>
           forward
-            ? symbols.dnnl_softmax_backward_primitive_desc_create(
-              ...[out, engine, SOFTMAX, rows, rows, rows, 1, forward, 0n] as const,
+            ? operationsOnRows().dnnl_softmax_backward_primitive_desc_create(
+              ...[out, engine, SOFTMAX, rows, rows, rows, 1, forward, attributes] as const,
             )
-            : symbols.dnnl_softmax_forward_primitive_desc_create(
-              ...[out, engine, FORWARD_TRAINING, SOFTMAX, rows, rows, 1, 0n] as const,
+            : operationsOnRows().dnnl_softmax_forward_primitive_desc_create(
+              ...[out, engine, FORWARD_TRAINING, SOFTMAX, rows, rows, 1, attributes] as const,
             ),
       );
     },
@@ -291,12 +311,12 @@ export function descriptions3(names: readonly string[]): Descriptions | undefine
         "normalisation",
         (out) =>
           forward
-            ? symbols.dnnl_layer_normalization_backward_primitive_desc_create(
+            ? operationsOnRows().dnnl_layer_normalization_backward_primitive_desc_create(
               ...[out, engine, pass, rows, rows, rows, statistics, epsilon, flags] as const,
-              ...[forward, 0n] as const,
+              ...[forward, attributes] as const,
             )
-            : symbols.dnnl_layer_normalization_forward_primitive_desc_create(
-              ...[out, engine, pass, rows, rows, statistics, epsilon, flags, 0n] as const,
+            : operationsOnRows().dnnl_layer_normalization_forward_primitive_desc_create(
+              ...[out, engine, pass, rows, rows, statistics, epsilon, flags, attributes] as const,
             ),
       );
     },

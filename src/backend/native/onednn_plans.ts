@@ -4,26 +4,34 @@
  * @module
  */
 import type { Convolution } from "../geometry.ts";
-import { allocate, textAt } from "./foreign.ts";
-import type { Operation, Pass, PoolOperation, Products, RowOperation } from "./native_library.ts";
+import type {
+  Operation,
+  Pass,
+  PoolOperation,
+  Products,
+  RowOperation,
+  Share,
+} from "./native_library.ts";
 import {
+  type Arguments,
   AVERAGE,
   BACKWARD,
-  type COMMON_SYMBOLS,
   type Descriptions,
   FORWARD_INFERENCE,
   FORWARD_TRAINING,
-  make,
   MAXIMUM,
+  type OneDnnObjects,
+  RESULT,
   Scope,
   sizes,
+  SOURCE,
+  type Step,
 } from "./onednn_api.ts";
 
-/** Queries: the name of an implementation, and layouts of the filter and of its gradient. */
-const IMPLEMENTATION = 8, FILTER_LAYOUT = 131, FILTER_GRADIENT_LAYOUT = 132;
-const WORKSPACE_LAYOUT = 135;
+/** Queries: layouts of the filter, of its gradient and of what a gradient needs. */
+const FILTER_LAYOUT = 131, FILTER_GRADIENT_LAYOUT = 132, WORKSPACE_LAYOUT = 135;
 /** Names of arguments. */
-const SOURCE = 1, RESULT = 17, FILTER = 33, BIAS = 41, WORKSPACE = 64;
+const FILTER = 33, BIAS = 41, WORKSPACE = 64;
 const MEAN = 49, VARIANCE = 50, SCALE = 51, OFFSET = 52;
 const SOURCE_GRADIENT = 129, RESULT_GRADIENT = 145, FILTER_GRADIENT = 161;
 const SCALE_GRADIENT = 255, OFFSET_GRADIENT = 256;
@@ -32,19 +40,25 @@ const ALLOCATE = 2n ** 64n - 1n;
 /** Number of pixels whose mean is made in floats. */
 const MANY_PIXELS = 64;
 
-/** The functions of every version. */
-export type Symbols = Deno.DynamicLibrary<typeof COMMON_SYMBOLS>["symbols"];
+/** The primitives of one share. */
+export interface Part {
+  /** The tensors whose addresses each call sets; 0 for one that is missing. */
+  places: bigint[];
+  /** Number of bytes from the beginning of each tensor to that of the share. */
+  offsets: bigint[];
+  steps: Step[];
+}
+
+type Prepared = Omit<Part, "offsets">;
 
 /** The primitives of an operation on one shape. */
 export interface Plan {
   scope: Scope;
-  /** The tensors whose addresses each call sets; 0 for one that is missing. */
-  places: bigint[];
-  steps: { primitive: bigint; args: bigint; count: number }[];
+  /** Parts that threads can do at the same time. */
+  parts: Part[];
+  /** Steps that follow when all parts are done. */
+  last: Step[];
 }
-
-/** The names of a step's arguments, with their tensors. */
-type Arguments = [name: number, memory: bigint][];
 
 /** Returns the extents along the axes that images have: the depth is left out if it is 1. */
 function extentOf(c: Convolution): (values: readonly number[]) => number[] {
@@ -67,25 +81,27 @@ function named(names: readonly number[], memories: readonly bigint[]): Arguments
 
 /** Prepares operations; each is `null` if the library has no fast way for it. */
 export class OneDnnPlans {
-  constructor(
-    readonly symbols: Symbols,
-    readonly describe: Descriptions,
-    readonly engine: bigint,
-  ) {}
+  constructor(readonly objects: OneDnnObjects, readonly describe: Descriptions) {}
 
   /** A pass of a convolution: source, filter and result. */
-  convolution(pass: Pass, c: Convolution): Plan | null {
-    return this.#prepare((scope, temporary) => this.#convolution(pass, c, scope, temporary));
+  convolution(pass: Pass, shares: Share<Convolution>[]): Plan | null {
+    return this.#prepare(
+      shares,
+      (share, plan, temporary) => this.#convolution(pass, share, plan, temporary),
+    );
   }
 
   /** A pooling, or the gradient of one. */
-  pool(operation: PoolOperation, c: Convolution): Plan | null {
-    return this.#prepare((scope, temporary) => this.#pool(operation, c, scope, temporary));
+  pool(operation: PoolOperation, shares: Share<Convolution>[]): Plan | null {
+    return this.#prepare(
+      shares,
+      (share, plan, temporary) => this.#pool(operation, share, plan.scope, temporary),
+    );
   }
 
   /** Products, or an operation on rows. */
-  operation(operation: Operation): Plan | null {
-    return this.#prepare((scope, temporary) => {
+  operation(shares: Share<Operation>[]): Plan | null {
+    return this.#prepare(shares, (operation, { scope }, temporary) => {
       if (operation.kind === "products") return this.#products(operation, scope, temporary);
       const { kind } = operation;
       if (kind === "softmax" || kind === "softmaxGradient") {
@@ -95,21 +111,34 @@ export class OneDnnPlans {
     });
   }
 
-  #prepare(build: (scope: Scope, temporary: Scope) => Plan | null): Plan | null {
-    const scope = new Scope(), temporary = new Scope();
+  #prepare<T>(
+    shares: Share<T>[],
+    build: (share: T, plan: Plan, temporary: Scope) => Prepared | null,
+  ): Plan | null {
+    const plan: Plan = { scope: new Scope(), parts: [], last: [] }, temporary = new Scope();
     try {
-      const plan = build(scope, temporary);
-      if (!plan) scope.close();
+      for (const { of, offsets } of shares) {
+        const part = build(of, plan, temporary);
+        if (!part) {
+          plan.scope.close();
+          return null;
+        }
+        const bytes = part.places.map((_, i) => BigInt(4 * (offsets[i] ?? 0)));
+        plan.parts.push({ ...part, offsets: bytes });
+      }
       return plan;
     } catch {
-      scope.close();
+      plan.scope.close();
       return null;
     } finally {
       temporary.close();
     }
   }
 
-  #convolution(pass: Pass, c: Convolution, scope: Scope, temporary: Scope): Plan | null {
+  /** Gradients of a filter by several threads are summed at last, in the order of the shares. */
+  #convolution(
+    ...[pass, c, { scope, parts, last }, temporary]: [Pass, Convolution, Plan, Scope]
+  ): Prepared | null {
     const extent = extentOf(c);
     const source = this.#image(temporary, c.batch, extent(c.input), c.channels);
     const result = this.#image(temporary, c.batch, extent(c.output), c.outChannels);
@@ -132,42 +161,46 @@ export class OneDnnPlans {
       behind: sizes(extent(behind(c))),
     };
     const describe = (pass: Pass, forward: bigint) =>
-      this.describe.convolution(temporary, pass, described, this.engine, forward);
+      this.describe.convolution(temporary, pass, described, this.objects.engine, forward);
     const forward = describe("forward", 0n);
     const chosen = pass === "forward" ? forward : describe(pass, forward);
-    const isGeneral = c.depthwise && !this.#nameOf(chosen).includes("dw");
+    const isGeneral = c.depthwise && !this.objects.nameOf(chosen).includes("dw");
     if (this.#isSlow(chosen) || isGeneral) return null;
-    const { dnnl_primitive_desc_query_md: layoutOf, dnnl_memory_desc_equal: equal } = this.symbols;
+    const { objects } = this, { dnnl_primitive_desc_query_md: layoutOf } = objects.symbols;
+    const { dnnl_memory_desc_equal: equal } = objects.reorderings();
     const layout = layoutOf(chosen, pass === "filter" ? FILTER_GRADIENT_LAYOUT : FILTER_LAYOUT, 0);
-    const plan: Plan = {
-      scope,
-      places: [source, ours, result].map((description) => this.#memory(scope, description, 0n)),
-      steps: [],
-    };
-    const [images, plain, results] = plan.places;
-    const same = equal(layout, ours) === 1;
-    const filter = same ? plain : this.#memory(scope, layout, ALLOCATE);
+    const memory = (description: bigint) => this.objects.memory(scope, description);
+    const [images, results] = [memory(source), memory(result)];
+    const first = parts.length > 0 && pass === "filter" ? parts[0].places[1] : 0n;
+    const plain = first || memory(ours);
+    const same = !first && equal(layout, ours) === 1;
+    const filter = same ? plain : this.objects.memory(scope, layout, ALLOCATE);
     const names: Record<Pass, [number, number, number]> = {
       forward: [SOURCE, FILTER, RESULT],
       input: [SOURCE_GRADIENT, FILTER, RESULT_GRADIENT],
       filter: [SOURCE, FILTER_GRADIENT, RESULT_GRADIENT],
     };
     const memories = [images, filter, results];
-    const main = this.#step(scope, chosen, names[pass].map((name, i) => [name, memories[i]]));
-    if (same) plan.steps.push(main);
-    else if (pass === "filter") {
-      plan.steps.push(main, this.#reorder(scope, temporary, layout, filter, ours, plain));
-    } else {plan.steps.push(
-        this.#reorder(scope, temporary, ours, plain, layout, filter),
-        main,
-      );}
-    return plan;
+    const main = this.objects.step(
+      scope,
+      chosen,
+      names[pass].map((name, i) => [name, memories[i]]),
+    );
+    const reorder = (...sides: [bigint, bigint, bigint, bigint]) =>
+      objects.reorder(scope, temporary, sides, first ? objects.adding : objects.attributes);
+    const places = [images, first ? 0n : plain, results];
+    if (same) return { places, steps: [main] };
+    if (pass !== "filter") return { places, steps: [reorder(ours, plain, layout, filter), main] };
+    const back = reorder(layout, filter, ours, plain);
+    if (!first) return { places, steps: [main, back] };
+    last.push(back);
+    return { places, steps: [main] };
   }
 
   /** The gradient of a maximum finds the maxima first. */
   #pool(
     ...[operation, c, scope, temporary]: [PoolOperation, Convolution, Scope, Scope]
-  ): Plan | null {
+  ): Prepared | null {
     const size = c.filter[0] * c.filter[1] * c.filter[2];
     // Our kernel sums many pixels in doubles.
     if (c.dilation.some((n) => n !== 1) || size > MANY_PIXELS) return null;
@@ -179,37 +212,38 @@ export class OneDnnPlans {
       ...{ before: sizes(extent(c.pad)), behind: sizes(extent(behind(c))) },
     };
     const describe = (forward: bigint) =>
-      this.describe.pool(temporary, kind, described, this.engine, forward);
+      this.describe.pool(temporary, kind, described, this.objects.engine, forward);
     const kind = operation === "maximumGradient" ? MAXIMUM : AVERAGE;
     const forward = describe(0n);
     const backward = operation === "average" ? forward : describe(forward);
-    if (![forward, backward].every((chosen) => this.#nameOf(chosen).includes("jit"))) return null;
-    const memory = (description: bigint) => this.#memory(scope, description, 0n);
+    if (![forward, backward].every((chosen) => this.objects.nameOf(chosen).includes("jit"))) {
+      return null;
+    }
+    const memory = (description: bigint) => this.objects.memory(scope, description);
     const [images, results] = [memory(source), memory(result)];
     if (operation === "average") {
-      const step = this.#step(scope, forward, [[SOURCE, images], [RESULT, results]]);
-      return { scope, places: [images, results], steps: [step] };
+      const step = this.objects.step(scope, forward, [[SOURCE, images], [RESULT, results]]);
+      return { places: [images, results], steps: [step] };
     }
     const slopes: [number, bigint][] = [[SOURCE_GRADIENT, images], [RESULT_GRADIENT, results]];
     if (operation === "averageGradient") {
-      return { scope, places: [images, results], steps: [this.#step(scope, backward, slopes)] };
+      return { places: [images, results], steps: [this.objects.step(scope, backward, slopes)] };
     }
     const { dnnl_primitive_desc_query_md: layoutOf, dnnl_memory_desc_get_size: sizeOf } =
-      this.symbols;
+      this.objects.symbols;
     const maxima = layoutOf(forward, WORKSPACE_LAYOUT, 0);
     if (!maxima || sizeOf(maxima) > sizeOf(result)) return null;
     const [x, y, places] = [memory(source), memory(result), memory(maxima)];
     return {
-      scope,
       places: [x, y, places, images, results],
       steps: [
-        this.#step(scope, forward, [[SOURCE, x], [RESULT, y], [WORKSPACE, places]]),
-        this.#step(scope, backward, [...slopes, [WORKSPACE, places]]),
+        this.objects.step(scope, forward, [[SOURCE, x], [RESULT, y], [WORKSPACE, places]]),
+        this.objects.step(scope, backward, [...slopes, [WORKSPACE, places]]),
       ],
     };
   }
 
-  #products(p: Products, scope: Scope, temporary: Scope): Plan | null {
+  #products(p: Products, scope: Scope, temporary: Scope): Prepared | null {
     const tensor = (shape: number[], strides: number[]) =>
       this.describe.tensor(temporary, shape, strides);
     const matrices = (
@@ -222,35 +256,35 @@ export class OneDnnPlans {
     const b = matrices(p.nextB, p.depth, p.columns, p.widthB, p.transposeB);
     const c = tensor([p.count, p.rows, p.columns], [p.rows * p.widthC, p.widthC, 1]);
     const bias = p.bias ? tensor([1, 1, p.columns], [p.columns, p.columns, 1]) : 0n;
-    const chosen = this.describe.product(temporary, a, b, bias, c, this.engine);
+    const chosen = this.describe.product(temporary, a, b, bias, c, this.objects.engine);
     if (this.#isSlow(chosen)) return null;
-    const places = [a, b, c, bias].map((tensor) => tensor && this.#memory(scope, tensor, 0n));
+    const places = [a, b, c, bias].map((tensor) => tensor && this.objects.memory(scope, tensor));
     const names = [SOURCE, FILTER, RESULT, BIAS];
-    return { scope, places, steps: [this.#step(scope, chosen, named(names, places))] };
+    return { places, steps: [this.objects.step(scope, chosen, named(names, places))] };
   }
 
-  #softmax({ kind, ...size }: RowOperation, scope: Scope, temporary: Scope): Plan | null {
+  #softmax({ kind, ...size }: RowOperation, scope: Scope, temporary: Scope): Prepared | null {
     const rows = this.#rows(temporary, size);
     const describe = (forward: bigint) =>
-      this.describe.softmax(temporary, rows, this.engine, forward);
+      this.describe.softmax(temporary, rows, this.objects.engine, forward);
     const forward = describe(0n), isForward = kind === "softmax";
     const chosen = isForward ? forward : describe(forward);
     if (this.#isSlow(chosen)) return null;
     const names = isForward ? [SOURCE, RESULT] : [RESULT_GRADIENT, RESULT, SOURCE_GRADIENT];
-    const places = names.map(() => this.#memory(scope, rows, 0n));
-    return { scope, places, steps: [this.#step(scope, chosen, named(names, places))] };
+    const places = names.map(() => this.objects.memory(scope, rows));
+    return { places, steps: [this.objects.step(scope, chosen, named(names, places))] };
   }
 
   /** The gradient finds means and variances first, and writes the normalised rows to its result. */
-  #layerNorm(operation: RowOperation, scope: Scope, temporary: Scope): Plan | null {
+  #layerNorm(operation: RowOperation, scope: Scope, temporary: Scope): Prepared | null {
     const { kind, epsilon = 0, scale = true, offset = true } = operation;
     const rows = this.#rows(temporary, operation);
     const statistics = this.describe.tensor(temporary, [operation.rows], [1]);
     const columns = this.describe.tensor(temporary, [operation.columns], [1]);
     const norm = { rows, statistics, epsilon, scale, offset };
     const describe = (pass: number, forward: bigint) =>
-      this.describe.layerNorm(temporary, pass, norm, this.engine, forward);
-    const memory = (description: bigint) => this.#memory(scope, description, 0n);
+      this.describe.layerNorm(temporary, pass, norm, this.objects.engine, forward);
+    const memory = (description: bigint) => this.objects.memory(scope, description);
     if (kind === "layerNorm") {
       const chosen = describe(FORWARD_INFERENCE, 0n);
       if (this.#isSlow(chosen)) return null;
@@ -259,7 +293,7 @@ export class OneDnnPlans {
         ...[scale ? memory(columns) : 0n, offset ? memory(columns) : 0n],
       ];
       const names = [SOURCE, RESULT, SCALE, OFFSET];
-      return { scope, places, steps: [this.#step(scope, chosen, named(names, places))] };
+      return { places, steps: [this.objects.step(scope, chosen, named(names, places))] };
     }
     const forward = describe(FORWARD_TRAINING, 0n), backward = describe(BACKWARD, forward);
     if (this.#isSlow(forward) || this.#isSlow(backward)) return null;
@@ -272,11 +306,10 @@ export class OneDnnPlans {
       ...[[SCALE, factors], [OFFSET, factors]] as Arguments,
     ];
     return {
-      scope,
       places: [dy, x, dx, factors, factorSlopes, offsetSlopes, mean, variance],
       steps: [
-        this.#step(scope, forward, [...shared, [RESULT, dx]]),
-        this.#step(scope, backward, [
+        this.objects.step(scope, forward, [...shared, [RESULT, dx]]),
+        this.objects.step(scope, backward, [
           ...[...shared, [RESULT_GRADIENT, dy], [SOURCE_GRADIENT, dx]] as Arguments,
           ...[[SCALE_GRADIENT, factorSlopes], [OFFSET_GRADIENT, offsetSlopes]] as Arguments,
         ]),
@@ -291,7 +324,7 @@ export class OneDnnPlans {
 
   /** Whether the library computes in its slow, general way. */
   #isSlow(description: bigint): boolean {
-    return /^(ref|gemm:ref)/.test(this.#nameOf(description));
+    return /^(ref|gemm:ref)/.test(this.objects.nameOf(description));
   }
 
   /** Describes images by batch, channels and extent, whatever their layout. */
@@ -299,46 +332,5 @@ export class OneDnnPlans {
     const strides = size.map((_, i) => size.slice(i + 1).reduce((a, b) => a * b, channels));
     const all = size.reduce((a, b) => a * b, channels);
     return this.describe.tensor(scope, [batch, channels, ...size], [all, 1, ...strides]);
-  }
-
-  #nameOf(description: bigint): string {
-    const name = new BigUint64Array(1);
-    this.symbols.dnnl_primitive_desc_query(description, IMPLEMENTATION, 0, name);
-    return textAt(name[0]);
-  }
-
-  #memory(scope: Scope, description: bigint, address: bigint): bigint {
-    return scope.add(
-      make(
-        "tensor",
-        (out) => this.symbols.dnnl_memory_create(out, description, this.engine, address),
-      ),
-      this.symbols.dnnl_memory_destroy,
-    );
-  }
-
-  #step(scope: Scope, description: bigint, memories: Arguments) {
-    const primitive = scope.add(
-      make("primitive", (out) => this.symbols.dnnl_primitive_create(out, description)),
-      this.symbols.dnnl_primitive_destroy,
-    );
-    const { bytes, address } = scope.add(allocate(16 * memories.length), () => {});
-    const view = new DataView(bytes);
-    memories.forEach(([name, memory], i) => {
-      view.setInt32(i * 16, name, true);
-      view.setBigUint64(i * 16 + 8, memory, true);
-    });
-    return { primitive, args: address, count: memories.length };
-  }
-
-  #reorder(
-    ...[scope, temporary, from, source, to, target]: [Scope, Scope, bigint, bigint, bigint, bigint]
-  ) {
-    const { dnnl_reorder_primitive_desc_create: create } = this.symbols;
-    const description = temporary.add(
-      make("reordering", (out) => create(out, from, this.engine, to, this.engine, 0n)),
-      this.symbols.dnnl_primitive_desc_destroy,
-    );
-    return this.#step(scope, description, [[SOURCE, source], [RESULT, target]]);
   }
 }

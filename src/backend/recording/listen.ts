@@ -165,20 +165,38 @@ const NOISE: Readonly<Record<string, (layer: AnyLayer) => Normal>> = {
   GaussianDropout: ({ rate }) => ({ mean: 1, deviation: Math.sqrt(rate / (1 - rate)) }),
 };
 
-/**
- * Does work, and adds the distributions of all layers of noise that it calls to a list: a model of a
- * user's own may hold layers anywhere.
- */
-export function withNoise<T>(normals: Normal[], work: () => T): T {
-  const classes = Object.entries(NOISE).map(([name, normalOf]) => {
+/** The classes of layers that may keep states from batch to batch. */
+const RECURRENT = ["RNN", "LSTM", "GRU", "SimpleRNN", "ConvLSTM2D"];
+
+/** Follows the layers that a step calls: a model of a user's own may hold layers anywhere. */
+export interface LayerObserver {
+  /** A layer draws random numbers. */
+  drawsFrom(normal: Normal): void;
+  /** A layer begins with the states that it has kept. */
+  keeps(layer: string, states: readonly tf.Tensor[]): void;
+}
+
+/** Does work, and tells an observer about the layers that it calls. */
+export function watchLayers<T>(observer: LayerObserver, work: () => T): T {
+  const watch = (name: string, look: (layer: AnyLayer) => void) => {
     const { prototype } = layerClass(name);
     const { call } = prototype;
     prototype.call = function (...args: unknown[]) {
-      normals.push(normalOf(this));
+      look(this);
       return call.apply(this, args);
     };
     return { prototype, call };
-  });
+  };
+  const classes = [
+    ...Object.entries(NOISE).map(([name, normalOf]) =>
+      watch(name, (layer) => observer.drawsFrom(normalOf(layer)))
+    ),
+    ...RECURRENT.map((name) =>
+      watch(name, ({ name, stateful, states_ }) => {
+        if (stateful && states_) observer.keeps(name, states_);
+      })
+    ),
+  ];
   try {
     return work();
   } finally {

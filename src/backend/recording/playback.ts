@@ -54,6 +54,8 @@ export class Playback {
   readonly #base: number;
   /** Size of the arena with all constants and tables, in bytes. */
   readonly bytes: number;
+  /** Whether a step may draw random numbers. */
+  readonly draws: boolean;
   #moves = -1;
 
   /**
@@ -67,6 +69,7 @@ export class Playback {
     this.#backend = heap.backend;
     this.#module = emscriptenOf(heap.backend) as unknown as StockModule;
     const calls = pruneCalls(program);
+    this.draws = calls.some(({ type }) => type === "script" || type === "random");
     const { offsets, bytes: arena } = this.#layOut(calls);
     this.bytes = arena + bytesOfConstants(calls) + SPARE;
     const block = this.#module._malloc(this.bytes + SPARE) >>> 0;

@@ -12,10 +12,8 @@ import type {
   Memory,
   Recording,
   StockCall,
-  TensorUse,
-  Uses,
 } from "./recording.ts";
-import { describe } from "./step_memory.ts";
+import { describe, memoriesIn } from "./step_memory.ts";
 
 /** A call of a kernel of TensorFlow.js whose tensors are known. */
 export interface LinkedStockCall {
@@ -258,12 +256,6 @@ export function memoriesOf(call: LinkedCall): Memory[] {
     case "scratch":
       return [];
   }
-}
-
-function memoriesIn(uses: Uses): Memory[] {
-  if (!uses) return [];
-  if ("memory" in uses) return [(uses as TensorUse).memory];
-  return Object.values(uses).flatMap(memoriesIn);
 }
 
 /**

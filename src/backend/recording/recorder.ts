@@ -8,11 +8,12 @@ import {
 import type { KernelHeap, Split } from "../kernel_heap.ts";
 import {
   type KernelInput,
+  type LayerObserver,
   listen,
   type Normal,
   recognizeDraw,
   type StepListener,
-  withNoise,
+  watchLayers,
 } from "./listen.ts";
 import {
   type AnyCall,
@@ -89,6 +90,7 @@ const IN_PLACE = new Set([
   "TrainchartRmsprop",
   "TrainchartScale",
   "TrainchartSgd",
+  "TrainchartStockUpdate",
 ]);
 
 /** Kernels whose results have shapes that depend on the elements of their inputs. */
@@ -110,7 +112,7 @@ const SHAPED_BY_ELEMENTS = new Set([
  * It understands calls, the tensors that they use, constants, and random numbers. Whatever else a
  * step does, such as reading values, is the reason not to play it back.
  */
-export class Recorder implements StepListener, InspectionObserver {
+export class Recorder implements StepListener, InspectionObserver, LayerObserver {
   readonly #heap: KernelHeap;
   /** The normal distributions that layers draw from. */
   readonly #normals: Normal[] = [];
@@ -155,7 +157,7 @@ export class Recorder implements StepListener, InspectionObserver {
       assign.call(this, value);
     };
     try {
-      listen(heap, recorder, () => withNoise(recorder.#normals, () => step.work()));
+      listen(heap, recorder, () => watchLayers(recorder, () => step.work()));
     } finally {
       tf.Variable.prototype.assign = assign;
       observeInspections(observer);
@@ -274,6 +276,7 @@ export class Recorder implements StepListener, InspectionObserver {
 
   /** One of our kernels is called. */
   calls(name: string, args: number[], split?: Split): void {
+    if (this.#quiet > 0) return;
     if (!this.#heap.addresses[name]) {
       return this.#refuse(`nothing is known about the kernel ${name}`);
     }
@@ -288,18 +291,20 @@ export class Recorder implements StepListener, InspectionObserver {
 
   /** A table was written. */
   wroteTable(address: number, values: readonly number[], places: readonly number[]): void {
+    if (this.#quiet > 0) return;
     this.#addresses.wroteTable(address, values, places, this.#tensors);
   }
 
   /** Scratch memory was prepared: only zeros beyond the smallest need it again. */
   prepared(address: number, zeros: number, more: number): void {
+    if (this.#quiet > 0) return;
     this.#addresses.prepared(address);
     if (zeros > 1024 || more > 0) this.#push({ type: "scratch", zeros, more });
   }
 
   /** Shared memory was reserved. */
   reserved(address: number, bytes: number): void {
-    this.#addresses.reserved(address, bytes);
+    if (this.#quiet === 0) this.#addresses.reserved(address, bytes);
   }
 
   /** A kernel of TensorFlow.js is called. */
@@ -366,6 +371,19 @@ export class Recorder implements StepListener, InspectionObserver {
   /** A number was drawn. */
   drew(value: number): void {
     if (this.#quiet === 0) this.#draws.push(value);
+  }
+
+  /** A layer draws random numbers. */
+  drawsFrom(normal: Normal): void {
+    this.#normals.push(normal);
+  }
+
+  /** A layer begins with the states that it has kept: they must be inputs of the step. */
+  keeps(layer: string, states: readonly tf.Tensor[]): void {
+    if (states.every(({ dataId }) => this.#memory.find(dataId)?.kind === "input")) return;
+    this.#refuse(
+      `layer ${layer} keeps states, but is part of neither the Learner's model nor the objective's`,
+    );
   }
 
   /** Elements of inputs are inspected. */

@@ -50,7 +50,7 @@ export async function convolutionRun(
 ): Promise<RunOutcome> {
   const threadsBefore = threadsHere();
   const { reason, native } = await selectBackend({ prefer: "wasm", ...options, quiet: true });
-  Object.assign(WORTHWHILE, { product: 0, convolution: 0, elements: 0, columns: 0 });
+  Object.assign(WORTHWHILE, { product: 0, convolution: 0, elements: 0, columns: 0, share: 0 });
   const before = tf.memory().numTensors;
   const model = withSeed(3, build);
   const data = {

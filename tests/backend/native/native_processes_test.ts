@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertMatch,
+} from "@std/assert";
 import { openNative } from "../../../src/backend/native/open_native.ts";
 import { testInFolder } from "../../fixtures/in_folder.ts";
 import { NATIVES } from "../../fixtures/native.ts";
@@ -80,6 +87,16 @@ for (const native of NATIVES) {
       }
     } finally {
       Deno.env.delete("OMP_NUM_THREADS");
+    }
+  });
+
+  Deno.test(`several threads train as one does, but for rounding [${native}]`, {
+    ignore,
+  }, async () => {
+    const { trainLoss } = await run({ native });
+    for (const threads of [2, 3]) {
+      const outcome = await run({ native, threads });
+      assertAlmostEquals(outcome.trainLoss, trainLoss, 1e-4);
     }
   });
 

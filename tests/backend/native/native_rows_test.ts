@@ -74,6 +74,14 @@ testOnOneDnn("oneDNN computes rows and batches of products that are worth a call
   }
 });
 
+testOnOneDnn("oneDNN prepares large products, too: the other kind starts slowly", (library) => {
+  const computed: string[] = [];
+  useHeap(heapWith(recorded(library, computed)));
+  tf.matMul(random([64, 700], 1), random([700, 700], 2));
+  tf.matMul(random([700, 64], 1), random([700, 700], 2), true);
+  assertEquals(computed, ["products", "products"]);
+});
+
 testOnOneDnn("oneDNN adds the bias of a product that has no activation", (library) => {
   const computed: string[] = [];
   const [own, native] = [heapWith(), heapWith(recorded(library, computed))];
@@ -114,7 +122,10 @@ testOnOneDnn("each row of a softmax that has a NaN or an infinity is NaN", (libr
 testOnOneDnn("threads share a call that the library leaves to our kernel", (library) => {
   const begun: string[] = [];
   const begin = (_: number, name: string) => void begun.push(name);
-  const heap = heapWith(library, { count: 1, begin, finish: () => {} } as unknown as Threads);
+  const heap = heapWith(
+    library,
+    { count: 1, begin, takeBack: () => false, finish: () => {} } as unknown as Threads,
+  );
   const logits = random([4096, 128], 1);
   onHeap(heap, () => run("Softmax", { logits }));
   assertEquals(begun, []);
@@ -149,10 +160,12 @@ testOnOneDnn("what was prepared for a number of threads is not used with another
   const prepared = () => (library as unknown as { prepared: number }).prepared;
   assert(library.can!(operation));
   assert(prepared() > 0);
-  library.setThreads(2);
+  const threads = { count: 1 } as Threads;
+  library.shareWith!(threads);
   assertEquals(prepared(), 0);
   assert(library.can!(operation));
-  library.setThreads(2);
+  library.shareWith!(threads);
   assertEquals(prepared(), 1);
-  library.setThreads(1);
+  library.shareWith!(undefined);
+  assertEquals(prepared(), 0);
 });

@@ -220,7 +220,7 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
         describeValue(value),
     );
   }
-  if (tensorsIn(parts).some(({ isDisposed }) => isDisposed)) {
+  if (parts.some(holdsDisposed)) {
     throw new TypeError(
       `${action} as its tensors must be alive: one is disposed. The Learner disposes each batch ` +
         "after use, except batches in an array: yield new tensors or clones",
@@ -254,6 +254,12 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
   return { data, labels, size, ...weighted !== undefined && { weights } };
 }
 
+/** Whether tensors that were disposed are in a part of a batch, which is a tensor most often. */
+function holdsDisposed(part: unknown): boolean {
+  if (part instanceof tf.Tensor) return part.isDisposed;
+  return part !== undefined && tensorsIn(part).some(({ isDisposed }) => isDisposed);
+}
+
 /**
  * Clones the tensors of a batch, so that the clones can be disposed without the originals. Disposed
  * tensors stay as they are: {@linkcode toBatch} reports their origin.
@@ -282,6 +288,7 @@ function split(
 
 /** Returns the length of the first axis of the first tensor. */
 function lengthOf(nested: unknown): number | undefined {
+  if (nested === undefined) return;
   if (nested instanceof tf.Tensor) return nested.shape[0];
   return tensorsIn(nested)[0]?.shape[0];
 }

@@ -39,34 +39,37 @@ function update({ kernel, slots, work, numbers }: UpdateRule): Kernel {
   return function updateVariables(heap, inputs, attributes: Record<string, number>) {
     const list = inputs as unknown as tf.TensorInfo[];
     const { tensors } = attributes;
-    // At each step for each variable: neither maps nor spreads, and each tensor is looked up once.
-    const results: tf.TensorInfo[] = [];
-    const table: number[] = [], large: number[][] = [];
+    // At each step for each variable: neither maps nor spreads, each tensor is looked up once, and no
+    // array grows.
+    const width = 2 * slots + 4, count = list.length / tensors;
+    const results = new Array<tf.TensorInfo>(count * (tensors - 1));
+    const table = new Array<number>(count * width).fill(0), large: number[][] = [];
     const { dataIdMap } = heap.backend;
     const least = !heap.threads ? Infinity : heap.native ? LARGE : WORTHWHILE;
+    let first = 0, result = 0;
     for (let at = 0; at < list.length; at += tensors) {
       const value = list[at], gradient = list[at + 1];
       checkFloats(value, gradient);
-      const size = sizeOf(value.shape);
-      const row = size * work >= least ? [] : table;
-      if (row !== table) large.push(row);
-      const first = row.length, news = first + slots + 2;
-      for (let i = 0; i < 2 * slots + 3; i++) row.push(0);
-      row.push(size);
-      row[first + 1] = heap.at(gradient);
+      const size = sizeOf(value.shape), news = first + slots + 2;
+      table[first + 1] = heap.at(gradient);
       for (let i = 0; i < tensors; i++) {
         if (i === 1) continue;
         const tensor = list[at + i];
         const { memoryOffset, refCount } = dataIdMap.get(tensor.dataId);
-        const result = refCount === 1 ? tensor : heap.output(tensor.shape);
-        results.push(result);
-        row[first + i] = memoryOffset;
-        row[news + (i && i - 1)] = result === tensor ? memoryOffset : heap.at(result);
+        const own = refCount === 1 ? tensor : heap.output(tensor.shape);
+        results[result++] = own;
+        table[first + i] = memoryOffset;
+        table[news + (i && i - 1)] = own === tensor ? memoryOffset : heap.at(own);
       }
+      table[first + width - 1] = size;
+      // Threads share a large one: its row is taken out of the table.
+      if (size * work >= least) large.push(table.splice(first, width));
+      else first += width;
     }
     const last = [...numbers(attributes), heap.scratch()];
-    const count = table.length / (2 * slots + 4);
-    if (count > 0) heap.run(`${kernel}All`, [heap.table(table), count, ...last]);
+    if (table.length > 0) {
+      heap.run(`${kernel}All`, [heap.table(table), table.length / width, ...last]);
+    }
     for (const row of large) {
       const argument = row.length - 1, size = row[argument];
       row.splice(argument, 0, 0);

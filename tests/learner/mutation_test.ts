@@ -224,7 +224,7 @@ for (
 ) {
   testTensors(`Learner.${field} refuses a wrong number that a callback sets`, async () => {
     for (const value of WRONG) {
-      const isEndless = value === Infinity && /^(e|validationE)pochs$/.test(field);
+      const isEndless = value === Infinity && ["epochs", "validationEpochs"].includes(field);
       if (isEndless) continue;
       using model = new Line();
       const { learner } = tinyLearner({

@@ -421,7 +421,7 @@ testOnBackends("broadcastTo repeats one element zero times", () => {
   assertThrows(() => tf.broadcastTo(tf.ones([5, 1]), [0, 0]), Error, "cannot be broadcast");
 });
 
-testOnBackends("a padding of 0 is none, also for windows that are no squares", () => {
+testOnBackends("a padding of 0 adds nothing, also for windows that are no squares", () => {
   const x = wave([1, 6, 7, 2]) as tf.Tensor4D;
   for (const [height, width] of [[1, 3], [3, 1], [2, 3]]) {
     const filter = wave([height, width, 2, 3]) as tf.Tensor4D;

@@ -224,6 +224,13 @@ export function gatherRows(
     const from = source + <usize> block * <usize> rows * size;
     const line = indices + (<usize> (block / outer) * <usize> count << 2);
     const to = target + <usize> block * <usize> count * size;
+    if (bytes == 4) {
+      for (let i = i0; i < i1; i++) {
+        const index = <usize> load<u32>(line + (<usize> i << 2));
+        store<u32>(to + (<usize> i << 2), load<u32>(from + (index << 2)));
+      }
+      continue;
+    }
     for (let i = i0; i < i1; i++) {
       const index = <usize> load<u32>(line + (<usize> i << 2));
       copyRun(from + index * size, to + <usize> i * size, size);

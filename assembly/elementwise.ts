@@ -8,15 +8,15 @@ function limitOf(activation: i32): f32 {
   return activation == RELU6 ? 6 : NaN;
 }
 
-/** The lanes in which an activation has slope one, as a mask, from its result `y`. */
+/** The lanes in which an activation has slope one, as a mask, from its result `y`; NaN has it, too. */
 @inline
 function open(y: v128, limit: v128): v128 {
-  return v128.andnot(f32x4.gt(y, f32x4.splat(0)), f32x4.ge(y, limit));
+  return v128.not(v128.or(f32x4.le(y, f32x4.splat(0)), f32x4.ge(y, limit)));
 }
 
 @inline
 function openOne(y: f32, limit: f32): bool {
-  return y > 0 && !(y >= limit);
+  return !(y <= 0) && !(y >= limit);
 }
 
 /**
@@ -80,11 +80,15 @@ function addRows(x: usize, rows: i32, columns: i32, total: usize): void {
   }
 }
 
+/** Rows whose sums are added to doubles of their own. */
+const STRIPE: i32 = 512;
+
 /**
- * The gradients of an activation's input and of the bias before it, for columns `c0` to `c1`.
+ * The gradients of an activation's input and of the bias before it, for stripes `begin` to `end` of
+ * 512 rows each: threads that shared columns would read the same parts of memory.
  *
- * @param total The gradient of the bias.
- * @param sums Memory for one double, and behind those one float, for each of these columns.
+ * @param doubles Sums of the stripes, `[stripes, columns]`.
+ * @param part Memory for one float for each column.
  */
 export function activationAndBiasGradient(
   dy: usize,
@@ -92,38 +96,50 @@ export function activationAndBiasGradient(
   dx: usize,
   rows: i32,
   columns: i32,
-  c0: i32,
-  c1: i32,
+  begin: i32,
+  end: i32,
   activation: i32,
-  total: usize,
-  sums: usize,
+  doubles: usize,
+  part: usize,
 ): void {
-  const width = c1 - c0;
-  const bytes = <usize> width << 2;
-  const part = sums + 2 * bytes;
-  memory.fill(sums, 0, 2 * bytes);
+  const bytes = <usize> columns << 2;
   const limit = limitOf(activation), limits = f32x4.splat(limit);
   const some = min(rows, 64);
-  for (let i = 0; i < rows; i += some) {
-    memory.fill(part, 0, bytes);
-    for (let row = i; row < min(i + some, rows); row++) {
-      const start = (<usize> row * <usize> columns + <usize> c0) << 2;
-      let c: i32 = 0;
-      for (let o = start, p = part; c + 4 <= width; c += 4, o += 16, p += 16) {
-        const slope = v128.and(v128.load(dy + o), open(v128.load(y + o), limits));
-        v128.store(dx + o, slope);
-        v128.store(p, f32x4.add(v128.load(p), slope));
+  for (let stripe = begin; stripe < end; stripe++) {
+    const sums = doubles + 2 * bytes * <usize> stripe, last = min((stripe + 1) * STRIPE, rows);
+    memory.fill(sums, 0, 2 * bytes);
+    for (let i = stripe * STRIPE; i < last; i += some) {
+      memory.fill(part, 0, bytes);
+      for (let row = i; row < min(i + some, last); row++) {
+        const start = <usize> row * bytes;
+        let c: i32 = 0;
+        for (let o = start, p = part; c + 4 <= columns; c += 4, o += 16, p += 16) {
+          const slope = v128.and(v128.load(dy + o), open(v128.load(y + o), limits));
+          v128.store(dx + o, slope);
+          v128.store(p, f32x4.add(v128.load(p), slope));
+        }
+        for (; c < columns; c++) {
+          const o = start + (<usize> c << 2), p = part + (<usize> c << 2);
+          const slope: f32 = openOne(load<f32>(y + o), limit) ? load<f32>(dy + o) : 0;
+          store<f32>(dx + o, slope);
+          store<f32>(p, load<f32>(p) + slope);
+        }
       }
-      for (; c < width; c++) {
-        const o = start + (<usize> c << 2), p = part + (<usize> c << 2);
-        const slope: f32 = openOne(load<f32>(y + o), limit) ? load<f32>(dy + o) : 0;
-        store<f32>(dx + o, slope);
-        store<f32>(p, load<f32>(p) + slope);
-      }
+      addToDoubles(part, 0, 1, columns, sums);
     }
-    addToDoubles(part, 0, 1, width, sums);
   }
-  roundDoubles(sums, width, 1, total + (<usize> c0 << 2));
+}
+
+/** Stores the sums of `stripes` rows of doubles as floats, `[columns]`. */
+export function sumStripes(doubles: usize, stripes: i32, columns: i32, total: usize): void {
+  for (let c: i32 = 0; c < columns; c++, doubles += 8, total += 4) {
+    let sum = load<f64>(doubles), at = doubles;
+    for (let i: i32 = 1; i < stripes; i++) {
+      at += <usize> columns << 3;
+      sum += load<f64>(at);
+    }
+    store<f32>(total, <f32> sum);
+  }
 }
 
 /** Multiplies `x` by a number, in place. */

@@ -16,6 +16,7 @@ import {
 import { packAcross, packAlong } from "./pack";
 import { multiplySixes, packSixes, rowsInSixes } from "./six_rows";
 import { activate, madd, sum } from "./vector";
+import { isWide } from "./wide";
 
 /** Rows of a block that are computed in sixes. */
 const SIXES: i32 = 126;
@@ -185,7 +186,9 @@ export function gemm(
     multiplyRow(from, step, b, strideB, c + <usize> m0 * strideC, depth, n0, n1, bias, activation);
     return;
   }
-  const full = blockDepth(depth), few = m1 - m0 <= 4;
+  const full = blockDepth(depth), wide = isWide(m1 - m0, n1 - n0, full);
+  // Rows of B are not packed for four rows, and not for tiles that copy them.
+  const few = m1 - m0 <= 4 || wide;
   for (let n = n0; n < n1; n += NC) {
     const cols = min(NC, n1 - n);
     padBias(bias ? bias + (<usize> n << 2) : 0, cols, scratch);
@@ -203,7 +206,7 @@ export function gemm(
       } else if (whole < cols) {
         packAlong(packed, strideB, cols - whole, deep, 8, rest, panelB);
       }
-      const inSixes = rowsInSixes(m1 - m0) > 0;
+      const inSixes = !wide && rowsInSixes(m1 - m0) > 0;
       for (let m = m0, some = 0; m < m1; m += some) {
         const isPacked = transposeB || !few && m > m0;
         // B is packed with the first four rows; the others are computed in sixes.

@@ -1,5 +1,6 @@
 /** The kernels that the compiled module exports. */
 export { scratchBytes } from "./panel";
+export { useWideTiles } from "./wide";
 export { gemm, gemmBatch } from "./gemm";
 export { addBiasInPlace } from "./bias";
 export { convolve } from "./convolution";
@@ -19,9 +20,10 @@ export {
   activationGradient,
   addSegments,
   scale,
+  sumStripes,
 } from "./elementwise";
 export { binary } from "./binary";
-export { binarySlope } from "./binary_slope";
+export { binarySlope, extremeShares } from "./binary_slope";
 export { compare, connect, select, selectBytes } from "./comparison";
 export { convert } from "./convert";
 export { powers, powerSlope } from "./power";
@@ -29,6 +31,7 @@ export { unary, unarySlope } from "./unary";
 export { extremeSlope, reduce, reduceBytes } from "./reduce";
 export { addDoubles, sumColumns, sumMiddle, sumParts, sumProducts, sumRows } from "./reductions";
 export { crossEntropy } from "./cross_entropy";
+export { elementLoss, elementLossSlope } from "./element_losses";
 export { adam, adamAll, clip, rmsprop, rmspropAll, sgd, sgdAll } from "./optimizers";
 export { stockUpdate, stockUpdateAll } from "./stock_optimizers";
 export { packStates } from "./recurrent";

@@ -9,6 +9,7 @@ import { packAcross, packAlong } from "./pack";
 import { ACCUMULATE, block, BLOCK_A, blockDepth, listRows } from "./panel";
 import { multiplyRows } from "./recurrent_rows";
 import { multiplySixes, rowsInSixes } from "./six_rows";
+import { isWide } from "./wide";
 
 /**
  * Packs a matrix as the panels that {@linkcode multiplyStates} reads: `[columns / 8, depth, 8]`.
@@ -49,7 +50,7 @@ export function multiplyStates(
   scratch: usize,
 ): void {
   const full = blockDepth(depth), panel = <usize> depth << 5;
-  const sixes = rowsInSixes(rows), rest = rows - sixes;
+  const sixes = isWide(rows, columns, full) ? 0 : rowsInSixes(rows), rest = rows - sixes;
   listRows(c + <usize> sixes * strideC, rest, strideC, scratch);
   for (let k = 0; k < depth; k += full) {
     const deep = min(full, depth - k), todo = adds || k > 0 ? ACCUMULATE : 0;

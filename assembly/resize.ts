@@ -2,7 +2,7 @@
  * Images whose lines and columns are weighted sums of those of another image: resizing, and its
  * gradient.
  *
- * The weights are a table, which `src/backend/kernels/resize.ts` writes: for each line of results, then
+ * The weights are a table, which `src/backend/kernels/images.ts` writes: for each line of results, then
  * for each column, where its list ends; then the lists, an index and a weight for each entry.
  */
 import { madd } from "./vector";

@@ -19,6 +19,7 @@ import {
   WIDTH,
 } from "./tile_table";
 import { multiplySix, multiplySixes, rowsInSixes } from "./six_rows";
+import { isWide } from "./wide";
 import { madd } from "./vector";
 import { input } from "./winograd_transforms";
 
@@ -180,8 +181,9 @@ export const FEW: i32 = 64;
  */
 export function multiply(a: usize, rows: i32, depth: i32, b: usize, columns: i32, to: usize, scratch: usize): void {
   const panel = <usize> depth << 5, rowBefore = <usize> depth << 2, rowAfter = <usize> columns << 2;
-  const sixes = depth >= 32 ? rowsInSixes(rows) : 0;
-  if ((columns & 7) || columns > FEW) {
+  const many = (columns & 7) || columns > FEW;
+  const sixes = depth >= 32 && !(many && isWide(rows, columns, depth)) ? rowsInSixes(rows) : 0;
+  if (many) {
     if (sixes > 0) multiplySixes(a, rowBefore, sixes, depth, b, panel, columns, to, rowAfter, 0, scratch);
     if (sixes == rows) return;
     a += <usize> sixes * rowBefore;

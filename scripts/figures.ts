@@ -175,6 +175,10 @@ const SOURCES: Record<string, Source> = {
     command: "deno task bench:models --native onednn --json",
     read: readModels("models_native"),
   },
+  models_wide: {
+    command: "deno task bench:models --wide --json",
+    read: readModels("models_wide"),
+  },
   models_compiled: {
     command:
       "deno task bench:models --compile true --models gpt,gpt_tanh,gpt_tiled,vit,seq2seq,siamese --json",

@@ -5,6 +5,7 @@
  */
 import { tf } from "../deps/tfjs.ts";
 import { hasKernel, registerGradient, run } from "./gradients/gradient.ts";
+import { elementLosses } from "./gradients/unary.ts";
 import type { BandAttributes, EyeAttributes } from "./kernels/rearrangements.ts";
 import type { RandomAttributes } from "./kernels/training.ts";
 import { type AnyLayer, layerClass, onlyTensor } from "./fix_layers/layer_class.ts";
@@ -21,6 +22,7 @@ export function fuseOperations(): void {
   fuseConstants();
   fuseRandom();
   fuseBandPart();
+  fuseLosses();
 }
 
 // deno-lint-ignore no-explicit-any
@@ -237,4 +239,67 @@ function fuseBandPart(): void {
 
 function isDiagonal(number: unknown, size: number): number is number {
   return Number.isInteger(number) && (number as number) <= size;
+}
+
+/** Losses of `tf.losses` by one kernel: its name, and the place of its parameter and its default. */
+const LOSSES = {
+  hingeLoss: { f: "HINGE", reduction: 3 },
+  huberLoss: { f: "HUBER", reduction: 4, p: 1 },
+  logLoss: { f: "LOG_LOSS", reduction: 4, p: 1e-7 },
+} as const;
+
+/** `tf.Reduction` of means: over all elements, or over those whose weight is not 0. */
+const MEANS: unknown[] = [undefined, tf.Reduction.MEAN, tf.Reduction.SUM_BY_NONZERO_WEIGHTS];
+
+/** Makes losses of elements two operations: one kernel for all elements, and their mean. */
+function fuseLosses(): void {
+  for (const [name, { f, reduction, ...options }] of Object.entries(LOSSES)) {
+    replace(tf.losses, name, (stock) =>
+      function fusedLoss(...args: unknown[]) {
+        const [labels, predictions, weights] = args as tf.Tensor[];
+        const p = "p" in options ? args[3] ?? options.p : 1;
+        const ours = () => elementsOf(f, labels, predictions, p as number);
+        return reduced(ours, weights, args[reduction]) ?? stock(...args);
+      });
+  }
+  replace(tf.losses, "sigmoidCrossEntropy", (stock) =>
+    function sigmoidCrossEntropy(
+      labels: tf.Tensor,
+      logits: tf.Tensor,
+      weights?: tf.Tensor,
+      smoothing = 0,
+      reduction?: number,
+    ) {
+      const ours = () =>
+        smoothing === 0 ? elementsOf("SIGMOID_CROSS_ENTROPY", labels, logits, 1) : undefined;
+      return reduced(ours, weights, reduction) ??
+        stock(labels, logits, weights, smoothing, reduction);
+    });
+}
+
+/** The losses of the elements; `undefined` for inputs that are left to tfjs. */
+function elementsOf(
+  f: Parameters<typeof elementLosses>[0],
+  labels: tf.Tensor,
+  predictions: tf.Tensor,
+  p: number,
+): tf.Tensor | undefined {
+  const areTensors = labels instanceof tf.Tensor && predictions instanceof tf.Tensor;
+  if (!areTensors || typeof p !== "number") return;
+  const isInteger = labels.dtype === "int32" || labels.dtype === "bool";
+  return elementLosses(f, predictions, isInteger ? labels.toFloat() : labels, p);
+}
+
+/** Reduces losses as `tf.losses` does. */
+function reduced(
+  compute: () => tf.Tensor | undefined,
+  weights: tf.Tensor | undefined,
+  reduction: unknown,
+): tf.Tensor | undefined {
+  return tf.tidy(() => {
+    const losses = compute();
+    if (!losses) return undefined as never;
+    if (weights == null && MEANS.includes(reduction)) return losses.mean();
+    return tf.losses.computeWeightedLoss(losses, weights, reduction as never);
+  });
 }

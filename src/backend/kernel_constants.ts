@@ -82,7 +82,7 @@ export const FUNCTION_NAMES = {
     "AND_INTEGERS",
   ],
   /** Slopes of functions of two numbers, by one of them. */
-  binary_slopes: ["MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU_X", "PRELU_ALPHA", "DIVISOR"],
+  binary_slopes: ["SQUARED_DIFFERENCE", "PRELU_X", "PRELU_ALPHA", "DIVISOR"],
   /** Comparisons of two numbers, and questions about the first one. */
   // deno-fmt-ignore
   comparisons: [
@@ -107,6 +107,8 @@ export const FUNCTION_NAMES = {
   stock_updates: [
     "DESCENT", "MOMENTUM", "NESTEROV", "ADAGRAD", "ADADELTA", "ADAMAX", "RMSPROP", "CENTERED_RMSPROP",
   ],
+  /** Losses of a prediction and a label. */
+  loss_functions: ["SIGMOID_CROSS_ENTROPY", "HUBER", "LOG_LOSS", "HINGE", "CROSS_TERM"],
   /** Reductions of numbers. */
   reducers: ["MAX", "MIN", "PROD", "MAX_INTEGERS", "MIN_INTEGERS", "SUM_INTEGERS"],
 } as const;

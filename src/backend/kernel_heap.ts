@@ -50,6 +50,7 @@ export class KernelHeap {
   readonly scratchBytes: number;
   /** Number of times that scratch or shared memory has moved. */
   #moves = 0;
+  #words: Int32Array | undefined;
   /** Follows all calls. Default: none does. */
   observer: HeapObserver | undefined;
   /** The places of the addresses among each kernel's arguments. */
@@ -154,7 +155,7 @@ export class KernelHeap {
    */
   table(values: number[], addresses: readonly number[] = []): number {
     const address = this.#table.atLeast(values.length * 4);
-    new Int32Array(this.#bytesOfHeap.buffer, address, values.length).set(values);
+    this.#wordsOfHeap.set(values, address >>> 2);
     this.observer?.wroteTable(address, values, addresses);
     return address;
   }
@@ -186,6 +187,13 @@ export class KernelHeap {
     const address = this.#scratches[0].atLeast(0);
     this.observer?.prepared(address, zeros, more);
     return address;
+  }
+
+  /** The heap as integers: one view until the heap grows, as a view costs more than a short table. */
+  get #wordsOfHeap(): Int32Array {
+    const { buffer } = this.#bytesOfHeap;
+    if (this.#words?.buffer !== buffer) this.#words = new Int32Array(buffer);
+    return this.#words;
   }
 
   /** The heap, past the seam at which a recording sees kernels that work in JavaScript. */

@@ -10,7 +10,7 @@ import { BINARY_KERNELS } from "./kernels/binary.ts";
 import { COMPLEX_KERNELS } from "./kernels/complex.ts";
 import { CONVOLUTION_KERNELS } from "./kernels/convolution.ts";
 import { DEPTHWISE_KERNELS } from "./kernels/direct.ts";
-import { DILATION_KERNELS, POOL_KERNELS, RESIZE_KERNELS } from "./kernels/pool.ts";
+import { DILATION_KERNELS, POOL_KERNELS, RESIZE_KERNELS } from "./kernels/images.ts";
 import { RANDOM_KERNELS, TRAINING_KERNELS } from "./kernels/training.ts";
 import { ELEMENTWISE_KERNELS, UNARY_KERNELS } from "./kernels/unary.ts";
 import type { Inputs, Kernel, KernelTable } from "./kernels/kernel.ts";

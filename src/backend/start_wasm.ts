@@ -54,6 +54,12 @@ export interface WasmOptions {
    * and the reason says so. Default: false.
    */
   native?: boolean | NativeName;
+  /**
+   * Whether products of matrices are computed in vectors of 256 bits, with the same bits as in those
+   * of 128. V8 needs its flag `--experimental-wasm-revectorize` for that, which is experimental;
+   * without it, vectors have 128 bits, and the reason says so. Default: false.
+   */
+  wide?: boolean;
 }
 
 /** The outcome of a start. */
@@ -154,12 +160,12 @@ async function withoutListeners(start: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Heaps of each backend, by build and number of threads. */
-const HEAPS = new WeakMap<BackendWasm, Map<string, KernelHeap>>();
+/** Heaps of each backend, by build, number of threads and more, and what became of wide tiles. */
+const HEAPS = new WeakMap<BackendWasm, Map<string, { heap: KernelHeap; tiles?: string }>>();
 
 /** Registers our kernels; the reason names their build. */
 async function registerOurs(
-  { relaxed, threads: wanted = 1, native }: WasmOptions,
+  { relaxed, threads: wanted = 1, native, wide }: WasmOptions,
 ): Promise<Started> {
   const backend = tf.backend() as unknown as BackendWasm;
   const missing = missingInternals(backend);
@@ -173,7 +179,7 @@ async function registerOurs(
   if (!loaded) {
     return { started: true, reason: "WebAssembly with tfjs's kernels, as there is no SIMD" };
   }
-  const { kernels, addresses, module, memory, build } = loaded;
+  const { addresses, memory, build } = loaded;
   if (wanted > 1 && !isShared(memory)) {
     return {
       started: false,
@@ -187,15 +193,19 @@ async function registerOurs(
     ? (await import("./native/open_native.ts")).openNative(native, wanted)
     : undefined;
   const library = choice?.library;
-  const key = `${build} ${wanted} ${library?.name}`;
-  let heap = ofBackend.get(key);
-  if (!heap) {
+  const key = `${build} ${wanted} ${library?.name} ${wide}`;
+  let started = ofBackend.get(key);
+  if (!started) {
+    const tiles = wide ? (await import("./wide_tiles.ts")).loadWide(backend, loaded) : undefined;
+    const { kernels, modules } = tiles?.loaded ?? loaded;
     const threads = wanted > 1
-      ? await Threads.start(wanted - 1, kernels, module, memory, library?.onThreads)
+      ? await Threads.start(wanted - 1, kernels, modules, memory, library?.onThreads)
       : undefined;
     const ofLibrary = library && new NativeKernels(library, emscriptenOf(backend));
-    ofBackend.set(key, heap = new KernelHeap(backend, kernels, addresses, threads, ofLibrary));
+    const heap = new KernelHeap(backend, kernels, addresses, threads, ofLibrary);
+    ofBackend.set(key, started = { heap, tiles: tiles?.reason });
   }
+  const { heap, tiles } = started;
   library?.shareWith?.(heap.threads);
   registerKernels(heap);
   noteLibrary(backend, library, wanted);
@@ -206,7 +216,7 @@ async function registerOurs(
   return {
     started: true,
     reason: `WebAssembly with ${simd}${wanted > 1 ? `, ${wanted} threads` : ""}${
-      choice ? `; ${choice.reason}` : ""
+      [tiles, choice?.reason].map((reason) => reason ? `; ${reason}` : "").join("")
     }`,
     native: library?.name,
   };

@@ -4,11 +4,11 @@
  * @module
  */
 import { nodeThreads, type Threads as NodeThreads } from "../host/host_process.ts";
-import type { Kernels } from "./wasm_modules.ts";
+import { instantiateKernels, type KernelModules, type Kernels } from "./wasm_modules.ts";
 
 /** The data that a worker starts with. */
 interface WorkerData {
-  module: WebAssembly.Module;
+  modules: KernelModules;
   memory: WebAssembly.Memory;
   /** Number of calls, of answers and of calls that a thread has taken, and whether one failed. */
   control: Int32Array<SharedArrayBuffer>;
@@ -52,13 +52,18 @@ const TIMEOUT = 20_000;
  * from outside.
  *
  * @param data The data of the worker.
+ * @param instantiate Instantiates the kernels.
  * @param ready Says that the worker is ready.
  * @param open Opens the native library, where there is one.
  */
-function serve(data: WorkerData, ready: () => void, open?: ThreadLibrary["open"]): void {
-  const { module, memory, control, call, spins, file } = data;
-  const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
-  const kernels = Object.values(exports).filter((value) => typeof value === "function");
+function serve(
+  data: WorkerData,
+  instantiate: typeof instantiateKernels,
+  ready: () => void,
+  open?: ThreadLibrary["open"],
+): void {
+  const { modules, memory, control, call, spins, file } = data;
+  const kernels = Object.values(instantiate(modules, memory));
   ready();
   const run = file && open?.(file);
   for (let calls = 0;;) {
@@ -88,7 +93,7 @@ async function startNodeWorker(
 ): Promise<void> {
   const source = `const { parentPort, workerData } =
       process.getBuiltinModule("node:worker_threads");
-    (${serve})(workerData, () => parentPort.postMessage("ready"), ${open});`;
+    (${serve})(workerData, ${instantiateKernels}, () => parentPort.postMessage("ready"), ${open});`;
   const worker = new threads.Worker(source, { eval: true, workerData });
   await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
   worker.unref();
@@ -96,7 +101,8 @@ async function startNodeWorker(
 
 /** Starts a worker of a browser. */
 async function startWebWorker(data: WorkerData): Promise<void> {
-  const source = `onmessage = ({ data }) => (${serve})(data, () => postMessage("ready"));`;
+  const source =
+    `onmessage = ({ data }) => (${serve})(data, ${instantiateKernels}, () => postMessage("ready"));`;
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   try {
     const worker = new globalThis.Worker(url);
@@ -144,14 +150,14 @@ export class Threads {
    *
    * @param count Number of threads, without the main one.
    * @param kernels The kernels, instantiated for the main one.
-   * @param module The module of the kernels.
+   * @param modules The compiled modules.
    * @param memory The shared heap.
    * @param library A native library that they open, too. Default: none.
    */
   static async start(
     count: number,
     kernels: Kernels,
-    module: WebAssembly.Module,
+    modules: KernelModules,
     memory: WebAssembly.Memory,
     library?: ThreadLibrary,
   ): Promise<Threads> {
@@ -160,7 +166,7 @@ export class Threads {
       const control = new Int32Array(new SharedArrayBuffer(64));
       const call = new Float64Array(new SharedArrayBuffer(256));
       const { file, open } = library ?? {};
-      const data: WorkerData = { module, memory, control, call, spins: SPINS, file };
+      const data: WorkerData = { modules, memory, control, call, spins: SPINS, file };
       const nodes = nodeThreads();
       await (nodes ? startNodeWorker(nodes, data, open) : startWebWorker(data));
       threads.#threads.push({ control, call });

@@ -98,14 +98,28 @@ export type Kernels = Record<string, (...args: number[]) => number>;
 /** Names of the builds, the fastest first. */
 type Build = "relaxed" | "simd";
 
+/** The compiled kernels. */
+export interface KernelModules {
+  /** All kernels. */
+  kernels: WebAssembly.Module;
+  /** The tiles of wide_tiles.ts, where they compute. */
+  wide?: WideModule;
+}
+
+/** The tiles of wide_tiles.ts, and the size of their memory in pages of 64 KiB. */
+export interface WideModule {
+  tiles: WebAssembly.Module;
+  pages: number;
+}
+
 /** Our kernels on the heap of a backend. */
-interface LoadedKernels {
+export interface LoadedKernels {
   /** The functions of the instance. */
   kernels: Kernels;
   /** The places of the addresses among each kernel's arguments. */
   addresses: Readonly<Record<string, readonly number[]>>;
-  /** The compiled module. */
-  module: WebAssembly.Module;
+  /** The compiled modules. */
+  modules: KernelModules;
   /** The heap. */
   memory: WebAssembly.Memory;
   /** The build that was chosen. */
@@ -118,21 +132,50 @@ interface LoadedKernels {
  * @param backend The owner of the heap.
  * @param relaxed Whether multiply-adds may be fused, which is faster and more precise, but does not
  *   give the same bits on every machine.
+ * @param wide The module of wide tiles, if they are to compute.
  * @returns The kernels, or `undefined` where there is no SIMD.
+ * @throws {RangeError} If the system does not give the addresses that wide tiles need.
  */
-export function loadKernels(backend: BackendWasm, relaxed = true): LoadedKernels | undefined {
+export function loadKernels(
+  backend: BackendWasm,
+  relaxed = true,
+  wide?: WideModule,
+): LoadedKernels | undefined {
   const names: Build[] = relaxed ? ["relaxed", "simd"] : ["simd"];
   const { memory } = emscriptenOf(backend).asm;
   for (const build of names) {
     const plain = bytesOf(build);
     const bytes = isShared(memory) ? shareMemory(plain) : plain;
     if (!WebAssembly.validate(bytes)) continue;
-    const module = new WebAssembly.Module(bytes);
-    const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
-    const functions = Object.entries(exports).filter(([, value]) => typeof value === "function");
-    const kernels = Object.fromEntries(functions) as Kernels;
-    return { kernels, addresses: builds.addresses, module, memory, build };
+    const modules = { kernels: new WebAssembly.Module(bytes), wide };
+    const kernels = instantiateKernels(modules, memory);
+    return { kernels, addresses: builds.addresses, modules, memory, build };
   }
+}
+
+/**
+ * Instantiates the kernels on a heap. The source of this function is sent to threads as well, so it
+ * uses nothing from outside.
+ */
+export function instantiateKernels(
+  { kernels, wide }: KernelModules,
+  memory: WebAssembly.Memory,
+): Kernels {
+  const imports: Record<string, WebAssembly.ImportValue> = { memory };
+  // Functions of tiles that do not compute are imported, but never called.
+  for (const { name, kind } of WebAssembly.Module.imports(kernels)) {
+    if (kind === "function") imports[name] = Math.log;
+  }
+  if (wide) {
+    const { tiles, pages } = wide;
+    const own = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    Object.assign(imports, new WebAssembly.Instance(tiles, { env: { memory, own } }).exports);
+  }
+  const { exports } = new WebAssembly.Instance(kernels, { env: imports });
+  const functions = Object.entries(exports).filter(([, value]) => typeof value === "function");
+  const all = Object.fromEntries(functions) as Kernels;
+  if (wide) all.useWideTiles(1);
+  return all;
 }
 
 /** The module of a build: the file holds one, and what the other has of its own. */

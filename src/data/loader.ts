@@ -208,6 +208,7 @@ const NAMES = [["data", "labels", "weights"], ["x", "y", "w"], ["xs", "ys", "ws"
  * @param origin Its origin, for errors.
  * @returns The same tensors.
  * @throws {TypeError} If the value is not a batch, or data and labels differ in length.
+ * @throws {RangeError} If it has no examples, whose mean loss would be NaN.
  */
 export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
   const action = `Cannot use batch ${origin.index} of the ${origin.loader} loader`;
@@ -219,7 +220,7 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
         describeValue(value),
     );
   }
-  if (tensorsIn(parts).some(({ isDisposed }) => isDisposed)) {
+  if (parts.some(holdsDisposed)) {
     throw new TypeError(
       `${action} as its tensors must be alive: one is disposed. The Learner disposes each batch ` +
         "after use, except batches in an array: yield new tensors or clones",
@@ -233,6 +234,9 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
       `${action} as its data must be tensors whose first axis counts examples: ` +
         `current value is ${describeValue(data)}`,
     );
+  }
+  if (size === 0 && origin.loader !== "predict") {
+    throw new RangeError(`${action} as it must have examples: its length is 0`);
   }
   if (labelled !== undefined && labelled !== size) {
     throw new TypeError(
@@ -248,6 +252,12 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
     );
   }
   return { data, labels, size, ...weighted !== undefined && { weights } };
+}
+
+/** Whether tensors that were disposed are in a part of a batch, which is a tensor most often. */
+function holdsDisposed(part: unknown): boolean {
+  if (part instanceof tf.Tensor) return part.isDisposed;
+  return part !== undefined && tensorsIn(part).some(({ isDisposed }) => isDisposed);
 }
 
 /**
@@ -278,6 +288,7 @@ function split(
 
 /** Returns the length of the first axis of the first tensor. */
 function lengthOf(nested: unknown): number | undefined {
+  if (nested === undefined) return;
   if (nested instanceof tf.Tensor) return nested.shape[0];
   return tensorsIn(nested)[0]?.shape[0];
 }

@@ -12,6 +12,7 @@ import {
   trainableVariables,
   variablesOf,
 } from "../model/model.ts";
+import { isUnconstrained } from "../model/model_structure.ts";
 import { applyGradients, applyMemory } from "../optimizers/optimizer_state.ts";
 import { batchTensorsOf } from "./batch_tensors.ts";
 
@@ -91,7 +92,8 @@ export const DEFAULT_STAGES: Readonly<Stages<StageFields>> = {
     const { memory } = batchTensorsOf(learner).late("gradients") ?? {};
     if (!memory || !applyMemory(optimizer, memory)) applyGradients(optimizer, learner.gradients);
     const model = modelInTraining(learner);
-    if (model) constrain(model);
+    // The facts about the model of a step that was played back have just been found.
+    if (model && !(memory && isUnconstrained(model))) constrain(model);
   },
 };
 

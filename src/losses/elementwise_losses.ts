@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { elementLosses } from "../backend/gradients/unary.ts";
 import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { inspectElements } from "../tensors/tensor_memory.ts";
@@ -173,7 +174,10 @@ export function huber(
   const { delta = 1, weights } = options;
   checkNumber("compute huber", "delta", delta, { above: 0 });
   return elementwiseMean("huber", predictions, weights, () => {
-    const error = predictions.sub(alignLabels("huber", predictions, labels).toFloat()).abs();
+    const aligned = alignLabels("huber", predictions, labels).toFloat();
+    const losses = elementLosses("HUBER", predictions, aligned, delta);
+    if (losses) return { losses };
+    const error = predictions.sub(aligned).abs();
     const quadratic = error.minimum(delta);
     const linear = error.sub(quadratic);
     return { losses: quadratic.square().mul(0.5).add(linear.mul(delta)) };
@@ -239,7 +243,7 @@ export function binaryCrossEntropy(
   checkOptions(action, options, {
     labelSmoothing: true,
     positiveWeight: true,
-    probabilities: true,
+    probabilities: "flag",
     ignoreIndex: true,
     weights: true,
   });
@@ -256,7 +260,13 @@ export function binaryCrossEntropy(
     const isCounted = (label: number) => label !== ignoreIndex;
     const counted = mask && { mask, labels, isCounted };
     const known = mask ? tf.where(mask, aligned, tf.zerosLike(aligned)) : aligned;
-    const targets = known.mul(1 - labelSmoothing).add(labelSmoothing / 2);
+    const targets = labelSmoothing === 0
+      ? known
+      : known.mul(1 - labelSmoothing).add(labelSmoothing / 2);
+    const ours = probabilities
+      ? undefined
+      : elementLosses("SIGMOID_CROSS_ENTROPY", predictions, targets, positiveWeight);
+    if (ours) return { losses: ours, counted };
     const positives = targets.mul(positiveWeight - 1).add(1);
     if (probabilities) {
       const yes = predictions.add(EPSILON).log().mul(targets).mul(positiveWeight);

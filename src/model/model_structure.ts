@@ -190,6 +190,8 @@ export interface ModelFacts {
   readonly trained: readonly tf.Variable[] | undefined;
   /** The layers that may keep states from batch to batch. */
   readonly stateful: readonly AnyLayer[];
+  /** All weights, which may have constraints; `undefined` of a model that is not made of layers. */
+  readonly weights: readonly { readonly constraint?: unknown }[] | undefined;
 }
 
 const FACTS = new WeakMap<object, { facts: ModelFacts; watch: ModelWatch }>();
@@ -208,9 +210,18 @@ export function factsOf(model: tf.LayersModel | Model): ModelFacts {
       ? trainableVariables(model).filter(({ trainable }) => trainable)
       : undefined,
     stateful: [...layers].filter((layer) => "states_" in layer),
+    weights: isMadeOfLayers ? model.weights as ModelFacts["weights"] : undefined,
   };
   if (isMadeOfLayers) FACTS.set(model, { facts, watch: new ModelWatch(model, layers) });
   return facts;
+}
+
+/** Whether the weights of a model, as its facts were found last, have no constraints now. */
+export function isUnconstrained(model: object): boolean {
+  const { weights } = FACTS.get(model)?.facts ?? {};
+  if (!weights) return false;
+  for (let i = 0; i < weights.length; i++) if (weights[i].constraint) return false;
+  return true;
 }
 
 /** A weight of a layer. */

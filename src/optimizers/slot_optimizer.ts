@@ -230,8 +230,10 @@ export abstract class SlotOptimizer extends tf.Optimizer {
       this.#update(joint);
       joint.attributes = attributes;
     }
-    joint.memories.push(memory);
-    joint.inputs.push(value, gradient, ...memory.slots);
+    const { memories, inputs } = joint, { slots } = memory;
+    memories.push(memory);
+    inputs.push(value, gradient);
+    for (let i = 0; i < slots.length; i++) inputs.push(slots[i]);
   }
 
   /** Updates variables, and leaves none of them to be updated. */

@@ -50,10 +50,15 @@ export function cloneTensor(tensor: tf.Tensor): tf.Tensor {
   const engine = tf.engine(), { gradientDepth, profiling } = engine.state as EngineState;
   const { shape, dtype, dataId } = tensor;
   const isShared = tf.getBackend() === "wasm" && gradientDepth === 0 && !profiling &&
-    !tensor.isDisposed && dtype in CONTAINERS && !tf.env().getBool("DEBUG");
+    !tensor.isDisposed && isWritable(dtype) && !tf.env().getBool("DEBUG");
   if (!isShared) return tensor.clone();
   (tf.backend() as unknown as BackendWasm).incRef(dataId);
   return engine.makeTensorFromTensorInfo({ dataId, shape, dtype });
+}
+
+/** Whether {@linkcode writeTensor} makes tensors of a type. */
+export function isWritable(dtype: tf.DataType): dtype is keyof typeof CONTAINERS {
+  return Object.hasOwn(CONTAINERS, dtype);
 }
 
 /**

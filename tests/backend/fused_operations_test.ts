@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as stock from "npm:@tensorflow/tfjs@4.22.0";
 import { tf } from "../../mod.ts";
 import { withRandom } from "../../src/random/random_numbers.ts";
-import { testOnBackends } from "../fixtures/on_backends.ts";
+import { relativeError, testOnBackends } from "../fixtures/on_backends.ts";
 
 /** Asserts that two tensors have the same shape, dtype and bits. */
 function assertSame(actual: tf.Tensor, expected: tf.Tensor, label = ""): void {
@@ -209,4 +209,131 @@ testOnBackends("the slope of one part of a tensor is put among zeros", () => {
     return a.sum().add(c.mul(2).sum());
   })(x);
   assertSame(both, tf.concat([tf.ones([3, 2, 2]), tf.zeros([3, 4, 2]), tf.fill([3, 1, 2], 2)], 1));
+});
+
+type Loss = (labels: tf.Tensor, predictions: tf.Tensor) => tf.Tensor;
+
+/** A loss as it is, and as tfjs composes it. */
+function losses(
+  name: "huberLoss" | "logLoss" | "hingeLoss" | "sigmoidCrossEntropy" | "softmaxCrossEntropy",
+  ...rest: unknown[]
+): [Loss, Loss] {
+  return [tf, stock].map(({ losses }) => (labels: tf.Tensor, x: tf.Tensor) =>
+    (losses[name] as (...args: unknown[]) => tf.Tensor)(labels, x, ...rest)
+  ) as [Loss, Loss];
+}
+
+testOnBackends(
+  "losses of elements are those of tfjs, with both gradients and their gradients",
+  (backend) => {
+    const { Reduction } = tf;
+    for (const shape of [[1, 1], [3, 5], [7, 33]]) {
+      const labels = tf.randomUniform(shape, 0, 1, "float32", 3);
+      const weights = tf.randomUniform([shape[0], 1], 0, 2, "float32", 4);
+      for (
+        const [name, low, high, [ours, theirs]] of [
+          ["huber", -3, 3, losses("huberLoss")],
+          ["huber of 0.3", -3, 3, losses("huberLoss", undefined, 0.3)],
+          ["huber, weighted", -3, 3, losses("huberLoss", weights, 0.3)],
+          ["huber, sum", -3, 3, losses("huberLoss", undefined, 1, Reduction.SUM)],
+          ["log", 0.05, 0.95, losses("logLoss")],
+          ["log, mean", 0.05, 0.95, losses("logLoss", weights, 1e-3, Reduction.MEAN)],
+          ["hinge", -2, 2, losses("hingeLoss")],
+          ["hinge, none", -2, 2, losses("hingeLoss", weights, Reduction.NONE)],
+          ["sigmoid", -4, 4, losses("sigmoidCrossEntropy")],
+          ["sigmoid, smoothed", -4, 4, losses("sigmoidCrossEntropy", weights, 0.2)],
+          ["softmax", -4, 4, losses("softmaxCrossEntropy")],
+          ["softmax, weighted", -4, 4, losses("softmaxCrossEntropy", weights.reshape([-1]), 0.1)],
+        ] as [string, number, number, [Loss, Loss]][]
+      ) {
+        const x = tf.randomUniform(shape, low, high, "float32", 5);
+        assert(relativeError(ours(labels, x), theirs(labels, x)) < 1e-5, `${name} of [${shape}]`);
+        const slopes = (loss: Loss) => tf.grads((t, x) => loss(t, x).sum())([labels, x]);
+        const again = (loss: Loss) =>
+          tf.grad((x: tf.Tensor) =>
+            tf.grad((x: tf.Tensor) => loss(labels, x).sum())(x).square().sum()
+          )(x);
+        slopes(ours).forEach((slope, i) =>
+          assert(relativeError(slope, slopes(theirs)[i]) < 2e-5, `slope ${i} of ${name}`)
+        );
+        assert(relativeError(again(ours), again(theirs)) < 1e-4, `slope of the slope of ${name}`);
+      }
+    }
+    if (backend === "cpu") return;
+    const special = tf.tensor1d([NaN, Infinity, -Infinity, 0]), zeros = tf.zeros([4]);
+    assertEquals(
+      [...tf.losses.huberLoss(zeros, special, undefined, 1, Reduction.NONE).dataSync()],
+      [
+        ...[NaN, Infinity, Infinity, 0],
+      ],
+    );
+    assertEquals(
+      tf.losses.hingeLoss(tf.tensor1d([0, 1], "bool"), tf.tensor1d([-2, 3])).dataSync()[0],
+      0,
+    );
+    assertEquals([
+      ...tf.losses.sigmoidCrossEntropy(zeros, special, undefined, 0, Reduction.NONE).dataSync(),
+    ], [
+      ...[NaN, Infinity, NaN, Math.fround(Math.log(2))],
+    ]);
+  },
+);
+
+testOnBackends("norms are those of tfjs", () => {
+  const x = tf.randomNormal([5, 7], 0, 1, "float32", 3);
+  for (
+    const args of [[], [2], ["euclidean", 1], [2, [0], true], [1, 1], [Infinity, 0], ["fro", [
+      0,
+      1,
+    ]], [2, -1]]
+  ) {
+    const [a, b] = [tf.norm, stock.norm].map((norm) =>
+      norm(x as never, ...args as []) as tf.Tensor
+    );
+    assert(relativeError(a, b) < 1e-6 && a.shape.join() === b.shape.join(), `${args}`);
+    const method = x.norm(...args as []);
+    assertSame(method, a, `${args}`);
+  }
+  assertEquals(tf.norm(tf.tensor1d([NaN, 1])).dataSync()[0], NaN);
+  const slope = tf.grad((x: tf.Tensor) => tf.norm(x))(x);
+  assert(relativeError(slope, x.div(tf.norm(x))) < 1e-6);
+});
+
+testOnBackends("timeDistributed applies its layer to all steps at once", () => {
+  const x = tf.randomNormal([3, 5, 4, 4, 2], 0, 1, "float32", 1);
+  const convolution = tf.layers.conv2d({ filters: 3, kernelSize: 2 });
+  const model = tf.sequential({
+    layers: [
+      tf.layers.conv2d({ filters: 3, kernelSize: 2, inputShape: [4, 4, 2] }),
+      tf.layers.flatten(),
+      tf.layers.dense({ units: 6, activation: "relu" }),
+    ],
+  });
+  for (const layer of [convolution, model]) {
+    const outer = tf.layers.timeDistributed({ layer });
+    const y = outer.apply(x, { training: true }) as tf.Tensor;
+    const steps = tf.unstack(x, 1).map((step) => layer.apply(step) as tf.Tensor);
+    assert(relativeError(y, tf.stack(steps, 1)) < 1e-5);
+    assertEquals(y.shape, outer.computeOutputShape(x.shape));
+    layer.weights.forEach((weight) => weight.dispose());
+  }
+  // Each step has statistics of its own, as in tfjs.
+  const norm = tf.layers.batchNormalization();
+  const outer = tf.layers.timeDistributed({ layer: norm });
+  const rows = tf.randomNormal([8, 3, 2], 0, 1, "float32", 2).add([[[0], [5], [-5]]] as never);
+  const means = (outer.apply(rows, { training: true }) as tf.Tensor).mean(0).abs().max();
+  assert(means.dataSync()[0] < 1e-3);
+  norm.weights.forEach((weight) => weight.dispose());
+});
+
+testOnBackends("elements are gathered one by one", () => {
+  const x = tf.randomNormal([3, 5], 0, 1, "float32", 1);
+  const indices = tf.tensor2d([[4, 0], [1, 1], [2, 3]], undefined, "int32");
+  const values = x.arraySync() as number[][];
+  const expected = [[4, 0], [1, 1], [2, 3]].flatMap((row, i) => row.map((at) => values[i][at]));
+  assertEquals([...x.gather(indices, 1, 1).dataSync()], expected);
+  assertEquals(
+    [...x.gather(tf.tensor1d([2, 0], "int32"), 1).dataSync()],
+    values.flatMap((row) => [row[2], row[0]]),
+  );
 });

@@ -156,11 +156,15 @@ Deno.test(
 const pool = `
   const { Threads } = await import("${root}src/backend/threads.ts");
   const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
-  const { shareMemory } = await import("${root}src/backend/wasm_modules.ts");
+  const { instantiateKernels, shareMemory } = await import(
+    "${root}src/backend/wasm_modules.ts"
+  );
   const builds = await import("${root}src/backend/kernels.generated.ts");
-  const module = new WebAssembly.Module(shareMemory(Uint8Array.fromBase64(builds.relaxed)));
-  const { exports } = new WebAssembly.Instance(module, { env: { memory, log: Math.log } });
-  const pool = await Threads.start(1, exports, module, memory);
+  const modules = {
+    kernels: new WebAssembly.Module(shareMemory(Uint8Array.fromBase64(builds.relaxed))),
+  };
+  const exports = instantiateKernels(modules, memory);
+  const pool = await Threads.start(1, exports, modules, memory);
 `;
 
 Deno.test("each call is done once, by a thread or by the main one that takes it back", {

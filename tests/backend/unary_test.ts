@@ -230,3 +230,27 @@ testOnBackends("relu and relu6 let slopes through strictly between their bounds"
   assertEquals(slopes(tf.relu), x.map((x) => Number(x > 0)));
   assertEquals(slopes(tf.relu6), x.map((x) => Number(x > 0 && x < 6)));
 });
+
+Deno.test("the gradient of an activation and of its bias sums many and wide rows", {
+  ignore: !granted,
+}, async () => {
+  await selectBackend({ prefer: "wasm", quiet: true });
+  const before = tf.memory().numTensors;
+  for (const [rows, columns] of [[1300, 37], [512, 4], [513, 1], [3, 200_003], [0, 5]]) {
+    tf.tidy(() => {
+      const [dy, y] = [1, 2].map((seed) => tf.randomNormal([rows, columns], 0, 1, "float32", seed));
+      const inputs = { dy, y };
+      const name = "TrainchartActivationAndBiasGradient";
+      const [dx, total] = run(name, inputs, { activation: "relu" }) as unknown as tf.Tensor[];
+      const [slopes, results] = [dy.dataSync(), y.dataSync()];
+      const expected = slopes.map((slope, i) => results[i] > 0 ? slope : 0);
+      assertEquals(dx.dataSync(), expected);
+      const sums = new Float64Array(columns);
+      expected.forEach((slope, i) => sums[i % columns] += slope);
+      total.dataSync().forEach((sum, c) =>
+        assertLessOrEqual(Math.abs(sum - sums[c]), 1e-5 * Math.sqrt(rows), `column ${c}`)
+      );
+    });
+  }
+  assertEquals(tf.memory().numTensors, before);
+});

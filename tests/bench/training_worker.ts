@@ -20,14 +20,19 @@ export interface Variant {
   threads?: number;
   /** The native library of our kernels. */
   native?: NativeName;
+  /** Whether products are computed in vectors of 256 bits. */
+  wide?: boolean;
   /** Whether steps are compiled. Default: where that is known to be safe. */
   compile?: boolean;
 }
 
-const { kernels, loop, parts, threads, native, compile } = JSON.parse(Deno.args[0]) as Variant;
+const { kernels, loop, parts, threads, native, wide, compile } = JSON.parse(
+  Deno.args[0],
+) as Variant;
 
-if (kernels === "ours") await selectBackend({ prefer: "wasm", threads, native, quiet: true });
-else {
+if (kernels === "ours") {
+  await selectBackend({ prefer: "wasm", threads, native, wide, quiet: true });
+} else {
   if (kernels === "wasm") await importWasm();
   await tf.setBackend(kernels);
 }

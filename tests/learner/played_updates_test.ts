@@ -188,6 +188,10 @@ const CHANGES: Record<string, (learner: AnyLearner) => void> = {
       )
     );
   },
+  "with a constraint from some step on": ({ model }) => {
+    const [kernel] = (model as tf.LayersModel).layers[0].trainableWeights;
+    Object.assign(kernel, { constraint: tf.constraints.maxNorm({ maxValue: 0.5 }) });
+  },
   "with a weight that is frozen now and then": ({ model, batchIndex }) => {
     const [layer] = (model as tf.LayersModel).layers;
     layer.trainable = batchIndex % 2 === 1;

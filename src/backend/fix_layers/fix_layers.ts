@@ -22,6 +22,53 @@ export function fixLayers(): void {
   fixStates();
   fixRegularizers();
   fixReshape();
+  fixTimeDistributed();
+}
+
+/** Layers whose result for an example depends on that example alone, also in training. */
+// deno-fmt-ignore
+const OF_EXAMPLES = [
+  "Activation", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "Conv1D", "Conv2D",
+  "Conv2DTranspose", "Conv3D", "Conv3DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D", "ELU",
+  "Embedding", "Flatten", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D",
+  "GlobalMaxPooling2D", "InputLayer", "LayerNormalization", "LeakyReLU", "MaxPooling1D",
+  "MaxPooling2D", "MaxPooling3D", "Model", "PReLU", "Permute", "ReLU", "RepeatVector", "Reshape",
+  "SeparableConv2D", "Sequential", "Softmax", "ThresholdedReLU", "UpSampling2D", "ZeroPadding2D",
+];
+
+/** Whether the result of a layer, and of all layers in it, for an example depends on that alone. */
+function isOfExamples(layer: AnyLayer): boolean {
+  const name = layer.getClassName();
+  if (!OF_EXAMPLES.includes(name) || layer._callHook != null) return false;
+  if (layer.constructor !== layerClass(name)) return false;
+  let areAll = true;
+  eachInnerLayer(layer, (inner) => areAll &&= isOfExamples(inner));
+  return areAll;
+}
+
+/**
+ * Makes `timeDistributed` apply its layer to all steps at once, as examples. tfjs applies it step by
+ * step, and still does where a layer draws random numbers, has states, or looks at its whole batch.
+ */
+function fixTimeDistributed(): void {
+  const { prototype } = layerClass("TimeDistributed");
+  const { call } = prototype;
+  prototype.call = function (
+    this: AnyLayer,
+    inputs: tf.Tensor | tf.Tensor[],
+    options: { mask?: unknown } = {},
+  ): tf.Tensor {
+    const x = onlyTensor(inputs);
+    if (x.size === 0 || options.mask != null || !isOfExamples(this.layer)) {
+      return call.call(this, inputs, options);
+    }
+    return tf.tidy(() => {
+      const [batch, steps, ...rest] = x.shape;
+      const examples = x.reshape([batch * steps, ...rest]);
+      const y = onlyTensor(this.layer.call(examples, options));
+      return y.reshape([batch, steps, ...y.shape.slice(1)]);
+    });
+  };
 }
 
 /**
@@ -91,6 +138,8 @@ const FUSED: Record<string, (alpha: number) => UnaryAttributes> = {
 
 /** Makes activations one operation where the backend has our kernels. */
 function fuseActivations(): void {
+  // tfjs takes the minimum of 6 and of a relu.
+  layerClass("relu6").prototype.apply = (x: tf.Tensor) => tf.relu6(x);
   for (const [name, attributesOf] of Object.entries(FUSED)) {
     const { prototype } = layerClass(name);
     const { apply } = prototype;

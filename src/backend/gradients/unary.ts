@@ -1,11 +1,14 @@
 /**
  * Gradients of functions of one number that tfjs computes in more passes than needed, or not as
- * PyTorch does at kinks; of softmax, of its logarithm, and of activations of one kernel.
+ * PyTorch does at kinks; of softmax, of its logarithm, and of activations of one kernel. Losses of
+ * elements.
  *
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
 import { SELU } from "../kernel_constants.ts";
+import { areFloats } from "../kernels/kernel.ts";
+import type { ElementLossAttributes } from "../kernels/training.ts";
 import type { Parameters, Unary, UnaryAttributes } from "../kernels/unary.ts";
 import {
   type Attributes,
@@ -48,6 +51,7 @@ function registerSlope(
 /** Registers the gradients. */
 export function registerUnary(): void {
   registerActivations();
+  registerElementLosses();
   registerSlope("Abs", "ABS", "input", (dy, x) => dy.mul(x.sign()));
   registerSlope("Square", "SQUARE", "input", (dy, x) => dy.mul(x.mul(2)));
   registerSlope("Reciprocal", "RECIPROCAL", "result", (dy, y) => dy.mul(y.square()).neg());
@@ -74,14 +78,14 @@ export function registerUnary(): void {
     "Elu",
     "ELU",
     "result",
-    (dy, y) => isRecorded() ? dy.mul(y.minimum(0).add(1)) : run("EluGrad", { dy, y }),
+    (dy, y) => isRecorded() ? dy.mul(belowZero(y).add(1)) : run("EluGrad", { dy, y }),
     () => ({ p: 1, q: 1 }),
   );
   registerSlope(
     "Selu",
     "ELU",
     "result",
-    (dy, y) => tf.where(y.greater(0), dy.mul(SELU.p), dy.mul(y.add(SELU.q))),
+    (dy, y) => dy.mul(tf.where(y.greater(0), SELU.p, belowZero(y).add(SELU.q))),
     () => SELU,
   );
   registerSlope(
@@ -112,6 +116,11 @@ export function registerUnary(): void {
   }));
 }
 
+/** Results of an activation below 0, else 0 with a slope of 0: PyTorch's curvature at 0. */
+function belowZero(y: tf.Tensor): tf.Tensor {
+  return tf.where(y.less(0), y, tf.zerosLike(y));
+}
+
 /** `dy` where a condition has a value, else 0. */
 function selectSlope(condition: tf.Tensor, dy: tf.Tensor, value: boolean): tf.Tensor {
   const isSame = tf.util.arraysEqual(condition.shape, dy.shape);
@@ -122,13 +131,14 @@ function selectSlope(condition: tf.Tensor, dy: tf.Tensor, value: boolean): tf.Te
   return value ? tf.where(condition, dy, zeros) : tf.where(condition, zeros, dy);
 }
 
-/** `dy` where the result of an activation shows that it let the input through. */
+/** `dy` where the result of an activation shows that it let the input through, as it does NaN. */
 export function openWhere(dy: tf.Tensor, y: tf.Tensor, activation: string): tf.Tensor {
   if (hasKernel("TrainchartActivationGradient") && y.dtype === "float32") {
     return run("TrainchartActivationGradient", { dy, y }, { activation });
   }
-  const isOpen = activation === "relu6" ? y.greater(0).logicalAnd(y.less(6)) : y.greater(0);
-  return tf.where(isOpen, dy, tf.zerosLike(dy));
+  const isCut = y.lessEqual(0);
+  const isFlat = activation === "relu6" ? isCut.logicalOr(y.greaterEqual(6)) : isCut;
+  return tf.where(isFlat, tf.zerosLike(dy), dy);
 }
 
 function registerActivations(): void {
@@ -168,3 +178,70 @@ export const ACTIVATIONS: Partial<Record<Unary, (x: tf.Tensor, p?: number) => tf
   SOFTSIGN: (x) => x.div(x.abs().add(1)),
   SWISH: (x, p = 1) => x.mul(x.mul(p).sigmoid()),
 };
+
+/** The slopes of a loss by predictions and by labels. */
+type Slopes = (x: tf.Tensor, labels: tf.Tensor, p: number) => [() => tf.Tensor, () => tf.Tensor];
+
+/** The slopes of losses, as operations that have gradients themselves. */
+const ELEMENT_LOSSES: Record<ElementLossAttributes["f"], Slopes> = {
+  SIGMOID_CROSS_ENTROPY: (x, t, p) => [
+    () => tf.sub(1, t).sub(x.neg().sigmoid().mul(t.mul(p - 1).add(1))),
+    () => x.neg().softplus().mul(p - 1).sub(x),
+  ],
+  HUBER: (x, t, p) => [
+    () => x.sub(t).clipByValue(-p, p),
+    () => t.sub(x).clipByValue(-p, p),
+  ],
+  LOG_LOSS: (x, t, p) => [
+    () => tf.sub(1, t).div(tf.sub(1, x).add(p)).sub(t.div(x.add(p))),
+    () => tf.sub(1, x).add(p).log().sub(x.add(p).log()),
+  ],
+  HINGE: (x, t) => {
+    const open = (slope: () => tf.Tensor) => () => {
+      const isOpen = t.mul(2).sub(1).mul(x).less(1);
+      return tf.where(isOpen, slope(), tf.zerosLike(x));
+    };
+    return [open(() => tf.sub(1, t.mul(2))), open(() => x.mul(-2))];
+  },
+  CROSS_TERM: (x, t) => [
+    () => t.neg(),
+    () => tf.where(x.equal(-Infinity).logicalAnd(t.equal(0)), tf.zerosLike(x), x.neg()),
+  ],
+};
+
+/**
+ * The losses of predictions by one kernel, in their shape; `undefined` where the backend has none.
+ *
+ * @param f The loss.
+ * @param x The predictions.
+ * @param labels The labels, of the same shape.
+ * @param p Delta, epsilon, or the weight of labels of 1. Default: 1.
+ */
+export function elementLosses(
+  f: ElementLossAttributes["f"],
+  x: tf.Tensor,
+  labels: tf.Tensor,
+  p = 1,
+): tf.Tensor | undefined {
+  if (!areFloats(x, labels) || !tf.util.arraysEqual(x.shape, labels.shape)) return;
+  if (hasKernel("TrainchartElementLoss")) {
+    return run("TrainchartElementLoss", { x, labels }, { f, p });
+  }
+}
+
+function registerElementLosses(): void {
+  registerGradient(
+    "TrainchartElementLoss",
+    { inputs: ["x", "labels"] },
+    (dy, [x, labels], { f, p }: ElementLossAttributes) => {
+      const [byPrediction, byLabel] = ELEMENT_LOSSES[f](x, labels, p);
+      return {
+        x: () =>
+          isRecorded()
+            ? dy.mul(byPrediction())
+            : run("TrainchartElementLossSlope", { dy, x, labels }, { f, p }),
+        labels: () => dy.mul(byLabel()),
+      };
+    },
+  );
+}

@@ -1,10 +1,11 @@
 /**
- * Kernels of training alone: updates of a variable in one pass, a loss with its gradient, and masks of
- * dropout.
+ * Kernels of training alone: updates of a variable in one pass, losses with their gradients, and random
+ * numbers.
  *
  * @module
  */
 import type { tf } from "../../deps/tfjs.ts";
+import { type FunctionName, numberOf } from "../kernel_constants.ts";
 import { type KernelHeap, WORTHWHILE } from "../kernel_heap.ts";
 import { type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
@@ -21,6 +22,12 @@ interface UpdateRule {
 }
 
 /**
+ * Multiply-adds from which threads share an update where a native library makes the gradients: below,
+ * they are in the caches of the main thread's processor.
+ */
+const LARGE = 2 ** 24;
+
+/**
  * An update of variables. The inputs are a list: of each variable the value, the gradient and the slots,
  * `tensors` in all. The results are, of each variable, the new value and the new slots: a tensor that
  * shares its elements with no other is written in place and returned, otherwise there is a new one.
@@ -32,33 +39,37 @@ function update({ kernel, slots, work, numbers }: UpdateRule): Kernel {
   return function updateVariables(heap, inputs, attributes: Record<string, number>) {
     const list = inputs as unknown as tf.TensorInfo[];
     const { tensors } = attributes;
-    // At each step for each variable: neither maps nor spreads, and each tensor is looked up once.
-    const results: tf.TensorInfo[] = [];
-    const table: number[] = [], large: number[][] = [];
+    // At each step for each variable: neither maps nor spreads, each tensor is looked up once, and no
+    // array grows.
+    const width = 2 * slots + 4, count = list.length / tensors;
+    const results = new Array<tf.TensorInfo>(count * (tensors - 1));
+    const table = new Array<number>(count * width).fill(0), large: number[][] = [];
     const { dataIdMap } = heap.backend;
+    const least = !heap.threads ? Infinity : heap.native ? LARGE : WORTHWHILE;
+    let first = 0, result = 0;
     for (let at = 0; at < list.length; at += tensors) {
       const value = list[at], gradient = list[at + 1];
       checkFloats(value, gradient);
-      const size = sizeOf(value.shape);
-      const row = heap.threads && size * work >= WORTHWHILE ? [] : table;
-      if (row !== table) large.push(row);
-      const first = row.length, news = first + slots + 2;
-      for (let i = 0; i < 2 * slots + 3; i++) row.push(0);
-      row.push(size);
-      row[first + 1] = heap.at(gradient);
+      const size = sizeOf(value.shape), news = first + slots + 2;
+      table[first + 1] = heap.at(gradient);
       for (let i = 0; i < tensors; i++) {
         if (i === 1) continue;
         const tensor = list[at + i];
         const { memoryOffset, refCount } = dataIdMap.get(tensor.dataId);
-        const result = refCount === 1 ? tensor : heap.output(tensor.shape);
-        results.push(result);
-        row[first + i] = memoryOffset;
-        row[news + (i && i - 1)] = result === tensor ? memoryOffset : heap.at(result);
+        const own = refCount === 1 ? tensor : heap.output(tensor.shape);
+        results[result++] = own;
+        table[first + i] = memoryOffset;
+        table[news + (i && i - 1)] = own === tensor ? memoryOffset : heap.at(own);
       }
+      table[first + width - 1] = size;
+      // Threads share a large one: its row is taken out of the table.
+      if (size * work >= least) large.push(table.splice(first, width));
+      else first += width;
     }
     const last = [...numbers(attributes), heap.scratch()];
-    const count = table.length / (2 * slots + 4);
-    if (count > 0) heap.run(`${kernel}All`, [heap.table(table), count, ...last]);
+    if (table.length > 0) {
+      heap.run(`${kernel}All`, [heap.table(table), table.length / width, ...last]);
+    }
     for (const row of large) {
       const argument = row.length - 1, size = row[argument];
       row.splice(argument, 0, 0);
@@ -135,8 +146,39 @@ function crossEntropy(
   return [loss, gradient];
 }
 
+/** The attributes of losses of elements. */
+export interface ElementLossAttributes {
+  f: FunctionName<"loss_functions">;
+  /** Delta, epsilon, or the weight of labels of 1. */
+  p: number;
+}
+
+/** The losses of predictions, element by element. */
+function elementLoss(heap: KernelHeap, { x, labels }: Inputs, { f, p }: ElementLossAttributes) {
+  const result = heap.output(x.shape), size = sizeOf(x.shape);
+  const addresses = [x, labels, result].map((tensor) => heap.at(tensor));
+  const args = [numberOf("loss_functions", f), ...addresses, 0, size, p, heap.scratch()];
+  heap.run("elementLoss", args, { argument: 4, multiple: 4, work: size * 16 });
+  return result;
+}
+
+/** The slopes of those losses by the predictions, times `dy`. */
+function elementLossSlope(
+  heap: KernelHeap,
+  { dy, x, labels }: Inputs,
+  { f, p }: ElementLossAttributes,
+) {
+  const result = heap.output(x.shape), size = sizeOf(x.shape);
+  const addresses = [dy, x, labels, result].map((tensor) => heap.at(tensor));
+  const args = [numberOf("loss_functions", f), ...addresses, 0, size, p, heap.scratch()];
+  heap.run("elementLossSlope", args, { argument: 5, multiple: 4, work: size * 16 });
+  return result;
+}
+
 /** The kernels of our optimizers and losses. */
 export const TRAINING_KERNELS: KernelTable = {
+  TrainchartElementLoss: elementLoss,
+  TrainchartElementLossSlope: elementLossSlope,
   TrainchartAdam: adam,
   TrainchartClip: clip,
   TrainchartSgd: sgd,

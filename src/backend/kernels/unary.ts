@@ -13,7 +13,6 @@ import {
   type Inputs,
   type Kernel,
   type KernelTable,
-  runWithMemory,
   sizeOf,
 } from "./kernel.ts";
 import { tf } from "../../deps/tfjs.ts";
@@ -170,6 +169,9 @@ function activationGradient(
   return result;
 }
 
+/** Rows of a stripe, as in the kernel. */
+const STRIPE = 512;
+
 /** The gradients of an activation's input and of the bias before it. */
 function activationAndBiasGradient(
   heap: KernelHeap,
@@ -181,10 +183,13 @@ function activationAndBiasGradient(
   const result = heap.output(y.shape), total = heap.output([columns]);
   const [from, at, to, bias] = [dy, y, result, total].map((tensor) => heap.at(tensor));
   const code = ACTIVATIONS[activation]!;
-  const args = [from, at, to, rows, columns, 0, columns, code, bias];
-  const split = { argument: 5, multiple: 16, work: rows * columns * 4 };
-  // A double and a float for each column.
-  runWithMemory(heap, "activationAndBiasGradient", args, columns * 12, split);
+  const stripes = Math.max(Math.ceil(rows / STRIPE), 1), fits = columns * 4 <= heap.scratchBytes;
+  const doubles = heap.shared(stripes * columns * 8 + columns * 4);
+  const memory = fits ? heap.scratch() : doubles + stripes * columns * 8;
+  const args = [from, at, to, rows, columns, 0, stripes, code, doubles, memory];
+  const split = { argument: 5, multiple: 1, work: rows * columns * 4 };
+  heap.run("activationAndBiasGradient", args, fits ? split : undefined);
+  heap.run("sumStripes", [doubles, stripes, columns, bias]);
   return [result, total];
 }
 

@@ -243,23 +243,35 @@ export function sharesOf(operation: Operation, ...most: Most): Share<Operation>[
   });
 }
 
+/**
+ * Multiply-adds from which a share pays for each element that both threads read, and that is written
+ * again later: a processor then takes the memory back from the other one, 16 elements at a time.
+ */
+const BY_SHARED = 512;
+
 /** Whole matrices, else rows of one, which have no gaps between them, else its columns. */
-function sharesOfProducts(p: Products, most: Most): Share<Operation>[] {
-  const { count, rows, columns, widthA, widthB, widthC } = p;
-  const work = count * rows * columns * p.depth;
+function sharesOfProducts(p: Products, [threads, least]: Most): Share<Operation>[] {
+  const { count, rows, columns, depth, widthA, widthB, widthC } = p;
+  const work = count * rows * columns * depth;
   if (count > 1) {
-    return ranges(count, work, most).map(([first, last]) => ({
+    return ranges(count, work, [threads, least]).map(([first, last]) => ({
       of: { ...p, count: last - first },
       offsets: [first * p.nextA, first * p.nextB, first * rows * widthC],
     }));
   }
-  if (p.transposeA ? rows >= columns : rows >= 8 * most[0]) {
-    return ranges(rows, work, most, 8).map(([first, last]) => ({
+  // A product with a transposed matrix is the gradient of weights, which one thread updates.
+  const result = p.transposeA ? rows * columns : 0;
+  const most = (shared: number): Most => [
+    least > 0 && work < BY_SHARED * (shared + result) ? 1 : threads,
+    least,
+  ];
+  if (p.transposeA ? rows >= columns : rows >= 8 * threads) {
+    return ranges(rows, work, most(depth * columns), 8).map(([first, last]) => ({
       of: { ...p, rows: last - first },
       offsets: [first * (p.transposeA ? 1 : widthA), 0, first * widthC],
     }));
   }
-  return ranges(columns, work, most, 16).map(([first, last]) => ({
+  return ranges(columns, work, most(rows * depth), 16).map(([first, last]) => ({
     of: { ...p, columns: last - first },
     offsets: [0, first * (p.transposeB ? widthB : 1), first, first],
   }));

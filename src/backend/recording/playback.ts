@@ -49,6 +49,9 @@ export class Playback {
   readonly #results: Place[] = [];
   /** The late outputs, and the memory of those that are no tensors yet. */
   readonly #late = new Map<number, LateOutput>();
+  readonly #lateOutputs: readonly LateOutput[];
+  /** Makes memory for the results of a step. */
+  readonly #make = ({ memory: { shape, dtype } }: Place) => this.#backend.makeOutput(shape, dtype);
   readonly #scratch: Place;
   readonly #shared: Place;
   readonly #base: number;
@@ -87,6 +90,7 @@ export class Playback {
       const info = { dataId: undefined, shape, dtype };
       this.#late.set(index, { place: this.#places.of(memory), info });
     }
+    this.#lateOutputs = [...this.#late.values()];
     const kept = new Set(late.map((index) => program.outputs[index].memory));
     for (const memory of leftBehind.difference(kept)) this.#results.push(this.#places.of(memory));
     this.#scratch = this.#places.of(SCRATCH);
@@ -207,9 +211,12 @@ export class Playback {
     try {
       const weights: (number | undefined)[] = [];
       for (const { inputs: uses, inspect, decision } of this.#program.inspections) {
-        const facts = inspect(uses.map((use) => this.#elementsOf(inputs, use)));
-        if ((JSON.stringify(facts.decision) ?? "") !== decision) return;
-        weights.push(facts.weight);
+        const { decision: found, weight } = inspect(
+          uses.map((use) => this.#elementsOf(inputs, use)),
+        );
+        const text = found === undefined ? "" : JSON.stringify(found) ?? "";
+        if (text !== decision) return;
+        weights.push(weight);
       }
       return weights;
     } catch {
@@ -253,15 +260,14 @@ export class Playback {
     for (const place of this.#inputs) this.#places.link(place, inputs[place.memory.index!].dataId);
     for (const place of this.#variables) this.#places.link(place, place.memory.variable!.dataId);
     for (const place of this.#held) this.#places.link(place, place.memory.held!.dataId);
-    const make = ({ memory: { shape, dtype } }: Place) => backend.makeOutput(shape, dtype);
-    const infos = this.#results.map(make);
-    for (const { place, info } of this.#late.values()) {
-      if (!info.dataId) this.#places.link(place, info.dataId = make(place).dataId);
+    const infos = this.#results.map(this.#make);
+    for (const { place, info } of this.#lateOutputs) {
+      if (!info.dataId) this.#places.link(place, info.dataId = this.#make(place).dataId);
     }
     const functions = this.#functions, args = this.#args;
     let at = -1;
     try {
-      this.#results.forEach((place, i) => this.#places.link(place, infos[i].dataId));
+      for (let i = 0; i < infos.length; i++) this.#places.link(this.#results[i], infos[i].dataId);
       for (at = 0; at < functions.length; at++) functions[at](...args[at]);
     } catch (error) {
       for (const { dataId } of infos) backend.disposeData(dataId);
@@ -270,22 +276,27 @@ export class Playback {
       if (isCheck && error instanceof WebAssembly.RuntimeError) return;
       throw error;
     }
-    const tensorOf = ({ memory, shape, dtype }: TensorUse) => {
-      const { dataId } = this.#places.of(memory);
-      backend.incRef(dataId!);
-      return tf.engine().makeTensorFromTensorInfo({ dataId: dataId!, shape, dtype });
-    };
     const { outputs, assigned, weight } = this.#program;
+    const tensors = new Array<tf.Tensor>(outputs.length);
+    for (let i = 0; i < outputs.length; i++) {
+      if (!this.#late.has(i)) tensors[i] = this.#tensorOf(outputs[i].memory, outputs[i]);
+    }
     const played: Played = {
-      outputs: outputs.map((output, i) => this.#late.has(i) ? undefined! : tensorOf(output)),
+      outputs: tensors,
       assigned: assigned.map(({ variable, value }) =>
-        [variable, tensorOf({ ...value, memory: value })] as const
+        [variable, this.#tensorOf(value, value)] as const
       ),
       weight: weightBy(weight, weights),
     };
     // Each tensor has counted its own reference.
-    for (const { dataId } of infos) backend.disposeData(dataId);
+    for (let i = 0; i < infos.length; i++) backend.disposeData(infos[i].dataId);
     return played;
+  }
+
+  #tensorOf(memory: Memory, { shape, dtype }: { shape: number[]; dtype: tf.DataType }): tf.Tensor {
+    const dataId = this.#places.of(memory).dataId!;
+    this.#backend.incRef(dataId);
+    return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype });
   }
 
   /** The elements of a late output of the last step, until it is made. */

@@ -13,10 +13,11 @@ import { ZOO } from "./models.ts";
 const options = JSON.parse(Deno.args[0]) as {
   threads?: number;
   native?: NativeName;
+  wide?: boolean;
   compile?: boolean;
 };
-const { threads, native } = options;
-await selectBackend({ prefer: "wasm", quiet: true, threads, native });
+const { threads, native, wide } = options;
+await selectBackend({ prefer: "wasm", quiet: true, threads, native, wide });
 
 type Steps = (count: number) => Promise<number>;
 

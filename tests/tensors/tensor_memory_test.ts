@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { tf } from "../../mod.ts";
+import { selectBackend, tf } from "../../mod.ts";
 import {
+  cloneTensor,
   inspectElements,
   isSole,
   memoryOf,
@@ -8,6 +9,7 @@ import {
   observeInspections,
   writeTensor,
 } from "../../src/tensors/tensor_memory.ts";
+import { joinPredictions } from "../../src/learner/predict.ts";
 import { testOnBackends } from "../fixtures/on_backends.ts";
 
 testOnBackends("memoryOf() is the tensor itself: what is written there, operations read", () => {
@@ -32,6 +34,44 @@ testOnBackends("isSole() is false while a clone shares the memory", () => {
   assertEquals(isSole(tensor), false);
   clone.dispose();
   assertEquals(isSole(tensor), true);
+});
+
+testOnBackends("cloneTensor() shares elements, and outlives the original", () => {
+  for (const dtype of ["float32", "int32", "bool"] as const) {
+    const tensor = tf.tensor([1, 0], [2, 1], dtype), clone = cloneTensor(tensor);
+    assertEquals([isSole(tensor), isSole(clone)], [false, false]);
+    tensor.dispose();
+    assertEquals([clone.dtype, clone.shape, isSole(clone)], [dtype, [2, 1], true]);
+    assertEquals([...clone.dataSync()], [1, 0]);
+    clone.dispose();
+    assertThrows(() => cloneTensor(clone), Error, "disposed");
+  }
+  const text = cloneTensor(tf.tensor(["a"]));
+  assertEquals(text.dataSync<"string">(), ["a"]);
+});
+
+testOnBackends("cloneTensor() is part of a gradient, and keeps the value of a variable", () => {
+  const slope = tf.grad((x) => cloneTensor(x).square().sum())(tf.tensor1d([3]));
+  assertEquals([...slope.dataSync()], [6]);
+  const variable = tf.variable(tf.scalar(1)), clone = cloneTensor(variable);
+  variable.assign(tf.scalar(2));
+  assertEquals([...clone.dataSync(), ...variable.dataSync()], [1, 2]);
+  variable.dispose();
+});
+
+Deno.test("cloneTensor() moves a tensor of another backend", {
+  ignore: (await Deno.permissions.query({ name: "read" })).state !== "granted",
+}, async () => {
+  await tf.setBackend("cpu");
+  const tensor = tf.tensor1d([1, 2]), { numTensors } = tf.memory();
+  await selectBackend({ prefer: "wasm", quiet: true });
+  const clone = cloneTensor(tensor);
+  assertEquals([isSole(tensor), tf.memory().numTensors], [false, numTensors + 1]);
+  tensor.dispose();
+  assertEquals([...clone.dataSync()], [1, 2]);
+  clone.dispose();
+  assertEquals(tf.memory().numTensors, numTensors - 1);
+  await tf.setBackend("cpu");
 });
 
 testOnBackends("writeTensor() makes a tensor of what is written", () => {
@@ -66,3 +106,20 @@ testOnBackends(
     }
   },
 );
+
+testOnBackends("joinPredictions() joins rows of every type, as tf.concat() does", () => {
+  for (const dtype of ["float32", "int32", "bool"] as const) {
+    const parts = [2, 1, 3].map((rows) =>
+      tf.tensor(Array.from({ length: rows * 2 }, (_, i) => i % 2), [rows, 2], dtype)
+    );
+    const expected = tf.concat(parts, 0);
+    const joined = joinPredictions<tf.Tensor>([...parts]);
+    assertEquals([joined.dtype, joined.shape], [dtype, [6, 2]]);
+    assertEquals([...joined.dataSync()], [...expected.dataSync()]);
+    assertEquals(parts.every(({ isDisposed }) => isDisposed), true);
+  }
+  const unlike = [tf.zeros([1, 2]), tf.zeros([1, 3])];
+  assertThrows(() => joinPredictions(unlike), Error, "shape");
+  const mixed = joinPredictions<tf.Tensor>([tf.tensor1d([1.5]), tf.tensor1d([2], "int32")]);
+  assertEquals([mixed.dtype, ...mixed.dataSync()], ["float32", 1.5, 2]);
+});

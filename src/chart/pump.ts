@@ -291,8 +291,8 @@ const BUSY = 0.02;
 /** Longest time for which sockets are served, in ms. */
 const LONGEST = 5;
 
-/** The real clock, also while a test fakes the time. */
-const now = performance.now.bind(performance);
+/** A clock of microseconds, also while a test fakes the time. */
+const preciseNow = performance.now.bind(performance);
 
 // deno-lint-ignore no-node-globals -- absent in browsers, and asked for
 const { setImmediate } = globalThis as { setImmediate?: (then: () => void) => void };
@@ -308,11 +308,11 @@ const { setImmediate } = globalThis as { setImmediate?: (then: () => void) => vo
  */
 async function yieldToEventLoop(): Promise<void> {
   if (!setImmediate) return await new Promise((resolve) => setTimeout(resolve, 0));
-  const began = now();
+  const began = preciseNow();
   let served = began;
   for (let turned = began, ended = began; ended - served < QUIET; turned = ended) {
     await new Promise<void>((resolve) => setImmediate(resolve));
-    ended = now();
+    ended = preciseNow();
     if (ended - turned > BUSY) served = ended;
     if (ended - began > LONGEST) return;
   }

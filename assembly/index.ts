@@ -23,7 +23,7 @@ export {
   sumStripes,
 } from "./elementwise";
 export { binary } from "./binary";
-export { binarySlope } from "./binary_slope";
+export { binarySlope, extremeShares } from "./binary_slope";
 export { compare, connect, select, selectBytes } from "./comparison";
 export { convert } from "./convert";
 export { powers, powerSlope } from "./power";

@@ -54,10 +54,30 @@ export function runWithMemory(
   name: string,
   args: number[],
   bytes: number,
-  split: Split,
+  split: Split | undefined,
 ): void {
   const fits = bytes <= heap.scratchBytes;
   heap.run(name, [...args, fits ? heap.scratch() : heap.shared(bytes)], fits ? split : undefined);
+}
+
+/**
+ * The split of the columns of a matrix, at lines of the caches. Beside a native library one thread
+ * computes them all: rows may be in the caches of another processor, and parts of them arrive slowly.
+ */
+export function splitOfColumns(
+  heap: KernelHeap,
+  argument: number,
+  work: number,
+): Split | undefined {
+  return heap.native ? undefined : { argument, multiple: 16, work };
+}
+
+/** Rows from which a native library shares products: see `BY_SHARED` there. */
+const MANY_ROWS = 512;
+
+/** The split of a matrix that products beside it do not leave to one thread of a native library. */
+export function splitOfRows(heap: KernelHeap, rows: number, split: Split): Split | undefined {
+  return heap.native && rows < MANY_ROWS ? undefined : split;
 }
 
 /** Size of an element, in bytes. */

@@ -13,6 +13,8 @@ import {
   type KernelTable,
   runWithMemory,
   sizeOf,
+  splitOfColumns,
+  splitOfRows,
 } from "./kernel.ts";
 
 /** A tensor as a matrix whose last axis has the columns. */
@@ -31,7 +33,7 @@ function moments(heap: KernelHeap, x: tf.TensorInfo): [tf.TensorInfo, tf.TensorI
   const { rows, columns } = matrixOf(x);
   const mean = heap.output([columns]), variance = heap.output([columns]);
   const args = [heap.at(x), rows, columns, 0, columns, heap.at(mean), heap.at(variance)];
-  const split = { argument: 3, multiple: 8, work: rows * columns * 4 };
+  const split = splitOfColumns(heap, 3, rows * columns * 4);
   runWithMemory(heap, "columnMoments", args, columns * 16, split);
   return [mean, variance];
 }
@@ -53,7 +55,7 @@ function normalize(
     ...[heap.at(y), 0, rows, columns, epsilon, activation],
   ];
   const split = { argument: 6, multiple: 1, work: rows * columns * 4 };
-  runWithMemory(heap, "batchNorm", args, columns * 8, split);
+  runWithMemory(heap, "batchNorm", args, columns * 8, splitOfRows(heap, rows, split));
   return y;
 }
 
@@ -106,8 +108,8 @@ function batchNormSums(heap: KernelHeap, { dy, x, mean }: Inputs) {
     heap.at(tensor)
   );
   const args = [from, input, middle, rows, columns, 0, columns, to, too];
-  const split = { argument: 5, multiple: 8, work: rows * columns * 4 };
-  runWithMemory(heap, "batchNormSums", args, columns * 24, split);
+  const split = { argument: 5, multiple: 16, work: rows * columns * 4 };
+  runWithMemory(heap, "batchNormSums", args, columns * 24, splitOfRows(heap, rows, split));
   return [sum, moment];
 }
 
@@ -125,7 +127,7 @@ function batchNormGradient(
     ...[heap.at(sum), heap.at(moment), heap.at(dx), 0, rows, rows, columns, epsilon],
   ];
   const split = { argument: 8, multiple: 1, work: rows * columns * 4 };
-  runWithMemory(heap, "batchNormGradient", args, columns * 12, split);
+  runWithMemory(heap, "batchNormGradient", args, columns * 12, splitOfRows(heap, rows, split));
   return [dx, sum, moment];
 }
 
@@ -181,7 +183,7 @@ function layerNormGradient(
     ...[from, input, statistics, rows, size, 0, size, heap.at(scaleSlope), heap.at(offsetSlope)],
     fits ? scratch : statistics + rows * 8,
   ];
-  const split = { argument: 5, multiple: 8, work: elements * 4 };
+  const split = { argument: 5, multiple: 16, work: elements * 4 };
   heap.run("layerNormSums", sums, fits ? split : undefined);
   return [dx, scaleSlope, offsetSlope];
 }

@@ -13,6 +13,7 @@ import {
   type KernelTable,
   runWithMemory,
   sizeOf,
+  splitOfColumns,
 } from "./kernel.ts";
 
 interface Attributes {
@@ -97,7 +98,7 @@ function sum(isMean: boolean): Kernel {
     }
     if (outer === 1) {
       const args = [from, size, inner, 0, inner, to, factor];
-      runWithMemory(heap, "sumColumns", args, inner * 8, { ...split, argument: 3, multiple: 16 });
+      runWithMemory(heap, "sumColumns", args, inner * 8, splitOfColumns(heap, 3, size * inner));
       return;
     }
     runWithMemory(heap, "sumMiddle", [from, 0, outer, size, inner, to, factor], inner * 8, split);

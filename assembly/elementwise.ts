@@ -8,15 +8,15 @@ function limitOf(activation: i32): f32 {
   return activation == RELU6 ? 6 : NaN;
 }
 
-/** The lanes in which an activation has slope one, as a mask, from its result `y`. */
+/** The lanes in which an activation has slope one, as a mask, from its result `y`; NaN has it, too. */
 @inline
 function open(y: v128, limit: v128): v128 {
-  return v128.andnot(f32x4.gt(y, f32x4.splat(0)), f32x4.ge(y, limit));
+  return v128.not(v128.or(f32x4.le(y, f32x4.splat(0)), f32x4.ge(y, limit)));
 }
 
 @inline
 function openOne(y: f32, limit: f32): bool {
-  return y > 0 && !(y >= limit);
+  return !(y <= 0) && !(y >= limit);
 }
 
 /**

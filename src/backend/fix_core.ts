@@ -1,4 +1,5 @@
 import { tf } from "../deps/tfjs.ts";
+import { engineOf } from "./gradients/engine.ts";
 import { registerArithmetic } from "./gradients/arithmetic.ts";
 import { registerAxes } from "./gradients/axes.ts";
 import { registerConvolutions, registerPools } from "./gradients/convolutions.ts";
@@ -12,9 +13,91 @@ import { fixKernelCalls } from "./fix_kernel_calls.ts";
 /** Repairs tfjs's core: gradients, fused operations in training, paddings, sums, and optimizers. */
 export function fixCore(): void {
   registerGradients();
+  fixClip();
+  fixBroadcast();
+  fixNorm();
+  fixBandPart();
   fixFused();
   fixKernelCalls();
   fixOptimizers();
+}
+
+/** Makes `tf.clipByValue` read its input where both bounds are one: NaN stays, and there are slopes. */
+function fixClip(): void {
+  replace("clipByValue", (stock) =>
+    function clipByValue(x, min, max) {
+      if (min !== max) return stock(x, min, max);
+      const tensor = x instanceof tf.Tensor ? x : tf.tensor(x as tf.TensorLike);
+      const attributes = { clipValueMin: min, clipValueMax: max };
+      return tf.engine().runKernel("ClipByValue", { x: tensor }, attributes as never);
+    } as typeof stock);
+}
+
+/** Makes `tf.broadcastTo` repeat one element zero times, too. */
+function fixBroadcast(): void {
+  replace("broadcastTo", (stock) =>
+    function broadcastTo(x, shape) {
+      if (!(shape as number[]).includes(0)) return stock(x, shape);
+      return tf.tidy(() => {
+        const tensor = x instanceof tf.Tensor ? x : tf.tensor(x as tf.TensorLike);
+        const isEmptied = (shape as number[]).map((size, axis) =>
+          size === 0 && (tensor.shape.at(axis - shape.length) ?? 1) === 1
+        );
+        const ones = (shape as number[]).map((size, axis) => isEmptied[axis] ? 1 : size);
+        return stock(tensor, ones as never).tile(isEmptied.map((is) => is ? 0 : 1));
+      });
+    } as typeof stock);
+}
+
+/**
+ * Makes Euclidean norms roots of sums of squares.
+ *
+ * tfjs squares absolute values: at 0 their slope is 0, so that of the norm's slope is 0, too.
+ */
+function fixNorm(): void {
+  replace(
+    "norm",
+    (stock) =>
+      function norm(x, order = "euclidean", axis = null as never, keepDims = false) {
+        const tensor = x instanceof tf.Tensor ? x : undefined;
+        const isVector = !Array.isArray(axis) || axis.length === 1;
+        const isEuclidean = order === 2 || order === "euclidean";
+        if (!tensor?.rank || tensor.dtype !== "float32" || !isVector || !isEuclidean) {
+          return stock(x, order, axis, keepDims);
+        }
+        // The name tells the root that its slope at 0 is 0.
+        return engineOf().tidy(
+          "norm__op",
+          () => tensor.square().sum(axis ?? undefined, keepDims).sqrt(),
+        );
+      } as typeof stock,
+  );
+}
+
+/** Makes `tf.linalg.bandPart` accept matrices without elements. */
+function fixBandPart(): void {
+  const linalg = tf.linalg as { bandPart: typeof tf.linalg.bandPart };
+  const { bandPart } = linalg;
+  linalg.bandPart = function (x, lower, upper) {
+    const isEmpty = x instanceof tf.Tensor && x.size === 0 && x.rank > 1;
+    return isEmpty ? x.clone() : bandPart(x, lower, upper);
+  };
+}
+
+/** Replaces a function of `tf`, and the method of tensors that has its name. */
+function replace<Name extends "broadcastTo" | "clipByValue" | "norm">(
+  name: Name,
+  make: (stock: typeof tf[Name]) => typeof tf[Name],
+): void {
+  const replaced = make(tf[name]);
+  (tf as Record<Name, typeof replaced>)[name] = replaced;
+  (tf.Tensor.prototype as Record<Name, unknown>)[name] = function method(
+    this: tf.Tensor,
+    ...args: never[]
+  ) {
+    (this as unknown as { throwIfDisposed(): void }).throwIfDisposed();
+    return (replaced as (...args: unknown[]) => unknown)(this, ...args);
+  };
 }
 
 type MatMul = typeof tf.fused.matMul;

@@ -1,5 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import { type Attributes, type Engine, engineOf } from "./gradients/engine.ts";
+import { unrecorded } from "./gradients/gradient.ts";
 import { elementLosses } from "./gradients/unary.ts";
 
 /** Kernels with a window of two dimensions. */
@@ -20,6 +21,8 @@ const KERNELS = new Set([
  *
  * Choices: tfjs does not broadcast one element to none.
  *
+ * No elements: tfjs's mean of them is 0, not NaN, their extreme NaN, and its place 0.
+ *
  * Integers and booleans: tfjs rounds smooth functions of them, cuts the fractions of floats off that
  * it concatenates with them, and makes sums and differences of booleans bytes.
  */
@@ -29,22 +32,21 @@ export function fixKernelCalls(): void {
   const { runKernel } = engine;
   engine.runKernel = function (name, inputs, attributes) {
     const { state } = engine;
-    const isNumber = typeof attributes?.pad === "number" && attributes.pad > 0;
+    const isNumber = typeof attributes?.pad === "number" && attributes.pad >= 0;
     if (isNumber && KERNELS.has(name)) attributes = withExplicitPadding(state, attributes);
     if (name === "Select") inputs = withOneShape(inputs);
     if (name === "Concat") inputs = withOneDtype(inputs);
     if (SMOOTH.has(name)) inputs = withoutIntegers(inputs);
     if (COUNTING.has(name)) inputs = withoutBools(inputs);
+    if (name === "Mean" && inputs.x.size === 0) return meanOfNone(inputs.x, attributes!);
     const isShift = name === "Max" && state.scopeStack.at(-2)?.name === "logSumExp__op";
+    if (EXTREMES.has(name) && !isShift) checkElements(name, inputs.x, attributes!);
     if (!isShift) return runKernel.call(engine, name, inputs, attributes);
     // The sum does not depend on what was subtracted: so its slope is no part of the tape.
-    state.kernelDepth++;
-    try {
+    return unrecorded(() => {
       const max = runKernel.call(engine, name, inputs, attributes) as tf.Tensor;
       return tf.where(max.isFinite(), max, tf.zerosLike(max));
-    } finally {
-      state.kernelDepth--;
-    }
+    });
   };
 }
 
@@ -64,6 +66,26 @@ const SMOOTH = new Set([
   ],
   ...["Reciprocal", "Selu", "Sinh", "Softplus"],
 ]);
+
+/** Kernels of extremes and of their places. */
+const EXTREMES = new Set(["ArgMax", "ArgMin", "Max", "Min"]);
+
+/** @throws {RangeError} If an extreme, or a place, is one of no elements, as in PyTorch. */
+function checkElements(name: string, x: tf.Tensor, attributes: Attributes): void {
+  if (x.size > 0) return;
+  const axis = attributes.axis ?? attributes.reductionIndices;
+  const axes = tf.util.parseAxisParam(axis, x.shape);
+  const isEmpty = x.shape.some((size, i) => size === 0 && !axes.includes(i));
+  if (isEmpty || axes.length === 0) return;
+  throw new RangeError(
+    `Cannot take ${name} as the axes ${axes} must have elements: current shape is [${x.shape}]`,
+  );
+}
+
+/** The means of no elements: NaN, as in PyTorch. */
+function meanOfNone(x: tf.Tensor, { axis, keepDims }: Attributes): tf.Tensor {
+  return tf.div(tf.sum(x.toFloat(), axis, keepDims), tf.scalar(0));
+}
 
 /** Integers and booleans as floats. */
 function withoutIntegers(inputs: tf.NamedTensorMap): tf.NamedTensorMap {

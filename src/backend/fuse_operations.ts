@@ -23,7 +23,12 @@ export function fuseOperations(): void {
   fuseRandom();
   fuseBandPart();
   fuseLosses();
-  fuseNorm();
+  // tfjs binds it to its own norm.
+  replace(
+    tf,
+    "euclideanNorm",
+    () => (x, axis, keepDims) => tf.norm(x, "euclidean", axis, keepDims),
+  );
 }
 
 // deno-lint-ignore no-explicit-any
@@ -303,25 +308,4 @@ function reduced(
     if (weights == null && MEANS.includes(reduction)) return losses.mean();
     return tf.losses.computeWeightedLoss(losses, weights, reduction as never);
   });
-}
-
-/** Makes Euclidean norms three operations of few passes; tfjs raises absolute values to a power. */
-function fuseNorm(): void {
-  const { norm } = tf;
-  const fused = (x: tf.Tensor, order: unknown = "euclidean", axis?: unknown, keepDims = false) => {
-    const isVector = axis == null || typeof axis === "number" ||
-      (Array.isArray(axis) && axis.length === 1);
-    const isOurs = x instanceof tf.Tensor && x.dtype === "float32" && x.rank > 0 && isVector &&
-      (order === "euclidean" || order === 2) && (axis != null || !keepDims) &&
-      hasKernel("TrainchartSumProducts");
-    if (!isOurs) return norm(x, order as number, axis as number, keepDims);
-    // The slope of a root within this scope is PyTorch's: 0 at 0.
-    return tf.tidy("norm__op", () => {
-      return x.square().sum(axis as number ?? undefined, keepDims).sqrt();
-    });
-  };
-  replace(tf, "norm", () => fused);
-  tf.Tensor.prototype.norm = function (order, axis, keepDims) {
-    return fused(this, order, axis, keepDims) as never;
-  };
 }

@@ -82,7 +82,7 @@ export const FUNCTION_NAMES = {
     "AND_INTEGERS",
   ],
   /** Slopes of functions of two numbers, by one of them. */
-  binary_slopes: ["MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU_X", "PRELU_ALPHA", "DIVISOR"],
+  binary_slopes: ["SQUARED_DIFFERENCE", "PRELU_X", "PRELU_ALPHA", "DIVISOR"],
   /** Comparisons of two numbers, and questions about the first one. */
   // deno-fmt-ignore
   comparisons: [

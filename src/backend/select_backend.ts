@@ -94,12 +94,12 @@ let lastLine = "";
 export async function selectBackend(options: BackendOptions = {}): Promise<BackendChoice> {
   checkOptions("select a backend", options, {
     prefer: true,
-    quiet: true,
+    quiet: "flag",
     threads: true,
-    relaxed: true,
+    relaxed: "flag",
     native: true,
     wasm: true,
-    wide: true,
+    wide: "flag",
   });
   const { prefer, threads = 1, native = false, wasm } = options;
   checkNumber("select a backend", "threads", threads, { integer: true, min: 1 });

@@ -109,7 +109,7 @@ export class Checkpoint extends PassCallback {
     super();
     checkOptions("save checkpoints", options, {
       ...{ every: true, last: true, best: true, monitor: true, mode: true, resume: true },
-      ...{ signals: true, onError: true, warn: true, log: true },
+      ...{ signals: "flag", onError: true, warn: true, log: true },
     });
     this.#options = {
       every: { epochs: 1 },

@@ -3,12 +3,17 @@ import { checkNumber, checkOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { CancelTrain } from "../errors.ts";
 import type { RunKind } from "../chart/chart.ts";
-import { type AnyLearner, Callback, type StateCheck, weightList } from "../learner/callback.ts";
+import {
+  type AnyLearner,
+  Callback,
+  nameOf,
+  type StateCheck,
+  weightList,
+} from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "./support/monitor.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";
 import { assignWeights, cloneWeights, variablesOf } from "../model/model.ts";
 import { areFinite } from "../tensors/nested_tensors.ts";
-import { WeightAverage } from "./weight_average.ts";
 
 /**
  * Options of {@linkcode EarlyStopping}.
@@ -98,7 +103,7 @@ export class EarlyStopping extends Callback {
       mode: true,
       minDelta: true,
       patience: true,
-      restoreBest: true,
+      restoreBest: "flag",
     });
     const { patience = 3, restoreBest = false } = options;
     this.#monitor = new Monitor(this.name, Monitor.optionsOf(options));
@@ -126,13 +131,17 @@ export class EarlyStopping extends Callback {
     if (kind !== "train" || !this.#restoreBest) return;
     const { name } = this.#monitor;
     for (const other of callbacks) {
-      if (!(other instanceof WeightAverage)) continue;
+      // Not by its class, which a program without averages need not load.
+      const { method } = other as { method?: unknown };
+      if (method !== "ema" && method !== "swa") continue;
       // A moving average is validated: then the best weights are an average, too.
-      if (other.method === "ema" && name.startsWith("validation.")) continue;
+      if (method === "ema" && name.startsWith("validation.")) continue;
       throw new TypeError(
-        `Cannot train: ${this.name} restores the weights of the best ${name}, and ${other.name} ` +
-          `leaves its average in the model. Drop restoreBest or ${other.name}` +
-          (other.method === "ema" ? ", or monitor a metric of validation." : "."),
+        `Cannot train: ${this.name} restores the weights of the best ${name}, and ${
+          nameOf(other)
+        } ` +
+          `leaves its average in the model. Drop restoreBest or ${nameOf(other)}` +
+          (method === "ema" ? ", or monitor a metric of validation." : "."),
       );
     }
   }

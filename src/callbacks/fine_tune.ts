@@ -1,5 +1,5 @@
 import type { tf } from "../deps/tfjs.ts";
-import { checkNumber, checkOptions } from "../checks/check_options.ts";
+import { checkNumber, checkOptions, type KnownOptions } from "../checks/check_options.ts";
 import type { AnyLearner } from "../learner/callback.ts";
 import type { AnyCallback } from "../learner/callback_protocol.ts";
 import type { TrainOptions } from "../learner/learner.ts";
@@ -40,13 +40,13 @@ export interface FineTuneOptions extends TrainOptions {
   updateStatistics?: boolean;
 }
 
-const OPTIONS: Record<keyof FineTuneOptions, true> = {
+const OPTIONS: KnownOptions<FineTuneOptions> = {
   epochs: true,
   frozenEpochs: true,
   learningRate: true,
   lowest: true,
   head: true,
-  updateStatistics: true,
+  updateStatistics: "flag",
   from: true,
   validationEpochs: true,
   validationBatches: true,

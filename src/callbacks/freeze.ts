@@ -71,7 +71,7 @@ export class Freeze extends Callback {
   ) {
     super();
     const action = "freeze weights";
-    checkOptions(action, options, { until: true, updateStatistics: true });
+    checkOptions(action, options, { until: true, updateStatistics: "flag" });
     const { until = Infinity, updateStatistics = false } = options;
     if (until !== Infinity) checkNumber(action, "until", until, { integer: true, min: 1 });
     this.#patterns = checkWeightMatch(action, "match", match);

@@ -80,7 +80,7 @@ export class GradualUnfreeze extends Callback {
    */
   constructor(options: GradualUnfreezeOptions = {}) {
     super();
-    checkOptions(ACTION, options, { groups: true, every: true, updateStatistics: true });
+    checkOptions(ACTION, options, { groups: true, every: true, updateStatistics: "flag" });
     const { groups, every = 1, updateStatistics = false } = options;
     if (Array.isArray(groups)) {
       checkNumber(ACTION, "the number of groups", groups.length, { integer: true, min: 1 });

@@ -78,16 +78,9 @@ export class LimitBatches extends Callback {
       validation: true,
       test: true,
       predict: true,
-      continueLoader: true,
+      continueLoader: "flag",
     });
     const { continueLoader = false, ...limits } = options;
-    if (typeof continueLoader !== "boolean") {
-      throw new TypeError(
-        `Cannot limit batches as continueLoader must be a boolean: current value is ${
-          describeValue(continueLoader)
-        }`,
-      );
-    }
     for (const [name, limit] of Object.entries(limits)) {
       const parts = name !== "predict";
       const isPart = parts && limit > 0 && limit < 1;

@@ -59,7 +59,7 @@ export class StopOnNaN extends Callback {
   constructor(options: StopOnNaNOptions = {}) {
     super();
     const action = "stop on NaN";
-    checkOptions(action, options, { gradients: true, every: true });
+    checkOptions(action, options, { gradients: "flag", every: true });
     const { gradients = true, every = 1 } = options;
     this.#gradients = gradients;
     this.#every = checkNumber(action, "every", every, { integer: true, min: 1 });

@@ -91,7 +91,11 @@ export class Throughput extends Callback {
    */
   constructor(options: ThroughputOptions = {}) {
     super();
-    checkOptions("measure throughput", options, { tokens: true, operations: true, publish: true });
+    checkOptions("measure throughput", options, {
+      tokens: true,
+      operations: true,
+      publish: "flag",
+    });
     const { tokens, operations = 1 } = options;
     checkNumber("measure throughput", "operations", operations, { above: 0 });
     if (tokens !== undefined && typeof tokens !== "function") {

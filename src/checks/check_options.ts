@@ -5,18 +5,27 @@
  */
 
 /**
- * Checks that options are an object, and that each of them is known, because a misspelt option would
- * be ignored.
+ * An entry for each option: `"flag"` for one that is true or false. The compiler reports missing and
+ * wrong entries.
+ */
+export type KnownOptions<Options> = {
+  readonly [Name in keyof Required<Options>]: NonNullable<Options[Name]> extends boolean ? "flag"
+    : boolean;
+};
+
+/**
+ * Checks that options are an object, that each of them is known, because a misspelt option would be
+ * ignored, and that flags are booleans, because `"no"` would count as true.
  *
  * @param action Completes "Cannot …".
  * @param options The options.
- * @param known An entry for each option; the compiler reports missing ones.
- * @throws {TypeError} If `options` is not an object, or an option is unknown.
+ * @param known An entry for each option.
+ * @throws {TypeError} If `options` is not an object, an option is unknown, or a flag is no boolean.
  */
 export function checkOptions<Options extends object>(
   action: string,
   options: Options,
-  known: Record<keyof Options, unknown>,
+  known: KnownOptions<Options>,
 ): void {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(
@@ -27,7 +36,15 @@ export function checkOptions<Options extends object>(
   }
   const names = Object.keys(known);
   for (const name of Object.keys(options)) {
-    if (Object.hasOwn(known, name)) continue;
+    if (Object.hasOwn(known, name)) {
+      if (known[name as keyof Options] !== "flag") continue;
+      // Only flags are read: others may note that they are.
+      const value: unknown = options[name as keyof Options];
+      if (value === undefined || typeof value === "boolean") continue;
+      throw new TypeError(
+        `Cannot ${action} as ${name} must be a boolean: current value is ${describeValue(value)}`,
+      );
+    }
     throw new TypeError(
       `Cannot ${action} as each option must be one of ${names.join(", ")}: ` +
         `there is no "${name}", did you mean "${closest(name, names)}"?`,
@@ -158,4 +175,14 @@ export function editDistance(a: string, b: string): number {
     row = next;
   }
   return row[b.length];
+}
+
+/**
+ * Whether a value is a promise, or anything else that can be awaited.
+ *
+ * @param value Any value.
+ * @returns Whether the value has a method `then`.
+ */
+export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as PromiseLike<T> | null | undefined)?.then === "function";
 }

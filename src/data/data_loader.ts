@@ -1,4 +1,9 @@
-import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
+import {
+  checkNumber,
+  checkOptions,
+  describeValue,
+  type KnownOptions,
+} from "../checks/check_options.ts";
 import { ArrayDataset, type Batch, type Dataset } from "./dataset.ts";
 import { BatchIterator } from "./batch_iterator.ts";
 import { EpochCut, epochOrder } from "./example_order.ts";
@@ -42,12 +47,12 @@ export interface DataLoaderOptions<B, Example> {
   readonly timeout?: number;
 }
 
-const OPTIONS: Record<keyof DataLoaderOptions<unknown, unknown>, true> = {
+const OPTIONS: KnownOptions<DataLoaderOptions<unknown, unknown>> = {
   dataset: true,
   collate: true,
   batchSize: true,
-  shuffle: true,
-  dropLast: true,
+  shuffle: "flag",
+  dropLast: "flag",
   seed: true,
   lengths: true,
   prefetch: true,

@@ -228,7 +228,7 @@ export function split<B>(
   sizes: readonly number[],
   options: SplitOptions = {},
 ): Dataset<B>[] {
-  checkOptions("split", options, { shuffle: true, seed: true, stratify: true });
+  checkOptions("split", options, { shuffle: "flag", seed: true, stratify: true });
   const { shuffle = true, seed = 0, stratify } = options;
   const { length } = dataset;
   const counts = partCounts(length, sizes);

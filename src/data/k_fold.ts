@@ -49,7 +49,7 @@ export function kFold<B>(
   options: SplitOptions = {},
 ): Fold<B>[] {
   const action = "divide into folds";
-  checkOptions(action, options, { shuffle: true, seed: true, stratify: true });
+  checkOptions(action, options, { shuffle: "flag", seed: true, stratify: true });
   const { shuffle = true, seed = 0, stratify } = options;
   const { length } = dataset;
   checkNumber(action, "the number of folds", folds, { integer: true, min: 2, max: length });

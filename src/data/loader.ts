@@ -208,6 +208,7 @@ const NAMES = [["data", "labels", "weights"], ["x", "y", "w"], ["xs", "ys", "ws"
  * @param origin Its origin, for errors.
  * @returns The same tensors.
  * @throws {TypeError} If the value is not a batch, or data and labels differ in length.
+ * @throws {RangeError} If it has no examples, whose mean loss would be NaN.
  */
 export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
   const action = `Cannot use batch ${origin.index} of the ${origin.loader} loader`;
@@ -233,6 +234,9 @@ export function toBatch(value: unknown, origin: BatchOrigin): SizedBatch {
       `${action} as its data must be tensors whose first axis counts examples: ` +
         `current value is ${describeValue(data)}`,
     );
+  }
+  if (size === 0 && origin.loader !== "predict") {
+    throw new RangeError(`${action} as it must have examples: its length is 0`);
   }
   if (labelled !== undefined && labelled !== size) {
     throw new TypeError(

@@ -207,7 +207,9 @@ export class TensorDataset<
    *   shape.
    */
   constructor(columns: { data: Data; labels: Labels }) {
-    checkOptions("build a dataset", columns, { data: true, labels: true });
+    checkOptions<{ data: unknown; labels: unknown }>("build a dataset", columns, {
+      ...{ data: true, labels: true },
+    });
     this.#gather = {
       data: this.#gatherer(columns.data, "data"),
       labels: this.#gatherer(columns.labels, "labels"),

@@ -20,7 +20,7 @@ import * as tfCpu from "npm:@tensorflow/tfjs-backend-cpu@4.22.0";
 
 /**
  * TensorFlow.js, the one instance (and so the one engine) that Trainchart computes with. Some of its
- * operations are replaced by faster ones with the same results.
+ * operations are replaced by right or faster ones.
  *
  * @example
  * ```ts

@@ -72,8 +72,9 @@ export async function imageFolder(
   options: ImageFolderOptions,
 ): Promise<ImageFolder> {
   const action = "read a folder of images";
-  const known = { size: true, channels: true, fit: true, cache: true, maxPixels: true };
-  checkOptions(action, options, known);
+  checkOptions(action, options, {
+    ...{ size: true, channels: true, fit: true, cache: "flag", maxPixels: true },
+  });
   const { channels = 3, fit = "cover", cache = false, maxPixels } = options;
   const [height, width] = typeof options.size === "number"
     ? [options.size, options.size]

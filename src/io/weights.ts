@@ -157,7 +157,7 @@ export async function loadWeights(
   path: string | URL,
   options: LoadWeightsOptions = {},
 ): Promise<string[]> {
-  checkOptions("load weights", options, { rename: true, only: true, strict: true, layout: true });
+  checkOptions("load weights", options, { rename: true, only: true, strict: "flag", layout: true });
   const { rename = [], only, strict = true, layout = "tfjs" } = options;
   checkValues(only, layout);
   const weights = weightsOf("load", model);

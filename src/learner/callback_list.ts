@@ -5,11 +5,10 @@
  * @module
  */
 import type { RunKind } from "../chart/chart.ts";
-import { isThenable } from "../chart/event_loop.ts";
 import { HOOK_NAMES, type HookName, type TaskName } from "../chart/hooks.ts";
 import { type AnyCallback, nameOf, type PutBack } from "./callback_protocol.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import { closest, describeValue, editDistance } from "../checks/check_options.ts";
+import { closest, describeValue, editDistance, isThenable } from "../checks/check_options.ts";
 import type { Stages } from "./own_steps.ts";
 
 /**
@@ -168,6 +167,9 @@ export function watched<T>(
 
 const NONE: readonly AnyCallback[] = [];
 
+/** The run that each callback with a state of its own takes part in. */
+const IN_USE = new WeakMap<AnyCallback, SetUps>();
+
 /**
  * Sets the callbacks of one run up, each once, and puts back what they changed: last first, however
  * the run ends.
@@ -187,8 +189,21 @@ export class SetUps {
     return newcomers.sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
   }
 
-  /** Sets a callback up. */
+  /**
+   * Sets a callback up.
+   *
+   * @throws {Error} If it takes part in a run of another Learner: the states of both would mix.
+   */
   setUp(callback: AnyCallback, learner: AnyFields, kind: RunKind): void | Promise<void> {
+    if (hasState(callback)) {
+      if (IN_USE.has(callback)) {
+        throw new Error(
+          `Cannot ${kind}: ${nameOf(callback)} takes part in a run of another Learner. ` +
+            "Give each Learner a callback of its own, or wait for that run.",
+        );
+      }
+      IN_USE.set(callback, this);
+    }
     const add = (putBack: PutBack | void) => {
       if (putBack) this.#changes.push({ callback, putBack });
     };
@@ -210,7 +225,16 @@ export class SetUps {
         failed(error, callback);
       }
     }
+    for (const callback of this.#known) {
+      if (IN_USE.get(callback) === this) IN_USE.delete(callback);
+    }
   }
+}
+
+/** A plain object with hooks has none: its hooks may serve several runs. */
+function hasState(callback: AnyCallback): boolean {
+  return Object.getPrototypeOf(callback) !== Object.prototype || callback.state !== undefined ||
+    callback.setUp !== undefined;
 }
 
 /** Without closures, because this runs before each piece of work. */

@@ -43,11 +43,17 @@ export interface RankState extends PassLossesState {
 
 const count = field.integer({ min: 0 });
 
+/** Accepts integers in a range, and Infinity. */
+function orEndless(min: number): field.FieldCheck {
+  const check = field.integer({ min });
+  return (value, path) => value === Infinity ? undefined : check(value, path);
+}
+
 /** The fields of a Learner that are part of a run's state, and what each may be in a checkpoint. */
 export const FIELDS = {
   epoch: field.integer({ min: 0, below: 2 ** 32 - 1 }),
-  epochs: field.number({ min: 0, infinite: true }),
-  validationEpochs: field.number({ min: 1, infinite: true }),
+  epochs: orEndless(0),
+  validationEpochs: orEndless(1),
   validationBatches: field.optional(field.integer({ min: 1 })),
   trainings: field.optional(count),
   loaderSeed: field.optional(field.integer()),

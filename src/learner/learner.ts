@@ -3,7 +3,7 @@ import type { Cancellable } from "../chart/hooks.ts";
 import type { RunKind } from "../chart/chart.ts";
 import type { RunOutcome } from "../chart/pump.ts";
 import { reopenTraining } from "../chart/pump_state.ts";
-import { checkOptions } from "../checks/check_options.ts";
+import { checkOptions, type KnownOptions } from "../checks/check_options.ts";
 import type { Batch, CsvTable } from "../data/dataset.ts";
 import type { Loader, Unlabelled } from "../data/loader.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
@@ -117,7 +117,7 @@ export interface TrainOptions extends RunOptions {
   callbacks?: readonly CallbackOf<AnyLearner>[];
 }
 
-const LEARNER_OPTIONS: Record<keyof LearnerOptions, true> = {
+const LEARNER_OPTIONS: KnownOptions<LearnerOptions> = {
   model: true,
   optimizer: true,
   lossFunction: true,
@@ -126,7 +126,7 @@ const LEARNER_OPTIONS: Record<keyof LearnerOptions, true> = {
   dataloaders: true,
   callbacks: true,
   seed: true,
-  compile: true,
+  compile: "flag",
 };
 
 const RUN_OPTIONS: Record<keyof RunOptions, true> = { signal: true, inspect: true };
@@ -172,8 +172,6 @@ const PREDICT_OPTIONS: Record<keyof PredictOptions, true> = { as: true, ...RUN_O
  */
 export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor>
   extends LearnerFields<Data, Labels, Predictions> {
-  /** The callbacks: add, remove and reorder them at any time. One that is added again runs twice. */
-  declare callbacks: CallbackOf<AnyLearner>[];
   /** Several losses by name, each with an optimizer, in the order of a batch. Default: `{}`. */
   declare objectives: Record<string, LearnerObjective<AnyLearner>>;
   /** The stages of a step: predict, loss, gradients and update. */
@@ -196,6 +194,14 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     const parts: LearnerParts<Data, Labels, Predictions> = completeParts(options);
     checkParts(parts);
     super(parts);
+  }
+
+  /** The callbacks: add, remove and reorder them at any time. One that is added again runs twice. */
+  override get callbacks(): CallbackOf<AnyLearner>[] {
+    return super.callbacks;
+  }
+  override set callbacks(callbacks: CallbackOf<AnyLearner>[]) {
+    super.callbacks = callbacks;
   }
 
   /** The phases that were cut short: each from its cancel until it is entered again. */
@@ -509,7 +515,7 @@ export class Learner<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tens
     name: keyof Dataloaders,
     options: ReadBatchesOptions = {},
   ): AsyncGenerator<Batch<Data, Labels>, void> {
-    checkOptions("read batches", options, { epoch: true, transform: true });
+    checkOptions("read batches", options, { epoch: true, transform: "flag" });
     return readBatches(this, name, options);
   }
 

@@ -1,7 +1,7 @@
 import type { tf } from "../deps/tfjs.ts";
 import type { Phase } from "../chart/hooks.ts";
 import { loaderLength, type Peers } from "../data/loader.ts";
-import type { Model } from "../model/model.ts";
+import { isModel, type Model } from "../model/model.ts";
 import { learningRateOf, setLearningRate } from "../optimizers/optimizer_state.ts";
 import { mixKey } from "../random/random_numbers.ts";
 import { batchTensorsOf } from "./batch_tensors.ts";
@@ -71,16 +71,12 @@ export type LossOf<Predictions, Labels> = (
  * @category Learner
  */
 export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = tf.Tensor> {
-  /** The model to train. */
-  model: tf.LayersModel | Model<Data, Predictions>;
   /** Several losses by name, each with an optimizer, in the order of a batch. Default: `{}`. */
   objectives: Record<string, AnyObjective>;
   /** The stages of a step: predict, loss, gradients and update. */
   stages: AnyStages;
   /** The loaders of batches. */
   dataloaders: Dataloaders<Data, Labels>;
-  /** The callbacks: add, remove and reorder them at any time. One that is added again runs twice. */
-  callbacks: AnyCallback[];
   /** Makes shuffling and random draws repeat exactly: a safe integer. */
   seed: number | undefined;
   /** Whether steps are recorded and played back; `undefined` where that is known to be safe. */
@@ -97,14 +93,6 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
    */
   trainings = 0;
 
-  /** Index of the current epoch, 0-based; from `afterTrain` on, the number of finished epochs. */
-  epoch = 0;
-  /** Number of epochs of this training. Set from `beforeTrain` on. */
-  epochs = 0;
-  /** Validate after every this many epochs. Set from `beforeTrain` on. */
-  validationEpochs = 1;
-  /** Validate also after every this many training batches. Set from `beforeTrain` on. */
-  validationBatches: number | undefined;
   /** Number of batches begun in this training. Set from `beforeBatch` on. */
   trainedBatches = 0;
   /** Number of batches begun in this training before its last validation within an epoch. */
@@ -120,8 +108,6 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
    * integers >= 1. Default: all.
    */
   limits: Partial<Record<keyof Dataloaders | "predict", number>> = {};
-  /** Number of batches whose gradients make one update, an integer >= 1. */
-  batchesPerUpdate = 1;
   /**
    * Whether an epoch continues the training loader where the epoch before stopped reading it, instead
    * of opening it again. Default: false.
@@ -140,6 +126,13 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
   /** The newest value of each metric, by name: `"validation.loss"`. */
   metrics: Record<string, number> = {};
 
+  #model!: tf.LayersModel | Model<Data, Predictions>;
+  #callbacks: AnyCallback[] = [];
+  #epoch = 0;
+  #epochs = 0;
+  #validationEpochs = 1;
+  #validationBatches: number | undefined;
+  #batchesPerUpdate = 1;
   readonly #tensors = batchTensorsOf(this);
   #optimizer: tf.Optimizer;
   #lossFunction: LossOf<Predictions, Labels>;
@@ -162,6 +155,77 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     this.loaderSeed = crypto.getRandomValues(new Uint32Array(1))[0];
   }
 
+  /** The model to train. */
+  get model(): tf.LayersModel | Model<Data, Predictions> {
+    return this.#model;
+  }
+  set model(model: tf.LayersModel | Model<Data, Predictions>) {
+    const required = "be a tf.LayersModel or { apply, trainableVariables }";
+    checkField("model", isModel(model), required, model);
+    this.#model = model;
+  }
+
+  /** The callbacks: add, remove and reorder them at any time. One that is added again runs twice. */
+  get callbacks(): AnyCallback[] {
+    return this.#callbacks;
+  }
+  set callbacks(callbacks: AnyCallback[]) {
+    checkField("callbacks", Array.isArray(callbacks), "be an array", callbacks);
+    this.#callbacks = callbacks;
+  }
+
+  /** Index of the current epoch, 0-based; from `afterTrain` on, the number of finished epochs. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+  set epoch(epoch: number) {
+    this.#epoch = checkCount("epoch", epoch, 0);
+  }
+
+  /**
+   * Number of epochs of this training, an integer >= 0, or Infinity for a training that a callback
+   * ends. Set from `beforeTrain` on.
+   */
+  get epochs(): number {
+    return this.#epochs;
+  }
+  set epochs(epochs: number) {
+    this.#epochs = epochs === Infinity ? epochs : checkCount("epochs", epochs, 0);
+  }
+
+  /**
+   * Validate after every this many epochs, an integer >= 1, or Infinity for never. Set from
+   * `beforeTrain` on.
+   */
+  get validationEpochs(): number {
+    return this.#validationEpochs;
+  }
+  set validationEpochs(epochs: number) {
+    this.#validationEpochs = epochs === Infinity
+      ? epochs
+      : checkCount("validationEpochs", epochs, 1);
+  }
+
+  /**
+   * Validate also after every this many training batches, an integer >= 1; `undefined` for not at
+   * all. Set from `beforeTrain` on.
+   */
+  get validationBatches(): number | undefined {
+    return this.#validationBatches;
+  }
+  set validationBatches(batches: number | undefined) {
+    if (batches !== undefined) checkCount("validationBatches", batches, 1);
+    this.#validationBatches = batches;
+  }
+
+  /** Number of batches whose gradients make one update, an integer >= 1. */
+  get batchesPerUpdate(): number {
+    return this.#batchesPerUpdate;
+  }
+  set batchesPerUpdate(batches: number) {
+    this.#batchesPerUpdate = checkCount("batchesPerUpdate", batches, 1);
+  }
+
   /**
    * The optimizer that updates the weights: that of the current objective, or of the first one
    * outside of a step, if there are objectives.
@@ -170,6 +234,8 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     return this.#currentObjective?.optimizer ?? this.#optimizer;
   }
   set optimizer(optimizer: tf.Optimizer) {
+    const isOptimizer = typeof optimizer?.applyGradients === "function";
+    checkField("optimizer", isOptimizer, "be a tf.Optimizer", optimizer);
     const objective = this.#currentObjective;
     if (objective) objective.optimizer = optimizer;
     else this.#optimizer = optimizer;
@@ -180,6 +246,7 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
     return this.#currentObjective?.loss ?? this.#lossFunction;
   }
   set lossFunction(lossFunction: LossOf<Predictions, Labels>) {
+    checkField("lossFunction", typeof lossFunction === "function", "be a function", lossFunction);
     const objective = this.#currentObjective;
     if (objective) objective.loss = lossFunction;
     else this.#lossFunction = lossFunction;
@@ -300,12 +367,31 @@ export class LearnerFields<Data = tf.Tensor, Labels = tf.Tensor, Predictions = t
       !this.isValidated;
   }
 
+  /** Largest number of batches that a pass reads of a loader; `undefined` for all. */
+  limitOf(name: keyof Dataloaders | "predict"): number | undefined {
+    const limit = this.limits[name];
+    return limit === undefined ? undefined : checkCount(`limits.${name}`, limit, 1);
+  }
+
   /** Number of batches that a pass over a loader has, where it is known. */
   batchCount(name: keyof Dataloaders): number | undefined {
     const length = loaderLength(this.dataloaders[name], this.peers?.shard);
-    const limit = this.limits[name];
+    const limit = this.limitOf(name);
     return length !== undefined && limit !== undefined ? Math.min(length, limit) : length;
   }
+}
+
+/** Checks a field that a callback sets: a wrong one would fail later, far from the hook. */
+function checkField(name: string, isRight: boolean, required: string, value: unknown): void {
+  if (isRight) return;
+  throw new TypeError(
+    `Cannot set learner.${name} as it must ${required}: current value is ${describeValue(value)}`,
+  );
+}
+
+/** Checks a field that counts: a wrong one would end the run in silence. */
+function checkCount(name: string, value: number, min: number): number {
+  return checkNumber(`set learner.${name}`, "it", value, { integer: true, min });
 }
 
 /** The seed of the n-th training, which is the seed itself for the first. */

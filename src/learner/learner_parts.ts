@@ -155,7 +155,7 @@ export function refuseHalfPrecision(action: string, options: object): void {
 /** Checks the parts of a Learner. */
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches
 export function checkParts(options: LearnerParts<any, any, any>): void {
-  const { model, dataloaders = {}, callbacks = [], seed, compile, stages = {} } = options;
+  const { model, dataloaders = {}, callbacks = [], seed, stages = {} } = options;
   if (typeof (model as { executeAsync?: unknown } | undefined)?.executeAsync === "function") {
     throw new TypeError(
       "Cannot make a Learner as model must be one that can be trained: a tf.GraphModel is fixed. " +
@@ -192,7 +192,6 @@ export function checkParts(options: LearnerParts<any, any, any>): void {
   must(Array.isArray(callbacks), "callbacks", "be an array", callbacks);
   checkCallbacks(callbacks);
   must(seed === undefined || Number.isSafeInteger(seed), "seed", "be a safe integer", seed);
-  must(["undefined", "boolean"].includes(typeof compile), "compile", "be a boolean", compile);
 }
 
 // deno-lint-ignore no-explicit-any -- for learners of all kinds of batches

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isThenable } from "../chart/event_loop.ts";
+import { isThenable } from "../checks/check_options.ts";
 import type { Loader, Shard, SizedBatch } from "../data/loader.ts";
 import { LoaderReader } from "../data/loader_reader.ts";
 import { type BatchTensors, batchTensorsOf } from "./batch_tensors.ts";
@@ -196,8 +196,8 @@ export class Pass {
   }
 
   #isAtLimit(): boolean {
-    const { limits, batchIndex } = this.#learner;
-    return batchIndex + 1 >= (limits[this.name] ?? Infinity);
+    const limit = this.#learner.limitOf(this.name);
+    return limit !== undefined && this.#learner.batchIndex + 1 >= limit;
   }
 
   /** A loader that hangs does not hold up a cancel: its late batch is disposed on arrival. */
@@ -262,10 +262,11 @@ export async function* readBatches<Data, Labels, Predictions>(
   name: keyof Dataloaders,
   { epoch = 0, transform = true }: ReadBatchesOptions,
 ): AsyncGenerator<Batch<Data, Labels>, void> {
-  const { loaderOrder, dataloaders, limits } = learner;
+  const { loaderOrder, dataloaders } = learner;
+  const limit = learner.limitOf(name) ?? Infinity;
   const reader = await LoaderReader.open(name, dataloaders[name], { ...loaderOrder, epoch });
   try {
-    for (let index = 0; index < (limits[name] ?? Infinity); index++) {
+    for (let index = 0; index < limit; index++) {
       const batch = await reader.next();
       if (!batch) return;
       const owned: unknown[] = [batch.data, batch.labels];

@@ -218,7 +218,7 @@ export function checkLossOptions(
   checkOptions(action, options, {
     labelSmoothing: true,
     classWeights: true,
-    probabilities: true,
+    probabilities: "flag",
     ignoreIndex: true,
     weights: true,
     ...own,

@@ -243,7 +243,7 @@ export function binaryCrossEntropy(
   checkOptions(action, options, {
     labelSmoothing: true,
     positiveWeight: true,
-    probabilities: true,
+    probabilities: "flag",
     ignoreIndex: true,
     weights: true,
   });

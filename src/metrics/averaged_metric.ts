@@ -66,7 +66,7 @@ export class AveragedMetric implements StatefulMetric {
     checkMetricOptions(name, options, {
       average: true,
       positive: true,
-      probabilities: true,
+      probabilities: "flag",
       ignoreIndex: true,
     });
     const { average, positive = 1 } = options;

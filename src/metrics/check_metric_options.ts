@@ -1,4 +1,4 @@
-import { checkOptions } from "../checks/check_options.ts";
+import { checkOptions, type KnownOptions } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 
 /**
@@ -13,7 +13,7 @@ import { tf } from "../deps/tfjs.ts";
 export function checkMetricOptions<Options extends object>(
   name: string,
   options: Options,
-  known: Record<keyof Options, unknown>,
+  known: KnownOptions<Options>,
 ): void {
   if (!(options instanceof tf.Tensor)) checkOptions(`measure ${name}`, options, known);
 }

@@ -169,7 +169,7 @@ export function accuracy(
   options: AccuracyOptions = {},
 ): tf.Tensor1D {
   checkOptions("measure accuracy", options, {
-    probabilities: true,
+    probabilities: "flag",
     ignoreIndex: true,
     weights: true,
   });

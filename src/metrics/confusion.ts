@@ -34,7 +34,7 @@ export function confusion(
   options: AccuracyOptions = {},
 ): tf.Tensor2D {
   checkOptions("count confusions", options, {
-    probabilities: true,
+    probabilities: "flag",
     ignoreIndex: true,
     weights: true,
   });

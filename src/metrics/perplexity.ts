@@ -35,7 +35,7 @@ import { RunningMean, runningMean, type RunningMeanState } from "./running_mean.
  * @category Metrics
  */
 export function perplexity(options: ClassMetricOptions = {}): StatefulMetric {
-  checkMetricOptions("perplexity", options, { probabilities: true, ignoreIndex: true });
+  checkMetricOptions("perplexity", options, { probabilities: "flag", ignoreIndex: true });
   return new Perplexity(options);
 }
 

@@ -55,7 +55,7 @@ export interface RocAucOptions extends ClassMetricOptions {}
  * @category Metrics
  */
 export function rocAuc(options: RocAucOptions = {}): StatefulMetric {
-  checkMetricOptions("ROC AUC", options, { probabilities: true, ignoreIndex: true });
+  checkMetricOptions("ROC AUC", options, { probabilities: "flag", ignoreIndex: true });
   return new RocAuc(options);
 }
 

@@ -29,7 +29,7 @@ class Sgd extends SlotOptimizer {
   constructor(learningRate: number, options: SgdOptions) {
     checkOptions("build an optimizer", options, {
       momentum: true,
-      nesterov: true,
+      nesterov: "flag",
       weightDecay: true,
       groups: true,
     });

@@ -30,8 +30,9 @@ export function curvePlot(
   points: readonly { x: number; y: number }[],
   options: CurvePlotOptions = {},
 ): Picture {
-  const known = { title: true, x: true, y: true, logX: true, logY: true, marks: true };
-  checkOptions("draw a curve", options, known);
+  checkOptions("draw a curve", options, {
+    ...{ title: true, x: true, y: true, logX: "flag", logY: "flag", marks: true },
+  });
   const { title, x = "x", y = "y", logX = false, logY = false, marks = [] } = options;
   const inside = (value: number, log: boolean) => Number.isFinite(value) && (!log || value > 0);
   const values = points.filter((point) => inside(point.x, logX) && inside(point.y, logY));

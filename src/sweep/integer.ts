@@ -37,7 +37,7 @@ export function integer(
   high: number,
   options: IntegerOptions = {},
 ): Dimension<number> {
-  checkOptions("search with integer()", options, { log: true });
+  checkOptions("search with integer()", options, { log: "flag" });
   const { log = false } = options;
   checkBounds("integer", low, high, log ? 0 : -Infinity);
   if (!Number.isSafeInteger(low) || !Number.isSafeInteger(high)) {

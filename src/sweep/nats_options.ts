@@ -79,7 +79,7 @@ export function connectOptions(options: NatsOptions): ConnectOptions {
     certFile: true,
     key: true,
     keyFile: true,
-    handshakeFirst: true,
+    handshakeFirst: "flag",
   });
   const urls = [servers].flat().map(parse);
   const [{ username, password, protocol, hostname: host }] = urls;

@@ -1,7 +1,12 @@
 import { hostProcess } from "../host/host_process.ts";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
-import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
+import {
+  checkNumber,
+  checkOptions,
+  describeValue,
+  type KnownOptions,
+} from "../checks/check_options.ts";
 import type { ParametersOf, Space } from "./dimension.ts";
 import { connectOptions, type NatsOptions } from "./nats_options.ts";
 import type { Objective } from "./run_job.ts";
@@ -87,7 +92,7 @@ export type CompleteOptions =
   & Pick<SweepOptions, "trials" | "mode" | "write">
   & { nats?: NatsOptions };
 
-const KNOWN: Record<keyof SweepOptions, true> = {
+const KNOWN: KnownOptions<SweepOptions> = {
   space: true,
   objective: true,
   trials: true,
@@ -102,7 +107,7 @@ const KNOWN: Record<keyof SweepOptions, true> = {
   folder: true,
   workers: true,
   nats: true,
-  worker: true,
+  worker: "flag",
   name: true,
   silence: true,
   attempts: true,

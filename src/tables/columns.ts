@@ -166,7 +166,7 @@ interface Fitted {
  * @category Tables
  */
 export function numeric(options: NumericOptions = {}): TableColumn {
-  checkOptions("encode a column of numbers", options, { missing: true, standardize: true });
+  checkOptions("encode a column of numbers", options, { missing: true, standardize: "flag" });
   const { missing = "median", standardize = true } = options;
   const isKnown = ["median", "mean", "refuse"].includes(missing as string);
   if (!isKnown && !Number.isFinite(missing)) {

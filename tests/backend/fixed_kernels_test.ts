@@ -382,3 +382,115 @@ for (const [name, create] of Object.entries(optimizers)) {
     w.dispose();
   });
 }
+
+testOnBackends("the mean of no elements is NaN, and has slopes", () => {
+  for (const dtype of ["float32", "int32", "bool"] as const) {
+    const x = tf.zeros([0, 3], dtype);
+    assertEquals([...tf.mean(x).dataSync()], [NaN]);
+    assertEquals([...tf.mean(x, 0).dataSync()], [NaN, NaN, NaN]);
+    assertEquals(tf.mean(x, 0, true).shape, [1, 3]);
+    assertEquals(tf.mean(x, 1).shape, [0]);
+    assertEquals([...tf.moments(x, 0).variance.dataSync()], [NaN, NaN, NaN]);
+  }
+  assertEquals(tf.grad((x: tf.Tensor) => x.mean())(tf.zeros([0, 3])).shape, [0, 3]);
+});
+
+testOnBackends("an extreme of no elements is an error", () => {
+  for (const reduce of [tf.max, tf.min, tf.argMax, tf.argMin]) {
+    for (const dtype of ["float32", "int32"] as const) {
+      const x = tf.zeros([0, 3], dtype);
+      assertThrows(() => reduce(x, 0), RangeError, "as the axes 0 must have elements");
+      assertEquals(reduce(x, 1).shape, [0]);
+    }
+  }
+  assertThrows(() => tf.max(tf.zeros([2, 0])), RangeError, "current shape is [2,0]");
+  assertEquals([...tf.logSumExp(tf.zeros([0, 2]), 0).dataSync()], [-Infinity, -Infinity]);
+});
+
+testOnBackends("broadcastTo repeats one element zero times", () => {
+  const shapes = [[[1], [0]], [[1, 3], [0, 3]], [[1, 1], [0, 2]], [[], [2, 0]], [[0], [2, 0]]];
+  for (const [from, to] of shapes) {
+    for (const y of [tf.broadcastTo(tf.ones(from), to), tf.ones(from).broadcastTo(to)]) {
+      assertEquals(y.shape, to);
+      assertEquals(y.dataSync().length, 0);
+    }
+    const slopes = tf.grad((x: tf.Tensor) => x.broadcastTo(to).sum())(tf.ones(from));
+    assertEquals([...slopes.dataSync()], from.includes(0) ? [] : Array(slopes.size).fill(0));
+  }
+  assertThrows(() => tf.broadcastTo(tf.ones([2]), [0]), Error, "cannot be broadcast");
+  assertThrows(() => tf.broadcastTo(tf.ones([5, 1]), [0, 0]), Error, "cannot be broadcast");
+});
+
+testOnBackends("a padding of 0 adds nothing, also for windows that are no squares", () => {
+  const x = wave([1, 6, 7, 2]) as tf.Tensor4D;
+  for (const [height, width] of [[1, 3], [3, 1], [2, 3]]) {
+    const filter = wave([height, width, 2, 3]) as tf.Tensor4D;
+    for (const dilations of [1, 2]) {
+      const actual = tf.conv2d(x, filter, 1, 0, "NHWC", dilations);
+      assert(relativeError(actual, tf.conv2d(x, filter, 1, "valid", "NHWC", dilations)) < 1e-6);
+      const depthwise = tf.depthwiseConv2d(x, filter, 1, 0, "NHWC", dilations);
+      const expected = tf.depthwiseConv2d(x, filter, 1, "valid", "NHWC", dilations);
+      assertEquals(depthwise.shape, expected.shape);
+      assert(relativeError(depthwise, expected) < 1e-6);
+    }
+    for (const pool of [tf.maxPool, tf.avgPool]) {
+      const actual = pool(x, [height, width], [2, 1], 0);
+      assert(relativeError(actual, pool(x, [height, width], [2, 1], "valid")) < 1e-6);
+    }
+  }
+});
+
+testOnBackends("the slope of a norm has slopes where an element is 0", () => {
+  const slopes = (x: tf.Tensor) => tf.grad((x: tf.Tensor) => tf.norm(x).mul(3))(x);
+  const second = tf.grad((x: tf.Tensor) => slopes(x).slice(0, 1).sum())(tf.tensor1d([0, 3, 4]));
+  assert(relativeError(second, [0.6, 0, 0]) < 1e-6);
+  const rows = tf.grad((x: tf.Tensor) =>
+    tf.grad((x: tf.Tensor) => x.norm(2, 1, true).sum())(x).square().sum()
+  )(tf.tensor2d([[0, 1], [0, 0]]));
+  assert([...rows.dataSync()].every(Number.isFinite));
+  assertEquals(tf.norm(tf.ones([2, 3]), "euclidean", 1, true).shape, [2, 1]);
+  assertEquals(tf.norm(tf.ones([2, 3]), 2, [0]).shape, [3]);
+});
+
+testOnBackends("elu and selu have no curvature at 0, as in PyTorch", () => {
+  for (const f of [tf.elu, tf.selu]) {
+    const first = (x: tf.Tensor) => tf.grad((x: tf.Tensor) => f(x).sum())(x);
+    const second = tf.grad((x: tf.Tensor) => first(x).sum())(tf.tensor1d([0, 1]));
+    assertEquals([...second.dataSync()], [0, 0]);
+  }
+});
+
+testOnBackends("the slope of a power has slopes where the exponent is 0", () => {
+  const first = (b: tf.Tensor) =>
+    tf.grad((a: tf.Tensor) => tf.pow(a, b).sum())(tf.tensor1d([2, 5]));
+  const second = tf.grad((b: tf.Tensor) => first(b).sum())(tf.tensor1d([0, 0]));
+  assert(relativeError(second, [1 / 2, 1 / 5]) < 1e-6);
+  const atZero = tf.grad((a: tf.Tensor) => tf.pow(a, tf.tensor1d([0, 0])).sum());
+  assertEquals([...atZero(tf.tensor1d([0, NaN])).dataSync()], [0, 0]);
+});
+
+testOnBackends("a function with its own gradient may read inputs that it has not saved", () => {
+  const double = tf.customGrad((x) => ({
+    value: (x as tf.Tensor).square(),
+    gradFunc: (dy: tf.Tensor) => dy.mul((x as tf.Tensor).mul(2)),
+  }));
+  const compute = (x: tf.Tensor) => double(x.mul(3)).sum();
+  assert(relativeError(tf.grad(compute)(tf.tensor1d([1, 2])), [18, 36]) < 1e-6);
+  const second = tf.grad((x: tf.Tensor) => tf.grad(compute)(x).sum())(tf.tensor1d([1, 2]));
+  assert(relativeError(second, [18, 18]) < 1e-6);
+  const same = tf.customGrad((x) => ({ value: x as tf.Tensor, gradFunc: (dy: tf.Tensor) => dy }));
+  const kept = tf.grad((x: tf.Tensor) => same(x.mul(3)).square().sum())(tf.tensor1d([1, 2]));
+  assert(relativeError(kept, [18, 36]) < 1e-6);
+});
+
+testOnBackends(
+  "matrices without elements have bands, and running products slopes of slopes",
+  () => {
+    for (const shape of [[0, 0], [2, 0, 3], [0, 2, 2], [2, 3, 0]]) {
+      assertEquals(tf.linalg.bandPart(tf.zeros(shape), -1, 0).shape, shape);
+      const first = (x: tf.Tensor) => tf.grad((x: tf.Tensor) => tf.cumprod(x, 1).sum())(x);
+      const second = tf.grad((x: tf.Tensor) => first(x).sum().add(x.sum()))(tf.zeros(shape));
+      assertEquals(second.shape, shape);
+    }
+  },
+);

@@ -20,6 +20,8 @@ const passing: Record<string, (x: tf.Tensor) => tf.Tensor> = {
   tanh: tf.tanh,
   abs: tf.abs,
   clip: (x) => tf.clipByValue(x, 0, 1),
+  "clip to one number": (x) => tf.clipByValue(x, 1, 1),
+  "clip to one number, method": (x) => x.clipByValue(1, 1),
   "maximum, left": (x) => tf.maximum(x, 0),
   "maximum, right": (x) => tf.maximum(tf.zeros([3, 1]), x),
   "minimum, left": (x) => tf.minimum(x, tf.zeros([2])),

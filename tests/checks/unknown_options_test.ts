@@ -151,6 +151,41 @@ for (const [name, call] of Object.entries(TABLE)) {
   });
 }
 
+/** The options that are true or false. */
+const FLAGS: Record<string, string[]> = {
+  ...{ Checkpoint: ["signals"], EarlyStopping: ["restoreBest"], Freeze: ["updateStatistics"] },
+  ...{ GradualUnfreeze: ["updateStatistics"], fineTune: ["updateStatistics"] },
+  ...{ LimitBatches: ["continueLoader"], ProgressBar: ["live"], StopOnNaN: ["gradients"] },
+  ...{ Throughput: ["publish"], Learner: ["compile"], selectBackend: ["quiet", "relaxed"] },
+  ...{ sgd: ["nesterov"], DataLoader: ["shuffle", "dropLast"], split: ["shuffle"] },
+  ...{ kFold: ["shuffle"], loadWeights: ["strict"], curvePlot: ["logX", "logY"] },
+  binaryCrossEntropy: ["probabilities"],
+  ...Object.fromEntries(
+    ["crossEntropy", "focalLoss", "accuracy", "confusion", "f1", "precision", "recall", "rocAuc"]
+      .map((name) => [name, ["probabilities"]]),
+  ),
+};
+
+for (const [name, flags] of Object.entries(FLAGS)) {
+  for (const flag of flags) {
+    Deno.test(`${name}({ ${flag} }) refuses what is no boolean`, async () => {
+      tf.engine().startScope();
+      try {
+        for (const value of ["yes", 1, null]) {
+          const error = await Promise.resolve().then(() => TABLE[name]({ [flag]: value })).then(
+            () => undefined,
+            (error) => error,
+          );
+          assert(error instanceof TypeError, `it says ${error ?? "nothing"}`);
+          assert(error.message.includes(`${flag} must be a boolean: current`), error.message);
+        }
+      } finally {
+        tf.engine().endScope();
+      }
+    });
+  }
+}
+
 Deno.test("every exported function and class has a row", () => {
   const functions = Object.keys(exported).filter((name) => typeof exported[name] === "function");
   assertEquals(functions.filter((name) => !(name in TABLE) && !NONE.has(name)), []);

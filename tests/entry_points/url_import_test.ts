@@ -24,7 +24,7 @@ const { status } = await learner.train({ epochs: 3 });
 console.log(status, epochs.join());
 
 // @ts-expect-error -- the types come along: this one is no number
-learner.epochs = "many";
+const many: typeof learner.epochs = "many";
 `;
 
 Deno.test(

@@ -170,8 +170,8 @@ function replaced(checkpoint: RunCheckpoint, path: string[], value: unknown): Ru
 }
 
 /** Everything of a Learner that a refused checkpoint may not change. */
-function look({ model, optimizer, callbacks, ...fields }: AnyLearner): unknown {
-  const { epoch, epochs, phase, metrics, trainLoss, seed, limits, batchSize } = fields;
+function look({ model, optimizer, callbacks, epoch, epochs, ...fields }: AnyLearner): unknown {
+  const { phase, metrics, trainLoss, seed, limits, batchSize } = fields;
   return {
     weights: (model as tf.LayersModel).getWeights().map((weight) => [...weight.dataSync()]),
     iterations: optimizer.iterations,

@@ -1,4 +1,4 @@
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type BatchLike, DataLoader, type Loader, TensorDataset, tf } from "../../mod.ts";
 import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { batches, Line, tinyLearner } from "../fixtures/tiny_learner.ts";
@@ -293,3 +293,16 @@ testTensors(
     assertEquals(model.calls, []);
   },
 );
+
+testTensors("a batch without examples is refused, not a loss of NaN", async () => {
+  using model = new Line();
+  for (const name of ["train", "validation"] as const) {
+    const { learner } = tinyLearner({ model });
+    learner.dataloaders = { train: () => batches(1), [name]: () => batches(1, 0) };
+    const error = await assertRejects(() => learner.train(), RangeError);
+    assertStringIncludes(
+      error.message,
+      `Cannot use batch 1 of the ${name} loader as it must have examples: its length is 0`,
+    );
+  }
+});

@@ -1,5 +1,5 @@
-import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { type Learner, meanSquaredError, sgd, tf } from "../../mod.ts";
+import { assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { CancelTrain, type Learner, meanSquaredError, sgd, tf } from "../../mod.ts";
 import { testTensors } from "../fixtures/assert_no_tensors_left.ts";
 import { batches, Line, loaders, tinyLearner } from "../fixtures/tiny_learner.ts";
 
@@ -215,3 +215,96 @@ testTensors(
     assertEquals([trainLoss, validationLoss, testLoss], [5, 5, 5]);
   },
 );
+
+/** Values that are no numbers of batches and epochs. */
+const WRONG = [NaN, -1, 1.5, Infinity, "3", null] as never[];
+
+for (
+  const field of ["epochs", "epoch", "validationEpochs", "validationBatches", "batchesPerUpdate"]
+) {
+  testTensors(`Learner.${field} refuses a wrong number that a callback sets`, async () => {
+    for (const value of WRONG) {
+      const isEndless = value === Infinity && ["epochs", "validationEpochs"].includes(field);
+      if (isEndless) continue;
+      using model = new Line();
+      const { learner } = tinyLearner({
+        model,
+        callbacks: [{
+          afterEpoch: (learner) =>
+            void ((learner as unknown as Record<string, number>)[field] = value),
+        }],
+      });
+      const error = await assertRejects(() => learner.train({ epochs: 3 }), RangeError);
+      assertStringIncludes(
+        error.message,
+        `Cannot set learner.${field} as it must be an integer >=`,
+      );
+      assertStringIncludes(error.stack!, "afterEpoch (epoch 0");
+      assertEquals(learner.epoch, 0);
+    }
+  });
+}
+
+testTensors("Learner.limits refuse a wrong number once they are used", async () => {
+  for (const value of WRONG.slice(0, -1)) {
+    using model = new Line();
+    const { learner } = tinyLearner({
+      model,
+      callbacks: [{ beforeEpoch: (learner) => void (learner.limits.train = value) }],
+    });
+    const error = await assertRejects(() => learner.train({ epochs: 3 }), RangeError);
+    assertStringIncludes(
+      error.message,
+      "Cannot set learner.limits.train as it must be an integer >= 1",
+    );
+  }
+});
+
+testTensors(
+  "Learner's parts refuse values of a wrong kind where a callback sets them",
+  async () => {
+    const required: Record<string, string> = {
+      model: "a tf.LayersModel or { apply, trainableVariables }",
+      optimizer: "a tf.Optimizer",
+      lossFunction: "a function",
+      callbacks: "an array",
+    };
+    for (const [name, kind] of Object.entries(required)) {
+      for (const value of [undefined, "mse", {}]) {
+        using model = new Line();
+        const { learner } = tinyLearner({
+          model,
+          callbacks: [{
+            beforeBatch: (learner) =>
+              void ((learner as unknown as Record<string, unknown>)[name] = value),
+          }],
+        });
+        const error = await assertRejects(() => learner.train(), TypeError);
+        assertStringIncludes(
+          error.message,
+          `Cannot set learner.${name} as it must be ${kind}: current`,
+        );
+        assertStringIncludes(error.stack!, "beforeBatch (epoch 0, batch 0)");
+      }
+    }
+  },
+);
+
+testTensors("Learner.epochs of Infinity are trained until a callback ends them", async () => {
+  using model = new Line();
+  let validations = 0;
+  const { learner } = tinyLearner({
+    model,
+    callbacks: [{
+      beforeTrain(learner) {
+        learner.epochs = learner.validationEpochs = Infinity;
+      },
+      beforeValidate: () => void validations++,
+      afterEpoch({ epoch }) {
+        if (epoch === 4) throw new CancelTrain("enough");
+      },
+    }],
+  });
+  const { status, reason, epochs } = await learner.train();
+  assertEquals([status, reason, epochs, validations], ["cancelled", "enough", 5, 0]);
+});

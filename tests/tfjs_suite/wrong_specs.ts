@@ -1,5 +1,14 @@
-/** Specs of TensorFlow.js that expect wrong results, and why those are wrong. */
-const REASONS: { reason: string; specs: string[] }[] = [
+/** One wrong expectation of TensorFlow.js: why it is wrong, and the specs that share it. */
+interface WrongExpectation {
+  readonly reason: string;
+  readonly specs: readonly string[];
+}
+
+/**
+ * The wrong expectations. Each was compared with finite differences, or with every operation of
+ * PyTorch that the operation may stand for: no choice of PyTorch's agrees with them.
+ */
+export const WRONG_EXPECTATIONS: readonly WrongExpectation[] = [
   {
     reason: "Mirrored pixels have slopes, too (finite differences).",
     specs: ["mirrorPad grad", "mirrorPad gradient with clones"],
@@ -16,7 +25,9 @@ const REASONS: { reason: string; specs: string[] }[] = [
     ],
   },
   {
-    reason: "Equal elements share one slope; they do not have one each (PyTorch's amax and amin).",
+    reason:
+      "Equal elements share one slope (PyTorch's max() and amax), or the first has it (max(dim)): " +
+      "they do not have one each, as the embedding of a token that occurs twice would move twice.",
     specs: ["max", "min"].flatMap((name) =>
       [
         "gradient: 1D, ties",
@@ -28,7 +39,8 @@ const REASONS: { reason: string; specs: string[] }[] = [
     ),
   },
   {
-    reason: "Two equal operands have half of the slope each (PyTorch).",
+    reason:
+      "Two equal operands have half of the slope each (PyTorch's maximum, and max of two tensors).",
     specs: ["maximum", "minimum"].flatMap((name) =>
       ["Tensor1D", "Tensor2D"].map((rank) => `${name} gradients: ${rank}`)
     ),
@@ -41,5 +53,7 @@ const REASONS: { reason: string; specs: string[] }[] = [
 
 /** The reason why a spec is wrong, by the name of the spec. */
 export const WRONG_SPECS: ReadonlyMap<string, string> = new Map(
-  REASONS.flatMap(({ reason, specs }) => specs.map((spec): [string, string] => [spec, reason])),
+  WRONG_EXPECTATIONS.flatMap(({ reason, specs }) =>
+    specs.map((spec): [string, string] => [spec, reason])
+  ),
 );

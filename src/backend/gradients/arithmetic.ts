@@ -17,8 +17,10 @@ import {
   registerGradient,
   reshaped,
   run,
+  runAll,
   toFloat,
   unbroadcast,
+  unrecorded,
 } from "./gradient.ts";
 
 /** Registers the gradients. */
@@ -28,14 +30,6 @@ export function registerArithmetic(): void {
   registerExtremes();
   registerPrelu();
   // tfjs does not sum over axes that are empty.
-  registerGradient("Add", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
-    a: () => unbroadcast(dy, a.shape),
-    b: () => unbroadcast(dy, b.shape),
-  }));
-  registerGradient("Sub", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
-    a: () => unbroadcast(dy, a.shape),
-    b: () => unbroadcast(dy, b.shape).neg(),
-  }));
   registerGradient("Add", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
     a: () => unbroadcast(dy, a.shape),
     b: () => unbroadcast(dy, b.shape),
@@ -66,8 +60,9 @@ export function registerArithmetic(): void {
       }
       const base = toFloat(a), exponent = toFloat(b);
       // 0 ** 0 is flat; its slope is not 0 * 0 ** -1.
-      const lower = tf.where(exponent.equal(0), exponent, exponent.sub(1));
-      return unbroadcast(dy.mul(exponent.mul(base.pow(lower))), a.shape);
+      const isFlat = exponent.equal(0).logicalAnd(base.abs().greater(2 ** -126).logicalNot());
+      const power = tf.where(isFlat, 1, base).pow(exponent.sub(1));
+      return unbroadcast(dy.mul(exponent.mul(power)), a.shape);
     },
     b: () => {
       const isPositive = a.greater(0);
@@ -98,7 +93,14 @@ function registerQuotients(): void {
   });
   registerGradient("Mod", { inputs: ["a", "b"] }, (dy, [a, b]) => ({
     a: () => unbroadcast(dy, a.shape),
-    b: () => unbroadcast(dy.mul(toFloat(a.div(b).floor())), b.shape).neg(),
+    b: () => {
+      // The quotient that the rest belongs to: that of rounded numbers may be the next one.
+      const quotient = unrecorded(() => {
+        const exact = toFloat(a.sub(a.mod(b))).div(toFloat(b)).round();
+        return tf.where(exact.isFinite(), exact, a.div(b).floor());
+      });
+      return unbroadcast(dy.mul(quotient), b.shape).neg();
+    },
   }));
   registerGradient("Atan2", { inputs: ["a", "b"] }, (dy, [a, b]) => {
     const slope = once(() => dy.div(toFloat(a).square().add(toFloat(b).square())));
@@ -109,24 +111,30 @@ function registerQuotients(): void {
   });
 }
 
-/** Where both numbers are equal, each has half of the slope, as in PyTorch. */
+/**
+ * Where both numbers are equal, each has half of the slope, as in PyTorch. No products: a slope that
+ * is not finite must not get to the number that was not taken.
+ */
 function registerExtremes(): void {
-  for (
-    const [kernelName, f, isAbove, isAtLeast] of [
-      ["Maximum", "MAXIMUM", tf.greater, tf.greaterEqual],
-      ["Minimum", "MINIMUM", tf.less, tf.lessEqual],
-    ] as const
-  ) {
+  for (const kernelName of ["Maximum", "Minimum"]) {
+    const isMinimum = kernelName === "Minimum";
+    const isOther = isMinimum ? tf.greaterEqual : tf.lessEqual;
+    const share = (dy: tf.Tensor, a: tf.Tensor, b: tf.Tensor) => {
+      const half = tf.where(a.equal(b), dy.mul(0.5), tf.zerosLike(dy));
+      return tf.where(isOther(a, b), half, dy);
+    };
     registerGradient(kernelName, { inputs: ["a", "b"] }, (dy, [a, b]) => {
-      const share = once(() => {
-        const ours = runSlope(f, dy, a, b);
-        if (ours) return ours;
-        const doubled = isAbove(a, b).toFloat().add(isAtLeast(a, b).toFloat());
-        return dy.mul(doubled.mul(0.5));
-      });
+      const isOurs = !isRecorded() && areFloats(a, b) && hasKernel("TrainchartExtremeShares");
+      if (!isOurs) {
+        return {
+          a: () => unbroadcast(share(dy, a, b), a.shape),
+          b: () => unbroadcast(share(dy, b, a), b.shape),
+        };
+      }
+      const shares = runAll("TrainchartExtremeShares", { dy, a, b }, { isMinimum });
       return {
-        a: () => unbroadcast(share(), a.shape),
-        b: () => unbroadcast(dy.sub(share()), b.shape),
+        a: () => unbroadcast(shares[0], a.shape),
+        b: () => unbroadcast(shares[1], b.shape),
       };
     });
   }

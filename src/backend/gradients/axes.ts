@@ -213,6 +213,7 @@ function cumprodSlope(
   x: tf.Tensor,
   { axis, exclusive, reverse }: Attributes,
 ): tf.Tensor {
+  if (x.size === 0) return tf.zerosLike(x);
   const at = tf.util.parseAxisParam(axis, x.shape)[0];
   const length = x.shape[at];
   const rows = (tensor: tf.Tensor): tf.Tensor2D => {

@@ -2,9 +2,9 @@
  * The parts of tfjs's engine that this folder changes, which are private for TypeScript, and what is
  * noted beside its tape: the layer of each operation, what it keeps, and steps.
  *
- * Steps are operations that make integers or booleans of floats: comparisons, casts, positions of
- * extremes. Their slope is 0 everywhere, so they are no part of the tape. That is cheaper than slopes
- * of zeros, and exact where zeros would meet an infinite slope.
+ * Steps are operations that make integers or booleans of floats, as comparisons, casts and positions
+ * of extremes do, and those that round. Their slope is 0 everywhere, so they are no part of the tape.
+ * That is cheaper than slopes of zeros, and exact where zeros would meet an infinite slope.
  *
  * @module
  */
@@ -186,9 +186,12 @@ interface Step {
 /** The steps beside each tape. */
 const STEPS = new WeakMap<TapeNode[], Step[]>();
 
+/** Operations that make floats of floats, and whose slope is 0. */
+const FLAT = new Set(["Ceil", "Floor", "OnesLike", "Round", "Sign", "Step", "ZerosLike"]);
+
 /** Whether an operation is a step. */
-export function isStep(inputs: tf.Tensor[], outputs: tf.Tensor[]): boolean {
-  return !hasSlope(outputs) && hasSlope(inputs);
+export function isStep(kernelName: string, inputs: tf.Tensor[], outputs: tf.Tensor[]): boolean {
+  return FLAT.has(kernelName) || (!hasSlope(outputs) && hasSlope(inputs));
 }
 
 function hasSlope(tensors: tf.Tensor[]): boolean {

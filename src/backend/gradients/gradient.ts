@@ -83,6 +83,17 @@ export function isRecorded(): boolean {
   return tf.engine().state.gradientDepth > 0;
 }
 
+/** Computes what has the slope 0 by everything: it is no part of the tape. */
+export function unrecorded<T>(compute: () => T): T {
+  const { state } = engineOf();
+  state.kernelDepth++;
+  try {
+    return compute();
+  } finally {
+    state.kernelDepth--;
+  }
+}
+
 /** `x` as float32; itself if it is. */
 export function toFloat(x: tf.Tensor): tf.Tensor {
   return x.dtype === "float32" ? x : x.toFloat();

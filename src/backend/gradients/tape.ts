@@ -5,6 +5,7 @@
  */
 import { tf } from "../../deps/tfjs.ts";
 import {
+  aliasOf,
   currentLayer,
   type CustomFunction,
   type Engine,
@@ -135,7 +136,7 @@ function takeOperation(
     if (ofTiled) noteProduct(outputs);
     if (isTapeOn) {
       const present = presentIn(inputs), tensors = Object.values(present);
-      if (isStep(tensors, outputs)) noteStep(tensors, outputs);
+      if (isStep(kernelName, tensors, outputs)) noteStep(tensors, outputs);
       else {
         const saved = save(engine, kernelName, inputs, outputs);
         put(engine, kernelName, present, tensors, outputs, null, saved, attrs);
@@ -158,12 +159,13 @@ function record(
   attributes: Attributes,
 ): void {
   const present = presentIn(inputs), tensors = Object.values(present);
-  if (isStep(tensors, outputs)) {
-    saved.forEach((tensor) => tensor.dispose());
+  const kept = { given: withGaps(saved), copies: [...saved, ...givenCopies] };
+  givenCopies = [];
+  if (isStep(kernelName, tensors, outputs)) {
+    kept.copies.forEach((tensor) => tensor.dispose());
     noteStep(tensors, outputs);
     return;
   }
-  const kept = { given: withGaps(saved), copies: saved };
   put(this, kernelName, present, tensors, outputs, gradientFunction, kept, attributes);
 }
 
@@ -205,7 +207,7 @@ function put(
     : takeCopies(state.activeTape, outputs, saved.copies);
   // Only a function with a gradient of its own saves tensors that are neither inputs nor results.
   const isBlind = gradientFunction !== null && state.gradientDepth < 2 &&
-    others.some((x) => !tensors.includes(x));
+    others.some((x) => !tensors.includes(x) && !saved.copies.includes(x));
   let isConnected = false;
   const node: TapeNode = {
     id: state.nextTapeNodeId++,
@@ -249,36 +251,48 @@ function connect({ copies, originals = [] }: Saved): void {
   });
 }
 
+/** The copies of its inputs that a function with a gradient of its own was given. */
+let givenCopies: tf.Tensor[] = [];
+
 /**
- * Runs a function with a gradient of its own.
+ * Runs a function with a gradient of its own. It is given copies of its inputs that live as long as
+ * the tape: its gradient may read them without having saved them, as that of `tf.logSigmoid` does.
  *
  * Within two gradients, its operations are recorded, too: its gradient may use any of their results,
  * and the gradient of that gradient must follow them.
  */
 function runCustom(
-  { state }: Engine,
+  engine: Engine,
   f: CustomFunction,
-  inputs: unknown[],
+  given: unknown[],
 ): ReturnType<CustomFunction> {
-  if (state.gradientDepth < 2) return f(...inputs);
-  const { activeTape: tape, kernelDepth } = state;
-  const begin = tape.length;
-  const save = inputs.at(-1) as (tensors: tf.Tensor[]) => void;
+  const { state } = engine;
+  const { activeTape: tape, gradientDepth, kernelDepth } = state;
+  // The function itself counts as one kernel.
+  if (gradientDepth === 0 || kernelDepth > 1) return f(...given);
+  const copies = (given.slice(0, -1) as tf.Tensor[]).map((x) => engine.keep(engine.clone(x)));
+  const save = given.at(-1) as (tensors: tf.Tensor[]) => void;
   const saveAside = (tensors: tf.Tensor[]) => {
     // Copies put themselves on the tape. As operations, they would be there twice.
     state.kernelDepth = kernelDepth;
     save(tensors);
-    state.kernelDepth = 0;
+    if (gradientDepth > 1) state.kernelDepth = 0;
   };
-  state.kernelDepth = 0;
+  const begin = tape.length;
+  if (gradientDepth > 1) state.kernelDepth = 0;
   try {
-    const result = f(...inputs.slice(0, -1), saveAside);
-    for (let i = tape.length - 1; i >= begin; i--) {
+    const result = f(...copies, saveAside);
+    for (let i = tape.length - 1; i >= begin && gradientDepth > 1; i--) {
       // The function as a whole leads to its value, and has the gradient.
       if (!tape[i].outputs.includes(result.value)) continue;
       tape.splice(i, 1)[0].saved.forEach((tensor) => tensor.dispose());
     }
-    return result;
+    givenCopies = copies;
+    const isCopy = copies.includes(result.value);
+    return isCopy ? { ...result, value: aliasOf(engine, result.value) } : result;
+  } catch (error) {
+    copies.forEach((copy) => copy.dispose());
+    throw error;
   } finally {
     state.kernelDepth = kernelDepth;
   }

@@ -78,14 +78,14 @@ export function registerUnary(): void {
     "Elu",
     "ELU",
     "result",
-    (dy, y) => isRecorded() ? dy.mul(y.minimum(0).add(1)) : run("EluGrad", { dy, y }),
+    (dy, y) => isRecorded() ? dy.mul(belowZero(y).add(1)) : run("EluGrad", { dy, y }),
     () => ({ p: 1, q: 1 }),
   );
   registerSlope(
     "Selu",
     "ELU",
     "result",
-    (dy, y) => tf.where(y.greater(0), dy.mul(SELU.p), dy.mul(y.add(SELU.q))),
+    (dy, y) => dy.mul(tf.where(y.greater(0), SELU.p, belowZero(y).add(SELU.q))),
     () => SELU,
   );
   registerSlope(
@@ -116,6 +116,11 @@ export function registerUnary(): void {
   }));
 }
 
+/** Results of an activation below 0, else 0 with a slope of 0: PyTorch's curvature at 0. */
+function belowZero(y: tf.Tensor): tf.Tensor {
+  return tf.where(y.less(0), y, tf.zerosLike(y));
+}
+
 /** `dy` where a condition has a value, else 0. */
 function selectSlope(condition: tf.Tensor, dy: tf.Tensor, value: boolean): tf.Tensor {
   const isSame = tf.util.arraysEqual(condition.shape, dy.shape);
@@ -126,13 +131,14 @@ function selectSlope(condition: tf.Tensor, dy: tf.Tensor, value: boolean): tf.Te
   return value ? tf.where(condition, dy, zeros) : tf.where(condition, zeros, dy);
 }
 
-/** `dy` where the result of an activation shows that it let the input through. */
+/** `dy` where the result of an activation shows that it let the input through, as it does NaN. */
 export function openWhere(dy: tf.Tensor, y: tf.Tensor, activation: string): tf.Tensor {
   if (hasKernel("TrainchartActivationGradient") && y.dtype === "float32") {
     return run("TrainchartActivationGradient", { dy, y }, { activation });
   }
-  const isOpen = activation === "relu6" ? y.greater(0).logicalAnd(y.less(6)) : y.greater(0);
-  return tf.where(isOpen, dy, tf.zerosLike(dy));
+  const isCut = y.lessEqual(0);
+  const isFlat = activation === "relu6" ? isCut.logicalOr(y.greaterEqual(6)) : isCut;
+  return tf.where(isFlat, tf.zerosLike(dy), dy);
 }
 
 function registerActivations(): void {

@@ -55,7 +55,7 @@ function axesOf(a: number[], b: number[], shape: number[]): Axis[] {
 
 /** A call of a kernel that passes over two operands with broadcasting. */
 interface Pass {
-  kernel: "binary" | "binarySlope" | "compare" | "connect";
+  kernel: "binary" | "binarySlope" | "compare" | "connect" | "extremeShares";
   /** The number of the function. */
   f: number;
   a: tf.TensorInfo;
@@ -63,10 +63,12 @@ interface Pass {
   result: tf.TensorInfo;
   /** The slope of the result, for a kernel of slopes. */
   dy?: tf.TensorInfo;
+  /** The second result, of the shape of the first. */
+  other?: tf.TensorInfo;
 }
 
 /** Calls a kernel for all rows of a result. */
-function passOver(heap: KernelHeap, { kernel, f, a, b, result, dy }: Pass): void {
+function passOver(heap: KernelHeap, { kernel, f, a, b, result, dy, other }: Pass): void {
   const { shape } = result, size = sizeOf(shape);
   if (size === 0) return;
   const axes = axesOf(a.shape, b.shape, shape);
@@ -78,6 +80,7 @@ function passOver(heap: KernelHeap, { kernel, f, a, b, result, dy }: Pass): void
     const args = [f];
     if (slopes !== undefined) args.push(slopes + at * 4);
     args.push(fromA + atA * bytesOfInput, fromB + atB * bytesOfInput, to + at * bytes);
+    if (other) args.push(heap.at(other) + at * 4);
     const argument = args.length;
     args.push(0, outer.size * middle.size, middle.size, inner.size);
     args.push(outer.a, middle.a, inner.a, outer.b, middle.b, inner.b, scratch);
@@ -235,6 +238,17 @@ function binarySlope(
   return result;
 }
 
+/** The slopes of the larger of two numbers, or of the smaller, by both, of the shape of `dy`. */
+function extremeShares(
+  heap: KernelHeap,
+  { dy, a, b }: Inputs,
+  { isMinimum }: { isMinimum: boolean },
+) {
+  const result = heap.output(dy.shape), other = heap.output(dy.shape);
+  passOver(heap, { kernel: "extremeShares", f: Number(isMinimum), a, b, result, dy, other });
+  return [result, other];
+}
+
 /** Powers, as JavaScript has them: NaN is a power of NaN. */
 function pow(heap: KernelHeap, { a, b }: Inputs): tf.TensorInfo | undefined {
   if (!areFloats(a, b)) return;
@@ -298,6 +312,7 @@ export const BINARY_KERNELS: KernelTable = {
   SquaredDifference: binary("SQUARED_DIFFERENCE", "SQUARED_DIFFERENCE_INTEGERS"),
   Sub: ofParts("SUB"),
   TrainchartBinarySlope: binarySlope,
+  TrainchartExtremeShares: extremeShares,
   TrainchartPowSlope: powSlope,
   TrainchartSelectSlope: select,
 };

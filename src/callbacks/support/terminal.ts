@@ -43,7 +43,7 @@ export class Terminal {
    * @throws {TypeError} If an option is unknown.
    */
   constructor(options: TerminalOptions) {
-    checkOptions("show a run", options, { live: true, write: true });
+    checkOptions("show a run", options, { live: "flag", write: true });
     const { live, write } = options;
     this.#notebook = !write && inNotebook();
     this.live = live ?? (this.#notebook || (isTerminal() && !write));

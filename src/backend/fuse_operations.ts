@@ -302,6 +302,8 @@ function reduced(
   weights: tf.Tensor | undefined,
   reduction: unknown,
 ): tf.Tensor | undefined {
+  // tfjs says what is wrong with them.
+  if (weights != null && !(weights instanceof tf.Tensor)) return;
   return tf.tidy(() => {
     const losses = compute();
     if (!losses) return undefined as never;

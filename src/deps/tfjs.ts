@@ -74,7 +74,7 @@ const METHODS = `
   leakyRelu less lessEqual localResponseNormalization log log1p logSigmoid logSoftmax logSumExp
   logicalAnd logicalNot logicalOr logicalXor matMul max maxPool maximum mean min minimum mirrorPad
   mod mul neg norm notEqual onesLike pad pool pow prelu prod reciprocal relu relu6 reshape
-  resizeBilinear resizeNearestNeighbor reverse round rsqrt selu separableConv2d sigmoid sign
+  reverse round rsqrt selu separableConv2d sigmoid sign
   sin sinh slice softmax softplus spaceToBatchND split sqrt square squaredDifference squeeze step
   stridedSlice sub sum tan tanh tile topk unique unsortedSegmentSum unstack zerosLike
 `.trim().split(/\s+/);
@@ -99,6 +99,8 @@ function addMethods(): void {
   // These operations have one more argument than the method.
   add("oneHot", (x, depth: number, on?: number, off?: number) => tfCore.oneHot(x, depth, on, off));
   add("rfft", (x) => tfCore.rfft(x));
+  add("resizeBilinear", tfCore.image.resizeBilinear as never);
+  add("resizeNearestNeighbor", tfCore.image.resizeNearestNeighbor as never);
   add("transpose", (x, axes?: number[]) => tfCore.transpose(x, axes));
   const others = (x: tf.Tensor | tf.Tensor[]) => x instanceof tfCore.Tensor ? [x] : x;
   const { cast, concat, reshape, stack, util, where } = tfCore;

@@ -74,7 +74,7 @@ const METHODS = `
   leakyRelu less lessEqual localResponseNormalization log log1p logSigmoid logSoftmax logSumExp
   logicalAnd logicalNot logicalOr logicalXor matMul max maxPool maximum mean min minimum mirrorPad
   mod mul neg norm notEqual onesLike pad pool pow prelu prod reciprocal relu relu6 reshape
-  reverse round rsqrt selu separableConv2d sigmoid sign
+  resizeBilinear resizeNearestNeighbor reverse round rsqrt selu separableConv2d sigmoid sign
   sin sinh slice softmax softplus spaceToBatchND split sqrt square squaredDifference squeeze step
   stridedSlice sub sum tan tanh tile topk unique unsortedSegmentSum unstack zerosLike
 `.trim().split(/\s+/);
@@ -86,7 +86,10 @@ addMethods();
  * bundlers: Deno and Node cannot import it.
  */
 function addMethods(): void {
-  const operations = tfCore as unknown as Record<string, (...args: unknown[]) => tf.Tensor>;
+  const operations = { ...tfCore, ...tfCore.image } as unknown as Record<
+    string,
+    (...args: unknown[]) => tf.Tensor
+  >;
   const prototype = tfCore.Tensor.prototype as unknown as Record<string, unknown>;
   const add = (name: string, operation: (x: tf.Tensor, ...args: never[]) => unknown) => {
     prototype[name] = function (this: tf.Tensor, ...args: never[]) {
@@ -99,8 +102,6 @@ function addMethods(): void {
   // These operations have one more argument than the method.
   add("oneHot", (x, depth: number, on?: number, off?: number) => tfCore.oneHot(x, depth, on, off));
   add("rfft", (x) => tfCore.rfft(x));
-  add("resizeBilinear", tfCore.image.resizeBilinear as never);
-  add("resizeNearestNeighbor", tfCore.image.resizeNearestNeighbor as never);
   add("transpose", (x, axes?: number[]) => tfCore.transpose(x, axes));
   const others = (x: tf.Tensor | tf.Tensor[]) => x instanceof tfCore.Tensor ? [x] : x;
   const { cast, concat, reshape, stack, util, where } = tfCore;

@@ -1,7 +1,6 @@
-import { checkOptions, describeValue } from "../checks/check_options.ts";
+import { checkOptions, describeValue, isThenable } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
 import { withRandom } from "../random/random_numbers.ts";
-import { isThenable } from "../chart/event_loop.ts";
 import { type AnyLearner, Callback } from "../learner/callback.ts";
 import type { BatchPlace } from "../learner/callback_protocol.ts";
 import { PRIORITIES } from "../learner/callback_list.ts";

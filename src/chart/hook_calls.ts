@@ -4,7 +4,7 @@
  * @module
  */
 import { Cancellation } from "../errors.ts";
-import { isThenable } from "./event_loop.ts";
+import { isThenable } from "../checks/check_options.ts";
 import type { HookName, WorkName } from "./hooks.ts";
 import { type PumpState, restoreThrown, storeThrown } from "./pump_state.ts";
 

@@ -1,6 +1,6 @@
 import { tf } from "../deps/tfjs.ts";
 import type { Dataset } from "./dataset.ts";
-import { isThenable } from "../chart/event_loop.ts";
+import { isThenable } from "../checks/check_options.ts";
 
 /** Longest time that closing waits for pending batches, in ms: a dataset that stalls may not hold up a run. */
 const GRACE = 1000;

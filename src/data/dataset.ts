@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { checkNumber, checkOptions, describeValue } from "../checks/check_options.ts";
+import { checkNumber, checkOptions, describeValue, isThenable } from "../checks/check_options.ts";
 import { tf } from "../deps/tfjs.ts";
-import { isThenable } from "../chart/event_loop.ts";
 import { tensorsIn } from "../tensors/nested_tensors.ts";
 
 /**

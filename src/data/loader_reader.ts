@@ -10,7 +10,7 @@ import {
   WHOLE,
 } from "./loader.ts";
 import { disposeTensors } from "../tensors/nested_tensors.ts";
-import { isThenable } from "../chart/event_loop.ts";
+import { isThenable } from "../checks/check_options.ts";
 
 /** One pass over a loader, batch by batch. */
 export class LoaderReader {

@@ -32,6 +32,8 @@ export interface MpiLibrary {
   readonly vendor: MpiVendor;
   /** The version, as the library reports it. */
   readonly version: string;
+  /** Whether messages travel through UCX. */
+  readonly onUcx: boolean;
   /** The functions. */
   readonly call: Readonly<Record<MpiFunction, (...args: Argument[]) => number>>;
   /** The handles. */
@@ -106,7 +108,8 @@ function signatures(handle: "pointer" | "i32") {
 export function openMpi(path: string): MpiLibrary {
   const text = new Uint8Array(TEXT);
   const length = new Int32Array(1);
-  const version = readVersion(path, text, length);
+  const description = describeLibrary(path, text, length);
+  const version = description.split(/\n|, package/)[0].replace(/\s+/g, " ").trim();
   const vendor = version.startsWith("Open MPI") ? "Open MPI" : "MPICH";
   const open = vendor === "Open MPI";
   const { symbols } = Deno.dlopen(path, signatures(open ? "pointer" : "i32"));
@@ -116,6 +119,7 @@ export function openMpi(path: string): MpiLibrary {
   return {
     vendor,
     version,
+    onUcx: description.includes("ch4:ucx"),
     call: symbols as unknown as MpiLibrary["call"],
     handles,
     inPlace,
@@ -123,8 +127,8 @@ export function openMpi(path: string): MpiLibrary {
   };
 }
 
-/** Reads the version, by the one function that may be called before `MPI_Init`. */
-function readVersion(path: string, text: Uint8Array<ArrayBuffer>, length: Int32Array): string {
+/** Reads a library's description, by the one function that may be called before `MPI_Init`. */
+function describeLibrary(path: string, text: Uint8Array<ArrayBuffer>, length: Int32Array): string {
   let library;
   try {
     library = Deno.dlopen(path, {
@@ -134,7 +138,7 @@ function readVersion(path: string, text: Uint8Array<ArrayBuffer>, length: Int32A
     throw explained(path, error);
   }
   library.symbols.MPI_Get_library_version(text, length as Int32Array<ArrayBuffer>);
-  return decode(text, length[0]).split(/\n|, package/)[0].replace(/\s+/g, " ").trim();
+  return decode(text, length[0]);
 }
 
 function readStatics(path: string): Record<MpiHandle, Argument> {

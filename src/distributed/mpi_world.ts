@@ -13,6 +13,9 @@ const NAP = 0.02;
 /** Time of polling without sleep, in ms: few ranks are later than that. */
 const SPIN = 5;
 
+/** Time in which every rank leaves the last meeting, also on a busy machine, in ms. */
+const QUIET = 200;
+
 type Arguments = Parameters<MpiLibrary["call"][MpiFunction]>;
 
 /** The functions that wait for the other ranks. */
@@ -129,8 +132,19 @@ export class MpiWorld implements World {
     return this.#watchdog?.begin(work) ?? nothing;
   }
 
-  /** Leaves MPI, once all ranks do. */
+  /**
+   * Leaves MPI, once all ranks do.
+   *
+   * On UCX, `MPI_Finalize` asks the others over TCP to confirm what they received. Once it has their
+   * answers, it waits for the end of all ranks without answering any more: a rank that asks later
+   * would wait forever. A rank answers in each of its calls of MPI. So the ranks meet, and call
+   * nothing until all have left the meeting: then each one asks before it answers.
+   */
   finalize(): void {
+    if (this.#mpi.onUcx && this.size > 1) {
+      this.#patiently("Barrier", SPIN, [this.#mpi.handles.world]);
+      Atomics.wait(this.#sleeper, 0, 0, QUIET);
+    }
     this.#call("MPI_Finalize");
   }
 

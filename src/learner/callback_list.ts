@@ -5,11 +5,10 @@
  * @module
  */
 import type { RunKind } from "../chart/chart.ts";
-import { isThenable } from "../chart/event_loop.ts";
 import { HOOK_NAMES, type HookName, type TaskName } from "../chart/hooks.ts";
 import { type AnyCallback, nameOf, type PutBack } from "./callback_protocol.ts";
 import type { AnyFields } from "./learner_fields.ts";
-import { closest, describeValue, editDistance } from "../checks/check_options.ts";
+import { closest, describeValue, editDistance, isThenable } from "../checks/check_options.ts";
 import type { Stages } from "./own_steps.ts";
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isThenable } from "../chart/event_loop.ts";
+import { isThenable } from "../checks/check_options.ts";
 import type { Loader, Shard, SizedBatch } from "../data/loader.ts";
 import { LoaderReader } from "../data/loader_reader.ts";
 import { type BatchTensors, batchTensorsOf } from "./batch_tensors.ts";

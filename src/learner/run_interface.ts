@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isThenable } from "../chart/event_loop.ts";
+import { isThenable } from "../checks/check_options.ts";
 import type { Cancellable } from "../chart/hooks.ts";
 import type { Loader } from "../data/loader.ts";
 import type { tf } from "../deps/tfjs.ts";

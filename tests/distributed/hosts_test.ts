@@ -41,6 +41,18 @@ for (const vendor of VENDORS) {
     },
   );
 
+  Deno.test(`ranks on two hosts leave MPI, also where one is late [${vendor}]`, {
+    ignore,
+  }, async () => {
+    await using hosts = await makeHosts();
+    const program = new URL("./late_rank.ts", import.meta.url).pathname;
+    const { prefix } = hosts;
+    const launcher = hosts.launcher(vendor);
+    const maker = vendor === "mpich" ? "MPICH" : "Open MPI";
+    const { code, output } = await launch(vendor, 2, [maker], { program, prefix, launcher, env });
+    assertEquals(code, 0, output);
+  });
+
   Deno.test(
     `DataParallel ends on two hosts whose link is cut [${vendor}]`,
     { ignore },

@@ -1,3 +1,4 @@
+import type { MpiVendor } from "../../src/distributed/mpi_library.ts";
 import type { Answer, Order } from "./worker.ts";
 
 /** The maker of an MPI library. */
@@ -43,23 +44,24 @@ export function isMissing(vendor: Vendor): boolean {
   }
 }
 
-const worker = new URL("./worker.ts", import.meta.url).pathname;
+const WORKER = new URL("./worker.ts", import.meta.url).pathname;
 
 /** Runs orders on a number of ranks, or without `mpirun` in one process. */
 export async function launch(
   vendor: Vendor | undefined,
   ranks: number,
-  orders: Order[],
-  { prefix = [], launcher = [], env = {} }: {
+  orders: (Order | MpiVendor)[],
+  { program = WORKER, prefix = [], launcher = [], env = {} }: {
+    program?: string;
     prefix?: string[];
     launcher?: string[];
     env?: Record<string, string>;
   } = {},
 ): Promise<JobResult> {
   const folder = await Deno.makeTempDir();
-  const program = [Deno.execPath(), "run", "-A", worker, JSON.stringify(orders), folder];
+  const run = [Deno.execPath(), "run", "-A", program, JSON.stringify(orders), folder];
   const mpirun = vendor ? [`mpirun.${vendor}`, ...launcher, "-n", `${ranks}`] : [];
-  const command = [...prefix, ...mpirun, ...program];
+  const command = [...prefix, ...mpirun, ...run];
   try {
     const { code, stdout, stderr } = await new Deno.Command("timeout", {
       args: ["-k", "5", "60", ...command],

@@ -116,9 +116,9 @@ export function registerUnary(): void {
   }));
 }
 
-/** Results of an activation below 0, else 0 with a slope of 0: PyTorch's curvature at 0. */
+/** Results of an activation below 0, and NaN; else 0 with a gradient of 0: PyTorch's curvature at 0. */
 function belowZero(y: tf.Tensor): tf.Tensor {
-  return tf.where(y.less(0), y, tf.zerosLike(y));
+  return tf.where(y.greaterEqual(0), tf.zerosLike(y), y);
 }
 
 /** `dy` where a condition has a value, else 0. */

@@ -403,3 +403,9 @@ testOnBackends(
     assertEquals([...y.dataSync()], [Infinity, Infinity, 0, 0]);
   },
 );
+
+testOnBackends("images have methods that resize them", () => {
+  const x = tf.tensor4d([1, 2, 3, 4], [1, 2, 2, 1]);
+  assertEquals(x.resizeBilinear([4, 4]).shape, [1, 4, 4, 1]);
+  assertEquals([...x.resizeNearestNeighbor([1, 1]).dataSync()], [1]);
+});

@@ -39,6 +39,21 @@ export function copyRun(from: usize, to: usize, bytes: usize): void {
   for (; i < bytes; i++) store<u8>(to + i, load<u8>(from + i));
 }
 
+/** Most bytes that are copied from what is written already: they stay in the cache. */
+const REPEATED: usize = 8192;
+
+/** Fills `all` bytes with copies of a run. */
+function repeatRun(from: usize, to: usize, bytes: usize, all: usize): void {
+  if (all == 0) return;
+  copyRun(from, to, bytes);
+  for (let done = bytes; done < all;) {
+    // A whole number of runs.
+    const some = min(done > REPEATED ? REPEATED / bytes * bytes : done, all - done);
+    copyRun(to, to + done, some);
+    done += some;
+  }
+}
+
 /** Copies a line of `n` units, which may be apart on either side. */
 function copyLine(from: usize, step: usize, to: usize, stride: usize, n: i32, unit: i32): void {
   if (unit == 4) {
@@ -122,6 +137,10 @@ function visit(axis: usize, rank: i32, from: usize, to: usize, first: i32, last:
       transpose(from, innerStep, size, to, stride, n);
     } else if (innerStep == <usize> unit && innerStride == <usize> unit) {
       const bytes = <usize> (size * unit);
+      if (step == 0 && stride == bytes && bytes < LONG) {
+        repeatRun(from, to, bytes, <usize> n * bytes);
+        return;
+      }
       for (let i = 0; i < n; i++, from += step, to += stride) copyRun(from, to, bytes);
     } else {
       for (let i = 0; i < n; i++, from += step, to += stride) {

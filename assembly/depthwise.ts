@@ -5,6 +5,7 @@
  * `[taps, channels]`. Four neighbours along a line of results are computed at once, so that each
  * weight is read once for all of them.
  */
+import { depthwiseOfFew, isOfFew } from "./depthwise_few";
 import { activate, madd } from "./vector";
 import {
   CHANNELS,
@@ -274,8 +275,15 @@ export function depthwise(
   scratch: usize,
 ): void {
   const height = load<i32>(w, HEIGHT), width = load<i32>(w, WIDTH), lines = load<i32>(w, OUT_Y);
-  const bytes = <usize> load<i32>(w, CHANNELS) << 2, columns = load<i32>(w, OUT_X);
-  const taps = load<i32>(w, WINDOW_X);
+  const channels = load<i32>(w, CHANNELS), bytes = <usize> channels << 2, columns = load<i32>(w, OUT_X);
+  const taps = load<i32>(w, WINDOW_X), rows = load<i32>(w, WINDOW_Y), dilation = load<i32>(w, DILATION_X);
+  if (load<i32>(w, STEP_X) == 1 && isOfFew(channels, columns, filter, rows, taps, dilation)) {
+    return depthwiseOfFew(
+      x, height, width, channels, filter, rows, taps, load<i32>(w, DILATION_Y), dilation,
+      load<i32>(w, STEP_Y), load<i32>(w, PAD_Y), load<i32>(w, PAD_X), false, bias, activation,
+      y, lines, columns, first, last, scratch,
+    );
+  }
   store<u32>(scratch, 0, COUNT_X);
   for (let k = 0; k < taps; k++) {
     addTapX(scratch, k * load<i32>(w, DILATION_X) - load<i32>(w, PAD_X), <usize> k * bytes);
@@ -310,6 +318,15 @@ export function depthwiseInputGradient(
   const height = load<i32>(w, HEIGHT), width = load<i32>(w, WIDTH), lines = load<i32>(w, OUT_Y);
   const bytes = <usize> load<i32>(w, CHANNELS) << 2, columns = load<i32>(w, OUT_X);
   const taps = load<i32>(w, WINDOW_X), stepY = load<i32>(w, STEP_Y), stepX = load<i32>(w, STEP_X);
+  const channels = load<i32>(w, CHANNELS), rows = load<i32>(w, WINDOW_Y);
+  const dilationY = load<i32>(w, DILATION_Y), dilationX = load<i32>(w, DILATION_X);
+  if (stepX == 1 && stepY == 1 && isOfFew(channels, width, filter, rows, taps, dilationX)) {
+    return depthwiseOfFew(
+      dy, lines, columns, channels, filter, rows, taps, dilationY, dilationX,
+      1, (rows - 1) * dilationY - load<i32>(w, PAD_Y), (taps - 1) * dilationX - load<i32>(w, PAD_X), true, 0, 0,
+      dx, height, width, first, last, scratch,
+    );
+  }
   for (let phase = 0; phase < min(stepX, width); phase++) {
     store<u32>(scratch, 0, COUNT_X);
     for (let k = taps - 1; k >= 0; k--) {
@@ -335,7 +352,9 @@ export function depthwiseInputGradient(
 /** Number of points whose products are summed in floats; longer sums lose precision. */
 const POINTS: i32 = 256;
 
-/** Adds the products of `n` pixels and slopes to four sums; `step` bytes lie between two pixels. */
+/**
+ * Adds the products of `n` pixels and gradients to four sums; `step` bytes lie between two pixels.
+ */
 function addProducts(x: usize, step: usize, dy: usize, stride: usize, n: i32, sums: usize): void {
   let a = v128.load(sums), b = f32x4.splat(0);
   for (; n >= 2; n -= 2) {
@@ -475,7 +494,7 @@ export function depthwiseFilterGradient(
   }
 }
 
-/** Adds the products of a line of slopes, `start` to `end`, to the sums of a line of taps. */
+/** Adds the products of a line of gradients, `start` to `end`, to the sums of a line of taps. */
 function addLine(
   w: usize,
   pixels: usize,

@@ -44,5 +44,6 @@ export { softmax, softmaxGradient, spreadNaN } from "./softmax";
 export { dropoutMask, normalNumbers, uniformNumbers } from "./random";
 export { copyBand, countNumbers, findPlaces, markIndices, placeRows } from "./places";
 export { productSlope, scan, scanIntegers, sequence, sequenceOfIntegers } from "./scan";
+export { fourierOfAny, multiplyComplexNumbers } from "./fourier_of_any";
 export { absoluteOfComplex, fourier, fourierFactors, joinComplex, partOfComplex } from "./fourier";
 export { multiplyIntegers } from "./integers";

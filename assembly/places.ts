@@ -68,7 +68,7 @@ export function copyBand(
 }
 
 /**
- * The first place in the sorted row, `[rows, size]`, of each value, `[rows, count]`, at which it keeps
+ * The first place in the sorted row, `[rows, size]`, of each value, `[rows, columns]`, at which it keeps
  * the order, or the last one.
  */
 export function findPlaces(
@@ -78,30 +78,31 @@ export function findPlaces(
   begin: i32,
   end: i32,
   size: i32,
-  count: i32,
+  columns: i32,
   isLast: i32,
   areFloats: i32,
   _scratch: usize,
 ): void {
   for (let i = begin; i < end; i++) {
-    const row = sorted + (<usize> (i / count) * <usize> size << 2);
+    const row = sorted + (<usize> (i / columns) * <usize> size << 2);
     const at = values + (<usize> i << 2);
-    let first = 0, last = size;
+    let first = 0, count = size;
+    // Without branches, which a processor cannot foresee here.
     if (areFloats) {
       const value = load<f32>(at);
-      while (first < last) {
-        const middle = (first + last) >> 1;
-        const other = load<f32>(row + (<usize> middle << 2));
-        if (isLast ? value >= other : other < value) first = middle + 1;
-        else last = middle;
+      while (count > 0) {
+        const half = count >> 1, other = load<f32>(row + (<usize> (first + half) << 2));
+        const isBehind = select<bool>(value >= other, other < value, isLast != 0);
+        first = select<i32>(first + half + 1, first, isBehind);
+        count = select<i32>(count - half - 1, half, isBehind);
       }
     } else {
       const value = load<i32>(at);
-      while (first < last) {
-        const middle = (first + last) >> 1;
-        const other = load<i32>(row + (<usize> middle << 2));
-        if (isLast ? value >= other : other < value) first = middle + 1;
-        else last = middle;
+      while (count > 0) {
+        const half = count >> 1, other = load<i32>(row + (<usize> (first + half) << 2));
+        const isBehind = select<bool>(value >= other, other < value, isLast != 0);
+        first = select<i32>(first + half + 1, first, isBehind);
+        count = select<i32>(count - half - 1, half, isBehind);
       }
     }
     store<i32>(places + (<usize> i << 2), first);

@@ -1,6 +1,6 @@
 /**
  * Extremes and products along the middle axis of `[outer, size, inner]`, for outer indices `begin` to
- * `end`, and the slopes of extremes. For sums, see `sumRows` and `sumMiddle`.
+ * `end`, and the gradients of extremes. For sums, see `sumRows` and `sumMiddle`.
  */
 import {
   Max,
@@ -15,7 +15,7 @@ import {
   PROD,
   SUM_INTEGERS,
 } from "./reducers";
-import { high, low } from "./reductions";
+import { demote, high, low } from "./reductions";
 
 /** The element that changes no result. */
 @inline
@@ -145,6 +145,24 @@ function products(x: usize, begin: i32, end: i32, size: i32, inner: i32, y: usiz
     }
     let to = y + <usize> outer * stride;
     let j = 0;
+    for (; j + 16 <= inner; j += 16, from += 64, to += 64) {
+      let a = f64x2.splat(1), b = a, c = a, d = a, e = a, f = a, g = a, h = a, at = from;
+      for (let i = 0; i < size; i++, at += stride) {
+        const p = v128.load(at), q = v128.load(at, 16), r = v128.load(at, 32), s = v128.load(at, 48);
+        a = f64x2.mul(a, low(p));
+        b = f64x2.mul(b, high(p));
+        c = f64x2.mul(c, low(q));
+        d = f64x2.mul(d, high(q));
+        e = f64x2.mul(e, low(r));
+        f = f64x2.mul(f, high(r));
+        g = f64x2.mul(g, low(s));
+        h = f64x2.mul(h, high(s));
+      }
+      v128.store(to, demote(a, b));
+      v128.store(to, demote(c, d), 16);
+      v128.store(to, demote(e, f), 32);
+      v128.store(to, demote(g, h), 48);
+    }
     for (; j + 4 <= inner; j += 4, from += 16, to += 16) {
       let a = f64x2.splat(1), b = a, at = from;
       for (let i = 0; i < size; i++, at += stride) {
@@ -249,13 +267,15 @@ export function reduceBytes(
   }
 }
 
-/** The part of a slope that each of `count` elements has; an extreme of NaN equals no element. */
+/**
+ * The part of a gradient that each of `count` elements has; an extreme of NaN equals no element.
+ */
 @inline
 function shareOf(dy: f32, count: f32): f32 {
   return count == 0 ? NaN : dy / count;
 }
 
-/** The slopes of the elements that share an extreme: `dy` over their number. */
+/** The gradients of the elements that share an extreme: `dy` over their number. */
 export function extremeSlope(
   dy: usize,
   x: usize,

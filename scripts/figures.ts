@@ -67,6 +67,20 @@ const readModels = (prefix: string) => (output: string) => {
   );
 };
 
+/** The start of oneDNN, and its slowest first call on a new shape, from `bench:native --json`. */
+function readNative(output: string): Record<string, string> {
+  const { rows } = JSON.parse(output) as { rows: { what: string; ms: number }[] };
+  const slowest = (kind: string) =>
+    `${
+      Math.max(...rows.filter(({ what }) => what.endsWith(kind)).map(({ ms }) => ms)).toFixed(1)
+    } ms`;
+  return {
+    "native.start": slowest("start"),
+    "native.first": slowest("first of all"),
+    "native.shape": slowest("new shape"),
+  };
+}
+
 /** Ratios over batch sizes and layers, from `bench:models --growth --json`: `growth.mlp.256`. */
 const readGrowth = (prefix: string) => (output: string) => {
   const { rows } = JSON.parse(output) as {
@@ -184,6 +198,12 @@ const SOURCES: Record<string, Source> = {
       "deno task bench:models --compile true --models gpt,gpt_tanh,gpt_tiled,vit,seq2seq,siamese --json",
     read: readModels("models_compiled"),
   },
+  models_native_compiled: {
+    command:
+      "deno task bench:models --native onednn --compile true --models gpt,gpt_tanh,gpt_tiled,vit,seq2seq,siamese --json",
+    read: readModels("models_native_compiled"),
+  },
+  native: { command: "deno task bench:native --json", read: readNative },
   browser: {
     command: "deno task bench:browser",
     read: (output) =>

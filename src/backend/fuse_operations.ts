@@ -23,6 +23,12 @@ export function fuseOperations(): void {
   fuseRandom();
   fuseBandPart();
   fuseLosses();
+  // tfjs binds it to its own norm.
+  replace(
+    tf,
+    "euclideanNorm",
+    () => (x, axis, keepDims) => tf.norm(x, "euclidean", axis, keepDims),
+  );
 }
 
 // deno-lint-ignore no-explicit-any
@@ -290,12 +296,13 @@ function elementsOf(
   return elementLosses(f, predictions, isInteger ? labels.toFloat() : labels, p);
 }
 
-/** Reduces losses as `tf.losses` does. */
+/** Reduces losses as `tf.losses` does; `undefined` for weights that are left to tfjs. */
 function reduced(
   compute: () => tf.Tensor | undefined,
   weights: tf.Tensor | undefined,
   reduction: unknown,
 ): tf.Tensor | undefined {
+  if (weights != null && !(weights instanceof tf.Tensor)) return;
   return tf.tidy(() => {
     const losses = compute();
     if (!losses) return undefined as never;

@@ -86,7 +86,10 @@ addMethods();
  * bundlers: Deno and Node cannot import it.
  */
 function addMethods(): void {
-  const operations = tfCore as unknown as Record<string, (...args: unknown[]) => tf.Tensor>;
+  const operations = { ...tfCore, ...tfCore.image } as unknown as Record<
+    string,
+    (...args: unknown[]) => tf.Tensor
+  >;
   const prototype = tfCore.Tensor.prototype as unknown as Record<string, unknown>;
   const add = (name: string, operation: (x: tf.Tensor, ...args: never[]) => unknown) => {
     prototype[name] = function (this: tf.Tensor, ...args: never[]) {

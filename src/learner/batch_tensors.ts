@@ -134,7 +134,13 @@ export class BatchTensors {
    */
   takeLoss(): tf.Tensor | undefined {
     const loss = this.#values.loss;
-    if (!(loss instanceof tf.Tensor) || loss.isDisposed) return;
+    if (!(loss instanceof tf.Tensor)) return;
+    if (loss.isDisposed) {
+      throw new TypeError(
+        "Cannot count the loss of the batch as it must be alive: it is disposed. The Learner " +
+          "disposes it after its batch: a callback that keeps it clones it",
+      );
+    }
     const first = this.#owned.indexOf(loss);
     const only = first === this.#owned.lastIndexOf(loss);
     if (!only || loss instanceof tf.Variable) return loss.clone();

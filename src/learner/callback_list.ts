@@ -283,7 +283,7 @@ function checkOnce(callbacks: readonly AnyCallback[], index: number): void {
  *   like a hook that does not exist, or like a stage of the step.
  */
 export function checkCallback(callback: AnyCallback): void {
-  if (typeof callback !== "object" || callback === null) {
+  if (typeof callback !== "object" || callback === null || Array.isArray(callback)) {
     throw new TypeError(
       `Cannot add a callback as it must be an object with hooks: current value is ${
         describeValue(callback)

@@ -44,8 +44,14 @@ interface Memory {
  */
 export function variableOf(
   name: string,
-  { shape, dtype }: tf.Tensor | tf.TensorInfo,
+  { shape, dtype, isDisposed }: tf.TensorInfo & { readonly isDisposed?: boolean },
 ): tf.Variable {
+  if (isDisposed) {
+    throw new TypeError(
+      `Cannot apply gradients as that of ${name} must be alive: it is disposed. The Learner disposes ` +
+        "gradients after their batch",
+    );
+  }
   const value = tf.engine().registeredVariables[name];
   if (!value) {
     throw new TypeError(

@@ -200,7 +200,7 @@ testOnBackends("weighted counts are sums in doubles", () => {
   assertThrows(() => tf.bincount(x.neg(), none, 5), Error, "non-negative");
 });
 
-testOnBackends("the slope of one part of a tensor is put among zeros", () => {
+testOnBackends("the gradient of one part of a tensor is put among zeros", () => {
   const x = tf.randomNormal([3, 7, 2]);
   const slope = tf.grad((x: tf.Tensor) => tf.split(x, [2, 4, 1], 1)[1].mul(3).sum())(x);
   assertSame(slope, tf.fill([3, 4, 2], 3).pad([[0, 0], [2, 1], [0, 0]]));
@@ -254,9 +254,12 @@ testOnBackends(
             tf.grad((x: tf.Tensor) => loss(labels, x).sum())(x).square().sum()
           )(x);
         slopes(ours).forEach((slope, i) =>
-          assert(relativeError(slope, slopes(theirs)[i]) < 2e-5, `slope ${i} of ${name}`)
+          assert(relativeError(slope, slopes(theirs)[i]) < 2e-5, `gradient ${i} of ${name}`)
         );
-        assert(relativeError(again(ours), again(theirs)) < 1e-4, `slope of the slope of ${name}`);
+        assert(
+          relativeError(again(ours), again(theirs)) < 1e-4,
+          `gradient of the gradient of ${name}`,
+        );
       }
     }
     if (backend === "cpu") return;
@@ -291,6 +294,7 @@ testOnBackends("norms are those of tfjs", () => {
       norm(x as never, ...args as []) as tf.Tensor
     );
     assert(relativeError(a, b) < 1e-6 && a.shape.join() === b.shape.join(), `${args}`);
+    if (args.length === 0) assert(relativeError(tf.euclideanNorm(x), a) < 1e-6);
     const method = x.norm(...args as []);
     assertSame(method, a, `${args}`);
   }
@@ -336,4 +340,72 @@ testOnBackends("elements are gathered one by one", () => {
     [...x.gather(tf.tensor1d([2, 0], "int32"), 1).dataSync()],
     values.flatMap((row) => [row[2], row[0]]),
   );
+});
+
+testOnBackends("short rows are repeated many times, of any dtype", (backend) => {
+  for (const dtype of ["float32", "int32", "bool", "complex64"] as const) {
+    // The cpu backend does not tile complex numbers.
+    if (dtype === "complex64" && backend === "cpu") continue;
+    for (const [columns, times] of [[3, 1], [3, 5000], [7, 2], [32, 700], [65, 3]]) {
+      const values = Array.from({ length: 2 * columns }, (_, i) => i % 3 === 0 ? 1 : 0);
+      const real = tf.tensor(values, [2, 1, columns]);
+      const x = dtype === "complex64" ? tf.complex(real, tf.sub(1, real)) : real.cast(dtype);
+      const y = tf.tile(x, [1, times, 1]), parts = dtype === "complex64" ? 2 : 1;
+      const source = x.dataSync(), actual = y.dataSync(), width = columns * parts;
+      assertEquals(y.shape, [2, times, columns]);
+      for (let i = 0; i < actual.length; i++) {
+        const row = Math.floor(i / (width * times));
+        if (actual[i] !== source[row * width + i % width]) {
+          assertEquals(i, -1, `${dtype} ${columns}`);
+        }
+      }
+    }
+  }
+});
+
+testOnBackends(
+  "depthwise convolutions of few channels are sums over channels of their own",
+  (backend) => {
+    if (backend === "cpu") return;
+    for (const channels of [1, 2, 3]) {
+      for (
+        const [height, width, filter, strides, pad, dilation] of [
+          [9, 13, [3, 3], 1, "same", 1],
+          [8, 40, [3, 5], 1, "valid", 1],
+          [7, 11, [2, 4], 1, "same", 1],
+          [9, 31, [3, 3], 1, "same", 2],
+          [5, 6, [5, 1], [2, 1], "valid", 1],
+          [4, 3, [3, 3], 1, [[0, 0], [2, 1], [3, 0], [0, 0]], 1],
+          [1, 1, [1, 1], 1, "same", 1],
+        ] as [number, number, [number, number], 1 | [number, number], "same", number][]
+      ) {
+        const x = tf.randomNormal([2, height, width, channels], 0, 1, "float32", 1) as tf.Tensor4D;
+        const w = tf.randomNormal([...filter, channels, 1], 0, 1, "float32", 2) as tf.Tensor4D;
+        const whole = (x: tf.Tensor4D) => tf.depthwiseConv2d(x, w, strides, pad, "NHWC", dilation);
+        // One channel after the other, as convolutions.
+        const parts = (x: tf.Tensor4D) =>
+          tf.concat(
+            tf.split<tf.Tensor4D>(x, channels, 3).map((part, i) =>
+              tf.conv2d(part, w.slice([0, 0, i, 0], [-1, -1, 1, 1]), strides, pad, "NHWC", dilation)
+            ),
+            3,
+          );
+        const label = `${channels} channels, ${filter}, ${pad}, ${dilation}`;
+        assert(relativeError(whole(x), parts(x)) < 1e-5, label);
+        const slope = (f: (x: tf.Tensor4D) => tf.Tensor) =>
+          tf.grad((x) => f(x as tf.Tensor4D).square().sum())(x);
+        assert(relativeError(slope(whole), slope(parts)) < 1e-5, `gradient of ${label}`);
+      }
+    }
+    // An infinite weight meets no padding.
+    const w = tf.tensor4d([0, 0, 0, Infinity], [1, 4, 1, 1]);
+    const y = tf.depthwiseConv2d(tf.ones([1, 1, 4, 1]) as tf.Tensor4D, w, 1, "same");
+    assertEquals([...y.dataSync()], [Infinity, Infinity, 0, 0]);
+  },
+);
+
+testOnBackends("images have methods that resize them", () => {
+  const x = tf.tensor4d([1, 2, 3, 4], [1, 2, 2, 1]);
+  assertEquals(x.resizeBilinear([4, 4]).shape, [1, 4, 4, 1]);
+  assertEquals([...x.resizeNearestNeighbor([1, 1]).dataSync()], [1]);
 });

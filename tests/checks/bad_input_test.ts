@@ -366,6 +366,10 @@ testTensors("new Learner() refuses parts of the wrong kind", () => {
     [{ dataloaders: { train: 5 } }, "dataloaders.train must be an iterable of batches"],
     [{ callbacks: { afterBatch() {} } }, "callbacks must be an array"],
     [{ callbacks: [undefined] }, "it must be an object with hooks: current value is undefined"],
+    [
+      { callbacks: [[{}]] },
+      "it must be an object with hooks: current value is an array of length 1",
+    ],
     [{ callbacks: [{ priority: NaN }] }, "priority must be a finite number: current value is NaN"],
     [{ seed: 1.5 }, "seed must be a safe integer: current value is 1.5"],
   ];

@@ -308,3 +308,15 @@ testTensors("Learner.epochs of Infinity are trained until a callback ends them",
   const { status, reason, epochs } = await learner.train();
   assertEquals([status, reason, epochs, validations], ["cancelled", "enough", 5, 0]);
 });
+
+testTensors("a callback that disposes a loss or gradients of the Learner is an error", async () => {
+  const disposals: [string, (learner: Learner) => void][] = [
+    ["Cannot count the loss of the batch as it must be alive", ({ loss }) => loss.dispose()],
+    ["must be alive: it is disposed", ({ gradients }) => void tf.dispose(gradients)],
+  ];
+  for (const [message, afterBackward] of disposals) {
+    using model = new Line();
+    const { learner } = tinyLearner({ model, callbacks: [{ afterBackward }] });
+    await assertRejects(() => learner.train(), TypeError, message);
+  }
+});

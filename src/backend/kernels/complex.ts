@@ -42,13 +42,10 @@ function absolute(heap: KernelHeap, { x }: Inputs) {
 /** The products of two tensors of complex numbers of one shape. */
 export function multiplyComplex(heap: KernelHeap, { a, b }: Inputs): tf.TensorInfo | undefined {
   if (a.dtype !== "complex64" || b.dtype !== "complex64" || !isSameShape(a.shape, b.shape)) return;
-  const result = heap.output(a.shape, "complex64");
-  const [x, y, to] = [a, b, result].map((tensor) => heap.elements(tensor));
-  for (let i = 0; i < to.length; i += 2) {
-    const real = x[i] * y[i] - x[i + 1] * y[i + 1];
-    to[i + 1] = x[i] * y[i + 1] + x[i + 1] * y[i];
-    to[i] = real;
-  }
+  const result = heap.output(a.shape, "complex64"), size = sizeOf(a.shape);
+  const addresses = [a, b, result].map((tensor) => heap.at(tensor));
+  const split = { argument: 3, multiple: 1, work: size * 8 };
+  heap.run("multiplyComplexNumbers", [...addresses, 0, size, heap.scratch()], split);
   return result;
 }
 
@@ -63,7 +60,7 @@ const partsOf = (size: number): Parts => ({
   imag: new Float64Array(size),
 });
 
-/** Transforms as many numbers as a power of two in place (Cooley and Tukey, 1965). */
+/** Transforms as many numbers as a power of two in place (Cooley and Tukey, 1965), once for a plan. */
 function transformPower({ real, imag }: Parts): void {
   const size = real.length;
   for (let i = 0, j = 0; i < size; i++) {
@@ -95,46 +92,80 @@ function transformPower({ real, imag }: Parts): void {
 const cos = (i: number, size: number) => Math.cos(2 * Math.PI * i / size);
 const sin = (i: number, size: number) => Math.sin(2 * Math.PI * i / size);
 
-/**
- * Transforms any number of numbers, as a convolution with a chirp (Bluestein, 1970), of which the
- * transform is made once.
- */
-function transformerOf(size: number): (parts: Parts) => void {
-  if ((size & (size - 1)) === 0) return transformPower;
-  let length = 1;
-  while (length < 2 * size) length *= 2;
-  // The square of i modulo 2 n keeps the angles small.
-  const chirp = partsOf(size), kernel = partsOf(length);
+/** The parts of a transform of as many numbers as are no power of two. */
+interface Plan {
+  /** Number of numbers that steps transform: all, or as many as a convolution with a chirp needs. */
+  length: number;
+  /** The factors of that number, one for each step. */
+  factors: number[];
+  /** The powers of its root, as pairs of doubles. */
+  roots: Float64Array;
+  /** The chirp, then the transform of the numbers with which is convolved. */
+  chirp?: Float64Array;
+}
+
+/** The largest factor of which a step is faster than a convolution. */
+const LARGEST = 40;
+
+/** Plans, by size; they hold no more than the size says. */
+const PLANS = new Map<number, Plan>();
+
+/** Most plans that are kept. */
+const MOST_PLANS = 16;
+
+function factorsOf(size: number): number[] {
+  const factors: number[] = [];
+  for (let factor = 4, rest = size; rest > 1;) {
+    if (rest % factor === 0) {
+      factors.push(factor);
+      rest /= factor;
+    } else factor = factor === 4 ? 2 : factor === 2 ? 3 : factor + 2;
+    // The rest is a prime number.
+    if (factor > 4 && factor * factor > rest && rest > 1) {
+      factors.push(rest);
+      break;
+    }
+  }
+  return factors;
+}
+
+function planOf(size: number): Plan {
+  let plan = PLANS.get(size);
+  if (!plan) {
+    if (PLANS.size >= MOST_PLANS) PLANS.clear();
+    PLANS.set(size, plan = makePlan(size));
+  }
+  return plan;
+}
+
+function makePlan(size: number): Plan {
+  const own = factorsOf(size);
+  const isDirect = Math.max(...own, 1) <= LARGEST;
+  let length = isDirect ? size : 1;
+  while (length < size || (!isDirect && length < 2 * size)) length *= 2;
+  const roots = new Float64Array(2 * length);
+  for (let i = 0; i < length; i++) {
+    roots[2 * i] = cos(i, length);
+    roots[2 * i + 1] = -sin(i, length);
+  }
+  if (isDirect) return { length, factors: own, roots };
+  const chirp = new Float64Array(2 * (size + length)), kernel = partsOf(length);
   for (let i = 0; i < size; i++) {
+    // The square of i modulo 2 n keeps the angles small.
     const square = i * i % (2 * size);
-    chirp.real[i] = cos(square, 2 * size);
-    chirp.imag[i] = sin(square, 2 * size);
+    chirp[2 * i] = cos(square, 2 * size);
+    chirp[2 * i + 1] = sin(square, 2 * size);
     for (const at of [i, (length - i) % length]) {
-      kernel.real[at] = chirp.real[i];
-      kernel.imag[at] = chirp.imag[i];
+      kernel.real[at] = chirp[2 * i];
+      kernel.imag[at] = chirp[2 * i + 1];
     }
   }
   transformPower(kernel);
-  return ({ real, imag }) => {
-    const { real: re, imag: im } = partsOf(length);
-    for (let i = 0; i < size; i++) {
-      re[i] = real[i] * chirp.real[i] + imag[i] * chirp.imag[i];
-      im[i] = imag[i] * chirp.real[i] - real[i] * chirp.imag[i];
-    }
-    transformPower({ real: re, imag: im });
-    for (let i = 0; i < length; i++) {
-      const x = re[i] * kernel.real[i] - im[i] * kernel.imag[i];
-      // The conjugate: its transform is the inverse one.
-      im[i] = -(re[i] * kernel.imag[i] + im[i] * kernel.real[i]);
-      re[i] = x;
-    }
-    transformPower({ real: re, imag: im });
-    for (let i = 0; i < size; i++) {
-      const x = re[i] / length, y = -im[i] / length;
-      real[i] = x * chirp.real[i] + y * chirp.imag[i];
-      imag[i] = y * chirp.real[i] - x * chirp.imag[i];
-    }
-  };
+  for (let i = 0; i < length; i++) {
+    chirp[2 * (size + i)] = kernel.real[i] / length;
+    chirp[2 * (size + i) + 1] = kernel.imag[i] / length;
+  }
+  return { length, factors: factorsOf(length), roots, chirp };
 }
 
 /** The transforms along the last axis. */
@@ -144,26 +175,34 @@ function fourier(isInverse: boolean): Kernel {
     if (input.dtype !== "complex64" || size === 0) return;
     const result = heap.output(input.shape, "complex64");
     const rows = sizeOf(input.shape) / size;
-    if (size >= 16 && (size & (size - 1)) === 0) {
-      transformQuickly(heap, input, result, rows, size, isInverse);
-      return result;
-    }
-    const [from, to] = [input, result].map((tensor) => heap.elements(tensor));
-    const parts = partsOf(size), transformAll = transformerOf(size);
-    const sign = isInverse ? -1 : 1, factor = isInverse ? 1 / size : 1;
-    for (let first = 0; first < from.length; first += 2 * size) {
-      for (let i = 0; i < size; i++) {
-        parts.real[i] = from[first + 2 * i];
-        parts.imag[i] = sign * from[first + 2 * i + 1];
-      }
-      transformAll(parts);
-      for (let i = 0; i < size; i++) {
-        to[first + 2 * i] = factor * parts.real[i];
-        to[first + 2 * i + 1] = sign * factor * parts.imag[i];
-      }
-    }
+    const isPower = size >= 16 && (size & (size - 1)) === 0;
+    (isPower ? transformQuickly : transformAny)(heap, input, result, rows, size, isInverse);
     return result;
   };
+}
+
+/** A tensor of doubles. */
+function doubles(heap: KernelHeap, values: Float64Array): tf.TensorInfo {
+  return heap.outputOf([values.length * 2], "float32", new Float32Array(values.buffer));
+}
+
+/** The transforms of rows of any number of numbers. */
+function transformAny(
+  heap: KernelHeap,
+  x: tf.TensorInfo,
+  y: tf.TensorInfo,
+  rows: number,
+  size: number,
+  isInverse: boolean,
+): void {
+  const { length, factors, ...plan } = planOf(size);
+  const roots = doubles(heap, plan.roots), chirp = plan.chirp && doubles(heap, plan.chirp);
+  const table = heap.table(factors);
+  const [from, to, powers] = [x, y, roots].map((tensor) => heap.at(tensor));
+  const args = [from, 0, rows, size, to, Number(isInverse), table, powers, length];
+  const split = { argument: 1, multiple: 1, work: rows * length * 40 };
+  runWithMemory(heap, "fourierOfAny", [...args, chirp ? heap.at(chirp) : 0], length * 32, split);
+  for (const tensor of [roots, chirp]) if (tensor) heap.backend.disposeData(tensor.dataId);
 }
 
 /** The transforms of rows of as many numbers as a power of two, from 16 on. */

@@ -1,5 +1,5 @@
 /**
- * Libraries of the machine, through Deno's foreign functions. No other file calls them.
+ * Libraries of the machine, through Deno's foreign functions. Only threads call them past this file.
  *
  * @module
  */

@@ -189,11 +189,14 @@ class OneDnn implements NativeLibrary {
     const threads = this.#threads!, run = (step: Step, thread = 0) => this.#run(step, thread);
     parts.forEach((part, i) => this.#place(part, i, addresses));
     for (let i = 1; i < parts.length; i++) threads.beginSteps(i - 1, this.#numbersOf(parts[i], i));
-    for (const step of parts[0].steps) run(step);
-    for (let i = 1; i < parts.length; i++) {
-      if (threads.takeBack(i - 1)) { for (const step of parts[i].steps) run(step, i); }
+    try {
+      for (const step of parts[0].steps) run(step);
+      for (let i = 1; i < parts.length; i++) {
+        if (threads.takeBack(i - 1)) { for (const step of parts[i].steps) run(step, i); }
+      }
+    } finally {
+      for (let i = 1; i < parts.length; i++) threads.finish(i - 1);
     }
-    for (let i = 1; i < parts.length; i++) threads.finish(i - 1);
     for (const step of last) run(step);
   }
 

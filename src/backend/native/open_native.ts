@@ -47,9 +47,9 @@ function multiplyBy(sgemm: Sgemm): NativeLibrary["multiply"] {
 
 /** Opens OpenBLAS. */
 function openOpenBlas(names: readonly string[], threads: number): NativeLibrary | Refusal {
-  // It starts its threads when it is opened.
+  // It starts its threads when it is opened. They would wait for 2 ** 26 cycles before they sleep.
   const { result: opened } = withVariables(
-    { OPENBLAS_NUM_THREADS: String(threads) },
+    { OPENBLAS_NUM_THREADS: String(threads), OPENBLAS_THREAD_TIMEOUT: "16" },
     () =>
       openLibrary(names, {
         cblas_sgemm: SGEMM,

@@ -90,6 +90,26 @@ for (const native of NATIVES) {
     }
   });
 
+  Deno.test(`threads sleep while they wait [${native}]`, { ignore }, async () => {
+    const front = new URL("../../../mod.ts", import.meta.url).href;
+    const code = `import process from "node:process";
+      import { selectBackend, tf } from "${front}";
+      await selectBackend({ native: "${native}", threads: 2, quiet: true });
+      const a = tf.ones([512, 512]), used = [];
+      for (let i = 0; i < 6; i++) {
+        tf.matMul(a, a).dispose();
+        const before = process.cpuUsage();
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        const { user, system } = process.cpuUsage(before);
+        used.push((user + system) / 1000);
+      }
+      console.log(Math.min(...used));`;
+    const { output, errors } = await runDeno(".", "eval", "--quiet", "--no-lock", code);
+    assertEquals(errors, "");
+    // Of 100 ms: those of OpenBLAS would wait 25 to 50 ms without sleeping.
+    assertLess(Number(output), 12);
+  });
+
   Deno.test(`several threads train as one does, but for rounding [${native}]`, {
     ignore,
   }, async () => {

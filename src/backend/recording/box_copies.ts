@@ -75,7 +75,7 @@ function joinCopies(
       const digit = whole.findIndex((axis) => axis.to <= from);
       if (digit < 0 || from % whole[digit].to !== 0) return;
       const step = from / whole[digit].to, room = Math.floor(whole[digit].size / step);
-      // An axis that goes on in the next digit is two axes.
+      // An axis that continues in the next digit is two axes.
       const part = size > room ? room : size;
       if (
         part < Math.min(2, size) || size % part !== 0 ||

@@ -1,4 +1,4 @@
-/** Slopes of functions of two numbers, with broadcasting: see `binary`. */
+/** Gradients of functions of two numbers, with broadcasting: see `binary`. */
 import {
   Divisor,
   PreluAlpha,
@@ -11,13 +11,13 @@ import {
 } from "./binary_slopes";
 import { at } from "./vector";
 
-/** The slope by `a`. */
+/** The gradient by `a`. */
 @inline
 function slope<F>(dy: v128, a: v128, b: v128): v128 {
   const zero = f32x4.splat(0);
   if (idof<F>() == idof<PreluX>()) return v128.bitselect(dy, f32x4.mul(dy, b), f32x4.gt(a, zero));
   if (idof<F>() == idof<PreluAlpha>()) return v128.andnot(f32x4.mul(dy, a), f32x4.gt(a, zero));
-  // The slope of a quotient by its divisor.
+  // The gradient of a quotient by its divisor.
   if (idof<F>() == idof<Divisor>()) return f32x4.neg(f32x4.div(f32x4.mul(f32x4.div(dy, b), a), b));
   const d = f32x4.sub(a, b);
   return f32x4.mul(dy, f32x4.add(d, d));
@@ -57,10 +57,10 @@ function rows<F>(dy: usize,
 }
 
 /**
- * The slope of a function of two numbers by one of them, for rows `begin` to `end` of
+ * The gradient of a function of two numbers by one of them, for rows `begin` to `end` of
  * `[outer, middle, size]`, the shape of `dy` and of the result.
  *
- * @param f The number of the slope.
+ * @param f The number of the gradient.
  */
 export function binarySlope(
   f: i32,
@@ -104,8 +104,8 @@ function share(dy: v128, isEqual: v128, isOther: v128): v128 {
 }
 
 /**
- * The slopes of the larger of two numbers, or of the smaller, by both: see `binarySlope`. No products:
- * a slope that is not finite must not get to the other number.
+ * The gradients of the larger of two numbers, or of the smaller, by both: see `binarySlope`. No
+ * products: a gradient that is not finite must not get to the other number.
  */
 export function extremeShares(
   isMinimum: i32,

@@ -352,7 +352,9 @@ export function depthwiseInputGradient(
 /** Number of points whose products are summed in floats; longer sums lose precision. */
 const POINTS: i32 = 256;
 
-/** Adds the products of `n` pixels and slopes to four sums; `step` bytes lie between two pixels. */
+/**
+ * Adds the products of `n` pixels and gradients to four sums; `step` bytes lie between two pixels.
+ */
 function addProducts(x: usize, step: usize, dy: usize, stride: usize, n: i32, sums: usize): void {
   let a = v128.load(sums), b = f32x4.splat(0);
   for (; n >= 2; n -= 2) {
@@ -492,7 +494,7 @@ export function depthwiseFilterGradient(
   }
 }
 
-/** Adds the products of a line of slopes, `start` to `end`, to the sums of a line of taps. */
+/** Adds the products of a line of gradients, `start` to `end`, to the sums of a line of taps. */
 function addLine(
   w: usize,
   pixels: usize,

@@ -420,7 +420,7 @@ export function convolveDirectlyFilterGradient(
   }
 }
 
-/** The slope of a weight, product by product: without the zeros around the image. */
+/** The gradient of a weight, product by product: without the zeros around the image. */
 function slopeOf(w: usize, batch: i32, x: usize, dy: usize, columns: i32, tap: i32, channel: i32, column: i32): f64 {
   const height = load<i32>(w, HEIGHT), width = load<i32>(w, WIDTH), channels = load<i32>(w, CHANNELS);
   const tapsX = load<i32>(w, WINDOW_X), lines = load<i32>(w, OUT_Y), places = load<i32>(w, OUT_X);

@@ -1,4 +1,7 @@
-/** Losses of predictions, element by element, and their slopes by the predictions, in one pass each. */
+/**
+ * Losses of predictions, element by element, and their gradients by the predictions, in one pass
+ * each.
+ */
 import {
   CrossTerm,
   Hinge,
@@ -118,7 +121,7 @@ export function elementLoss(
   }
 }
 
-/** The slopes of elements `begin` to `end` by the predictions, times `dy`. */
+/** The gradients of elements `begin` to `end` by the predictions, times `dy`. */
 export function elementLossSlope(
   f: i32,
   dy: usize,

@@ -2,13 +2,18 @@
 import { addToDoubles, roundDoubles } from "./reductions";
 import { RELU6 } from "./vector";
 
-/** The result from which an activation's slope is 0 again; NaN, which equals no result, for none. */
+/**
+ * The result from which an activation's gradient is 0 again; NaN, which equals no result, for none.
+ */
 @inline
 function limitOf(activation: i32): f32 {
   return activation == RELU6 ? 6 : NaN;
 }
 
-/** The lanes in which an activation has slope one, as a mask, from its result `y`; NaN has it, too. */
+/**
+ * The lanes in which an activation has the gradient one, as a mask, from its result `y`; NaN has
+ * it, too.
+ */
 @inline
 function open(y: v128, limit: v128): v128 {
   return v128.not(v128.or(f32x4.le(y, f32x4.splat(0)), f32x4.ge(y, limit)));
@@ -20,8 +25,8 @@ function openOne(y: f32, limit: f32): bool {
 }
 
 /**
- * `dx`: `dy` where the activation's result `y` says that its slope is one, else zero, for elements
- * `begin` to `end`.
+ * `dx`: `dy` where the activation's result `y` says that its gradient is one, else zero, for
+ * elements `begin` to `end`.
  */
 export function activationGradient(
   dy: usize,

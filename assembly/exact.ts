@@ -5,8 +5,8 @@
  * value, and a sum that overflows, becomes NaN in all of them. Here a value reaches no results but
  * those whose windows contain it. Four columns are computed at a time.
  *
- * Products with patches multiply the zeros around an image by weights and slopes, which is NaN where
- * those are not finite: such results are computed once more, without the zeros.
+ * Products with patches multiply the zeros around an image by weights and gradients, which is NaN
+ * where those are not finite: such results are computed once more, without the zeros.
  */
 import { KC, MC, POINTS } from "./panel";
 import { channelsOf, isInside, listPoints, pixelAt, pointAt, tapsOf } from "./patches";
@@ -113,7 +113,9 @@ export function resultsAt(
   return sum;
 }
 
-/** Four channels, from `c` on, of the slope of a pixel, of a filter of 3 x 3 at a stride of 2. */
+/**
+ * Four channels, from `c` on, of the gradient of a pixel, of a filter of 3 x 3 at a stride of 2.
+ */
 export function stridedSlopes(
   slopes: usize,
   outHeight: i32,
@@ -142,7 +144,7 @@ export function stridedSlopes(
 }
 
 /**
- * The part of a box of results in four slopes of weights of a tap.
+ * The part of a box of results in four gradients of weights of a tap.
  *
  * @param image The pixels of an example, from the channel on.
  * @param dy The gradient of its results, from the first of the four columns on.
@@ -309,7 +311,7 @@ function metBy(place: i32, tap: i32, pad: i32, dilation: i32, step: i32, out: i3
   return from >= 0 && at * step == from && at < out ? at : -1;
 }
 
-/** The slope of an element of an input, product by product. */
+/** The gradient of an element of an input, product by product. */
 function inputSlope(w: usize, dy: usize, columns: i32, filter: usize, at: i32): f32 {
   const channels = load<i32>(w, CHANNELS), width = load<i32>(w, WIDTH), height = load<i32>(w, HEIGHT);
   const pixel = at / channels, c = at - pixel * channels, line = pixel / width, x = pixel - line * width;

@@ -130,7 +130,9 @@ export function gru(
   }
 }
 
-/** The slopes of z and of the new state after their activations, and what z lets through of `dh`. */
+/**
+ * The gradients of z and of the new state after their activations, and what z lets through of `dh`.
+ */
 function unmix(gates: usize, previous: usize, dh: usize, dz: usize, units: i32): void {
   const gate = <usize> units << 2, one = f32x4.splat(1);
   let z = gates, n = z + 2 * gate, to = dz, dn = dz + 2 * gate, i: i32 = 0;
@@ -151,17 +153,17 @@ function unmix(gates: usize, previous: usize, dh: usize, dz: usize, units: i32):
 /**
  * The gradient of {@linkcode gru}, for examples `m0` to `m1`.
  *
- * @param dSequence The slopes of the sequence of states, or 0.
- * @param dLastH The slopes of the last states.
+ * @param dSequence The gradients of the sequence of states, or 0.
+ * @param dLastH The gradients of the last states.
  * @param weights The packed weights of the states for z and r, transposed: `[2 units, units]`.
  * @param newWeights The packed weights of the states for the new state, transposed.
  * @param rest Memory for `[batch, units]`.
  * @param dReset Memory for `[batch, units]`.
  * @param product Before the second product: its result in the step behind, which is added to the
- *   slopes of the states first.
- * @param dz The slopes of the gates before their activations, `[batch, steps, 3 units]`.
- * @param dh The slopes of the first states.
- * @param part The part of each step: the first product is between them, of the slopes of the new
+ *   gradients of the states first.
+ * @param dz The gradients of the gates before their activations, `[batch, steps, 3 units]`.
+ * @param dh The gradients of the first states.
+ * @param part The part of each step: the first product is between them, of the gradients of the new
  *   state, and its results are in `dReset`.
  */
 export function gruGradient(

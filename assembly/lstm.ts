@@ -129,7 +129,7 @@ export function lstm(
   }
 }
 
-/** The slopes of the gates before their activations, and of the cells before the step. */
+/** The gradients of the gates before their activations, and of the cells before the step. */
 function forget(
   gates: usize,
   cells: usize,
@@ -163,8 +163,8 @@ function forget(
 }
 
 /**
- * The gradient of {@linkcode step}: the slopes of the sums, and in place of those of the new cell
- * those of the old one.
+ * The gradient of {@linkcode step}: the gradients of the sums, and in place of those of the new
+ * cell those of the old one.
  */
 @inline
 function stepGradient(
@@ -192,15 +192,15 @@ function stepGradient(
 /**
  * The gradient of {@linkcode lstm}, for examples `m0` to `m1`.
  *
- * @param dSequence The slopes of the sequence of states, or 0.
- * @param dLastH The slopes of the last states.
- * @param dLastC The slopes of the last cells.
- * @param weights The packed weights of the states, transposed: `[4 units, units]`; or 0 if the slopes
- *   of the states before the only step are computed elsewhere.
+ * @param dSequence The gradients of the sequence of states, or 0.
+ * @param dLastH The gradients of the last states.
+ * @param dLastC The gradients of the last cells.
+ * @param weights The packed weights of the states, transposed: `[4 units, units]`; or 0 if the
+ *   gradients of the states before the only step are computed elsewhere.
  * @param rest Memory for `[batch, units]`.
- * @param dz The slopes of the gates before their activations, `[batch, steps, 4 units]`.
- * @param dh The slopes of the first states.
- * @param dc The slopes of the first cells.
+ * @param dz The gradients of the gates before their activations, `[batch, steps, 4 units]`.
+ * @param dh The gradients of the first states.
+ * @param dc The gradients of the first cells.
  */
 export function lstmGradient(
   dSequence: usize,
@@ -309,10 +309,10 @@ export function lstmCell(
 /**
  * The gradient of {@linkcode lstmCell}, for rows `r0` to `r1`.
  *
- * @param dh The slopes of the states after the step.
- * @param dNewC The slopes of the cells after the step.
- * @param dz The slopes of the sums of the gates.
- * @param dc The slopes of the cells before the step.
+ * @param dh The gradients of the states after the step.
+ * @param dNewC The gradients of the cells after the step.
+ * @param dz The gradients of the sums of the gates.
+ * @param dc The gradients of the cells before the step.
  */
 export function lstmCellGradient(
   dh: usize,

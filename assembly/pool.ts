@@ -84,8 +84,8 @@ function maximum(window: usize, count: i32, x: usize, y: usize, channels: i32): 
 }
 
 /**
- * The gradient of windows of four that do not overlap: each pixel has one window, so its slope is
- * written rather than added.
+ * The gradient of windows of four that do not overlap: each pixel has one window, so its gradient
+ * is written rather than added.
  */
 function maximumOfFourGradient(window: usize, x: usize, dy: usize, dx: usize, channels: i32): void {
   const o0 = offsetAt(window, 0), o1 = offsetAt(window, 1), o2 = offsetAt(window, 2), o3 = offsetAt(window, 3);
@@ -178,7 +178,7 @@ function averageGradient(window: usize, count: i32, dy: usize, dx: usize, channe
   }
 }
 
-/** Whether windows neither overlap nor leave pixels out: then every slope is written once. */
+/** Whether windows neither overlap nor leave pixels out: then every gradient is written once. */
 function tiles(w: usize): bool {
   return load<i32>(w, WINDOW_Z) == load<i32>(w, STEP_Z) &&
     load<i32>(w, WINDOW_Y) == load<i32>(w, STEP_Y) && load<i32>(w, WINDOW_X) == load<i32>(w, STEP_X) &&

@@ -143,7 +143,7 @@ export function powers(
   }
 }
 
-/** The slope of `a ** b` by `a` times `dy`, for one exponent; 0 ** 0 is flat. */
+/** The gradient of `a ** b` by `a` times `dy`, for one exponent; 0 ** 0 is flat. */
 export function powerSlope(
   dy: usize,
   a: usize,

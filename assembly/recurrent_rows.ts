@@ -1,4 +1,4 @@
-/** Activations of recurrent layers, and the slopes of these, row by row. */
+/** Activations of recurrent layers, and the gradients of these, row by row. */
 import { constant } from "./constants";
 import { sigmoid, tanh } from "./functions";
 
@@ -27,7 +27,7 @@ function activate(x: v128, activation: i32): v128 {
   return clamp(x, activation == RELU6 ? 6 : Infinity);
 }
 
-/** The slope of an activation, from its result. */
+/** The gradient of an activation, from its result. */
 @inline
 function slope(y: v128, activation: i32): v128 {
   const one = f32x4.splat(1);
@@ -73,7 +73,7 @@ function scaleAll(dx: usize, y: usize, size: i32, activation: i32): void {
   }
 }
 
-/** Multiplies `dx` by the slope of the activation whose results are `y`. */
+/** Multiplies `dx` by the gradient of the activation whose results are `y`. */
 export function scaleBySlopes(dx: usize, y: usize, size: i32, activation: i32): void {
   if (activation == TANH) scaleAll(dx, y, size, TANH);
   else if (activation == SIGMOID) scaleAll(dx, y, size, SIGMOID);

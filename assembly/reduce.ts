@@ -1,6 +1,6 @@
 /**
  * Extremes and products along the middle axis of `[outer, size, inner]`, for outer indices `begin` to
- * `end`, and the slopes of extremes. For sums, see `sumRows` and `sumMiddle`.
+ * `end`, and the gradients of extremes. For sums, see `sumRows` and `sumMiddle`.
  */
 import {
   Max,
@@ -267,13 +267,15 @@ export function reduceBytes(
   }
 }
 
-/** The part of a slope that each of `count` elements has; an extreme of NaN equals no element. */
+/**
+ * The part of a gradient that each of `count` elements has; an extreme of NaN equals no element.
+ */
 @inline
 function shareOf(dy: f32, count: f32): f32 {
   return count == 0 ? NaN : dy / count;
 }
 
-/** The slopes of the elements that share an extreme: `dy` over their number. */
+/** The gradients of the elements that share an extreme: `dy` over their number. */
 export function extremeSlope(
   dy: usize,
   x: usize,

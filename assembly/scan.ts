@@ -1,6 +1,7 @@
 /**
  * Running sums and products along the middle axis of `[outer, size, inner]`, for outer indices `begin`
- * to `end`, with the slopes of products, and arithmetic sequences. Floats are combined in doubles.
+ * to `end`, with the gradients of products, and arithmetic sequences. Floats are combined in
+ * doubles.
  */
 import { demote, high, low } from "./reductions";
 
@@ -171,10 +172,10 @@ export function scanIntegers(
 }
 
 /**
- * The slopes of running products, exact where factors are 0: the slope by factor `k` is the product
- * before `k` times `s[k]`, where `s[k] = dy[k] + x[k + 1] s[k + 1]`.
+ * The gradients of running products, exact where factors are 0: the gradient by factor `k` is the
+ * product before `k` times `s[k]`, where `s[k] = dy[k] + x[k + 1] s[k + 1]`.
  *
- * @param isLast Whether only the last products have slopes, `dy` `[outer, inner]`.
+ * @param isLast Whether only the last products have gradients, `dy` `[outer, inner]`.
  */
 export function productSlope(
   dy: usize,

@@ -77,13 +77,13 @@ export function simpleRnn(
 /**
  * The gradient of {@linkcode simpleRnn}, for examples `m0` to `m1`.
  *
- * @param dSequence The slopes of the sequence of states, or 0.
- * @param dLastH The slopes of the last states.
- * @param weights The packed weights of the states, transposed; or 0 if the slopes of the states
+ * @param dSequence The gradients of the sequence of states, or 0.
+ * @param dLastH The gradients of the last states.
+ * @param weights The packed weights of the states, transposed; or 0 if the gradients of the states
  *   before the only step are computed elsewhere.
  * @param rest Memory for `[batch, units]`.
- * @param dz The slopes of the new states before their activation, `[batch, steps, units]`.
- * @param dh The slopes of the first states.
+ * @param dz The gradients of the new states before their activation, `[batch, steps, units]`.
+ * @param dh The gradients of the first states.
  */
 export function simpleRnnGradient(
   dSequence: usize,

@@ -1,4 +1,4 @@
-/** Functions of one number, and their slopes. */
+/** Functions of one number, and their gradients. */
 import {
   arcCosine,
   arcSine,
@@ -206,7 +206,9 @@ function compute<F>(x: v128, p: v128, q: v128): v128 {
   return f32x4.mul(x, tanh(softplus(x)));
 }
 
-/** The slope of a function times `dy`, from `s`: its result or, for some functions, its input. */
+/**
+ * The gradient of a function times `dy`, from `s`: its result or, for some functions, its input.
+ */
 @inline
 function slope<F>(dy: v128, s: v128, p: v128, q: v128): v128 {
   if (idof<F>() == idof<Abs>()) return f32x4.mul(dy, sign(s));

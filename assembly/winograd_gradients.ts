@@ -89,7 +89,7 @@ function addInputSlopes(g: usize, t: i32, from: usize, step: usize, scratch: usi
   return areFinite(sum);
 }
 
-/** Computes those of an example's slopes that are not finite one by one. */
+/** Computes those of an example's gradients that are not finite one by one. */
 function mendInputSlopes(g: usize, b: i32, filter: usize): void {
   const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
   const outHeight = load<i32>(g, OUT_HEIGHT), outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);
@@ -220,7 +220,7 @@ export function addMatrix(
   }
 }
 
-/** Computes four columns of a channel's slopes of weights, from `k` on, product by product. */
+/** Computes four columns of a channel's gradients of weights, from `k` on, product by product. */
 function computeFilterSlopes(g: usize, first: i32, last: i32, c: i32, k: i32, dw: usize): void {
   const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
   const outHeight = load<i32>(g, OUT_HEIGHT), outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);

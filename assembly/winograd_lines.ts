@@ -200,7 +200,7 @@ export function winogradLines(
   }
 }
 
-/** Computes four columns of a channel's slopes of weights, from `k` on, product by product. */
+/** Computes four columns of a channel's gradients of weights, from `k` on, product by product. */
 function computeFilterSlopes(g: usize, x: usize, dy: usize, first: i32, last: i32, c: i32, k: i32, dw: usize): void {
   const width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS), dilation = load<i32>(g, DILATION);
   const outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);

@@ -97,7 +97,7 @@ export function results(m: i32, from: usize, step: usize, to: usize, next: usize
   v128.store(to + 3 * next, madd(m3, constant(2.82842712474619010), madd(b, constant(0.35355339059327376), m4)));
 }
 
-/** `m` slopes of results at the points. */
+/** `m` gradients of results at the points. */
 @inline
 export function slopePoints(m: i32, from: usize, step: usize, to: usize, next: usize): void {
   const d0 = v128.load(from);
@@ -127,7 +127,10 @@ export function slopePoints(m: i32, from: usize, step: usize, to: usize, next: u
   v128.store(to + 4 * next, d3);
 }
 
-/** Sums at the points, and those of the middle tap, to the slopes of three taps; returns their sum. */
+/**
+ * Sums at the points, and those of the middle tap, to the gradients of three taps; returns their
+ * sum.
+ */
 @inline
 export function filterSlopes(from: usize, step: usize, to: usize, next: usize): v128 {
   const s0 = v128.load(from), s1 = v128.load(from + step), s2 = v128.load(from + 2 * step);

@@ -43,7 +43,7 @@ const RESULT_ROW: usize = 128;
 /** Rows of a product that fit into a block, in whole fours and sixes. */
 const ROWS: i32 = 120;
 
-/** The kinds of transforms: of pixels, and of slopes for the gradient of the filter. */
+/** The kinds of transforms: of pixels, and of gradients for the gradient of the filter. */
 const PIXELS: i32 = 0;
 const SLOPES: i32 = 1;
 
@@ -210,7 +210,7 @@ function transformPixels(
   transform(PIXELS, from + c0, rows, line, pixel, 2, 1, my, mx, bytes, to, plane, scratch + RESULTS);
 }
 
-/** Transforms the slopes that meet a tile of the input's gradient. */
+/** Transforms the gradients that meet a tile of the input's gradient. */
 function transformNeighbours(
   slopes: usize,
   height: i32,
@@ -234,7 +234,7 @@ function transformNeighbours(
   transform(PIXELS, from, rows, line, pixel, 1, 1, my, mx, pixel, to, plane, scratch + RESULTS);
 }
 
-/** Transforms the slopes of a tile of results. */
+/** Transforms the gradients of a tile of results. */
 function transformSlopes(
   from: usize,
   line: usize,
@@ -495,7 +495,7 @@ function columnOf(i: i32, scratch: usize): i32 {
 /**
  * Lines of tiles `l0` to `l1` of a convolution, or of the input's gradient.
  *
- * @param g The geometry; for the gradient its source is the result, its target the slopes.
+ * @param g The geometry; for the gradient its source is the result, its target the gradients.
  * @param matrices The transformed filter.
  * @param gradient Whether the gradient of the input is computed.
  * @param bias `[columns]`, or 0.
@@ -563,7 +563,7 @@ export function winogradStrided(
   }
 }
 
-/** Computes four columns of a channel's slopes of weights, from `k` on, product by product. */
+/** Computes four columns of a channel's gradients of weights, from `k` on, product by product. */
 function computeFilterSlopes(g: usize, first: i32, last: i32, c: i32, k: i32, dw: usize): void {
   const height = load<i32>(g, HEIGHT), width = load<i32>(g, WIDTH), channels = load<i32>(g, CHANNELS);
   const outHeight = load<i32>(g, OUT_HEIGHT), outWidth = load<i32>(g, OUT_WIDTH), columns = load<i32>(g, COLUMNS);

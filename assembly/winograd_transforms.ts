@@ -84,7 +84,7 @@ export function outputTo(from: usize, stride: usize, bias: v128, activation: i32
   return add(add(y0, y1), add(y2, y3));
 }
 
-/** A d: four slopes to six. */
+/** A d: four gradients to six. */
 @inline
 export function slopes(d0: v128, d1: v128, d2: v128, d3: v128, to: usize, step: usize): void {
   v128.store(to, d0);
@@ -97,7 +97,7 @@ export function slopes(d0: v128, d1: v128, d2: v128, d3: v128, to: usize, step: 
   v128.store(to + 5 * step, d3);
 }
 
-/** B m: six products to slopes of six pixels; returns their sum. */
+/** B m: six products to gradients of six pixels; returns their sum. */
 @inline
 export function inputSlopes(from: usize, stride: usize, to: usize, step: usize): v128 {
   const m0 = v128.load(from), m1 = v128.load(from + stride), m2 = v128.load(from + 2 * stride);
@@ -117,7 +117,7 @@ export function inputSlopes(from: usize, stride: usize, to: usize, step: usize):
   return add(add(add(m0, t1), add(t2, t3)), add(t4, m5));
 }
 
-/** G' s: six sums to three slopes of weights; returns their sum. */
+/** G' s: six sums to three gradients of weights; returns their sum. */
 @inline
 export function filterSlopes(from: usize, stride: usize, to: usize, step: usize): v128 {
   const s0 = v128.load(from), s1 = v128.load(from + stride), s2 = v128.load(from + 2 * stride);

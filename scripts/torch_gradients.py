@@ -85,7 +85,7 @@ slopes("mod of a rounded quotient", torch.remainder, [1.0, 5.5, -1.0], [0.1, 0.1
 slopes("step of a root", lambda x: torch.where(x.sqrt() > 0, 1.0, 0.0) + x, [0.0, 4.0])
 slopes("atan2", torch.atan2, [0.0, 1.0, 0.0], [0.0, 0.0, 1.0])
 slopes("where", lambda x, y: torch.where(torch.tensor([True, False]), x, y), [1.0, 2.0], [3.0, 4.0])
-slopes("where of infinite slopes", lambda x: torch.where(x > 0, x, 1 / torch.ones(2)), [0.0, 2.0])
+slopes("where of infinite gradients", lambda x: torch.where(x > 0, x, 1 / torch.ones(2)), [0.0, 2.0])
 slopes("logSigmoid of a square", lambda x: F.logsigmoid(x * x), [0.5, -2.0])
 slopes("prod", torch.prod, [0.0, 2.0, 3.0])
 slopes("prod of two zeros", torch.prod, [0.0, 0.0, 3.0])

@@ -23,6 +23,7 @@ const PLAINER: Record<string, RegExp> = {
   "always, or nothing": /\bin any case\b/i,
   "our, their": /\bof (ours|theirs)\b(?!\.)/i,
   "is not, or is missing": /\b(is|are) none\b(?! else)/i,
+  "gradient, or derivative": /^\s*(\/\*\*|\*|\/\/) [^`=]*\bslopes?\b/i,
   "may not: `must` with `no` says the opposite": /\bas no [^.]* must\b/i,
 };
 

@@ -22,7 +22,10 @@ export function fixCore(): void {
   fixOptimizers();
 }
 
-/** Makes `tf.clipByValue` read its input where both bounds are one: NaN stays, and there are slopes. */
+/**
+ * Makes `tf.clipByValue` read its input where both bounds are one: NaN stays, and there are
+ * gradients.
+ */
 function fixClip(): void {
   replace("clipByValue", (stock) =>
     function clipByValue(x, min, max) {
@@ -52,7 +55,7 @@ function fixBroadcast(): void {
 /**
  * Makes Euclidean norms roots of sums of squares.
  *
- * tfjs squares absolute values: at 0 their slope is 0, so that of the norm's slope is 0, too.
+ * tfjs squares absolute values: at 0 their gradient is 0, so that of the norm's gradient is 0, too.
  */
 function fixNorm(): void {
   replace(
@@ -65,7 +68,7 @@ function fixNorm(): void {
         if (!tensor?.rank || tensor.dtype !== "float32" || !isVector || !isEuclidean) {
           return stock(x, order, axis, keepDims);
         }
-        // The name tells the root that its slope at 0 is 0.
+        // The name tells the root that its gradient at 0 is 0.
         return engineOf().tidy(
           "norm__op",
           () => tensor.square().sum(axis ?? undefined, keepDims).sqrt(),

@@ -42,7 +42,7 @@ export function fixKernelCalls(): void {
     const isShift = name === "Max" && state.scopeStack.at(-2)?.name === "logSumExp__op";
     if (EXTREMES.has(name) && !isShift) checkElements(name, inputs.x, attributes!);
     if (!isShift) return runKernel.call(engine, name, inputs, attributes);
-    // The sum does not depend on what was subtracted: so its slope is no part of the tape.
+    // The sum does not depend on what was subtracted: so its gradient is no part of the tape.
     return unrecorded(() => {
       const max = runKernel.call(engine, name, inputs, attributes) as tf.Tensor;
       return tf.where(max.isFinite(), max, tf.zerosLike(max));

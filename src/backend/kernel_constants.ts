@@ -81,7 +81,7 @@ export const FUNCTION_NAMES = {
     "MINIMUM_INTEGERS", "SQUARED_DIFFERENCE_INTEGERS", "FLOOR_DIV_INTEGERS", "MOD_INTEGERS",
     "AND_INTEGERS",
   ],
-  /** Slopes of functions of two numbers, by one of them. */
+  /** Gradients of functions of two numbers, by one of them. */
   binary_slopes: ["SQUARED_DIFFERENCE", "PRELU_X", "PRELU_ALPHA", "DIVISOR"],
   /** Comparisons of two numbers, and questions about the first one. */
   // deno-fmt-ignore

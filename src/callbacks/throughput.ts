@@ -43,7 +43,7 @@ export interface EpochThroughput {
   readonly flop: number | undefined;
 }
 
-/** Going back costs twice as much as going forward: a product for each of two slopes. */
+/** Going back costs twice as much as going forward: a product for each of two gradients. */
 const STEP = 3;
 
 /**

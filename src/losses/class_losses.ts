@@ -94,7 +94,7 @@ export function crossEntropy(
 /** Less than any sum of weights: if all labels are left out, 0 / 0 would be NaN. */
 const TINY = 1e-30;
 
-/** The fused kernel, which some backends have: computes the loss and its slopes. */
+/** The fused kernel, which some backends have: computes the loss and its gradients. */
 const KERNEL = "TrainchartCrossEntropy";
 
 /** The loss, composed of tfjs operations: logarithms `[rows, classes]`, labels `[rows]` or dense. */
@@ -121,7 +121,7 @@ registerGradients(
   { inputs: ["logits", "labels"], results: [true, true] },
   ([dy], [logits, labels, loss, slopes], options) => {
     const { labelSmoothing, classWeights } = options;
-    /** The slope by one of the inputs, of operations that have gradients themselves. */
+    /** The gradient by one of the inputs, of operations that have gradients themselves. */
     const composed = (input: tf.Tensor) => {
       const compute = (x: tf.Tensor) =>
         compose(
@@ -140,7 +140,7 @@ registerGradients(
   },
 );
 
-/** The slopes with respect to the labels, which are predictions themselves in distillation. */
+/** The gradients with respect to the labels, which are predictions themselves in distillation. */
 function labelSlopes(
   logits: tf.Tensor,
   labels: tf.Tensor,

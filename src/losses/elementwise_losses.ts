@@ -273,7 +273,7 @@ export function binaryCrossEntropy(
       const no = tf.sub(1 + EPSILON, predictions).log().mul(tf.sub(1, targets));
       return { losses: yes.add(no).neg(), counted };
     }
-    // softplus, unlike the usual max(x, 0) + log(1 + exp(-|x|)), has the right slope at 0 too.
+    // softplus, unlike the usual max(x, 0) + log(1 + exp(-|x|)), has the right gradient at 0 too.
     const surprise = predictions.neg().softplus().mul(positives);
     return { losses: predictions.mul(tf.sub(1, targets)).add(surprise), counted };
   });

@@ -305,7 +305,7 @@ testOnBackends("powers are those of JavaScript, but powers of 1 are 1", (backend
   check(a.pow(b).dataSync(), [1, 2, 3, 4, 5, 6], [2, 1, 0.5, 2, 1, 0.5]);
 });
 
-/** Functions of which a slope is one kernel of ours. */
+/** Functions of which a gradient is one kernel of ours. */
 const sloped: Record<string, Binary> = {
   ...Object.fromEntries(
     ["mul", "div", "maximum", "minimum", "squaredDifference", "prelu"]
@@ -321,7 +321,7 @@ const composed = <T>(compute: () => T): T =>
   kernels.reduce((inner, name) => () => withoutKernel(name, inner), compute)();
 
 testOnBackends(
-  "slopes of one kernel are those of operations, broadcast in every form",
+  "gradients of one kernel are those of operations, broadcast in every form",
   (backend) => {
     if (backend === "cpu") return;
     for (const [name, compute] of Object.entries(sloped)) {
@@ -353,7 +353,7 @@ testOnBackends(
   },
 );
 
-testOnBackends("slopes of powers are those of operations", (backend) => {
+testOnBackends("gradients of powers are those of operations", (backend) => {
   if (backend === "cpu") return;
   const x = tf.tensor1d([0, 1, 2, 0.3, 5, 1.5, 7]);
   for (const exponent of [0, 1, 2, 3, 0.5, -1, -2, 2.7]) {
@@ -367,7 +367,7 @@ testOnBackends("slopes of powers are those of operations", (backend) => {
 });
 
 testOnBackends(
-  "the slope of where is 0 on the side that was not taken, also for infinite slopes",
+  "the gradient of where is 0 on the side that was not taken, also for infinite gradients",
   () => {
     const x = tf.tensor1d([0, 4]);
     const slope = tf.grad((x: tf.Tensor) => tf.where(x.greater(1), x, x.mul(3)).sqrt().sum());

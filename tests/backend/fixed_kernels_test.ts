@@ -121,7 +121,7 @@ testOnBackends("a padding that is a number suits every window", () => {
   assert(relativeError(actual, expected) < 1e-5);
 });
 
-testOnBackends("tf.train.rmsprop with centered leaves a weight without a slope as it is", () => {
+testOnBackends("tf.train.rmsprop with centered leaves a weight without a gradient as it is", () => {
   const w = tf.variable(tf.tensor1d([1, 1]));
   const optimizer = tf.train.rmsprop(0.01, 0.9, 0, 1e-8, true);
   optimizer.applyGradients({ [w.name]: tf.tensor1d([0, 1]) });
@@ -130,12 +130,12 @@ testOnBackends("tf.train.rmsprop with centered leaves a weight without a slope a
   // PyTorch's figure.
   assertAlmostEquals(moved, 0.9667, 1e-4);
   for (let i = 0; i < 300; i++) optimizer.applyGradients({ [w.name]: tf.tensor1d([0, 1]) });
-  assert(w.dataSync().every(Number.isFinite), `a steady slope: ${w.dataSync()}`);
+  assert(w.dataSync().every(Number.isFinite), `a steady gradient: ${w.dataSync()}`);
   optimizer.dispose();
   w.dispose();
 });
 
-/** The slope of the sum of a function's results. */
+/** The gradient of the sum of a function's results. */
 function slopeOf(compute: (x: tf.Tensor) => tf.Tensor, x: tf.Tensor): number[] {
   return [...tf.grad((x: tf.Tensor) => compute(x).sum())(x).dataSync()];
 }
@@ -152,7 +152,7 @@ testOnBackends("logSumExp is exact where elements are infinite, or none", () => 
   for (const [row, sum, slopes] of rows) {
     const x = tf.tensor2d(row, [1, row.length]);
     assertEquals([...x.logSumExp(1).dataSync()], [Math.fround(sum)], `${row}`);
-    assertEquals(slopeOf((x) => x.logSumExp(1, true), x), slopes, `slopes of ${row}`);
+    assertEquals(slopeOf((x) => x.logSumExp(1, true), x), slopes, `gradients of ${row}`);
   }
 });
 
@@ -165,7 +165,7 @@ testOnBackends("softmaxCrossEntropy masks classes, and keeps the digits of large
   assertAlmostEquals(masked, 1.3132616, 1e-6);
   assertAlmostEquals(large, 1.4076059, 1e-6);
   assert(loss(tf.tensor2d([[1, 0, 0]]), logits.slice([0], [1])).dataSync()[0] === Infinity);
-  // PyTorch's slopes, also where labels are not shares of one.
+  // PyTorch's gradients, also where labels are not shares of one.
   const [byLabels, byLogits] = tf.grads((a, b) => loss(a, b).sum())([labels.mul(2), logits]);
   const expected = [0, -1.4621172, 1.4621172, 0.1800611, -1.5105432, 1.3304819];
   assert(relativeError(byLogits, expected) < 1e-5, `${byLogits.dataSync()}`);
@@ -226,7 +226,7 @@ testOnBackends("einsum sums operands that share few labels or none", () => {
   assertEquals(tf.einsum("i,i->", integers, integers).dtype, "int32");
 });
 
-testOnBackends("operations of no elements have slopes of no elements", () => {
+testOnBackends("operations of no elements have gradients of no elements", () => {
   for (const shape of [[2, 0], [0, 3]]) {
     const x = tf.zeros(shape);
     for (
@@ -308,7 +308,7 @@ testOnBackends("large integers keep all their digits", () => {
 });
 
 testOnBackends(
-  "rotated images are filled with any number, and have slopes where they came from",
+  "rotated images are filled with any number, and have gradients where they came from",
   () => {
     const x = wave([1, 4, 4, 1]) as tf.Tensor4D;
     for (const fill of [-0.5, 1.25, 300]) {
@@ -330,7 +330,7 @@ testOnBackends("where broadcasts one element to none", () => {
   }
 });
 
-testOnBackends("divNoNan has slopes as far as floats reach", () => {
+testOnBackends("divNoNan has gradients as far as floats reach", () => {
   const b = tf.tensor1d([0, 2, 1e30, 1e-20]);
   const a = tf.tensor1d([1, 3, 1e30, 1e-20]);
   const slope = tf.grad((b: tf.Tensor) => tf.divNoNan(a, b).sum())(b);
@@ -368,7 +368,7 @@ const optimizers: Record<string, () => tf.Optimizer> = {
 };
 
 for (const [name, create] of Object.entries(optimizers)) {
-  testOnBackends(`${name} leaves a weight alone whose slope is 0`, () => {
+  testOnBackends(`${name} leaves a weight alone whose gradient is 0`, () => {
     const w = tf.variable(tf.tensor1d([1, -2, 3]));
     const optimizer = create();
     for (let i = 0; i < 5; i++) optimizer.applyGradients({ [w.name]: tf.tensor1d([0, 0, 1]) });
@@ -383,7 +383,7 @@ for (const [name, create] of Object.entries(optimizers)) {
   });
 }
 
-testOnBackends("the mean of no elements is NaN, and has slopes", () => {
+testOnBackends("the mean of no elements is NaN, and has gradients", () => {
   for (const dtype of ["float32", "int32", "bool"] as const) {
     const x = tf.zeros([0, 3], dtype);
     assertEquals([...tf.mean(x).dataSync()], [NaN]);
@@ -440,7 +440,7 @@ testOnBackends("a padding of 0 adds nothing, also for windows that are no square
   }
 });
 
-testOnBackends("the slope of a norm has slopes where an element is 0", () => {
+testOnBackends("the gradient of a norm has gradients where an element is 0", () => {
   const slopes = (x: tf.Tensor) => tf.grad((x: tf.Tensor) => tf.norm(x).mul(3))(x);
   const second = tf.grad((x: tf.Tensor) => slopes(x).slice(0, 1).sum())(tf.tensor1d([0, 3, 4]));
   assert(relativeError(second, [0.6, 0, 0]) < 1e-6);
@@ -460,7 +460,7 @@ testOnBackends("elu and selu have no curvature at 0, as in PyTorch", () => {
   }
 });
 
-testOnBackends("the slope of a power has slopes where the exponent is 0", () => {
+testOnBackends("the gradient of a power has gradients where the exponent is 0", () => {
   const first = (b: tf.Tensor) =>
     tf.grad((a: tf.Tensor) => tf.pow(a, b).sum())(tf.tensor1d([2, 5]));
   const second = tf.grad((b: tf.Tensor) => first(b).sum())(tf.tensor1d([0, 0]));
@@ -484,7 +484,7 @@ testOnBackends("a function with its own gradient may read inputs that it has not
 });
 
 testOnBackends(
-  "matrices without elements have bands, and running products slopes of slopes",
+  "matrices without elements have bands, and running products gradients of gradients",
   () => {
     for (const shape of [[0, 0], [2, 0, 3], [0, 2, 2], [2, 3, 0]]) {
       assertEquals(tf.linalg.bandPart(tf.zeros(shape), -1, 0).shape, shape);

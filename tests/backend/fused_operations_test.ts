@@ -200,7 +200,7 @@ testOnBackends("weighted counts are sums in doubles", () => {
   assertThrows(() => tf.bincount(x.neg(), none, 5), Error, "non-negative");
 });
 
-testOnBackends("the slope of one part of a tensor is put among zeros", () => {
+testOnBackends("the gradient of one part of a tensor is put among zeros", () => {
   const x = tf.randomNormal([3, 7, 2]);
   const slope = tf.grad((x: tf.Tensor) => tf.split(x, [2, 4, 1], 1)[1].mul(3).sum())(x);
   assertSame(slope, tf.fill([3, 4, 2], 3).pad([[0, 0], [2, 1], [0, 0]]));
@@ -254,9 +254,12 @@ testOnBackends(
             tf.grad((x: tf.Tensor) => loss(labels, x).sum())(x).square().sum()
           )(x);
         slopes(ours).forEach((slope, i) =>
-          assert(relativeError(slope, slopes(theirs)[i]) < 2e-5, `slope ${i} of ${name}`)
+          assert(relativeError(slope, slopes(theirs)[i]) < 2e-5, `gradient ${i} of ${name}`)
         );
-        assert(relativeError(again(ours), again(theirs)) < 1e-4, `slope of the slope of ${name}`);
+        assert(
+          relativeError(again(ours), again(theirs)) < 1e-4,
+          `gradient of the gradient of ${name}`,
+        );
       }
     }
     if (backend === "cpu") return;
@@ -391,7 +394,7 @@ testOnBackends(
         assert(relativeError(whole(x), parts(x)) < 1e-5, label);
         const slope = (f: (x: tf.Tensor4D) => tf.Tensor) =>
           tf.grad((x) => f(x as tf.Tensor4D).square().sum())(x);
-        assert(relativeError(slope(whole), slope(parts)) < 1e-5, `slope of ${label}`);
+        assert(relativeError(slope(whole), slope(parts)) < 1e-5, `gradient of ${label}`);
       }
     }
     // An infinite weight meets no padding.

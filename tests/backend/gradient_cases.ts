@@ -56,7 +56,7 @@ const UNARY: GradientCase[] = [
   unary("Square", tf.square),
   unary("Tan", tf.tan),
   unary("Tanh", tf.tanh),
-  // Flat: their slopes are zeros, and so are those of the slopes.
+  // Flat: their gradients are zeros, and so are those of the gradients.
   unary("Ceil", (x) => x.ceil().mul(x)),
   unary("Floor", (x) => x.floor().mul(x)),
   unary("Round", (x) => x.round().mul(x)),
@@ -679,7 +679,7 @@ const COMPLEX: GradientCase[] = Object.entries<(re: tf.Tensor, im: tf.Tensor) =>
   compute,
 }));
 
-/** Functions of tfjs with a gradient of their own, or whose slope is not that of their parts. */
+/** Functions of tfjs with a gradient of their own, or whose gradient is not that of their parts. */
 const FUNCTIONS: GradientCase[] = Object.entries<(x: tf.Tensor) => tf.Tensor>({
   logSigmoid: tf.logSigmoid,
   logSoftmax: (x) => tf.logSoftmax(x.mul(3)),

@@ -103,20 +103,20 @@ function wave(size: number, seed: number): number[] {
   return Array.from({ length: size }, (_, i) => Math.sin(i * i * 0.7 + i + seed) * 0.8);
 }
 
-/** The penalty of WGAN-GP: how far the critic's slopes are from length one. */
+/** The penalty of WGAN-GP: how far the critic's gradients are from length one. */
 function penaltyOf(critic: (x: tf.Tensor) => tf.Tensor, x: tf.Tensor): tf.Scalar {
   const slopes = tf.grad(critic)(x);
   const length = slopes.reshape([x.shape[0], -1]).square().sum(1).add(1e-6).sqrt();
   return length.sub(1).square().mean();
 }
 
-/** Compares slopes by variables with central differences along a direction. */
+/** Compares gradients by variables with central differences along a direction. */
 function check(label: string, goal: () => tf.Scalar, variables: tf.Variable[]): void {
   const { grads } = tf.variableGrads(goal, variables);
   variables.forEach((variable, index) => {
-    // An offset of the critic does not change its slopes: there is no connection.
+    // An offset of the critic does not change its gradients: there is no connection.
     const slope = (grads[variable.name] ?? tf.zerosLike(variable)).dataSync();
-    assert(slope.every(Number.isFinite), `${label}: slope of ${variable.name} is ${slope}`);
+    assert(slope.every(Number.isFinite), `${label}: gradient of ${variable.name} is ${slope}`);
     const direction = tf.tensor(wave(variable.size, index), variable.shape);
     const start = variable.clone();
     const at = (by: number) => {
@@ -133,7 +133,7 @@ function check(label: string, goal: () => tf.Scalar, variables: tf.Variable[]): 
     const errors = [3e-3, 1e-2].map((step) =>
       Math.abs((at(step) - at(-step)) / (2 * step) - expected) / scale
     );
-    assertLess(Math.min(...errors), 3e-2, `${label}: slope of ${variable.name}`);
+    assertLess(Math.min(...errors), 3e-2, `${label}: gradient of ${variable.name}`);
   });
 }
 
@@ -185,7 +185,7 @@ for (const [name, loss] of Object.entries(losses)) {
   });
 }
 
-testOnBackends("a slope of slopes of softmaxCrossEntropy does not need its call", () => {
+testOnBackends("a gradient of gradients of softmaxCrossEntropy does not need its call", () => {
   const x = tf.tensor2d([[0.3, -0.2]]), labels = tf.tensor2d([[1, 0]]);
   const slopes = tf.grad((x: tf.Tensor) => {
     const loss = tf.losses.softmaxCrossEntropy(labels, x);
@@ -195,7 +195,7 @@ testOnBackends("a slope of slopes of softmaxCrossEntropy does not need its call"
   assert(relativeError(slopes, [-0.35489383, 0.35489383]) < 1e-5);
 });
 
-testOnBackends("a slope of slopes that tfjs cannot follow is an error, not a number", () => {
+testOnBackends("a gradient of gradients that tfjs cannot follow is an error, not a number", () => {
   const x = tf.tensor2d([[0.3, -0.2]]);
   const cubes = tf.customGrad((x, save) => {
     const square = (x as tf.Tensor).square();

@@ -188,7 +188,7 @@ testOnBackends("gradients of shapes keep no elements", () => {
 
 const inner = Math.sqrt(2 / Math.PI);
 
-/** Activations as people write them, and their slopes as others compute them. */
+/** Activations as people write them, and their gradients as others compute them. */
 const WRITTEN: Record<string, Compute> = {
   "GELU": (x) => x.mul(0.5).mul(x.div(Math.SQRT2).erf().add(1)),
   "GELU, its factor last": (x) => x.mul(tf.add(1, tf.erf(x.mul(Math.SQRT1_2)))).mul(0.5),
@@ -218,13 +218,13 @@ function kernelsOf(f: () => void): string[] {
   return names;
 }
 
-/** Slopes by differences, in steps that floats can hold. */
+/** Gradients by differences, in steps that floats can hold. */
 function differences(f: Compute, x: tf.Tensor): tf.Tensor {
   return tf.tidy(() => f(x.add(2 ** -7)).sub(f(x.sub(2 ** -7))).mul(2 ** 6));
 }
 
 for (const [name, f] of Object.entries(WRITTEN)) {
-  testOnBackends(`the slope of ${name} as people write it is one kernel`, (backend) => {
+  testOnBackends(`the gradient of ${name} as people write it is one kernel`, (backend) => {
     for (const shape of [[0], [1], [5, 13], [64, 65]]) {
       const x = tf.randomUniform(shape, -4, 4, "float32", 7);
       let slope: tf.Tensor;
@@ -264,7 +264,7 @@ testOnBackends("an activation is joined only if nothing else uses its parts", ()
     }).dataSync();
     slope.forEach((value, i) => assertAlmostEquals(value, expected[i], 2e-2));
   }
-  // The slope of a part is wanted, too.
+  // The gradient of a part is wanted, too.
   const [a, b] = tf.grads((x, half) => half.mul(x.div(Math.SQRT2).erf().add(1)).sum())([
     x,
     x.mul(0.5),
@@ -386,7 +386,7 @@ testOnBackends(
   },
 );
 
-testOnBackends("a backward pass disposes slopes and kept tensors as it goes", () => {
+testOnBackends("a backward pass disposes gradients and kept tensors as it goes", () => {
   const x = tf.randomUniform([64]);
   const before = tf.memory().numTensors;
   const counts: number[] = [];

@@ -48,7 +48,7 @@ Deno.test("every kernel of tfjs has a case here, or a reason to have none", () =
   assertEquals(missing, []);
 });
 
-/** The weighted sum of the results' squares, so that also what is linear has a second slope. */
+/** The weighted sum of the results' squares, so that also what is linear has a second gradient. */
 function total(y: tf.Tensor): tf.Scalar {
   const weights = Array.from({ length: y.size }, (_, i) => Math.cos(i * 1.7) + 0.3);
   return toFloat(y).flatten().square().mul(tf.tensor1d(weights)).sum().asScalar();
@@ -58,7 +58,7 @@ function toFloat(y: tf.Tensor): tf.Tensor {
   return y.dtype === "float32" ? y : y.toFloat();
 }
 
-/** A function of the case's inputs: its total, or a penalty on the slopes of that total. */
+/** A function of the case's inputs: its total, or a penalty on the gradients of that total. */
 type Goal = (...inputs: tf.Tensor[]) => tf.Scalar;
 
 function goals({ compute }: GradientCase): { first: Goal; second: Goal } {
@@ -72,7 +72,7 @@ function goals({ compute }: GradientCase): { first: Goal; second: Goal } {
   };
 }
 
-/** Compares the slopes of a goal with central differences, along several directions an input. */
+/** Compares the gradients of a goal with central differences, along several directions an input. */
 function check(label: string, c: GradientCase, goal: Goal, tolerance: number): void {
   const values = c.shapes.map((shape) => (c.values ?? mixed)(tf.util.sizeFromShape(shape)));
   const tensors = (moved?: { input: number; direction: number[]; by: number }) =>
@@ -86,9 +86,9 @@ function check(label: string, c: GradientCase, goal: Goal, tolerance: number): v
     });
   const gradients = tf.grads(goal)(tensors());
   gradients.forEach((gradient, input) => {
-    assertEquals(gradient.shape, c.shapes[input], `${label}: shape of slope ${input}`);
+    assertEquals(gradient.shape, c.shapes[input], `${label}: shape of gradient ${input}`);
     const slopes = gradient.dataSync();
-    assert(slopes.every(Number.isFinite), `${label}: slope by input ${input} is ${slopes}`);
+    assert(slopes.every(Number.isFinite), `${label}: gradient by input ${input} is ${slopes}`);
     for (const frequency of [0.9, 2.3, 0.11]) {
       const direction = values[input].map((_, j) => Math.sin(j * frequency + 1));
       const at = (by: number) => goal(...tensors({ input, direction, by })).dataSync()[0];
@@ -103,7 +103,11 @@ function check(label: string, c: GradientCase, goal: Goal, tolerance: number): v
         return { error: Math.abs(difference - expected) / scale, difference, expected };
       }).sort((a, b) => a.error - b.error);
       const { error, difference, expected } = errors[0];
-      assertLess(error, tolerance, `${label}: slope by ${input} is ${expected}, not ${difference}`);
+      assertLess(
+        error,
+        tolerance,
+        `${label}: gradient by ${input} is ${expected}, not ${difference}`,
+      );
     }
   });
 }

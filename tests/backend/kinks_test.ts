@@ -75,7 +75,7 @@ const functions: Record<string, Compute> = {
   "step of a root": (x) => x.sqrt().step().add(x),
   atan2: tf.atan2,
   where: (x, y) => tf.where([true, false], x, y),
-  "where of infinite slopes": (x) => tf.where(x.greater(0), x, 1),
+  "where of infinite gradients": (x) => tf.where(x.greater(0), x, 1),
   "logSigmoid of a square": (x) => tf.logSigmoid(x.square()),
   prod: (x) => x.prod(),
   "prod of two zeros": (x) => x.prod(),
@@ -107,7 +107,7 @@ Deno.test("every function that PyTorch was asked about is compared", () => {
 });
 
 for (const { name, inputs, gradients } of entries) {
-  testOnBackends(`the slope of ${name} is PyTorch's at kinks`, () => {
+  testOnBackends(`the gradient of ${name} is PyTorch's at kinks`, () => {
     const tensors = (inputs as [number[], (number | string)[]][]).map(([shape, values]) =>
       tf.tensor(values.map(Number), shape, "float32")
     );
@@ -115,7 +115,7 @@ for (const { name, inputs, gradients } of entries) {
     slopes.forEach((slope, input) => {
       const actual = slope.dataSync();
       (gradients[input] as (number | string)[]).map(Number).forEach((expected, i) => {
-        const label = `slope ${i} by input ${input}: ${actual[i]}, not ${expected}`;
+        const label = `gradient ${i} by input ${input}: ${actual[i]}, not ${expected}`;
         if (Number.isFinite(expected)) assertAlmostEquals(actual[i], expected, 1e-4, label);
         else assert(Object.is(actual[i], expected), label);
       });
@@ -123,7 +123,7 @@ for (const { name, inputs, gradients } of entries) {
   });
 }
 
-testOnBackends("what has no smooth part at all has the slope 0, not an error", () => {
+testOnBackends("what has no smooth part at all has the gradient 0, not an error", () => {
   const x = tf.tensor1d([-1, 0, 2]);
   for (
     const compute of [
@@ -146,7 +146,7 @@ testOnBackends("what has no smooth part at all has the slope 0, not an error", (
 });
 
 testOnBackends("a comparison does not pass NaN on from what it compares", () => {
-  // The root has an infinite slope at 0: times the slope 0 of the comparison, that were NaN.
+  // The root has an infinite gradient at 0: times the gradient 0 of the comparison, that were NaN.
   const slope = tf.grad((x: tf.Tensor) => tf.where(x.sqrt().greater(1), x, x.mul(2)).sum());
   assertEquals([...slope(tf.tensor1d([0, 4])).dataSync()], [2, 1]);
 });

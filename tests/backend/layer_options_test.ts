@@ -37,7 +37,7 @@ function configOf(layer: Any): string {
   );
 }
 
-/** Builds and trains a layer; compares slopes with differences if asked to. */
+/** Builds and trains a layer; compares gradients with differences if asked to. */
 function check(row: LayerOptions, args: Any, compares: boolean): void {
   const layer = factories[row.name](args);
   const model = build(row, layer);
@@ -71,7 +71,7 @@ function check(row: LayerOptions, args: Any, compares: boolean): void {
     const { grads } = tf.variableGrads(loss, weights);
     for (const weight of weights) {
       const slopes = grads[weight.name].dataSync();
-      assert(slopes.every(Number.isFinite), `slopes by ${weight.name}: ${slopes}`);
+      assert(slopes.every(Number.isFinite), `gradients by ${weight.name}: ${slopes}`);
       if (compares) compareWithDifference(weight, slopes, loss);
     }
     const optimizer = tf.train.sgd(0.01);
@@ -119,7 +119,7 @@ function compareWithDifference(
   const errors = [1e-3, 4e-3].map((step) =>
     Math.abs((at(step) - at(-step)) / (2 * step) - expected) / scale
   );
-  assertLess(Math.min(...errors), 4e-2, `slopes by ${weight.name}`);
+  assertLess(Math.min(...errors), 4e-2, `gradients by ${weight.name}`);
 }
 
 for (const row of LAYER_OPTIONS) {

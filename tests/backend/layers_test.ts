@@ -167,7 +167,7 @@ function differentiate(row: typeof table[number]): Outcome {
 
 /** Why cpu is wrong. */
 const cpuFails: Record<string, string> = {
-  "upSampling2d": "its gradient gives slopes to neighbours that were not taken",
+  "upSampling2d": "its gradient reaches neighbours that were not taken",
   "conv2d dilated": "it refuses the gradient of a dilated convolution",
 };
 

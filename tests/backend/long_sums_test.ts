@@ -9,7 +9,7 @@ const TENTH = Math.fround(0.1);
 
 type Long = [name: string, compute: (x: tf.Tensor) => tf.Tensor, expected: number];
 
-/** The gradient by the filter of a convolution whose results each have a slope of 0.1. */
+/** The gradient by the filter of a convolution whose results each have a gradient of 0.1. */
 function filterGradient(
   convolve: (x: tf.Tensor4D, filter: tf.Tensor4D) => tf.Tensor,
   shape: [number, number, number, number],

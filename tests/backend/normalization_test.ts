@@ -140,7 +140,7 @@ for (const [name, [shapes, compute]] of Object.entries(twice)) {
       const difference = (at(5e-3) - at(-5e-3)) / 1e-2;
       const expected = slope.mul(direction).sum().dataSync()[0];
       const scale = slope.mul(direction).abs().sum().dataSync()[0] + 0.1;
-      assertLess(Math.abs(difference - expected) / scale, 3e-2, `slope by input ${i}`);
+      assertLess(Math.abs(difference - expected) / scale, 3e-2, `gradient by input ${i}`);
     });
   });
 }

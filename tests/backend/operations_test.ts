@@ -212,7 +212,7 @@ const images: Case[] = [true, false].flatMap((alignCorners) =>
       shapes: [[2, 4, 5, 3]],
       compute: (x) =>
         tf.image.resizeNearestNeighbor(x as tf.Tensor4D, size as [number, number], alignCorners),
-      cpuIsWrong: "its gradient gives slopes to neighbours that were not taken",
+      cpuIsWrong: "its gradient reaches neighbours that were not taken",
     },
   ])
 );

@@ -52,7 +52,7 @@ async function select(prefer: Prefer): Promise<void> {
   if (prefer !== "native") await selectBackend({ prefer, quiet: true });
 }
 
-/** Runs a layer and its gradient; returns all results and slopes by name. */
+/** Runs a layer and its gradient; returns all results and gradients by name. */
 async function run(prefer: Prefer, name: string, test: Case): Promise<Map<string, number[]>> {
   await select(prefer);
   const before = tf.memory().numTensors;
@@ -100,7 +100,7 @@ async function run(prefer: Prefer, name: string, test: Case): Promise<Map<string
     const weights = layer.weights.map((weight: Any) => weight.read());
     const variables = [x, ...weights, ...started ? first : []];
     const { grads } = tf.variableGrads(loss, variables);
-    variables.forEach(({ name }, i) => results.set(`slope ${i}`, [...grads[name].dataSync()]));
+    variables.forEach(({ name }, i) => results.set(`gradient ${i}`, [...grads[name].dataSync()]));
     tf.dispose([x, ...first, ...weights]);
     if (layer.stateful) layer.resetStates();
     tf.dispose(layer.states_);
@@ -195,26 +195,30 @@ const cases: Record<string, Case> = {
 };
 
 for (const name of ["lstm", "gru", "simpleRNN"]) {
-  Deno.test(`${name} computes results and slopes as on the cpu backend`, { ignore }, async () => {
-    for (const [what, test] of Object.entries(cases)) {
-      const { warn } = console;
-      console.warn = () => {};
-      try {
-        const expected = await run("cpu", name, test);
-        const actual = await run("wasm", name, test);
-        compare(actual, expected, what);
-        assertEquals(await run("wasm", name, test), actual, `${what}, again`);
-        for (const native of NATIVES) {
-          const natively = await withNative(native, () => run("native", name, test));
-          compare(natively, expected, `${what}, by ${native}`);
+  Deno.test(
+    `${name} computes results and gradients as on the cpu backend`,
+    { ignore },
+    async () => {
+      for (const [what, test] of Object.entries(cases)) {
+        const { warn } = console;
+        console.warn = () => {};
+        try {
+          const expected = await run("cpu", name, test);
+          const actual = await run("wasm", name, test);
+          compare(actual, expected, what);
+          assertEquals(await run("wasm", name, test), actual, `${what}, again`);
+          for (const native of NATIVES) {
+            const natively = await withNative(native, () => run("native", name, test));
+            compare(natively, expected, `${what}, by ${native}`);
+          }
+        } finally {
+          console.warn = warn;
         }
-      } finally {
-        console.warn = warn;
       }
-    }
-  });
+    },
+  );
 
-  Deno.test(`${name} has the slopes of its differences`, { ignore }, async () => {
+  Deno.test(`${name} has the gradients of its differences`, { ignore }, async () => {
     await selectBackend({ prefer: "wasm", quiet: true });
     tf.tidy(() => {
       const layer = L[name]({ units: 6, recurrentActivation: "sigmoid", returnSequences: true });
@@ -304,7 +308,7 @@ async function runConvolutional(
     const weights = layer.weights.map((weight: Any) => weight.read());
     const variables = [x, ...weights, ...started ? first : []];
     const { grads } = tf.variableGrads(loss, variables);
-    variables.forEach(({ name }, i) => results.set(`slope ${i}`, [...grads[name].dataSync()]));
+    variables.forEach(({ name }, i) => results.set(`gradient ${i}`, [...grads[name].dataSync()]));
     tf.dispose([x, ...first, ...weights]);
     if (layer.stateful) layer.resetStates();
     tf.dispose(layer.states_);
@@ -316,16 +320,20 @@ async function runConvolutional(
   return results;
 }
 
-Deno.test("convLstm2d computes results and slopes as on the cpu backend", { ignore }, async () => {
-  for (const [what, test] of Object.entries(convolutional)) {
-    const expected = await runConvolutional("cpu", test);
-    compare(await runConvolutional("wasm", test), expected, what);
-    for (const native of NATIVES) {
-      const natively = await withNative(native, () => runConvolutional("native", test));
-      compare(natively, expected, `${what}, by ${native}`);
+Deno.test(
+  "convLstm2d computes results and gradients as on the cpu backend",
+  { ignore },
+  async () => {
+    for (const [what, test] of Object.entries(convolutional)) {
+      const expected = await runConvolutional("cpu", test);
+      compare(await runConvolutional("wasm", test), expected, what);
+      for (const native of NATIVES) {
+        const natively = await withNative(native, () => runConvolutional("native", test));
+        compare(natively, expected, `${what}, by ${native}`);
+      }
     }
-  }
-});
+  },
+);
 
 Deno.test("convLstm2d runs one convolution of the states a step", { ignore }, async () => {
   await selectBackend({ prefer: "wasm", quiet: true });

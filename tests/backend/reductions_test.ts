@@ -176,7 +176,7 @@ testOnBackends("reductions of integers go along any axes", (backend) => {
   }
 });
 
-testOnBackends("running sums and products go along any axis, and so do their slopes", () => {
+testOnBackends("running sums and products go along any axis, and so do their gradients", () => {
   for (const shape of [[9], [1, 7], [6, 5], [3, 4, 6], [2, 5, 1], [0, 3], [3, 0]]) {
     const size = tf.util.sizeFromShape(shape);
     const values = Float32Array.from({ length: size }, (_, i) => i % 7 ? Math.sin(i * i) * 2 : 0);
@@ -202,7 +202,7 @@ testOnBackends("running sums and products go along any axis, and so do their slo
           });
         }
       }
-      // The slope of a product by a factor is the product of the others.
+      // The gradient of a product by a factor is the product of the others.
       const slopes = tf.grad((x: tf.Tensor) => x.prod(axis).sum())(x).dataSync();
       values.forEach((_, i) => {
         const at = Math.floor(i / step) % length, first = i - at * step;
@@ -284,7 +284,7 @@ testOnBackends("reductions of other dtypes, and of nothing, are those of cpu", (
   assertEquals(tf.zeros([2, 0]).max(0).shape, [0]);
 });
 
-testOnBackends("extremes share their slope among ties as operations do", (backend) => {
+testOnBackends("extremes share their gradient among ties as operations do", (backend) => {
   if (backend === "cpu") return;
   for (const shape of shapes) {
     const size = tf.util.sizeFromShape(shape);
@@ -307,7 +307,7 @@ testOnBackends("extremes share their slope among ties as operations do", (backen
   }
 });
 
-testOnBackends("the slope of an extreme that is NaN is that of operations", (backend) => {
+testOnBackends("the gradient of an extreme that is NaN is that of operations", (backend) => {
   if (backend === "cpu") return;
   const x = tf.tensor2d([[1, NaN, 2], [3, 4, 4], [-Infinity, -Infinity, -Infinity]]);
   for (const axis of [0, 1]) {

@@ -42,7 +42,7 @@ function shuffled(size: number): number[] {
   return order;
 }
 
-/** The weighted sum of the results, so that each has a different slope. */
+/** The weighted sum of the results, so that each has a different gradient. */
 function total(y: tf.Tensor): tf.Scalar {
   const weights = Array.from({ length: y.size }, (_, i) => Math.cos(i * 1.7) + 0.3);
   return y.flatten().mul(tf.tensor1d(weights)).sum().asScalar();
@@ -68,7 +68,9 @@ function evaluate({ compute, shapes, values = mixed }: Case): Outcome {
   });
 }
 
-/** Compares slopes with central differences of the results, along several directions an input. */
+/**
+ * Compares gradients with central differences of the results, along several directions an input.
+ */
 function checkSlopes(c: Case, gradients: Float32Array[]): void {
   const values = c.shapes.map((shape) => (c.values ?? mixed)(tf.util.sizeFromShape(shape)));
   const at = (index: number, direction: number[], h: number): number =>
@@ -96,7 +98,7 @@ function checkSlopes(c: Case, gradients: Float32Array[]): void {
         scale += Math.abs(g * direction[j]);
       });
       const error = Math.abs(slope - expected) / scale;
-      assertLess(error, 1e-2, `${c.name}: slope by input ${index} is ${expected}, not ${slope}`);
+      assertLess(error, 1e-2, `${c.name}: gradient by input ${index} is ${expected}, not ${slope}`);
     }
   });
 }

@@ -70,7 +70,7 @@ async function run(code: string): Promise<{ out: string; err: string; ended: boo
   return { out: decode(stdout), err: decode(stderr), ended };
 }
 
-/** Element-wise functions and their slopes, of tensors so large that threads share them. */
+/** Element-wise functions and their gradients, of tensors so large that threads share them. */
 const elements = `
   const x = tf.tensor(Float32Array.from({ length: 300007 }, (_, i) => Math.sin(i * 1.3) * 4));
   const row = tf.tensor(Float32Array.from({ length: 331 }, (_, i) => Math.cos(i) * 3 + 0.1));

@@ -132,7 +132,7 @@ const sloped: Record<string, (x: tf.Tensor) => tf.Tensor> = {
   "clip at bounds": (x) => x.clipByValue(-1, 1),
 };
 
-testOnBackends("slopes of one kernel are those of operations", (backend) => {
+testOnBackends("gradients of one kernel are those of operations", (backend) => {
   if (backend === "cpu") return;
   for (const size of [0, 1, 3, 4, 7, 1001]) {
     const values = Array.from({ length: size }, (_, i) => i % 7 ? Math.sin(i) * 5 : i % 3 - 1);
@@ -150,12 +150,13 @@ testOnBackends("slopes of one kernel are those of operations", (backend) => {
   }
 });
 
-testOnBackends("slopes of infinities and NaN are those of operations", (backend) => {
+testOnBackends("gradients of infinities and NaN are those of operations", (backend) => {
   if (backend === "cpu") return;
   const x = tf.tensor1d([Infinity, -Infinity, NaN, 0, -0, 1e-40, 1e30, -1e30, 100, -100]);
   const dy = tf.ones([10]);
   for (const [name, compute] of Object.entries(sloped)) {
-    // Of NaN, operations make NaN; PyTorch and our kernel let the slope of the negative side through.
+    // Of NaN, operations make NaN; PyTorch and our kernel let the gradient of the negative side
+    // through.
     if (name === "leakyRelu") continue;
     const slopes = () => [...tf.grad(compute)(x, dy).dataSync()].map((slope) => slope + 0);
     const expected = withoutKernel("TrainchartUnarySlope", slopes);
@@ -177,7 +178,7 @@ const activations: Record<string, (x: number) => number> = {
 
 for (const [name, expected] of Object.entries(activations)) {
   testOnBackends(
-    `the layer's activation ${name} is right, and so is its slope`,
+    `the layer's activation ${name} is right, and so is its gradient`,
     async (backend) => {
       const layer = tf.layers.activation({ activation: name as "relu" });
       const values = Array.from({ length: 403 }, (_, i) => i % 50 ? Math.sin(i) * 6 : i / 20 - 10);
@@ -192,25 +193,25 @@ for (const [name, expected] of Object.entries(activations)) {
         assertLessOrEqual(Math.abs(y - expected(values[i])), 1e-6, `${name} of ${values[i]}`)
       );
       tf.grad((x: tf.Tensor) => apply(x).sum())(x).dataSync().forEach((slope, i) => {
-        // At a kink, the slope of one side.
+        // At a kink, the gradient of one side.
         const [before, at, after] = [-1e-5, 0, 1e-5].map((h) => expected(values[i] + h));
         const error = Math.min(
           ...[after - at, at - before].map((rise) => Math.abs(slope - rise / 1e-5)),
         );
-        assertLessOrEqual(error, 1e-4, `slope of ${name} at ${values[i]} is ${slope}`);
+        assertLessOrEqual(error, 1e-4, `gradient of ${name} at ${values[i]} is ${slope}`);
       });
     },
   );
 }
 
-testOnBackends("the slope of hardSigmoid passes at its bounds, as in operations", () => {
+testOnBackends("the gradient of hardSigmoid passes at its bounds, as in operations", () => {
   const layer = tf.layers.activation({ activation: "hardSigmoid" });
   const x = tf.tensor2d([[-2.5, 2.5, -2.6, 2.6, 0]]);
   const slopes = tf.grad((x: tf.Tensor) => (layer.apply(x) as tf.Tensor).sum())(x).dataSync();
   assertEquals([...slopes], [0.2, 0.2, 0, 0, 0.2].map(Math.fround));
 });
 
-testOnBackends("the factor of swish has its part in the slope", (backend) => {
+testOnBackends("the factor of swish has its part in the gradient", (backend) => {
   if (!hasKernel("TrainchartActivation")) return assertEquals(backend, "cpu");
   const x = tf.tensor1d([-3, -1, 0, 0.5, 2]);
   const slopes = tf.grad((x: tf.Tensor) =>
@@ -222,7 +223,7 @@ testOnBackends("the factor of swish has its part in the slope", (backend) => {
   );
 });
 
-testOnBackends("relu and relu6 let slopes through strictly between their bounds", () => {
+testOnBackends("relu and relu6 let gradients through strictly between their bounds", () => {
   const x = [-1, 0, 1, 5.9, 6, 7, Infinity, -Infinity, 2, 3, 4];
   const slopes = (compute: (x: tf.Tensor) => tf.Tensor) => [
     ...tf.grad((x: tf.Tensor) => compute(x).sum())(tf.tensor1d(x)).dataSync(),

@@ -269,7 +269,7 @@ testTensors("fineTune() trains the head, then all, in a cycle each and by depth"
   assert(rates.at(-1)! < 0.002);
   const factors = { a: 0.04, b: 0.2, c: 1 };
   for (const [name, factor] of Object.entries(factors)) {
-    // A weight without a slope tells nothing.
+    // A weight without a gradient tells nothing.
     for (const speed of speeds.map((speed) => speed[name]).filter(Number.isFinite)) {
       assertAlmostEquals(speed / factor, 1, 0.02, name);
     }

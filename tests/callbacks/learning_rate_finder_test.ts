@@ -79,8 +79,8 @@ Deno.test("LearningRateFinder.suggest() finds the steepest descent and the longe
   const finder = new LearningRateFinder();
   const smoothed = [9.8, 10.1, 9.9, 9.5, 9, 8, 3, 2.5, 2.4, 2.6, 9];
   finder.curve = smoothed.map((smoothed, index) => ({ learningRate: index, loss: 0, smoothed }));
-  // Slopes over two steps are largest around index 5 (9 -> 3). The longest series of ever smaller
-  // losses is 10.1, 9.9, 9.5, 9, 8, 3, 2.5, 2.4: two thirds of the way down is at 4.97.
+  // Differences over two steps are largest around index 5 (9 -> 3). The longest series of ever
+  // smaller losses is 10.1, 9.9, 9.5, 9, 8, 3, 2.5, 2.4: two thirds of the way down is at 4.97.
   assertEquals(finder.suggest().steepest, 5);
   assertEquals(finder.suggest().valley, 6);
   const plateau = Array.from({ length: 50 }, (_, index) => 10 - index / 1000);

@@ -32,7 +32,7 @@ async function course(
     dataloaders: { train: () => batches(3, 3) },
     callbacks: [{ beforeStep: before, afterStep: () => void weights.push(...model.weights) }],
   });
-  // Both batches are alike: the gradient of the slope is 1 in each.
+  // Both batches are alike: the gradient of the coefficient is 1 in each.
   learner.callbacks.push({
     beforeBatch: (learner: Learner) => void (learner.data = tf.ones([3, 1])),
   });

@@ -106,7 +106,7 @@ const table: [string, (x: tf.Tensor) => tf.Scalar, Loss][] = [
   ],
 ];
 
-/** The slopes of `loss`, by central differences. */
+/** The gradients of `loss`, by central differences. */
 function slopes(loss: Loss): number[] {
   return logits.map((x, i) => {
     const [up, down] = [x + 1e-5, x - 1e-5].map((y) => loss(logits.with(i, y)));
@@ -115,21 +115,21 @@ function slopes(loss: Loss): number[] {
 }
 
 for (const [name, loss, expected] of table) {
-  testOnBackends(`${name} has the value and slopes of the formula`, () => {
+  testOnBackends(`${name} has the value and gradients of the formula`, () => {
     const { value, grad } = tf.valueAndGrad((x) => loss(x))(tf.tensor2d(logits, shape));
     assertAlmostEquals(value.dataSync()[0], expected(logits), 2e-6 * expected(logits));
     assertLess(relativeError(grad, slopes(expected)), 1e-5);
   });
 }
 
-testOnBackends("the slopes of a scaled loss are scaled", () => {
+testOnBackends("the gradients of a scaled loss are scaled", () => {
   const once = tf.grad((x) => crossEntropy(x, ids))(tf.tensor2d(logits, shape));
   const twice = tf.grad((x) => crossEntropy(x, ids).mul(2))(tf.tensor2d(logits, shape));
   assertLess(relativeError(twice, once.mul(2)), 1e-6);
 });
 
 testOnBackends(
-  "crossEntropy has slopes with respect to labels that are predictions themselves",
+  "crossEntropy has gradients with respect to labels that are predictions themselves",
   () => {
     const options = { labelSmoothing: 0.1, classWeights: weights };
     const x = tf.tensor2d(logits, shape), y = tf.tensor2d(soft);
@@ -154,7 +154,7 @@ testOnBackends("losses stay finite for huge logits", () => {
   assertAlmostEquals(binaryCrossEntropy(huge, tf.tensor2d([[0, 1], [1, 0]])).dataSync()[0], 1e4, 1);
 });
 
-testOnBackends("binaryCrossEntropy has the right slope at 0", () => {
+testOnBackends("binaryCrossEntropy has the right gradient at 0", () => {
   const slope = tf.grad((x) => binaryCrossEntropy(x, tf.tensor1d([1])))(tf.tensor1d([0]));
   assertAlmostEquals(slope.dataSync()[0], -0.5, 1e-6);
 });

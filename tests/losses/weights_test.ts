@@ -23,7 +23,7 @@ const CLASSES = [0, 2, 1, 1];
 const logits = () => tf.tensor2d(LOGITS);
 const numbers = (classes: number[] = CLASSES) => tf.tensor1d(classes, "int32");
 
-/** A loss and its slopes, as plain numbers. */
+/** A loss and its gradients, as plain numbers. */
 function withSlopes(loss: (x: tf.Tensor) => tf.Tensor, x: tf.Tensor): number[] {
   const { value, grad } = tf.valueAndGrad((x) => loss(x))(x);
   return [value.dataSync()[0], ...grad.dataSync()];
@@ -99,15 +99,18 @@ testOnBackends("labels equal to ignoreIndex are left out, and only they", () => 
   assertEquals(kept.length, 13);
 });
 
-testOnBackends("a batch whose labels are all left out has no loss, no slopes and no weight", () => {
-  const none = numbers([-1, -1, -1, -1]);
-  for (const loss of [crossEntropy, focalLoss]) {
-    assertSame(withSlopes((x) => loss(x, none), logits()), Array(13).fill(0));
-    assertEquals(weightOf(loss(logits(), none)), 0);
-  }
-  const binary = tf.fill([4, 3], -1);
-  assertSame(withSlopes((x) => binaryCrossEntropy(x, binary), logits()), Array(13).fill(0));
-});
+testOnBackends(
+  "a batch whose labels are all left out has no loss, no gradients and no weight",
+  () => {
+    const none = numbers([-1, -1, -1, -1]);
+    for (const loss of [crossEntropy, focalLoss]) {
+      assertSame(withSlopes((x) => loss(x, none), logits()), Array(13).fill(0));
+      assertEquals(weightOf(loss(logits(), none)), 0);
+    }
+    const binary = tf.fill([4, 3], -1);
+    assertSame(withSlopes((x) => binaryCrossEntropy(x, binary), logits()), Array(13).fill(0));
+  },
+);
 
 testOnBackends("probabilities have the losses of their logits", () => {
   const options = { classWeights: [1, 2, 0.5], labelSmoothing: 0.1 };

@@ -10,11 +10,12 @@ interface WrongExpectation {
  */
 export const WRONG_EXPECTATIONS: readonly WrongExpectation[] = [
   {
-    reason: "Mirrored pixels have slopes, too (finite differences).",
+    reason: "Mirrored pixels have gradients, too (finite differences).",
     specs: ["mirrorPad grad", "mirrorPad gradient with clones"],
   },
   {
-    reason: "The mean leaves the padding out, so fewer pixels share a slope (finite differences).",
+    reason:
+      "The mean leaves the padding out, so fewer pixels share a gradient (finite differences).",
     specs: ["avgPool gradient x=[3,3,1] f=[3,3] s=1 p=explicit"],
   },
   {
@@ -26,7 +27,7 @@ export const WRONG_EXPECTATIONS: readonly WrongExpectation[] = [
   },
   {
     reason:
-      "Equal elements share one slope (PyTorch's max() and amax), or the first has it (max(dim)): " +
+      "Equal elements share one gradient (PyTorch's max() and amax), or the first has it (max(dim)): " +
       "they do not have one each, as the embedding of a token that occurs twice would move twice.",
     specs: ["max", "min"].flatMap((name) =>
       [
@@ -40,7 +41,7 @@ export const WRONG_EXPECTATIONS: readonly WrongExpectation[] = [
   },
   {
     reason:
-      "Two equal operands have half of the slope each (PyTorch's maximum, and max of two tensors).",
+      "Two equal operands have half of the gradient each (PyTorch's maximum, and max of two tensors).",
     specs: ["maximum", "minimum"].flatMap((name) =>
       ["Tensor1D", "Tensor2D"].map((rank) => `${name} gradients: ${rank}`)
     ),

@@ -142,8 +142,8 @@ function fixSlices(): void {
 /**
  * Adds the gradient of running products, in one pass over each row, exact where factors are 0.
  *
- * The slope by factor `k` is the product before `k`, times `dy[k] + x[k + 1] s[k + 1]` where `s` is
- * that second factor.
+ * The gradient by factor `k` is the product before `k`, times `dy[k] + x[k + 1] s[k + 1]` where `s`
+ * is that second factor.
  */
 function addCumprodGradient(): void {
   addKernel("TrainchartCumprodGradient", ({ inputs: { dy, x }, attributes, valuesOf, result }) => {

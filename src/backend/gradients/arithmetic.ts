@@ -59,7 +59,7 @@ export function registerArithmetic(): void {
         }
       }
       const base = toFloat(a), exponent = toFloat(b);
-      // 0 ** 0 is flat; its slope is not 0 * 0 ** -1.
+      // 0 ** 0 is flat; its gradient is not 0 * 0 ** -1.
       const isFlat = exponent.equal(0).logicalAnd(base.abs().greater(2 ** -126).logicalNot());
       const power = tf.where(isFlat, 1, base).pow(exponent.sub(1));
       return unbroadcast(dy.mul(exponent.mul(power)), a.shape);
@@ -87,7 +87,7 @@ function registerQuotients(): void {
   });
   const floorDiv = tf.getGradient("FloorDiv").gradFunc;
   registerGradient("FloorDiv", { inputs: ["a", "b"] }, (dy, [a, b], attributes) => {
-    // Quotients of integers are all that integers have: tfjs gives them the slopes of quotients.
+    // Quotients of integers are all that integers have: tfjs gives them the gradients of quotients.
     if (a.dtype !== "float32" && b.dtype !== "float32") return floorDiv(dy, [a, b], attributes);
     return { a: () => flat(a), b: () => flat(b) };
   });
@@ -112,8 +112,8 @@ function registerQuotients(): void {
 }
 
 /**
- * Where both numbers are equal, each has half of the slope, as in PyTorch. No products: a slope that
- * is not finite must not get to the number that was not taken.
+ * Where both numbers are equal, each has half of the gradient, as in PyTorch. No products: a
+ * gradient that is not finite must not get to the number that was not taken.
  */
 function registerExtremes(): void {
   for (const kernelName of ["Maximum", "Minimum"]) {
@@ -156,7 +156,7 @@ function registerPrelu(): void {
   }));
 }
 
-/** The slope of a product by a factor of a shape: `dy` times the other factor. */
+/** The gradient of a product by a factor of a shape: `dy` times the other factor. */
 function timesOther(dy: tf.Tensor, other: tf.Tensor, shape: number[]): tf.Tensor {
   const axes = broadcastAxes(shape, dy.shape);
   const isOne = areNeighbours(axes) && dy.size > 0 && areFloats(dy, other) &&
@@ -168,7 +168,9 @@ function timesOther(dy: tf.Tensor, other: tf.Tensor, shape: number[]): tf.Tensor
   return axes.length === 0 ? product : unbroadcast(product, shape);
 }
 
-/** The slope of a function by one of its numbers in one pass, where the backend has our kernels. */
+/**
+ * The gradient of a function by one of its numbers in one pass, where the backend has our kernels.
+ */
 function runSlope(
   f: FunctionName<"binary_slopes">,
   dy: tf.Tensor,
@@ -201,7 +203,7 @@ function registerProducts(): void {
           : tf.matMul(a, dy, !transposeA, false);
         return unbroadcast(slope, b.shape);
       },
-      // The slope of the matrix of which b has copies.
+      // The gradient of the matrix of which b has copies.
       tiled: () =>
         jointSlope(dy, a, [...b.shape.slice(0, -2).fill(1), ...b.shape.slice(-2)], transposeB),
     };
@@ -215,7 +217,7 @@ function isJoint(a: tf.Tensor, b: tf.Tensor, transposeA: boolean): boolean {
   return !transposeA && sizeA > 1 && sizeB === 1 && a.rank >= b.rank;
 }
 
-/** The slope of the one matrix, of a shape: the sum over the batch is part of the product. */
+/** The gradient of the one matrix, of a shape: the sum over the batch is part of the product. */
 function jointSlope(
   dy: tf.Tensor,
   a: tf.Tensor,

@@ -66,7 +66,7 @@ function sumOfCopies(dy: tf.Tensor, shape: number[], reps: number[]): tf.Tensor 
   return reshaped(axes.length > 0 ? reshaped(dy, split).sum(axes) : dy, shape);
 }
 
-/** Puts the slopes of a slice with strides back in their places, among zeros. */
+/** Puts the gradients of a slice with strides back in their places, among zeros. */
 function unslice(dy: tf.Tensor, { shape }: tf.Tensor, a: StridedSliceAttributes): tf.Tensor {
   const { begin, end, strides } = tf.slice_util.sliceInfo(
     ...[shape, a.begin, a.end, a.strides, a.beginMask, a.endMask] as const,
@@ -95,7 +95,7 @@ function unslice(dy: tf.Tensor, { shape }: tf.Tensor, a: StridedSliceAttributes)
   return slopes.reshape(shape);
 }
 
-/** Joins the slopes of the parts of a tensor; the only one is put among zeros. */
+/** Joins the gradients of the parts of a tensor; the only one is put among zeros. */
 function joinParts(dys: tf.Tensor[], x: tf.Tensor, attributes: Attributes): tf.Tensor {
   const [at] = tf.util.parseAxisParam(attributes.axis, x.shape);
   const given = [...dys.keys()].filter((i) => !isMissing(dys, i));
@@ -125,8 +125,8 @@ function spaceToDepth(
 }
 
 /**
- * The gradient of an operation that only moves elements: each result's slope goes back to where the
- * element came from, found by moving the elements' indices in the same way.
+ * The gradient of an operation that only moves elements: each result's gradient goes back to where
+ * the element came from, found by moving the elements' indices in the same way.
  */
 function moveBack(
   dy: tf.Tensor,
@@ -150,7 +150,7 @@ function registerReductions(): void {
   }
   for (const [kernelName, attribute] of [["Max", "reductionIndices"], ["Min", "axis"]]) {
     registerGradient(kernelName, { inputs: ["x"], results: [true] }, (dy, [x, y], attributes) => ({
-      // Elements that share the extreme share its slope, as in PyTorch's `amax` and `amin`.
+      // Elements that share the extreme share its gradient, as in PyTorch's `amax` and `amin`.
       x: () => {
         const axes = axesOf(attributes[attribute], x);
         if (!isRecorded() && areNeighbours(axes) && areFloats(x, y)) {
@@ -202,9 +202,9 @@ function spread(x: tf.Tensor, shape: number[]): tf.Tensor {
 }
 
 /**
- * The slope of running products, exact where factors are 0.
+ * The gradient of running products, exact where factors are 0.
  *
- * With `y[i] = x[0] … x[i]`, the slope by `x[k]` is the product before `k` times
+ * With `y[i] = x[0] … x[i]`, the gradient by `x[k]` is the product before `k` times
  * `s[k] = dy[k] + x[k + 1] s[k + 1]`. The recurrence is solved for all `k` at once by doubling, in
  * as many rounds as the length has bits.
  */

@@ -8,7 +8,7 @@ import { tf } from "../../deps/tfjs.ts";
 import { connectSteps, type Engine, type PathNode, type TapeNode } from "./engine.ts";
 import { joinOperations } from "./join_operations.ts";
 
-/** Slopes by the ids of their tensors. */
+/** Gradients by the ids of their tensors. */
 type Slopes = Map<number, tf.Tensor>;
 
 /**
@@ -50,7 +50,10 @@ function scopeIdOf(tensor: tf.Tensor): number {
   return (tensor as unknown as { scopeId: number }).scopeId;
 }
 
-/** The result of a function, and its slopes by tensors; those that it does not depend on have none. */
+/**
+ * The result of a function, and its gradients by tensors; those that it does not depend on have
+ * none.
+ */
 export function gradients(
   this: Engine,
   f: () => tf.Tensor,
@@ -131,12 +134,13 @@ function pathsBetween(
 }
 
 /**
- * Follows a path backward: adds the slopes of all tensors on it to those of its result.
+ * Follows a path backward: adds the gradients of all tensors on it to those of its result.
  *
- * Unless an outer gradient needs them, the slopes of an operation's results and what it has kept are
- * disposed at once: the operations before it use the same memory again, while it is in the caches.
+ * Unless an outer gradient needs them, the gradients of an operation's results and what it has kept
+ * are disposed at once: the operations before it use the same memory again, while it is in the
+ * caches.
  *
- * @param wanted Ids of the tensors whose slopes are results.
+ * @param wanted Ids of the tensors whose gradients are results.
  */
 function backpropagate(
   engine: Engine,
@@ -145,7 +149,7 @@ function backpropagate(
   wanted: Set<number>,
 ): void {
   const { activeScope, gradientDepth } = engine.state;
-  /** All slopes, and those of several tensors, which gradients of users may return. */
+  /** All gradients, and those of several tensors, which gradients of users may return. */
   const all = new Set(slopes.values()), shared = new Set<tf.Tensor>();
   for (let i = paths.length - 1; i >= 0; i--) {
     const { node, names } = paths[i];
@@ -205,15 +209,15 @@ function slopeOf(
 function checkSlope({ kernelName, inputs }: TapeNode, name: string, slope: tf.Tensor): void {
   if (slope.dtype !== "float32") {
     throw new Error(
-      `Cannot differentiate ${kernelName} as the slope of ${name} must be float32: ` +
+      `Cannot differentiate ${kernelName} as the gradient of ${name} must be float32: ` +
         `current dtype is ${slope.dtype}`,
     );
   }
   const { shape } = inputs[name];
   if (!tf.util.arraysEqual(slope.shape, shape)) {
     throw new Error(
-      `Cannot differentiate ${kernelName} as the slope of ${name} must have its shape [${shape}]: ` +
-        `current shape is [${slope.shape}]`,
+      `Cannot differentiate ${kernelName} as the gradient of ${name} must have its shape ` +
+        `[${shape}]: current shape is [${slope.shape}]`,
     );
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Gradients of convolutions and of pooling, and of these gradients.
  *
- * With an input x, a filter w and slopes v, all three kernels of a convolution are slopes of one
- * number, `sum(v * convolve(x, w))`, which is linear in each of them. So the gradients of each
+ * With an input x, a filter w and gradients v, all three kernels of a convolution are gradients of
+ * one number, `sum(v * convolve(x, w))`, which is linear in each of them. So the gradients of each
  * kernel are the other two. The windows of pooling are slices, one for each tap.
  *
  * @module

@@ -3,14 +3,15 @@
  * noted beside its tape: the layer of each operation, what it keeps, and steps.
  *
  * Steps are operations that make integers or booleans of floats, as comparisons, casts and positions
- * of extremes do, and those that round. Their slope is 0 everywhere, so they are no part of the tape.
- * That is cheaper than slopes of zeros, and exact where zeros would meet an infinite slope.
+ * of extremes do, and those that round. Their gradient is 0 everywhere, so they are no part of the
+ * tape. That is cheaper than gradients of zeros, and exact where zeros would meet an infinite
+ * gradient.
  *
  * @module
  */
 import { tf } from "../../deps/tfjs.ts";
 
-/** The slope of each input, by its name. */
+/** The gradient of each input, by its name. */
 export type Gradients = Record<string, () => tf.Tensor>;
 
 /** The arguments of a kernel beside its tensors. */
@@ -186,7 +187,7 @@ interface Step {
 /** The steps beside each tape. */
 const STEPS = new WeakMap<TapeNode[], Step[]>();
 
-/** Operations that make floats of floats, and whose slope is 0. */
+/** Operations that make floats of floats, and whose gradient is 0. */
 const FLAT = new Set(["Ceil", "Floor", "OnesLike", "Round", "Sign", "Step", "ZerosLike"]);
 
 /** Whether an operation is a step. */
@@ -211,7 +212,7 @@ export function noteStep(inputs: tf.Tensor[], outputs: tf.Tensor[]): void {
 
 /**
  * Connects a result with the inputs that it depends on in steps only, as in
- * `x.greater(0).toFloat()`: there the slope is 0, where tfjs would find no connection.
+ * `x.greater(0).toFloat()`: there the gradient is 0, where tfjs would find no connection.
  */
 export function connectSteps(xs: tf.Tensor[], y: tf.Tensor): void {
   const { state } = engineOf();

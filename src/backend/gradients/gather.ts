@@ -153,7 +153,7 @@ function flatIndices(
 }
 
 /**
- * The slope of `x.gather(indices, axis, batchDims)`: rows of slopes, added at their places.
+ * The gradient of `x.gather(indices, axis, batchDims)`: rows of gradients, added at their places.
  *
  * The result has the axes of the batch, those of `x` up to `axis`, those of the indices, and those
  * of `x` behind `axis`.

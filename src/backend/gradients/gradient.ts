@@ -1,7 +1,7 @@
 /**
  * The language in which gradients are written.
  *
- * The rules of every gradient here: its slopes are float32; each of them is a tensor of its own,
+ * The rules of every gradient here: its results are float32; each of them is a tensor of its own,
  * as tfjs disposes them one by one; and it is made of operations that have gradients themselves, at
  * least while a tape records it (see {@linkcode isRecorded}).
  *
@@ -50,7 +50,10 @@ export function registerGradients(
   registerGradient(kernelName, saved, gradient as never);
 }
 
-/** Whether nothing depends on a result of an operation: its slope is zeros, which are made when it is read. */
+/**
+ * Whether nothing depends on a result of an operation: its gradient is zeros, which are made when
+ * it is read.
+ */
 export function isMissing(dys: tf.Tensor[], index: number): boolean {
   return Object.getOwnPropertyDescriptor(dys, index)?.get !== undefined;
 }
@@ -83,7 +86,7 @@ export function isRecorded(): boolean {
   return tf.engine().state.gradientDepth > 0;
 }
 
-/** Computes what has the slope 0 by everything: it is no part of the tape. */
+/** Computes what has the gradient 0 by everything: it is no part of the tape. */
 export function unrecorded<T>(compute: () => T): T {
   const { state } = engineOf();
   state.kernelDepth++;
@@ -99,7 +102,7 @@ export function toFloat(x: tf.Tensor): tf.Tensor {
   return x.dtype === "float32" ? x : x.toFloat();
 }
 
-/** The slope of an input that a result does not depend on smoothly. */
+/** The gradient of an input that a result does not depend on smoothly. */
 export function flat(x: tf.Tensor): tf.Tensor {
   return x.dtype === "float32" ? tf.zerosLike(x) : tf.zeros(x.shape);
 }
@@ -152,8 +155,8 @@ export function keepOutside(outer: Scope, tensor: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Computes when first asked, and then returns the same tensor: for a part that the slopes of
- * several inputs share. Call it in the body of a gradient; the tensor lives as long as its slopes.
+ * Computes when first asked, and then returns the same tensor: for a part that the gradients of
+ * several inputs share. Call it in the body of a gradient; the tensor lives as long as its results.
  */
 export function once(compute: () => tf.Tensor): () => tf.Tensor {
   const outer = scopeOf();
@@ -162,7 +165,7 @@ export function once(compute: () => tf.Tensor): () => tf.Tensor {
 }
 
 /**
- * The slopes of a function of tensors: the gradient of an operation that other operations can
+ * The gradients of a function of tensors: the gradient of an operation that other operations can
  * compute, too.
  */
 export function pullBack(

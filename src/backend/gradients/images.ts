@@ -53,7 +53,7 @@ export function registerImages(): void {
   registerDilation();
 }
 
-/** Moves the slopes of rotated pixels back to where the pixels came from. */
+/** Moves the gradients of rotated pixels back to where the pixels came from. */
 function rotateBack(dy: tf.Tensor, shape: number[], attributes: Attributes): tf.Tensor {
   const [batch, height, width, channels] = shape;
   const pixels = height * width;

@@ -36,7 +36,7 @@ const SCALARS: Record<string, (a: number, b: number) => number> = {
 /** One of these is part of each activation. */
 const CURVES = new Set(["Erf", "Sigmoid", "Tanh"]);
 
-/** Activations whose slopes are one kernel: name, parameter, and the function. */
+/** Activations whose gradients are one kernel: name, parameter, and the function. */
 const ACTIVATIONS: readonly (readonly [f: string, p: number, (x: number) => number])[] = [
   ["GELU", 0, (x) => x * (1 + erf(x * Math.SQRT1_2)) / 2],
   ["GELU_TANH", 0, (x) => x * sigmoid(Math.sqrt(8 / Math.PI) * (x + 0.044715 * x ** 3))],
@@ -109,7 +109,7 @@ interface Uses {
 /**
  * Replaces operations on paths that are followed back as one.
  *
- * @param ends Tensors whose own slopes are wanted.
+ * @param ends Tensors whose own gradients are wanted.
  */
 export function joinOperations(engine: Engine, paths: PathNode[], ends: tf.Tensor[]): PathNode[] {
   let hasProducts = false, hasCurves = false, hasTiles = false;
@@ -136,7 +136,7 @@ export function joinOperations(engine: Engine, paths: PathNode[], ends: tf.Tenso
   return paths.flatMap((path) => joined.has(path) ? joined.get(path) ?? [] : path);
 }
 
-/** Lets the slope of a matrix, of which a product uses copies, be one product without a sum. */
+/** Lets the gradient of a matrix, of which a product uses copies, be one product without a sum. */
 function joinTiles(
   paths: PathNode[],
   { makers, uses }: Uses,
@@ -158,7 +158,7 @@ function joinTiles(
 
 /**
  * Replaces operations that make an activation of a tensor, as people write GELU, by one operation
- * with its slope: it is recognized by its values, however it is written.
+ * with its gradient: it is recognized by its values, however it is written.
  */
 function joinActivations(
   engine: Engine,
@@ -220,12 +220,12 @@ function expressionOf(
       const number = x.size === 1 ? NUMBERS.get(x.dataId) : undefined;
       return number === undefined ? undefined : { text: `${number}`, at: () => number };
     }
-    // Operations that broadcast have slopes that are sums.
+    // Operations that broadcast have gradients that are sums.
     if (lines.length === MOST || !tf.util.arraysEqual(x.shape, root.shape)) return;
     const inputs: Part[] = [];
     for (const name in path.node.inputs) {
       const input = path.node.inputs[name], part = partOf(input);
-      // A number whose own slope is wanted is no constant.
+      // A number whose own gradient is wanted is no constant.
       if (!part || (NUMBERS.has(input.dataId) && path.names.includes(name))) return;
       inputs.push(part);
     }

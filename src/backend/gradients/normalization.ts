@@ -43,10 +43,10 @@ export function registerNormalization(): void {
 }
 
 /**
- * The slopes of `(x - mean) / sqrt(variance + epsilon) * scale + offset`.
+ * The gradients of `(x - mean) / sqrt(variance + epsilon) * scale + offset`.
  *
  * Mean, variance, scale and offset have one shape, which broadcasts to that of `x`: one pass makes
- * the slope of `x`, two sums serve all the others.
+ * the gradient of `x`, two sums serve all the others.
  */
 function fixedNormSlopes(
   dy: tf.Tensor,
@@ -82,7 +82,10 @@ function fixedNormSlopes(
 
 type Affine = [x: tf.Tensor, scale: tf.Tensor | undefined, offset: tf.Tensor | undefined];
 
-/** The slopes of a normalisation along some axes, made of operations that have slopes themselves. */
+/**
+ * The gradients of a normalisation along some axes, made of operations that have gradients
+ * themselves.
+ */
 function composedSlopes(
   dy: tf.Tensor,
   [x, scale, offset]: Affine,
@@ -124,7 +127,9 @@ export function normalize(
   return offset ? scaled.add(offset) : scaled;
 }
 
-/** The slopes of a normalisation by the moments of its batch, along all axes but the last one. */
+/**
+ * The gradients of a normalisation by the moments of its batch, along all axes but the last one.
+ */
 function batchNormSlopes(
   [dy]: tf.Tensor[],
   saved: tf.Tensor[],
@@ -147,7 +152,7 @@ function batchNormSlopes(
   };
 }
 
-/** The slopes of a normalisation of each row. */
+/** The gradients of a normalisation of each row. */
 function layerNormSlopes(
   dy: tf.Tensor,
   saved: tf.Tensor[],

@@ -39,7 +39,7 @@ interface RecurrentInputs {
 }
 
 const INPUTS = ["x", "kernel", "recurrentKernel", "bias", "h", "c", "mask", "dropout"] as const;
-/** The inputs that have a slope. */
+/** The inputs that have a gradient. */
 const SMOOTH = INPUTS.slice(0, 6) as (keyof RecurrentInputs)[];
 
 /** Number of rows whose products are summed in floats. */
@@ -117,7 +117,7 @@ function slopesOf(
   };
 }
 
-/** The slopes of a GRU's weights: those of the new state were multiplied after the reset. */
+/** The gradients of a GRU's weights: those of the new state were multiplied after the reset. */
 function ofResetStates(previous: tf.Tensor, reset: tf.Tensor, dz: tf.Tensor): tf.Tensor {
   const [rows, units] = previous.shape;
   if (rows <= LONG) return run("TrainchartGruWeightGradient", { previous, reset, dz });
@@ -126,7 +126,7 @@ function ofResetStates(previous: tf.Tensor, reset: tf.Tensor, dz: tf.Tensor): tf
   return tf.concat(parts, 1);
 }
 
-/** The slopes as operations that have gradients themselves. */
+/** The gradients as operations that have gradients themselves. */
 function pullBackSequence(
   kernelName: string,
   inputs: RecurrentInputs,

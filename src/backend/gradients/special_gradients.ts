@@ -1,10 +1,10 @@
 /**
  * Gradients that depend on more than the operation: through complex numbers, as in a loss on spectra,
- * and within functions of tfjs whose slope is not that of their parts.
+ * and within functions of tfjs whose gradient is not that of their parts.
  *
- * The slope by a complex number z is `dL/dRe(z) + i dL/dIm(z)`, as in PyTorch. tfjs accepts float32
- * slopes only. So between two operations a complex slope travels as its real part, and the imaginary
- * part stands beside it.
+ * The gradient by a complex number z is `dL/dRe(z) + i dL/dIm(z)`, as in PyTorch. tfjs accepts
+ * float32 gradients only. So between two operations a complex gradient travels as its real part,
+ * and the imaginary part stands beside it.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { type Gradients, keepOutside, scopeOf, unbroadcast } from "./gradient.ts
 
 type ComplexGradient = (dy: tf.Tensor, saved: tf.Tensor[], inputs: tf.NamedTensorMap) => Gradients;
 
-/** The imaginary parts of complex slopes, by their real parts. */
+/** The imaginary parts of complex gradients, by their real parts. */
 const IMAGINARY_PARTS = new WeakMap<tf.Tensor, tf.Tensor>();
 
 /** The scope in which imaginary parts live; by default the one in which gradients are computed. */
@@ -30,7 +30,7 @@ const GRADIENTS: Record<string, ComplexGradient> = {
   ComplexAbs: (dy, [x]) => ({
     x: () => {
       const real = tf.real(x), imaginary = tf.imag(x);
-      // At 0 the slope is 0, as in PyTorch.
+      // At 0 the gradient is 0, as in PyTorch.
       const share = tf.divNoNan(dy, real.square().add(imaginary.square()).sqrt());
       return tf.complex(real.mul(share), imaginary.mul(share));
     },
@@ -116,12 +116,12 @@ export function withComplexSlopes(
   }
 }
 
-/** The complex slope whose real part tfjs knows. */
+/** The complex gradient whose real part tfjs knows. */
 function join(slope: tf.Tensor): tf.Tensor {
   return tf.complex(slope, IMAGINARY_PARTS.get(slope) ?? tf.zerosLike(slope));
 }
 
-/** Makes sums of slopes, which tfjs computes where a tensor was used several times, complex. */
+/** Makes sums of gradients, which tfjs computes where a tensor was used several times, complex. */
 export function sumComplexSlopes(): void {
   const engine = engineOf();
   const { runKernel } = engine;
@@ -155,11 +155,11 @@ function sumTo(x: tf.Tensor, { shape }: tf.Tensor): tf.Tensor {
 /** Gradients by the operation, and by the scope of the function around it. */
 const WITHIN_FUNCTIONS: Record<"Sqrt" | "RealDiv", Record<string, GradientFunction>> = {
   Sqrt: {
-    // At 0 the slope of a norm is 0, as in PyTorch; that of the root in it is infinite.
+    // At 0 the gradient of a norm is 0, as in PyTorch; that of the root in it is infinite.
     norm__op: (dy, [y]) => ({ x: () => tf.divNoNan(dy as tf.Tensor, y.mul(2)) }),
   },
   RealDiv: {
-    // The quotient by 0 is 0, and so is its slope.
+    // The quotient by 0 is 0, and so is its gradient.
     divNoNan__op: (dy, [a, b]) => ({
       a: () => unbroadcast(tf.divNoNan(dy as tf.Tensor, b), a.shape),
       b: () => {
@@ -184,8 +184,8 @@ export function gradientWithin(
 
 /**
  * The gradient of `|x|` in `max(x, 0) + log(1 + exp(-|x|))`, which is how tfjs's cross-entropies of
- * logits compute softplus. Its slope at 0 is 1/2: the slope of `max(x, 0)` there is 0, so that of
- * `|x|` may not be.
+ * logits compute softplus. Its gradient at 0 is 1/2: the gradient of `max(x, 0)` there is 0, so
+ * that of `|x|` may not be.
  */
 function besideRelu(x: tf.Tensor): GradientFunction | undefined {
   const isBeside = engineOf().state.activeTape.slice(-8).some(({ kernelName, inputs }) =>

@@ -37,7 +37,7 @@ import type { Attributes } from "./gradient.ts";
 /** The inputs and results that should have been saved, for those of which some are missing. */
 const WANTED = new WeakMap<tf.Tensor[], (tf.Tensor | null | undefined)[]>();
 
-/** Operations whose results are a list, also if it has one tensor: so are the slopes. */
+/** Operations whose results are a list, also if it has one tensor: so are the gradients. */
 const LISTS = ["SplitV", "Unpack"];
 
 /** An operation and the layer that it is a part of. */
@@ -179,11 +179,11 @@ function presentIn(inputs: Record<string, tf.Tensor | null | undefined>): tf.Nam
  * Puts an operation on the tape. Unlike tfjs,
  *
  * - it puts the operation before the copies of its results that its own gradient keeps, as they
- *   depend on it: otherwise the gradient of a gradient misses that the slope of a sigmoid,
+ *   depend on it: otherwise the gradient of a gradient misses that the gradient of a sigmoid,
  *   `y * (1 - y)`, depends on `y`;
  * - it leaves out missing inputs, such as the scale of a batch normalisation;
- * - it leaves out steps: integers and booleans made of floats have no slope;
- * - it gives the gradient of a list of one result a list of one slope;
+ * - it leaves out steps: integers and booleans made of floats have no gradient;
+ * - it gives the gradient of a list of one result a list of one gradient;
  * - it gives an operation without a gradient one that throws, and says where.
  */
 function put(
@@ -324,7 +324,7 @@ function withGaps(saved: tf.Tensor[]): tf.Tensor[] {
 }
 
 /**
- * The slopes by several results; those by unused results are zeros, made on demand: one tensor for
+ * The gradients by several results; those by unused results are zeros, made on demand: one tensor for
  * neighbours of one shape.
  */
 function withZeros(dys: (tf.Tensor | null)[], outputs: tf.Tensor[]): tf.Tensor[] {

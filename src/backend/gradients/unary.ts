@@ -20,7 +20,7 @@ import {
   toFloat,
 } from "./gradient.ts";
 
-/** The slope of a function times `dy`, made of operations. */
+/** The gradient of a function times `dy`, made of operations. */
 type Slope = (dy: tf.Tensor, s: tf.Tensor, attributes: Attributes) => tf.Tensor;
 
 /**
@@ -28,8 +28,8 @@ type Slope = (dy: tf.Tensor, s: tf.Tensor, attributes: Attributes) => tf.Tensor;
  *
  * @param kernelName The function.
  * @param f Its name among our kernels.
- * @param from Whether the slope is made of the input or of the result.
- * @param compose Computes the slope on other backends, and in a form that has a gradient itself.
+ * @param from Whether the gradient is made of the input or of the result.
+ * @param compose Computes the gradient on other backends, and in a form that has a gradient itself.
  * @param parametersOf Parameters of our kernel.
  */
 function registerSlope(
@@ -92,7 +92,7 @@ export function registerUnary(): void {
     "ClipByValue",
     "CLIP",
     "input",
-    // The slope passes where nothing was clipped.
+    // The gradient passes where nothing was clipped.
     (dy, x, { clipValueMin, clipValueMax }) => {
       const isKept = x.greaterEqual(clipValueMin).logicalAnd(x.lessEqual(clipValueMax));
       return tf.where(isKept, dy, tf.zerosLike(dy));
@@ -100,7 +100,7 @@ export function registerUnary(): void {
     ({ clipValueMin, clipValueMax }) => ({ p: clipValueMin, q: clipValueMax }),
   );
   registerGradient("Select", { inputs: ["condition"] }, (dy, [condition]) => ({
-    // Not a product: a slope that is not finite must not get to the side that was not taken.
+    // Not a product: a gradient that is not finite must not get to the side that was not taken.
     condition: () => tf.zeros(condition.shape),
     t: () => selectSlope(condition, dy, true),
     e: () => selectSlope(condition, dy, false),
@@ -179,10 +179,10 @@ export const ACTIVATIONS: Partial<Record<Unary, (x: tf.Tensor, p?: number) => tf
   SWISH: (x, p = 1) => x.mul(x.mul(p).sigmoid()),
 };
 
-/** The slopes of a loss by predictions and by labels. */
+/** The gradients of a loss by predictions and by labels. */
 type Slopes = (x: tf.Tensor, labels: tf.Tensor, p: number) => [() => tf.Tensor, () => tf.Tensor];
 
-/** The slopes of losses, as operations that have gradients themselves. */
+/** The gradients of losses, as operations that have gradients themselves. */
 const ELEMENT_LOSSES: Record<ElementLossAttributes["f"], Slopes> = {
   SIGMOID_CROSS_ENTROPY: (x, t, p) => [
     () => tf.sub(1, t).sub(x.neg().sigmoid().mul(t.mul(p - 1).add(1))),

@@ -1,5 +1,5 @@
 /**
- * Functions of two numbers with broadcasting, comparisons, choices, and slopes of all these.
+ * Functions of two numbers with broadcasting, comparisons, choices, and gradients of all these.
  *
  * @module
  */
@@ -61,7 +61,7 @@ interface Pass {
   a: tf.TensorInfo;
   b: tf.TensorInfo;
   result: tf.TensorInfo;
-  /** The slope of the result, for a kernel of slopes. */
+  /** The gradient of the result, for a kernel of gradients. */
   dy?: tf.TensorInfo;
   /** The second result, of the shape of the first. */
   other?: tf.TensorInfo;
@@ -227,7 +227,7 @@ function select(heap: KernelHeap, { condition, t, e }: Inputs) {
   return y;
 }
 
-/** The slope by one of two numbers, of the shape of `dy`. */
+/** The gradient by one of two numbers, of the shape of `dy`. */
 function binarySlope(
   heap: KernelHeap,
   { dy, a, b }: Inputs,
@@ -238,7 +238,7 @@ function binarySlope(
   return result;
 }
 
-/** The slopes of the larger of two numbers, or of the smaller, by both, of the shape of `dy`. */
+/** The gradients of the larger of two numbers, or of the smaller, by both, of the shape of `dy`. */
 function extremeShares(
   heap: KernelHeap,
   { dy, a, b }: Inputs,
@@ -267,7 +267,7 @@ function pow(heap: KernelHeap, { a, b }: Inputs): tf.TensorInfo | undefined {
   return y;
 }
 
-/** The slope of a power by its base, for one exponent. */
+/** The gradient of a power by its base, for one exponent. */
 function powSlope(heap: KernelHeap, { dy, a, b }: Inputs) {
   const dx = heap.output(a.shape), size = sizeOf(a.shape);
   const args = [heap.at(dy), heap.at(a), heap.at(b), heap.at(dx), 0, size, heap.scratch()];

@@ -241,7 +241,7 @@ export const DILATION_KERNELS: KernelTable = {
   ),
 };
 
-/** The results that a pixel is part of: what its slope is made of. */
+/** The results that a pixel is part of: what its gradient is made of. */
 function reversed(readings: Reading[], pixels: number): Reading[] {
   const slopes = Array.from({ length: pixels }, (): Reading => []);
   readings.forEach((reading, i) => {

@@ -93,7 +93,7 @@ function gru(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttributes) 
   return keepSaved(heap, [lastH], [gates, previous, reset], states, attributes);
 }
 
-/** Results: slopes of the gates before their activations, and of the first states. */
+/** Results: gradients of the gates before their activations, and of the first states. */
 function gruGradient(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttributes) {
   const { dSequence, dh, gates, previous, recurrentKernel, mask, dropout } = inputs;
   const sizes = sizesOf(gates, recurrentKernel), { batch, steps, units } = sizes;
@@ -138,7 +138,10 @@ function gruGradient(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttr
   return [dz, dFirstH];
 }
 
-/** The slopes of the weights of the states; those of the new state were multiplied after the reset. */
+/**
+ * The gradients of the weights of the states; those of the new state were multiplied after the
+ * reset.
+ */
 function gruWeightGradient(heap: KernelHeap, { previous, reset, dz }: Inputs) {
   const [rows, units] = previous.shape;
   const result = heap.output([units, 3 * units]);
@@ -187,7 +190,9 @@ function lstm(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttributes)
   return keepSaved(heap, [lastH, lastC], saved, states, attributes);
 }
 
-/** Results: slopes of the gates before their activations, of the first states and first cells. */
+/**
+ * Results: gradients of the gates before their activations, of the first states and first cells.
+ */
 function lstmGradient(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttributes) {
   const { dSequence, dh, dc, gates, cells, activated, recurrentKernel, mask, dropout } = inputs;
   const sizes = sizesOf(gates, recurrentKernel), { batch, steps, units } = sizes;
@@ -227,7 +232,7 @@ function lstmCell(heap: KernelHeap, { x, product, c }: Inputs, attributes: CellA
   return [h, newC, gates, activated];
 }
 
-/** Results: slopes of the gates before their activations, and of the cells before the step. */
+/** Results: gradients of the gates before their activations, and of the cells before the step. */
 function lstmCellGradient(heap: KernelHeap, inputs: Inputs, attributes: CellAttributes) {
   const { dh, dc, gates, c, activated } = inputs;
   const dz = heap.output(gates.shape), dPrevious = heap.output(c.shape);
@@ -257,7 +262,7 @@ function simpleRnn(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttrib
   return keepSaved(heap, [lastH], [gates, previous], states, attributes);
 }
 
-/** Results: slopes of the new states before their activation, and of the first states. */
+/** Results: gradients of the new states before their activation, and of the first states. */
 function simpleRnnGradient(heap: KernelHeap, inputs: Inputs, attributes: RecurrentAttributes) {
   const { dSequence, dh, gates, recurrentKernel, mask, dropout } = inputs;
   const sizes = sizesOf(gates, recurrentKernel), { batch, steps, units } = sizes;

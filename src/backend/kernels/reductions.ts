@@ -114,7 +114,7 @@ function sum(isMean: boolean): Kernel {
   };
 }
 
-/** The sums of products along neighbouring axes: a slope of a product with broadcasting. */
+/** The sums of products along neighbouring axes: a gradient of a product with broadcasting. */
 function sumProducts(
   heap: KernelHeap,
   { a, b }: Inputs,
@@ -156,7 +156,7 @@ function connect(every: boolean): Kernel {
     x.dtype === "bool" ? reduceAxes(heap, x, attributes, pass) : undefined;
 }
 
-/** The slopes of the elements that share the extreme `y` along neighbouring axes. */
+/** The gradients of the elements that share the extreme `y` along neighbouring axes. */
 function extremeSlope(heap: KernelHeap, { dy, x, y }: Inputs, { axes }: { axes: number[] }) {
   const dx = heap.output(x.shape);
   if (sizeOf(x.shape) === 0) return dx;
@@ -199,7 +199,9 @@ function scan(isProduct: boolean): Kernel {
   };
 }
 
-/** The slopes of running products, or of the last ones alone: those of a product over an axis. */
+/**
+ * The gradients of running products, or of the last ones alone: those of a product over an axis.
+ */
 function productSlope(isLast: boolean): Kernel {
   return function slope(heap: KernelHeap, { dy, x }: Inputs, attributes: Partial<ScanAttributes>) {
     const { axis, axes, exclusive = false, reverse = false } = attributes;

@@ -162,7 +162,7 @@ function elementLoss(heap: KernelHeap, { x, labels }: Inputs, { f, p }: ElementL
   return result;
 }
 
-/** The slopes of those losses by the predictions, times `dy`. */
+/** The gradients of those losses by the predictions, times `dy`. */
 function elementLossSlope(
   heap: KernelHeap,
   { dy, x, labels }: Inputs,

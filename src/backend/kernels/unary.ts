@@ -1,6 +1,6 @@
 /**
- * Functions of one number and their slopes, and other passes over memory: gradients of activations, sums
- * of segments, sequences.
+ * Functions of one number and their gradients, and other passes over memory: gradients of
+ * activations, sums of segments, sequences.
  *
  * @module
  */
@@ -72,7 +72,7 @@ function unary(
   };
 }
 
-/** Attributes of the kernels that compute any function, or its slope. */
+/** Attributes of the kernels that compute any function, or its gradient. */
 export interface UnaryAttributes extends Parameters {
   f: Unary;
 }
@@ -81,7 +81,9 @@ export interface UnaryAttributes extends Parameters {
 const activation: Kernel = (heap, inputs, attributes: UnaryAttributes, stock) =>
   unary(attributes.f, () => attributes)(heap, inputs, attributes, stock);
 
-/** The slope of a function times `dy`, from `s`: its result or, for some functions, its input. */
+/**
+ * The gradient of a function times `dy`, from `s`: its result or, for some functions, its input.
+ */
 function unarySlope(heap: KernelHeap, { dy, s }: Inputs, { f, p = 0, q = 0 }: UnaryAttributes) {
   const dx = heap.output(s.shape), size = sizeOf(s.shape);
   const number = numberOf("unary_functions", f);
@@ -155,7 +157,7 @@ function reshape(heap: KernelHeap, { x }: Inputs, { shape }: { shape: number[] }
   return heap.alias(x, tf.util.inferFromImplicitShape(shape, sizeOf(x.shape)));
 }
 
-/** `dy` where the activation's result `y` says that its slope is one, else zero. */
+/** `dy` where the activation's result `y` says that its gradient is one, else zero. */
 function activationGradient(
   heap: KernelHeap,
   { dy, y }: Inputs,

@@ -300,7 +300,7 @@ export class OneDnnPlans {
     const [dy, x, dx] = [rows, rows, rows].map(memory);
     const [factors, factorSlopes, offsetSlopes] = [columns, columns, columns].map(memory);
     const [mean, variance] = [statistics, statistics].map(memory);
-    // Slopes do not depend on the offset: any numbers will do.
+    // Gradients do not depend on the offset: any numbers will do.
     const shared: Arguments = [
       ...[[SOURCE, x], [MEAN, mean], [VARIANCE, variance]] as Arguments,
       ...[[SCALE, factors], [OFFSET, factors]] as Arguments,

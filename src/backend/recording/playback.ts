@@ -2,6 +2,7 @@ import { type BackendWasm, tf } from "../../deps/tfjs.ts";
 import { type Elements, weightBy } from "../../tensors/tensor_memory.ts";
 import { emscriptenOf } from "../wasm_modules.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
+import { pruneCopies } from "./box_copies.ts";
 import { layOut, type LinkedCall, memoriesOf, type Program, pruneCalls } from "./program.ts";
 import { type Fn, type Place, Places, SCRATCH, SHARED, SPARE, type StockModule } from "./places.ts";
 import type { Memory, TensorUse } from "./recording.ts";
@@ -71,7 +72,8 @@ export class Playback {
     this.#heap = heap;
     this.#backend = heap.backend;
     this.#module = emscriptenOf(heap.backend) as unknown as StockModule;
-    const calls = pruneCalls(program);
+    const leftBehind = outputsOf(program);
+    const calls = pruneCopies(pruneCalls(program), leftBehind);
     this.draws = calls.some(({ type }) => type === "script" || type === "random");
     const { offsets, bytes: arena } = this.#layOut(calls);
     this.bytes = arena + bytesOfConstants(calls) + SPARE;
@@ -83,7 +85,6 @@ export class Playback {
     }
     this.#base = block;
     const start = Math.ceil(block / SPARE) * SPARE;
-    const leftBehind = outputsOf(program);
     this.#places = new Places(this.#backend, this.#module, leftBehind, start + arena);
     for (const index of late) {
       const { memory, shape, dtype } = program.outputs[index];

@@ -323,15 +323,24 @@ function withGaps(saved: tf.Tensor[]): tf.Tensor[] {
   return wanted.map((tensor) => tensor == null ? undefined : left.shift()) as tf.Tensor[];
 }
 
-/** The gradients by several results; those by unused results are zeros, made on demand. */
+/**
+ * The gradients by several results; those by unused results are zeros, made on demand: one tensor for
+ * neighbours of one shape.
+ */
 function withZeros(dys: (tf.Tensor | null)[], outputs: tf.Tensor[]): tf.Tensor[] {
   const given: tf.Tensor[] = [];
+  let last: tf.Tensor | undefined;
+  const zerosOf = ({ shape, dtype }: tf.Tensor): tf.Tensor => {
+    if (dtype !== "float32") return tf.zeros(shape, dtype);
+    const isSame = last && !last.isDisposed && tf.util.arraysEqual(last.shape, shape);
+    return last = isSame ? last! : tf.tensor(new Float32Array(tf.util.sizeFromShape(shape)), shape);
+  };
   dys.forEach((dy, i) => {
     if (dy) given[i] = dy;
     else {
       Object.defineProperty(given, i, {
         enumerable: true,
-        get: () => tf.zeros(outputs[i].shape, outputs[i].dtype),
+        get: () => zerosOf(outputs[i]),
       });
     }
   });

@@ -1,6 +1,7 @@
 /**
  * Compiles the kernels to WebAssembly, in each build that a machine may need, and writes them as
- * base64 into `src/backend/kernels.generated.ts`: one build, and the difference of the other from it.
+ * hexadecimal digits into `src/backend/kernels.generated.ts`: one build, and the difference of the
+ * other from it. Compressed, as browsers get them, digits of whole bytes are smaller than base64.
  *
  * @module
  */
@@ -173,12 +174,12 @@ export async function buildKernels(): Promise<string> {
   lines.push("};");
   const sources = await readSources();
   const [relaxed, simd] = [await compile(sources, RELAXED), await compile(sources, [])];
-  lines.push("/** The kernels as base64, build `relaxed`. */");
-  lines.push(`export const relaxed: string =\n  "${relaxed.toBase64()}";`);
+  lines.push("/** The kernels as hexadecimal digits, build `relaxed`. */");
+  lines.push(`export const relaxed: string =\n  "${relaxed.toHex()}";`);
   lines.push(
-    "/** The difference of the build `simd` from that, as base64: see scripts/build_kernels.ts. */",
+    "/** The difference of the build `simd` from that, in the same way: see scripts/build_kernels.ts. */",
   );
-  lines.push(`export const simd: string =\n  "${encodeDifference(relaxed, simd).toBase64()}";`);
+  lines.push(`export const simd: string =\n  "${encodeDifference(relaxed, simd).toHex()}";`);
   return lines.join("\n") + "\n";
 }
 

@@ -6,7 +6,7 @@
  */
 import * as builds from "./kernels.generated.ts";
 import type { BackendWasm } from "../deps/tfjs.ts";
-import { decodeBase64 } from "../text/text.ts";
+import { decodeHex } from "../text/text.ts";
 
 /** The heap of the module and its allocator. */
 export interface Emscripten {
@@ -180,8 +180,8 @@ export function instantiateKernels(
 
 /** The module of a build: the file holds one, and what the other has of its own. */
 function bytesOf(build: Build): Uint8Array<ArrayBuffer> {
-  const relaxed = decodeBase64(builds.relaxed);
-  return build === "relaxed" ? relaxed : decodeDifference(relaxed, decodeBase64(builds.simd));
+  const relaxed = decodeHex(builds.relaxed);
+  return build === "relaxed" ? relaxed : decodeDifference(relaxed, decodeHex(builds.simd));
 }
 
 /** Reads a number in bytes of 7 bits, the lowest first, and moves the place behind it. */

@@ -167,6 +167,9 @@ export function watched<T>(
 
 const NONE: readonly AnyCallback[] = [];
 
+/** Callbacks that refuse a second run at the same time by themselves, in words of their own. */
+export const REFUSES_RUNS: WeakSet<object> = new WeakSet();
+
 /** The run that each callback with a state of its own takes part in. */
 const IN_USE = new WeakMap<AnyCallback, SetUps>();
 
@@ -195,7 +198,7 @@ export class SetUps {
    * @throws {Error} If it takes part in a run of another Learner: the states of both would mix.
    */
   setUp(callback: AnyCallback, learner: AnyFields, kind: RunKind): void | Promise<void> {
-    if (hasState(callback)) {
+    if (hasState(callback) && !REFUSES_RUNS.has(callback)) {
       if (IN_USE.has(callback)) {
         throw new Error(
           `Cannot ${kind}: ${nameOf(callback)} takes part in a run of another Learner. ` +

@@ -4,7 +4,7 @@ import type { RunKind } from "../chart/chart.ts";
 import { type AnyLearner, Callback, type StateCheck } from "../learner/callback.ts";
 import { Monitor, type MonitorOptions } from "../callbacks/support/monitor.ts";
 import type { PutBack } from "../learner/callback_protocol.ts";
-import { PRIORITIES } from "../learner/callback_list.ts";
+import { PRIORITIES, REFUSES_RUNS } from "../learner/callback_list.ts";
 import { CancelTrain } from "../errors.ts";
 import type { RunCheckpoint } from "../io/checkpoint_file.ts";
 import { StorageError } from "../io/files.ts";
@@ -115,6 +115,7 @@ export class Trial<Parameters = AnyParameters> extends Callback {
   /** Made by {@linkcode sweep}. */
   constructor(job: TrialJob, monitor: MonitorOptions, host: TrialHost) {
     super();
+    REFUSES_RUNS.add(this);
     this.number = job.trial;
     this.parameters = job.parameters as Parameters;
     this.epochs = job.epochs;

@@ -79,18 +79,18 @@ export function encodeBase64(bytes: Uint8Array): string {
   return btoa(text.join(""));
 }
 
-/** Decodes base64. Node 24 has no `Uint8Array.fromBase64()`. */
-export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  if (typeof Uint8Array.fromBase64 === "function") return Uint8Array.fromBase64(text);
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
-}
-
 /** Bytes as hexadecimal digits. Node 24 has no `Uint8Array.prototype.toHex()`. */
 export function encodeHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Bytes of hexadecimal digits. Node 24 has no `Uint8Array.fromHex()`. */
+export function decodeHex(text: string): Uint8Array<ArrayBuffer> {
+  if (typeof Uint8Array.fromHex === "function") return Uint8Array.fromHex(text);
+  return Uint8Array.from(
+    { length: text.length / 2 },
+    (_, i) => parseInt(text.slice(2 * i, 2 * i + 2), 16),
+  );
 }
 
 /** Limits of {@linkcode parseJson}. */

@@ -161,7 +161,7 @@ const pool = `
   );
   const builds = await import("${root}src/backend/kernels.generated.ts");
   const modules = {
-    kernels: new WebAssembly.Module(shareMemory(Uint8Array.fromBase64(builds.relaxed))),
+    kernels: new WebAssembly.Module(shareMemory(Uint8Array.fromHex(builds.relaxed))),
   };
   const exports = instantiateKernels(modules, memory);
   const pool = await Threads.start(1, exports, modules, memory);

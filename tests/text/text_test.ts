@@ -1,5 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { formatBytes, formatClock, formatCount, formatNumber } from "../../src/text/text.ts";
+import {
+  decodeHex,
+  encodeHex,
+  formatBytes,
+  formatClock,
+  formatCount,
+  formatNumber,
+} from "../../src/text/text.ts";
 
 Deno.test("formatClock() writes minutes and seconds, and hours where there are any", () => {
   assertEquals([0, 0.4, 59.6, 245, 3723].map(formatClock), [
@@ -26,4 +33,17 @@ Deno.test("formatNumber() keeps four significant digits of numbers of any size",
     ...["0", "0.08731", "1.235e-5", "1e-7", "1.5e9", "-123500"],
   ]);
   assertEquals([NaN, Infinity].map(formatNumber), ["NaN", "Infinity"]);
+});
+
+Deno.test("decodeHex() returns the bytes of encodeHex(), also where an engine has no such function", () => {
+  const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+  assertEquals(encodeHex(bytes).slice(0, 8), "00010203");
+  assertEquals(decodeHex(encodeHex(bytes)), bytes);
+  const { fromHex } = Uint8Array;
+  try {
+    Object.assign(Uint8Array, { fromHex: undefined });
+    assertEquals(decodeHex(encodeHex(bytes)), bytes);
+  } finally {
+    Object.assign(Uint8Array, { fromHex });
+  }
 });

@@ -17,8 +17,7 @@ export const NC: i32 = 512;
 
 /**
  * Offsets in scratch memory, in bytes: packed blocks, padded bias, tile, tables of rows, points and
- * addresses, a block of results, results of wide tiles, rows in sixes,
- * zeros.
+ * addresses, a block of results, results of wide tiles, rows in sixes, zeros.
  */
 export const BLOCK_A: usize = 0;
 export const BLOCK_B: usize = BLOCK_A + <usize> (MC * KC * 4);

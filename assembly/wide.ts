@@ -60,7 +60,9 @@ function stepsOf(rest: i32): i32 {
  * Copies packed panels of 4 rows of A as panels of 6: for the steps that one function computes all of
  * them, so that they are read from end to end.
  *
- * @param space Scratch memory for 12 rows more than there are.
+ * @param rows Number of rows; with 12 more, they have room in the scratch memory.
+ * @param depth Number of steps, at most those of a block.
+ * @param space Scratch memory for the panels.
  */
 export function copyRows(from: usize, rows: i32, depth: i32, space: usize): void {
   const panel = <usize> depth << 4;

@@ -75,6 +75,11 @@ function fixNorm(): void {
         );
       } as typeof stock,
   );
+  // tfjs binds it to its own norm.
+  replace("euclideanNorm", () =>
+    function euclideanNorm(x, axis, keepDims) {
+      return tf.norm(x, "euclidean", axis, keepDims);
+    });
 }
 
 /** Makes `tf.linalg.bandPart` accept matrices without elements. */
@@ -88,7 +93,7 @@ function fixBandPart(): void {
 }
 
 /** Replaces a function of `tf`, and the method of tensors that has its name. */
-function replace<Name extends "broadcastTo" | "clipByValue" | "norm">(
+function replace<Name extends "broadcastTo" | "clipByValue" | "euclideanNorm" | "norm">(
   name: Name,
   make: (stock: typeof tf[Name]) => typeof tf[Name],
 ): void {

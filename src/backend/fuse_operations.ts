@@ -23,12 +23,6 @@ export function fuseOperations(): void {
   fuseRandom();
   fuseBandPart();
   fuseLosses();
-  // tfjs binds it to its own norm.
-  replace(
-    tf,
-    "euclideanNorm",
-    () => (x, axis, keepDims) => tf.norm(x, "euclidean", axis, keepDims),
-  );
 }
 
 // deno-lint-ignore no-explicit-any

@@ -685,6 +685,7 @@ const FUNCTIONS: GradientCase[] = Object.entries<(x: tf.Tensor) => tf.Tensor>({
   logSoftmax: (x) => tf.logSoftmax(x.mul(3)),
   logSumExp: (x) => tf.logSumExp(x.mul(3), 1),
   norm: (x) => tf.norm(x, 2, 1),
+  euclideanNorm: (x) => x.euclideanNorm(1),
   divNoNan: (x) => tf.divNoNan(x, x.square().add(0.5)),
   moments: (x) => tf.moments(x, 1).variance,
   softmaxCrossEntropy: (x) => tf.losses.softmaxCrossEntropy(tf.oneHot(int([0, 2]), 3), x),

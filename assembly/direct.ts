@@ -9,7 +9,7 @@
 import { copyRun } from "./boxes";
 import { isNaNumber } from "./exact";
 import { depthwise, depthwiseInputGradient } from "./depthwise";
-import { ADD_BIAS, BIAS, BLOCK_A, BLOCK_B, padBias, POINTS, RESULTS, TILE, WIDE } from "./panel";
+import { ADD_BIAS, BIAS, BLOCK_A, BLOCK_B, padBias, POINTS, RESULTS, TILE, LIST } from "./panel";
 import { activate, madd } from "./vector";
 import {
   CHANNELS,
@@ -28,7 +28,7 @@ import {
 } from "./window_table";
 
 /** Size of the memory for copied lines, in bytes. */
-const LINES: usize = WIDE - RESULTS;
+const LINES: usize = LIST - RESULTS;
 
 /** Size of a copied line, in bytes: four results are computed at once, also beyond the last one. */
 function lineBytes(w: usize): usize {

@@ -13,10 +13,10 @@ import {
   padBias,
   todoAt,
 } from "./panel";
+import { multiplyTiles, runTiles, usesTiles } from "./machine";
 import { packAcross, packAlong } from "./pack";
 import { multiplySixes, packSixes, rowsInSixes } from "./six_rows";
 import { activate, madd, sum } from "./vector";
-import { isWide } from "./wide";
 
 /** Rows of a block that are computed in sixes. */
 const SIXES: i32 = 126;
@@ -169,6 +169,46 @@ export function gemm(
   activation: i32,
   scratch: usize,
 ): void {
+  multiply(
+    a,
+    b,
+    c,
+    columns,
+    depth,
+    m0,
+    m1,
+    n0,
+    n1,
+    transposeA,
+    transposeB,
+    widthA,
+    widthB,
+    bias,
+    activation,
+    scratch,
+  );
+  runTiles(scratch);
+}
+
+/** Computes a product, or lists its tiles. */
+function multiply(
+  a: usize,
+  b: usize,
+  c: usize,
+  columns: i32,
+  depth: i32,
+  m0: i32,
+  m1: i32,
+  n0: i32,
+  n1: i32,
+  transposeA: bool,
+  transposeB: bool,
+  widthA: i32,
+  widthB: i32,
+  bias: usize,
+  activation: i32,
+  scratch: usize,
+): void {
   const strideA = <usize> widthA << 2;
   const strideB = <usize> widthB << 2;
   const strideC = <usize> columns << 2;
@@ -186,9 +226,16 @@ export function gemm(
     multiplyRow(from, step, b, strideB, c + <usize> m0 * strideC, depth, n0, n1, bias, activation);
     return;
   }
-  const full = blockDepth(depth), wide = isWide(m1 - m0, n1 - n0, full);
-  // Rows of B are not packed for four rows, and not for tiles that copy them.
-  const few = m1 - m0 <= 4 || wide;
+  const full = blockDepth(depth);
+  const rowA = transposeA ? 4 : strideA, nextA = transposeA ? strideA : 4;
+  const rowB = transposeB ? 4 : strideB, nextB = transposeB ? strideB : 4;
+  if (usesTiles(m1 - m0, n1 - n0, full)) {
+    const from = a + <usize> m0 * rowA, to = c + <usize> m0 * strideC;
+    multiplyByTiles(from, rowA, nextA, b, rowB, nextB, to, strideC, depth, m1 - m0, n0, n1, bias, activation, scratch);
+    return;
+  }
+  // Rows of B are not packed for four rows.
+  const few = m1 - m0 <= 4;
   for (let n = n0; n < n1; n += NC) {
     const cols = min(NC, n1 - n);
     padBias(bias ? bias + (<usize> n << 2) : 0, cols, scratch);
@@ -206,7 +253,7 @@ export function gemm(
       } else if (whole < cols) {
         packAlong(packed, strideB, cols - whole, deep, 8, rest, panelB);
       }
-      const inSixes = !wide && rowsInSixes(m1 - m0) > 0;
+      const inSixes = rowsInSixes(m1 - m0) > 0;
       for (let m = m0, some = 0; m < m1; m += some) {
         const isPacked = transposeB || !few && m > m0;
         // B is packed with the first four rows; the others are computed in sixes.
@@ -254,6 +301,65 @@ export function gemm(
   }
 }
 
+/** Most columns, less than whole vectors, that are packed rather than the last few. */
+const SOME_COLUMNS: i32 = 64;
+
+/**
+ * As {@linkcode gemm}, by tiles in machine code: only transposed matrices are packed.
+ *
+ * @param row Distance of two rows of A, `next` that of two columns.
+ * @param down Distance of two rows of B, `across` that of two columns.
+ */
+function multiplyByTiles(
+  a: usize,
+  row: usize,
+  next: usize,
+  b: usize,
+  down: usize,
+  across: usize,
+  c: usize,
+  stride: usize,
+  depth: i32,
+  rows: i32,
+  n0: i32,
+  n1: i32,
+  bias: usize,
+  activation: i32,
+  scratch: usize,
+): void {
+  const full = blockDepth(depth);
+  for (let n = n0; n < n1; n += NC) {
+    const cols = min(NC, n1 - n);
+    // Tiles that are listed may read what is written here.
+    if (bias) runTiles(scratch);
+    padBias(bias ? bias + (<usize> n << 2) : 0, cols, scratch);
+    for (let k = 0; k < depth; k += full) {
+      const deep = min(full, depth - k), panel = <usize> deep << 5;
+      const todo = todoAt(k, deep, depth, bias, activation);
+      const from = b + <usize> k * down + <usize> n * across;
+      // Columns that are read where they are: whole eights of rows.
+      const whole = across != 4 || (cols & 7) && cols < SOME_COLUMNS ? 0 : cols & ~7, rest = cols - whole;
+      if (rest) runTiles(scratch);
+      if (across != 4) packAcross(from, across, cols, deep, 8, scratch + BLOCK_B, panel);
+      else if (rest) packAlong(from + (<usize> whole << 2), down, rest, deep, 8, scratch + BLOCK_B, panel);
+      for (let m = 0; m < rows; m += MC) {
+        const some = min(MC, rows - m), to = c + <usize> m * stride + (<usize> n << 2);
+        let first = a + <usize> m * row + <usize> k * next, step = row, four = 4 * row, far = next;
+        if (row == 4 && (cols > NEAR_COLUMNS || <usize> deep * next > NEAR_BYTES)) {
+          runTiles(scratch);
+          packAlong(first, next, some, deep, 4, scratch + BLOCK_A, <usize> deep << 4);
+          first = scratch + BLOCK_A;
+          four = <usize> deep << 4;
+          far = 16;
+        }
+        const added = scratch + BIAS, last = <usize> whole << 2;
+        if (whole) multiplyTiles(first, step, four, far, some, deep, from, down, 32, whole, to, stride, added, todo, scratch);
+        if (rest) multiplyTiles(first, step, four, far, some, deep, scratch + BLOCK_B, 32, panel, rest, to + last, stride, added + last, todo, scratch);
+      }
+    }
+  }
+}
+
 /**
  * Products `i0` to `i1` of a batch of matrices.
  *
@@ -278,11 +384,10 @@ export function gemmBatch(
   scratch: usize,
 ): void {
   for (let i = i0; i < i1; i++) {
-    gemm(
+    multiply(
       a + (<usize> i * <usize> nextA << 2),
       b + (<usize> i * <usize> nextB << 2),
       c + (<usize> i * <usize> rows * <usize> columns << 2),
-      rows,
       columns,
       depth,
       0,
@@ -298,4 +403,5 @@ export function gemmBatch(
       scratch,
     );
   }
+  runTiles(scratch);
 }

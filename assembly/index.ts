@@ -1,6 +1,6 @@
 /** The kernels that the compiled module exports. */
 export { scratchBytes } from "./panel";
-export { useWideTiles } from "./wide";
+export { useMachineTiles } from "./machine";
 export { gemm, gemmBatch } from "./gemm";
 export { addBiasInPlace } from "./bias";
 export { convolve } from "./convolution";

@@ -6,7 +6,7 @@
  * (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008).
  */
 import { activate, madd } from "./vector";
-import { copyRows, isWide, multiplyWide, WIDE_COLUMNS } from "./wide";
+import { LIST_BYTES, multiplyTiles, runTiles, usesTiles } from "./machine";
 
 /** Rows of a block of A. */
 export const MC: i32 = 128;
@@ -17,7 +17,8 @@ export const NC: i32 = 512;
 
 /**
  * Offsets in scratch memory, in bytes: packed blocks, padded bias, tile, tables of rows, points and
- * addresses, a block of results, results of wide tiles, rows in sixes, zeros.
+ * addresses, a block of results, a list of tiles in machine code, their masks and their packed columns
+ * of B, zeros.
  */
 export const BLOCK_A: usize = 0;
 export const BLOCK_B: usize = BLOCK_A + <usize> (MC * KC * 4);
@@ -27,9 +28,10 @@ export const ROWS: usize = TILE + 128;
 export const POINTS: usize = ROWS + <usize> (MC * 4);
 export const ADDRESSES: usize = POINTS + <usize> (KC * 16);
 export const RESULTS: usize = ADDRESSES + <usize> (KC * 4);
-export const WIDE: usize = RESULTS + <usize> (MC * NC * 4);
-export const SIXES: usize = WIDE + <usize> (MC * WIDE_COLUMNS * 4);
-export const ZEROS: usize = SIXES + <usize> ((MC + 12) * KC * 4);
+export const LIST: usize = RESULTS + <usize> (MC * NC * 4);
+export const MASKS: usize = LIST + LIST_BYTES;
+export const PACKED: usize = MASKS + 80;
+export const ZEROS: usize = PACKED + <usize> (KC * 32 * 4) + 64;
 
 /** Lists the rows of a block of results, `stride` bytes apart. */
 export function listRows(first: usize, rows: i32, stride: usize, scratch: usize): void {
@@ -191,67 +193,16 @@ export function block(
   todo: i32,
   scratch: usize,
 ): void {
-  let j = 0;
-  if (isWide(rows, cols, depth)) {
-    copyRows(scratch + BLOCK_A, rows, depth, scratch + SIXES);
-    const first = <usize> load<u32>(scratch + ROWS);
-    const between = <usize> load<u32>(scratch + ROWS, 4) - first;
-    // Sums that are added to others are made beside them.
-    const adds = (todo & ACCUMULATE) != 0, next: usize = adds ? 64 : between;
-    for (; j + WIDE_COLUMNS <= cols; j += WIDE_COLUMNS, b += 2 * panel, column += 64) {
-      const to = first + column, c = adds ? scratch + WIDE : to;
-      multiplyWide(rows, depth, b, stride, panel, c, next, scratch + SIXES);
-      if (todo) finishWide(rows, c, next, to, between, scratch + BIAS + (<usize> j << 2), todo);
-    }
+  if (usesTiles(rows, cols, depth)) {
+    const first = <usize> load<u32>(scratch + ROWS), next = <usize> load<u32>(scratch + ROWS, 4) - first;
+    const a = scratch + BLOCK_A, four = <usize> depth << 4, bias = scratch + BIAS;
+    multiplyTiles(a, 4, four, 16, rows, depth, b, stride, panel, cols, first + column, next, bias, todo, scratch);
+    runTiles(scratch);
+    return;
   }
-  for (; j < cols; j += 8, b += panel, column += 32) {
+  for (let j = 0; j < cols; j += 8, b += panel, column += 32) {
     const bias = scratch + BIAS + (<usize> j << 2);
     columnsOfBlock(0, rows, cols - j, depth, b, stride, column, bias, todo, scratch);
-  }
-}
-
-/** Does with rows of 16 sums what the end of a tile does with its sums. */
-function finishWide(
-  rows: i32,
-  from: usize,
-  next: usize,
-  to: usize,
-  stride: usize,
-  bias: usize,
-  todo: i32,
-): void {
-  const activation = todo & 3, addsBias = (todo & ADD_BIAS) != 0;
-  let b0 = f32x4.splat(0), b1 = b0, b2 = b0, b3 = b0;
-  if (addsBias) {
-    b0 = v128.load(bias);
-    b1 = v128.load(bias, 16);
-    b2 = v128.load(bias, 32);
-    b3 = v128.load(bias, 48);
-  }
-  for (let i = 0; i < rows; i++, from += next, to += stride) {
-    let x0 = v128.load(from), x1 = v128.load(from, 16), x2 = v128.load(from, 32), x3 = v128.load(from, 48);
-    if (todo & ACCUMULATE) {
-      x0 = f32x4.add(x0, v128.load(to));
-      x1 = f32x4.add(x1, v128.load(to, 16));
-      x2 = f32x4.add(x2, v128.load(to, 32));
-      x3 = f32x4.add(x3, v128.load(to, 48));
-    }
-    if (addsBias) {
-      x0 = f32x4.add(x0, b0);
-      x1 = f32x4.add(x1, b1);
-      x2 = f32x4.add(x2, b2);
-      x3 = f32x4.add(x3, b3);
-    }
-    if (activation) {
-      x0 = activate(x0, activation);
-      x1 = activate(x1, activation);
-      x2 = activate(x2, activation);
-      x3 = activate(x3, activation);
-    }
-    v128.store(to, x0);
-    v128.store(to, x1, 16);
-    v128.store(to, x2, 32);
-    v128.store(to, x3, 48);
   }
 }
 

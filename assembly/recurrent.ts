@@ -5,11 +5,11 @@
  * `[batch, steps, units]`; the weights of the states are packed once.
  */
 import { copyRun } from "./boxes";
+import { multiplyTiles, runTiles, usesTiles } from "./machine";
 import { packAcross, packAlong } from "./pack";
 import { ACCUMULATE, block, BLOCK_A, blockDepth, listRows } from "./panel";
 import { multiplyRows } from "./recurrent_rows";
 import { multiplySixes, rowsInSixes } from "./six_rows";
-import { isWide } from "./wide";
 
 /**
  * Packs a matrix as the panels that {@linkcode multiplyStates} reads: `[columns / 8, depth, 8]`.
@@ -50,16 +50,21 @@ export function multiplyStates(
   scratch: usize,
 ): void {
   const full = blockDepth(depth), panel = <usize> depth << 5;
-  const sixes = isWide(rows, columns, full) ? 0 : rowsInSixes(rows), rest = rows - sixes;
+  const inTiles = usesTiles(rows, columns, full), sixes = rowsInSixes(rows), rest = rows - sixes;
   listRows(c + <usize> sixes * strideC, rest, strideC, scratch);
   for (let k = 0; k < depth; k += full) {
     const deep = min(full, depth - k), todo = adds || k > 0 ? ACCUMULATE : 0;
     const from = a + (<usize> k << 2), at = b + (<usize> k << 5);
+    if (inTiles) {
+      multiplyTiles(from, strideA, 4 * strideA, 4, rows, deep, at, 32, panel, columns, c, strideC, 0, todo, scratch);
+      continue;
+    }
     if (sixes > 0) multiplySixes(from, strideA, sixes, deep, at, panel, columns, c, strideC, todo, scratch);
     if (rest == 0) continue;
     packAcross(from + <usize> sixes * strideA, strideA, rest, deep, 4, scratch + BLOCK_A, <usize> deep << 4);
     block(rest, columns, deep, at, 32, panel, 0, todo, scratch);
   }
+  runTiles(scratch);
 }
 
 /** Sets rows to those of `from`, or to zeros without it. */

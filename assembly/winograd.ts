@@ -10,6 +10,7 @@
  * Channels and columns are multiples of 4.
  */
 import { areFinite, resultsAt } from "./exact";
+import { runTiles } from "./machine";
 import { BIAS, padBias, RESULTS } from "./panel";
 import { activate } from "./vector";
 import { add, filter as transformed, output, outputTo } from "./winograd_transforms";
@@ -179,6 +180,7 @@ export function winograd(
     for (let i: usize = 0; i < 36; i++) {
       multiply(work + i * before, tiles, channels, matrices + i * matrix, columns, products + i * after, scratch);
     }
+    runTiles(scratch);
     for (let i = 0; i < tiles; i++) {
       const from = products + <usize> i * rowAfter;
       transformOutput(g, t + i, from, after, bias != 0, activation, filter, mirrored, scratch);

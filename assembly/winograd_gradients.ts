@@ -1,6 +1,7 @@
 /** The gradients of convolutions by Winograd's algorithm: the transposed transforms and products. */
 import { areFinite, resultsAt, slopesOf } from "./exact";
 import { madd } from "./vector";
+import { multiplyTiles, runTiles, usesTiles } from "./machine";
 import { ACCUMULATE, block, BLOCK_A, BLOCK_B, KC, listRows, MC, RESULTS } from "./panel";
 import { packAlong } from "./pack";
 import { multiplySix, rowsInSixes } from "./six_rows";
@@ -131,6 +132,7 @@ export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i3
     for (let i: usize = 0; i < 36; i++) {
       multiply(work + i * before, tiles, columns, matrices + i * matrix, channels, products + i * after, scratch);
     }
+    runTiles(scratch);
     for (let i = 0; i < tiles; i++) {
       if (!addInputSlopes(g, t + i, products + <usize> i * rowPixels, after, scratch)) finite = false;
     }
@@ -138,10 +140,23 @@ export function winogradInputGradient(g: usize, matrices: usize, b0: i32, b1: i3
   for (let b = b0; b < b1 && !finite; b++) mendInputSlopes(g, b, filter);
 }
 
-/** `to += x' dy`, of `n` rows `[width]` and `[columns]`, or `to = x' dy`: multiples of 4 and 8. */
-export function addProducts(x: usize, width: i32, dy: usize, columns: i32, n: i32, to: usize, clears: bool): void {
+/** `to += x' dy`, of `n` rows `[width]` and `[columns]`, or `to = x' dy`: multiples of 4 and 8; then {@linkcode runTiles}. */
+export function addProducts(
+  x: usize,
+  width: i32,
+  dy: usize,
+  columns: i32,
+  n: i32,
+  to: usize,
+  clears: bool,
+  scratch: usize,
+): void {
   const stepX = <usize> width << 2, step = <usize> columns << 2;
   const sixes = rowsInSixes(width), todo = clears ? 0 : ACCUMULATE;
+  if (usesTiles(width, columns, n)) {
+    multiplyTiles(x, 4, 16, stepX, width, n, dy, step, 32, columns, to, step, 0, todo, scratch);
+    return;
+  }
   for (let k: usize = 0; k < step; k += 32) {
     let c = 0;
     for (; c < sixes; c += 6) {
@@ -192,7 +207,7 @@ export function addProducts(x: usize, width: i32, dy: usize, columns: i32, n: i3
   }
 }
 
-/** `to += x' dy`, of `rows` rows `[width]` and `[columns]`, or `to = x' dy`: multiples of 4. */
+/** `to += x' dy`, of `rows` rows `[width]` and `[columns]`, or `to = x' dy`: multiples of 4; then {@linkcode runTiles}. */
 export function addMatrix(
   x: usize,
   width: i32,
@@ -203,8 +218,9 @@ export function addMatrix(
   clears: bool,
   scratch: usize,
 ): void {
-  if ((columns & 7) == 0 && max(width, columns) <= FEW) {
-    addProducts(x, width, dy, columns, rows, to, clears);
+  const stays = (columns & 7) == 0;
+  if (stays && (max(width, columns) <= FEW || usesTiles(width, columns, rows))) {
+    addProducts(x, width, dy, columns, rows, to, clears, scratch);
     return;
   }
   const rowX = <usize> width << 2, row = <usize> columns << 2;
@@ -279,6 +295,7 @@ export function winogradFilterGradient(
       const dy = slopes + i * after, to = sums + i * sum;
       addMatrix(pixels + i * before, width, dy, columns, some, to, t == first, scratch);
     }
+    runTiles(scratch);
   }
   const tap = <usize> channels * rowSlopes, square = scratch + RESULTS;
   for (let c = 0; c < width; c++) {

@@ -7,6 +7,7 @@
  */
 import { BLOCK, CHANNELS, COLUMNS, DILATION, OUT_WIDTH, PAD, TILES, WIDTH } from "./line_table";
 import { areFinite, resultsAt, slopesOf } from "./exact";
+import { runTiles } from "./machine";
 import { ADDRESSES, BIAS, padBias, RESULTS, ZEROS } from "./panel";
 import { activate } from "./vector";
 import { addProducts } from "./winograd_gradients";
@@ -193,6 +194,7 @@ export function winogradLines(
     for (let i: usize = 0; i < 6; i++) {
       multiply(work + i * before, tiles, channels, matrices + i * matrix, columns, products + i * after, scratch);
     }
+    runTiles(scratch);
     for (let i = 0; i < tiles; i++) {
       const from = products + <usize> i * rowAfter;
       transformOutput(g, x, y, t + i, from, after, bias != 0, activation, filter, mirrored, scratch);
@@ -254,8 +256,9 @@ export function winogradLinesFilterGradient(
       transformSlopes(g, dy, t + i, transformed + <usize> i * rowSlopes, after, scratch);
     }
     for (let i: usize = 0; i < 6; i++) {
-      addProducts(pixels + i * before, width, transformed + i * after, columns, some, sums + i * sum, t == first);
+      addProducts(pixels + i * before, width, transformed + i * after, columns, some, sums + i * sum, t == first, scratch);
     }
+    runTiles(scratch);
   }
   const tap = <usize> channels * rowSlopes;
   for (let offset: usize = 0; offset < sum; offset += 16) {

@@ -13,6 +13,7 @@
  * meets. Over all channels, planes of equal taps are one product of matrices, of which there are 36.
  * Channels and columns are multiples of 4.
  */
+import { runTiles } from "./machine";
 import { areFinite, resultsAt, slopesOf, stridedSlopes } from "./exact";
 import { BIAS, BLOCK_A, padBias, POINTS, RESULTS } from "./panel";
 import {
@@ -435,6 +436,7 @@ function multiplyPlanes(
       }
     }
   }
+  runTiles(scratch);
 }
 
 /** Number of results of a tile along an axis: of full tiles, or of the last one. */
@@ -645,6 +647,7 @@ export function winogradStridedFilterGradient(
           addMatrix(pixels + at * planeX, some, transformed + at * plane, columns, all, to, false, scratch);
         }
       }
+      runTiles(scratch);
     }
   }
   const tap = <usize> channels * row, square = scratch + RESULTS;

@@ -4,6 +4,7 @@
  * The geometry is a table of 32-bit integers, which `src/backend/kernels/winograd.ts` writes.
  */
 import { packAcross } from "./pack";
+import { multiplyTiles, usesTiles } from "./machine";
 import { ADDRESSES, block, BLOCK_A, listRows, RESULTS, ZEROS } from "./panel";
 import {
   CHANNELS,
@@ -19,7 +20,6 @@ import {
   WIDTH,
 } from "./tile_table";
 import { multiplySix, multiplySixes, rowsInSixes } from "./six_rows";
-import { isWide } from "./wide";
 import { madd } from "./vector";
 import { input } from "./winograd_transforms";
 
@@ -177,12 +177,17 @@ export const FEW: i32 = 64;
 
 /**
  * A product `[rows, depth] [depth, columns]`, whose second matrix is packed in panels of 8 columns.
- * Rows are as many as a block holds; those of a whole four may be written.
+ * Rows are as many as a block holds; those of a whole four may be written. Several products may follow
+ * each other, then {@linkcode runTiles} has to.
  */
 export function multiply(a: usize, rows: i32, depth: i32, b: usize, columns: i32, to: usize, scratch: usize): void {
   const panel = <usize> depth << 5, rowBefore = <usize> depth << 2, rowAfter = <usize> columns << 2;
+  if (usesTiles(rows, columns, depth)) {
+    multiplyTiles(a, rowBefore, 4 * rowBefore, 4, rows, depth, b, 32, panel, columns, to, rowAfter, 0, 0, scratch);
+    return;
+  }
   const many = (columns & 7) || columns > FEW;
-  const sixes = depth >= 32 && !(many && isWide(rows, columns, depth)) ? rowsInSixes(rows) : 0;
+  const sixes = depth >= 32 ? rowsInSixes(rows) : 0;
   if (many) {
     if (sixes > 0) multiplySixes(a, rowBefore, sixes, depth, b, panel, columns, to, rowAfter, 0, scratch);
     if (sixes == rows) return;

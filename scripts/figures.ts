@@ -189,9 +189,9 @@ const SOURCES: Record<string, Source> = {
     command: "deno task bench:models --native onednn --json",
     read: readModels("models_native"),
   },
-  models_wide: {
-    command: "deno task bench:models --wide --json",
-    read: readModels("models_wide"),
+  models_webassembly: {
+    command: "deno task bench:models --webassembly --json",
+    read: readModels("models_webassembly"),
   },
   models_compiled: {
     command:

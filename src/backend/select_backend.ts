@@ -99,7 +99,7 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
     relaxed: "flag",
     native: true,
     wasm: true,
-    wide: "flag",
+    machineCode: "flag",
   });
   const { prefer, threads = 1, native = false, wasm } = options;
   checkNumber("select a backend", "threads", threads, { integer: true, min: 1 });

@@ -17,6 +17,7 @@ import {
   shareMemory,
 } from "./wasm_modules.ts";
 import { heapOf, KernelHeap } from "./kernel_heap.ts";
+import { loadMachineTiles } from "./native/machine_tiles.ts";
 import { NativeKernels } from "./native/native_kernels.ts";
 import { type NativeName, noteLibrary } from "./native/native_library.ts";
 import { matchRecordings } from "./recording/program.ts";
@@ -55,11 +56,11 @@ export interface WasmOptions {
    */
   native?: boolean | NativeName;
   /**
-   * Whether products of matrices are computed in vectors of 256 bits, with the same bits as in those
-   * of 128. V8 needs its flag `--experimental-wasm-revectorize` for that, which is experimental;
-   * without it, vectors have 128 bits, and the reason says so. Default: false.
+   * Whether machine code for this processor computes products of matrices, in vectors of 256 or 512
+   * bits, and the same bits as WebAssembly with relaxed SIMD. It needs Linux on x86-64 and
+   * `--allow-ffi`, for which nothing asks; elsewhere WebAssembly computes all. Default: true.
    */
-  wide?: boolean;
+  machineCode?: boolean;
 }
 
 /** The outcome of a start. */
@@ -160,12 +161,12 @@ async function withoutListeners(start: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Heaps of each backend, by build, number of threads and more, and what became of wide tiles. */
-const HEAPS = new WeakMap<BackendWasm, Map<string, { heap: KernelHeap; tiles?: string }>>();
+/** Heaps of each backend, by build, number of threads and more. */
+const HEAPS = new WeakMap<BackendWasm, Map<string, KernelHeap>>();
 
 /** Registers our kernels; the reason names their build. */
 async function registerOurs(
-  { relaxed, threads: wanted = 1, native, wide }: WasmOptions,
+  { relaxed, threads: wanted = 1, native, machineCode = true }: WasmOptions,
 ): Promise<Started> {
   const backend = tf.backend() as unknown as BackendWasm;
   const missing = missingInternals(backend);
@@ -175,7 +176,8 @@ async function registerOurs(
     return { started: wanted === 1, reason };
   }
   fixBackend(backend);
-  const loaded = loadKernels(backend, relaxed);
+  const { tiles, reason } = machineCode && relaxed !== false ? loadMachineTiles() : {};
+  const loaded = loadKernels(backend, relaxed, tiles);
   if (!loaded) {
     return { started: true, reason: "WebAssembly with tfjs's kernels, as there is no SIMD" };
   }
@@ -193,31 +195,30 @@ async function registerOurs(
     ? (await import("./native/open_native.ts")).openNative(native, wanted)
     : undefined;
   const library = choice?.library;
-  const key = `${build} ${wanted} ${library?.name} ${wide}`;
-  let started = ofBackend.get(key);
-  if (!started) {
-    const tiles = wide ? (await import("./wide_tiles.ts")).loadWide(backend, loaded) : undefined;
-    const { kernels, modules } = tiles?.loaded ?? loaded;
+  const key = `${build} ${wanted} ${library?.name} ${tiles?.bits}`;
+  let heap = ofBackend.get(key);
+  if (!heap) {
+    const { kernels, modules } = loaded;
     const threads = wanted > 1
       ? await Threads.start(wanted - 1, kernels, modules, memory, library?.onThreads)
       : undefined;
     const ofLibrary = library && new NativeKernels(library, emscriptenOf(backend));
-    const heap = new KernelHeap(backend, kernels, addresses, threads, ofLibrary);
-    ofBackend.set(key, started = { heap, tiles: tiles?.reason });
+    heap = new KernelHeap(backend, kernels, addresses, threads, ofLibrary);
+    ofBackend.set(key, heap);
   }
-  const { heap, tiles } = started;
   library?.shareWith?.(heap.threads);
   registerKernels(heap);
   noteLibrary(backend, library, wanted);
   fuseCore();
   fuseOperations();
   fuseRecurrent();
-  const simd = build === "relaxed" ? "relaxed SIMD" : "SIMD";
+  const parts = [`WebAssembly with ${build === "relaxed" ? "relaxed SIMD" : "SIMD"}`];
+  if (wanted > 1) parts[0] += `, ${wanted} threads`;
+  if (build === "relaxed" && reason) parts.push(reason);
+  if (choice) parts.push(choice.reason);
   return {
     started: true,
-    reason: `WebAssembly with ${simd}${wanted > 1 ? `, ${wanted} threads` : ""}${
-      [tiles, choice?.reason].map((reason) => reason ? `; ${reason}` : "").join("")
-    }`,
+    reason: parts.join("; "),
     native: library?.name,
   };
 }

@@ -102,14 +102,16 @@ type Build = "relaxed" | "simd";
 export interface KernelModules {
   /** All kernels. */
   kernels: WebAssembly.Module;
-  /** The tiles of wide_tiles.ts, where they compute. */
-  wide?: WideModule;
+  /** The tiles in machine code, where they compute. */
+  tiles?: MachineTiles;
 }
 
-/** The tiles of wide_tiles.ts, and the size of their memory in pages of 64 KiB. */
-export interface WideModule {
-  tiles: WebAssembly.Module;
-  pages: number;
+/** Tiles in machine code, which native/machine_tiles.ts loads. */
+export interface MachineTiles {
+  /** Address of the code, a function `(list, base)`. */
+  code: bigint;
+  /** Width of its vectors in bits. */
+  bits: 256 | 512;
 }
 
 /** Our kernels on the heap of a backend. */
@@ -132,14 +134,13 @@ export interface LoadedKernels {
  * @param backend The owner of the heap.
  * @param relaxed Whether multiply-adds may be fused, which is faster and more precise, but does not
  *   give the same bits on every machine.
- * @param wide The module of wide tiles, if they are to compute.
+ * @param tiles Tiles in machine code that compute products; they have the bits of the relaxed build.
  * @returns The kernels, or `undefined` where there is no SIMD.
- * @throws {RangeError} If the system does not give the addresses that wide tiles need.
  */
 export function loadKernels(
   backend: BackendWasm,
   relaxed = true,
-  wide?: WideModule,
+  tiles?: MachineTiles,
 ): LoadedKernels | undefined {
   const names: Build[] = relaxed ? ["relaxed", "simd"] : ["simd"];
   const { memory } = emscriptenOf(backend).asm;
@@ -147,7 +148,8 @@ export function loadKernels(
     const plain = bytesOf(build);
     const bytes = isShared(memory) ? shareMemory(plain) : plain;
     if (!WebAssembly.validate(bytes)) continue;
-    const modules = { kernels: new WebAssembly.Module(bytes), wide };
+    const ofBuild = build === "relaxed" ? tiles : undefined;
+    const modules = { kernels: new WebAssembly.Module(bytes), tiles: ofBuild };
     const kernels = instantiateKernels(modules, memory);
     return { kernels, addresses: builds.addresses, modules, memory, build };
   }
@@ -158,23 +160,33 @@ export function loadKernels(
  * uses nothing from outside.
  */
 export function instantiateKernels(
-  { kernels, wide }: KernelModules,
+  { kernels, tiles }: KernelModules,
   memory: WebAssembly.Memory,
 ): Kernels {
-  const imports: Record<string, WebAssembly.ImportValue> = { memory };
-  // Functions of tiles that do not compute are imported, but never called.
-  for (const { name, kind } of WebAssembly.Module.imports(kernels)) {
-    if (kind === "function") imports[name] = Math.log;
+  // Without tiles, the function is imported, but never called.
+  let computeTiles: (list: number, pages: number) => void = () => {};
+  if (tiles) {
+    const { UnsafeFnPointer, UnsafePointer } = globalThis.Deno;
+    const compute = new UnsafeFnPointer(UnsafePointer.create(tiles.code)!, {
+      parameters: ["usize", "usize"],
+      result: "void",
+    });
+    let base = 0n, size = 0;
+    computeTiles = (list, pages) => {
+      if (pages !== size) {
+        const heap = new Uint8Array(memory.buffer as ArrayBuffer);
+        base = UnsafePointer.value(UnsafePointer.of(heap));
+        size = pages;
+      }
+      compute.call(base + BigInt(list >>> 0), base);
+    };
   }
-  if (wide) {
-    const { tiles, pages } = wide;
-    const own = new WebAssembly.Memory({ initial: pages, maximum: pages });
-    Object.assign(imports, new WebAssembly.Instance(tiles, { env: { memory, own } }).exports);
-  }
-  const { exports } = new WebAssembly.Instance(kernels, { env: imports });
+  const { exports } = new WebAssembly.Instance(kernels, {
+    env: { memory, log: Math.log, computeTiles },
+  });
   const functions = Object.entries(exports).filter(([, value]) => typeof value === "function");
   const all = Object.fromEntries(functions) as Kernels;
-  if (wide) all.useWideTiles(1);
+  if (tiles) all.useMachineTiles(tiles.bits);
   return all;
 }
 

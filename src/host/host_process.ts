@@ -53,6 +53,7 @@ export function builtinModule<T>(name: string): T | undefined {
 
 /** A permission of Deno. */
 type Permission =
+  | { name: "ffi" }
   | { name: "read"; path: string }
   | { name: "env"; variable: string };
 

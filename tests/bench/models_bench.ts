@@ -6,7 +6,7 @@
  * deno task bench:models                        # the whole table, wall time and CPU time
  * deno task bench:models --models lstm,gru --threads 2 --rounds 21
  * deno task bench:models --native onednn        # by a native library
- * deno task bench:models --wide                 # products in vectors of 256 bits
+ * deno task bench:models --webassembly          # without machine code
  * deno task bench:models --compile false        # steps operation by operation; true: all models
  * deno task bench:models --predict --batch 1    # inference
  * deno task bench:models --growth               # over batch sizes and numbers of layers
@@ -18,7 +18,7 @@
  */
 import { parseArgs } from "node:util";
 import { median } from "./median.ts";
-import { pythonWithTorch, startWorker, WIDE_FLAG, type WorkerProcess } from "./worker_process.ts";
+import { pythonWithTorch, startWorker, type WorkerProcess } from "./worker_process.ts";
 import type { NativeName } from "../../mod.ts";
 import { TABLE, ZOO } from "./zoo/models.ts";
 import { profile } from "./zoo/profile.ts";
@@ -30,7 +30,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "11" },
     threads: { type: "string", default: "1" },
     native: { type: "string" },
-    wide: { type: "boolean", default: false },
+    webassembly: { type: "boolean", default: false },
     compile: { type: "string" },
     batch: { type: "string", default: "0" },
     predict: { type: "boolean", default: false },
@@ -155,10 +155,10 @@ const folder = new URL("zoo/", import.meta.url).pathname;
 const options = JSON.stringify({
   ...threads > 1 && { threads },
   ...native && { native },
-  ...values.wide && { wide: true },
+  ...values.webassembly && { machineCode: false },
   ...values.compile && { compile: values.compile === "true" },
 });
-const flags = ["-A", "--no-lock", ...values.wide ? [WIDE_FLAG] : []];
+const flags = ["-A", "--no-lock"];
 const worker = [Deno.execPath(), "run", ...flags, `${folder}worker.ts`, options];
 const python = await pythonWithTorch();
 const workers = [

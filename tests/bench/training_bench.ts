@@ -9,7 +9,7 @@
  */
 import { median } from "./median.ts";
 import { parseArgs } from "node:util";
-import { pythonWithTorch, startWorker, WIDE_FLAG } from "./worker_process.ts";
+import { pythonWithTorch, startWorker } from "./worker_process.ts";
 import { models } from "./models.ts";
 import { openNative } from "../../src/backend/native/open_native.ts";
 import type { Variant } from "./training_worker.ts";
@@ -45,7 +45,6 @@ function deno(name: string, variant: Variant, trains: string[], slow = false): C
     Deno.execPath(),
     "run",
     "-A",
-    ...variant.wide ? [WIDE_FLAG] : [],
     `${folder}training_worker.ts`,
     JSON.stringify(variant),
   ];
@@ -68,7 +67,7 @@ const contenders: Contender[] = [
   deno("Trainchart, 1 thread", { kernels: "ours", ...learner }, all),
   deno("Trainchart, not compiled", { kernels: "ours", ...learner, compile: false }, all),
   deno("Trainchart, 2 threads", { kernels: "ours", ...learner, threads: 2 }, all),
-  deno("Trainchart, 256 bits", { kernels: "ours", ...learner, wide: true }, all),
+  deno("Trainchart, WebAssembly", { kernels: "ours", ...learner, machineCode: false }, all),
   ...native
     ? [1, 2].map((threads) =>
       deno(

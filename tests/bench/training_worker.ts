@@ -21,17 +21,17 @@ export interface Variant {
   /** The native library of our kernels. */
   native?: NativeName;
   /** Whether products are computed in vectors of 256 bits. */
-  wide?: boolean;
+  machineCode?: boolean;
   /** Whether steps are compiled. Default: where that is known to be safe. */
   compile?: boolean;
 }
 
-const { kernels, loop, parts, threads, native, wide, compile } = JSON.parse(
+const { kernels, loop, parts, threads, native, machineCode, compile } = JSON.parse(
   Deno.args[0],
 ) as Variant;
 
 if (kernels === "ours") {
-  await selectBackend({ prefer: "wasm", threads, native, wide, quiet: true });
+  await selectBackend({ prefer: "wasm", threads, native, machineCode, quiet: true });
 } else {
   if (kernels === "wasm") await importWasm();
   await tf.setBackend(kernels);

@@ -8,9 +8,6 @@ export interface WorkerProcess {
   stop(): Promise<void>;
 }
 
-/** The flag of V8 with which it joins vectors of 128 bits, for workers that compute on 256. */
-export const WIDE_FLAG = "--v8-flags=--experimental-wasm-revectorize";
-
 /**
  * Starts a worker.
  *

@@ -17,11 +17,7 @@ import {
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
 import { directFilterGradient, directForward, directInputGradient, workOf } from "./direct.ts";
-import {
-  addBias,
-  convolveNatively,
-  filterGradientNatively,
-} from "../native/native_convolutions.ts";
+import { addBias, convolveNatively, filterGradientNatively } from "../native/native_kernels.ts";
 import { copy, layoutOf, sizeOf, stridesOf } from "./kernel.ts";
 import { sumInParts } from "./reductions.ts";
 import {

@@ -15,11 +15,7 @@ import {
   windowTable,
 } from "../geometry.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import {
-  addBias,
-  convolveNatively,
-  filterGradientNatively,
-} from "../native/native_convolutions.ts";
+import { addBias, convolveNatively, filterGradientNatively } from "../native/native_kernels.ts";
 import { ACTIVATIONS, areFloats, copy, type Inputs, type KernelTable, sizeOf } from "./kernel.ts";
 import { finish } from "./matmul.ts";
 

@@ -18,7 +18,7 @@ import {
 } from "../geometry.ts";
 import { layOut } from "../kernel_constants.ts";
 import type { KernelHeap } from "../kernel_heap.ts";
-import { poolNatively } from "../native/native_convolutions.ts";
+import { poolNatively } from "../native/native_kernels.ts";
 import { areFloats, type Inputs, type Kernel, type KernelTable, sizeOf } from "./kernel.ts";
 
 interface Attributes extends WindowAttributes {

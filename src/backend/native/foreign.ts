@@ -79,6 +79,23 @@ export function addressOf(view: Uint8Array): bigint {
   return deno!.UnsafePointer.value(deno!.UnsafePointer.of(view as Uint8Array<ArrayBuffer>));
 }
 
+/** The address of a pointer that a library returned. */
+export function addressAt(pointer: Deno.PointerValue): bigint {
+  return deno!.UnsafePointer.value(pointer);
+}
+
+/** Bytes at a pointer that a library returned. */
+export function bytesAt(pointer: Deno.PointerValue, count: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(deno!.UnsafePointerView.getArrayBuffer(pointer!, count));
+}
+
+/** Calls a function at an address with the address of bytes. */
+export function callAt(address: bigint, bytes: Uint8Array<ArrayBuffer>): void {
+  const { UnsafeFnPointer, UnsafePointer } = deno!;
+  const definition = { parameters: ["buffer"], result: "void" } as const;
+  new UnsafeFnPointer(UnsafePointer.create(address)!, definition).call(bytes);
+}
+
 /** The text at an address, or at a pointer that a library returned, up to a zero. */
 export function textAt(place: Deno.PointerValue | bigint): string {
   const pointer = typeof place === "bigint" ? deno!.UnsafePointer.create(place) : place;

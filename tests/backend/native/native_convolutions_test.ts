@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { selectBackend, tf } from "../../../mod.ts";
-import { convolveArguments } from "../../../src/backend/native/native_convolutions.ts";
+import { convolveArguments } from "../../../src/backend/native/native_kernels.ts";
 import type { Pass } from "../../../src/backend/native/native_library.ts";
 import { openNative } from "../../../src/backend/native/open_native.ts";
 import { heapWith, NATIVES, withNative } from "../../fixtures/native.ts";

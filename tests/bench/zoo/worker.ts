@@ -13,11 +13,11 @@ import { ZOO } from "./models.ts";
 const options = JSON.parse(Deno.args[0]) as {
   threads?: number;
   native?: NativeName;
-  wide?: boolean;
+  machineCode?: boolean;
   compile?: boolean;
 };
-const { threads, native, wide } = options;
-await selectBackend({ prefer: "wasm", quiet: true, threads, native, wide });
+const { threads, native, machineCode } = options;
+await selectBackend({ prefer: "wasm", quiet: true, threads, native, machineCode });
 
 type Steps = (count: number) => Promise<number>;
 

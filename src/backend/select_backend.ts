@@ -69,8 +69,9 @@ let lastLine = "";
  *
  * Prints the choice and its reason in one line, once for each different choice. WebAssembly needs
  * permission to read the npm cache; without it the choice falls to `cpu`, and the reason names the
- * permission. A software WebGPU adapter is used only if `prefer` asks for it, a native library only if
- * `native` does.
+ * permission. With `--allow-ffi`, machine code computes products of matrices on Linux and x86-64, with
+ * the same bits in a third of the time. A software WebGPU adapter is used only if `prefer` asks for it, a
+ * native library only if `native` does.
  *
  * @param options The preferred backend, and how WebAssembly computes.
  * @returns The name of the backend and the reason.

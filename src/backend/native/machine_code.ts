@@ -116,7 +116,7 @@ export class MachineCode {
     this.write(0xc5, 0xf8, 0x92, 0xc0 | mask << 3 | from);
   }
 
-  /** So that other code need not keep the upper lanes of vectors (`vzeroupper`). */
+  /** Clears the upper lanes of vectors, which other code would keep otherwise (`vzeroupper`). */
   zeroUpperLanes(): void {
     this.write(0xc5, 0xf8, 0x77);
   }
@@ -187,7 +187,7 @@ export class MachineCode {
    *
    * @param bits Width of the vectors.
    * @param to Number of the vector that is written, or stored.
-   * @param first First source; 0 where there is none.
+   * @param first First source; 0 without one.
    * @param second Last operand: a vector or a place in memory.
    * @param mask Number of a mask of lanes; 0 for all.
    */

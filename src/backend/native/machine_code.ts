@@ -40,7 +40,7 @@ export const VECTOR = {
   vinsertf64x4: [0x1a, 3, 1, 1],
 } as const satisfies Record<string, VectorOperation>;
 
-/** How far the offsets of short addresses count, in bytes, where vectors have 512 bits. */
+/** Units of the offsets of short addresses, in bytes, where vectors have 512 bits. */
 const UNITS: Partial<Record<keyof typeof VECTOR, number>> = { vbroadcastss: 4, vinsertf64x4: 32 };
 
 /** Machine code that is being written. */

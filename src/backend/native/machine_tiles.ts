@@ -12,7 +12,7 @@ import type { MachineTiles } from "../wasm_modules.ts";
 import { addressAt, bytesAt, callAt, openLibrary, platform } from "./foreign.ts";
 import { MachineCode, type Memory, REGISTERS } from "./machine_code.ts";
 
-/** What a set of tiles needs of a processor. */
+/** A set of tiles, for a kind of processors. */
 export interface TileShape {
   /** Width of a vector in bits. */
   bits: 256 | 512;
@@ -279,7 +279,7 @@ export interface MachineChoice {
   reason?: string;
 }
 
-/** What became of the tiles: they stay in memory until the process ends. */
+/** The tiles, or why there are none: they stay in memory until the process ends. */
 let loaded: MachineChoice | undefined;
 
 /**

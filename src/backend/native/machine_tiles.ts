@@ -279,7 +279,7 @@ export interface MachineChoice {
   reason?: string;
 }
 
-/** The tiles, or why there are none: they stay in memory until the process ends. */
+/** The tiles, or why they are missing: they stay in memory until the process ends. */
 let loaded: MachineChoice | undefined;
 
 /**

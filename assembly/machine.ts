@@ -9,7 +9,7 @@ import { KC, LIST, MASKS, PACKED } from "./panel";
 declare function computeTiles(list: usize, pages: i32): void;
 
 /** Fewest multiply-adds for which a call pays. */
-const LEAST: i64 = 16384;
+const LEAST: i64 = 32768;
 
 /** Width of a vector in bits; 0: there are no such tiles. */
 let bits: i32 = 0;

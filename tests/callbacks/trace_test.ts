@@ -6,7 +6,7 @@ import { HOOK_NAMES } from "../../chart.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
 import { type Heard, recorder } from "../fixtures/recorded_hooks.ts";
 import { tinyLearner } from "../fixtures/tiny_learner.ts";
-import { within } from "../fixtures/within.ts";
+import { until, within } from "../fixtures/within.ts";
 
 const SIZES = { train: 3, validation: 2, test: 2 };
 
@@ -168,12 +168,13 @@ testRun(
         },
       }],
     });
+    const isPaused = () => learner.actor!.getSnapshot().hasTag("paused");
     const run = learner.train({ epochs: 5 });
-    await wait(20);
+    await until(isPaused);
     learner.step();
-    await wait(20);
+    await until(() => learner.batchIndex === 1 && isPaused());
     learner.cancel("epoch");
-    await wait(20);
+    await until(() => learner.epoch === 1 && isPaused());
     learner.cancel("train");
     assertEquals((await run).status, "cancelled");
     const replayed = replay(trace);

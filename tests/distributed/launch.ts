@@ -64,7 +64,7 @@ export async function launch(
   const command = [...prefix, ...mpirun, ...run];
   try {
     const { code, stdout, stderr } = await new Deno.Command("timeout", {
-      args: ["-k", "5", "60", ...command],
+      args: ["-k", "5", "300", ...command],
       env: { ...ENVIRONMENT, ...env },
     }).output();
     const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");

@@ -4,7 +4,7 @@ import { keyedRandom } from "../../data.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
 import { checkNesting, type Heard, inOneLine, recorder } from "../fixtures/recorded_hooks.ts";
 import { type AnyLearner, type Sizes, tinyBatch, tinyLearner } from "../fixtures/tiny_learner.ts";
-import { within } from "../fixtures/within.ts";
+import { until, within } from "../fixtures/within.ts";
 
 const RUNS = 400;
 const LIMIT = 10_000;
@@ -253,11 +253,16 @@ Deno.test("Learner.train({ signal }) does not listen to the signal after its end
 });
 
 /** A loader whose second batch comes when it is let go. */
-function stalling(): { loader: () => AsyncIterable<[tf.Tensor, tf.Tensor]>; letGo: () => void } {
+function stalling(): {
+  loader: () => AsyncIterable<[tf.Tensor, tf.Tensor]>;
+  isStuck: () => boolean;
+  letGo: () => void;
+} {
   const { promise, resolve: letGo } = Promise.withResolvers<void>();
   let stalled = false;
   return {
     letGo,
+    isStuck: () => stalled,
     loader: async function* () {
       yield tinyBatch();
       if (!stalled) {
@@ -280,8 +285,8 @@ for (const phase of ["epoch", "train"] as const) {
         dataloaders: { train: loader },
       });
       const run = learner.train({ epochs: 2 });
-      await wait(5);
-      assertEquals(inOneLine(heard), `beforeTrain beforeEpoch ${B}`);
+      const first = `beforeTrain beforeEpoch ${B}`;
+      await until(() => inOneLine(heard) === first);
       assertEquals(learner.cancel("batch"), false);
       assert(learner.cancel(phase));
       const { status, reason } = await within(LIMIT, "the run", run);
@@ -299,10 +304,10 @@ for (const phase of ["epoch", "train"] as const) {
 
 Deno.test("Learner.cancel() disposes a batch that comes while its loader is being closed", async () => {
   await assertNoTensorsLeft(async () => {
-    const { loader, letGo } = stalling();
+    const { loader, isStuck, letGo } = stalling();
     const { learner } = tinyLearner({ kind: "scalar", dataloaders: { train: loader } });
     const run = learner.train();
-    await wait(5);
+    await until(isStuck);
     learner.cancel("train");
     letGo();
     assertEquals((await within(LIMIT, "the run", run)).status, "cancelled");
@@ -325,16 +330,20 @@ Deno.test("Learner.cancel() does not wait for a loader that asked for it before 
 
 Deno.test("Learner.cancel() outlives a stuck loader that cannot be closed", async () => {
   const { learner } = tinyLearner({ kind: "scalar" });
+  let isStuck = false;
   learner.dataloaders.train = {
     [Symbol.asyncIterator]: () => ({
-      next: () => new Promise<never>(() => {}),
+      next() {
+        isStuck = true;
+        return new Promise<never>(() => {});
+      },
       return() {
         throw new Error("not now");
       },
     }),
   };
   const run = learner.train();
-  await wait(1);
+  await until(() => isStuck);
   learner.cancel("train");
   assertEquals((await within(LIMIT, "the run", run)).status, "cancelled");
 });
@@ -405,10 +414,11 @@ Deno.test("Learner.signal wakes a hook that waits for it, and its echo is no err
       }),
     ],
   });
+  const batches = () => heard.filter(({ hook }) => hook === "beforeBatch").length;
   const run = learner.train();
-  await wait(1);
+  await until(() => batches() === 1);
   assert(learner.cancel("batch"));
-  await wait(1);
+  await until(() => batches() === 2);
   assert(learner.cancel("epoch"));
   assertEquals((await within(LIMIT, "the run", run)).status, "completed");
   assertEquals(

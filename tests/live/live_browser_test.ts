@@ -30,23 +30,30 @@ class WatchedRun {
     this.#worker.postMessage(order);
   }
 
+  /** Waits for a report, and returns its index. */
+  async #reported(name: string, isIt: (report: Report) => boolean, limit = LIMIT): Promise<number> {
+    const waiting = async () => {
+      for (;;) {
+        const at = this.reports.findIndex(isIt);
+        if (at >= 0) return at;
+        await new Promise<void>((resolve) => this.#onReport = resolve);
+      }
+    };
+    return await within(limit, `the report "${name}"`, waiting());
+  }
+
   /** Waits for the next report of a type. */
   async next<Type extends Report["type"]>(
     type: Type,
     limit = LIMIT,
   ): Promise<Report & { type: Type }> {
-    const waiting = async () => {
-      for (;;) {
-        const at = this.reports.findIndex((report) => report.type === type);
-        if (at >= 0) return this.reports.splice(at, 1)[0] as Report & { type: Type };
-        await new Promise<void>((resolve) => this.#onReport = resolve);
-      }
-    };
-    return await within(limit, `the report "${type}"`, waiting());
+    const at = await this.#reported(type, (report) => report.type === type, limit);
+    return this.reports.splice(at, 1)[0] as Report & { type: Type };
   }
 
-  /** The hooks since the last call. */
-  hooks(): string[] {
+  /** Waits for a hook, and returns all hooks since the last call. */
+  async hooks(last: string): Promise<string[]> {
+    await this.#reported(last, (report) => report.type === "hook" && report.hook === last);
     const hooks = this.reports.flatMap((report) => report.type === "hook" ? [report.hook] : []);
     this.reports.splice(0);
     return hooks;
@@ -181,12 +188,12 @@ Deno.test(
     watched(async (run, open) => {
       const page = await open();
       await status(page, "training");
-      assertEquals(run.hooks(), ["beforeTrain", "beforeEpoch"]);
+      assertEquals(await run.hooks("beforeEpoch"), ["beforeTrain", "beforeEpoch"]);
       await page.click(button("cancel.epoch"));
       await page.waitForFunction(() =>
         document.querySelector('[data-stat="Epoch"] b')?.textContent === "2"
       );
-      assertEquals(run.hooks(), [
+      assertEquals(await run.hooks("beforeEpoch"), [
         "onCancelEpoch",
         "afterEpoch",
         "beforeValidate",
@@ -195,7 +202,7 @@ Deno.test(
       ]);
       await page.keyboard.press("Shift+T");
       await status(page, "cancelled");
-      assertEquals(run.hooks(), [
+      assertEquals(await run.hooks("afterTest"), [
         "afterEpoch",
         "beforeValidate",
         "afterValidate",

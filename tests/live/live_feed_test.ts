@@ -7,17 +7,9 @@ import { DownsampledSeries } from "../../src/live/downsampled_series.ts";
 import { assertNoTensorsLeft } from "../fixtures/assert_no_tensors_left.ts";
 import { recorder } from "../fixtures/recorded_hooks.ts";
 import { type AnyLearner, tinyLearner } from "../fixtures/tiny_learner.ts";
-import { within } from "../fixtures/within.ts";
+import { until } from "../fixtures/within.ts";
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-/** Waits until a condition holds. */
-async function until(condition: () => boolean): Promise<void> {
-  const waiting = async () => {
-    while (!condition()) await wait(5);
-  };
-  await within(10_000, String(condition), waiting());
-}
 
 /** Joins a feed, and keeps all messages. */
 function join(feed: LiveFeed) {

@@ -100,7 +100,7 @@ function readScale(output: string): Record<string, string> {
     allreduce: Record<string, { microseconds: number; inC?: number }>;
   } & Record<string, Record<string, number>>;
   const time = (us: number) =>
-    us < 1000 ? `${us.toPrecision(2)} µs` : `${(us / 1000).toPrecision(2)} ms`;
+    us < 1000 ? `${Number(us.toPrecision(2))} µs` : `${Number((us / 1000).toPrecision(2))} ms`;
   return Object.fromEntries([
     ...Object.entries(models).flatMap(([model, parts]) =>
       Object.entries(parts).map(([part, value]) => [

@@ -17,7 +17,7 @@ import {
   shareMemory,
 } from "./wasm_modules.ts";
 import { heapOf, KernelHeap } from "./kernel_heap.ts";
-import { loadMachineTiles } from "./native/machine_tiles.ts";
+import { areBitsSame, loadMachineTiles } from "./native/machine_tiles.ts";
 import { NativeKernels } from "./native/native_kernels.ts";
 import { type NativeName, noteLibrary } from "./native/native_library.ts";
 import { matchRecordings } from "./recording/program.ts";
@@ -176,8 +176,13 @@ async function registerOurs(
     return { started: wanted === 1, reason };
   }
   fixBackend(backend);
-  const { tiles, reason } = machineCode && relaxed !== false ? loadMachineTiles() : {};
-  const loaded = loadKernels(backend, relaxed, tiles);
+  let { tiles, reason } = machineCode && relaxed !== false ? loadMachineTiles() : {};
+  let loaded = loadKernels(backend, relaxed, tiles);
+  if (loaded?.modules.tiles && !areBitsSame(loaded.kernels, tiles!, emscriptenOf(backend))) {
+    reason = "no machine code for products, as this processor gives other results";
+    tiles = undefined;
+    loaded = loadKernels(backend, relaxed);
+  }
   if (!loaded) {
     return { started: true, reason: "WebAssembly with tfjs's kernels, as there is no SIMD" };
   }

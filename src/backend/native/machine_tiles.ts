@@ -8,7 +8,7 @@
  * @module
  */
 import { isGranted } from "../../host/host_process.ts";
-import type { MachineTiles } from "../wasm_modules.ts";
+import type { Emscripten, Kernels, MachineTiles } from "../wasm_modules.ts";
 import { addressAt, bytesAt, callAt, openLibrary, platform } from "./foreign.ts";
 import { MachineCode, type Memory, REGISTERS } from "./machine_code.ts";
 
@@ -344,4 +344,33 @@ function place(
   bytesAt(page, code.length).set(code);
   if (mprotect(page, size, EXECUTABLE) !== 0) throw new Error("the system executes no memory");
   return address;
+}
+
+/** Rows, columns and depth of a product with rests of tiles. */
+const ROWS = 27, COLUMNS = 75, STEPS = 33;
+
+/**
+ * Whether tiles give the bits of the other kernels here, for one product: a processor, or a program that
+ * stands for one, may be wrong.
+ */
+export function areBitsSame(kernels: Kernels, { bits }: MachineTiles, module: Emscripten): boolean {
+  const scratch = kernels.scratchBytes(), sizes = [ROWS * STEPS, STEPS * COLUMNS, COLUMNS];
+  const [a, b, bias] = [0, sizes[0], sizes[0] + sizes[1]], c = bias + sizes[2];
+  const at = module._malloc(scratch + (c + ROWS * COLUMNS) * 4);
+  try {
+    const heap = new Float32Array(module.HEAPU8.buffer, at + scratch, c + ROWS * COLUMNS);
+    for (let i = 0; i < c; i++) heap[i] = i * 37 % 101 / 64 - 0.7;
+    const place = (first: number) => at + scratch + first * 4;
+    const results = [0, bits].map((bits) => {
+      kernels.useMachineTiles(bits);
+      kernels.gemm(
+        ...[place(a), place(b), place(c), ROWS, COLUMNS, STEPS, 0, ROWS, 0, COLUMNS, 0, 0],
+        ...[STEPS, COLUMNS, place(bias), 1, at],
+      );
+      return new Uint32Array(heap.slice(c).buffer);
+    });
+    return results[0].every((word, i) => word === results[1][i]);
+  } finally {
+    module._free(at);
+  }
 }

@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { selectBackend, tf } from "../../../mod.ts";
-import { loadTiles, TILES_256, TILES_512 } from "../../../src/backend/native/machine_tiles.ts";
+import {
+  areBitsSame,
+  loadTiles,
+  TILES_256,
+  TILES_512,
+} from "../../../src/backend/native/machine_tiles.ts";
 import { emscriptenOf, type Kernels, loadKernels } from "../../../src/backend/wasm_modules.ts";
 import type { BackendWasm } from "../../../src/deps/tfjs.ts";
 
@@ -127,6 +132,26 @@ Deno.test(
     assertEquals(same, bits);
   },
 );
+
+Deno.test("machine code: one wrong bit is noticed before it is used", {
+  ignore: ignore || await widest() === 0,
+}, async () => {
+  await selectBackend({ prefer: "wasm", quiet: true });
+  const backend = tf.backend() as unknown as BackendWasm, module = emscriptenOf(backend);
+  const tiles = loadTiles(), { kernels } = loadKernels(backend, true, tiles)!;
+  assert(areBitsSame(kernels, tiles, module));
+  let usesTiles = 0;
+  const wrong: Kernels = {
+    ...kernels,
+    useMachineTiles: (bits) => usesTiles = bits,
+    gemm(...args) {
+      const result = kernels.gemm(...args), [, , c, rows, columns] = args;
+      if (usesTiles) module.HEAPU8[c + (rows * columns - 1) * 4] ^= 1;
+      return result;
+    },
+  };
+  assertEquals(areBitsSame(wrong, tiles, module), false);
+});
 
 Deno.test("machine code: it has the bits of relaxed SIMD only", { ignore }, async () => {
   const plain = { prefer: "wasm", quiet: true } as const;

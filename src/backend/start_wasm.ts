@@ -17,7 +17,7 @@ import {
   shareMemory,
 } from "./wasm_modules.ts";
 import { heapOf, KernelHeap } from "./kernel_heap.ts";
-import { areBitsSame, loadMachineTiles } from "./native/machine_tiles.ts";
+import { platform } from "./native/foreign.ts";
 import { NativeKernels } from "./native/native_kernels.ts";
 import { type NativeName, noteLibrary } from "./native/native_library.ts";
 import { matchRecordings } from "./recording/program.ts";
@@ -176,9 +176,16 @@ async function registerOurs(
     return { started: wanted === 1, reason };
   }
   fixBackend(backend);
-  let { tiles, reason } = machineCode && relaxed !== false ? loadMachineTiles() : {};
+  const { os, arch } = platform();
+  // Pages never load the code that writes machine code.
+  const machine = machineCode && relaxed !== false && os === "linux" && arch === "x86_64"
+    ? await import("./native/machine_tiles.ts")
+    : undefined;
+  let { tiles, reason } = machine?.loadMachineTiles() ?? {};
   let loaded = loadKernels(backend, relaxed, tiles);
-  if (loaded?.modules.tiles && !areBitsSame(loaded.kernels, tiles!, emscriptenOf(backend))) {
+  if (
+    loaded?.modules.tiles && !machine!.areBitsSame(loaded.kernels, tiles!, emscriptenOf(backend))
+  ) {
     reason = "no machine code for products, as this processor gives other results";
     tiles = undefined;
     loaded = loadKernels(backend, relaxed);

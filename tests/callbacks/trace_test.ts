@@ -159,22 +159,24 @@ testRun(
   "replay() follows a run that was paused, stepped, resumed and cancelled from outside",
   async () => {
     const trace = new Trace();
+    let batches = 0;
     const { learner } = tinyLearner({
       kind: "scalar",
       sizes: SIZES,
       callbacks: [trace, {
-        afterBatch({ batchIndex, epoch }) {
-          if (epoch === 0 && batchIndex === 0) learner.pause();
+        afterBatch() {
+          if (++batches === 1) learner.pause();
         },
       }],
     });
-    const isPaused = () => learner.actor!.getSnapshot().hasTag("paused");
+    const isHeldIn = (phase: "epoch" | "validate") =>
+      learner.actor!.getSnapshot().matches({ train: { [phase]: "held" } });
     const run = learner.train({ epochs: 5 });
-    await until(isPaused);
+    await until(() => isHeldIn("epoch"));
     learner.step();
-    await until(() => learner.batchIndex === 1 && isPaused());
+    await until(() => batches === 2 && isHeldIn("epoch"));
     learner.cancel("epoch");
-    await until(() => learner.epoch === 1 && isPaused());
+    await until(() => isHeldIn("validate"));
     learner.cancel("train");
     assertEquals((await run).status, "cancelled");
     const replayed = replay(trace);

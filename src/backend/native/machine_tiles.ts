@@ -9,7 +9,7 @@
  */
 import { isGranted } from "../../host/host_process.ts";
 import type { Emscripten, Kernels, MachineTiles } from "../wasm_modules.ts";
-import { addressAt, bytesAt, callAt, openLibrary, platform } from "./foreign.ts";
+import { addressAt, bytesAt, callAt, openLibrary } from "./foreign.ts";
 import { MachineCode, type Memory, REGISTERS } from "./machine_code.ts";
 
 /** A set of tiles, for a kind of processors. */
@@ -283,12 +283,10 @@ export interface MachineChoice {
 let loaded: MachineChoice | undefined;
 
 /**
- * Brings the tiles into memory, those of the widest vectors of the processor, where the program may
- * call machine code without being asked.
+ * Brings the tiles into memory, those of the widest vectors of the processor, on Linux and x86-64 where
+ * the program may call machine code without being asked.
  */
 export function loadMachineTiles(): MachineChoice {
-  const { os, arch } = platform();
-  if (os !== "linux" || arch !== "x86_64") return {};
   if (!isGranted({ name: "ffi" })) return without("that needs --allow-ffi");
   return loaded ??= load();
 }

@@ -87,7 +87,13 @@ Deno.test("LiveFeed measures the callbacks only while there is a viewer", async 
     sizes: { train: 200 },
     callbacks: [feed, slow],
   });
-  learner.callbacks.push({ afterBatch: () => void heard++ });
+  const { promise: seen, resolve: see } = Promise.withResolvers<void>();
+  learner.callbacks.push({
+    async afterBatch() {
+      // The run lasts until the work was seen.
+      if (++heard === 200) await seen;
+    },
+  });
   const own = [...learner.callbacks];
   await assertNoTensorsLeft(async () => {
     const run = learner.train();
@@ -97,6 +103,7 @@ Deno.test("LiveFeed measures the callbacks only while there is a viewer", async 
     assertEquals(learner.callbacks.length, own.length + 1);
     assert(!/LiveFeed \(0\)/.test(learner.describe()), "the watcher has no hooks");
     await until(() => of("work").length >= 2);
+    see();
     seat.leave();
     assertEquals(learner.callbacks, own);
     const { work, seconds } = of("work").at(-1)!;

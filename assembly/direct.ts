@@ -9,7 +9,7 @@
 import { copyRun } from "./boxes";
 import { isNaNumber } from "./exact";
 import { depthwise, depthwiseInputGradient } from "./depthwise";
-import { ADD_BIAS, BIAS, BLOCK_A, BLOCK_B, padBias, POINTS, RESULTS, TILE, LIST } from "./panel";
+import { ADD_BIAS, BIAS, BLOCK_A, BLOCK_B, LIST, padBias, POINTS, RESULTS, TILE } from "./panel";
 import { activate, madd } from "./vector";
 import {
   CHANNELS,

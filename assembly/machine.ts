@@ -28,7 +28,7 @@ export function usesTiles(rows: i32, columns: i32, depth: i32): bool {
 }
 
 /** Offsets of the fields of a tile's description, as machine_tiles.ts explains them. */
-const TODO: usize = 4, A: usize = 8, DEPTH: usize = 12, ROW: usize = 16, FOUR: usize = 24, NEXT: usize = 32;
+const EXTRA: usize = 4, A: usize = 8, DEPTH: usize = 12, ROW: usize = 16, FOUR: usize = 24, NEXT: usize = 32;
 const DOWN: usize = 40, B: usize = 48, TO: usize = 52, PANELS: usize = 56, C: usize = 68, STRIDE: usize = 72;
 const BIAS: usize = 80, MASK: usize = 84, SIX: usize = 88;
 /** Size of a description, and of the header of a list. */
@@ -104,7 +104,7 @@ export function multiplyTiles(
     for (let i = 0, count = 0; i < rows; i += count, packs = 0) {
       count = rowsOfTile(rows - i);
       store<i32>(to, (kindOf(count) * most + vectors - 1) * 2 + packs);
-      store<i32>(to, whatToDo, TODO);
+      store<i32>(to, whatToDo, EXTRA);
       store<u32>(to, <u32> from, A);
       store<i32>(to, depth, DEPTH);
       store<u64>(to, <u64> row, ROW);

@@ -33,7 +33,7 @@ export const TILES_256: TileShape = { bits: 256, vectors: 3, rows: [4, 3, 2, 1] 
  *
  * ```text
  * TILE      number of the tile's code
- * TODO      bits: what is done beside the product
+ * EXTRA     bits: what is done beside the product
  * A         the first row; ROW to the next one, FOUR to the fourth next, NEXT to the next step
  * B         the first step of 8 columns; PANELS to the other 8 columns, DOWN to the next step
  * PACKED    columns that were packed, or where they are packed
@@ -43,12 +43,12 @@ export const TILES_256: TileShape = { bits: 256, vectors: 3, rows: [4, 3, 2, 1] 
  * SIX       address of a 6
  * ```
  */
-const TILE = 0, TODO = 4, A = 8, DEPTH = 12, ROW = 16, FOUR = 24, NEXT = 32, DOWN = 40;
+const TILE = 0, EXTRA = 4, A = 8, DEPTH = 12, ROW = 16, FOUR = 24, NEXT = 32, DOWN = 40;
 const B = 48, PACKED = 52, PANELS = 56, C = 68, STRIDE = 72, BIAS = 80, MASK = 84, SIX = 88;
 /** Sizes of a description and of what is before the first one. */
 const DESCRIPTION = 96, HEADER = 8;
 
-/** Bits of {@linkcode TODO}: RELU and RELU6 as in assembly/vector.ts; the last columns are few. */
+/** Bits of {@linkcode EXTRA}: RELU and RELU6 as in assembly/vector.ts; the last columns are few. */
 const RELU = 3, RELU6 = 2, ACCUMULATE = 4, ADD_BIAS = 8, MASKED = 16;
 
 const { rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 } = REGISTERS;
@@ -200,7 +200,7 @@ function finish(code: MachineCode, bits: 256 | 512, vectors: number, all: Sum[])
       write(item, { base: to, offset: item.vector * bytes });
     }
   };
-  code.ifSet(at(TODO), ACCUMULATE, () =>
+  code.ifSet(at(EXTRA), ACCUMULATE, () =>
     eachRow(({ vector, sum }, place) => {
       if (bits === 512) code.vector("vaddps", bits, sum, sum, place, vector + 1);
       else if (vector < last) code.vector("vaddps", bits, sum, sum, place);
@@ -209,7 +209,7 @@ function finish(code: MachineCode, bits: 256 | 512, vectors: number, all: Sum[])
         code.vector("vaddps", bits, sum, sum, temporary);
       }
     }));
-  code.ifSet(at(TODO), ADD_BIAS, () => {
+  code.ifSet(at(EXTRA), ADD_BIAS, () => {
     code.load32(mask, at(BIAS));
     code.add64(mask, BASE);
     for (const { vector, sum } of all) {
@@ -217,11 +217,11 @@ function finish(code: MachineCode, bits: 256 | 512, vectors: number, all: Sum[])
     }
   });
   // In this order of operands NaN stays NaN.
-  code.ifSet(at(TODO), RELU, () => {
+  code.ifSet(at(EXTRA), RELU, () => {
     code.vector("vpxord", bits, zero, zero, zero);
     for (const { sum } of all) code.vector("vmaxps", bits, sum, zero, sum);
   });
-  code.ifSet(at(TODO), RELU6, () => {
+  code.ifSet(at(EXTRA), RELU6, () => {
     code.load32(mask, at(SIX));
     code.add64(mask, BASE);
     code.vector("vbroadcastss", bits, six, 0, { base: mask });
@@ -233,7 +233,7 @@ function finish(code: MachineCode, bits: 256 | 512, vectors: number, all: Sum[])
     else code.vector("vmovupsStore", bits, sum, 0, place);
   };
   if (bits === 256) {
-    code.ifSet(at(TODO), MASKED, () => {
+    code.ifSet(at(EXTRA), MASKED, () => {
       eachRow((sum, place) => store(sum, place, true));
       code.return();
     });
